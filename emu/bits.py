@@ -1,0 +1,142 @@
+"""Bit-field layouts, code tables and register tables: facts of a manual written once, as data.
+
+A field *is* its uint64 mask, so a kernel sees a constant; shift and width follow from the mask.
+Not modelled here: behaviour.  Tables say what exists; kernels say what happens.
+"""
+from collections import namedtuple
+
+import numpy as np
+from numba import njit
+
+U64 = np.uint64
+_DETAILS = {}            # id(table) -> _Details; tables live as long as their modules
+
+
+class _Details:
+    """What a table knows beyond its values: name, width, source, text of each row."""
+
+    def __init__(self, name, width, source, rows):
+        self.name, self.width, self.source, self.rows = name, width, source, rows
+
+
+def _mask(high, low):
+    return ((1 << (high - low + 1)) - 1) << low
+
+
+def _table(kind, name, values, details):
+    cls = namedtuple(name, values)
+    table = cls(**values)
+    _DETAILS[id(table)] = details
+    details.kind = kind
+    return table
+
+
+def layout(name, width, source, **fields):
+    """Return a named tuple of uint64 masks, one per field given as (high, low, text).
+
+    Raises ValueError naming the field when it leaves the width or overlaps an earlier field.
+    """
+    used, values = 0, {}
+    for field, (high, low, _) in fields.items():
+        if not 0 <= low <= high < width:
+            raise ValueError(f"{name}.{field}: bits {high}:{low} are not inside {width} bits")
+        mask = _mask(high, low)
+        if used & mask:
+            raise ValueError(f"{name}.{field}: bits {high}:{low} overlap an earlier field")
+        used |= mask
+        values[field] = U64(mask)
+    return _table("layout", name, values, _Details(name, width, source, dict(fields)))
+
+
+def codes(name, source, **values):
+    """Return a named tuple of uint64 numbers, each given as (number, text).
+
+    Raises ValueError naming the row when a number occurs twice.
+    """
+    seen = {}
+    for row, (number, _) in values.items():
+        if number in seen:
+            raise ValueError(f"{name}.{row}: {number:#x} is already {seen[number]}")
+        seen[number] = row
+    return _table("codes", name, {k: U64(v[0]) for k, v in values.items()}, _Details(name, 64, source, dict(values)))
+
+
+Row = namedtuple("Row", "number reset writable text")
+
+
+def registers(name, source, **rows):
+    """Return a named tuple of register numbers (uint64); rows are (number, reset, writable mask, text)."""
+    seen, table = {}, {}
+    for row, (number, reset, writable, text) in rows.items():
+        if number in seen:
+            raise ValueError(f"{name}.{row}: {number:#x} is already {seen[number]}")
+        seen[number] = row
+        table[row] = Row(number, int(reset), int(writable), text)
+    return _table("registers", name, {k: U64(v.number) for k, v in table.items()}, _Details(name, 64, source, table))
+
+
+def details(table):
+    """Return name, width, source, rows and kind of a table made here."""
+    return _DETAILS[id(table)]
+
+
+def every(table):
+    """Return the OR of all masks of a layout as int: what is not reserved."""
+    result = 0
+    for mask in table:
+        result |= int(mask)
+    return result
+
+
+def shift_of(mask):
+    """Return the position of the lowest set bit of a mask as int."""
+    mask = int(mask)
+    return (mask & -mask).bit_length() - 1
+
+
+@njit(cache=True)
+def get(value, mask):
+    """Return the field of `value` that `mask` names, shifted to bit 0 (all uint64)."""
+    return (value & mask) // (mask & (~mask + U64(1)))
+
+
+@njit(cache=True)
+def put(value, mask, field):
+    """Return `value` with the field that `mask` names replaced by `field` (all uint64)."""
+    return value & ~mask | field * (mask & (~mask + U64(1))) & mask
+
+
+def name_of(table, number):
+    """Return the row name that has this number, or its hexadecimal text."""
+    for row, value in zip(table._fields, table, strict=True):
+        if int(value) == int(number):
+            return row
+    return f"{int(number):#x}"
+
+
+def text_of(table, row):
+    """Return the text that explains a row or field."""
+    return details(table).rows[row][-1]
+
+
+def show(table, value):
+    """Return `value` decoded: names of set one-bit fields, NAME=value of others, and what is reserved."""
+    value, parts, rest = int(value), [], int(value)
+    for field, mask in zip(table._fields, table, strict=True):
+        mask = int(mask)
+        bits = value & mask
+        rest &= ~mask
+        if mask & (mask - 1):
+            if bits:
+                parts.append(f"{field}={bits >> shift_of(mask):#x}")
+        elif bits:
+            parts.append(field)
+    if rest:
+        parts.append(f"reserved={rest:#x}")
+    return " ".join(parts) or "0"
+
+
+def symbols(table, prefix=None):
+    """Return assembler symbols of a table: {"VMCS_GUEST_RIP": 0x681e, ...}; masks of layouts as masks."""
+    prefix = details(table).name if prefix is None else prefix
+    return {f"{prefix}_{row}": int(value) for row, value in zip(table._fields, table, strict=True)}

@@ -1,0 +1,44 @@
+"""Every error hvlab tells a person, with the exit code of the command that ends by it."""
+
+
+class HvlabError(Exception):
+    """Base of all errors that carry a message for a person; `exit_code` ends the command."""
+
+    exit_code = 6
+
+
+class ConfigError(HvlabError):
+    """A value given by the user is not possible; the message says what came and what is allowed."""
+
+    exit_code = 2
+
+
+class ImageError(HvlabError):
+    """An image file cannot be loaded: truncated, foreign or unsupported."""
+
+    exit_code = 2
+
+
+class AssemblyError(HvlabError):
+    """A source file does not assemble; the message has file and line."""
+
+    exit_code = 2
+
+
+class EngineError(HvlabError):
+    """The execution engine is not the one this program was calibrated for."""
+
+    exit_code = 6
+
+
+class Unmodelled(HvlabError):
+    """The machine met something that is not modelled, and stops rather than guess.
+
+    what: what was met; rip: where; source: manual volume and section title.
+    """
+
+    exit_code = 6
+
+    def __init__(self, what, rip=0, source=""):
+        self.what, self.rip, self.source = what, rip, source
+        super().__init__(f"not modelled: {what} at RIP {rip:#x}" + (f" ({source})" if source else ""))

@@ -1,0 +1,1 @@
+"""Behaviour of the hardware: kernels, a file per unit."""

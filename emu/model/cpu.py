@@ -1,0 +1,136 @@
+"""Registers of one processor: flags, segments, mode, and the engine's hidden flags."""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, RFLAGS, SEG
+
+STATUS = RFLAGS.OF | RFLAGS.SF | RFLAGS.ZF | RFLAGS.AF | RFLAGS.PF | RFLAGS.CF
+HIGH = U64(32)
+LOW_32 = U64(0xFFFF_FFFF)
+SELECTOR = U64(0xFFFF)
+TWO, THREE, ONE, ZERO = U64(2), U64(3), U64(1), U64(0)
+CC_OP_EFLAGS = 1
+
+
+@kernel
+def rflags(e):
+    """Return RFLAGS (uint64) of an ENV record whose arithmetic flags are normalised."""
+    value = e.eflags & ~(STATUS | RFLAGS.DF) | e.cc_src & STATUS | RFLAGS.ONE
+    if e.df < 0:
+        value |= RFLAGS.DF
+    return value
+
+
+@kernel
+def set_rflags(e, value):
+    """Write RFLAGS (uint64) to an ENV record; the caller refreshes hflags."""
+    e.cc_src = value & STATUS
+    e.cc_dst = ZERO
+    e.cc_op = CC_OP_EFLAGS
+    e.df = -1 if value & RFLAGS.DF else 1
+    e.eflags = value & ~(STATUS | RFLAGS.DF) | RFLAGS.ONE
+
+
+@kernel
+def selector(e, s):
+    """Return the selector of segment register `s` (a SEG code)."""
+    return e.seg[s * THREE] & SELECTOR
+
+
+@kernel
+def base(e, s):
+    """Return the base of segment register or table register `s`."""
+    return e.seg[s * THREE + ONE]
+
+
+@kernel
+def limit(e, s):
+    """Return the limit in bytes (expanded) of segment register or table register `s`."""
+    return e.seg[s * THREE + TWO] & LOW_32
+
+
+@kernel
+def attributes(e, s):
+    """Return the second descriptor word (DESCRIPTOR layout; base and limit bits are 0) of segment register `s`."""
+    return e.seg[s * THREE + TWO] >> HIGH
+
+
+@kernel
+def set_segment(e, s, sel, bas, lim, attr):
+    """Write a segment or table register: selector, base, expanded limit, second descriptor word."""
+    e.seg[s * THREE] = sel & SELECTOR
+    e.seg[s * THREE + ONE] = bas
+    e.seg[s * THREE + TWO] = lim & LOW_32 | (attr & (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P |
+                                                    DESCRIPTOR.AVL | DESCRIPTOR.L | DESCRIPTOR.DB | DESCRIPTOR.G)) << HIGH
+
+
+@kernel
+def cpl(e):
+    """Return the current privilege level: hflags bits 1:0, kept equal to SS.DPL."""
+    return U64(e.hflags) & THREE
+
+
+@kernel
+def long_mode(e):
+    """Return whether IA-32e mode is active."""
+    return e.efer & EFER.LMA != ZERO
+
+
+@kernel
+def code_64(e):
+    """Return whether the processor runs 64-bit code (IA-32e mode and CS.L = 1)."""
+    return (e.efer & EFER.LMA != ZERO) and (attributes(e, SEG.CS) & DESCRIPTOR.L != ZERO)
+
+
+@kernel
+def code_bits(e):
+    """Return 16, 32 or 64: the default width of the code that runs."""
+    if code_64(e):
+        return U64(64)
+    if attributes(e, SEG.CS) & DESCRIPTOR.DB and not (e.eflags & RFLAGS.VM):
+        return U64(32)
+    return U64(16)
+
+
+@kernel
+def real_mode(e):
+    """Return whether CR0.PE = 0."""
+    return e.cr[0] & CR0.PE == ZERO
+
+
+# Engine flags that the translator keys its code by (hflags of Unicorn 2.1.4).
+HF_INHIBIT, HF_CS32, HF_SS32, HF_ADDSEG, HF_PE = U64(1 << 3), U64(1 << 4), U64(1 << 5), U64(1 << 6), U64(1 << 7)
+HF_TF, HF_MP, HF_EM, HF_TS, HF_LMA, HF_CS64 = U64(1 << 8), U64(1 << 9), U64(1 << 10), U64(1 << 11), U64(1 << 14), U64(1 << 15)
+HF_GUEST, HF_OSFXSR, HF_SMAP = U64(1 << 21), U64(1 << 22), U64(1 << 23)
+HF_KEPT = HF_INHIBIT | HF_TF
+
+
+@kernel
+def refresh_hflags(e, level):
+    """Recompute the engine's hidden flags from CR0, CR4, EFER, CS, SS, RFLAGS.VM and privilege `level`.
+
+    Keeps the interrupt-shadow and single-step bits; always sets HF_GUEST (intercepts on).
+    """
+    flags = U64(e.hflags) & HF_KEPT | HF_GUEST | level & THREE
+    cr0 = e.cr[0]
+    flags |= (cr0 & CR0.PE) << U64(7)
+    flags |= (cr0 & (CR0.MP | CR0.EM | CR0.TS)) << U64(8)
+    if e.cr[4] & CR4.OSFXSR:
+        flags |= HF_OSFXSR
+    if e.cr[4] & CR4.SMAP:
+        flags |= HF_SMAP
+    if e.efer & EFER.LMA:
+        flags |= HF_LMA
+    if code_64(e):
+        flags |= HF_CS64 | HF_CS32 | HF_SS32
+    else:
+        cs32 = attributes(e, SEG.CS) & DESCRIPTOR.DB != ZERO
+        vm86 = e.eflags & RFLAGS.VM != ZERO
+        if cs32 and not vm86:
+            flags |= HF_CS32
+        if attributes(e, SEG.SS) & DESCRIPTOR.DB and not vm86:
+            flags |= HF_SS32
+        if not cr0 & CR0.PE or vm86 or not cs32:
+            flags |= HF_ADDSEG
+        elif base(e, SEG.DS) | base(e, SEG.ES) | base(e, SEG.SS):
+            flags |= HF_ADDSEG
+    e.hflags = flags

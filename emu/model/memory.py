@@ -1,0 +1,82 @@
+"""Physical memory as the model's own accesses see it: RAM, ROM, and nothing.
+
+Device pages (local APIC, I/O APIC) are not reached here: page tables, descriptors and VMCSs that lie in
+device memory read as all ones, as unassigned addresses do.
+"""
+from emu.bits import U64, layout
+from emu.jit import kernel, words
+from emu.state import machine_at
+
+PAGE = layout("PAGE", 64, "ours: one ledger word for each page of RAM",
+    CODE=(15, 0, "engines that hold translated code of this page"),
+    WRITABLE=(31, 16, "engines whose TLB may map this page writable"),
+    DIRTY=(32, 32, "written since the last snapshot"), WATCHED=(33, 33, "a watchpoint lies in it"),
+    MIXED=(34, 34, "written and executed by turns: the engine checks each store"))
+
+SEVEN, THREE, EIGHT, ZERO, ONE, SIXTY_FOUR = U64(7), U64(3), U64(8), U64(0), U64(1), U64(64)
+PAGE_SHIFT = U64(12)
+ALL = U64(0xFFFF_FFFF_FFFF_FFFF)
+STALE = U64(64)
+
+
+@kernel
+def _mask(size):
+    return ALL if size >= EIGHT else (ONE << size * EIGHT) - ONE
+
+
+@kernel
+def _word(m, address):
+    """Return the aligned word that holds byte `address`; all ones where nothing answers."""
+    if address < m.ram_bytes:
+        return words(m.ram, m.ram_bytes >> THREE)[address >> THREE]
+    offset = address - m.rom_base
+    if offset < m.rom_bytes:
+        return words(m.rom, m.rom_bytes >> THREE)[offset >> THREE]
+    return ALL
+
+
+@kernel
+def load(m, address, size):
+    """Return `size` (1..8) bytes at physical `address` of MACHINE record `m`, zero-extended (uint64)."""
+    shift = (address & SEVEN) * EIGHT
+    value = _word(m, address) >> shift
+    if shift + size * EIGHT > SIXTY_FOUR:
+        value |= _word(m, (address | SEVEN) + ONE) << (SIXTY_FOUR - shift)
+    return value & _mask(size)
+
+
+@kernel
+def touch(m, address):
+    """Note in the ledger that the page at physical `address` (RAM) is written by the model."""
+    ledger = words(m.ledger, m.ram_bytes >> PAGE_SHIFT)
+    page = address >> PAGE_SHIFT
+    state = ledger[page]
+    if state & PAGE.CODE:
+        if m.stale_count < STALE:
+            m.stale[m.stale_count] = page
+        m.stale_count += ONE
+    ledger[page] = state | PAGE.DIRTY
+
+
+@kernel
+def _store_word(m, address, value, mask):
+    if address < m.ram_bytes:
+        touch(m, address)
+        ram = words(m.ram, m.ram_bytes >> THREE)
+        ram[address >> THREE] = ram[address >> THREE] & ~mask | value & mask
+
+
+@kernel
+def store(m, address, size, value):
+    """Write the low `size` (1..8) bytes of `value` at physical `address`; ROM and nothing ignore it."""
+    shift = (address & SEVEN) * EIGHT
+    mask = _mask(size)
+    _store_word(m, address, value << shift, mask << shift)
+    if shift + size * EIGHT > SIXTY_FOUR:
+        _store_word(m, (address | SEVEN) + ONE, value >> (SIXTY_FOUR - shift), mask >> (SIXTY_FOUR - shift))
+
+
+@kernel
+def machine_of(c):
+    """Return the MACHINE record of a CPU record."""
+    return machine_at(c.machine)[0]

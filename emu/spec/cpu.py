@@ -1,0 +1,77 @@
+"""Processor registers and exceptions: CR0, CR4, EFER, RFLAGS, DR6, DR7, descriptors, vectors."""
+from emu.bits import codes, layout
+
+GPR = codes("GPR", 'SDM 2A, "REX Prefixes"',
+    RAX=(0, "accumulator"), RCX=(1, "count"), RDX=(2, "data"), RBX=(3, "base"), RSP=(4, "stack pointer"),
+    RBP=(5, "frame pointer"), RSI=(6, "source index"), RDI=(7, "destination index"), R8=(8, "r8"), R9=(9, "r9"),
+    R10=(10, "r10"), R11=(11, "r11"), R12=(12, "r12"), R13=(13, "r13"), R14=(14, "r14"), R15=(15, "r15"))
+
+SEG = codes("SEG", 'SDM 2B, "MOV" (Sreg encoding); LDTR and up are ours',
+    ES=(0, "ES"), CS=(1, "CS"), SS=(2, "SS"), DS=(3, "DS"), FS=(4, "FS"), GS=(5, "GS"),
+    LDTR=(6, "local descriptor table"), TR=(7, "task register"), GDTR=(8, "global descriptor table"),
+    IDTR=(9, "interrupt descriptor table"))
+
+RFLAGS = layout("RFLAGS", 64, 'SDM 1, "EFLAGS Register"',
+    CF=(0, 0, "carry"), ONE=(1, 1, "always 1"), PF=(2, 2, "parity"), AF=(4, 4, "auxiliary carry"), ZF=(6, 6, "zero"),
+    SF=(7, 7, "sign"), TF=(8, 8, "trap"), IF=(9, 9, "interrupt enable"), DF=(10, 10, "direction"),
+    OF=(11, 11, "overflow"), IOPL=(13, 12, "I/O privilege level"), NT=(14, 14, "nested task"), RF=(16, 16, "resume"),
+    VM=(17, 17, "virtual-8086 mode"), AC=(18, 18, "alignment check / access control"),
+    VIF=(19, 19, "virtual interrupt"), VIP=(20, 20, "virtual interrupt pending"), ID=(21, 21, "CPUID usable"))
+
+CR0 = layout("CR0", 64, 'SDM 3A, "Control Registers"',
+    PE=(0, 0, "protection enable"), MP=(1, 1, "monitor coprocessor"), EM=(2, 2, "emulation"), TS=(3, 3, "task switched"),
+    ET=(4, 4, "extension type, always 1"), NE=(5, 5, "numeric error"), WP=(16, 16, "write protect"),
+    AM=(18, 18, "alignment mask"), NW=(29, 29, "not write-through"), CD=(30, 30, "cache disable"),
+    PG=(31, 31, "paging"))
+
+CR4 = layout("CR4", 64, 'SDM 3A, "Control Registers"',
+    VME=(0, 0, "virtual-8086 extensions"), PVI=(1, 1, "protected-mode virtual interrupts"), TSD=(2, 2, "time stamp disable"),
+    DE=(3, 3, "debugging extensions"), PSE=(4, 4, "page size extensions"), PAE=(5, 5, "physical address extension"),
+    MCE=(6, 6, "machine-check enable"), PGE=(7, 7, "page global enable"), PCE=(8, 8, "performance counter enable"),
+    OSFXSR=(9, 9, "FXSAVE and SSE enable"), OSXMMEXCPT=(10, 10, "SIMD exceptions enable"),
+    UMIP=(11, 11, "user-mode instruction prevention"), LA57=(12, 12, "57-bit linear addresses"),
+    VMXE=(13, 13, "VMX enable"), SMXE=(14, 14, "SMX enable"), FSGSBASE=(16, 16, "RDFSBASE and friends enable"),
+    PCIDE=(17, 17, "process-context identifiers"), OSXSAVE=(18, 18, "XSAVE enable"), KL=(19, 19, "key locker"),
+    SMEP=(20, 20, "supervisor-mode execution prevention"), SMAP=(21, 21, "supervisor-mode access prevention"),
+    PKE=(22, 22, "protection keys for user pages"), CET=(23, 23, "control-flow enforcement"),
+    PKS=(24, 24, "protection keys for supervisor pages"))
+
+EFER = layout("EFER", 64, 'SDM 3A, "IA32_EFER"',
+    SCE=(0, 0, "SYSCALL enable"), LME=(8, 8, "long mode enable"), LMA=(10, 10, "long mode active"),
+    NXE=(11, 11, "execute disable enable"))
+
+DR6 = layout("DR6", 64, 'SDM 3B, "Debug Status Register (DR6)"',
+    B0=(0, 0, "breakpoint 0"), B1=(1, 1, "breakpoint 1"), B2=(2, 2, "breakpoint 2"), B3=(3, 3, "breakpoint 3"),
+    BLD=(11, 11, "bus lock, 0 = detected"), BD=(13, 13, "debug register access"), BS=(14, 14, "single step"),
+    BT=(15, 15, "task switch"), RTM=(16, 16, "restricted transactional memory, 0 = inside"))
+
+DR7 = layout("DR7", 64, 'SDM 3B, "Debug Control Register (DR7)"',
+    L0=(0, 0, "local 0"), G0=(1, 1, "global 0"), L1=(2, 2, "local 1"), G1=(3, 3, "global 1"), L2=(4, 4, "local 2"),
+    G2=(5, 5, "global 2"), L3=(6, 6, "local 3"), G3=(7, 7, "global 3"), LE=(8, 8, "local exact"), GE=(9, 9, "global exact"),
+    ONE=(10, 10, "always 1"), RTM=(11, 11, "RTM debugging"), GD=(13, 13, "general detect"),
+    RW0=(17, 16, "condition 0"), LEN0=(19, 18, "length 0"), RW1=(21, 20, "condition 1"), LEN1=(23, 22, "length 1"),
+    RW2=(25, 24, "condition 2"), LEN2=(27, 26, "length 2"), RW3=(29, 28, "condition 3"), LEN3=(31, 30, "length 3"))
+
+VECTOR = codes("VECTOR", 'SDM 3A, "Exception and Interrupt Vectors"',
+    DE=(0, "divide error"), DB=(1, "debug"), NMI=(2, "non-maskable interrupt"), BP=(3, "breakpoint"), OF=(4, "overflow"),
+    BR=(5, "bound range exceeded"), UD=(6, "invalid opcode"), NM=(7, "device not available"), DF=(8, "double fault"),
+    TS=(10, "invalid TSS"), NP=(11, "segment not present"), SS=(12, "stack fault"), GP=(13, "general protection"),
+    PF=(14, "page fault"), MF=(16, "x87 error"), AC=(17, "alignment check"), MC=(18, "machine check"),
+    XM=(19, "SIMD error"), VE=(20, "virtualization exception"), CP=(21, "control protection"))
+
+# The second word of a segment descriptor, as in word 2 (63:32) of ENV.seg.
+DESCRIPTOR = layout("DESCRIPTOR", 32, 'SDM 3A, "Segment Descriptors" (second doubleword)',
+    BASE_23_16=(7, 0, "base 23:16"), TYPE=(11, 8, "type"), S=(12, 12, "1 = code or data"), DPL=(14, 13, "privilege level"),
+    P=(15, 15, "present"), LIMIT_19_16=(19, 16, "limit 19:16"), AVL=(20, 20, "available to software"),
+    L=(21, 21, "64-bit code"), DB=(22, 22, "default operation size"), G=(23, 23, "granularity"),
+    BASE_31_24=(31, 24, "base 31:24"))
+
+# Interruption information: VM-entry, VM-exit and IDT-vectoring; the model uses it for every event.
+INTR = layout("INTR", 32, 'SDM 3C, "VM-Entry Controls for Event Injection"',
+    VECTOR=(7, 0, "vector"), TYPE=(10, 8, "EVENT type"), ERROR=(11, 11, "error code valid"),
+    NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"), VALID=(31, 31, "valid"))
+
+EVENT = codes("EVENT", 'SDM 3C, "VM-Entry Controls for Event Injection"',
+    EXTERNAL=(0, "external interrupt"), NMI=(2, "non-maskable interrupt"), HARD=(3, "hardware exception"),
+    SOFT=(4, "software interrupt INT n"), PRIV=(5, "privileged software exception INT1"),
+    SOFT_EXC=(6, "software exception INT3 or INTO"), OTHER=(7, "other event"))

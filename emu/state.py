@@ -1,0 +1,141 @@
+"""The records of every unit: numpy memory that kernels and Python share.
+
+A record is passed as a one-element array and opened as `c = cpu[0]`.  A record refers to another by its
+host address (a uint64 field named after the unit); `env_of(c)`, `machine_of(c)`, ... view it.  The owner
+(`emu.machine.Machine`) keeps all memory alive.  Nothing here is behaviour.
+
+ENV lies over the execution engine's own processor state (its offsets are verified at start by
+`emu.core.context`): general registers, segments, control registers are the very memory that translated
+code uses.  There are two ENVs per processor, one for VMX root (and bare) operation, one for non-root.
+
+Contract for kernels that see an ENV: arithmetic flags are normalised (`cc_op == 1`: the flags OF SF ZF AF
+PF CF are in `cc_src`), DF is in `df` (1 or -1), all others in `eflags`.  Use `emu.model.cpu.rflags` and
+`set_rflags`.  Who changes control registers, segments or flags leaves `hflags` to the caller, which
+recomputes it (`emu.model.cpu.refresh_hflags`) before the engine runs again.
+"""
+import numpy as np
+
+from emu.jit import viewer, words
+
+U64, U32, U16, U8 = np.uint64, np.uint32, np.uint16, np.uint8
+
+
+def record(*fields):
+    """Return an aligned record dtype whose rows read as np.record; fields are (name, type[, shape])."""
+    return np.dtype((np.record, np.dtype(list(fields), align=True)))
+
+
+def _placed(size, **fields):
+    """Return a record dtype with fields (type, offset[, shape]) inside `size` bytes."""
+    formats = [(f[0], f[2]) if len(f) > 2 else f[0] for f in fields.values()]
+    return np.dtype((np.record, np.dtype(dict(names=list(fields), formats=formats,
+                                              offsets=[f[1] for f in fields.values()], itemsize=size))))
+
+
+# ---- the execution engine's processor state (CPUX86State of Unicorn 2.1.4, x86-64) ----------------------
+# seg: three words each for ES CS SS DS FS GS LDTR TR GDTR IDTR: word 0 = selector (31:0), word 1 = base,
+# word 2 = limit (31:0) | second descriptor word (63:32: type 11:8, S 12, DPL 14:13, P 15, AVL 20, L 21,
+# D/B 22, G 23).  An unusable segment has P = 0 in that word.
+ENV_BYTES = 7008
+ENV = _placed(
+    ENV_BYTES,
+    regs=(U64, 0, 16), rip=(U64, 128), eflags=(U64, 136), cc_dst=(U64, 144), cc_src=(U64, 152), cc_src2=(U64, 160),
+    cc_op=(U32, 168), df=(np.int32, 172), hflags=(U32, 176), hflags2=(U32, 180), seg=(U64, 184, 30), cr=(U64, 424, 9),
+    efer=(U64, 592), fpstt=(U32, 604), fpus=(U16, 608), fpuc=(U16, 610), fptags=(U8, 612, 8), fpregs=(U64, 624, 16),
+    fp_status=(U64, 776), sse_status=(U64, 808), mxcsr=(U32, 816), xmm=(U64, 824, 256),
+    sysenter_cs=(U32, 4800), sysenter_esp=(U64, 4808), sysenter_eip=(U64, 4816), star=(U64, 4824), owner=(U64, 4832),
+    lstar=(U64, 4840), cstar=(U64, 4848), fmask=(U64, 4856), kernel_gs_base=(U64, 4864), tsc_aux=(U64, 4896),
+    xcr0=(U64, 4904), pat=(U64, 5280), pkru=(U32, 5304), error_code=(U32, 5384), exception_is_int=(U32, 5388),
+    exception_next_eip=(U64, 5392), dr=(U64, 5400, 8), vm_vmcb=(U64, 5504), intercept=(U64, 5520),
+    intercept_cr_read=(U16, 5528), intercept_cr_write=(U16, 5530), intercept_dr_read=(U16, 5532),
+    intercept_dr_write=(U16, 5534), intercept_exceptions=(U32, 5536),
+)
+
+# ---- one logical processor ------------------------------------------------------------------------------
+REASONS, VECTORS = 96, 256
+CPU = record(
+    # identity and wiring (host addresses)
+    ("id", U64), ("machine", U64), ("env", U64),          # env: the ENV of the world that runs now
+    ("root_env", U64), ("guest_env", U64), ("apic", U64), ("core", U64),
+    ("tlb", U64), ("root_tlb", U64), ("guest_tlb", U64),  # TLB records; tlb: of the world that runs now
+    # time, in cycles of this processor
+    ("cycles", U64), ("instructions", U64), ("deadline", U64), ("tsc_offset", U64),   # IA32_TSC = cycles + tsc_offset
+    # non-register state; bits as in the VMCS fields of the same names
+    ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
+    ("nmi_pending", U64), ("init_pending", U64), ("sipi_pending", U64), ("sipi_vector", U64), ("smi_pending", U64),
+    ("monitor_armed", U64), ("monitor_address", U64),
+    # model-specific registers that the engine does not hold
+    ("apic_base", U64), ("feature_control", U64), ("misc_enable", U64), ("debugctl", U64), ("mtrr_def_type", U64),
+    ("mtrr_fixed", U64, 11), ("mtrr_variable", U64, 16), ("microcode", U64), ("spec_ctrl", U64), ("xss", U64),
+    ("umwait_control", U64), ("mcg_status", U64), ("mc_banks", U64, 16), ("perf_global_ctrl", U64), ("pdpte", U64, 4),
+    ("real_efer", U64), ("tsc_adjust", U64), ("arch_spare", U64, 7),
+    # VMX operation
+    ("vmx_mode", U64),                                    # MODE: 0 outside VMX, 1 root, 2 non-root
+    ("vmxon_pointer", U64), ("vmcs_pointer", U64),        # all ones: none
+    ("vmcs", U64),                                        # host address of the current VMCS's fields, or of a spare
+    ("virtual_nmi_blocking", U64), ("mtf_pending", U64), ("preemption_deadline", U64), ("preemption_active", U64),
+    ("tsc_guest_offset", U64), ("entry_valid_key", U64),
+    # controls of the VMCS that non-root operation runs under, latched at VM entry
+    ("pin", U64), ("proc", U64), ("proc2", U64), ("exit_controls", U64), ("entry_controls", U64), ("eptp", U64),
+    ("exception_bitmap", U64), ("vpid", U64),
+    # how the last access or instruction failed: FAULT kind and what goes with it
+    ("fault", U64), ("fault_vector", U64), ("fault_error", U64), ("fault_address", U64),
+    ("fault_gpa", U64), ("fault_qualification", U64), ("fault_length", U64), ("walk_rights", U64), ("insn", U64),   # insn: host address of an INSN
+    # event being delivered (IDT-vectoring): interruption-information format, error code, instruction length
+    ("vectoring", U64), ("vectoring_error", U64), ("vectoring_length", U64), ("vectoring_source", U64),
+    # what stopped the machine: STOP code, and operands that explain it
+    ("stop", U64), ("stop_a", U64), ("stop_b", U64), ("stop_c", U64), ("stop_rip", U64),
+    # chain of a triple fault: for each step vector, error, RIP, address
+    ("chain_length", U64), ("chain", U64, 12),
+    # entry failure: number of failing checks and their row numbers
+    ("failed_count", U64), ("failed", U64, 64),
+    # counters
+    ("exits", U64, REASONS), ("exit_cycles", U64, REASONS), ("exit_began", U64), ("exit_reason_now", U64),
+    ("injected", U64, VECTORS), ("delivered", U64, VECTORS), ("entries", U64), ("walks", U64), ("walk_loads", U64),
+    ("ept_violations", U64), ("hypercalls", U64),
+)
+
+# ---- one decoded instruction ----------------------------------------------------------------------------
+INSN = record(
+    ("kind", U64), ("length", U64),                       # kind: a code of emu.spec.insn.INSN, 0 = not one we know
+    ("map", U64), ("opcode", U64), ("prefixes", U64), ("rex", U64), ("modrm", U64),
+    ("mod", U64), ("reg", U64), ("rm", U64),              # reg and rm with REX bits
+    ("memory", U64), ("segment", U64), ("base", U64), ("index", U64), ("scale", U64),   # base/index 16 = none, base 17 = RIP
+    ("displacement", U64), ("immediate", U64),            # sign-extended
+    ("operand_size", U64), ("address_size", U64),         # bytes
+    ("rep", U64), ("lock", U64),                          # rep: 0, 0xF3, 0xF2
+)
+
+# ---- the machine ----------------------------------------------------------------------------------------
+MACHINE = record(
+    ("ram", U64), ("ram_bytes", U64),                     # host address and size of guest-physical 0 ..
+    ("rom", U64), ("rom_base", U64), ("rom_bytes", U64),
+    ("ledger", U64), ("cpu_count", U64), ("cpus", U64, 8),              # host addresses of CPU records
+    ("address_mask", U64),                                # 2**MAXPHYADDR - 1
+    ("device", U64, 24),                                  # host addresses of device records, by emu.spec.platform.DEVICE
+    ("stop", U64), ("stop_cpu", U64), ("exit_code", U64), ("a20", U64), ("seed", U64), ("now", U64),
+    ("next_event", U64),                                  # earliest cycle at which a device wants to act
+    ("budget", U64), ("quantum", U64),
+    ("stale_count", U64), ("stale", U64, 64),             # pages with translated code that the model wrote
+)
+
+# ---- our architectural TLB: open addressing, 2**TLB_BITS entries -----------------------------------------
+TLB_BITS = 14
+TLB_ENTRIES = 1 << TLB_BITS
+TLB = record(
+    ("generation", U64), ("used", U64), ("fractured", U64), ("asid", U64), ("global_asid", U64), ("next_asid", U64),
+    ("engine_flush", U64), ("engine_pages", U64), ("engine_page", U64, 64),   # what the engine must drop from its own TLB
+    ("sizes", U64), ("hits", U64), ("misses", U64), ("flushes", U64),
+    ("space_key", U64, 256), ("space_asid", U64, 256), ("space_global", U64, 256), ("space_count", U64),
+    ("tag", U64, TLB_ENTRIES),                            # page number | asid; 0 = empty
+    ("page", U64, TLB_ENTRIES),                           # host-physical page address
+    ("info", U64, TLB_ENTRIES),                           # permissions and size
+)
+
+env_of = viewer(ENV)
+cpu_at = viewer(CPU)
+insn_at = viewer(INSN)
+machine_at = viewer(MACHINE)
+tlb_at = viewer(TLB)
+
+ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
