@@ -83,6 +83,7 @@ CPU = record(
     ("fault_gpa", U64), ("fault_qualification", U64), ("fault_length", U64), ("walk_rights", U64), ("insn", U64),   # insn: host address of an INSN
     # event being delivered (IDT-vectoring): interruption-information format, error code, instruction length
     ("vectoring", U64), ("vectoring_error", U64), ("vectoring_length", U64), ("vectoring_source", U64),
+    ("frame", U64, 12), ("frame_count", U64),             # what a delivery pushes, in order; scratch of emu.model.interrupt
     # what stopped the machine: STOP code, and operands that explain it
     ("stop", U64), ("stop_a", U64), ("stop_b", U64), ("stop_c", U64), ("stop_rip", U64),
     # chain of a triple fault: for each step vector, error, RIP, address
