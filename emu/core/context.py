@@ -1,0 +1,93 @@
+"""Where things lie inside the execution engine, and the proof that they lie there.
+
+Offsets are those of Unicorn 2.1.4 built for 64-bit x86 hosts (CPUState, CPUClass, uc_struct,
+TranslationBlock).  They are private to that version; `verify` writes known values through Unicorn's public
+interface, reads them back at these offsets, and refuses to start when one is not there.
+"""
+import ctypes
+
+from emu.core import native
+from emu.errors import EngineError
+from emu.state import CPU, ENV
+
+# uc_struct
+UC_CPU, UC_INVALID_ERROR, UC_STOP_REQUEST, UC_NESTED_LEVEL, UC_TCG_CTX, UC_EXIT_REQUEST = 440, 1424, 1389, 14840, 768, 728
+UC_SKIP_SYNC = 14898
+# CPUState
+CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_INTERRUPT_REQUEST, CS_ENV_PTR = 16, 18, 21, 24, 28, 296
+CS_ICOUNT_PTR, CS_HALTED, CS_EXCEPTION, CS_CLASS, CS_TCG_EXIT = 304, 33176, 33184, 33200, 33208
+CS_ENV = 35408                             # the ENV follows CPUState and the TLB at this distance
+# CPUClass
+CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 72, 128, 136
+# TranslationBlock
+TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_CFLAGS, TB_PAGE0, TB_PAGE1 = 0, 8, 16, 20, 22, 24, 72, 80
+# CPUArchState beyond what the ENV record names
+ENV_FEATURES = 5632
+
+# Table of blocks: 2**BLOCK_BITS entries of 64 bytes: host address, cycles, instructions, linear address,
+# size | kind << 32, three words of per-instruction bytes (length 3:0, timing class 7:4)
+BLOCK_BITS = 16
+
+
+def offset(dtype, field):
+    """Return the byte offset of a field of a record dtype."""
+    return dtype.fields[field][1]
+
+
+def stub_constants(table):
+    """Return the numbers that the stubs of `native` are made with; `table` is the address of the block table."""
+    owner = offset(ENV, "owner")
+    return dict(uc_cpu=UC_CPU, cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
+                mask=(1 << BLOCK_BITS) - 1, table=table, cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),
+                instructions=offset(CPU, "instructions"), block=offset(CPU, "block"))
+
+
+def word(address):
+    """Return the 64-bit word at a host address."""
+    return ctypes.c_uint64.from_address(address).value
+
+
+def verify(uc):
+    """Check the layout on a fresh engine of Unicorn; returns (engine, cpu, env) addresses.
+
+    Raises EngineError naming what is not where it should be.
+    """
+    from unicorn import x86_const as x86
+    handle = getattr(uc._uch, "value", uc._uch)
+    maps = _Maps()
+    cs = maps.word(handle + UC_CPU, "the processor")
+    env = maps.word(cs + CS_ENV_PTR, "the processor state")
+    if env != cs + CS_ENV:
+        raise EngineError(f"the engine's processor state lies {env - cs} bytes behind its processor, not {CS_ENV}")
+    lib = native.library()
+    vtable = maps.word(cs + CS_CLASS, "the processor class")
+    for where, name in ((CLASS_TLB_FILL, "x86_cpu_tlb_fill"), (CLASS_ENTER, "x86_cpu_exec_enter"), (CLASS_EXIT, "x86_cpu_exec_exit")):
+        if maps.word(vtable + where, name) != lib.address(name + native.SUFFIX):
+            raise EngineError(f"the engine's processor class does not hold {name} at offset {where}")
+    for register, field, index in ((x86.UC_X86_REG_RAX, "regs", 0), (x86.UC_X86_REG_R15, "regs", 15), (x86.UC_X86_REG_RIP, "rip", 0),
+                                   (x86.UC_X86_REG_CR2, "cr", 2), (x86.UC_X86_REG_DR0, "dr", 0), (x86.UC_X86_REG_GS_BASE, "seg", 16)):
+        value = 0x1122334455660000 | register
+        uc.reg_write(register, value)
+        if word(env + offset(ENV, field) + 8 * index) != value:
+            raise EngineError(f"the engine's processor state does not hold {field}[{index}] at offset {offset(ENV, field)}")
+        uc.reg_write(register, 0)
+    if word(env + offset(ENV, "owner")):
+        raise EngineError("the engine uses the field that hvlab marks its engines with")
+    return handle, cs, env
+
+
+class _Maps:
+    """Reads words of this process without the risk of a fault."""
+
+    def __init__(self):
+        self.memory = open("/proc/self/mem", "rb", buffering=0)
+
+    def word(self, address, what):
+        try:
+            self.memory.seek(address)
+            return int.from_bytes(self.memory.read(8), "little")
+        except (OSError, ValueError, OverflowError) as error:
+            raise EngineError(f"the engine's pointer to {what} leads nowhere ({address:#x})") from error
+
+    def __del__(self):
+        self.memory.close()
