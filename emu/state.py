@@ -88,7 +88,9 @@ CPU = record(
     ("fault_gpa", U64), ("fault_qualification", U64), ("fault_length", U64), ("walk_rights", U64), ("insn", U64),   # insn: host address of an INSN
     # event being delivered (IDT-vectoring): interruption-information format, error code, instruction length
     ("vectoring", U64), ("vectoring_error", U64), ("vectoring_length", U64), ("vectoring_source", U64),
-    ("frame", U64, 12), ("frame_count", U64),             # what a delivery pushes, in order; scratch of emu.model.interrupt
+    # scratch of emu.model.frame: what a delivery pushes, in order, and the stack it goes to
+    ("frame", U64, 12), ("frame_count", U64), ("frame_base", U64), ("frame_mask", U64), ("frame_sp", U64), ("frame_size", U64),
+    ("frame_access", U64), ("frame_place", U64), ("frame_selector", U64),
     # what stopped the machine: STOP code, and operands that explain it
     ("stop", U64), ("stop_a", U64), ("stop_b", U64), ("stop_c", U64), ("stop_rip", U64),
     # chain of a triple fault: for each step vector, error, RIP, address
