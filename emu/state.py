@@ -128,16 +128,18 @@ MACHINE = record(
 )
 
 # ---- our architectural TLB: open addressing, 2**TLB_BITS entries -----------------------------------------
-TLB_BITS = 14
+# A space is what tags translations: (VPID, EP4TA, PCID), or the global translations of a (VPID, EP4TA), or the
+# guest-physical mappings of an EP4TA.  Each space has an asid; giving it a fresh one invalidates all it holds.
+TLB_BITS, SPACES = 14, 256
 TLB_ENTRIES = 1 << TLB_BITS
 TLB = record(
-    ("generation", U64), ("used", U64), ("fractured", U64), ("asid", U64), ("global_asid", U64), ("next_asid", U64),
+    ("asid", U64), ("global_asid", U64), ("next_asid", U64), ("used", U64),   # asid 0: nothing selected yet
+    ("space", U64), ("global_space", U64), ("key", U64), ("vpid", U64), ("context", U64),   # the spaces in use
     ("engine_flush", U64), ("engine_pages", U64), ("engine_page", U64, 64),   # what the engine must drop from its own TLB
     ("sizes", U64), ("hits", U64), ("misses", U64), ("flushes", U64),
-    ("space_key", U64, 256), ("space_asid", U64, 256), ("space_global", U64, 256), ("space_count", U64),
-    ("tag", U64, TLB_ENTRIES),                            # page number | asid; 0 = empty
-    ("page", U64, TLB_ENTRIES),                           # host-physical page address
-    ("info", U64, TLB_ENTRIES),                           # permissions and size
+    ("space_count", U64), ("space_key", U64, SPACES), ("space_vpid", U64, SPACES), ("space_asid", U64, SPACES),
+    ("space_fractured", U64, SPACES),
+    ("word", U64, 2 * TLB_ENTRIES),                       # pairs: tag (0 = empty), TLBE
 )
 
 env_of = viewer(ENV)
