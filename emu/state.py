@@ -142,10 +142,76 @@ TLB = record(
     ("word", U64, 2 * TLB_ENTRIES),                       # pairs: tag (0 = empty), TLBE
 )
 
+# ---- interrupt controllers and devices -------------------------------------------------------------------
+LOCAL_APIC = record(                                      # 256-bit registers: word 0 holds vectors 0-63
+    ("id", U64), ("tpr", U64), ("ldr", U64), ("dfr", U64), ("svr", U64), ("isr", U64, 4), ("tmr", U64, 4), ("irr", U64, 4),
+    ("esr", U64), ("errors", U64),                        # errors: detected since the last write to ESR
+    ("icr", U64), ("lvt", U64, 7),                        # lvt: by emu.spec.apic.ENTRY; icr: destination in 63:32
+    ("lint", U64, 2), ("extint", U64),                    # levels of pins LINT0 and LINT1; an ExtINT message came
+    ("initial", U64), ("divide", U64),                    # initial count, divide configuration
+    ("count", U64), ("since", U64),                       # at cycle `since` the count was `count`; 0: stopped
+    ("tsc_deadline", U64),
+)
+PINS = 24
+IO_APIC = record(("select", U64), ("id", U64), ("lines", U64), ("entry", U64, PINS))      # lines: physical levels
+PIC = record(                                             # two elements each: first and second 8259
+    ("irr", U64, 2), ("imr", U64, 2), ("isr", U64, 2), ("lines", U64, 2), ("elcr", U64, 2), ("base", U64, 2),
+    ("icw", U64, 2), ("icw1", U64, 2), ("icw4", U64, 2),  # icw: initialisation word awaited next, 0 = none
+    ("lowest", U64, 2), ("rotate", U64, 2), ("special", U64, 2), ("read_isr", U64, 2), ("poll", U64, 2), ("output", U64),
+)
+PIT = record(                                             # ticks of the 8254 clock; three counters
+    ("now", U64), ("mode", U64, 3), ("bcd", U64, 3), ("access", U64, 3), ("loaded", U64, 3), ("count", U64, 3),
+    ("start", U64, 3), ("next", U64, 3), ("swap", U64, 3),   # next: count that replaces `count` at tick `swap`, 0 = none
+    ("gate", U64, 3), ("frozen", U64, 3), ("armed", U64, 3), ("low", U64, 3), ("write_high", U64, 3), ("read_high", U64, 3),
+    ("latch", U64, 3), ("latched", U64, 3), ("status", U64, 3), ("status_latched", U64, 3),
+    ("speaker", U64), ("event", U64),                     # port 0x61 bits 3:0; cycle of the next change of output 0
+)
+RING = 16384                                              # bytes a host must drain before they are overwritten
+UART = record(
+    ("now", U64), ("irq", U64), ("ier", U64), ("fcr", U64), ("lcr", U64), ("mcr", U64), ("lsr", U64), ("msr", U64), ("scr", U64),
+    ("divisor", U64), ("fifo", U8, 16), ("fifo_error", U8, 16), ("head", U64), ("depth", U64),
+    ("thre", U64), ("timeout", U64),                      # interrupt conditions that are latched
+    ("thre_at", U64), ("receive_at", U64), ("timeout_at", U64), ("line", U64),   # cycles, all ones = never
+    ("sent", U64), ("drained", U64), ("output", U8, RING), ("output_cycle", U64, RING),
+    ("fed", U64), ("taken", U64), ("input", U8, RING),
+)
+CONSOLE = record(("post", U64), ("sent", U64), ("drained", U64), ("output", U8, RING), ("output_cycle", U64, RING))
+RTC = record(
+    ("now", U64), ("index", U64), ("nmi_masked", U64), ("ram", U8, 128),
+    ("seconds", U64), ("since", U64),                     # calendar seconds since 1970 at cycle `since`
+    ("held", U64), ("flags", U64), ("periodic_at", U64), ("update_at", U64), ("line", U64),
+)
+ACPI = record(
+    ("now", U64), ("status", U64), ("enable", U64), ("control", U64), ("smi_data", U64), ("timer_bits", U64),
+    ("overflow_at", U64), ("line", U64),
+)
+KEYBOARD = record(
+    ("command", U64), ("expect", U64), ("output_port", U64), ("status", U64), ("queue", U8, 64), ("head", U64), ("depth", U64),
+    ("device_expect", U64), ("scanning", U64), ("line", U64), ("system_a", U64), ("scancodes", U64),
+)
+FW_ITEMS = 64
+FW_CFG = record(("selector", U64), ("position", U64), ("blob", U64), ("blob_bytes", U64),
+                ("offset", U64, FW_ITEMS), ("length", U64, FW_ITEMS))      # items 0 .. in `blob`, a host address
+PCI = record(("address", U64), ("reset_control", U64), ("config", U8, 256))
+VGA = record(("flip", U64), ("index", U64, 4), ("misc", U64), ("feature", U64), ("attribute", U8, 32), ("sequencer", U8, 8),
+             ("graphics", U8, 16), ("crtc", U8, 32), ("palette", U8, 768), ("dac_mask", U64), ("dac", U64), ("dac_read", U64))
+
 env_of = viewer(ENV)
 cpu_at = viewer(CPU)
 insn_at = viewer(INSN)
 machine_at = viewer(MACHINE)
 tlb_at = viewer(TLB)
+apic_at = viewer(LOCAL_APIC)
+ioapic_at = viewer(IO_APIC)
+pic_at = viewer(PIC)
+pit_at = viewer(PIT)
+uart_at = viewer(UART)
+console_at = viewer(CONSOLE)
+rtc_at = viewer(RTC)
+acpi_at = viewer(ACPI)
+keyboard_at = viewer(KEYBOARD)
+fw_cfg_at = viewer(FW_CFG)
+pci_at = viewer(PCI)
+vga_at = viewer(VGA)
 
 ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
