@@ -1,0 +1,110 @@
+"""What every protected-mode delivery reads and checks: the gate, the code segment, the stack pointer in the TSS.
+
+Each function raises the exception that the manual gives (error code with EXT) and leaves it in `c.fault`;
+callers look at `c.fault` before they use the value.
+Source: SDM 2A, "INT n/INTO/INT3/INT1"; SDM 3A, "Exception and Interrupt Handling in Protected Mode"
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.model import linear
+from emu.model.cpu import LOW_32, attributes, base, cpl, limit, long_mode, selector
+from emu.model.fault import raise_exception
+from emu.model.frame import external, software
+from emu.model.segment import (CODE, CONFORMING, NOT_NULL, TABLE_READ, attributes_of, fetch, inside, kind, level,
+                               linear_mask)
+from emu.spec.cpu import DESCRIPTOR, INTR, SEG, VECTOR
+from emu.spec.outcome import ACCESS, FAULT
+
+ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT, HIGH = U64(0), U64(1), U64(2), U64(3), U64(4), U64(7), U64(8), U64(32)
+IDT_BIT = U64(2)                                         # of an error code: the index is into the IDT
+GATE_SHIFT_32, GATE_SHIFT_64 = U64(3), U64(4)            # 8-byte and 16-byte gates
+TASK_GATE, INTERRUPT_OR_TRAP, WIDE = U64(5), U64(6), U64(8)
+READ = TABLE_READ | ACCESS.EVENT
+TSS_32 = U64(8)                                          # type bit that tells a 32-bit TSS from a 16-bit one
+
+
+@kernel
+def refuse(c, vector, index, ext):
+    """Raise `vector` with the error code of a selector (or IDT offset and IDT bit) and EXT; returns 0."""
+    raise_exception(c, vector, index & NOT_NULL | index & IDT_BIT | ext)
+    return ZERO
+
+
+@kernel
+def _accepted(e, attr):
+    """Return whether the type of a gate is one that this mode takes."""
+    what = kind(attr)
+    if attr & DESCRIPTOR.S:
+        return False
+    if long_mode(e):
+        return what & ~ONE == WIDE | INTERRUPT_OR_TRAP
+    return what == TASK_GATE or what & INTERRUPT_OR_TRAP == INTERRUPT_OR_TRAP
+
+
+@kernel
+def gate_address(e, info):
+    """Return the linear address of the event's IDT entry."""
+    shift = GATE_SHIFT_64 if long_mode(e) else GATE_SHIFT_32
+    return base(e, SEG.IDTR) + ((info & INTR.VECTOR) << shift) & linear_mask(e)
+
+
+@kernel
+def read_gate(c, e, info):
+    """Return the low 8 bytes of the event's gate after limit, type, privilege and present checks."""
+    vector = info & INTR.VECTOR
+    code = (vector << THREE) | IDT_BIT
+    shift = GATE_SHIFT_64 if long_mode(e) else GATE_SHIFT_32
+    if (vector + ONE << shift) - ONE > limit(e, SEG.IDTR):
+        return refuse(c, VECTOR.GP, code, external(info))
+    gate = linear.read(c, gate_address(e, info), EIGHT, READ)
+    if c.fault != FAULT.NONE:
+        return ZERO
+    attr = gate >> HIGH
+    if not _accepted(e, attr):
+        return refuse(c, VECTOR.GP, code, external(info))
+    if software(info) and level(attr) < cpl(e):
+        return refuse(c, VECTOR.GP, code, ZERO)
+    if not attr & DESCRIPTOR.P:
+        return refuse(c, VECTOR.NP, code, external(info))
+    return gate
+
+
+@kernel
+def read_code(c, e, target, ext):
+    """Return the raw descriptor of the handler's code segment `target` (selector) after its checks."""
+    if not target & NOT_NULL:
+        return refuse(c, VECTOR.GP, ZERO, ext)
+    if not inside(e, target):
+        return refuse(c, VECTOR.GP, target, ext)
+    raw = fetch(c, e, target, ACCESS.EVENT)
+    if c.fault != FAULT.NONE:
+        return ZERO
+    attr = attributes_of(raw)
+    if not attr & DESCRIPTOR.S or not kind(attr) & CODE or level(attr) > cpl(e):
+        return refuse(c, VECTOR.GP, target, ext)
+    if long_mode(e) and attr & (DESCRIPTOR.L | DESCRIPTOR.DB) != DESCRIPTOR.L:
+        return refuse(c, VECTOR.GP, target, ext)
+    if not attr & DESCRIPTOR.P:
+        return refuse(c, VECTOR.NP, target, ext)
+    return raw
+
+
+@kernel
+def new_level(e, code):
+    """Return the privilege level the handler runs at: that of its segment, or the present one if it conforms."""
+    attr = attributes_of(code)
+    return cpl(e) if kind(attr) & CONFORMING else level(attr)
+
+
+@kernel
+def tss_word(c, e, at, size, ext):
+    """Return `size` bytes at offset `at` of the current TSS; #TS(TR) when they are outside its limit."""
+    if at + size - ONE > limit(e, SEG.TR):
+        return refuse(c, VECTOR.TS, selector(e, SEG.TR), ext)
+    return linear.read(c, base(e, SEG.TR) + at & linear_mask(e), size, READ)
+
+
+@kernel
+def tss_is_32(e):
+    """Return whether TR holds a 32-bit (or 64-bit) TSS."""
+    return kind(attributes(e, SEG.TR)) & TSS_32 != ZERO
