@@ -36,12 +36,14 @@ _RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 
 # Helpers that become intercept stubs: (name, event number).  Numbers start above SVM's.
 INSTRUCTION = 0x3F0                        # an instruction the model executes
-DEADLINE, DEVICE, FAULTED, STEPPED = 0x3F1, 0x3F2, 0x3F3, 0x3F4
+DEADLINE, DEVICE, FAULTED, STEPPED, SPLIT = 0x3F1, 0x3F2, 0x3F3, 0x3F4, 0x3F5
 INTERCEPTED = (
     "cpuid", "rdtsc", "rdtscp", "rdpmc", "rdmsr", "wrmsr", "hlt", "monitor", "mwait", "pause", "invlpg", "read_crN",
     "write_crN", "lmsw", "clts", "set_dr", "get_dr", "xsetbv", "xgetbv", "rdrand", "syscall", "sysret", "sysenter", "sysexit",
     "inb", "inw", "inl", "outb", "outw", "outl", "lldt", "ltr", "rsm", "xsave", "xsaveopt", "xrstor", "rdpkru", "wrpkru",
 )
+# Called after an instruction, when the state is already that of the next: reported without restoring.
+TRAPS = ("single_step",)
 
 
 class Library:
@@ -202,7 +204,8 @@ define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b) {{
   br i1 %foreign, label %other, label %ours, !prof !0
 ours:
   %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra = ptrtoint i8* %ra.p to i64
+  %ra.i = ptrtoint i8* %ra.p to i64
+  %ra = and i64 %ra.i, {keep}
   %cs = sub i64 %env, {cs_env}
   %x.a = add i64 %cs, {exception_index}
   %x.p = inttoptr i64 %x.a to i32*
@@ -236,13 +239,14 @@ def install(constants, slow, limit):
         return _DONE
     lib = library()
     exit_restore = lib.address("cpu_loop_exit_restore" + SUFFIX)
-    original = {name: lib.address(f"helper_{name}{SUFFIX}") for name in INTERCEPTED}
+    helpers = [(name, INSTRUCTION, -1) for name in INTERCEPTED] + [(name, STEPPED, 0) for name in TRAPS]
     text = _STUBS.format(**constants, slow=slow, limit=limit, translator_loop=lib.address("translator_loop" + SUFFIX),
                          check_exit_request=lib.address("helper_check_exit_request" + SUFFIX))
-    for name in INTERCEPTED:
-        text += _INTERCEPT.format(name=name, number=INSTRUCTION, original=original[name], loop_exit_restore=exit_restore, **constants)
+    for name, number, keep in helpers:
+        text += _INTERCEPT.format(name=name, number=number, keep=keep, original=lib.address(f"helper_{name}{SUFFIX}"),
+                                  loop_exit_restore=exit_restore, **constants)
     compiled = _compile(text + _TAIL)
-    for name in INTERCEPTED:
+    for name, _, _ in helpers:
         lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
     lib.replace("helper_check_exit_request" + SUFFIX, compiled.get_function_address("block"))
     lib.replace("translator_loop" + SUFFIX, compiled.get_function_address("translate"))
@@ -297,3 +301,11 @@ peek64, poke64 = _access(64)
 peek32, poke32 = _access(32)
 peek16, poke16 = _access(16)
 peek8, poke8 = _access(8)
+
+
+@intrinsic
+def address(typing, pointer):
+    """Return a C pointer as a 64-bit number."""
+    def codegen(context, builder, signature, args):
+        return builder.ptrtoint(args[0], ir.IntType(64))
+    return types.uint64(types.voidptr), codegen

@@ -1,0 +1,128 @@
+"""The slow path of the block stub: a block that is not in the table, or that may not run whole.
+
+A table entry is eight words: host address of the block (tag), cycles, instructions, linear address, size |
+mode << 32, and three words with a byte for each instruction: length (3:0) and timing class (7:4).
+Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
+"""
+from numba import types
+
+from emu.bits import U64
+from emu.core import context as at
+from emu.core.fill import (BLOCK_LIMIT, CORE, COSTS, CS_CFLAGS, E_DEADLINE, E_SPLIT, EIGHT, HF_INHIBIT, LENGTHS, OFFSET, ONE, PAGE_SIZE,
+                           RFLAGS, SIXTY_FOUR, TB_FLAGS, TB_ICOUNT, TB_PC, TB_SIZE, THIRTY_TWO, UC_TCG, ZERO, code_host,
+                           leave, mode_of)
+from emu.core.native import call, peek16, peek32, peek64, poke32
+from emu.core.state import core_at
+from emu.jit import entry, kernel, octets, words
+from emu.model import decode
+from emu.spec.timing import CYCLES
+from emu.state import ALL_ONES, cpu_at, env_of, machine_at
+
+E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_LENGTHS = ZERO, ONE, U64(2), U64(3), U64(4), U64(5)
+FOUR, FIFTEEN, LOW_16 = U64(4), U64(15), U64(0xFFFF)
+TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
+BUFFER = U64(1024)
+WATCH_IF = ONE
+
+
+@kernel
+def fetch(m, k, block, size, pc):
+    """Copy the bytes of a translated block into the decoder's buffer; returns that buffer (uint8[size])."""
+    buffer = octets(k.code_buffer, BUFFER)
+    page = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET)
+    rest = PAGE_SIZE - (pc & OFFSET)
+    first = octets(page, size if size < rest else rest)
+    for i in range(len(first)):
+        buffer[i] = first[i]
+    if size > rest and peek64(block + TB_PAGE1) != ALL_ONES:
+        second = octets(code_host(m, k, peek64(block + TB_PAGE1)), size - rest)
+        for i in range(len(second)):
+            buffer[rest + U64(i)] = second[i]
+    return buffer
+
+
+@kernel
+def register(c, k, uc, ra, slot):
+    """Fill the table entry at `slot` for the block that host address `ra` belongs to; returns its flags."""
+    m = machine_at(c.machine)[0]
+    block = call(k.f_block_of, peek64(uc + UC_TCG), ra, ZERO, ZERO, ZERO, ZERO)
+    pc, flags = peek64(block + TB_PC), peek32(block + TB_FLAGS)
+    size, count = peek16(block + TB_SIZE), peek16(block + TB_ICOUNT)
+    e = words(slot, EIGHT)
+    lengths, costs = octets(c.core + LENGTHS, SIXTY_FOUR), octets(c.core + COSTS, SIXTY_FOUR)
+    code = fetch(m, k, block, size, pc)
+    found = decode.block(code, size, mode_of(flags), lengths, costs, BLOCK_LIMIT)
+    cost = ZERO
+    for i in range(3):
+        e[E_LENGTHS + U64(i)] = ZERO
+    for i in range(count):
+        j = U64(i)
+        kind = U64(costs[j]) if j < found else ZERO
+        cost += CYCLES[kind]
+        length = U64(lengths[j]) if j < found else FIFTEEN
+        e[E_LENGTHS + j // EIGHT] |= (length | kind << FOUR) << (j % EIGHT) * EIGHT
+    if found != count:
+        k.mismatch += ONE
+    e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
+    e[E_SIZE] = size | mode_of(flags) << THIRTY_TWO
+
+
+@kernel
+def fitting(c, e):
+    """Return how many instructions of the block entry fit before the processor's deadline, at least one."""
+    left, done = c.due - c.cycles, ZERO
+    for i in range(e[E_COUNT]):
+        j = U64(i)
+        left_cost = CYCLES[e[E_LENGTHS + j // EIGHT] >> (j % EIGHT * EIGHT + FOUR) & FIFTEEN]
+        if left_cost > left:
+            break
+        left -= left_cost
+        done += ONE
+    return done if done else ONE
+
+
+@kernel
+def charge(c, e, slot):
+    """Charge the block and let it run."""
+    c.cycles += e[E_COST]
+    c.instructions += e[E_COUNT]
+    c.block = slot
+
+
+@kernel
+def must_leave(c, flags, eflags):
+    """Return whether something waits for the boundary that the processor is at."""
+    if c.request:
+        return True
+    if c.cycles >= c.due:
+        return True
+    if c.watch and not flags & HF_INHIBIT:
+        return c.watch != WATCH_IF or eflags & RFLAGS.IF != ZERO
+    return False
+
+
+@entry(types.void(types.uint64, types.uint64, types.uint64, types.uint64))
+def slow(cpu, uc, ra, slot):
+    """Decide about a block that the stub could not charge by itself."""
+    c = cpu_at(cpu)[0]
+    k = core_at(c.core)[0]
+    e = words(slot, EIGHT)
+    if e[E_TAG] != ra:
+        register(c, k, uc, ra, slot)
+    world = U64(1) if uc == k.uc[1] else ZERO
+    cs = k.cs[world]
+    if c.single == ONE:                        # one instruction was asked for: this is it
+        c.single = U64(2)
+        charge(c, e, slot)
+        return
+    env = env_of(k.env[world])[0]
+    if c.single or must_leave(c, U64(env.hflags), env.eflags):
+        c.block = ZERO
+        leave(c, k, cs, E_DEADLINE, ra)
+    if c.cycles + e[E_COST] > c.due and e[E_COUNT] > ONE:
+        count = fitting(c, e)
+        if count < e[E_COUNT]:
+            c.block = ZERO
+            poke32(cs + CS_CFLAGS, count)
+            leave(c, k, cs, E_SPLIT, ra)
+    charge(c, e, slot)

@@ -1,0 +1,220 @@
+"""What the engine asks for: address translation, the size of a block, the cost of a block.
+
+`fill` answers the engine's TLB misses from our architectural TLB and the page ledger.  The ledger's rule: while
+any engine holds translated code of a page, no engine may write to it unnoticed, unless the page is MIXED and the
+writer is that engine (the engine then checks each store itself, at about 40 ns a store).
+Source: Unicorn 2.1.4 `CPUClass.tlb_fill`, `translator_loop`, `check_exit_request`.
+"""
+from numba import types
+
+from emu.bits import U64
+from emu.core import context as at
+from emu.core import native
+from emu.core.native import call, peek16, peek32, peek64, poke8, poke32, poke64
+from emu.core.state import CORE, core_at
+from emu.jit import entry, kernel, octets, words
+from emu.model import decode, walk
+from emu.model.cpu import HF_CS32, HF_CS64, HF_INHIBIT
+from emu.model.memory import PAGE
+from emu.spec.cpu import RFLAGS
+from emu.spec.outcome import ACCESS, FAULT
+from emu.state import ALL_ONES, cpu_at, env_of, machine_at, tlb_at
+
+ZERO, ONE, TWO, THREE, FOUR, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8)
+PAGE_SIZE, PAGE_MASK, OFFSET, SHIFT = U64(4096), U64(0xFFFF_FFFF_FFFF_F000), U64(0xFFF), U64(12)
+READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
+LOW_32, LOW_16, BYTE = U64(0xFFFF_FFFF), U64(0xFFFF), U64(0xFF)
+USER_INDEX, SMAP_INDEX = U64(1), U64(0)
+CPL = U64(3)
+FLIP_SHIFT, FLIP_MAX, FLIP_ONE = U64(40), U64(6), U64(1 << 40)
+FLIPS = U64(0xFF << 40)
+BLOCK_LIMIT = U64(24)
+SIXTEEN, SIXTY_FOUR, THIRTY_TWO = U64(16), U64(64), U64(32)
+WRITABLE_SHIFT = U64(16)
+CS_OWNER = U64(at.CS_ENV + 4832)
+CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_TCG_CTX)
+TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
+CS_CFLAGS = U64(at.CS_CFLAGS_NEXT)
+E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVICE), U64(native.FAULTED), U64(native.SPLIT)
+LENGTHS, COSTS = U64(at.offset(CORE, "lengths")), U64(at.offset(CORE, "costs"))
+KINDS_RAM, KINDS_ROM, KINDS_DEVICE = walk.KIND.RAM, walk.KIND.ROM, walk.KIND.DEVICE
+
+
+@kernel
+def leave(c, k, cs, number, ra):
+    """Report an event: jump out of the running block, state restored to the instruction at `ra` (0: as it is)."""
+    poke32(cs + CS_EXCEPTION, number)
+    call(k.f_exit_restore, cs, ra, ZERO, ZERO, ZERO, ZERO)
+
+
+@kernel
+def host_of(m, k, pa):
+    """Return the host address of a physical byte that code is fetched from, 0 when it is neither RAM nor ROM."""
+    if pa < m.ram_bytes:
+        return m.ram + pa
+    if pa - m.rom_base < m.rom_bytes:
+        return m.rom + (pa - m.rom_base)
+    return ZERO
+
+
+@kernel
+def access_of(e, rw, index):
+    """Return the ACCESS bits of an engine request: rw 0 load, 1 store, 2 fetch; index is its MMU mode."""
+    access = ACCESS.FETCH if rw == TWO else (ACCESS.WRITE if rw == ONE else ACCESS.READ)
+    if index == USER_INDEX:
+        return access | ACCESS.USER
+    if U64(e.hflags) & CPL == CPL:
+        return access | ACCESS.IMPLICIT
+    if e.eflags & RFLAGS.AC:
+        return access | ACCESS.AC
+    return access
+
+
+@kernel
+def drop_everywhere(k, page, engines, code):
+    """Make each engine of the set `engines` forget its TLB, and with `code` its translations of the RAM page."""
+    every_cs, every_uc = words(k.every_cs, SIXTEEN), words(k.every_uc, SIXTEEN)
+    start = page << SHIFT
+    for i in range(16):
+        if engines >> U64(i) & ONE:
+            if code:
+                call(k.f_invalidate, every_uc[i], start, start + PAGE_SIZE, ZERO, ZERO, ZERO)
+            call(k.f_flush, every_cs[i], ZERO, ZERO, ZERO, ZERO, ZERO)
+            k.invalidations += ONE
+
+
+@kernel
+def protection(m, k, bit, page, rw, rights, here):
+    """Decide the engine's rights to a RAM page, updating the ledger.
+
+    bit: this engine's bit; rw as in `access_of`; rights: ACCESS kinds the translation allows; here: the page is
+    the one that the running instruction is on.  Returns protection bits for the engine.
+    """
+    ledger = words(m.ledger, m.ram_bytes >> SHIFT)
+    state = ledger[page]
+    code, writers = state & PAGE.CODE, (state & PAGE.WRITABLE) >> WRITABLE_SHIFT
+    mixed = state & PAGE.MIXED != ZERO
+    if rw == TWO:
+        others = writers if not mixed else writers & ~bit
+        if others:
+            drop_everywhere(k, page, others, False)
+            state &= ~(others << WRITABLE_SHIFT)
+        ledger[page] = state | bit
+        if mixed and rights & ACCESS.WRITE:
+            ledger[page] = state | bit | bit << WRITABLE_SHIFT | PAGE.DIRTY
+            return READ | WRITE | EXECUTE
+        return READ | EXECUTE
+    if rw == ZERO and (code or not rights & ACCESS.WRITE):
+        return READ | EXECUTE if code & bit else READ
+    if not rights & ACCESS.WRITE:
+        return READ
+    if code:
+        flips = ((state & FLIPS) >> FLIP_SHIFT) + ONE
+        state = state & ~FLIPS | (flips if flips < FLIP_MAX else FLIP_MAX) << FLIP_SHIFT
+        if here or flips >= FLIP_MAX:
+            state |= PAGE.MIXED
+            mixed = True
+        others = code & ~bit if mixed else code
+        if others:
+            drop_everywhere(k, page, others, True)
+            state &= ~others
+    state |= bit << WRITABLE_SHIFT | PAGE.DIRTY
+    ledger[page] = state
+    return READ | WRITE | EXECUTE if state & PAGE.CODE & bit else READ | WRITE
+
+
+@kernel
+def map_page(c, k, world, page, pa, rw, index, device):
+    """Enter one translation into the engine's TLB; returns False when the access must be stepped (a device)."""
+    m = machine_at(c.machine)[0]
+    cs, la = k.cs[world], page
+    kind = walk.kind(c, pa)
+    if kind == KINDS_RAM:
+        e = env_of(k.env[world])[0]
+        code_page = peek64(c.block + U64(24)) & PAGE_MASK if c.block else ALL_ONES
+        here = rw == ONE and code_page == la
+        prot = protection(m, k, k.bit[world], pa >> SHIFT, rw, c.walk_rights, here)
+        call(k.f_set_page, cs, la, pa & PAGE_MASK, prot, index, PAGE_SIZE)
+        return True
+    if kind == KINDS_ROM and rw != ONE:
+        call(k.f_set_page, cs, la, pa & PAGE_MASK, READ | EXECUTE, index, PAGE_SIZE)
+        return True
+    if rw == TWO or (kind != KINDS_DEVICE and rw == ZERO):
+        call(k.f_set_page, cs, la, k.void_page, READ | EXECUTE, index, PAGE_SIZE)
+        return True
+    if not device:
+        return False
+    k.device_page = pa & PAGE_MASK
+    call(k.f_set_page, cs, la, k.device_window, READ | WRITE, index, ONE)     # size 1: asked again at each access
+    return True
+
+
+@entry(types.uint64(*[types.uint64] * 7))
+def fill(cs, address, size, rw, index, probe, ra):
+    """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
+    c = cpu_at(peek64(cs + CS_OWNER))[0]
+    k = core_at(c.core)[0]
+    world = U64(1) if cs == k.cs[1] else U64(0)
+    e = env_of(k.env[world])[0]
+    t = tlb_at(c.tlb)[0]
+    rw, index = rw & THREE, index & THREE
+    k.fills += ONE
+    if not e.hflags & U64(1 << 15):
+        address &= LOW_32
+    pa = walk.translate(c, address, access_of(e, rw, index))
+    if t.engine_flush != k.flush_seen[world]:
+        k.flush_seen[world] = t.engine_flush
+        t.engine_pages = ZERO
+        call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
+    if pa != ALL_ONES:
+        if c.cycles > c.due and ra:                        # the walk reached past an event: it is due inside this block
+            c.fault = FAULT.RETRY
+            leave(c, k, cs, E_DEADLINE, ra)
+        if map_page(c, k, world, address & PAGE_MASK, pa, rw, index, c.device_step):
+            return ONE
+        if probe & BYTE:
+            return ZERO
+        c.fault = FAULT.DEVICE
+        c.fault_gpa = pa
+        leave(c, k, cs, E_DEVICE, ra)
+    if probe & BYTE:
+        return ZERO
+    if not ra:
+        c.block = ZERO                                     # at a block's start: nothing of it was charged
+    leave(c, k, cs, E_FAULTED, ra)
+    return ZERO
+
+
+@kernel
+def code_host(m, k, page):
+    """Return the host address of a page of the engine's RAM list (a block's page_addr)."""
+    return m.ram + page if page < m.ram_bytes else m.rom + (page - k.rom_offset)
+
+
+@kernel
+def mode_of(flags):
+    """Return 16, 32 or 64 for the engine's block flags."""
+    if flags & HF_CS64:
+        return SIXTY_FOUR
+    return THIRTY_TWO if flags & HF_CS32 else SIXTEEN
+
+
+@entry(types.uint64(types.uint64, types.uint64))
+def limit(cpu, block):
+    """Return how many instructions a block may hold: those that end on its first page, at most BLOCK_LIMIT."""
+    c = cpu_at(cpu)[0]
+    k = core_at(c.core)[0]
+    m = machine_at(c.machine)[0]
+    pc, flags = peek64(block + TB_PC), peek32(block + TB_FLAGS)
+    k.translations += ONE
+    user = ACCESS.USER if flags & CPL == CPL else ZERO
+    keep, address, code = c.fault, c.fault_address, c.fault_error
+    pa = walk.translate(c, pc, ACCESS.FETCH | user)
+    c.fault, c.fault_address, c.fault_error = keep, address, code
+    host = host_of(m, k, pa) if pa != ALL_ONES else ZERO
+    if not host:
+        return ONE
+    rest = PAGE_SIZE - (pc & OFFSET)
+    lengths, costs = octets(c.core + LENGTHS, SIXTY_FOUR), octets(c.core + COSTS, SIXTY_FOUR)
+    count = decode.block(octets(host, rest), rest, mode_of(flags), lengths, costs, BLOCK_LIMIT)
+    return count if count else ONE

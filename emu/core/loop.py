@@ -1,0 +1,208 @@
+"""Running the engines: events out of translated code, world switches, and the scheduler of processors.
+
+One processor is two engines on one host stack at most: a VM entry runs the non-root engine inside the root
+engine's event, so that a world switch costs one engine start, not two.
+Source: Unicorn 2.1.4 `cpu_exec`, `cpu_handle_exception`.
+"""
+from numba import types
+
+from emu.bits import U64
+from emu.core import context as at
+from emu.core import native
+from emu.core.fill import (ALL_ONES, CORE, CS_CFLAGS, E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT, EIGHT, FOUR, HF_INHIBIT, ONE, SHIFT,
+                           SIXTEEN, THIRTY_TWO, TWO, ZERO, drop_everywhere)
+from emu.core.native import call, peek8, peek32, peek64, poke8, poke32
+from emu.core.state import core_at
+from emu.jit import entry, kernel, words
+from emu.model import event
+from emu.model.cpu import CC_OP_EFLAGS, HF_MP, HF_TS, STATUS
+from emu.model.memory import PAGE
+from emu.spec.cpu import CR0, SEG
+from emu.spec.outcome import FAULT, STOP
+from emu.spec.timing import CYCLES
+from emu.state import cpu_at, env_of, machine_at, tlb_at
+
+FIFTEEN, THREE, FIVE = U64(15), U64(3), U64(5)
+CS_EXIT, CS_STOPPED, CS_CREATED = U64(at.CS_EXIT_REQUEST), U64(at.CS_STOPPED), U64(at.CS_CREATED)
+CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
+UC_STOP, UC_ERROR = U64(at.UC_STOP_REQUEST), U64(at.UC_INVALID_ERROR)
+MINUS_ONE = U64(0xFFFF_FFFF)
+E_NM = U64(0x147)                           # the engine's #NM: perhaps only our lazy switch of its registers
+FP_FIRST, FP_LAST = 600 // 8, 3200 // 8     # words of ENV that hold x87, MMX and SSE state
+MASK_32 = U64(0xFFFF_FFFF)
+
+
+@kernel
+def give_back(c, rip):
+    """Take back what the current block was charged for instructions from `rip` (linear) on; they did not run."""
+    if not c.block:
+        return
+    e = words(c.block, EIGHT)
+    offset, place, cost, count = rip - e[3], ZERO, ZERO, ZERO
+    if e[4] >> THIRTY_TWO != U64(64):
+        offset &= MASK_32
+    if offset <= e[4] & MASK_32:
+        while count < e[2] and place < offset:
+            row = e[FIVE + count // EIGHT] >> count % EIGHT * EIGHT
+            place += row & FIFTEEN
+            cost += CYCLES[row >> FOUR & FIFTEEN]
+            count += ONE
+        c.cycles -= e[1] - cost
+        c.instructions -= e[2] - count
+    c.block = ZERO
+
+
+@kernel
+def normalise(k, e):
+    """Bring the arithmetic flags into `cc_src`."""
+    if e.cc_op != CC_OP_EFLAGS:
+        e.cc_src = call(k.f_flags, e.cc_dst, e.cc_src, e.cc_src2, U64(e.cc_op), ZERO, ZERO) & MASK_32 & STATUS
+        e.cc_op = CC_OP_EFLAGS
+
+
+@kernel
+def lazy_registers(c, k, world):
+    """Set the engine's task-switched flag while the other engine holds the x87 and SSE registers."""
+    if k.owner != world:
+        e = env_of(k.env[world])[0]
+        e.hflags = U64(e.hflags) | HF_TS | HF_MP
+
+
+@kernel
+def fetch_registers(k, world):
+    """Copy x87 and SSE state from the engine that holds it to this one."""
+    here, there = words(k.env[world], U64(876)), words(k.env[world ^ ONE], U64(876))
+    for i in range(FP_FIRST, FP_LAST):
+        here[U64(i)] = there[U64(i)]
+    k.owner = world
+
+
+@kernel
+def sync(c, k, world):
+    """Make the engine forget what the architecture or the model made stale; set what stops its next block."""
+    m, t, cs = machine_at(c.machine)[0], tlb_at(c.tlb)[0], k.cs[world]
+    if t.engine_flush != k.flush_seen[world]:
+        k.flush_seen[world] = t.engine_flush
+        call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
+    elif t.engine_pages:
+        for i in range(t.engine_pages):
+            call(k.f_flush_page, cs, t.engine_page[U64(i)], ZERO, ZERO, ZERO, ZERO)
+    t.engine_pages = ZERO
+    if m.stale_count:
+        drop_stale(m, k)
+    lazy_registers(c, k, world)
+    c.deadline = ZERO if c.request | c.watch | c.single else c.due
+
+
+@kernel
+def drop_stale(m, k):
+    """Drop translations of pages that the model wrote."""
+    ledger = words(m.ledger, m.ram_bytes >> U64(12))
+    if m.stale_count > U64(64):
+        for i in range(m.ram_bytes >> U64(12)):
+            page = U64(i)
+            if ledger[page] & PAGE.CODE:
+                drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
+                ledger[page] &= ~PAGE.CODE
+    else:
+        for i in range(m.stale_count):
+            page = m.stale[U64(i)]
+            drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
+            ledger[page] &= ~PAGE.CODE
+    m.stale_count = ZERO
+
+
+@kernel
+def execute(c, k, world):
+    """Run an engine until one of its events stops it."""
+    uc, cs = k.uc[world], k.cs[world]
+    poke8(cs + CS_EXIT, ZERO)
+    poke32(cs + CS_HALTED, ZERO)
+    poke32(cs + CS_EXCEPTION, MINUS_ONE)
+    poke32(cs + CS_TCG_EXIT, ZERO)
+    poke8(uc + UC_STOP, ZERO)
+    poke32(uc + UC_ERROR, ZERO)
+    k.switches += ONE
+    k.depth += ONE
+    call(k.f_exec, uc, cs, ZERO, ZERO, ZERO, ZERO)
+    k.depth -= ONE
+    if peek32(uc + UC_ERROR):
+        c.stop, c.stop_a = STOP.INTERNAL, peek32(uc + UC_ERROR)
+
+
+@kernel
+def world_of(c, k):
+    """Return 1 when the processor is in VMX non-root operation, else 0."""
+    return ONE if c.env == k.env[1] else ZERO
+
+
+@kernel
+def prologue(c, k, e, number):
+    """Bring time, flags and shadow to the exact instruction boundary that the event was reported at."""
+    k.events += ONE
+    rip = e.rip + (ZERO if e.hflags & U64(1 << 15) else e.seg[4])
+    give_back(c, rip)
+    normalise(k, e)
+    if c.device_step:
+        c.device_step = ZERO
+        c.recheck = ONE
+    if c.single == TWO or number != E_DEVICE:
+        c.single = ZERO
+
+
+@kernel
+def step_device(c, k, cs):
+    """Let exactly the instruction at RIP run, with device pages open to it."""
+    c.device_step = ONE
+    c.single = ONE
+    c.fault = FAULT.NONE
+    poke32(cs + CS_CFLAGS, ONE)
+    c.deadline = ZERO
+
+
+@entry(types.void(types.voidptr, types.uint32, types.voidptr))
+def on_event(engine, number, user):
+    """Everything the engine reports (UC_HOOK_INTR): handle it and let the engine go on, or stop it."""
+    c = cpu_at(native.address(user))[0]
+    k = core_at(c.core)[0]
+    world = world_of(c, k)
+    cs, what = k.cs[world], U64(number)
+    if what == E_SPLIT:
+        return
+    e = env_of(k.env[world])[0]
+    if what == E_NM and k.owner != world and not e.cr[0] & (CR0.TS | CR0.EM):
+        give_back(c, e.rip + (ZERO if e.hflags & U64(1 << 15) else e.seg[4]))
+        fetch_registers(k, world)
+        e.hflags = U64(e.hflags) & ~(HF_TS | HF_MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << EIGHT
+        return
+    prologue(c, k, e, what)
+    if what == E_DEVICE:
+        step_device(c, k, cs)
+        return
+    call(k.f_model, c.self_address, what, ZERO, ZERO, ZERO, ZERO)
+    while True:
+        now = world_of(c, k)
+        if c.halted_or_stopped:
+            break
+        sync(c, k, now)
+        if now == world:
+            return                                         # the engine goes on by itself
+        if now == ZERO or k.depth > ONE:
+            break                                          # the other engine is below on the stack, or starts from the loop
+        execute(c, k, now)
+    poke8(cs + CS_EXIT, ONE)
+
+
+@entry(types.uint64(types.uint64, types.uint64))
+def run_processor(cpu, quantum_end):
+    """Run one processor until its clock reaches `quantum_end`, it halts, or the machine stops."""
+    c = cpu_at(cpu)[0]
+    k = core_at(c.core)[0]
+    k.quantum_end = quantum_end
+    c.quantum_end = quantum_end
+    call(k.f_model, cpu, ZERO, ZERO, ZERO, ZERO, ZERO)
+    while not c.halted_or_stopped:
+        now = world_of(c, k)
+        sync(c, k, now)
+        execute(c, k, now)
+    return c.stop

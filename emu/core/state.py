@@ -1,0 +1,26 @@
+"""The record of one processor's two execution engines.  Index 0 is the root (and bare) world, 1 the non-root world."""
+from emu.jit import viewer
+from emu.state import U64, record
+
+ENGINES = 16
+
+CORE = record(
+    ("uc", U64, 2), ("cs", U64, 2), ("env", U64, 2), ("bit", U64, 2), ("tcg", U64, 2),
+    ("owner", U64),                                       # world whose engine holds the x87 and SSE registers
+    ("depth", U64),                                       # engines of this processor on the host stack now
+    ("flush_seen", U64, 2),                               # TLB.engine_flush when each engine last dropped everything
+    ("quantum_end", U64), ("block_table", U64),
+    ("device_page", U64),                                 # physical page of the device access that is stepped
+    ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64), ("mismatch", U64),
+    # what the engines share
+    ("every_uc", U64), ("every_cs", U64),                 # host addresses of uint64[16], 0 = no such engine
+    ("rom_offset", U64),                                  # where the engine's RAM list has the ROM
+    ("void_page", U64), ("device_window", U64),           # engine-physical pages: all ones; device registers
+    # functions of the engine and compiled entries
+    ("f_exec", U64), ("f_exit_restore", U64), ("f_set_page", U64), ("f_flush", U64), ("f_flush_page", U64),
+    ("f_invalidate", U64), ("f_block_of", U64), ("f_flags", U64), ("f_model", U64), ("f_drop_code", U64),
+    ("code_buffer", U64),                                 # host address of 1,024 bytes: a block's code for the decoder
+    ("lengths", U64, 8), ("costs", U64, 8),
+)
+
+core_at = viewer(CORE)
