@@ -12,15 +12,13 @@ from emu.spec.insn import FORM, FORMS, IMM, INSN, KINDS, MAP_64, MAP_VEX, PREFIX
 from emu.spec.timing import CLASS, CLASSES, CYCLES, GROUP_CLASSES, GROUP_SLOTS
 
 ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT = (U64(n) for n in range(9))
-SIXTEEN, BITS_32, BITS_64, FIFTEEN = U64(16), U64(32), U64(64), U64(15)
-ALL = U64(0xFFFF_FFFF_FFFF_FFFF)
+SIXTEEN, FIFTEEN = U64(16), U64(15)
 NO_REGISTER, RIP = U64(16), U64(17)
 REX_W, REX_R, REX_X, REX_B = U64(8), U64(4), U64(2), U64(1)
-OP_0F, OP_38, OP_3A, OP_EVEX, OP_VEX3, OP_VEX2, OP_MOV_DR = (U64(n) for n in (0x0F, 0x38, 0x3A, 0x62, 0xC4, 0xC5, 0x23))
-NOP, MOD_3, LOW_7, LOW_8 = U64(0x90), U64(0xC0), U64(0x7F), U64(0xFF)
-REP_ANY = PREFIX.REP | PREFIX.REPNE
+OP_0F, OP_38, OP_3A, OP_EVEX, OP_VEX3, OP_VEX2 = (U64(n) for n in (0x0F, 0x38, 0x3A, 0x62, 0xC4, 0xC5))
+MOD_3 = U64(0xC0)
 VEX_ANY = PREFIX.VEX | PREFIX.EVEX
-BEFORE_VEX = PREFIX.LOCK | REP_ANY | PREFIX.OPERAND | PREFIX.REX
+BEFORE_VEX = PREFIX.LOCK | PREFIX.REP | PREFIX.REPNE | PREFIX.OPERAND | PREFIX.REX
 PP_OPERAND, PP_REP, PP_REPNE = ONE, TWO, THREE
 ROW_64, ROW_VEX = U64(MAP_64), U64(MAP_VEX)
 SEGMENT_BITS = U64(0x26)
@@ -79,7 +77,8 @@ def _prefix(byte, mode, insn):
 @kernel
 def _prefixes(code, at, end, mode, insn):
     """Read legacy and REX prefixes; return where the opcode begins."""
-    while at < end:
+    row = ROW_64 if mode == IS_64 else ZERO
+    while at < end and U64(FORMS[row, code[at]]) == IMM.PREFIX:
         byte = U64(code[at])
         if _prefix(byte, mode, insn):
             insn.rex = ZERO

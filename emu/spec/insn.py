@@ -205,6 +205,7 @@ MAP_0F3A = """
     xxxxxxxx xxxxxxxx
     Bxxxxxxx xxxxxxxx
 """
+VEX_ESCAPES = "62 C4 C5"                      # outside 64-bit mode BOUND, LES and LDS when ModRM.mod is not 3
 VEX_0F_IMM8 = "70 71 72 73 C2 C4 C5 C6"       # the only immediates of VEX and EVEX map 0F; map 0F3A has them all
 
 # Attribute byte: immediate format, ModRM, undefined.
@@ -213,8 +214,9 @@ FORM = layout("FORM", 8, "ours: what follows an opcode",
     TEST=(6, 6, "the immediate is there only when ModRM.reg is 0 or 1"), UNDEFINED=(7, 7, "no such opcode"))
 IMM = codes("IMM", "ours: formats of immediates",
     NONE=(0, "none"), B=(1, "8 bits"), W=(2, "16 bits"), Z=(3, "16 or 32 bits"), V=(4, "16, 32 or 64 bits"),
-    J=(5, "branch, 16 or 32 bits"), OFFSET=(6, "address size"), FAR=(7, "offset and selector"), ENTER=(8, "16 and 8 bits"))
-_FORMS = {"x": 0x80, ".": 0, "P": 0, "M": 0x10, "R": 0x30, "b": 1, "w": 2, "z": 3, "v": 4, "B": 0x11, "Z": 0x13,
+    J=(5, "branch, 16 or 32 bits"), OFFSET=(6, "address size"), FAR=(7, "offset and selector"), ENTER=(8, "16 and 8 bits"),
+    PREFIX=(15, "no opcode: a prefix or an escape"))
+_FORMS = {"x": 0x80, ".": 0, "P": 15, "M": 0x10, "R": 0x30, "b": 1, "w": 2, "z": 3, "v": 4, "B": 0x11, "Z": 0x13,
           "j": 5, "o": 6, "p": 7, "e": 8, "T": 0x51, "U": 0x53}
 # Rows of FORMS: 0-3 legacy maps outside 64-bit mode, 4 one-byte map in 64-bit mode, 5-7 VEX and EVEX maps.
 MAP_64, MAP_VEX = 4, 5
@@ -232,6 +234,9 @@ def _forms():
             raise ValueError(f"opcode map {row} has {len(letters)} opcodes, not 256")
         table[row] = [_FORMS[letter] for letter in letters]
     table[MAP_64, _numbers(INVALID_64)] = 0x80
+    table[MAP_64, 0x40:0x50] = _FORMS["P"]                                    # REX
+    for row in (0, MAP_64):
+        table[row, _numbers(VEX_ESCAPES)] = _FORMS["P"] if row == MAP_64 else _FORMS["M"]
     table[MAP_VEX:] = 0x10
     table[MAP_VEX, _numbers(VEX_0F_IMM8)] = 0x11
     table[MAP_VEX, 0x77] = 0
