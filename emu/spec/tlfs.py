@@ -1,0 +1,81 @@
+"""The hypervisor interface: CPUID leaves, synthetic MSRs, hypercall codes, statuses, privileges, register names.
+
+Source: Hypervisor Top Level Functional Specification 6.0b and its current online text.  Only what `hv/` offers or
+refuses by name is listed; behaviour is in hv/*.s.
+"""
+from emu.bits import codes, layout
+
+HVLEAF = codes("HVLEAF", 'TLFS, "Hypervisor CPUID Leaf Range"',
+    VENDOR=(0x4000_0000, "highest leaf and vendor text"), INTERFACE=(0x4000_0001, "interface signature"),
+    VERSION=(0x4000_0002, "version"), FEATURES=(0x4000_0003, "privileges and features"),
+    ADVICE=(0x4000_0004, "implementation recommendations"), LIMITS=(0x4000_0005, "implementation limits"))
+
+HVTEXT = codes("HVTEXT", 'TLFS, "Hypervisor CPUID Leaf Range"',
+    EBX=(0x7263_694D, '"Micr"'), ECX=(0x666F_736F, '"osof"'), EDX=(0x7648_2074, '"t Hv"'), INTERFACE=(0x3123_7648, '"Hv#1"'))
+
+PRIVILEGE = layout("PRIVILEGE", 64, 'TLFS, "HV_PARTITION_PRIVILEGE_MASK"',
+    VP_RUN_TIME=(0, 0, "MSR VP_RUNTIME"), REFERENCE_COUNTER=(1, 1, "MSR TIME_REF_COUNT"), SYNIC=(2, 2, "SynIC MSRs"),
+    TIMERS=(3, 3, "synthetic timers"), APIC=(4, 4, "MSRs EOI, ICR, TPR"), HYPERCALL=(5, 5, "MSRs GUEST_OS_ID, HYPERCALL"),
+    VP_INDEX=(6, 6, "MSR VP_INDEX"), RESET=(7, 7, "MSR RESET"), STATS=(8, 8, "statistics pages"),
+    REFERENCE_TSC=(9, 9, "reference TSC page"), GUEST_IDLE=(10, 10, "MSR GUEST_IDLE"), FREQUENCIES=(11, 11, "MSRs TSC, APIC frequency"),
+    POST_MESSAGES=(36, 36, "HvCallPostMessage"), SIGNAL_EVENTS=(37, 37, "HvCallSignalEvent"),
+    VP_REGISTERS=(49, 49, "HvCallGet/SetVpRegisters on itself"))
+
+HVFEATURE = layout("HVFEATURE", 32, 'TLFS, "Hypervisor Feature Identification" (EDX)',
+    FAST_INPUT=(4, 4, "XMM input of fast hypercalls"), IDLE=(5, 5, "guest idle state"),
+    FREQUENCIES=(8, 8, "timer frequencies by MSR"), CRASH=(10, 10, "crash MSRs"), FAST_OUTPUT=(15, 15, "XMM output"))
+
+HVADVICE = layout("HVADVICE", 32, 'TLFS, "Implementation Recommendations" (EAX)',
+    LOCAL_FLUSH=(1, 1, "hypercall for local TLB flush"), REMOTE_FLUSH=(2, 2, "hypercall for remote TLB flush"),
+    APIC_MSRS=(3, 3, "MSRs for EOI, ICR, TPR"), RESET=(4, 4, "MSR RESET"), RELAXED_TIMING=(5, 5, "no watchdogs"),
+    CLUSTER_IPI=(10, 10, "HvCallSendSyntheticClusterIpi"))
+
+HVMSR = codes("HVMSR", 'TLFS, "Synthetic MSRs"',
+    GUEST_OS_ID=(0x4000_0000, "guest identity"), HYPERCALL=(0x4000_0001, "hypercall page"), VP_INDEX=(0x4000_0002, "VP index"),
+    RESET=(0x4000_0003, "reset the partition"), TIME_REF_COUNT=(0x4000_0020, "100 ns since creation"),
+    TSC_FREQUENCY=(0x4000_0022, "Hz"), APIC_FREQUENCY=(0x4000_0023, "Hz"), EOI=(0x4000_0070, "end of interrupt"),
+    ICR=(0x4000_0071, "interrupt command"), TPR=(0x4000_0072, "task priority"))
+
+HVPAGE = layout("HVPAGE", 64, 'TLFS, "Establishing the Hypercall Interface"',
+    ENABLE=(0, 0, "page is there"), LOCKED=(1, 1, "write-protected until reset"), GPFN=(63, 12, "guest page frame number"))
+
+HVRESET = layout("HVRESET", 64, 'TLFS, "Reset MSR"', RESET=(0, 0, "reset now"))
+
+HVCALL = codes("HVCALL", 'TLFS, "Hypercall Code Values"',
+    FLUSH_SPACE=(0x0002, "HvCallFlushVirtualAddressSpace"), FLUSH_LIST=(0x0003, "HvCallFlushVirtualAddressList"),
+    SPIN_WAIT=(0x0008, "HvCallNotifyLongSpinWait"), CLUSTER_IPI=(0x000B, "HvCallSendSyntheticClusterIpi"),
+    GET_REGISTERS=(0x0050, "HvCallGetVpRegisters"), SET_REGISTERS=(0x0051, "HvCallSetVpRegisters"),
+    POST_MESSAGE=(0x005C, "HvCallPostMessage"), SIGNAL_EVENT=(0x005D, "HvCallSignalEvent"))
+
+HVINPUT = layout("HVINPUT", 64, 'TLFS, "Hypercall Inputs"',
+    CODE=(15, 0, "call code"), FAST=(16, 16, "parameters in registers"), VARIABLE=(26, 17, "variable header, quadwords"),
+    RESERVED1=(30, 27, "must be zero"), NESTED=(31, 31, "for the hypervisor below"), COUNT=(43, 32, "repetitions"),
+    RESERVED2=(47, 44, "must be zero"), START=(59, 48, "first repetition"), RESERVED3=(63, 60, "must be zero"))
+
+HVRESULT = layout("HVRESULT", 64, 'TLFS, "Hypercall Outputs"',
+    STATUS=(15, 0, "HVSTATUS"), DONE=(43, 32, "repetitions completed"))
+
+HVFLUSH = layout("HVFLUSH", 64, 'TLFS, "HV_FLUSH_FLAGS"',
+    ALL_PROCESSORS=(0, 0, "mask ignored"), ALL_SPACES=(1, 1, "address space ignored"), NONGLOBAL=(2, 2, "spares global pages"))
+
+HVSTATUS = codes("HVSTATUS", 'TLFS, "Hypercall Status Code Summary"',
+    SUCCESS=(0x00, "done"), INVALID_HYPERCALL_CODE=(0x02, "no such call"), INVALID_HYPERCALL_INPUT=(0x03, "input value"),
+    INVALID_ALIGNMENT=(0x04, "pointer"), INVALID_PARAMETER=(0x05, "parameter"), ACCESS_DENIED=(0x06, "privilege"),
+    INVALID_PARTITION_ID=(0x0D, "partition"), INVALID_VP_INDEX=(0x0E, "VP"), INVALID_CONNECTION_ID=(0x12, "connection"),
+    INVALID_REGISTER_VALUE=(0x50, "register value"), UNKNOWN_REGISTER_NAME=(0x87, "register name"))
+
+HVREG = codes("HVREG", 'TLFS, "Virtual Processor Registers" (HV_REGISTER_NAME)',
+    VERSION=(0x100, "hypervisor version"), PRIVILEGES=(0x200, "leaf 0x40000003"), PENDING_INTERRUPTION=(0x1_0002, "event to inject"),
+    INTERRUPT_STATE=(0x1_0003, "shadow, NMI mask"), RAX=(0x2_0000, "first of sixteen"), RSP=(0x2_0004, "RSP"),
+    R15=(0x2_000F, "last of sixteen"), RIP=(0x2_0010, "RIP"), RFLAGS=(0x2_0011, "RFLAGS"), CR0=(0x4_0000, "CR0"), CR2=(0x4_0001, "CR2"),
+    CR3=(0x4_0002, "CR3"), CR4=(0x4_0003, "CR4"), CR8=(0x4_0004, "CR8"), DR0=(0x5_0000, "DR0"), DR3=(0x5_0003, "DR3"),
+    DR6=(0x5_0004, "DR6"), DR7=(0x5_0005, "DR7"), ES=(0x6_0000, "first of eight segments"), TR=(0x6_0007, "last"),
+    IDTR=(0x7_0000, "IDTR"), GDTR=(0x7_0001, "GDTR"), TSC=(0x8_0000, "TSC"), EFER=(0x8_0001, "EFER"),
+    KERNEL_GS_BASE=(0x8_0002, "KernelGSBase"), APIC_BASE=(0x8_0003, "ApicBase"), PAT=(0x8_0004, "PAT"),
+    SYSENTER_CS=(0x8_0005, "SYSENTER_CS"), SYSENTER_EIP=(0x8_0006, "SYSENTER_EIP"), SYSENTER_ESP=(0x8_0007, "SYSENTER_ESP"),
+    STAR=(0x8_0008, "STAR"), LSTAR=(0x8_0009, "LSTAR"), CSTAR=(0x8_000A, "CSTAR"), SFMASK=(0x8_000B, "SFMASK"),
+    HYPERCALL=(0x9_0001, "MSR HYPERCALL"), GUEST_OS_ID=(0x9_0002, "MSR GUEST_OS_ID"), VP_INDEX=(0x9_0003, "MSR VP_INDEX"),
+    TIME_REF_COUNT=(0x9_0004, "MSR TIME_REF_COUNT"))
+
+SELF = codes("SELF", 'TLFS, "HV_PARTITION_ID", "HV_VP_INDEX"',
+    PARTITION=(0xFFFF_FFFF_FFFF_FFFF, "HV_PARTITION_ID_SELF"), VP=(0xFFFF_FFFE, "HV_VP_INDEX_SELF"))
