@@ -1,0 +1,261 @@
+"""From files to statements: comments, includes, macros, conditions, repetition.
+
+`Source(...).read(path)` gives a flat list of statements, each with the file and line a person would look at.
+Not modelled: `.irp`, `.altmacro`, nested `.macro` definitions, sections.
+"""
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emu.asm import expression
+from emu.errors import AssemblyError
+
+NAME = r"[A-Za-z_.$][\w.$]*"
+LABEL = re.compile(rf"({NAME}|\d+):(?!:)\s*")
+WORD = re.compile(r"([.\w]+)\s*(.*)", re.S)
+ASSIGN = re.compile(rf"({NAME})\s*=(?!=)\s*(.*)")
+CONDITIONS = (".if", ".ifdef", ".ifndef", ".ifb", ".ifnb")
+DEPTH = 64
+
+
+@dataclass(slots=True)
+class Statement:
+    """One label, directive or instruction, and where it was written."""
+
+    file: str
+    line: int
+    text: str
+    labels: list = field(default_factory=list)
+    word: str = ""
+    rest: str = ""
+    within: str = ""                     # "in macro NAME (file:line)" when it came out of a macro
+    size: int = 0                        # longest encoding so far; branches never shrink between passes
+    plan: object = None                  # what emu.asm.encode made of it
+
+    def where(self):
+        return f"{self.file}:{self.line}"
+
+    def error(self, message):
+        return AssemblyError(f"{self.where()}: {message}\n    {self.text.strip()}" + (f"\n    {self.within}" if self.within else ""))
+
+
+@dataclass(slots=True)
+class Macro:
+    name: str
+    parameters: list                     # (name, default or None)
+    lines: list                          # (file, line, text)
+
+
+def strip_comment(text):
+    """Return a line without its comment (`#`, `;` or `//`), leaving quoted text alone."""
+    if "#" not in text and ";" not in text and "//" not in text:
+        return text.rstrip()
+    at, quote = 0, ""
+    while at < len(text):
+        here = text[at]
+        if quote:
+            if here == "\\":
+                at += 1
+            elif here == quote:
+                quote = ""
+        elif here == '"' or here == "'" and re.match(r"'(\\.|[^'\\])'", text[at:]):
+            quote = here
+        elif here in "#;" or text.startswith("//", at):
+            return text[:at].rstrip()
+        at += 1
+    return text.rstrip()
+
+
+class Source:
+    """Reads files and expands everything that produces or removes lines."""
+
+    def __init__(self, symbols, use, root):
+        self.symbols, self.use, self.root = dict(symbols), use, Path(root)
+        self.macros, self.files, self.statements, self.count = {}, {}, [], 0
+
+    def name_of(self, path):
+        """Return how a file is called in messages: relative to the working folder when inside it."""
+        path = Path(path).resolve()
+        return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+    def read(self, path, depth=0):
+        """Append the statements of a file."""
+        path = Path(path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise AssemblyError(f"cannot read {self.name_of(path)}: {error.strerror}") from None
+        self.files[str(path.resolve())] = data
+        name = self.name_of(path)
+        self.expand([(name, number, text) for number, text in enumerate(data.decode("utf-8").split("\n"), 1)], path.parent, depth)
+
+    def expand(self, lines, folder, depth, within="", call=None):
+        """Expand lines (file, number, text); `call` is (file, line) of the macro call they came from."""
+        if depth > DEPTH:
+            raise AssemblyError(f"{lines[0][0]}:{lines[0][1]}: macros or includes nest deeper than {DEPTH}")
+        conditions, at = [], 0           # each condition: [taken now, some branch taken already]
+        while at < len(lines):
+            file, number, raw = lines[at]
+            at += 1
+            text = strip_comment(raw)
+            if not text.strip():
+                continue
+            statement = Statement(*(call or (file, number)), text, within=f"{within}{file}:{number}" if within else "")
+            try:
+                self.parse(statement)
+                if self.condition(statement, conditions) or not all(taken for taken, _ in conditions):
+                    continue
+                if statement.word in (".macro", ".rept"):
+                    at = self.block(statement, lines, at, folder, depth, within, call)
+                else:
+                    self.line(statement, folder, depth)
+            except expression.Undefined as missing:
+                raise statement.error(f"{missing.args[0]} is not defined here; {statement.word} needs its value at once") from None
+            except AssemblyError as error:
+                raise error if "\n    " in str(error) or str(error).startswith(("cannot read", statement.file + ":")) \
+                    else statement.error(str(error)) from None
+        if conditions:
+            raise AssemblyError(f"{lines[-1][0]}:{lines[-1][1]}: .endif is missing")
+
+    def parse(self, statement):
+        """Split labels, first word and rest."""
+        text = statement.text.strip()
+        while match := LABEL.match(text):
+            statement.labels.append(match[1])
+            text = text[match.end():]
+        if match := ASSIGN.fullmatch(text):
+            statement.word, statement.rest = ".set", f"{match[1]}, {match[2]}"
+        elif text:
+            match = WORD.fullmatch(text)
+            if not match:
+                raise statement.error(f"cannot read {text!r}")
+            statement.word, statement.rest = match[1] if match[1] in self.macros else match[1].lower(), match[2].strip()
+
+    def evaluate(self, text):
+        def lookup(name):
+            if name not in self.symbols:
+                raise expression.Undefined(name)
+            return self.symbols[name]
+        return expression.value(expression.parse(text), lookup)
+
+    def condition(self, statement, conditions):
+        """Handle .if and its relatives; True when the line was one of them."""
+        word, rest = statement.word, statement.rest
+        if word in CONDITIONS:
+            live = all(taken for taken, _ in conditions)
+            taken = live and bool(self.test(word, rest))
+            conditions.append([taken, taken or not live])
+        elif word in (".else", ".elseif", ".endif"):
+            if not conditions:
+                raise statement.error(f"{word} without .if")
+            if word == ".endif":
+                conditions.pop()
+            else:
+                done = conditions[-1][1]
+                taken = not done and (word == ".else" or bool(self.evaluate(rest)))
+                conditions[-1] = [taken, done or taken]
+        else:
+            return False
+        return True
+
+    def test(self, word, rest):
+        if word == ".if":
+            return self.evaluate(rest)
+        if word in (".ifb", ".ifnb"):
+            return (rest.strip().strip('"') == "") == (word == ".ifb")
+        return (rest.strip() in self.symbols or rest.strip() in self.macros) == (word == ".ifdef")
+
+    def block(self, statement, lines, at, folder, depth, within, call):
+        """Take the lines up to .endm or .endr; returns where to go on."""
+        end, begin = (".endm", ".macro") if statement.word == ".macro" else (".endr", ".rept")
+        body, level = [], 1
+        while at < len(lines):
+            word = strip_comment(lines[at][2]).strip().split(None, 1)
+            word = word[0].lower() if word else ""
+            level += (word == begin) - (word == end)
+            at += 1
+            if level == 0:
+                break
+            body.append(lines[at - 1])
+        if level:
+            raise statement.error(f"{end} is missing")
+        if statement.word == ".macro":
+            self.define(statement, body)
+        else:
+            if statement.labels:
+                self.emit(Statement(statement.file, statement.line, statement.text, labels=statement.labels))
+            for index in range(self.evaluate(statement.rest)):
+                copy = [(file, number, text.replace(r"\+", str(index))) for file, number, text in body]
+                self.expand(copy, folder, depth + 1, within, call)
+        return at
+
+    def define(self, statement, body):
+        match = re.match(rf"({NAME})[\s,]*(.*)", statement.rest, re.S)
+        if not match:
+            raise statement.error(".macro needs a name")
+        name, parameters = match[1], []
+        for parameter in expression.split(match[2].replace(",", " ").replace(" ", ",") if "=" not in match[2] else match[2]):
+            if parameter:
+                key, _, default = parameter.partition("=")
+                parameters.append((key.strip().removesuffix(":req"), default.strip() if "=" in parameter else None))
+        self.macros[name] = Macro(name, parameters, body)
+
+    def line(self, statement, folder, depth):
+        word, rest = statement.word, statement.rest
+        if word in self.macros:
+            return self.call(statement, folder, depth)
+        if word == ".include":
+            name = expression.unquote(rest).decode()
+            found = next((base / name for base in (folder, self.root) if (base / name).is_file()), folder / name)
+            return self.read(found, depth + 1)
+        if word == ".incbin":
+            path = folder / expression.unquote(rest).decode()
+            if not path.is_file():
+                raise statement.error(f"cannot read {self.name_of(path)}")
+            self.files[str(path.resolve())] = path.read_bytes()
+            statement.plan = self.files[str(path.resolve())]
+        if word == ".use":
+            for module in expression.split(rest):
+                self.symbols.update(self.use(module, statement))
+            return None
+        if word == ".error":
+            raise statement.error(expression.unquote(rest).decode())
+        if word in (".equ", ".set"):
+            self.constant(statement)
+        self.emit(statement)
+        return None
+
+    def constant(self, statement):
+        name, text = (expression.split(statement.rest) + ["", ""])[:2]
+        if not re.fullmatch(NAME, name) or not text:
+            raise statement.error(f"{statement.word} needs a name and a value")
+        try:
+            self.symbols[name] = self.evaluate(text)
+        except expression.Undefined:     # a label or something later: the passes settle it
+            self.symbols.pop(name, None)
+
+    def call(self, statement, folder, depth):
+        macro, given = self.macros[statement.word], expression.split(statement.rest)
+        if len(given) > len(macro.parameters):
+            raise statement.error(f"{macro.name} takes {len(macro.parameters)} arguments, not {len(given)}")
+        values, named = {}, [key for key, _ in macro.parameters]
+        for index, argument in enumerate(given):
+            key, equals, text = argument.partition("=")
+            if equals and key.strip() in named:
+                values[key.strip()] = text.strip()
+            else:
+                values[named[index]] = argument
+        for key, default in macro.parameters:
+            if not values.get(key):
+                values[key] = default or ""
+        self.count += 1
+        if statement.labels:
+            self.emit(Statement(statement.file, statement.line, statement.text, labels=statement.labels))
+        pattern = re.compile(r"\\(" + "|".join([re.escape(key) for key in sorted(values, key=len, reverse=True)] + [r"@", r"\(\)"]) + r")")
+        def fill(match):
+            return str(self.count) if match[1] == "@" else "" if match[1] == "()" else values[match[1]]
+        body = [(file, number, pattern.sub(fill, text)) for file, number, text in macro.lines]
+        self.expand(body, folder, depth + 1, f"in macro {macro.name}, ", (statement.file, statement.line))
+
+    def emit(self, statement):
+        self.statements.append(statement)
