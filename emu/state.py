@@ -62,7 +62,7 @@ CPU = record(
     ("cycles", U64), ("instructions", U64), ("deadline", U64), ("tsc_offset", U64),   # IA32_TSC = cycles + tsc_offset
     # the execution core: current block's table entry, true deadline, why the next block must ask
     ("block", U64), ("due", U64), ("request", U64), ("watch", U64), ("single", U64), ("device_step", U64), ("recheck", U64),
-    ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64),
+    ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("code_bytes", U64), ("shadow_page", U64), ("fault_fetch", U64),
     # non-register state; bits as in the VMCS fields of the same names
     ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
     ("nmi_pending", U64), ("init_pending", U64), ("sipi_pending", U64), ("sipi_vector", U64), ("smi_pending", U64),
@@ -121,7 +121,7 @@ MACHINE = record(
     ("rom", U64), ("rom_base", U64), ("rom_bytes", U64),
     ("ledger", U64), ("cpu_count", U64), ("cpus", U64, 8),              # host addresses of CPU records
     ("address_mask", U64),                                # 2**MAXPHYADDR - 1
-    ("device", U64, 24),                                  # host addresses of device records, by emu.spec.platform.DEVICE
+    ("devices", U64, 24),                                 # host addresses of device records, by emu.spec.platform.DEVICE
     ("stop", U64), ("stop_cpu", U64), ("exit_code", U64), ("a20", U64), ("seed", U64), ("now", U64),
     ("next_event", U64),                                  # earliest cycle at which a device wants to act
     ("budget", U64), ("quantum", U64),
@@ -156,7 +156,7 @@ LOCAL_APIC = record(                                      # 256-bit registers: w
 PINS = 24
 IO_APIC = record(("select", U64), ("id", U64), ("lines", U64), ("entry", U64, PINS))      # lines: physical levels
 PIC = record(                                             # two elements each: first and second 8259
-    ("irr", U64, 2), ("imr", U64, 2), ("isr", U64, 2), ("lines", U64, 2), ("elcr", U64, 2), ("base", U64, 2),
+    ("irr", U64, 2), ("imr", U64, 2), ("isr", U64, 2), ("lines", U64, 2), ("elcr", U64, 2), ("vector", U64, 2),
     ("icw", U64, 2), ("icw1", U64, 2), ("icw4", U64, 2),  # icw: initialisation word awaited next, 0 = none
     ("lowest", U64, 2), ("rotate", U64, 2), ("special", U64, 2), ("read_isr", U64, 2), ("poll", U64, 2), ("output", U64),
 )
@@ -180,7 +180,7 @@ CONSOLE = record(("post", U64), ("sent", U64), ("drained", U64), ("output", U8, 
 RTC = record(
     ("now", U64), ("index", U64), ("nmi_masked", U64), ("ram", U8, 128),
     ("seconds", U64), ("since", U64),                     # calendar seconds since 1970 at cycle `since`
-    ("held", U64), ("flags", U64), ("periodic_at", U64), ("update_at", U64), ("line", U64),
+    ("held", U64), ("cause", U64), ("periodic_at", U64), ("update_at", U64), ("line", U64),
 )
 ACPI = record(
     ("now", U64), ("status", U64), ("enable", U64), ("control", U64), ("smi_data", U64), ("timer_bits", U64),

@@ -1,25 +1,24 @@
 """The slow path of the block stub: a block that is not in the table, or that may not run whole.
 
-A table entry is eight words: host address of the block (tag), cycles, instructions, linear address, size |
-mode << 32, and three words with a byte for each instruction: length (3:0) and timing class (7:4).
+A table entry is sixteen words: host address of the block (tag), cycles, instructions, linear address, size |
+mode << 32, and eleven words with 16 bits for each instruction: length (3:0) and cycles (15:4).
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
 from numba import types
 
 from emu.bits import U64
 from emu.core import context as at
-from emu.core.fill import (BLOCK_LIMIT, CORE, COSTS, CS_CFLAGS, E_DEADLINE, E_SPLIT, EIGHT, HF_INHIBIT, LENGTHS, OFFSET, ONE, PAGE_SIZE,
-                           RFLAGS, SIXTY_FOUR, TB_FLAGS, TB_ICOUNT, TB_PC, TB_SIZE, THIRTY_TWO, UC_TCG, ZERO, code_host,
+from emu.core.fill import (BLOCK_LIMIT, CS_CFLAGS, E_DEADLINE, E_SPLIT, HF_INHIBIT, OFFSET, ONE, PAGE_SIZE, RFLAGS, SIXTEEN, TB_FLAGS, TB_ICOUNT, TB_PC, TB_SIZE, THIRTY_TWO, UC_TCG, ZERO, code_host,
                            leave, mode_of)
 from emu.core.native import call, peek16, peek32, peek64, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import decode
-from emu.spec.timing import CYCLES
-from emu.state import ALL_ONES, cpu_at, env_of, machine_at
+from emu.spec.insn import STEP
+from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 
-E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_LENGTHS = ZERO, ONE, U64(2), U64(3), U64(4), U64(5)
-FOUR, FIFTEEN, LOW_16 = U64(4), U64(15), U64(0xFFFF)
+E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_ROWS = ZERO, ONE, U64(2), U64(3), U64(4), U64(5)
+FOUR, FIFTEEN, COST_MASK = U64(4), U64(15), U64(0xFFF)
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER = U64(1024)
 WATCH_IF = ONE
@@ -48,19 +47,17 @@ def register(c, k, uc, ra, slot):
     block = call(k.f_block_of, peek64(uc + UC_TCG), ra, ZERO, ZERO, ZERO, ZERO)
     pc, flags = peek64(block + TB_PC), peek32(block + TB_FLAGS)
     size, count = peek16(block + TB_SIZE), peek16(block + TB_ICOUNT)
-    e = words(slot, EIGHT)
-    lengths, costs = octets(c.core + LENGTHS, SIXTY_FOUR), octets(c.core + COSTS, SIXTY_FOUR)
-    code = fetch(m, k, block, size, pc)
-    found = decode.block(code, size, mode_of(flags), lengths, costs, BLOCK_LIMIT)
-    cost = ZERO
-    for i in range(3):
-        e[E_LENGTHS + U64(i)] = ZERO
+    e = words(slot, SIXTEEN)
+    steps, code, cost = words(k.steps, BLOCK_LIMIT), fetch(m, k, block, size, pc), ZERO
+    found = decode.block(code, size, mode_of(flags), insn_at(k.scratch)[0], steps)
+    for i in range(11):
+        e[E_ROWS + U64(i)] = ZERO
     for i in range(count):
         j = U64(i)
-        kind = U64(costs[j]) if j < found else ZERO
-        cost += CYCLES[kind]
-        length = U64(lengths[j]) if j < found else FIFTEEN
-        e[E_LENGTHS + j // EIGHT] |= (length | kind << FOUR) << (j % EIGHT) * EIGHT
+        length = steps[j] & STEP.LENGTH if j < found else FIFTEEN
+        cycles = steps[j] >> THIRTY_TWO if j < found else ONE
+        cost += cycles
+        e[E_ROWS + j // FOUR] |= (length | cycles << FOUR) << (j % FOUR) * SIXTEEN
     if found != count:
         k.mismatch += ONE
     e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
@@ -73,7 +70,7 @@ def fitting(c, e):
     left, done = c.due - c.cycles, ZERO
     for i in range(e[E_COUNT]):
         j = U64(i)
-        left_cost = CYCLES[e[E_LENGTHS + j // EIGHT] >> (j % EIGHT * EIGHT + FOUR) & FIFTEEN]
+        left_cost = e[E_ROWS + j // FOUR] >> (j % FOUR * SIXTEEN + FOUR) & COST_MASK
         if left_cost > left:
             break
         left -= left_cost
@@ -106,7 +103,7 @@ def slow(cpu, uc, ra, slot):
     """Decide about a block that the stub could not charge by itself."""
     c = cpu_at(cpu)[0]
     k = core_at(c.core)[0]
-    e = words(slot, EIGHT)
+    e = words(slot, SIXTEEN)
     if e[E_TAG] != ra:
         register(c, k, uc, ra, slot)
     world = U64(1) if uc == k.uc[1] else ZERO

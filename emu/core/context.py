@@ -24,8 +24,7 @@ TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_CFLAGS, TB_PAGE0, TB_PAGE1 =
 # CPUArchState beyond what the ENV record names
 ENV_FEATURES = 5632
 
-# Table of blocks: 2**BLOCK_BITS entries of 64 bytes: host address, cycles, instructions, linear address,
-# size | kind << 32, three words of per-instruction bytes (length 3:0, timing class 7:4)
+# Table of blocks: 2**BLOCK_BITS entries of 128 bytes, see emu.core.block
 BLOCK_BITS = 16
 
 

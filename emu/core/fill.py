@@ -11,14 +11,14 @@ from emu.bits import U64
 from emu.core import context as at
 from emu.core import native
 from emu.core.native import call, peek16, peek32, peek64, poke8, poke32, poke64
-from emu.core.state import CORE, core_at
+from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import decode, walk
 from emu.model.cpu import HF_CS32, HF_CS64, HF_INHIBIT
 from emu.model.memory import PAGE
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import ACCESS, FAULT
-from emu.state import ALL_ONES, cpu_at, env_of, machine_at, tlb_at
+from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 
 ZERO, ONE, TWO, THREE, FOUR, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8)
 PAGE_SIZE, PAGE_MASK, OFFSET, SHIFT = U64(4096), U64(0xFFFF_FFFF_FFFF_F000), U64(0xFFF), U64(12)
@@ -28,7 +28,7 @@ USER_INDEX, SMAP_INDEX = U64(1), U64(0)
 CPL = U64(3)
 FLIP_SHIFT, FLIP_MAX, FLIP_ONE = U64(40), U64(6), U64(1 << 40)
 FLIPS = U64(0xFF << 40)
-BLOCK_LIMIT = U64(24)
+BLOCK_LIMIT = U64(40)
 SIXTEEN, SIXTY_FOUR, THIRTY_TWO = U64(16), U64(64), U64(32)
 WRITABLE_SHIFT = U64(16)
 CS_OWNER = U64(at.CS_ENV + 4832)
@@ -36,7 +36,6 @@ CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_T
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
 CS_CFLAGS = U64(at.CS_CFLAGS_NEXT)
 E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVICE), U64(native.FAULTED), U64(native.SPLIT)
-LENGTHS, COSTS = U64(at.offset(CORE, "lengths")), U64(at.offset(CORE, "costs"))
 KINDS_RAM, KINDS_ROM, KINDS_DEVICE = walk.KIND.RAM, walk.KIND.ROM, walk.KIND.DEVICE
 
 
@@ -215,6 +214,5 @@ def limit(cpu, block):
     if not host:
         return ONE
     rest = PAGE_SIZE - (pc & OFFSET)
-    lengths, costs = octets(c.core + LENGTHS, SIXTY_FOUR), octets(c.core + COSTS, SIXTY_FOUR)
-    count = decode.block(octets(host, rest), rest, mode_of(flags), lengths, costs, BLOCK_LIMIT)
+    count = decode.block(octets(host, rest), rest, mode_of(flags), insn_at(k.scratch)[0], words(k.steps, BLOCK_LIMIT))
     return count if count else ONE

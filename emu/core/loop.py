@@ -9,7 +9,7 @@ from numba import types
 from emu.bits import U64
 from emu.core import context as at
 from emu.core import native
-from emu.core.fill import (ALL_ONES, CORE, CS_CFLAGS, E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT, EIGHT, FOUR, HF_INHIBIT, ONE, SHIFT,
+from emu.core.fill import (ALL_ONES, CORE, CS_CFLAGS, E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT, EIGHT, FOUR, HF_INHIBIT, ONE,
                            SIXTEEN, THIRTY_TWO, TWO, ZERO, drop_everywhere)
 from emu.core.native import call, peek8, peek32, peek64, poke8, poke32
 from emu.core.state import core_at
@@ -19,10 +19,9 @@ from emu.model.cpu import CC_OP_EFLAGS, HF_MP, HF_TS, STATUS
 from emu.model.memory import PAGE
 from emu.spec.cpu import CR0, SEG
 from emu.spec.outcome import FAULT, STOP
-from emu.spec.timing import CYCLES
 from emu.state import cpu_at, env_of, machine_at, tlb_at
 
-FIFTEEN, THREE, FIVE = U64(15), U64(3), U64(5)
+FIFTEEN, THREE, FIVE, COST_MASK = U64(15), U64(3), U64(5), U64(0xFFF)
 CS_EXIT, CS_STOPPED, CS_CREATED = U64(at.CS_EXIT_REQUEST), U64(at.CS_STOPPED), U64(at.CS_CREATED)
 CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
 UC_STOP, UC_ERROR = U64(at.UC_STOP_REQUEST), U64(at.UC_INVALID_ERROR)
@@ -37,15 +36,15 @@ def give_back(c, rip):
     """Take back what the current block was charged for instructions from `rip` (linear) on; they did not run."""
     if not c.block:
         return
-    e = words(c.block, EIGHT)
+    e = words(c.block, SIXTEEN)
     offset, place, cost, count = rip - e[3], ZERO, ZERO, ZERO
     if e[4] >> THIRTY_TWO != U64(64):
         offset &= MASK_32
     if offset <= e[4] & MASK_32:
         while count < e[2] and place < offset:
-            row = e[FIVE + count // EIGHT] >> count % EIGHT * EIGHT
+            row = e[FIVE + count // FOUR] >> count % FOUR * SIXTEEN
             place += row & FIFTEEN
-            cost += CYCLES[row >> FOUR & FIFTEEN]
+            cost += row >> FOUR & COST_MASK
             count += ONE
         c.cycles -= e[1] - cost
         c.instructions -= e[2] - count

@@ -131,7 +131,7 @@ define void @block(i64 %uc, i32 %slot) {{
 ours:
   %h1 = lshr i64 %ra, 4
   %h2 = and i64 %h1, {mask}
-  %h3 = shl i64 %h2, 6
+  %h3 = shl i64 %h2, 7
   %e.a = add i64 %h3, {table}
   %e = inttoptr i64 %e.a to i64*
   %tag = load i64, i64* %e
@@ -251,6 +251,11 @@ def install(constants, slow, limit):
     lib.replace("helper_check_exit_request" + SUFFIX, compiled.get_function_address("block"))
     lib.replace("translator_loop" + SUFFIX, compiled.get_function_address("translate"))
     _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing")})
+    return _DONE
+
+
+def install_addresses():
+    """Return the stubs' addresses after `install`."""
     return _DONE
 
 

@@ -1,0 +1,81 @@
+"""One execution engine: a Unicorn instance whose memory, translation and events are ours."""
+import ctypes
+
+import numpy as np
+from unicorn import UC_ARCH_X86, UC_MODE_64, UC_PROT_ALL, UC_PROT_EXEC, UC_PROT_READ, Uc
+from unicorn.unicorn_const import UC_HOOK_INTR
+
+from emu.core import context as at
+from emu.core import native
+from emu.state import ENV
+
+VOID_PAGE = 0xFE_0000_0000                  # engine-physical: a page of all ones, and the device window
+DEVICE_WINDOW = 0xFE_0000_1000
+_void = np.full(8192, 0xFF, np.uint8)
+VOID = _void[-(_void.ctypes.data) % 4096:][:4096]
+TABLE = np.zeros((1 << at.BLOCK_BITS) * 16 + 16, np.uint64)
+TABLE_ADDRESS = (TABLE.ctypes.data + 127) & ~127
+
+# Intercepts of the engine's SVM checks that are always on: everything but PUSHF, POPF and IRET (bit n of
+# `intercept` is SVM exit code 0x60 + n); single bits are switched by the model.
+SVM_PUSHF, SVM_POPF, SVM_IRET = 0x70, 0x71, 0x74
+INTERCEPT_IRET = 1 << (SVM_IRET - 0x60)
+INTERCEPTS = (1 << 64) - 1 & ~(1 << (SVM_PUSHF - 0x60) | 1 << (SVM_POPF - 0x60) | INTERCEPT_IRET)
+
+# Instruction-set words of the engine (index: FEAT_1_EDX, FEAT_1_ECX, FEAT_7_0_EBX, FEAT_7_0_ECX, FEAT_7_0_EDX,
+# FEAT_8000_0001_EDX, FEAT_8000_0001_ECX): what its translator executes by itself.  Absent ones raise #UD, which the model then judges.
+FEATURES = {0: 0x0783FBFF | 1 << 19, 1: 0x00D82203 | 1 << 9 | 1 << 1 | 1 << 13 | 1 << 22 | 1 << 23 | 1 << 25, 2: 1 << 0 | 1 << 3 | 1 << 8 | 1 << 9 | 1 << 19 | 1 << 20 | 1 << 7,
+            5: 0x2C100800, 6: 0x21}
+
+
+class Engine:
+    """A Unicorn instance over the machine's memory.  Addresses: uc, cs (CPUState), env (ENV record)."""
+
+    def __init__(self, ram, rom, rom_base, owner, entries):
+        """ram, rom: page-aligned uint8 arrays; owner: address of the CPU record; entries: addresses by name."""
+        self.uc = uc = Uc(UC_ARCH_X86, UC_MODE_64)
+        uc.ctl_set_tcg_buffer_size(64 << 20)
+        uc.ctl_exits_enabled(True)
+        uc.mem_map_ptr(0, ram.nbytes, UC_PROT_ALL, ram.ctypes.data)
+        uc.mem_map_ptr(rom_base, rom.nbytes, UC_PROT_READ | UC_PROT_EXEC, rom.ctypes.data)
+        uc.mem_map_ptr(VOID_PAGE, 4096, UC_PROT_READ | UC_PROT_EXEC, VOID.ctypes.data)
+        self._map_devices(owner, entries)
+        self.handle, self.cs, self.env_address = at.verify(uc)
+        self._adopt(owner, entries)
+        self.env = np.frombuffer((ctypes.c_char * ENV.itemsize).from_address(self.env_address), ENV)
+
+    def _map_devices(self, owner, entries):
+        lib = native.library().lib
+        lib.uc_mmio_map(self.uc._uch, ctypes.c_uint64(DEVICE_WINDOW), ctypes.c_size_t(4096),
+                        ctypes.c_void_p(entries["device_read"]), ctypes.c_void_p(owner),
+                        ctypes.c_void_p(entries["device_write"]), ctypes.c_void_p(owner))
+
+    def _adopt(self, owner, entries):
+        """Put our functions into the engine's processor class, and mark its state as ours."""
+        lib, handle = native.library(), ctypes.c_size_t()
+        error = lib.lib.uc_hook_add(self.uc._uch, ctypes.byref(handle), ctypes.c_int(UC_HOOK_INTR),
+                                    ctypes.c_void_p(entries["on_event"]), ctypes.c_void_p(owner), ctypes.c_uint64(1), ctypes.c_uint64(0))
+        if error:
+            raise RuntimeError(f"uc_hook_add failed with {error}")
+        table = at.word(self.cs + at.CS_CLASS)
+        nothing = native.install_addresses()["nothing"]
+        for where, function in ((at.CLASS_TLB_FILL, entries["fill"]), (at.CLASS_ENTER, nothing), (at.CLASS_EXIT, nothing)):
+            ctypes.c_uint64.from_address(table + where).value = function
+        for index, value in FEATURES.items():
+            ctypes.c_uint64.from_address(self.env_address + at.ENV_FEATURES + 8 * index).value = value
+        ctypes.c_uint32.from_address(self.handle + at.UC_NESTED_LEVEL).value = 1
+        ctypes.c_uint8.from_address(self.cs + at.CS_CREATED).value = 1
+        ctypes.c_uint8.from_address(self.cs + at.CS_STOPPED).value = 0
+        self._prepare_intercepts()
+        ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "owner")).value = owner
+
+    def _prepare_intercepts(self):
+        env = np.frombuffer((ctypes.c_char * ENV.itemsize).from_address(self.env_address), ENV)[0]
+        env.intercept = INTERCEPTS
+        env.intercept_cr_read = env.intercept_cr_write = env.intercept_dr_read = env.intercept_dr_write = 0xFFFF
+        env.intercept_exceptions = 0xFFFF_FFFF
+
+    def close(self):
+        """Let the engine go; its class functions must not be ours when Unicorn frees it."""
+        ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "owner")).value = 0
+        del self.uc

@@ -1,0 +1,188 @@
+"""What is due between two instructions: INIT, SIPI, debug traps, NMI, interrupts, timers; and until when to run.
+
+Order: SDM 3A, "Prioritization of Concurrent Events"; in non-root operation SDM 3C, "Other Causes of VM Exits" by
+`intercept.boundary`.
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.model import apic, device, intercept, interrupt, reset, route
+from emu.model.cpu import refresh_hflags
+from emu.spec.apic import PENDING_EXTINT
+from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
+from emu.spec.outcome import MODE, STOP
+from emu.spec.vmx import ACTIVITY, BLOCKING, REASON
+from emu.state import ALL_ONES, env_of, machine_at
+
+ZERO, ONE, TWO, THREE = U64(0), U64(1), U64(2), U64(3)
+SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
+WATCH_IF, WATCH_SHADOW = U64(1), U64(2)
+INTERCEPT_IRET = U64(1 << 0x14)
+INJECTED = U64(1)
+
+
+@kernel
+def unblock_nmi(c):
+    """Execute the part of IRET that the engine does not know: NMIs are unblocked; the engine then runs the IRET."""
+    c.interruptibility &= ~BLOCKING.NMI
+    c.recheck = ONE
+
+
+@kernel
+def watch_iret(c):
+    """Ask the engine to report IRET while NMIs are blocked."""
+    e = env_of(c.env)[0]
+    if c.interruptibility & BLOCKING.NMI:
+        e.intercept |= INTERCEPT_IRET
+    else:
+        e.intercept &= ~INTERCEPT_IRET
+
+
+@kernel
+def wake(c):
+    """Bring the processor from HLT, and from MWAIT, to the active state."""
+    c.activity = ACTIVITY.ACTIVE
+    c.monitor_armed = ZERO
+
+
+@kernel
+def interrupt_waits(c):
+    """Return the deliverable external interrupt, or ALL_ONES."""
+    return apic.pending(c)
+
+
+@kernel
+def one_event(c, e):
+    """Deal with the most urgent event that is due in root or bare operation; returns whether there was one."""
+    if c.init_pending and c.vmx_mode == MODE.BARE:
+        reset.init(c)
+        return True
+    if c.activity == ACTIVITY.WAIT_FOR_SIPI:
+        if not c.sipi_pending:
+            return False
+        reset.start(c, c.sipi_vector)
+        return True
+    if c.activity == ACTIVITY.SHUTDOWN:
+        return False
+    if c.pending_debug and not c.interruptibility & BLOCKING.MOV_SS:
+        route.event(c, EVENT.HARD, VECTOR.DB, ZERO, ZERO)
+        return True
+    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
+        c.nmi_pending = ZERO
+        wake(c)
+        route.event(c, EVENT.NMI, VECTOR.NMI, ZERO, ZERO)
+        return True
+    return external(c, e)
+
+
+@kernel
+def external(c, e):
+    """Deliver an external interrupt if one may come now; else arrange to be asked when it may."""
+    vector = apic.pending(c)
+    if vector == ALL_ONES:
+        return False
+    if not e.eflags & RFLAGS.IF or c.interruptibility & SHADOW:
+        if c.activity == ACTIVITY.ACTIVE:
+            c.watch = WATCH_IF
+        return False
+    vector = apic.acknowledge(c, vector)
+    wake(c)
+    route.event(c, EVENT.EXTERNAL, vector, ZERO, ZERO)
+    return True
+
+
+@kernel
+def nonroot_event(c, e):
+    """Deal with the most urgent event that is due in non-root operation; returns whether there was one."""
+    if c.vectoring & INTR.VALID and c.vectoring_source == INJECTED:
+        info, error, length = c.vectoring, c.vectoring_error, c.vectoring_length
+        c.fault_length = ZERO
+        wake_for(c, info)
+        c.injected[info & INTR.VECTOR] += ONE
+        route.deliver(c, info, error, length)
+        return True
+    reason = intercept.boundary(c)
+    if reason != ALL_ONES:
+        route.depart(c, reason, c.fault_qualification)
+        return True
+    if c.activity == ACTIVITY.WAIT_FOR_SIPI or c.activity == ACTIVITY.SHUTDOWN:
+        return False
+    if c.pending_debug and not c.interruptibility & BLOCKING.MOV_SS:
+        if intercept.exception(c, VECTOR.DB, ZERO):
+            route.other(c)
+        else:
+            route.event(c, EVENT.HARD, VECTOR.DB, ZERO, ZERO)
+        return True
+    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
+        c.nmi_pending = ZERO
+        wake(c)
+        route.event(c, EVENT.NMI, VECTOR.NMI, ZERO, ZERO)
+        return True
+    return external(c, e)
+
+
+@kernel
+def wake_for(c, info):
+    """Bring an injected event's target out of HLT."""
+    if c.activity == ACTIVITY.HLT:
+        wake(c)
+
+
+@kernel
+def advance_time(c):
+    """Let timers and devices do what they do up to this processor's clock."""
+    m = machine_at(c.machine)[0]
+    if c.cycles > m.now:
+        m.now = c.cycles
+    apic.advance(c)
+    if c.cycles >= m.next_event:
+        device.advance(m, c.cycles)
+        m.next_event = device.next_event(m)
+
+
+@kernel
+def until(c):
+    """Return the cycle at which something will be due for this processor."""
+    m = machine_at(c.machine)[0]
+    due = c.quantum_end
+    when = apic.next_deadline(c)
+    due = when if when < due else due
+    due = m.next_event if m.next_event < due else due
+    if c.vmx_mode == MODE.NONROOT:
+        when = intercept.next_boundary_deadline(c)
+        due = when if when < due else due
+    return due
+
+
+@kernel
+def prepare(c):
+    """Deal with everything due at this boundary, then say until when the processor may run."""
+    m = machine_at(c.machine)[0]
+    while True:
+        c.watch = c.request = c.recheck = ZERO
+        if c.stop | m.stop:
+            if not c.stop:
+                c.stop = m.stop
+            c.halted_or_stopped = ONE
+            return
+        advance_time(c)
+        e = env_of(c.env)[0]
+        if c.vmx_mode == MODE.NONROOT:
+            if not nonroot_event(c, e):
+                break
+        elif not one_event(c, e):
+            break
+    finish(c, e)
+
+
+@kernel
+def finish(c, e):
+    """Set the engine's hidden flags and the processor's deadline; note whether it must not run."""
+    level = U64(e.hflags) & THREE
+    e.hflags = U64(e.hflags) & ~U64(8) | (U64(8) if c.interruptibility & SHADOW else ZERO)
+    refresh_hflags(e, level)
+    watch_iret(c)
+    c.due = until(c)
+    if c.vmx_mode == MODE.NONROOT and intercept.window_awaited(c):
+        c.watch = WATCH_SHADOW
+    if c.activity != ACTIVITY.ACTIVE or c.cycles >= c.quantum_end:
+        c.halted_or_stopped = ONE

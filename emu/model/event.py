@@ -1,0 +1,233 @@
+"""What happens when translated code cannot go on: faults routed, instructions executed, events delivered.
+
+The execution core reports an event by number with the processor's state exact at an instruction boundary;
+`handle` does all that is due there and leaves the processor ready to run: `c.due` says until when, `c.watch`
+that a pending interrupt waits for RFLAGS.IF or the end of a shadow, `c.halted_or_stopped` that it must not run.
+Not modelled: code and data breakpoints through DR0-DR3 while DR7 enables none of them nothing is lost; with one
+enabled the machine stops.
+Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
+"""
+from emu.bits import U64
+from emu.jit import kernel, octets
+from emu.model import boundary, decode, intercept, interrupt, memory, route, system, vmx, walk
+from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
+from emu.model.fault import raise_exception, ud
+from emu.spec.cpu import DESCRIPTOR, EVENT, INTR, RFLAGS, SEG, VECTOR
+from emu.spec.insn import INSN
+from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT
+from emu.spec.vmx import BLOCKING
+from emu.state import ALL_ONES, env_of, insn_at, machine_at
+
+ZERO, ONE, THREE, EIGHT, FIFTEEN, SIXTEEN = U64(0), U64(1), U64(3), U64(8), U64(15), U64(16)
+PAGE_SIZE, OFFSET, LOW_32, LOW_16 = U64(4096), U64(0xFFF), U64(0xFFFF_FFFF), U64(0xFFFF)
+SIXTY_FOUR, THIRTY_TWO = U64(64), U64(32)
+E_INSTRUCTION, E_DEADLINE, E_DEVICE, E_FAULTED, E_STEPPED = U64(0x3F0), U64(0x3F1), U64(0x3F2), U64(0x3F3), U64(0x3F4)
+E_EXCEPTIONS, E_INTERCEPTS = U64(0x140), U64(0x160)     # the engine's SVM exit codes + 0x100
+SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
+STI_OPCODE = U64(0xFB)
+BS = U64(1 << 14)
+HAS_ERROR = U64(1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21)
+
+
+@kernel
+def linear_rip(e):
+    """Return the linear address of the next instruction."""
+    bits = code_bits(e)
+    if bits == SIXTY_FOUR:
+        return e.rip
+    return (base(e, SEG.CS) + e.rip) & LOW_32
+
+
+@kernel
+def fetch(c, e, code):
+    """Read up to 15 bytes of the instruction at RIP into `code`; returns how many could be read (0: c.fault)."""
+    m, la = machine_at(c.machine)[0], linear_rip(e)
+    access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & THREE == THREE else ZERO)
+    c.fault = FAULT.NONE
+    pa = walk.translate(c, la, access)
+    if pa == ALL_ONES:
+        return ZERO
+    rest, done = PAGE_SIZE - (la & OFFSET), ZERO
+    while done < FIFTEEN:
+        if done == rest:
+            pa = walk.translate(c, la + rest, access)
+            if pa == ALL_ONES:
+                break
+            pa -= rest
+        code[done] = memory.load(m, pa + done, ONE)
+        done += ONE
+    return done
+
+
+@kernel
+def decode_here(c, e, insn):
+    """Decode the instruction at RIP; False with `c.fault` set when it cannot be fetched or is undefined."""
+    code = octets(c.code_bytes, SIXTEEN)
+    m, la = machine_at(c.machine)[0], linear_rip(e)
+    access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & THREE == THREE else ZERO)
+    c.fault = FAULT.NONE
+    rest = PAGE_SIZE - (la & OFFSET)
+    if rest > FIFTEEN:
+        pa = walk.translate(c, la, access)
+        if pa == ALL_ONES:
+            return False
+        if pa < m.ram_bytes:
+            length = decode.decode(octets(m.ram + pa, SIXTEEN), FIFTEEN, code_bits(e), insn)
+        else:
+            count = fetch(c, e, code)
+            length = decode.decode(code, count, code_bits(e), insn)
+    else:
+        count = fetch(c, e, code)
+        if count == ZERO:
+            return False
+        length = decode.decode(code, count, code_bits(e), insn)
+        if length == ZERO and c.fault != FAULT.NONE:
+            return False
+        c.fault = FAULT.NONE
+    if length == ZERO:
+        if insn.kind == INSN.TOO_LONG:
+            raise_exception(c, VECTOR.GP, ZERO)
+        else:
+            ud(c)
+        return False
+    return True
+
+
+@kernel
+def note_shadow(c, e):
+    """Take blocking by STI and MOV SS from the engine into `c.interruptibility`."""
+    c.interruptibility &= ~SHADOW
+    if U64(e.hflags) & HF_INHIBIT:
+        previous = memory.load(machine_at(c.machine)[0], c.shadow_page | (e.rip - ONE) & OFFSET, ONE) if c.shadow_page != ALL_ONES else ZERO
+        c.interruptibility |= BLOCKING.STI if previous == STI_OPCODE else BLOCKING.MOV_SS
+
+
+@kernel
+def shadow_kind(c, e):
+    """Find which instruction caused the interrupt shadow: the byte before RIP is STI's opcode, or it was MOV or POP SS."""
+    c.shadow_page = ALL_ONES
+    if not U64(e.hflags) & HF_INHIBIT:
+        return
+    keep = c.fault
+    pa = walk.translate(c, linear_rip(e) - ONE, ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & THREE == THREE else ZERO))
+    c.fault = keep
+    if pa != ALL_ONES:
+        c.shadow_page = pa & ~OFFSET
+
+
+@kernel
+def advance(c, e, length):
+    """Move RIP past an instruction that the model executed; the shadow before it ends, RF is cleared."""
+    rip = e.rip + length
+    bits = code_bits(e)
+    if bits == THIRTY_TWO:
+        rip &= LOW_32
+    elif bits == SIXTEEN:
+        rip &= LOW_16
+    e.rip = rip
+
+
+@kernel
+def software(c, e, insn):
+    """Raise the event of INT n, INT1, INT3 or INTO."""
+    kind, vector = EVENT.SOFT, insn.immediate & U64(0xFF)
+    if insn.kind == INSN.INT3:
+        kind, vector = EVENT.SOFT_EXC, VECTOR.BP
+    elif insn.kind == INSN.INTO:
+        kind, vector = EVENT.SOFT_EXC, VECTOR.OF
+    elif insn.kind == INSN.INT1:
+        kind, vector = EVENT.PRIV, VECTOR.DB
+    c.interruptibility &= ~SHADOW
+    e.eflags &= ~RFLAGS.RF
+    route.software_event(c, kind, vector, insn.length)
+
+
+@kernel
+def is_vmx(kind):
+    """Return whether an instruction of this kind belongs to VMX."""
+    return (kind >= INSN.VMCALL and kind <= INSN.VMFUNC)
+
+
+@kernel
+def execute(c, e, insn):
+    """Execute one decoded instruction; returns RESULT."""
+    if c.vmx_mode == MODE.NONROOT and intercept.check(c, insn):
+        return RESULT.FAULT
+    if is_vmx(insn.kind):
+        return vmx.execute(c, insn)
+    return system.execute(c, insn)
+
+
+@kernel
+def instruction(c):
+    """Execute the instruction at RIP in the model, and what follows from it."""
+    e, insn = env_of(c.env)[0], insn_at(c.insn)[0]
+    if not decode_here(c, e, insn):
+        route.fault(c)
+        return
+    c.fault_length = insn.length
+    kind = insn.kind
+    if kind == INSN.INT_N or kind == INSN.INT3 or kind == INSN.INTO or kind == INSN.INT1:
+        software(c, e, insn)
+        return
+    if kind == INSN.IRET:
+        boundary.unblock_nmi(c)
+        return
+    trap = e.eflags & RFLAGS.TF
+    result = execute(c, e, insn)
+    if result == RESULT.FAULT:
+        route.fault(c)
+        return
+    c.instructions += ONE
+    if result == RESULT.ENTER or result == RESULT.EXIT or result == RESULT.STOP:
+        return
+    if result == RESULT.NEXT or result == RESULT.HALT:
+        advance(c, e, insn.length)
+    e.eflags &= ~RFLAGS.RF
+    c.interruptibility &= ~SHADOW
+    if trap:
+        c.pending_debug |= BS
+    settle(c)
+
+
+@kernel
+def settle(c):
+    """Recompute the engine's hidden flags of the world that runs now, its shadow after `c.interruptibility`."""
+    e = env_of(c.env)[0]
+    level = U64(e.hflags) & THREE
+    e.hflags = U64(e.hflags) & ~HF_INHIBIT
+    if c.interruptibility & SHADOW:
+        e.hflags = U64(e.hflags) | HF_INHIBIT
+    refresh_hflags(e, level)
+
+
+@kernel
+def exception(c, vector, error):
+    """Raise an exception that the engine found while executing an instruction by itself."""
+    if vector == VECTOR.UD:
+        instruction(c)                                    # perhaps one that the model executes
+        return
+    raise_exception(c, vector, error)
+    route.fault(c)
+
+
+@kernel
+def handle(c, number):
+    """Handle event `number` (0: the processor is about to run) and make the processor ready for its next block."""
+    c.halted_or_stopped = ZERO
+    if number != ZERO:
+        e = env_of(c.env)[0]
+        shadow_kind(c, e)
+        note_shadow(c, e)
+        c.fault_length = ZERO
+        if number == E_DEADLINE:
+            pass
+        elif number == E_FAULTED:
+            route.access(c)
+        elif number == E_STEPPED:
+            c.pending_debug |= BS
+        elif number >= E_EXCEPTIONS and number < E_INTERCEPTS:
+            exception(c, number - E_EXCEPTIONS, U64(e.error_code) & LOW_16)
+        else:
+            instruction(c)
+    boundary.prepare(c)

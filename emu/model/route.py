@@ -1,0 +1,175 @@
+"""Where a fault or event goes: into the IDT, to the hypervisor as a VM exit, or to the machine's stop.
+
+Source: SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"; SDM 3C, "Other Causes of VM Exits" and
+"Information for VM Exits That Occur During Event Delivery"
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.model import decode, exit, intercept, interrupt
+from emu.model.cpu import code_bits, real_mode
+from emu.spec.cpu import EVENT, GPR, INTR, SEG, VECTOR
+from emu.spec.outcome import FAULT, MODE, STOP
+from emu.spec.vmx import ACTIVITY, BLOCKING, REASON
+from emu.state import env_of, insn_at
+
+ZERO, ONE, THREE, EIGHT, FOUR = U64(0), U64(1), U64(3), U64(8), U64(4)
+HAS_ERROR = U64(1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21)
+THIRTY_TWO = U64(32)
+STRING_FIRST, STRING_LAST, INS_FIRST, OUTS_LAST = U64(0xA4), U64(0xAF), U64(0x6C), U64(0x6F)
+TEST_FIRST, TEST_LAST = U64(0xA8), U64(0xA9)
+
+
+@kernel
+def info_of(e, kind, vector):
+    """Return interruption information of an event: VALID, type, vector, and whether it pushes an error code."""
+    info = INTR.VALID | kind << EIGHT | vector
+    if kind == EVENT.HARD and vector < THIRTY_TWO and HAS_ERROR >> vector & ONE and not real_mode(e):
+        info |= INTR.ERROR
+    return info
+
+
+@kernel
+def depart(c, reason, qualification):
+    """Do a VM exit."""
+    exit.leave(c, reason, qualification)
+    c.recheck = ONE
+
+
+@kernel
+def stop(c):
+    """Stop the machine with `c.stop` set by who found the reason."""
+    c.stop_rip = env_of(c.env)[0].rip
+    c.halted_or_stopped = ONE
+
+
+@kernel
+def other(c):
+    """Route a fault that is not an exception."""
+    if c.fault == FAULT.EPT_VIOLATION:
+        c.ept_violations += ONE
+        depart(c, REASON.EPT_VIOLATION, c.fault_qualification)
+    elif c.fault == FAULT.EPT_MISCONFIG:
+        depart(c, REASON.EPT_MISCONFIGURATION, ZERO)
+    elif c.fault == FAULT.EXIT:
+        depart(c, c.fault_vector, c.fault_qualification)
+    elif c.fault == FAULT.STOP:
+        stop(c)
+    elif c.fault != FAULT.RETRY and c.fault != FAULT.NONE:
+        c.stop, c.stop_a, c.stop_b = STOP.INTERNAL, U64(0xDE), c.fault
+        stop(c)
+
+
+@kernel
+def triple(c):
+    """Do what follows when a double fault cannot be delivered: a VM exit, or shutdown and the machine's stop."""
+    if c.vmx_mode == MODE.NONROOT:
+        depart(c, REASON.TRIPLE_FAULT, ZERO)
+        return
+    c.activity = ACTIVITY.SHUTDOWN
+    c.stop = STOP.TRIPLE_FAULT
+    stop(c)
+
+
+@kernel
+def note_chain(c, vector, error, rip):
+    """Add a step to the chain that explains a triple fault: vector, error code, RIP."""
+    if c.chain_length < FOUR:
+        place = c.chain_length * THREE
+        c.chain[place], c.chain[place + ONE], c.chain[place + U64(2)] = vector, error, rip
+        c.chain_length += ONE
+
+
+@kernel
+def deliver(c, info, error, length):
+    """Deliver an event, and what goes wrong with it, until something is delivered, exits, or shuts down."""
+    e = env_of(c.env)[0]
+    c.chain_length = ZERO
+    note_chain(c, info & INTR.VECTOR, error, e.rip)
+    while True:
+        c.vectoring, c.vectoring_error, c.vectoring_length, c.vectoring_source = info, error, length, ZERO
+        if interrupt.deliver(c, info, error, length):
+            c.vectoring = ZERO
+            return
+        if c.fault != FAULT.EXCEPTION:
+            other(c)
+            c.vectoring = ZERO
+            return
+        second, code = c.fault_vector, c.fault_error
+        note_chain(c, second, code, e.rip)
+        if c.vmx_mode == MODE.NONROOT and intercept.exception(c, second, code):
+            other(c)
+            c.vectoring = ZERO
+            return
+        result = interrupt.combine(info, second)
+        if result == interrupt.TRIPLE:
+            triple(c)
+            c.vectoring = ZERO
+            return
+        if result == VECTOR.DF:
+            code = ZERO
+            if c.vmx_mode == MODE.NONROOT and intercept.exception(c, VECTOR.DF, ZERO):
+                other(c)
+                c.vectoring = ZERO
+                return
+        info, error, length = info_of(e, EVENT.HARD, result), code, ZERO
+        c.fault_vector, c.fault_error = result, code
+        interrupt.prepare(c, info)
+
+
+@kernel
+def event(c, kind, vector, error, length):
+    """Deliver an event of the processor's own that does not exit."""
+    e = env_of(c.env)[0]
+    info = info_of(e, kind, vector)
+    interrupt.prepare(c, info)
+    deliver(c, info, error, length)
+
+
+@kernel
+def software_event(c, kind, vector, length):
+    """Raise the event of INT n, INT1, INT3 or INTO; the last three exit as their exceptions do."""
+    c.fault_length = length
+    if c.vmx_mode == MODE.NONROOT and kind != EVENT.SOFT and intercept.software_exception(c, kind, vector):
+        other(c)
+        return
+    if kind == EVENT.PRIV:
+        c.pending_debug = ZERO
+    event(c, kind, vector, ZERO, length)
+
+
+@kernel
+def fault(c):
+    """Route whatever `c.fault` says of the instruction at RIP."""
+    if c.fault != FAULT.EXCEPTION:
+        other(c)
+        return
+    vector, error = c.fault_vector, c.fault_error
+    if c.vmx_mode == MODE.NONROOT and intercept.exception(c, vector, error):
+        other(c)
+        return
+    c.interruptibility &= ~(BLOCKING.STI | BLOCKING.MOV_SS)
+    event(c, EVENT.HARD, vector, error, ZERO)
+
+
+@kernel
+def stack_access(c, e, insn):
+    """Return whether the instruction's faulting access was to the stack segment."""
+    if insn.memory and insn.segment == SEG.SS:
+        return True
+    if insn.memory:
+        return False
+    if insn.map == ZERO:
+        string = (insn.opcode >= STRING_FIRST and insn.opcode <= STRING_LAST and insn.opcode != TEST_FIRST and insn.opcode != TEST_LAST)
+        return not string and not (insn.opcode >= INS_FIRST and insn.opcode <= OUTS_LAST)
+    return True
+
+
+@kernel
+def access(c):
+    """Route the fault of an access that translated code made; a non-canonical stack address is #SS, not #GP."""
+    e = env_of(c.env)[0]
+    if c.fault == FAULT.EXCEPTION and c.fault_vector == VECTOR.GP and not c.fault_fetch:
+        insn = insn_at(c.insn)[0]
+        if stack_access(c, e, insn):
+            c.fault_vector = VECTOR.SS
+    fault(c)
