@@ -125,3 +125,11 @@ TLBE = layout("TLBE", 64, "ours: guest bits stand where page tables have them",
 
 SIZE = codes("SIZE", "ours: TLBE.SIZE", K4=(0, "4 KiB"), M2=(1, "2 MiB"), M4=(2, "4 MiB"), G1=(3, "1 GiB"))
 OFFSET = np.array([(1 << shift) - 1 for shift in (12, 21, 22, 30)], U64)        # by SIZE
+
+# ---- what this unit needs of VMX ------------------------------------------------------------------------
+QUAL_EPT = layout("QUAL_EPT", 64, 'SDM 3C, "Exit Qualification for EPT Violations"',
+    READ=(0, 0, "data read"), WRITE=(1, 1, "data write"), FETCH=(2, 2, "instruction fetch"),
+    READABLE=(3, 3, "the guest-physical address was readable"), WRITABLE=(4, 4, "it was writable"),
+    EXECUTABLE=(5, 5, "it was executable"), LINEAR_VALID=(7, 7, "the guest linear-address field is valid"),
+    FINAL=(8, 8, "access to the translation of the linear address, not to a paging structure"),
+    NMI_UNBLOCKING=(12, 12, "NMI unblocking due to IRET"), ASYNCHRONOUS=(16, 16, "asynchronous to instruction execution"))

@@ -1,0 +1,154 @@
+"""Extended page tables: a guest-physical address to a host-physical one.
+
+Not modelled: 5-level EPT, mode-based execute control, sub-page permissions, page-modification logging, #VE;
+the processor's capability MSRs do not offer them.  Guest-physical mappings are not cached apart from the
+translations that use them, so each nested access reads all its EPT entries.
+"""
+from emu.bits import U64, shift_of
+from emu.jit import kernel
+from emu.model import memory
+from emu.spec.cost import COST
+from emu.spec.outcome import FAULT, MODE
+from emu.spec.paging import ADDRESS, BAD_TYPES, EPT_RESERVED, EPTE, EPTP, QUAL_EPT, SIZE, STEP, TLBE
+
+ZERO, ONE, TWO, THREE, FOUR = U64(0), U64(1), U64(2), U64(3), U64(4)
+NINE, EIGHT, INDEX, PAGE_SHIFT = U64(9), U64(8), U64(0x1FF), U64(12)
+ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
+KINDS = EPTE.R | EPTE.W | EPTE.X                        # ACCESS.READ, WRITE, FETCH stand at the same bits
+GRANTED_SHIFT = U64(shift_of(QUAL_EPT.READABLE))
+TYPE_SHIFT, TLBE_TYPE_SHIFT = U64(shift_of(EPTE.TYPE)), U64(shift_of(TLBE.TYPE))
+SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
+LEVELS = FOUR
+ENABLE_EPT = U64(1 << 1)                                 # secondary processor-based control "enable EPT"
+LINEAR_FINAL = QUAL_EPT.LINEAR_VALID | QUAL_EPT.FINAL    # how an access came to use EPT: qualification bits 8:7
+LINEAR_TABLE = QUAL_EPT.LINEAR_VALID
+IDENTITY = TLBE.ER | TLBE.EW | TLBE.EX | TLBE.ED | SIZE.G1 << SIZE_SHIFT
+
+
+@kernel
+def active(c):
+    """Return whether guest-physical addresses of this processor are translated by EPT now."""
+    return c.vmx_mode == MODE.NONROOT and c.proc2 & ENABLE_EPT != ZERO
+
+
+@kernel
+def verdict(m, level, entry):
+    """Return the STEP that EPT entry `entry` at `level` (4..1) means.
+
+    Source: SDM 3C, "EPT Misconfigurations" and "EPT Violations"
+    """
+    if entry & KINDS == ZERO:
+        return STEP.NOT_PRESENT
+    if entry & (EPTE.R | EPTE.W) == EPTE.W:
+        return STEP.MISCONFIGURED
+    large = ONE if entry & EPTE.PS and (level == TWO or level == THREE) else ZERO
+    reserved = EPT_RESERVED[level << ONE | large] | ADDRESS & ~m.address_mask
+    if entry & reserved:
+        return STEP.MISCONFIGURED
+    if level != ONE and large == ZERO:
+        return STEP.TABLE
+    if BAD_TYPES >> ((entry & EPTE.TYPE) >> TYPE_SHIFT) & ONE:
+        return STEP.MISCONFIGURED
+    return STEP.PAGE
+
+
+@kernel
+def violation(c, gpa, la, access, how, granted):
+    """Note an EPT violation; `granted` is the AND of bits 2:0 over the entries used. Returns ALL_ONES.
+
+    Source: SDM 3C, "Exit Qualification for EPT Violations"
+    """
+    c.fault = FAULT.EPT_VIOLATION
+    c.fault_gpa = gpa
+    c.fault_address = la
+    c.fault_qualification = access & KINDS | granted << GRANTED_SHIFT | how
+    return ALL_ONES
+
+
+@kernel
+def misconfiguration(c, gpa, la):
+    """Note an EPT misconfiguration. Returns ALL_ONES."""
+    c.fault = FAULT.EPT_MISCONFIG
+    c.fault_gpa = gpa
+    c.fault_address = la
+    c.fault_qualification = ZERO
+    return ALL_ONES
+
+
+@kernel
+def granted(word):
+    """Return R, W, X (bits 2:0) of a translation word."""
+    result = ZERO
+    if word & TLBE.ER:
+        result |= EPTE.R
+    if word & TLBE.EW:
+        result |= EPTE.W
+    if word & TLBE.EX:
+        result |= EPTE.X
+    return result
+
+
+@kernel
+def _word(level, entry, gpa, rights, dirty):
+    """Return the translation word of a leaf; PAGE is the 4 KiB frame of `gpa`."""
+    below = (ONE << (PAGE_SHIFT + NINE * (level - ONE))) - ONE
+    word = entry & ADDRESS & ~below | gpa & below & ADDRESS
+    word |= (entry & EPTE.TYPE) >> TYPE_SHIFT << TLBE_TYPE_SHIFT
+    if entry & EPTE.IPAT:
+        word |= TLBE.IPAT
+    if rights & EPTE.R:
+        word |= TLBE.ER
+    if rights & EPTE.W:
+        word |= TLBE.EW
+    if rights & EPTE.X:
+        word |= TLBE.EX
+    if dirty:
+        word |= TLBE.ED
+    if level == TWO:
+        word |= SIZE.M2 << SIZE_SHIFT
+    elif level == THREE:
+        word |= SIZE.G1 << SIZE_SHIFT
+    return word
+
+
+@kernel
+def translate(c, gpa, la, access, how):
+    """Walk the EPT at c.eptp for `gpa`; sets accessed and dirty flags when EPTP bit 6 is 1.
+
+    access: ACCESS READ, WRITE, FETCH bits; how: qualification bits 8:7; la: the linear address behind it
+
+    Returns the translation word (guest bits 0), or ALL_ONES with c.fault set.
+    Source: SDM 3C, "EPT Translation Mechanism" and "Accessed and Dirty Flags for EPT"
+    """
+    m = memory.machine_of(c)
+    ad = c.eptp & EPTP.AD != ZERO
+    table = c.eptp & EPTP.ADDRESS & m.address_mask
+    rights = KINDS
+    level = LEVELS
+    while True:
+        address = table | (gpa >> (PAGE_SHIFT + NINE * (level - ONE)) & INDEX) * EIGHT
+        entry = memory.load(m, address, EIGHT)
+        c.walk_loads += ONE
+        c.cycles += COST.WALK_LOAD
+        step = verdict(m, level, entry)
+        if step == STEP.NOT_PRESENT:
+            return violation(c, gpa, la, access, how, ZERO)
+        if step == STEP.MISCONFIGURED:
+            return misconfiguration(c, gpa, la)
+        rights &= entry
+        if step == STEP.PAGE:
+            break
+        if ad and entry & EPTE.A == ZERO:
+            memory.store(m, address, EIGHT, entry | EPTE.A)
+        table = entry & ADDRESS
+        level -= ONE
+    if access & KINDS & ~rights:
+        return violation(c, gpa, la, access, how, rights)
+    if ad:
+        marked = entry | EPTE.A
+        if access & EPTE.W:
+            marked |= EPTE.D
+        if marked != entry:
+            memory.store(m, address, EIGHT, marked)
+        return _word(level, entry, gpa, rights, marked & EPTE.D != ZERO)
+    return _word(level, entry, gpa, rights, True)

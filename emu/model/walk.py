@@ -1,0 +1,381 @@
+"""Linear addresses to physical ones: page walks of every mode, nested through EPT, behind our TLB.
+
+The accessed flag of an entry that refers to a table is set when the walk follows it, also when the walk then
+faults; the flags of the entry that maps the page are set only when the access is allowed.
+
+Not modelled: protection keys, shadow-stack accesses, PSE-36, HLAT, the A20 gate, the APIC-access page.
+"""
+from emu.bits import U64, shift_of
+from emu.jit import kernel
+from emu.model import ept, memory, tlb
+from emu.model.fault import gp0, raise_exception
+from emu.spec.cost import COST
+from emu.spec.cpu import CR0, CR4, EFER, VECTOR
+from emu.spec.outcome import ACCESS, FAULT
+from emu.spec.paging import (
+    ADDRESS, CR3, CR3_LEGACY, CR3_PDPT, KIND, LARGE, OFFSET, PAGING, PDE_2M, PDPTE_PAE, PFEC, PTE, RESERVED, SIZE,
+    STEP, TLBE,
+)
+from emu.state import env_of, tlb_at
+
+ZERO, ONE, TWO, THREE, FOUR, FIVE = U64(0), U64(1), U64(2), U64(3), U64(4), U64(5)
+EIGHT, NINE, TEN, PAGE_SHIFT = U64(8), U64(9), U64(10), U64(12)
+ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
+LOW_32 = U64(0xFFFF_FFFF)
+HALF_48, HALF_57 = U64(1 << 47), U64(1 << 56)
+BITS_48, BITS_57 = U64(48), U64(57)
+KINDS = ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH
+DATA = ACCESS.READ | ACCESS.WRITE
+SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
+CARRIED = PTE.PWT | PTE.PCD | PTE.D                      # leaf bits that stand alike in TLBE
+PAT_4K, PAT_LARGE = PTE.PAT, PDE_2M.PAT
+ANDED = PTE.RW | PTE.US                                  # rights are the AND over all levels, XD the OR
+PDPTE_RESERVED = U64(~(sum(int(mask) for mask in PDPTE_PAE)) & 0xFFFF_FFFF_FFFF_FFFF)
+PDPT_SHIFT, PDPT_INDEX = U64(30), THREE
+UNPAGED = TLBE.UNPAGED | TLBE.RW | TLBE.US | TLBE.D
+APIC_ENABLE, APIC_EXTD = U64(1 << 11), U64(1 << 10)      # IA32_APIC_BASE
+IOAPIC_PAGE = U64(0xFEC0_0000)
+
+
+@kernel
+def mode_of(e):
+    """Return the PAGING mode of an ENV record."""
+    if e.cr[0] & CR0.PG == ZERO:
+        return PAGING.OFF
+    if e.efer & EFER.LMA:
+        return PAGING.LEVEL_5 if e.cr[4] & CR4.LA57 else PAGING.LEVEL_4
+    return PAGING.PAE if e.cr[4] & CR4.PAE else PAGING.BITS_32
+
+
+@kernel
+def canonical(e, la):
+    """Return whether `la` is canonical for the linear-address width in use (48 or 57 bits)."""
+    if e.cr[4] & CR4.LA57:
+        return la + HALF_57 >> BITS_57 == ZERO
+    return la + HALF_48 >> BITS_48 == ZERO
+
+
+@kernel
+def kind(c, pa):
+    """Return the KIND of what answers at physical address `pa` for this processor."""
+    page = pa & ADDRESS
+    if page == c.apic_base & ADDRESS and c.apic_base & (APIC_ENABLE | APIC_EXTD) == APIC_ENABLE or page == IOAPIC_PAGE:
+        return KIND.DEVICE
+    m = memory.machine_of(c)
+    if pa < m.ram_bytes:
+        return KIND.RAM
+    return KIND.ROM if pa - m.rom_base < m.rom_bytes else KIND.NONE
+
+
+@kernel
+def user(access):
+    """Return whether an access is a user-mode access: CPL 3 and not implicit."""
+    return access & (ACCESS.USER | ACCESS.IMPLICIT) == ACCESS.USER
+
+
+@kernel
+def guest_rights(e, word, access):
+    """Return the ACCESS kinds that guest paging allows for a translation word at the privilege of `access`.
+
+    Source: SDM 3A, "Determination of Access Rights"
+    """
+    if word & TLBE.UNPAGED:
+        return KINDS
+    if user(access):
+        if word & TLBE.US == ZERO:
+            return ZERO
+        allowed = ACCESS.READ
+        if word & TLBE.RW:
+            allowed |= ACCESS.WRITE
+        return allowed if word & TLBE.XD else allowed | ACCESS.FETCH
+    allowed = KINDS
+    if word & TLBE.RW == ZERO and e.cr[0] & CR0.WP:
+        allowed &= ~ACCESS.WRITE
+    if word & TLBE.XD:
+        allowed &= ~ACCESS.FETCH
+    if word & TLBE.US:
+        if e.cr[4] & CR4.SMEP:
+            allowed &= ~ACCESS.FETCH
+        if e.cr[4] & CR4.SMAP and access & (ACCESS.AC | ACCESS.IMPLICIT) != ACCESS.AC:
+            allowed &= ~DATA
+    return allowed
+
+
+@kernel
+def rights(e, word, access):
+    """Return the ACCESS kinds that a translation allows with no side effect: WRITE only when already dirty."""
+    allowed = guest_rights(e, word, access) & ept.granted(word)
+    if word & (TLBE.D | TLBE.ED) != TLBE.D | TLBE.ED:
+        allowed &= ~ACCESS.WRITE
+    return allowed
+
+
+@kernel
+def page_fault(c, e, la, access, code):
+    """Note #PF for `access`, with P and RSVD in `code`. Returns ALL_ONES.
+
+    Source: SDM 3A, "Page-Fault Exceptions"
+    """
+    if access & ACCESS.WRITE:
+        code |= PFEC.WR
+    if user(access):
+        code |= PFEC.US
+    if access & ACCESS.FETCH and (e.cr[4] & CR4.SMEP or (e.cr[4] & CR4.PAE and e.efer & EFER.NXE)):
+        code |= PFEC.ID
+    raise_exception(c, VECTOR.PF, code)
+    c.fault_address = la
+    return ALL_ONES
+
+
+# ---- one step -------------------------------------------------------------------------------------------
+@kernel
+def shift_at(mode, level):
+    """Return the lowest linear-address bit that indexes the table at `level` (1 = page table)."""
+    return PAGE_SHIFT + (TEN if mode == PAGING.BITS_32 else NINE) * (level - ONE)
+
+
+@kernel
+def entry_address(mode, level, table, la):
+    """Return the guest-physical address of the entry of `la` in a table at `level`."""
+    index = la >> shift_at(mode, level)
+    if mode == PAGING.BITS_32:
+        return table | (index & U64(0x3FF)) << TWO
+    return table | (index & U64(0x1FF)) << THREE
+
+
+@kernel
+def verdict(m, e, mode, level, entry):
+    """Return the STEP that a paging-structure entry means: reserved bits follow from mode, level, PS, NXE, MAXPHYADDR.
+
+    Source: SDM 3A, "32-Bit Paging", "PAE Paging", "4-Level Paging and 5-Level Paging"
+    """
+    if entry & PTE.P == ZERO:
+        return STEP.NOT_PRESENT
+    large = LARGE[mode << THREE | level]
+    if entry & PDE_2M.PS == ZERO or (mode == PAGING.BITS_32 and e.cr[4] & CR4.PSE == ZERO):
+        large = ZERO
+    reserved = RESERVED[mode << FOUR | level << ONE | large]
+    if mode != PAGING.BITS_32:
+        reserved |= ADDRESS & ~m.address_mask
+        if e.efer & EFER.NXE == ZERO:
+            reserved |= PTE.XD
+    if entry & reserved:
+        return STEP.RESERVED
+    return STEP.PAGE if level == ONE or large != ZERO else STEP.TABLE
+
+
+@kernel
+def first_table(c, e, mode, la):
+    """Return (table, level) at which the walk of `la` begins; table is ALL_ONES when its PDPTE is not present."""
+    if mode == PAGING.PAE:
+        pdpte = c.pdpte[la >> PDPT_SHIFT & PDPT_INDEX]
+        return pdpte & ADDRESS if pdpte & PDPTE_PAE.P else ALL_ONES, TWO
+    if mode == PAGING.BITS_32:
+        return e.cr[3] & CR3_LEGACY.ADDRESS, TWO
+    table = e.cr[3] & CR3.ADDRESS & memory.machine_of(c).address_mask
+    return table, FIVE if mode == PAGING.LEVEL_5 else FOUR
+
+
+@kernel
+def leaf_word(c, e, mode, level, entry, along):
+    """Return the guest part of a translation word: PAGE is the guest-physical page, SIZE the guest's page size."""
+    word = along & (ANDED | PTE.XD) | entry & CARRIED
+    size = SIZE.K4
+    if level == ONE:
+        word |= entry & PAT_4K
+    else:
+        word |= TLBE.PAT if entry & PAT_LARGE else ZERO
+        size = SIZE.G1 if level == THREE else (SIZE.M4 if mode == PAGING.BITS_32 else SIZE.M2)
+    if entry & PTE.G and e.cr[4] & CR4.PGE:
+        word |= TLBE.G
+    return word | entry & ADDRESS & ~OFFSET[size] | size << SIZE_SHIFT
+
+
+@kernel
+def table_access(c):
+    """Return the ACCESS kinds of a guest paging-structure access under EPT: with A/D flags for EPT it counts as a write.
+
+    Source: SDM 3C, "Accessed and Dirty Flags for EPT"
+    """
+    return DATA if c.eptp & U64(1 << 6) else ACCESS.READ
+
+
+@kernel
+def _mark(c, m, place, gpa, la, size, entry):
+    """Write a paging-structure entry whose A or D was set; `place` is its translation. Returns False on an EPT violation."""
+    if place & TLBE.EW == ZERO:
+        ept.violation(c, gpa, la, ACCESS.WRITE, ept.LINEAR_TABLE, ept.granted(place))
+        return False
+    memory.store(m, place & ADDRESS | gpa & OFFSET[0], size, entry)
+    return True
+
+
+# ---- the walk -------------------------------------------------------------------------------------------
+@kernel
+def _leaf(c, m, e, mode, la, access):
+    """Walk guest tables to the page of `la`, check the access, set A and D; returns the guest word, or ALL_ONES."""
+    nested = ept.active(c)
+    table, level = first_table(c, e, mode, la)
+    if table == ALL_ONES:
+        return page_fault(c, e, la, access, ZERO)
+    size = FOUR if mode == PAGING.BITS_32 else EIGHT
+    along, place = ANDED, ept.IDENTITY
+    while True:
+        gpa = entry_address(mode, level, table, la)
+        if nested:
+            place = ept.translate(c, gpa, la, table_access(c), ept.LINEAR_TABLE)
+            if place == ALL_ONES:
+                return ALL_ONES
+        else:
+            place = ept.IDENTITY | gpa & ADDRESS
+        entry = memory.load(m, place & ADDRESS | gpa & OFFSET[0], size)
+        c.walk_loads += ONE
+        c.cycles += COST.WALK_LOAD
+        step = verdict(m, e, mode, level, entry)
+        if step == STEP.NOT_PRESENT:
+            return page_fault(c, e, la, access, ZERO)
+        if step == STEP.RESERVED:
+            return page_fault(c, e, la, access, PFEC.P | PFEC.RSVD)
+        along = along & (entry | ~ANDED) | entry & PTE.XD
+        if step == STEP.PAGE:
+            break
+        if entry & PTE.A == ZERO and not _mark(c, m, place, gpa, la, size, entry | PTE.A):
+            return ALL_ONES
+        table = entry & ADDRESS
+        level -= ONE
+    marked = entry | PTE.A
+    if access & ACCESS.WRITE:
+        marked |= PTE.D
+    word = leaf_word(c, e, mode, level, marked, along)
+    if access & KINDS & ~guest_rights(e, word, access):
+        return page_fault(c, e, la, access, PFEC.P)
+    if marked != entry and not _mark(c, m, place, gpa, la, size, marked):
+        return ALL_ONES
+    return word
+
+
+@kernel
+def _combine(word, host, la):
+    """Return the guest word with the EPT word of its page: the smaller size, both sets of rights, the host page."""
+    size = word & TLBE.SIZE
+    if host & TLBE.SIZE < size:
+        size = host & TLBE.SIZE
+        word |= TLBE.FRACTURED
+    page = host & ADDRESS & ~OFFSET[size >> SIZE_SHIFT]
+    return word & ~(TLBE.PAGE | TLBE.SIZE) | host & ~(TLBE.PAGE | TLBE.SIZE) | page | size
+
+
+@kernel
+def walk(c, la, access):
+    """Walk for `la` (canonical or 32-bit) without our TLB; returns a translation word, or ALL_ONES with c.fault set."""
+    e = env_of(c.env)[0]
+    mode = mode_of(e)
+    if mode == PAGING.OFF:
+        if not ept.active(c):
+            return UNPAGED | ept.IDENTITY | la & ADDRESS & ~OFFSET[SIZE.G1]
+        word = ept.translate(c, la, la, access, ept.LINEAR_FINAL)
+        if word == ALL_ONES:
+            return ALL_ONES
+        return UNPAGED | word & ~OFFSET[(word & TLBE.SIZE) >> SIZE_SHIFT] & TLBE.PAGE | word & ~TLBE.PAGE
+    word = _leaf(c, memory.machine_of(c), e, mode, la, access)
+    if word == ALL_ONES:
+        return ALL_ONES
+    if not ept.active(c):
+        return word | ept.IDENTITY & ~TLBE.SIZE
+    offset = OFFSET[(word & TLBE.SIZE) >> SIZE_SHIFT]
+    host = ept.translate(c, word & TLBE.PAGE | la & offset, la, access, ept.LINEAR_FINAL)
+    if host == ALL_ONES:
+        return ALL_ONES
+    return _combine(word, host, la)
+
+
+@kernel
+def _finish(c, e, word, la, access):
+    pa = word & TLBE.PAGE | la & OFFSET[(word & TLBE.SIZE) >> SIZE_SHIFT]
+    c.walk_rights = rights(e, word, access)
+    c.fault_gpa = pa
+    return pa
+
+
+@kernel
+def _miss(c, e, t, la, access):
+    t.misses += ONE
+    c.walks += ONE
+    word = walk(c, la, access)
+    if word == ALL_ONES:
+        return ALL_ONES
+    tlb.fill(t, la, word)
+    return _finish(c, e, word, la, access)
+
+
+@kernel
+def translate(c, la, access):
+    """Return the physical address of the byte at linear address `la`, or ALL_ONES with c.fault set.
+
+    access: ACCESS bits. A non-canonical address is #GP(0); who knows that it was a stack access makes it #SS(0).
+    On success c.fault_gpa is the physical address and c.walk_rights the kinds that need no further walk.
+    Source: SDM 3A, "Paging"; SDM 3C, "VMX Support for Address Translation"
+    """
+    c.fault = FAULT.NONE
+    e = env_of(c.env)[0]
+    if e.efer & EFER.LMA == ZERO:
+        la &= LOW_32
+    elif not canonical(e, la):
+        gp0(c)
+        return ALL_ONES
+    if e.cr[0] & CR0.PG == ZERO and not ept.active(c):
+        c.walk_rights = KINDS
+        c.fault_gpa = la
+        return la
+    t = tlb_at(c.tlb)[0]
+    if t.asid == ZERO:
+        tlb.select(c)
+    at = tlb.find(t, la)
+    if at != tlb.NONE:
+        word = t.word[at + ONE]
+        if access & KINDS & ~rights(e, word, access) == ZERO:
+            t.hits += ONE
+            return _finish(c, e, word, la, access)
+        tlb.drop(t, la)
+    return _miss(c, e, t, la, access)
+
+
+@kernel
+def physical(c, gpa, access):
+    """Return the physical address behind guest-physical `gpa` for an access that has no linear address, or ALL_ONES."""
+    c.fault = FAULT.NONE
+    if not ept.active(c):
+        c.walk_rights = KINDS
+        c.fault_gpa = gpa
+        return gpa
+    word = ept.translate(c, gpa, ZERO, access, ZERO)
+    if word == ALL_ONES:
+        return ALL_ONES
+    c.walk_rights = ept.granted(word) if word & TLBE.ED else ept.granted(word) & ~ACCESS.WRITE
+    c.fault_gpa = word & ADDRESS | gpa & OFFSET[0]
+    return c.fault_gpa
+
+
+@kernel
+def load_pdptes(c, cr3):
+    """Load the PDPTE registers from the table at `cr3`, as MOV to CR does with PAE paging; returns False with c.fault set.
+
+    Nothing is loaded when a present entry has a reserved bit set (#GP(0)). Under EPT the reads are no accesses to
+    paging structures: never treated as writes, no linear address.
+    Source: SDM 3A, "PDPTE Registers"; SDM 3C, "Accessed and Dirty Flags for EPT"
+    """
+    m = memory.machine_of(c)
+    pa = physical(c, cr3 & CR3_PDPT, ACCESS.READ)
+    if c.fault != FAULT.NONE:
+        return False
+    reserved = PDPTE_RESERVED | ADDRESS & ~m.address_mask
+    for i in range(4):
+        entry = memory.load(m, pa + U64(i) * EIGHT, EIGHT)
+        if entry & PDPTE_PAE.P and entry & reserved:
+            gp0(c)
+            return False
+    for i in range(4):
+        c.pdpte[i] = memory.load(m, pa + U64(i) * EIGHT, EIGHT)
+    c.walk_loads += FOUR
+    c.cycles += FOUR * COST.WALK_LOAD
+    return True
