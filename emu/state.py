@@ -80,7 +80,6 @@ CPU = record(
     ("tsc_guest_offset", U64), ("entry_valid_key", U64),
     ("entry_keys", U64, 8),                               # shapes of guest state that passed the checks of this VMCS
     ("nmi_unblocked", U64), ("tpr_below", U64),           # the IRET that runs removed NMI blocking; exit 43 is due
-    ("pause_first", U64), ("pause_last", U64),            # PAUSE-loop exiting: cycles, all ones = none since VM entry
     # controls of the VMCS that non-root operation runs under, latched at VM entry
     ("pin", U64), ("proc", U64), ("proc2", U64), ("exit_controls", U64), ("entry_controls", U64), ("eptp", U64),
     ("exception_bitmap", U64), ("vpid", U64),
