@@ -23,8 +23,8 @@ IRQ = codes("IRQ", "ISA interrupt lines; the I/O APIC pin is the same, except 0 
 PIN = codes("PIN", "I/O APIC pins that are not ISA lines of the same number",
     EXTINT=(0, "INTR of the 8259 pair"), PIT=(2, "ISA line 0"))
 
-# Index into MACHINE.device; the text says what the address there points to.
-DEVICE = codes("DEVICE", "ours: MACHINE.device",
+# Index into MACHINE.devices; the text says what the address there points to.
+DEVICE = codes("DEVICE", "ours: MACHINE.devices",
     NONE=(0, "no device: reads give all ones, writes are ignored"),
     PORTS=(1, "uint8[65536]: the DEVICE of each port"),
     PORT_READ=(2, "C function of the port router: uint64(cpu address, port, size)"),

@@ -1,0 +1,261 @@
+"""Interrupt messages: how one reaches a local APIC, and what the APIC does with it.
+
+Messages arrive at once; delivery status is therefore always idle.  Lowest-priority messages go to the
+target with the lowest task priority, ties to the lower processor number (the manual leaves both open).
+Not modelled: SMI (stops by name), focus processor, arbitration IDs.
+Source: SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"
+"""
+from emu.bits import U64, get
+from emu.jit import kernel
+from emu.model.fault import unmodelled
+from emu.spec.apic import APICBASE, DELIVERY, ENTRY, ESR, LVT, SVR
+from emu.spec.outcome import MODE, STOP, UNMODELLED
+from emu.state import apic_at, cpu_at, machine_at
+
+ZERO, ONE, FOUR, SIX = U64(0), U64(1), U64(4), U64(6)
+LOWEST_VECTOR = U64(16)
+WORD_BITS = U64(63)
+BROADCAST = U64(0xFFFF_FFFF)
+BYTE, NIBBLE, HALF = U64(0xFF), U64(0xF), U64(0xFFFF)
+CLUSTER_SHIFT, LDR_SHIFT, NIBBLE_SHIFT, LDR_CLUSTER = U64(16), U64(24), U64(4), U64(28)
+FLAT = U64(0xF000_0000)
+WAIT_FOR_SIPI = U64(3)                                    # activity state, as in the VMCS
+LINT0 = ENTRY.LINT0
+
+
+@kernel
+def hardware_enabled(c):
+    """Return whether IA32_APIC_BASE enables the local APIC."""
+    return c.apic_base & APICBASE.EN != ZERO
+
+
+@kernel
+def x2apic(c):
+    """Return whether the local APIC is in x2APIC mode."""
+    return c.apic_base & APICBASE.EXTD != ZERO
+
+
+@kernel
+def software_enabled(c):
+    """Return whether the APIC takes fixed interrupts: enabled by IA32_APIC_BASE and by SVR."""
+    return hardware_enabled(c) and apic_at(c.apic)[0].svr & SVR.ENABLE != ZERO
+
+
+@kernel
+def error(c, bits):
+    """Note errors (ESR bits); the first since ESR was written raises the error interrupt.
+
+    Source: SDM 3A, "Error Handling"
+    """
+    a = apic_at(c.apic)[0]
+    armed = a.errors == ZERO
+    a.errors |= bits
+    entry = a.lvt[ENTRY.ERROR]
+    if armed and not entry & LVT.MASKED:
+        vector = entry & LVT.VECTOR
+        if vector < LOWEST_VECTOR:
+            a.errors |= ESR.RECEIVE_ILLEGAL
+        else:
+            _request(a, vector, False)
+
+
+@kernel
+def _request(a, vector, level):
+    word, bit = vector >> SIX, ONE << (vector & WORD_BITS)
+    a.irr[word] |= bit
+    if level:
+        a.tmr[word] |= bit
+    else:
+        a.tmr[word] &= ~bit
+
+
+@kernel
+def request(c, vector, level):
+    """Set `vector` in IRR, and TMR by trigger mode; vectors 0-15 are an error instead."""
+    if vector < LOWEST_VECTOR:
+        error(c, ESR.RECEIVE_ILLEGAL)
+    else:
+        _request(apic_at(c.apic)[0], vector, level)
+
+
+@kernel
+def refuse(c, row, a, b):
+    """Stop the machine for something not modelled that came by message, not by an instruction of `c`."""
+    unmodelled(c, row, a, b)
+    m = machine_at(c.machine)[0]
+    m.stop = STOP.UNMODELLED
+    m.stop_cpu = c.id
+
+
+@kernel
+def init(c):
+    """Note an INIT request; a start-up IPI that has not been taken is void."""
+    c.init_pending = ONE
+    c.sipi_pending = ZERO
+
+
+@kernel
+def start_up(c, vector):
+    """Note a start-up IPI, which counts only in the wait-for-SIPI state or behind an INIT that will lead there.
+
+    Source: SDM 3A, "MP Initialization Protocol Algorithm"
+    """
+    if c.activity == WAIT_FOR_SIPI or (c.init_pending and c.vmx_mode == MODE.BARE):
+        if not c.sipi_pending:
+            c.sipi_pending = ONE
+            c.sipi_vector = vector
+
+
+@kernel
+def accept(c, mode, vector, level):
+    """Take a message of DELIVERY `mode` at processor `c`; returns whether the APIC accepted it."""
+    if not hardware_enabled(c):
+        return False
+    if mode == DELIVERY.FIXED or mode == DELIVERY.LOWEST:
+        if not software_enabled(c):
+            return False
+        request(c, vector, level)
+    elif mode == DELIVERY.NMI:
+        c.nmi_pending = ONE
+    elif mode == DELIVERY.INIT:
+        init(c)
+    elif mode == DELIVERY.SIPI:
+        start_up(c, vector)
+    elif mode == DELIVERY.EXTINT:
+        if not software_enabled(c):
+            return False
+        apic_at(c.apic)[0].extint = ONE
+    elif mode == DELIVERY.SMI:
+        refuse(c, UNMODELLED.SMM, vector, ZERO)
+    else:
+        refuse(c, UNMODELLED.APIC, mode, vector)
+    return True
+
+
+@kernel
+def logical_id(c):
+    """Return the logical destination register: derived from the ID in x2APIC mode."""
+    a = apic_at(c.apic)[0]
+    if x2apic(c):
+        return a.id >> NIBBLE_SHIFT << CLUSTER_SHIFT | ONE << (a.id & NIBBLE)
+    return a.ldr
+
+
+@kernel
+def _matches_logical(c, destination):
+    ldr = logical_id(c)
+    if x2apic(c):
+        return destination >> CLUSTER_SHIFT == ldr >> CLUSTER_SHIFT and destination & ldr & HALF != ZERO
+    if destination > BYTE:
+        return False
+    if apic_at(c.apic)[0].dfr & FLAT == FLAT:
+        return destination & ldr >> LDR_SHIFT != ZERO
+    return destination >> FOUR == ldr >> LDR_CLUSTER and destination & ldr >> LDR_SHIFT & NIBBLE != ZERO
+
+
+@kernel
+def matches(c, destination, logical):
+    """Return whether a message to `destination` (32 bits, all ones: broadcast) concerns processor `c`.
+
+    Source: SDM 3A, "Determining IPI Destination"; "Logical Destination Mode in x2APIC Mode"
+    """
+    if destination == BROADCAST:
+        return True
+    if logical:
+        return _matches_logical(c, destination)
+    return destination == apic_at(c.apic)[0].id
+
+
+@kernel
+def widen(destination):
+    """Return an 8-bit destination as 32 bits: 0xFF means broadcast."""
+    return BROADCAST if destination == BYTE else destination
+
+
+@kernel
+def _arbitrate(m, destination, logical):
+    best, lowest = m.cpu_count, BYTE + ONE
+    for i in range(m.cpu_count):
+        c = cpu_at(m.cpus[i])[0]
+        if software_enabled(c) and matches(c, destination, logical):
+            if apic_at(c.apic)[0].tpr < lowest:
+                best, lowest = U64(i), apic_at(c.apic)[0].tpr
+    return best
+
+
+@kernel
+def send(m, destination, logical, mode, vector, level):
+    """Send a message to all that `destination` names; returns whether any local APIC accepted it."""
+    if mode == DELIVERY.LOWEST:
+        best = _arbitrate(m, destination, logical)
+        return best < m.cpu_count and accept(cpu_at(m.cpus[best])[0], mode, vector, level)
+    accepted = False
+    for i in range(m.cpu_count):
+        c = cpu_at(m.cpus[i])[0]
+        if matches(c, destination, logical) and accept(c, mode, vector, level):
+            accepted = True
+    return accepted
+
+
+@kernel
+def local(c, index):
+    """Raise the local interrupt of LVT entry `index` (ENTRY).
+
+    Source: SDM 3A, "Handling Local Interrupts"
+    """
+    a = apic_at(c.apic)[0]
+    entry = a.lvt[index]
+    if entry & LVT.MASKED or not hardware_enabled(c):
+        return
+    mode = get(entry, LVT.MODE)
+    if index == ENTRY.PERF:
+        a.lvt[index] = entry | LVT.MASKED
+    if mode == DELIVERY.EXTINT:
+        return                                            # follows the pin, see apic.pending
+    level = mode == DELIVERY.FIXED and entry & LVT.LEVEL != ZERO
+    if level:
+        if entry & LVT.REMOTE_IRR:
+            return
+        a.lvt[index] = entry | LVT.REMOTE_IRR
+    accept(c, mode, entry & LVT.VECTOR, level)
+
+
+@kernel
+def active(c, pin):
+    """Return whether pin LINT0 or LINT1 (0, 1) is at its active level."""
+    a = apic_at(c.apic)[0]
+    return (a.lint[pin] != ZERO) != (a.lvt[LINT0 + pin] & LVT.POLARITY != ZERO)
+
+
+@kernel
+def relevel(c, pin):
+    """Raise the interrupt of a level-triggered pin again while the pin stays active."""
+    entry = apic_at(c.apic)[0].lvt[LINT0 + pin]
+    if entry & LVT.LEVEL and get(entry, LVT.MODE) == DELIVERY.FIXED and active(c, pin):
+        local(c, LINT0 + pin)
+
+
+@kernel
+def set_lint(c, pin, level):
+    """Drive pin LINT0 or LINT1 (0, 1) to `level` (0, 1).  With the APIC off, LINT1 is the NMI pin."""
+    a = apic_at(c.apic)[0]
+    if a.lint[pin] == level:
+        return
+    was = active(c, pin)
+    a.lint[pin] = level
+    if not hardware_enabled(c):
+        if pin == ONE and level:
+            c.nmi_pending = ONE
+        return
+    entry = a.lvt[LINT0 + pin]
+    if entry & LVT.LEVEL and get(entry, LVT.MODE) == DELIVERY.FIXED:
+        relevel(c, pin)
+    elif active(c, pin) and not was:
+        local(c, LINT0 + pin)
+
+
+@kernel
+def set_intr(m, level):
+    """Drive LINT0 of every processor: the INTR output of the 8259 pair is wired to all of them."""
+    for i in range(m.cpu_count):
+        set_lint(cpu_at(m.cpus[i])[0], ZERO, level)
