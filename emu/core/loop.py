@@ -52,10 +52,10 @@ def give_back(c, rip):
 
 
 @kernel
-def normalise(k, e):
+def normalise(k, e, world):
     """Bring the arithmetic flags into `cc_src`."""
     if e.cc_op != CC_OP_EFLAGS:
-        e.cc_src = call(k.f_flags, e.cc_dst, e.cc_src, e.cc_src2, U64(e.cc_op), ZERO, ZERO) & MASK_32 & STATUS
+        e.cc_src = call(k.f_flags, k.env[world], U64(e.cc_op), ZERO, ZERO, ZERO, ZERO) & STATUS
         e.cc_op = CC_OP_EFLAGS
 
 
@@ -136,12 +136,12 @@ def world_of(c, k):
 
 
 @kernel
-def prologue(c, k, e, number):
+def prologue(c, k, e, world, number):
     """Bring time, flags and shadow to the exact instruction boundary that the event was reported at."""
     k.events += ONE
     rip = e.rip + (ZERO if e.hflags & U64(1 << 15) else e.seg[4])
     give_back(c, rip)
-    normalise(k, e)
+    normalise(k, e, world)
     if c.device_step:
         c.device_step = ZERO
         c.recheck = ONE
@@ -174,7 +174,7 @@ def on_event(engine, number, user):
         fetch_registers(k, world)
         e.hflags = U64(e.hflags) & ~(HF_TS | HF_MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << EIGHT
         return
-    prologue(c, k, e, what)
+    prologue(c, k, e, world, what)
     if what == E_DEVICE:
         step_device(c, k, cs)
         return

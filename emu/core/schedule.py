@@ -1,0 +1,92 @@
+"""Which processor runs, and until when: the one with the smallest clock, for a quantum.  Ties go to the lower id.
+
+Halted processors take part with the time of what may wake them; when all are halted the clock jumps there.
+"""
+from numba import types
+
+from emu.bits import U64
+from emu.core.native import call
+from emu.core.state import core_at
+from emu.jit import entry, kernel
+from emu.model import apic, intercept
+from emu.spec.cpu import RFLAGS
+from emu.spec.outcome import MODE, STOP
+from emu.spec.vmx import ACTIVITY
+from emu.state import ALL_ONES, cpu_at, env_of, machine_at
+
+ZERO, ONE = U64(0), U64(1)
+SLICE = U64(4_000_000)                       # cycles after which the host gets a look when one processor runs
+
+
+@kernel
+def halted_until(c, m):
+    """Return the cycle at which a processor that is not active should look for something to do."""
+    now = m.now if m.now > c.cycles else c.cycles
+    if c.init_pending and c.vmx_mode != MODE.ROOT or c.nmi_pending:
+        return now
+    if c.activity == ACTIVITY.WAIT_FOR_SIPI:
+        return now if c.sipi_pending else ALL_ONES
+    if c.activity == ACTIVITY.SHUTDOWN:
+        return ALL_ONES
+    when = apic.next_deadline(c)
+    when = m.next_event if m.next_event < when else when
+    if c.vmx_mode == MODE.NONROOT:
+        timer = intercept.next_boundary_deadline(c)
+        when = timer if timer < when else when
+    elif not env_of(c.env)[0].eflags & RFLAGS.IF:
+        return ALL_ONES
+    if apic.pending(c) != ALL_ONES:
+        return now
+    return when if when > c.cycles else c.cycles
+
+
+@kernel
+def next_time(c, m):
+    """Return the key of a processor: its clock, or when it should wake."""
+    if c.activity == ACTIVITY.ACTIVE:
+        return c.cycles
+    return halted_until(c, m)
+
+
+@entry(types.uint64(types.uint64, types.uint64, types.uint64))
+def run(machine, until, pause):
+    """Run the machine until a stop, until every clock has reached `until`, or until one has passed `pause`.
+
+    Returns MACHINE.stop (0: paused).
+    """
+    m = machine_at(machine)[0]
+    while m.stop == STOP.NONE:
+        chosen, first, second = ZERO, ALL_ONES, ALL_ONES
+        for i in range(m.cpu_count):
+            c = cpu_at(m.cpus[U64(i)])[0]
+            key = next_time(c, m)
+            if key < first:
+                chosen, first, second = m.cpus[U64(i)], key, first
+            elif key < second:
+                second = key
+        if first == ALL_ONES:
+            m.stop = STOP.IDLE
+        elif first >= until:
+            m.stop = STOP.BUDGET
+        elif first >= pause:
+            return STOP.NONE
+        else:
+            turn(m, chosen, first, second, until)
+    return m.stop
+
+
+@kernel
+def turn(m, chosen, first, second, until):
+    """Run the processor whose key `first` is smallest until a quantum past the next one's key."""
+    c = cpu_at(chosen)[0]
+    k = core_at(c.core)[0]
+    if c.activity != ACTIVITY.ACTIVE and first > c.cycles:
+        c.cycles = first
+    end = c.cycles + SLICE
+    if second != ALL_ONES:
+        base = second if second > c.cycles else c.cycles
+        end = base + m.quantum
+    end = until if until < end else end
+    stop = call(k.f_processor, chosen, end, ZERO, ZERO, ZERO, ZERO)
+    if stop and not m.stop:
+        m.stop, m.stop_cpu = stop, c.id

@@ -1,0 +1,210 @@
+"""The machine: processors, memory and devices put together, and what a program does with them.
+
+    machine = Machine(Config(memory_bytes=64 << 20))
+    machine.load(image)
+    result = machine.run()
+
+Not here: how instructions run (`emu.core`), what hardware does (`emu.model`).
+"""
+import hashlib
+import mmap
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from emu.core import build, engine
+from emu.core import context as at
+from emu.core.state import CORE, ENGINES
+from emu.errors import ConfigError
+from emu.spec.outcome import STOP
+from emu.state import ALL_ONES, CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
+
+ROM_BYTES = 128 << 10
+ROM_BASE = (1 << 32) - ROM_BYTES
+MEMORY_LIMIT = 3 << 30
+PAUSE_CYCLES = 20_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a machine is made of.  Times are in cycles of 1 ns; sizes in bytes."""
+
+    memory_bytes: int = 256 << 20
+    processors: int = 1
+    quantum_cycles: int = 10_000
+    seed: int = 1
+    start_time: int = 1_767_225_600                       # seconds since 1970 that the real-time clock starts at
+
+    def __post_init__(self):
+        if not 2 << 20 <= self.memory_bytes <= MEMORY_LIMIT or self.memory_bytes % 4096:
+            raise ConfigError(f"memory_bytes must be a multiple of 4096 from 2 MiB to 3 GiB, not {self.memory_bytes}")
+        if not 1 <= self.processors <= 8:
+            raise ConfigError(f"processors must be 1 to 8, not {self.processors}")
+        if self.quantum_cycles < 1:
+            raise ConfigError(f"quantum_cycles must be at least 1, not {self.quantum_cycles}")
+
+
+@dataclass
+class Result:
+    """How a run ended: reason (a STOP name), the guest's exit code, and counters of the whole machine."""
+
+    reason: str
+    exit_code: int
+    cycles: int
+    instructions: int
+    wall_seconds: float
+    exits: list = field(default_factory=list)             # (reason name, count, cycles)
+    entries: int = 0
+    hypercalls: int = 0
+    injected: int = 0
+    ept_violations: int = 0
+
+    @property
+    def mips(self):
+        """Return millions of instructions per second of wall time."""
+        return self.instructions / self.wall_seconds / 1e6 if self.wall_seconds else 0.0
+
+
+def _pages(size):
+    """Return `size` zero bytes, page-aligned, as a uint8 array over an anonymous mapping."""
+    return np.frombuffer(mmap.mmap(-1, size), np.uint8)
+
+
+def _aligned(dtype, count=1):
+    """Return `count` zeroed records whose address is a multiple of 64."""
+    raw = np.zeros(dtype.itemsize * count + 64, np.uint8)
+    shift = -raw.ctypes.data % 64
+    return raw[shift:shift + dtype.itemsize * count].view(dtype)
+
+
+class Processor:
+    """One logical processor: its records and two engines."""
+
+    def __init__(self, number, machine, entries):
+        self.record, self.core, self.insn = _aligned(CPU), _aligned(CORE), _aligned(INSN, 2)
+        self.tlbs = [_aligned(TLB), _aligned(TLB)]
+        self.apic, self.spare = _aligned(LOCAL_APIC), _pages(4096)
+        self.buffers = [np.zeros(64, np.uint64), np.zeros(1024, np.uint8), np.zeros(32, np.uint8)]
+        self.engines = [engine.Engine(machine.ram, machine.rom, ROM_BASE, self.record.ctypes.data, entries) for _ in (0, 1)]
+        self._wire(number, machine, entries)
+
+    def _wire(self, number, machine, entries):
+        c, k = self.record[0], self.core[0]
+        c.id, c.self_address, c.machine, c.core = number, self.record.ctypes.data, machine.record.ctypes.data, self.core.ctypes.data
+        c.root_env, c.guest_env = (e.env_address for e in self.engines)
+        c.root_tlb, c.guest_tlb = (t.ctypes.data for t in self.tlbs)
+        c.env, c.tlb, c.apic, c.vmcs = c.root_env, c.root_tlb, self.apic.ctypes.data, self.spare.ctypes.data
+        c.spare_vmcs = self.spare.ctypes.data
+        c.insn, c.code_bytes = self.insn.ctypes.data, self.buffers[2].ctypes.data
+        for world, unit in enumerate(self.engines):
+            index = 2 * number + world
+            k.uc[world], k.cs[world], k.env[world], k.bit[world] = unit.handle, unit.cs, unit.env_address, 1 << index
+            machine.every_uc[index], machine.every_cs[index] = unit.handle, unit.cs
+        k.every_uc, k.every_cs = machine.every_uc.ctypes.data, machine.every_cs.ctypes.data
+        k.rom_offset, k.void_page, k.device_window = machine.ram.nbytes, engine.VOID_PAGE, engine.DEVICE_WINDOW
+        k.steps, k.code_buffer = (b.ctypes.data for b in self.buffers[:2])
+        k.scratch = self.insn.ctypes.data + INSN.itemsize
+        for name in ("f_exec", "f_exit_restore", "f_set_page", "f_flush", "f_flush_page", "f_invalidate", "f_block_of", "f_flags",
+                     "f_model", "f_processor"):
+            setattr(k, name, entries[name])
+
+
+class Machine:
+    """An x86-64 computer: `cpu[i]` are its processors' records, `ram` its memory, `board` its devices."""
+
+    def __init__(self, config=None, progress=None):
+        from emu.device.board import Board
+        self.config = config = config or Config()
+        entries = build.entries(progress)
+        self.ram, self.rom = _pages(config.memory_bytes), _pages(ROM_BYTES)
+        self.record = _aligned(MACHINE)
+        self.ledger = np.zeros(config.memory_bytes >> 12, np.uint64)
+        self.every_uc, self.every_cs = np.zeros(ENGINES, np.uint64), np.zeros(ENGINES, np.uint64)
+        m = self.record[0]
+        m.ram, m.ram_bytes, m.ledger = self.ram.ctypes.data, self.ram.nbytes, self.ledger.ctypes.data
+        m.rom, m.rom_base, m.rom_bytes = self.rom.ctypes.data, ROM_BASE, ROM_BYTES
+        m.address_mask, m.cpu_count = (1 << 39) - 1, config.processors
+        m.seed, m.quantum, m.next_event, m.a20 = config.seed, config.quantum_cycles, ALL_ONES, 1
+        engine.TABLE[:] = 0
+        self.processors = [Processor(i, self, entries) for i in range(config.processors)]
+        for i, processor in enumerate(self.processors):
+            m.cpus[i] = processor.record.ctypes.data
+        self.board = Board(self, entries)
+        self.cpu = [processor.record[0] for processor in self.processors]
+        self._run, self._console, self.wall_seconds = entries["call_run"], [], 0.0
+        self.reset()
+
+    def reset(self):
+        """Bring processors and devices to the state after power-up; memory stays."""
+        from emu.model import apic, reset
+        self.record[0].stop = 0
+        for c in self.cpu:
+            c.apic_base = 0xFEE00000 | 1 << 11 | (1 << 8 if c.id == 0 else 0)
+            apic.reset(c, False)
+            reset.power_up(c)
+        self.board.reset()
+
+    def env(self, number=0):
+        """Return the ENV record of the world that processor `number` is in now."""
+        processor = self.processors[number]
+        return processor.engines[0 if self.cpu[number].env == self.cpu[number].root_env else 1].env[0]
+
+    def on_console(self, callback):
+        """Call `callback(source, data)` with console output: source is "serial", "debug" or "partition N"."""
+        self._console.append(callback)
+
+    def _drain(self):
+        for source, data in self.board.drain():
+            for callback in self._console:
+                callback(source, data)
+
+    def run(self, max_cycles=None, pause=None):
+        """Run until the guest ends the run, something stops the machine, or `max_cycles` have passed in all.
+
+        pause: called between slices; returning True leaves the machine paused.
+        Returns a Result.  Raises Unmodelled when the machine met what it does not model.
+        """
+        until = int(max_cycles) if max_cycles is not None else (1 << 62)
+        m, started = self.record[0], time.perf_counter()
+        while True:
+            stop = self._run(self.record.ctypes.data, until, int(m.now) + PAUSE_CYCLES)
+            self._drain()
+            if stop:
+                break
+            if pause and pause():
+                break
+        self.wall_seconds += time.perf_counter() - started
+        return self.result(int(stop))
+
+    def result(self, stop):
+        """Return the Result of the run so far for a STOP code."""
+        from emu.report import exit_rows, raise_unmodelled
+        if stop == STOP.UNMODELLED:
+            raise_unmodelled(self)
+        cpus, m = self.cpu, self.record[0]
+        return Result(
+            reason=STOP._fields[[int(v) for v in STOP].index(stop)], exit_code=int(m.exit_code), cycles=max(int(c.cycles) for c in cpus),
+            instructions=sum(int(c.instructions) for c in cpus), wall_seconds=self.wall_seconds, exits=exit_rows(cpus),
+            entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.hypercalls) for c in cpus),
+            injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus))
+
+    def digest(self):
+        """Return a SHA-256 over architectural registers, memory and clocks: equal in every run, on every machine."""
+        h = hashlib.sha256()
+        for c, processor in zip(self.cpu, self.processors, strict=True):
+            for unit in processor.engines:
+                e = unit.env[0]
+                for value in (e.regs, e.seg, e.cr, e.dr, e.rip, e.efer, e.star, e.lstar, e.cstar, e.fmask, e.kernel_gs_base):
+                    h.update(np.ascontiguousarray(value).tobytes())
+            h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {list(c.exits)} {c.walks}".encode())
+        for start in range(0, self.ram.nbytes, 1 << 20):
+            chunk = self.ram[start:start + (1 << 20)]
+            if chunk.any():
+                h.update(start.to_bytes(8, "little"))
+                h.update(chunk.tobytes())
+        return h.hexdigest()
+
+    def screen(self):
+        """Return the VGA text screen as 25 lines."""
+        return self.board.screen()

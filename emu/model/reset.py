@@ -1,0 +1,93 @@
+"""Processor state after power-up, INIT and start-up IPI.
+
+Source: SDM 3A, "Processor States Following Power-up, Reset, or INIT" and "MP Initialization Protocol"
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.model import apic, tlb
+from emu.model.cpu import refresh_hflags, set_rflags, set_segment
+from emu.spec.cpu import CR0, DR6, DR7, SEG
+from emu.spec.outcome import MODE
+from emu.spec.vmx import ACTIVITY
+from emu.state import ALL_ONES, env_of, machine_at
+
+ZERO, ONE, EIGHT, SIXTEEN = U64(0), U64(1), U64(8), U64(16)
+RESET_CS, RESET_CS_BASE, RESET_RIP, LIMIT = U64(0xF000), U64(0xFFFF_0000), U64(0xFFF0), U64(0xFFFF)
+CODE, DATA, LDT, TSS = U64(0x9B00), U64(0x9300), U64(0x8200), U64(0x8B00)
+CR0_RESET = CR0.CD | CR0.NW | CR0.ET
+CR0_KEPT = CR0.CD | CR0.NW
+DR6_RESET, DR7_RESET = U64(0xFFFF_0FF0), U64(0x400)
+SIGNATURE = U64(0x000506E3)                              # RDX: CPUID.1:EAX
+PAGE_SHIFT, SELECTOR_SHIFT = U64(12), U64(8)
+SEGMENTS = U64(6)
+PAT_RESET = U64(0x0007_0406_0007_0406)
+FPU_CONTROL, MXCSR = U64(0x40), U64(0x1F80)
+
+
+@kernel
+def registers(c, e):
+    """Load what power-up and INIT have in common: registers, segments, tables, no interrupt shadow, no paging."""
+    for n in range(SIXTEEN):
+        e.regs[U64(n)] = ZERO
+    e.regs[U64(2)] = SIGNATURE
+    for s in range(SEGMENTS):
+        set_segment(e, U64(s), ZERO, ZERO, LIMIT, DATA)
+    set_segment(e, SEG.CS, RESET_CS, RESET_CS_BASE, LIMIT, CODE)
+    set_segment(e, SEG.LDTR, ZERO, ZERO, LIMIT, LDT)
+    set_segment(e, SEG.TR, ZERO, ZERO, LIMIT, TSS)
+    set_segment(e, SEG.GDTR, ZERO, ZERO, LIMIT, ZERO)
+    set_segment(e, SEG.IDTR, ZERO, ZERO, LIMIT, ZERO)
+    e.rip = RESET_RIP
+    set_rflags(e, U64(2))
+    e.cr[2] = e.cr[3] = e.cr[4] = e.efer = ZERO
+    for n in range(4):
+        e.dr[U64(n)] = ZERO
+    e.dr[6], e.dr[7] = DR6_RESET, DR7_RESET
+    c.interruptibility = c.pending_debug = c.monitor_armed = c.vectoring = ZERO
+    c.nmi_pending = c.init_pending = ZERO
+    e.hflags = ZERO
+    refresh_hflags(e, ZERO)
+
+
+@kernel
+def power_up(c):
+    """Reset the processor; the bootstrap processor (id 0) is active, others wait for a start-up IPI."""
+    c.env, c.tlb, c.vmx_mode = c.root_env, c.root_tlb, MODE.BARE
+    e = env_of(c.env)[0]
+    registers(c, e)
+    e.cr[0] = CR0_RESET
+    e.pat, e.xcr0, e.mxcsr, e.fpuc = PAT_RESET, ONE, MXCSR, FPU_CONTROL
+    e.star = e.lstar = e.cstar = e.fmask = e.kernel_gs_base = e.tsc_aux = ZERO
+    e.sysenter_cs = e.sysenter_esp = e.sysenter_eip = ZERO
+    for n in range(EIGHT):
+        e.fptags[U64(n)] = 1
+    c.vmxon_pointer = c.vmcs_pointer = ALL_ONES
+    c.sipi_pending = ZERO
+    c.activity = ACTIVITY.ACTIVE if c.id == ZERO else ACTIVITY.WAIT_FOR_SIPI
+    tlb.control_change(c, ZERO, ALL_ONES, ZERO)
+
+
+@kernel
+def init(c):
+    """Do what INIT does outside VMX operation: registers as at reset, CR0.CD and CR0.NW, caches and MSRs kept."""
+    e = env_of(c.env)[0]
+    kept = e.cr[0] & CR0_KEPT
+    registers(c, e)
+    e.cr[0] = kept | CR0.ET
+    c.sipi_pending = ZERO
+    apic.reset(c, True)
+    tlb.control_change(c, ZERO, ALL_ONES, ZERO)
+    c.activity = ACTIVITY.ACTIVE if c.apic_base & U64(1 << 8) else ACTIVITY.WAIT_FOR_SIPI
+
+
+@kernel
+def start(c, vector):
+    """Start a processor that waits for SIPI at page `vector` in real mode."""
+    m, e = machine_at(c.machine)[0], env_of(c.env)[0]
+    c.sipi_pending = ZERO
+    set_segment(e, SEG.CS, vector << SELECTOR_SHIFT, vector << PAGE_SHIFT, LIMIT, CODE)
+    e.rip = ZERO
+    c.activity = ACTIVITY.ACTIVE
+    if m.now > c.cycles:
+        c.cycles = m.now
+    refresh_hflags(e, ZERO)

@@ -1,0 +1,23 @@
+"""A run's numbers and failures in words: exits by name, what was not modelled."""
+from emu.bits import name_of, text_of
+from emu.errors import Unmodelled
+from emu.spec.outcome import UNMODELLED
+from emu.spec.vmx import REASON
+
+
+def exit_rows(cpus):
+    """Return (reason name, count, cycles) of every VM exit that happened, most frequent first."""
+    rows = []
+    for number in range(len(cpus[0].exits)):
+        count = sum(int(c.exits[number]) for c in cpus)
+        if count:
+            rows.append((name_of(REASON, number), count, sum(int(c.exit_cycles[number]) for c in cpus)))
+    return sorted(rows, key=lambda row: -row[1])
+
+
+def raise_unmodelled(machine):
+    """Raise Unmodelled for the first processor that met something."""
+    for c in machine.cpu:
+        if c.stop:
+            row = name_of(UNMODELLED, c.stop_a)
+            raise Unmodelled(text_of(UNMODELLED, row).format(int(c.stop_b), int(c.stop_c)), int(c.stop_rip))
