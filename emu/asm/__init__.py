@@ -33,14 +33,14 @@ Instructions in Intel syntax without `%`.  64-bit code is the default.
 
 Labels: `name:` everywhere; `.name:` belongs to the last plain label; `1:` is reached by `1b` and `1f`.
 `.` is the address of the statement.  Registers and size words cannot be symbols.
-Memory: `[rip + name]` or `[rel name]` reaches a label relative to RIP; `[name]` is an absolute address, in 64-bit code a
-signed 32-bit one (any address for al/ax/eax/rax).  Other expressions in brackets want parentheses: `[rbx + (A|B)]`.
+Memory: `[rip + name]` or `[rel name]` reaches a label relative to RIP (`[rip + 8]`, without a name, is 8 bytes after the
+instruction); `[name]` and `gs:[8]` are absolute, in 64-bit code a signed 32-bit address (any for mov with al/ax/eax/rax).  Other expressions in brackets want parentheses: `[rbx + (A|B)]`.
 Immediates: `mov rdi, name` is the address.  What does not fit in its place is an error, never cut off: 64-bit AND, CMP,
 ADD ... take a signed 32-bit value.
 Branches pick the short form by themselves; `jmp short x` and `jmp near x` insist.  Far: `ljmp SELECTOR, offset` and
 `lcall` in 16- and 32-bit code (`ljmp 8, dword x` in 16-bit code for a 32-bit offset), `ljmp fword ptr [m]` (m16:32;
 dword m16:16, tbyte m16:64), `retf`, `retfq`.  In 64-bit code say iretq, sysretq or sysretd, sysexitq or sysexitd.
-`lgdtd`/`lidtd` load a 32-bit base in 16-bit code.  `push word 5` and `push dword 5` choose a size.
+`int3` is CC and `int 3` is CD 03.  `lgdtd`/`lidtd` load a 32-bit base in 16-bit code.  `push word 5` and `push dword 5` choose a size.
 An instruction that the assembler does not know is written with .byte.
 
 An undefined symbol, a truncated value or an encoding that disassembles to something else is an AssemblyError that names

@@ -17,7 +17,8 @@ from emu.errors import AssemblyError
 
 KEYSTONE = {16: keystone.KS_MODE_16, 32: keystone.KS_MODE_32, 64: keystone.KS_MODE_64}
 CAPSTONE = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
-RIP_MARK = 0x1122_3344
+MARK = 0x1122_3344                       # stands for a displacement in keystone's text, and is replaced in its bytes
+SIB_EBP_TWICE, SIB_NONE = 0x6D, 0x25     # [rbp*2 + disp32] and [disp32]
 UNKNOWN = 0x7FFF_0000                    # what a symbol counts as before the first pass has placed it
 SIZE = re.compile(r"(" + "|".join(fixed.SIZES) + r")\s+(?:ptr\s+)?(?=[\[\w])|(" + "|".join(fixed.SIZES) + r")\s+ptr\s+", re.I)
 SEGMENT = re.compile(r"([c-gs]s)\s*:\s*", re.I)
@@ -80,8 +81,9 @@ class Memory:
             self.base = name
         return True
 
-    def text(self, displacement):
-        parts = ["rip"] if self.relative else [part for part in (self.base, f"{self.index}*{self.scale}" if self.index else "") if part]
+    def text(self, displacement, instead=""):
+        """Return keystone's spelling; `instead` stands for the registers of an address that has none."""
+        parts = ["rip"] if self.relative else [instead] if instead else [part for part in (self.base, f"{self.index}*{self.scale}" if self.index else "") if part]
         if self.index in ("si", "di") and self.base:
             parts = [self.base, self.index]
         if displacement or not parts:
@@ -193,6 +195,8 @@ class Encoder:
         if not operands:
             return None
         first = operands[0]
+        if mnemonic in ("jmp", "call") and isinstance(first, Memory) and (plan.near == "far" or first.size in ("fword", "tbyte")):
+            mnemonic = "l" + mnemonic
         if mnemonic in fixed.SLASH or mnemonic in fixed.FAR_MEMORY:
             return self.slash(mnemonic, first, mode, here)
         if isinstance(first, (str, Memory)):
@@ -278,8 +282,9 @@ class Encoder:
             prefix = b"\x66" if size == ("fword" if mode == 16 else "dword") else b""
             rex = 0x48 if size == "tbyte" else 0
         else:
-            (opcode, digit), rex = fixed.SLASH[mnemonic], 0
-            prefix = b"\x66" if mnemonic.endswith("d") else b""
+            opcode, digit = fixed.SLASH[mnemonic]
+            prefix = b"\x66" if mnemonic.endswith("d") or size == ("dword" if mode == 16 else "word") else b""
+            rex = 0x48 if mnemonic == "nop" and size == "qword" else 0
         memory.size = "byte"
         like = self.instruction("inc", [memory], [], mode, here, len(opcode) - 1 + len(prefix) + (rex != 0))
         memory.size = size
@@ -299,17 +304,19 @@ class Encoder:
 
     def instruction(self, mnemonic, operands, prefixes, mode, here, extra):
         """Return verified bytes; `extra` is how much longer than these the real instruction will be."""
-        texts, values, relative = [], [], None
+        texts, values, relative, absolute = [], [], None, None
         for part in operands:
             if isinstance(part, str):
                 texts.append(part)
                 values.append(part)
             elif isinstance(part, Memory):
                 displacement = sum(sign * self.value(term) for sign, term in part.terms)
-                if part.relative:
-                    relative, displacement = displacement, RIP_MARK
+                if part.relative and any(expression.symbols_in(term) for _, term in part.terms):
+                    relative, displacement = displacement, MARK
                 displacement = self.reach(part, displacement, mode)
-                texts.append(part.text(displacement))
+                if mode == 64 and not (part.base or part.index or part.relative) and -(1 << 31) <= displacement < 1 << 31:
+                    absolute = displacement          # keystone would make it relative to RIP
+                texts.append(part.text(MARK, "rbp*2") if absolute is not None else part.text(displacement))
                 values.append((part, displacement))
             else:
                 value = self.value(part[2] if part[0] == "sized" else part)
@@ -319,12 +326,18 @@ class Encoder:
             texts = self.wide_segment(operands, texts)
         text = f"{' '.join(prefixes)} {mnemonic} {', '.join(texts)}".strip()
         data = by_keystone(mode, text)
+        if absolute is not None:
+            at = data.rindex(little(MARK, 4))
+            if data[at - 1] != SIB_EBP_TWICE:
+                raise AssemblyError(f"no encoding for an absolute address in {text!r}")
+            data = data[:at - 1] + bytes([SIB_NONE]) + little(absolute, 4) + data[at + 4:]
+            text = text.replace("rbp*2 + " + hex(MARK), hex(absolute))
         key = (mode, text, tuple(value for value in values if isinstance(value, int)) if self.strict else None)
         if key not in self.checked:
             verify(mode, text, data, mnemonic, values, operands, self.strict)
             self.checked[key] = True
         if relative is not None:
-            at = data.rindex(little(RIP_MARK, 4))
+            at = data.rindex(little(MARK, 4))
             data = data[:at] + self.distance(relative, here + len(data) + extra, 4) + data[at + 4:]
         return data
 

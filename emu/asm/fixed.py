@@ -49,6 +49,14 @@ FIXED = {
     "serialize": _sizes("0f01e8", "0f01e8", "0f01e8"),
     "endbr64": _sizes("f30f1efa", "f30f1efa", "f30f1efa"),
     "nop":     _sizes("90",    "90",    "90"),
+    "cbw":     _sizes("98",    "6698",  "6698"),
+    "cwde":    _sizes("6698",  "98",    "98"),
+    "cdqe":    _sizes("",      "",      "4898"),
+    "cwd":     _sizes("99",    "6699",  "6699"),
+    "cdq":     _sizes("6699",  "99",    "99"),
+    "cqo":     _sizes("",      "",      "4899"),
+    "movsd":   _sizes("66a5",  "a5",    "a5"),
+    "cmpsd":   _sizes("66a7",  "a7",    "a7"),
     "push es": _sizes("06",    "06",    ""), "pop es": _sizes("07", "07", ""),
     "push cs": _sizes("0e",    "0e",    ""),
     "push ss": _sizes("16",    "16",    ""), "pop ss": _sizes("17", "17", ""),
@@ -63,6 +71,7 @@ AMBIGUOUS = {
 SLASH = {
     "sgdt": (b"\x0f\x01", 0), "sidt": (b"\x0f\x01", 1), "lgdt": (b"\x0f\x01", 2), "lidt": (b"\x0f\x01", 3),
     "lgdtd": (b"\x0f\x01", 2), "lidtd": (b"\x0f\x01", 3),             # 16-bit code: the whole 32-bit base
+    "nop": (b"\x0f\x1f", 0),
 }
 FAR_MEMORY = {"lcall": 3, "ljmp": 5}                                  # FF /digit; dword, fword or tbyte ptr
 FAR_DIRECT = {"lcall": 0x9A, "ljmp": 0xEA}
