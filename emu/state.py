@@ -71,7 +71,7 @@ CPU = record(
     ("apic_base", U64), ("feature_control", U64), ("misc_enable", U64), ("debugctl", U64), ("mtrr_def_type", U64),
     ("mtrr_fixed", U64, 11), ("mtrr_variable", U64, 16), ("microcode", U64), ("spec_ctrl", U64), ("xss", U64),
     ("umwait_control", U64), ("mcg_status", U64), ("mc_banks", U64, 16), ("perf_global_ctrl", U64), ("pdpte", U64, 4),
-    ("real_efer", U64), ("tsc_adjust", U64), ("arch_spare", U64, 7),
+    ("real_efer", U64), ("tsc_adjust", U64), ("spare_vmcs", U64), ("arch_spare", U64, 6),
     # VMX operation
     ("vmx_mode", U64),                                    # MODE: 0 outside VMX, 1 root, 2 non-root
     ("vmxon_pointer", U64), ("vmcs_pointer", U64),        # all ones: none
@@ -138,7 +138,7 @@ TLB = record(
     ("engine_flush", U64), ("engine_pages", U64), ("engine_page", U64, 64),   # what the engine must drop from its own TLB
     ("sizes", U64), ("hits", U64), ("misses", U64), ("flushes", U64),
     ("space_count", U64), ("space_key", U64, SPACES), ("space_vpid", U64, SPACES), ("space_asid", U64, SPACES),
-    ("space_fractured", U64, SPACES),
+    ("space_state", U64, SPACES),                         # 0 empty, 1 has entries, 3 also pieces of larger guest pages
     ("word", U64, 2 * TLB_ENTRIES),                       # pairs: tag (0 = empty), TLBE
 )
 

@@ -9,7 +9,8 @@ from emu.jit import kernel
 from emu.model import memory
 from emu.spec.cost import COST
 from emu.spec.outcome import FAULT, MODE
-from emu.spec.paging import ADDRESS, BAD_TYPES, EPT_RESERVED, EPTE, EPTP, QUAL_EPT, SIZE, STEP, TLBE
+from emu.spec.paging import ADDRESS, BAD_TYPES, EPT_RESERVED, EPTE, SIZE, STEP, TLBE
+from emu.spec.vmx import EPTP, PROC2, QUAL_EPT
 
 ZERO, ONE, TWO, THREE, FOUR = U64(0), U64(1), U64(2), U64(3), U64(4)
 NINE, EIGHT, INDEX, PAGE_SHIFT = U64(9), U64(8), U64(0x1FF), U64(12)
@@ -19,16 +20,15 @@ GRANTED_SHIFT = U64(shift_of(QUAL_EPT.READABLE))
 TYPE_SHIFT, TLBE_TYPE_SHIFT = U64(shift_of(EPTE.TYPE)), U64(shift_of(TLBE.TYPE))
 SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
 LEVELS = FOUR
-ENABLE_EPT = U64(1 << 1)                                 # secondary processor-based control "enable EPT"
-LINEAR_FINAL = QUAL_EPT.LINEAR_VALID | QUAL_EPT.FINAL    # how an access came to use EPT: qualification bits 8:7
-LINEAR_TABLE = QUAL_EPT.LINEAR_VALID
+LINEAR_FINAL = QUAL_EPT.LINEAR | QUAL_EPT.FINAL    # how an access came to use EPT: qualification bits 8:7
+LINEAR_TABLE = QUAL_EPT.LINEAR
 IDENTITY = TLBE.ER | TLBE.EW | TLBE.EX | TLBE.ED | SIZE.G1 << SIZE_SHIFT
 
 
 @kernel
 def active(c):
     """Return whether guest-physical addresses of this processor are translated by EPT now."""
-    return c.vmx_mode == MODE.NONROOT and c.proc2 & ENABLE_EPT != ZERO
+    return c.vmx_mode == MODE.NONROOT and c.proc2 & PROC2.EPT != ZERO
 
 
 @kernel
@@ -122,7 +122,7 @@ def translate(c, gpa, la, access, how):
     """
     m = memory.machine_of(c)
     ad = c.eptp & EPTP.AD != ZERO
-    table = c.eptp & EPTP.ADDRESS & m.address_mask
+    table = c.eptp & EPTP.ROOT & m.address_mask
     rights = KINDS
     level = LEVELS
     while True:

@@ -12,7 +12,8 @@ from emu.jit import kernel
 from emu.model import ept
 from emu.spec.cpu import CR0, CR4, EFER
 from emu.spec.outcome import MODE
-from emu.spec.paging import CR3, EPTP, OFFSET, SIZE, TLBE
+from emu.spec.paging import CR3, OFFSET, TLBE
+from emu.spec.vmx import EPTP, INVEPT_TYPE, INVVPID_TYPE, PROC2
 from emu.state import SPACES, TLB_BITS, TLB_ENTRIES, env_of, tlb_at
 
 ZERO, ONE, TWO, THREE, FOUR = U64(0), U64(1), U64(2), U64(3), U64(4)
@@ -26,12 +27,12 @@ DEAD = ALL_ONES                                # tag of a removed entry
 HASH, HASH_SHIFT = U64(0x9E37_79B9_7F4A_7C15), U64(64 - TLB_BITS)
 SLOTS, FULL = U64(TLB_ENTRIES - 1), U64(TLB_ENTRIES * 3 // 4)
 SPACE_LIMIT, ENGINE_PAGES = U64(SPACES - 2), U64(64)
+PIECES = THREE                                 # space_state with pieces of larger guest pages
 GLOBAL_SIZES = FOUR                            # bit SIZE of t.sizes, bit SIZE + 4 for global translations
 SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
 # space_key: EP4TA (51:12), PCID (11:0) and these
 UNDER_EPT, GUEST_PHYSICAL, GLOBAL = U64(1 << 63), U64(1 << 62), U64(1 << 61)
 NOBODY = ALL_ONES                              # space_vpid of guest-physical mappings: they belong to no VPID
-ENABLE_VPID = U64(1 << 5)                      # secondary processor-based control "enable VPID"
 CONTEXT_CR0 = CR0.PG | CR0.WP
 CONTEXT_CR4 = CR4.PSE | CR4.PAE | CR4.PGE | CR4.LA57 | CR4.SMEP | CR4.SMAP
 CONTEXT_EFER = EFER.LMA | EFER.NXE
@@ -114,7 +115,7 @@ def clear(t):
         t.word[i] = ZERO
     for i in range(SPACES):
         t.space_asid[i] = U64(i) + ONE
-        t.space_fractured[i] = ZERO
+        t.space_state[i] = ZERO
     t.next_asid = U64(SPACES) + ONE
     t.used = ZERO
     t.sizes = ZERO
@@ -133,8 +134,7 @@ def fill(t, la, word):
     size = (word & TLBE.SIZE) >> SIZE_SHIFT
     shared = word & TLBE.G != ZERO
     space = t.global_space if shared else t.space
-    if word & TLBE.FRACTURED:
-        t.space_fractured[space] = ONE
+    t.space_state[space] |= PIECES if word & TLBE.FRACTURED else ONE
     t.sizes |= ONE << (size + GLOBAL_SIZES if shared else size)
     tag = _tag(la, size, t.global_asid if shared else t.asid)
     slot = tag * HASH >> HASH_SHIFT
@@ -150,11 +150,13 @@ def fill(t, la, word):
 @kernel
 def _kill(t, i):
     """Invalidate all translations of space `i`."""
+    if t.space_state[i] == ZERO:
+        return
     if t.next_asid > LAST_ASID:
         clear(t)
         return
     t.space_asid[i] = t.next_asid
-    t.space_fractured[i] = ZERO
+    t.space_state[i] = ZERO
     t.next_asid += ONE
     if i == t.space or i == t.global_space:
         t.asid = t.space_asid[t.space]
@@ -173,7 +175,7 @@ def _space(t, key, vpid):
     t.space_key[i] = key
     t.space_vpid[i] = vpid
     t.space_asid[i] = t.next_asid
-    t.space_fractured[i] = ZERO
+    t.space_state[i] = ZERO
     t.next_asid += ONE
     return i
 
@@ -195,7 +197,7 @@ def _choose(t, key, vpid):
 @kernel
 def current_vpid(c):
     """Return the VPID that tags translations now: 0 outside non-root operation or without VPIDs."""
-    if c.vmx_mode == MODE.NONROOT and c.proc2 & ENABLE_VPID:
+    if c.vmx_mode == MODE.NONROOT and c.proc2 & PROC2.VPID:
         return c.vpid
     return ZERO
 
@@ -218,7 +220,7 @@ def select(c):
     key = current_pcid(c)
     vpid = current_vpid(c)
     if ept.active(c):
-        key |= c.eptp & EPTP.ADDRESS | UNDER_EPT
+        key |= c.eptp & EPTP.ROOT | UNDER_EPT
         if e.cr[0] & CR0.PG == ZERO:
             key = key & ~CR3.PCID | GUEST_PHYSICAL
             vpid = NOBODY
@@ -235,7 +237,9 @@ def select(c):
 @kernel
 def _invalidate_page(t, i, la):
     """Invalidate the translations of `la` in space `i`: all of the space when large guest pages lie there in pieces."""
-    if t.space_fractured[i]:
+    if t.space_state[i] == ZERO:
+        return
+    if t.space_state[i] == PIECES:
         _kill(t, i)
         return
     large = _remove(t, la, t.space_asid[i])
@@ -248,7 +252,10 @@ def _invalidate_page(t, i, la):
 
 @kernel
 def _invalidate(t, vpid, pcid, shared):
-    """Invalidate spaces of a VPID for every EP4TA: of one PCID, of all when `pcid` is ALL_ONES; global ones when `shared`."""
+    """Invalidate spaces of a VPID for every EP4TA.
+
+    pcid: the one PCID concerned, ALL_ONES for all; shared: whether global translations go too
+    """
     for n in range(t.space_count):
         i = U64(n)
         if t.space_vpid[i] == vpid:
@@ -352,7 +359,7 @@ def vm_transition(c):
     Called while c.proc2 holds the controls of the VMCS concerned; `select` follows when the world is loaded.
     Source: SDM 3C, "VMX Transitions and Cached Information"
     """
-    if c.proc2 & ENABLE_VPID == ZERO:
+    if c.proc2 & PROC2.VPID == ZERO:
         _invalidate(tlb_at(c.root_tlb)[0], ZERO, ALL_ONES, True)
         _invalidate(tlb_at(c.guest_tlb)[0], ZERO, ALL_ONES, True)
 
@@ -366,7 +373,7 @@ def invept(c, kind, eptp):
     t = tlb_at(c.guest_tlb)[0]
     for n in range(t.space_count):
         i = U64(n)
-        if t.space_key[i] & UNDER_EPT and (kind == TWO or (t.space_key[i] ^ eptp) & EPTP.ADDRESS == ZERO):
+        if t.space_key[i] & UNDER_EPT and (kind == INVEPT_TYPE.ALL or (t.space_key[i] ^ eptp) & EPTP.ROOT == ZERO):
             _kill(t, i)
 
 
@@ -377,12 +384,12 @@ def invvpid(c, kind, vpid, la):
     Source: SDM 3C, "INVVPID"
     """
     t = tlb_at(c.guest_tlb)[0]
-    if kind == ZERO:
+    if kind == INVVPID_TYPE.ADDRESS:
         _invalidate_address(t, vpid, ALL_ONES, True, la)
-    elif kind == TWO:
+    elif kind == INVVPID_TYPE.ALL:
         for n in range(t.space_count):
             i = U64(n)
             if t.space_vpid[i] != ZERO and t.space_vpid[i] != NOBODY:
                 _kill(t, i)
     else:
-        _invalidate(t, vpid, ALL_ONES, kind == ONE)
+        _invalidate(t, vpid, ALL_ONES, kind == INVVPID_TYPE.SINGLE)

@@ -13,9 +13,25 @@ from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, EFER, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 from emu.spec.paging import (
-    ADDRESS, CR3, CR3_LEGACY, CR3_PDPT, KIND, LARGE, OFFSET, PAGING, PDE_2M, PDPTE_PAE, PFEC, PTE, RESERVED, SIZE,
-    STEP, TLBE,
+    ADDRESS,
+    CR3,
+    CR3_LEGACY,
+    CR3_PDPT,
+    KIND,
+    LARGE,
+    OFFSET,
+    PAGING,
+    PDE_2M,
+    PDPTE_PAE,
+    PFEC,
+    PTE,
+    RESERVED,
+    SIZE,
+    STEP,
+    TLBE,
 )
+from emu.spec.platform import MEMORY
+from emu.spec.vmx import EPTP
 from emu.state import env_of, tlb_at
 
 ZERO, ONE, TWO, THREE, FOUR, FIVE = U64(0), U64(1), U64(2), U64(3), U64(4), U64(5)
@@ -34,7 +50,6 @@ PDPTE_RESERVED = U64(~(sum(int(mask) for mask in PDPTE_PAE)) & 0xFFFF_FFFF_FFFF_
 PDPT_SHIFT, PDPT_INDEX = U64(30), THREE
 UNPAGED = TLBE.UNPAGED | TLBE.RW | TLBE.US | TLBE.D
 APIC_ENABLE, APIC_EXTD = U64(1 << 11), U64(1 << 10)      # IA32_APIC_BASE
-IOAPIC_PAGE = U64(0xFEC0_0000)
 
 
 @kernel
@@ -59,7 +74,9 @@ def canonical(e, la):
 def kind(c, pa):
     """Return the KIND of what answers at physical address `pa` for this processor."""
     page = pa & ADDRESS
-    if page == c.apic_base & ADDRESS and c.apic_base & (APIC_ENABLE | APIC_EXTD) == APIC_ENABLE or page == IOAPIC_PAGE:
+    if page == MEMORY.IOAPIC:
+        return KIND.DEVICE
+    if page == c.apic_base & ADDRESS and c.apic_base & (APIC_ENABLE | APIC_EXTD) == APIC_ENABLE:
         return KIND.DEVICE
     m = memory.machine_of(c)
     if pa < m.ram_bytes:
@@ -193,16 +210,16 @@ def leaf_word(c, e, mode, level, entry, along):
 
 @kernel
 def table_access(c):
-    """Return the ACCESS kinds of a guest paging-structure access under EPT: with A/D flags for EPT it counts as a write.
+    """Return the ACCESS kinds of a guest paging-structure access under EPT: also a write with A/D flags for EPT.
 
     Source: SDM 3C, "Accessed and Dirty Flags for EPT"
     """
-    return DATA if c.eptp & U64(1 << 6) else ACCESS.READ
+    return DATA if c.eptp & EPTP.AD else ACCESS.READ
 
 
 @kernel
 def _mark(c, m, place, gpa, la, size, entry):
-    """Write a paging-structure entry whose A or D was set; `place` is its translation. Returns False on an EPT violation."""
+    """Write an entry whose A or D was set; `place` translates its address. Returns False on an EPT violation."""
     if place & TLBE.EW == ZERO:
         ept.violation(c, gpa, la, ACCESS.WRITE, ept.LINEAR_TABLE, ept.granted(place))
         return False
@@ -358,9 +375,9 @@ def physical(c, gpa, access):
 
 @kernel
 def load_pdptes(c, cr3):
-    """Load the PDPTE registers from the table at `cr3`, as MOV to CR does with PAE paging; returns False with c.fault set.
+    """Load the PDPTE registers from the table at `cr3`, as MOV to CR does with PAE paging.
 
-    Nothing is loaded when a present entry has a reserved bit set (#GP(0)). Under EPT the reads are no accesses to
+    Returns False with c.fault set when it does not. Nothing is loaded when a present entry has a reserved bit set (#GP(0)). Under EPT the reads are no accesses to
     paging structures: never treated as writes, no linear address.
     Source: SDM 3A, "PDPTE Registers"; SDM 3C, "Accessed and Dirty Flags for EPT"
     """

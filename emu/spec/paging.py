@@ -75,11 +75,6 @@ ENTRY = {                                # (mode, level, 1 for a large page) -> 
 }
 
 # ---- extended page tables -------------------------------------------------------------------------------
-EPTP = layout("EPTP", 64, 'SDM 3C, "Extended-Page-Table Pointer (EPTP)"',
-    TYPE=(2, 0, "memory type of EPT paging structures"), LENGTH=(5, 3, "page-walk length minus 1"),
-    AD=(6, 6, "accessed and dirty flags for EPT"), SSS=(7, 7, "supervisor shadow-stack control"),
-    ADDRESS=(51, 12, "EPT PML4 table"))
-
 MEMTYPE = codes("MEMTYPE", 'SDM 3A, "Memory Types and Their Properties"',
     UC=(0, "uncacheable"), WC=(1, "write combining"), WT=(4, "write through"), WP=(5, "write protected"),
     WB=(6, "write back"))
@@ -125,11 +120,3 @@ TLBE = layout("TLBE", 64, "ours: guest bits stand where page tables have them",
 
 SIZE = codes("SIZE", "ours: TLBE.SIZE", K4=(0, "4 KiB"), M2=(1, "2 MiB"), M4=(2, "4 MiB"), G1=(3, "1 GiB"))
 OFFSET = np.array([(1 << shift) - 1 for shift in (12, 21, 22, 30)], U64)        # by SIZE
-
-# ---- what this unit needs of VMX ------------------------------------------------------------------------
-QUAL_EPT = layout("QUAL_EPT", 64, 'SDM 3C, "Exit Qualification for EPT Violations"',
-    READ=(0, 0, "data read"), WRITE=(1, 1, "data write"), FETCH=(2, 2, "instruction fetch"),
-    READABLE=(3, 3, "the guest-physical address was readable"), WRITABLE=(4, 4, "it was writable"),
-    EXECUTABLE=(5, 5, "it was executable"), LINEAR_VALID=(7, 7, "the guest linear-address field is valid"),
-    FINAL=(8, 8, "access to the translation of the linear address, not to a paging structure"),
-    NMI_UNBLOCKING=(12, 12, "NMI unblocking due to IRET"), ASYNCHRONOUS=(16, 16, "asynchronous to instruction execution"))

@@ -1,0 +1,99 @@
+"""Explain a translation to people: the steps of a walk, from the step kernels of walk and ept, changing nothing."""
+from collections import namedtuple
+
+from emu.bits import U64, details, name_of, show
+from emu.model import ept, memory, walk
+from emu.spec.cpu import EFER
+from emu.spec.outcome import ACCESS
+from emu.spec.paging import ADDRESS, ENTRY, EPT_ENTRY, KIND, OFFSET, PAGING, PTE, STEP, TLBE
+from emu.spec.vmx import EPTP
+from emu.state import env_of
+
+Step = namedtuple("Step", "what level address entry decoded verdict")      # address: host-physical, of the entry
+KINDS = int(walk.KINDS)
+EIGHT = U64(8)
+
+
+def _layout(table, key):
+    return table.get(key) or table[(*key[:-1], 0)]
+
+
+def _ept(c, m, gpa, access, steps):
+    """Append the steps of an EPT walk; returns the host-physical address, or None when it ends in an exit."""
+    table, level, along = int(c.eptp & EPTP.ROOT & m.address_mask), 4, 7
+    while True:
+        address = table + (gpa >> 12 + 9 * (level - 1) & 0x1FF) * 8
+        entry = int(memory.load(m, U64(address), EIGHT))
+        step = ept.verdict(m, U64(level), U64(entry))
+        row = _layout(EPT_ENTRY, (level, entry >> 7 & 1))
+        steps.append(Step(details(row).name, level, address, entry, show(row, entry), name_of(STEP, step)))
+        along &= entry
+        if step == STEP.PAGE:
+            break
+        if step != STEP.TABLE:
+            return None
+        table, level = entry & int(ADDRESS), level - 1
+    if access & KINDS & ~along:
+        steps.append(Step("EPT violation", 0, gpa, along, f"{show(ACCESS, access & KINDS)} denied", "DENIED"))
+        return None
+    below = (1 << 12 + 9 * (level - 1)) - 1
+    return entry & int(ADDRESS) & ~below | gpa & below
+
+
+def _place(c, m, gpa, access, steps):
+    return _ept(c, m, gpa, int(access), steps) if ept.active(c) else gpa
+
+
+def _end(c, m, gpa, access, steps):
+    pa = _place(c, m, gpa, access, steps)
+    if pa is not None:
+        steps.append(Step("physical address", 0, pa, 0, name_of(KIND, walk.kind(c, U64(pa))), "DONE"))
+    return steps
+
+
+def _tables(c, m, e, mode, la, steps):
+    """Append the steps of a walk through guest tables; returns the guest's translation word, or None."""
+    table, level = map(int, walk.first_table(c, e, mode, U64(la)))
+    if table == int(walk.ALL_ONES):
+        steps.append(Step("PDPTE register", 3, la >> 30, int(c.pdpte[la >> 30]), "not present", "NOT_PRESENT"))
+        return None
+    along, size = int(walk.ANDED), U64(4 if mode == PAGING.BITS_32 else 8)
+    while True:
+        gpa = int(walk.entry_address(mode, U64(level), U64(table), U64(la)))
+        place = _place(c, m, gpa, walk.table_access(c), steps)
+        if place is None:
+            return None
+        entry = int(memory.load(m, U64(place), size))
+        step = walk.verdict(m, e, mode, U64(level), U64(entry))
+        row = _layout(ENTRY, (int(mode), level, int(step == STEP.PAGE)))
+        steps.append(Step(details(row).name, level, place, entry, show(row, entry), name_of(STEP, step)))
+        along = along & (entry | ~int(walk.ANDED)) | entry & int(PTE.XD)
+        if step == STEP.PAGE:
+            return int(walk.leaf_word(c, e, mode, U64(level), U64(entry), U64(along)))
+        if step != STEP.TABLE:
+            return None
+        table, level = entry & int(ADDRESS), level - 1
+
+
+def trace(c, la, access):
+    """Return the Steps that a fresh walk of `la` would take, EPT steps before the guest entry they lead to.
+
+    Changes nothing: no accessed flag, no TLB, no cycles; so it does not tell of EPT violations by the setting of
+    an accessed flag. The last step says how the walk ends; a verdict that is not DONE is the reason for a fault.
+    """
+    steps, e, m = [], env_of(c.env)[0], memory.machine_of(c)
+    la, access, mode = int(la), U64(access), U64(walk.mode_of(e))
+    if not e.efer & EFER.LMA:
+        la &= 0xFFFF_FFFF
+    elif not walk.canonical(e, U64(la)):
+        return [Step("linear address", 0, la, 0, "not canonical", "GENERAL_PROTECTION")]
+    if mode == PAGING.OFF:
+        return _end(c, m, la, access, steps)
+    word = _tables(c, m, e, mode, la, steps)
+    if word is None:
+        return steps
+    if int(access) & KINDS & ~int(walk.guest_rights(e, U64(word), access)):
+        steps.append(Step("page fault", 0, la, 0, show(TLBE, word), "DENIED"))
+        return steps
+    offset = int(OFFSET[(word & int(TLBE.SIZE)) >> int(walk.SIZE_SHIFT)])
+    return _end(c, m, word & int(TLBE.PAGE) | la & offset, access, steps)
