@@ -95,7 +95,7 @@ class Memory:
 class Plan:
     """An instruction read once: prefixes, mnemonic, operands (register text, Memory or expression tree)."""
 
-    __slots__ = ("prefixes", "mnemonic", "operands", "near", "constant")
+    __slots__ = ("prefixes", "mnemonic", "operands", "near", "fixed", "constant")
 
     def __init__(self, word, rest):
         self.prefixes = []
@@ -110,7 +110,7 @@ class Plan:
             if match := re.match(r"(short|near|far)\s+", text):
                 self.near, text = match[1], text[match.end():]
             self.operands.append(operand(re.sub(r"^offset\s+", "", text)))
-        self.constant = None
+        self.fixed = self.constant = None      # whether no symbol occurs, and then its (mode, bytes)
 
 
 def operand(text):
@@ -296,9 +296,13 @@ class Encoder:
         return prefix + before + (bytes([rex]) if rex else b"") + opcode + bytes(after)
 
     def general(self, plan, mode, here):
+        if plan.fixed is None:
+            plan.fixed = not any(isinstance(part, tuple) and expression.symbols_in(part) or isinstance(part, Memory) and (
+                part.relative or any(expression.symbols_in(term) for _, term in part.terms)) for part in plan.operands)
+        strict, self.strict = self.strict, self.strict or plan.fixed       # nothing later can change its numbers
         data = self.instruction(plan.mnemonic, plan.operands, plan.prefixes, mode, here, 0)
-        if not any(isinstance(part, tuple) and expression.symbols_in(part) or isinstance(part, Memory) and (part.relative or any(
-                expression.symbols_in(term) for _, term in part.terms)) for part in plan.operands):
+        self.strict = strict
+        if plan.fixed:
             plan.constant = (mode, data)
         return data
 

@@ -112,8 +112,7 @@ class Source:
             except expression.Undefined as missing:
                 raise statement.error(f"{missing.args[0]} is not defined here; {statement.word} needs its value at once") from None
             except AssemblyError as error:
-                raise error if "\n    " in str(error) or str(error).startswith(("cannot read", statement.file + ":")) \
-                    else statement.error(str(error)) from None
+                raise error if "\n    " in str(error) or ".s:" in str(error).split(" ")[0] else statement.error(str(error)) from None
         if conditions:
             raise AssemblyError(f"{lines[-1][0]}:{lines[-1][1]}: .endif is missing")
 
