@@ -27,12 +27,12 @@ PIN = codes("PIN", "I/O APIC pins that are not ISA lines of the same number",
 DEVICE = codes("DEVICE", "ours: MACHINE.devices",
     NONE=(0, "no device: reads give all ones, writes are ignored"),
     PORTS=(1, "uint8[65536]: the DEVICE of each port"),
-    PORT_READ=(2, "C function of the port router: uint64(cpu address, port, size)"),
-    PORT_WRITE=(3, "C function of the port router: uint64(cpu address, port | size << 32, value)"),
+    PORT_READ=(2, "C function of the port router: uint64(cpu address, port, size, 0)"),
+    PORT_WRITE=(3, "C function of the port router: uint64(cpu address, port, size, value)"),
     IOAPIC=(4, "IO_APIC"), PIC=(5, "PIC"), PIT=(6, "PIT; also port 0x61"), RTC=(7, "RTC"), UART=(8, "UART"),
     ACPI=(9, "ACPI"), KEYBOARD=(10, "KEYBOARD; also port 0x92"), FW_CFG=(11, "FW_CFG"), PCI=(12, "PCI"), VGA=(13, "VGA"),
     CONSOLE=(14, "CONSOLE: ports 0xE9, 0x402 and 0x80"), EXIT=(15, "no record: debug-exit port"),
-    RESET=(16, "no record: reset control register, inside the range of PCI"))
+    LOCAL_APIC=(16, "no record here: CPU.apic"))
 
 PORTMAP = (
     # first   last    DEVICE          text

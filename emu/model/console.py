@@ -1,0 +1,53 @@
+"""Write-only ports for people: debug consoles 0xE9 and 0x402, self-test code 0x80, debug exit 0xF4.
+
+Source: Bochs and QEMU documentation, "debugcon" and "isa-debug-exit"
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.spec.outcome import STOP
+from emu.spec.platform import DEVICE, PORT
+from emu.state import RING, console_at
+
+ZERO, ONE, FOUR = U64(0), U64(1), U64(4)
+SLOT = U64(RING - 1)
+FULL = U64(RING * 3 // 4)
+LOW = U64(0xFFFF_FFFF)
+
+
+@kernel
+def put(c, m, r, byte):
+    """Append a byte to the output ring of record `r`; asks the host to drain it before it overflows."""
+    slot = r.sent & SLOT
+    r.output[slot] = byte
+    r.output_cycle[slot] = c.cycles
+    r.sent += ONE
+    if r.sent - r.drained >= FULL and m.stop == STOP.NONE:
+        m.stop = STOP.OUTPUT
+        m.stop_cpu = c.id
+
+
+@kernel
+def read(m, port):
+    """Return a byte: the last self-test code, or the port number that tells software a console is there."""
+    if port == PORT.POST:
+        return console_at(m.devices[DEVICE.CONSOLE])[0].post
+    return PORT.DEBUG_CONSOLE
+
+
+@kernel
+def write(c, m, port, value):
+    """Write a byte to the self-test port or a console."""
+    r = console_at(m.devices[DEVICE.CONSOLE])[0]
+    if port == PORT.POST:
+        r.post = value
+    else:
+        put(c, m, r, value)
+
+
+@kernel
+def leave(c, m, port, size, value):
+    """End the run by a 32-bit write to the debug-exit port; other sizes and ports are ignored."""
+    if port == PORT.DEBUG_EXIT and size == FOUR:
+        m.exit_code = value & LOW
+        m.stop = STOP.EXIT_CODE
+        m.stop_cpu = c.id

@@ -1,0 +1,31 @@
+"""Call compiled code by its address, so that a caller is compiled without what it calls.
+
+The port router reaches every device; a kernel that called it directly would contain all of them.
+"""
+import ctypes
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+_C_FUNCTION = ctypes.CFUNCTYPE(*[ctypes.c_uint64] * 5)
+
+
+@intrinsic
+def _call(typing, address, a, b, c, d):
+    def codegen(context, builder, signature, args):
+        word = ir.IntType(64)
+        function = builder.inttoptr(args[0], ir.FunctionType(word, [word] * 4).as_pointer())
+        return builder.call(function, args[1:])
+    return types.uint64(*[types.uint64] * 5), codegen
+
+
+def call(address, a, b, c, d):
+    """Call `uint64 f(uint64, uint64, uint64, uint64)` at a host address (all uint64)."""
+    return np.uint64(_C_FUNCTION(int(address))(int(a), int(b), int(c), int(d)))
+
+
+@overload(call)
+def _compiled(address, a, b, c, d):
+    return lambda address, a, b, c, d: _call(address, a, b, c, d)
