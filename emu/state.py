@@ -108,7 +108,7 @@ INSN = record(
     ("kind", U64), ("length", U64),                       # kind: a code of emu.spec.insn.INSN, 0 = not one we know
     ("map", U64), ("opcode", U64), ("prefixes", U64), ("rex", U64), ("modrm", U64),
     ("mod", U64), ("reg", U64), ("rm", U64),              # reg and rm with REX bits
-    ("memory", U64), ("segment", U64), ("base", U64), ("index", U64), ("scale", U64),   # base/index 16 = none, base 17 = RIP
+    ("memory", U64), ("segment", U64), ("base_reg", U64), ("index_reg", U64), ("scale", U64),   # 16 = none, base 17 = RIP; scale: shift
     ("displacement", U64), ("immediate", U64),            # sign-extended
     ("operand_size", U64), ("address_size", U64),         # bytes
     ("rep", U64), ("lock", U64),                          # rep: 0, 0xF3, 0xF2

@@ -149,13 +149,13 @@ def _opcode(code, at, end, mode, insn):
 def _address_16(code, at, end, insn):
     """Read the displacement of a 16-bit address and note its registers; return the position after it."""
     rm = insn.rm
-    insn.base = THREE if rm == SEVEN or rm < TWO else (FIVE if rm == TWO or rm == THREE or rm == SIX else rm + TWO)
+    insn.base_reg = THREE if rm == SEVEN or rm < TWO else (FIVE if rm == TWO or rm == THREE or rm == SIX else rm + TWO)
     if rm < FOUR:
-        insn.index = SIX + (rm & ONE)
+        insn.index_reg = SIX + (rm & ONE)
     size = insn.mod
     if insn.mod == ZERO and rm == SIX:
-        insn.base, size = NO_REGISTER, TWO
-    if insn.base == FIVE and not insn.prefixes & PREFIX.SEGMENT:
+        insn.base_reg, size = NO_REGISTER, TWO
+    if insn.base_reg == FIVE and not insn.prefixes & PREFIX.SEGMENT:
         insn.segment = SEG.SS
     if size:
         insn.displacement = _signed(_little(code, at, size, end), size)
@@ -166,20 +166,20 @@ def _address_16(code, at, end, insn):
 def _address_32(code, at, end, mode, insn):
     """Read SIB and displacement of a 32-bit or 64-bit address; return the position after them."""
     low, size = insn.modrm & SEVEN, ZERO if insn.mod == ZERO else (ONE if insn.mod == ONE else FOUR)
-    insn.base = insn.rm
+    insn.base_reg = insn.rm
     if low == FOUR:
         sib = _byte(code, at, end)
         at += ONE
         low = sib & SEVEN
-        insn.base = low | (insn.rex & REX_B) << THREE
+        insn.base_reg = low | (insn.rex & REX_B) << THREE
         index = sib >> THREE & SEVEN | (insn.rex & REX_X) << TWO
         if index != FOUR:
-            insn.index, insn.scale = index, sib >> SIX
+            insn.index_reg, insn.scale = index, sib >> SIX
         if low == FIVE and insn.mod == ZERO:
-            insn.base, size = NO_REGISTER, FOUR
+            insn.base_reg, size = NO_REGISTER, FOUR
     elif low == FIVE and insn.mod == ZERO:
-        insn.base, size = RIP if mode == IS_64 else NO_REGISTER, FOUR
-    if (insn.base == FOUR or insn.base == FIVE) and not insn.prefixes & PREFIX.SEGMENT:
+        insn.base_reg, size = RIP if mode == IS_64 else NO_REGISTER, FOUR
+    if (insn.base_reg == FOUR or insn.base_reg == FIVE) and not insn.prefixes & PREFIX.SEGMENT:
         insn.segment = SEG.SS
     if size:
         insn.displacement = _signed(_little(code, at, size, end), size)
@@ -274,7 +274,7 @@ def _clear(insn):
     insn.kind = insn.length = insn.map = insn.opcode = insn.prefixes = insn.rex = insn.modrm = ZERO
     insn.mod = insn.reg = insn.rm = insn.memory = insn.scale = insn.displacement = insn.immediate = ZERO
     insn.rep = insn.lock = ZERO
-    insn.segment, insn.base, insn.index = SEG.DS, NO_REGISTER, NO_REGISTER
+    insn.segment, insn.base_reg, insn.index_reg = SEG.DS, NO_REGISTER, NO_REGISTER
 
 
 @kernel

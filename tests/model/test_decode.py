@@ -76,7 +76,7 @@ def test_memory_operands_are_what_they_were_built_from(mode, prefixes, rex, mod,
     built = memory_operand(mode, b"\x0f\x78", prefixes, rex, mod, rm, sib, displacement)
     length, insn = decoded(built.code, mode)
     assert length == len(built.code)
-    found = tuple(int(insn[name]) for name in ("base", "index", "scale", "displacement", "segment", "address_size"))
+    found = tuple(int(insn[name]) for name in ("base_reg", "index_reg", "scale", "displacement", "segment", "address_size"))
     assert found == (built.base, built.index, built.scale, built.displacement, built.segment, built.address_size)
 
 

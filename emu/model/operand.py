@@ -1,0 +1,179 @@
+"""Operands of a decoded instruction: effective and linear addresses, registers, memory through segment checks.
+
+`e.rip` is the address of the instruction itself.  Not modelled: alignment checks (#AC); type checks in
+real-address and virtual-8086 mode, where every segment can be read and written.
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.model import linear
+from emu.model.cpu import attributes, base, code_64, cpl, real_mode
+from emu.model.fault import raise_exception
+from emu.model.segment import within
+from emu.model.walk import canonical
+from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, VECTOR
+from emu.spec.insn import PREFIX
+from emu.spec.outcome import ACCESS, FAULT
+from emu.state import ALL_ONES, env_of
+
+ZERO, ONE, TWO, THREE, FOUR, EIGHT, SIXTEEN, RIP = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8), U64(16), U64(17)
+LOW_32 = U64(0xFFFF_FFFF)
+BYTE = U64(0xFF)
+CODE_TYPE, READ_OR_WRITE = U64(0x800), U64(0x200)        # bits of DESCRIPTOR.TYPE: code; readable code or writable data
+
+
+@kernel
+def mask_of(size):
+    """Return the mask of `size` (1..8) bytes."""
+    return ALL_ONES >> (EIGHT - size) * EIGHT
+
+
+@kernel
+def offset(c, insn):
+    """Return the effective address of the memory operand, wrapped to the address size; no segment base."""
+    e = env_of(c.env)[0]
+    value = insn.displacement
+    if insn.base_reg == RIP:
+        value += e.rip + insn.length
+    elif insn.base_reg < SIXTEEN:
+        value += e.regs[insn.base_reg]
+    if insn.index_reg < SIXTEEN:
+        value += e.regs[insn.index_reg] << insn.scale
+    return value & mask_of(insn.address_size)
+
+
+@kernel
+def linear_address(e, s, off):
+    """Return the linear address of offset `off` in segment `s`: in 64-bit mode only FS and GS have a base."""
+    if code_64(e):
+        return off + base(e, s) if s == SEG.FS or s == SEG.GS else off
+    return (off + base(e, s)) & LOW_32
+
+
+@kernel
+def address(c, insn):
+    """Return the linear address of the memory operand; checks nothing.
+
+    Source: SDM 1, "Operand Addressing"; SDM 3A, "Segmentation in IA-32e Mode"
+    """
+    return linear_address(env_of(c.env)[0], insn.segment, offset(c, insn))
+
+
+@kernel
+def get_reg(e, insn, n, size):
+    """Return `size` bytes of general register `n`; AH, CH, DH, BH for 4..7 when `size` is 1 and there is no REX."""
+    if size == ONE and n >= FOUR and not insn.prefixes & PREFIX.REX:
+        return e.regs[n - FOUR] >> EIGHT & BYTE
+    return e.regs[n] & mask_of(size)
+
+
+@kernel
+def set_reg(e, insn, n, size, value):
+    """Write general register `n`: 8 bytes, 4 bytes zero-extended, 2 or 1 byte with the rest kept (AH..BH as in get_reg)."""
+    if size == ONE and n >= FOUR and not insn.prefixes & PREFIX.REX:
+        n -= FOUR
+        e.regs[n] = e.regs[n] & ~(BYTE << EIGHT) | (value & BYTE) << EIGHT
+    elif size >= FOUR:
+        e.regs[n] = value & mask_of(size)
+    else:
+        e.regs[n] = e.regs[n] & ~mask_of(size) | value & mask_of(size)
+
+
+@kernel
+def refuse(c, s):
+    """Note #SS(0) for an address in the stack segment, #GP(0) for any other."""
+    return raise_exception(c, VECTOR.SS if s == SEG.SS else VECTOR.GP, ZERO)
+
+
+@kernel
+def _allowed_type(attr, write):
+    """Return whether a segment of these attributes may be read or written in protected mode."""
+    if write:
+        return attr & (CODE_TYPE | READ_OR_WRITE) == READ_OR_WRITE
+    return attr & (CODE_TYPE | READ_OR_WRITE) != CODE_TYPE
+
+
+@kernel
+def check(c, s, off, size, write):
+    """Check an access of `size` bytes at offset `off` of segment `s`; returns its linear address.
+
+    On failure c.fault is set: #SS(0) or #GP(0).  On success it is NONE.
+    Source: SDM 3A, "Limit Checking", "Type Checking"; SDM 3A, "Canonical Addressing" (64-bit mode)
+    """
+    e = env_of(c.env)[0]
+    c.fault = FAULT.NONE
+    where = linear_address(e, s, off)
+    if code_64(e):
+        if not (canonical(e, where) and canonical(e, where + size - ONE)):
+            refuse(c, s)
+        return where
+    attr = attributes(e, s)
+    if not real_mode(e) and not e.eflags & RFLAGS.VM:
+        if not attr & DESCRIPTOR.P:                       # a null selector
+            refuse(c, s)
+            return where
+        if not _allowed_type(attr, write):
+            raise_exception(c, VECTOR.GP, ZERO)
+            return where
+    if not within(e.seg[s * THREE + TWO], off, size):
+        refuse(c, s)
+    return where
+
+
+@kernel
+def explicit(e):
+    """Return the ACCESS bits of an explicit data access at the current privilege level."""
+    if cpl(e) == THREE:
+        return ACCESS.USER
+    return ACCESS.AC if e.eflags & RFLAGS.AC else ZERO
+
+
+@kernel
+def read_at(c, s, off, size):
+    """Return `size` (1..8) bytes at offset `off` of segment `s`; c.fault tells whether it is valid."""
+    where = check(c, s, off, size, False)
+    if c.fault != FAULT.NONE:
+        return ZERO
+    return linear.read(c, where, size, explicit(env_of(c.env)[0]) | ACCESS.READ)
+
+
+@kernel
+def write_at(c, s, off, size, value):
+    """Write `size` (1..8) bytes at offset `off` of segment `s`; returns False with c.fault set when it may not."""
+    where = check(c, s, off, size, True)
+    if c.fault != FAULT.NONE:
+        return False
+    return linear.write(c, where, size, value, explicit(env_of(c.env)[0]) | ACCESS.WRITE)
+
+
+@kernel
+def load(c, insn, size):
+    """Return `size` (1..8) bytes of the r/m operand, register or memory; c.fault tells whether it is valid."""
+    if not insn.memory:
+        c.fault = FAULT.NONE
+        return get_reg(env_of(c.env)[0], insn, insn.rm, size)
+    return read_at(c, insn.segment, offset(c, insn), size)
+
+
+@kernel
+def store(c, insn, size, value):
+    """Write `size` (1..8) bytes to the r/m operand, register or memory; returns False with c.fault set on failure."""
+    if not insn.memory:
+        c.fault = FAULT.NONE
+        set_reg(env_of(c.env)[0], insn, insn.rm, size, value)
+        return True
+    return write_at(c, insn.segment, offset(c, insn), size, value)
+
+
+@kernel
+def load_part(c, insn, at, size):
+    """Return `size` (1..8) bytes at byte `at` of a memory operand longer than eight bytes; c.fault as in load."""
+    return read_at(c, insn.segment, offset(c, insn) + at, size)
+
+
+@kernel
+def store_part(c, insn, at, size, value):
+    """Write `size` (1..8) bytes at byte `at` of a memory operand longer than eight bytes; as store.
+
+    Check the whole operand first (`check`) where it must be all or nothing.
+    """
+    return write_at(c, insn.segment, offset(c, insn) + at, size, value)
