@@ -8,7 +8,8 @@ from emu.bits import U64
 from emu.jit import kernel
 from emu.model import linear, memory, walk
 from emu.model.cpu import rflags, selector
-from emu.model.segment import canonical, linear_mask, within
+from emu.model.segment import linear_mask, within
+from emu.model.walk import canonical
 from emu.spec.cpu import INTR, RFLAGS, SEG
 from emu.spec.cpu import EVENT as KIND
 from emu.spec.outcome import ACCESS, FAULT

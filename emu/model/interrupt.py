@@ -14,11 +14,12 @@ from emu.model.segment import RPL
 from emu.spec.cost import COST
 from emu.spec.cpu import DR6, DR7, EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import FAULT
+from emu.spec.vmx import ACTIVITY, BLOCKING
 from emu.state import ALL_ONES, env_of
 
 ZERO, ONE, TYPE_SHIFT = U64(0), U64(1), U64(8)
 TRIPLE = ALL_ONES                                        # combine: shutdown
-SHADOW, NMI_BLOCKED = U64(3), U64(8)                     # interruptibility: blocking by STI or MOV SS; by NMI
+SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 BREAKPOINTS = DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3
 CAUSES = BREAKPOINTS | DR6.BD | DR6.BS | DR6.BT
 BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE = U64(0), U64(1), U64(2), U64(3)
@@ -59,7 +60,7 @@ def prepare(c, info):
     vector = info & INTR.VECTOR
     what = (info & INTR.TYPE) >> TYPE_SHIFT
     if what == EVENT.NMI:
-        c.interruptibility |= NMI_BLOCKED
+        c.interruptibility |= BLOCKING.NMI
     if what != EVENT.HARD:
         return
     if is_fault(c, vector):
@@ -108,7 +109,7 @@ def _finish(c, e, info, privilege):
     e.hflags = U64(e.hflags) & ~HF_INHIBIT
     refresh_hflags(e, privilege)
     c.interruptibility &= ~SHADOW
-    c.activity = ZERO
+    c.activity = ACTIVITY.ACTIVE
     c.delivered[info & INTR.VECTOR] += ONE
     c.cycles += COST.DELIVERY
 

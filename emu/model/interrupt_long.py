@@ -6,7 +6,8 @@ from emu.bits import U64
 from emu.jit import kernel
 from emu.model import frame, gate, linear
 from emu.model.cpu import HIGH, cpl, selector
-from emu.model.segment import RPL, canonical, kind, linear_mask, load_null, load_segment, set_accessed
+from emu.model.segment import RPL, kind, linear_mask, load_null, load_segment, set_accessed
+from emu.model.walk import canonical
 from emu.spec.cpu import GPR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 from emu.state import ALL_ONES

@@ -8,7 +8,7 @@ from emu.bits import U64
 from emu.jit import kernel
 from emu.model import linear
 from emu.model.cpu import HIGH, LOW_32, attributes, base, limit, long_mode, set_segment
-from emu.spec.cpu import CR4, DESCRIPTOR, SEG
+from emu.spec.cpu import DESCRIPTOR, SEG
 from emu.spec.outcome import ACCESS
 
 ZERO, ONE, THREE, SEVEN, EIGHT, TWELVE, FIFTEEN = U64(0), U64(1), U64(3), U64(7), U64(8), U64(12), U64(15)
@@ -27,18 +27,7 @@ KEPT = (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P | DESCRIP
 CODE, CONFORMING, WRITABLE, ACCESSED = U64(8), U64(4), U64(2), U64(1)
 EXPAND_DOWN = U64(4)
 ACCESSED_BYTE, ACCESSED_BIT = U64(5), U64(1 << 8)
-SIGN_48, SIGN_57, ALL_17, ALL_8 = U64(47), U64(56), U64(0x1_FFFF), U64(0xFF)
 WORD_MASK, BYTE, BYTE_5 = U64(0xFFFF), U64(0xFF), U64(40)
-
-
-@kernel
-def canonical(e, address):
-    """Return whether `address` is canonical for the linear-address width that CR4.LA57 selects."""
-    if e.cr[4] & CR4.LA57:
-        top = address >> SIGN_57
-        return top == ZERO or top == ALL_8
-    top = address >> SIGN_48
-    return top == ZERO or top == ALL_17
 
 
 @kernel
