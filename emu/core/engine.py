@@ -7,6 +7,7 @@ from unicorn.unicorn_const import UC_HOOK_INTR
 
 from emu.core import context as at
 from emu.core import native
+from emu.errors import EngineError
 from emu.state import ENV
 
 VOID_PAGE = 0xFE_0000_0000                  # engine-physical: a page of all ones, and the device window
@@ -64,6 +65,10 @@ class Engine:
         for index, value in FEATURES.items():
             ctypes.c_uint64.from_address(self.env_address + at.ENV_FEATURES + 8 * index).value = value
         ctypes.c_uint32.from_address(self.handle + at.UC_NESTED_LEVEL).value = 1
+        if not ctypes.c_uint8.from_address(self.handle + at.UC_INIT_DONE).value:
+            raise EngineError(f"the engine does not hold init_done at offset {at.UC_INIT_DONE}")
+        # No look for a stop request after every load and store: ours come at block starts and by jumping out.
+        ctypes.c_uint8.from_address(self.handle + at.UC_NO_EXIT_REQUEST).value = 1
         ctypes.c_uint8.from_address(self.cs + at.CS_CREATED).value = 1
         ctypes.c_uint8.from_address(self.cs + at.CS_STOPPED).value = 0
         self._prepare_intercepts()

@@ -36,6 +36,9 @@ CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_T
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
 CS_CFLAGS = U64(at.CS_CFLAGS_NEXT)
 E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVICE), U64(native.FAULTED), U64(native.SPLIT)
+# The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask) for each MMU mode
+ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
+GROW_LIMIT = U64(1 << 17)
 KINDS_RAM, KINDS_ROM, KINDS_DEVICE = walk.KIND.RAM, walk.KIND.ROM, walk.KIND.DEVICE
 
 
@@ -148,6 +151,17 @@ def map_page(c, k, world, page, pa, rw, index, device):
     return True
 
 
+@kernel
+def grow(k, cs, world, index):
+    """Flush the engine's TLB when it is crowded and missing: it doubles only at a flush."""
+    env = cs + CS_ENV
+    used = peek64(env - ENGINE_TLB + DESCRIPTORS + index * DESCRIPTOR_SIZE + USED)
+    entries = (peek64(env - ENGINE_TLB + TABLES + index * SIXTEEN) >> U64(6)) + ONE
+    if used * U64(10) > entries * U64(7) and k.fills > k.grow_at[world] and entries < GROW_LIMIT:
+        call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
+    k.grow_at[world] = k.fills + entries * FOUR if k.fills > k.grow_at[world] else k.grow_at[world]
+
+
 @entry(types.uint64(*[types.uint64] * 7))
 def fill(cs, address, size, rw, index, probe, ra):
     """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
@@ -165,6 +179,7 @@ def fill(cs, address, size, rw, index, probe, ra):
         k.flush_seen[world] = t.engine_flush
         t.engine_pages = ZERO
         call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
+    grow(k, cs, world, index)
     if pa != ALL_ONES:
         if c.cycles > c.due and ra:                        # the walk reached past an event: it is due inside this block
             c.fault = FAULT.RETRY

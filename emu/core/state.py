@@ -9,7 +9,7 @@ CORE = record(
     ("owner", U64),                                       # world whose engine holds the x87 and SSE registers
     ("depth", U64),                                       # engines of this processor on the host stack now
     ("flush_seen", U64, 2),                               # TLB.engine_flush when each engine last dropped everything
-    ("quantum_end", U64), ("block_table", U64),
+    ("quantum_end", U64), ("grow_at", U64, 2),
     ("device_page", U64),                                 # physical page of the device access that is stepped
     ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64), ("mismatch", U64),
     # what the engines share
