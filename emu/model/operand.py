@@ -55,7 +55,7 @@ def address(c, insn):
 
     Source: SDM 1, "Operand Addressing"; SDM 3A, "Segmentation in IA-32e Mode"
     """
-    return linear_address(env_of(c.env)[0], insn.segment, offset(c, insn))
+    return linear_address(env_of(c.env)[0], insn.segment, U64(offset(c, insn)))
 
 
 @kernel
@@ -75,7 +75,8 @@ def set_reg(e, insn, n, size, value):
     elif size >= FOUR:
         e.regs[n] = value & mask_of(size)
     else:
-        e.regs[n] = e.regs[n] & ~mask_of(size) | value & mask_of(size)
+        mask = U64(mask_of(size))
+        e.regs[n] = e.regs[n] & ~mask | value & mask
 
 
 @kernel
@@ -101,7 +102,7 @@ def check(c, s, off, size, write):
     """
     e = env_of(c.env)[0]
     c.fault = FAULT.NONE
-    where = linear_address(e, s, off)
+    where = U64(linear_address(e, s, off))
     if code_64(e):
         if not (canonical(e, where) and canonical(e, where + size - ONE)):
             refuse(c, s)
@@ -130,19 +131,19 @@ def explicit(e):
 @kernel
 def read_at(c, s, off, size):
     """Return `size` (1..8) bytes at offset `off` of segment `s`; c.fault tells whether it is valid."""
-    where = check(c, s, off, size, False)
+    where = U64(check(c, s, off, size, False))
     if c.fault != FAULT.NONE:
         return ZERO
-    return linear.read(c, where, size, explicit(env_of(c.env)[0]) | ACCESS.READ)
+    return linear.read(c, where, size, U64(explicit(env_of(c.env)[0])) | ACCESS.READ)
 
 
 @kernel
 def write_at(c, s, off, size, value):
     """Write `size` (1..8) bytes at offset `off` of segment `s`; returns False with c.fault set when it may not."""
-    where = check(c, s, off, size, True)
+    where = U64(check(c, s, off, size, True))
     if c.fault != FAULT.NONE:
         return False
-    return linear.write(c, where, size, value, explicit(env_of(c.env)[0]) | ACCESS.WRITE)
+    return linear.write(c, where, size, value, U64(explicit(env_of(c.env)[0])) | ACCESS.WRITE)
 
 
 @kernel
@@ -151,7 +152,7 @@ def load(c, insn, size):
     if not insn.memory:
         c.fault = FAULT.NONE
         return get_reg(env_of(c.env)[0], insn, insn.rm, size)
-    return read_at(c, insn.segment, offset(c, insn), size)
+    return read_at(c, insn.segment, U64(offset(c, insn)), size)
 
 
 @kernel
@@ -161,13 +162,13 @@ def store(c, insn, size, value):
         c.fault = FAULT.NONE
         set_reg(env_of(c.env)[0], insn, insn.rm, size, value)
         return True
-    return write_at(c, insn.segment, offset(c, insn), size, value)
+    return write_at(c, insn.segment, U64(offset(c, insn)), size, value)
 
 
 @kernel
 def load_part(c, insn, at, size):
     """Return `size` (1..8) bytes at byte `at` of a memory operand longer than eight bytes; c.fault as in load."""
-    return read_at(c, insn.segment, offset(c, insn) + at, size)
+    return read_at(c, insn.segment, U64(offset(c, insn)) + at, size)
 
 
 @kernel
@@ -176,4 +177,4 @@ def store_part(c, insn, at, size, value):
 
     Check the whole operand first (`check`) where it must be all or nothing.
     """
-    return write_at(c, insn.segment, offset(c, insn) + at, size, value)
+    return write_at(c, insn.segment, U64(offset(c, insn)) + at, size, value)
