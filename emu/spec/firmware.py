@@ -10,18 +10,18 @@ LOW = codes("LOW", "ours: physical addresses below 1 MiB",
     BLOCK=(0x7000, "boot block, a BLOCK structure; the loader writes it before power-on"),
     TRAMPOLINE=(0x8000, "16-bit start of the other processors: start-up vector 8"),
     GDT=(0x9000, "global descriptor table: 0x08 64-bit code, 0x10 32-bit code, 0x18 data"),
-    PARK_STACKS=(0xA000, "0x200 bytes per parked processor"), STACK=(0x1_0000, "top of the first processor's stack"),
+    PARK_STACKS=(0xA000, "0x200 bytes per parked processor"), STACK=(0xF000, "top of the first processor's stack"),
     PML4=(0x1_0000, "page tables: PML4, PDPT, four page directories of 2 MiB pages, up to 0x16000"),
     EBDA=(0x9_FC00, "end of usable low memory"), ACPI=(0xE_0000, "RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT"),
     HALT=(0xF_F000, "where the other processors halt for 32-bit payloads"), HIGH=(0x10_0000, "RAM above the first MiB"))
 
 BLOCK = codes("BLOCK", "ours: boot block, offsets; little-endian; whoever places a payload in memory writes it",
-    MAGIC=(0x00, "u64, BLOCKVALUE_MAGIC"), KIND=(0x08, "u32, KIND"), FLAGS=(0x0C, "u32, 0"), ENTRY=(0x10, "u64, address of the first instruction"),
+    MAGIC=(0x00, "u64, BLOCKVALUE_MAGIC"), KIND=(0x08, "u32, PAYLOAD"), FLAGS=(0x0C, "u32, 0"), ENTRY=(0x10, "u64, address of the first instruction"),
     REGS=(0x18, "16 u64, values of RAX RCX RDX RBX RSP RBP RSI RDI R8..R15 at entry; RSP 0 keeps the firmware's stack"),
     RANGES=(0x98, "u32, number of ranges that the payload occupies, 0..16"),
     RANGE=(0xA0, "16 x {u64 address, u64 bytes}"), SIZE=(0x1A0, "bytes"))
 
-KIND = codes("KIND", "ours: how a payload is entered",
+PAYLOAD = codes("PAYLOAD", "ours: how a payload is entered",
     LONG=(0, "64-bit mode, 4 GiB identity mapped, other processors parked at mailboxes; RDI 0 becomes the boot information"),
     FLAT=(1, "32-bit protected mode, flat, paging off: multiboot-1; other processors halted"),
     LINUX=(2, "the same, for the Linux 32-bit boot protocol"),
