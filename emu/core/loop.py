@@ -89,6 +89,9 @@ def sync(c, k, world):
     if m.stale_count:
         drop_stale(m, k)
     lazy_registers(c, k, world)
+    if c.mtf_step:
+        c.single = ONE
+        poke32(cs + CS_CFLAGS, ONE)
     c.deadline = ZERO if c.request | c.watch | c.single else c.due
 
 
@@ -172,6 +175,9 @@ def on_event(engine, number, user):
         give_back(c, e.rip + (ZERO if e.hflags & U64(1 << 15) else e.seg[4]))
         fetch_registers(k, world)
         e.hflags = U64(e.hflags) & ~(HF_TS | HF_MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << EIGHT
+        if c.single:
+            c.single = ONE
+            poke32(cs + CS_CFLAGS, ONE)
         return
     prologue(c, k, e, world, what)
     if what == E_DEVICE:

@@ -8,7 +8,7 @@ from emu.bits import U64
 from emu.core.native import call
 from emu.core.state import core_at
 from emu.jit import entry, kernel
-from emu.model import apic, intercept
+from emu.model import apic, apic_timer, intercept
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmx import ACTIVITY
@@ -24,11 +24,11 @@ def halted_until(c, m):
     now = m.now if m.now > c.cycles else c.cycles
     if c.init_pending and c.vmx_mode != MODE.ROOT or c.nmi_pending:
         return now
-    if c.activity == ACTIVITY.WAIT_FOR_SIPI:
+    if c.activity == ACTIVITY.WAIT_SIPI:
         return now if c.sipi_pending else ALL_ONES
     if c.activity == ACTIVITY.SHUTDOWN:
         return ALL_ONES
-    when = apic.next_deadline(c)
+    when = apic_timer.next_deadline(c)
     when = m.next_event if m.next_event < when else when
     if c.vmx_mode == MODE.NONROOT:
         timer = intercept.next_boundary_deadline(c)

@@ -5,12 +5,11 @@ Order: SDM 3A, "Prioritization of Concurrent Events"; in non-root operation SDM 
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import apic, device, intercept, interrupt, reset, route
-from emu.model.cpu import refresh_hflags
-from emu.spec.apic import PENDING_EXTINT
+from emu.model import apic, apic_timer, events, intercept, reset, route
+from emu.model.cpu import HF_INHIBIT, refresh_hflags
 from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
-from emu.spec.outcome import MODE, STOP
-from emu.spec.vmx import ACTIVITY, BLOCKING, REASON
+from emu.spec.outcome import MODE
+from emu.spec.vmx import ACTIVITY, BLOCKING, PROC
 from emu.state import ALL_ONES, env_of, machine_at
 
 ZERO, ONE, TWO, THREE = U64(0), U64(1), U64(2), U64(3)
@@ -45,18 +44,12 @@ def wake(c):
 
 
 @kernel
-def interrupt_waits(c):
-    """Return the deliverable external interrupt, or ALL_ONES."""
-    return apic.pending(c)
-
-
-@kernel
 def one_event(c, e):
     """Deal with the most urgent event that is due in root or bare operation; returns whether there was one."""
     if c.init_pending and c.vmx_mode == MODE.BARE:
         reset.init(c)
         return True
-    if c.activity == ACTIVITY.WAIT_FOR_SIPI:
+    if c.activity == ACTIVITY.WAIT_SIPI:
         if not c.sipi_pending:
             return False
         reset.start(c, c.sipi_vector)
@@ -104,7 +97,7 @@ def nonroot_event(c, e):
     if reason != ALL_ONES:
         route.depart(c, reason, c.fault_qualification)
         return True
-    if c.activity == ACTIVITY.WAIT_FOR_SIPI or c.activity == ACTIVITY.SHUTDOWN:
+    if c.activity == ACTIVITY.WAIT_SIPI or c.activity == ACTIVITY.SHUTDOWN:
         return False
     if c.pending_debug and not c.interruptibility & BLOCKING.MOV_SS:
         if intercept.exception(c, VECTOR.DB, ZERO):
@@ -133,10 +126,9 @@ def advance_time(c):
     m = machine_at(c.machine)[0]
     if c.cycles > m.now:
         m.now = c.cycles
-    apic.advance(c)
+    apic_timer.advance(c)
     if c.cycles >= m.next_event:
-        device.advance(m, c.cycles)
-        m.next_event = device.next_event(m)
+        events.advance(m, c.cycles)
 
 
 @kernel
@@ -144,7 +136,7 @@ def until(c):
     """Return the cycle at which something will be due for this processor."""
     m = machine_at(c.machine)[0]
     due = c.quantum_end
-    when = apic.next_deadline(c)
+    when = apic_timer.next_deadline(c)
     due = when if when < due else due
     due = m.next_event if m.next_event < due else due
     if c.vmx_mode == MODE.NONROOT:
@@ -178,11 +170,15 @@ def prepare(c):
 def finish(c, e):
     """Set the engine's hidden flags and the processor's deadline; note whether it must not run."""
     level = U64(e.hflags) & THREE
-    e.hflags = U64(e.hflags) & ~U64(8) | (U64(8) if c.interruptibility & SHADOW else ZERO)
+    e.hflags = U64(e.hflags) & ~HF_INHIBIT | (HF_INHIBIT if c.interruptibility & SHADOW else ZERO)
     refresh_hflags(e, level)
     watch_iret(c)
     c.due = until(c)
-    if c.vmx_mode == MODE.NONROOT and intercept.window_awaited(c):
+    if c.vmx_mode == MODE.NONROOT:
+        c.mtf_step = c.proc & PROC.MTF
+        awaited = intercept.window_awaited(c)
+        c.watch = awaited if awaited > c.watch else c.watch
+    if c.activity == ACTIVITY.ACTIVE and (c.nmi_pending and c.interruptibility & SHADOW and not c.interruptibility & BLOCKING.NMI):
         c.watch = WATCH_SHADOW
     if c.activity != ACTIVITY.ACTIVE or c.cycles >= c.quantum_end:
         c.halted_or_stopped = ONE

@@ -9,10 +9,10 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, decode, intercept, interrupt, memory, route, system, vmx, walk
+from emu.model import boundary, decode, intercept, memory, route, system, vmx, walk
 from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
-from emu.spec.cpu import DESCRIPTOR, EVENT, INTR, RFLAGS, SEG, VECTOR
+from emu.spec.cpu import EVENT, RFLAGS, SEG, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT
 from emu.spec.vmx import BLOCKING
@@ -26,7 +26,6 @@ E_EXCEPTIONS, E_INTERCEPTS = U64(0x140), U64(0x160)     # the engine's SVM exit 
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 STI_OPCODE = U64(0xFB)
 BS = U64(1 << 14)
-HAS_ERROR = U64(1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21)
 
 
 @kernel
@@ -212,10 +211,23 @@ def exception(c, vector, error):
 
 
 @kernel
+def faulted(c):
+    """Route the fault of an access that translated code made.  Only a non-canonical address needs the instruction."""
+    if c.fault == FAULT.EXCEPTION and c.fault_vector == VECTOR.GP:
+        if decode_here(c, env_of(c.env)[0], insn_at(c.insn)[0]):
+            c.fault, c.fault_vector, c.fault_error = FAULT.EXCEPTION, VECTOR.GP, ZERO
+            route.access(c)
+            return
+    route.fault(c)
+
+
+@kernel
 def handle(c, number):
     """Handle event `number` (0: the processor is about to run) and make the processor ready for its next block."""
     c.halted_or_stopped = ZERO
     if number != ZERO:
+        if c.mtf_step:                                    # the instruction that the monitor trap flag allowed is over
+            c.mtf_step, c.mtf_pending = ZERO, ONE
         e = env_of(c.env)[0]
         shadow_kind(c, e)
         note_shadow(c, e)
@@ -223,7 +235,7 @@ def handle(c, number):
         if number == E_DEADLINE:
             pass
         elif number == E_FAULTED:
-            route.access(c)
+            faulted(c)
         elif number == E_STEPPED:
             c.pending_debug |= BS
         elif number >= E_EXCEPTIONS and number < E_INTERCEPTS:

@@ -63,7 +63,7 @@ def power_up(c):
         e.fptags[U64(n)] = 1
     c.vmxon_pointer = c.vmcs_pointer = ALL_ONES
     c.sipi_pending = ZERO
-    c.activity = ACTIVITY.ACTIVE if c.id == ZERO else ACTIVITY.WAIT_FOR_SIPI
+    c.activity = ACTIVITY.ACTIVE if c.id == ZERO else ACTIVITY.WAIT_SIPI
     tlb.control_change(c, ZERO, ALL_ONES, ZERO)
 
 
@@ -77,7 +77,7 @@ def init(c):
     c.sipi_pending = ZERO
     apic.reset(c, True)
     tlb.control_change(c, ZERO, ALL_ONES, ZERO)
-    c.activity = ACTIVITY.ACTIVE if c.apic_base & U64(1 << 8) else ACTIVITY.WAIT_FOR_SIPI
+    c.activity = ACTIVITY.ACTIVE if c.apic_base & U64(1 << 8) else ACTIVITY.WAIT_SIPI
 
 
 @kernel

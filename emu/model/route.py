@@ -5,9 +5,9 @@ Source: SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"; SDM 3C, "Other Caus
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import decode, exit, intercept, interrupt
-from emu.model.cpu import code_bits, real_mode
-from emu.spec.cpu import EVENT, GPR, INTR, SEG, VECTOR
+from emu.model import exit, intercept, interrupt
+from emu.model.cpu import real_mode
+from emu.spec.cpu import EVENT, INTR, SEG, VECTOR
 from emu.spec.outcome import FAULT, MODE, STOP
 from emu.spec.vmx import ACTIVITY, BLOCKING, REASON
 from emu.state import env_of, insn_at
@@ -152,7 +152,7 @@ def fault(c):
 
 
 @kernel
-def stack_access(c, e, insn):
+def stack_access(insn):
     """Return whether the instruction's faulting access was to the stack segment."""
     if insn.memory and insn.segment == SEG.SS:
         return True
@@ -166,10 +166,7 @@ def stack_access(c, e, insn):
 
 @kernel
 def access(c):
-    """Route the fault of an access that translated code made; a non-canonical stack address is #SS, not #GP."""
-    e = env_of(c.env)[0]
-    if c.fault == FAULT.EXCEPTION and c.fault_vector == VECTOR.GP and not c.fault_fetch:
-        insn = insn_at(c.insn)[0]
-        if stack_access(c, e, insn):
-            c.fault_vector = VECTOR.SS
+    """Route the fault of an access by the decoded instruction; a non-canonical stack address is #SS, not #GP."""
+    if c.fault == FAULT.EXCEPTION and c.fault_vector == VECTOR.GP and stack_access(insn_at(c.insn)[0]):
+        c.fault_vector = VECTOR.SS
     fault(c)
