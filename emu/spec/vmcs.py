@@ -300,4 +300,3 @@ def _arrays():
 
 
 ENCODINGS = _arrays()
-HIGHEST_INDEX = max(int(number) >> 1 & 511 for number in VMCS)

@@ -4,7 +4,7 @@ The VMCS fields themselves are in `emu.spec.vmcs` and offered here again; which 
 allows is in `emu.spec.profile`.
 """
 from emu.bits import codes, layout
-from emu.spec.cpu import EVENT, INTR
+from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS
 from emu.spec.vmcs import ENCODING, ENCODINGS, FIELD, GROUP, REGION, REGION_WORDS, VMCS, WIDTH
 
 __all__ = ["ENCODING", "ENCODINGS", "EVENT", "FIELD", "GROUP", "INTR", "REGION", "REGION_WORDS", "VMCS", "WIDTH"]
@@ -239,3 +239,14 @@ FEATURE_CONTROL = layout("FEATURE_CONTROL", 64, 'SDM 3D, "Enabling and Entering 
 
 MSR_ENTRY = layout("MSR_ENTRY", 64, 'SDM 3C, "VM-Exit Controls for MSRs" (first quadword of an entry)',
     NUMBER=(31, 0, "MSR index"), RESERVED=(63, 32, "reserved, must be 0"))
+
+# ---- which layout decodes which VMCS field, for display ------------------------------------------------------
+FORMAT = {
+    "PIN_BASED_CONTROLS": PIN, "PRIMARY_CONTROLS": PROC, "SECONDARY_CONTROLS": PROC2, "TERTIARY_CONTROLS": PROC3,
+    "EXIT_CONTROLS": EXITC, "ENTRY_CONTROLS": ENTRYC, "EPT_POINTER": EPTP, "EXIT_REASON": EXIT,
+    "ENTRY_INTERRUPTION_INFO": INTR, "EXIT_INTERRUPTION_INFO": INTR, "IDT_VECTORING_INFO": INTR,
+    "GUEST_INTERRUPTIBILITY": BLOCKING, "GUEST_PENDING_DEBUG": PENDING, "GUEST_RFLAGS": RFLAGS, "GUEST_DR7": DR7,
+    "GUEST_CR0": CR0, "GUEST_CR4": CR4, "HOST_CR0": CR0, "HOST_CR4": CR4, "GUEST_EFER": EFER, "HOST_EFER": EFER,
+    "CR0_MASK": CR0, "CR4_MASK": CR4, "CR0_READ_SHADOW": CR0, "CR4_READ_SHADOW": CR4,
+    **{f"GUEST_{segment}_ACCESS_RIGHTS": AR for segment in "ES CS SS DS FS GS LDTR TR".split()},
+}
