@@ -91,6 +91,7 @@ CPU = record(
     # scratch of emu.model.frame: what a delivery pushes, in order, and the stack it goes to
     ("frame", U64, 12), ("frame_count", U64), ("frame_base", U64), ("frame_mask", U64), ("frame_sp", U64), ("frame_size", U64),
     ("frame_access", U64), ("frame_place", U64), ("frame_selector", U64),
+    ("random", U64),                                      # numbers that RDRAND and RDSEED have given
     # what stopped the machine: STOP code, and operands that explain it
     ("stop", U64), ("stop_a", U64), ("stop_b", U64), ("stop_c", U64), ("stop_rip", U64),
     # chain of a triple fault: for each step vector, error, RIP, address
