@@ -377,8 +377,8 @@ def physical(c, gpa, access):
 def load_pdptes(c, cr3):
     """Load the PDPTE registers from the table at `cr3`, as MOV to CR does with PAE paging.
 
-    Returns False with c.fault set when it does not. Nothing is loaded when a present entry has a reserved bit set (#GP(0)). Under EPT the reads are no accesses to
-    paging structures: never treated as writes, no linear address.
+    Returns False with c.fault set when it does not. Nothing is loaded when a present entry has a reserved bit set
+    (#GP(0)). Under EPT the reads are no accesses to paging structures: never treated as writes, no linear address.
     Source: SDM 3A, "PDPTE Registers"; SDM 3C, "Accessed and Dirty Flags for EPT"
     """
     m = memory.machine_of(c)
