@@ -8,8 +8,18 @@ from emu.model.cpu import LOW_32, code_64
 from emu.spec.apic import APICBASE
 from emu.spec.cost import COST
 from emu.spec.cpu import CR4, GPR
-from emu.spec.cpuid import (EXTENDED_D, FEATURE_C, FEATURE_D, KEY, LEAF, LIMITED, MAX_BASIC, MAX_EXTENDED, SUBLEAVES,
-                            VALUES)
+from emu.spec.cpuid import (
+    EXTENDED_D,
+    FEATURE_C,
+    FEATURE_D,
+    KEY,
+    LEAF,
+    LIMITED,
+    MAX_BASIC,
+    MAX_EXTENDED,
+    SUBLEAVES,
+    VALUES,
+)
 from emu.spec.msr import MICROCODE, MISCENABLE
 from emu.spec.outcome import RESULT
 from emu.state import env_of, machine_at

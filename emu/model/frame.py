@@ -10,8 +10,8 @@ from emu.model import linear, memory, walk
 from emu.model.cpu import rflags, selector
 from emu.model.segment import linear_mask, within
 from emu.model.walk import canonical
-from emu.spec.cpu import INTR, RFLAGS, SEG
 from emu.spec.cpu import EVENT as KIND
+from emu.spec.cpu import INTR, RFLAGS, SEG
 from emu.spec.outcome import ACCESS, FAULT
 from emu.state import ALL_ONES, machine_at
 

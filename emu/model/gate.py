@@ -7,11 +7,21 @@ Source: SDM 2A, "INT n/INTO/INT3/INT1"; SDM 3A, "Exception and Interrupt Handlin
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model import linear
-from emu.model.cpu import LOW_32, attributes, base, cpl, limit, long_mode, selector
+from emu.model.cpu import attributes, base, cpl, limit, long_mode, selector
 from emu.model.fault import raise_exception
 from emu.model.frame import external, software
-from emu.model.segment import (CODE, CONFORMING, NOT_NULL, TABLE_READ, attributes_of, fetch, inside, kind, level,
-                               linear_mask)
+from emu.model.segment import (
+    CODE,
+    CONFORMING,
+    NOT_NULL,
+    TABLE_READ,
+    attributes_of,
+    fetch,
+    inside,
+    kind,
+    level,
+    linear_mask,
+)
 from emu.spec.cpu import DESCRIPTOR, INTR, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 

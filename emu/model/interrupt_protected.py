@@ -8,8 +8,23 @@ from emu.jit import kernel
 from emu.model import frame, gate
 from emu.model.cpu import HIGH, LOW_32, attributes, base, cpl, selector
 from emu.model.fault import gp0, unmodelled
-from emu.model.segment import (CODE, NOT_NULL, RPL, WRITABLE, attributes_of, base_of, fetch, inside, kind, level,
-                               limit_of, load_null, load_segment, set_accessed, shape_of)
+from emu.model.segment import (
+    CODE,
+    NOT_NULL,
+    RPL,
+    WRITABLE,
+    attributes_of,
+    base_of,
+    fetch,
+    inside,
+    kind,
+    level,
+    limit_of,
+    load_null,
+    load_segment,
+    set_accessed,
+    shape_of,
+)
 from emu.spec.cpu import DESCRIPTOR, EVENT, GPR, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
 

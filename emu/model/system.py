@@ -1,0 +1,181 @@
+"""Privileged and system instructions: one dispatcher on the decoder's kind, and RDMSR and WRMSR.
+
+The caller has asked `intercept.check` in non-root operation; VMX instructions go to `emu.model.vmx`.  A kind that
+the execution engine carries out by itself (STI, CLI, PUSHF, POPF, far transfers, MOV SS, POP SS) stops the machine
+by name if it comes here; everything else without a branch is #UD, as instructions that CPUID does not report are.
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.model import control, cpuid, descriptor, inout, miscellaneous, msr, syscall
+from emu.model.cpu import HIGH, LOW_32, cpl
+from emu.model.fault import gp0, ud, unmodelled
+from emu.spec.cost import COST
+from emu.spec.cpu import GPR, RFLAGS, SEG
+from emu.spec.insn import INSN
+from emu.spec.msr import MSR
+from emu.spec.outcome import FAULT, RESULT, UNMODELLED
+from emu.state import env_of
+
+ZERO, MAP_SHIFT = U64(0), U64(8)
+NOT_HERE = U64(0xFF)                                     # of a group: not one of its instructions
+
+
+@kernel
+def rdmsr(c, e):
+    """Execute RDMSR."""
+    if cpl(e) != ZERO:
+        return gp0(c)
+    index = e.regs[GPR.RCX] & LOW_32
+    value = msr.read(c, index)
+    if c.fault != FAULT.NONE:
+        return RESULT.FAULT
+    if index == MSR.TSC:
+        value = miscellaneous.time_stamp(c)
+    c.cycles += COST.MSR
+    e.regs[GPR.RAX] = value & LOW_32
+    e.regs[GPR.RDX] = value >> HIGH
+    return RESULT.NEXT
+
+
+@kernel
+def wrmsr(c, e):
+    """Execute WRMSR."""
+    if cpl(e) != ZERO:
+        return gp0(c)
+    c.cycles += COST.MSR
+    return msr.write(c, e.regs[GPR.RCX] & LOW_32, e.regs[GPR.RDX] << HIGH | e.regs[GPR.RAX] & LOW_32)
+
+
+@kernel
+def _frequent(c, e, insn):
+    """Execute an instruction that kernels and hypervisors use all the time."""
+    kind = insn.kind
+    if kind == INSN.CPUID:
+        return cpuid.cpuid(c)
+    if kind == INSN.RDMSR:
+        return rdmsr(c, e)
+    if kind == INSN.WRMSR:
+        return wrmsr(c, e)
+    if kind == INSN.RDTSC or kind == INSN.RDTSCP:
+        return miscellaneous.rdtsc(c, e, insn)
+    if kind == INSN.HLT:
+        return miscellaneous.hlt(c, e)
+    if kind == INSN.PAUSE:
+        return miscellaneous.pause(c)
+    if kind == INSN.IN_IMM or kind == INSN.IN_DX:
+        return inout.read_port(c, e, insn)
+    if kind == INSN.OUT_IMM or kind == INSN.OUT_DX:
+        return inout.write_port(c, e, insn)
+    if kind == INSN.INS:
+        return inout.ins(c, e, insn)
+    if kind == INSN.OUTS:
+        return inout.outs(c, e, insn)
+    if kind >= INSN.SYSCALL and kind <= INSN.SWAPGS:
+        return syscall.execute(c, e, insn)
+    return NOT_HERE
+
+
+@kernel
+def _registers(c, e, insn):
+    """Execute an instruction on control, debug or descriptor-table registers, or an invalidation."""
+    kind = insn.kind
+    if kind == INSN.MOV_TO_CR:
+        return control.mov_to_cr(c, e, insn)
+    if kind == INSN.MOV_FROM_CR:
+        return control.mov_from_cr(c, e, insn)
+    if kind == INSN.INVLPG:
+        return control.invlpg(c, e, insn)
+    if kind == INSN.INVPCID:
+        return control.invpcid(c, e, insn)
+    if kind == INSN.CLTS:
+        return control.clts(c, e)
+    if kind == INSN.LMSW:
+        return control.lmsw(c, e, insn)
+    if kind == INSN.SMSW:
+        return control.smsw(c, e, insn)
+    if kind == INSN.MOV_TO_DR:
+        return control.mov_to_dr(c, e, insn)
+    if kind == INSN.MOV_FROM_DR:
+        return control.mov_from_dr(c, e, insn)
+    if kind == INSN.XSETBV:
+        return control.xsetbv(c, e)
+    if kind == INSN.XGETBV:
+        return control.xgetbv(c, e)
+    return _tables(c, e, insn)
+
+
+@kernel
+def _tables(c, e, insn):
+    """Execute an instruction on descriptor-table registers."""
+    kind = insn.kind
+    if kind == INSN.LGDT:
+        return descriptor.load_table(c, e, insn, SEG.GDTR)
+    if kind == INSN.LIDT:
+        return descriptor.load_table(c, e, insn, SEG.IDTR)
+    if kind == INSN.SGDT:
+        return descriptor.store_table(c, e, insn, SEG.GDTR)
+    if kind == INSN.SIDT:
+        return descriptor.store_table(c, e, insn, SEG.IDTR)
+    if kind == INSN.LLDT:
+        return descriptor.lldt(c, e, insn)
+    if kind == INSN.LTR:
+        return descriptor.ltr(c, e, insn)
+    if kind == INSN.SLDT:
+        return descriptor.store_selector(c, e, insn, SEG.LDTR)
+    if kind == INSN.STR:
+        return descriptor.store_selector(c, e, insn, SEG.TR)
+    return NOT_HERE
+
+
+@kernel
+def _rest(c, e, insn):
+    """Execute an instruction of the remaining ones."""
+    kind = insn.kind
+    if kind >= INSN.INVD and kind <= INSN.WBNOINVD:
+        return miscellaneous.cache(c, e)
+    if kind == INSN.MONITOR:
+        return miscellaneous.monitor(c, e, insn)
+    if kind == INSN.MWAIT:
+        return miscellaneous.mwait(c, e)
+    if kind == INSN.RDRAND or kind == INSN.RDSEED:
+        return miscellaneous.rdrand(c, e, insn)
+    if kind == INSN.RDPID:
+        return miscellaneous.rdpid(c, e, insn)
+    if kind >= INSN.RDFSBASE and kind <= INSN.WRGSBASE:
+        return miscellaneous.segment_base(c, e, insn)
+    if kind == INSN.CLAC:
+        return miscellaneous.set_ac(c, e, ZERO)
+    if kind == INSN.STAC:
+        return miscellaneous.set_ac(c, e, RFLAGS.AC)
+    if kind == INSN.RDPMC or kind == INSN.TOO_LONG:      # no counter exists
+        return gp0(c)
+    return NOT_HERE
+
+
+@kernel
+def engine_executes(kind):
+    """Return whether the execution engine carries out instructions of this kind by itself."""
+    return ((kind >= INSN.STI and kind <= INSN.INT1) or kind == INSN.MOV_SS or kind == INSN.POP_SS or
+            (kind >= INSN.CALL_FAR and kind <= INSN.RET_FAR))
+
+
+@kernel
+def execute(c, insn):
+    """Execute one decoded instruction; returns RESULT.
+
+    RESULT.NEXT and RESULT.HALT leave RIP to the caller, RESULT.JUMP has set it (or left it, for a repetition that
+    goes on), RESULT.FAULT has changed nothing and says why in `c.fault`.
+    """
+    e = env_of(c.env)[0]
+    if insn.lock:
+        return ud(c)
+    result = _frequent(c, e, insn)
+    if result == NOT_HERE:
+        result = _registers(c, e, insn)
+    if result == NOT_HERE:
+        result = _rest(c, e, insn)
+    if result != NOT_HERE:
+        return result
+    if engine_executes(insn.kind):
+        return unmodelled(c, UNMODELLED.INSTRUCTION, insn.opcode | insn.map << MAP_SHIFT, insn.kind)
+    return ud(c)
