@@ -4,21 +4,22 @@
 compiled without the devices.  A wide access to byte-wide devices is split into bytes, low port first;
 what no device claims reads as all ones and ignores writes, as on a PC bus.
 """
+from functools import lru_cache
+
 from emu.bits import U64
 from emu.jit import entry, kernel, octets
-from emu.model import console, events, pic, uart
+from emu.model import acpi, console, events, fw_cfg, keyboard, pci, pic, pit, rtc, uart, vga
 from emu.model.indirect import call
-from emu.spec.platform import DEVICE
+from emu.spec.platform import DEVICE, PORT
 from emu.state import cpu_at, machine_at
 
-ZERO, ONE, EIGHT = U64(0), U64(1), U64(8)
-BYTE, LAST, PORTS = U64(0xFF), U64(0xFFFF), U64(0x10000)
-SIZE = U64(32)
+ZERO, ONE, TWO, EIGHT = U64(0), U64(1), U64(2), U64(8)
+BYTE, WORD, PORTS = U64(0xFF), U64(0xFFFF), U64(0x10000)
 
 
 @kernel
 def _device(m, port):
-    return U64(octets(m.devices[DEVICE.PORTS], PORTS)[port & LAST])
+    return U64(octets(m.devices[DEVICE.PORTS], PORTS)[port]) if port < PORTS else DEVICE.NONE
 
 
 @kernel
@@ -28,11 +29,23 @@ def _read_byte(c, m, port):
         return uart.read(c, m, port)
     if device == DEVICE.PIC:
         return pic.read(m, port)
+    if device == DEVICE.PIT:
+        return pit.read(m, c.cycles, port)
+    if device == DEVICE.RTC:
+        return rtc.read(m, c.cycles, port)
+    if device == DEVICE.ACPI:
+        return acpi.read(m, c.cycles, port)
+    if device == DEVICE.KEYBOARD:
+        return keyboard.read(m, port)
+    if device == DEVICE.FW_CFG:
+        return fw_cfg.read(m, port)
+    if device == DEVICE.VGA:
+        return vga.read(m, c.cycles, port)
     if device == DEVICE.CONSOLE:
         return console.read(m, port)
-    if device == DEVICE.EXIT:
-        return ZERO
-    return BYTE
+    if device == DEVICE.PCI:
+        return pci.read(m, port, ONE)
+    return ZERO if device == DEVICE.EXIT else BYTE
 
 
 @kernel
@@ -42,17 +55,28 @@ def _write_byte(c, m, port, value):
         uart.write(c, m, port, value)
     elif device == DEVICE.PIC:
         pic.write(c, m, port, value)
+    elif device == DEVICE.PIT:
+        pit.write(m, c.cycles, port, value)
+    elif device == DEVICE.RTC:
+        rtc.write(m, c.cycles, port, value)
+    elif device == DEVICE.ACPI:
+        acpi.write(c, m, port, value)
+    elif device == DEVICE.KEYBOARD:
+        keyboard.write(c, m, port, value)
+    elif device == DEVICE.VGA:
+        vga.write(m, port, value)
     elif device == DEVICE.CONSOLE:
         console.write(c, m, port, value)
+    elif device == DEVICE.PCI:
+        pci.write(c, m, port, ONE, value)
 
 
 @kernel
 def route_read(c, port, size):
     """Return `size` (1, 2, 4) bytes from `port` (0..0xFFFF)."""
     m = machine_at(c.machine)[0]
-    device = _device(m, port)
-    if device == DEVICE.NONE and size == ONE:
-        return BYTE
+    if _device(m, port) == DEVICE.PCI:
+        return pci.read(m, port, size)
     value = ZERO
     for i in range(size):
         value |= _read_byte(c, m, port + U64(i)) << EIGHT * U64(i)
@@ -65,25 +89,32 @@ def route_write(c, port, size, value):
     """Write the low `size` (1, 2, 4) bytes of `value` to `port` (0..0xFFFF)."""
     m = machine_at(c.machine)[0]
     device = _device(m, port)
-    if device == DEVICE.EXIT:
+    if device == DEVICE.PCI:
+        pci.write(c, m, port, size, value)
+    elif device == DEVICE.EXIT:
         console.leave(c, m, port, size, value)
-        return
-    for i in range(size):
-        _write_byte(c, m, port + U64(i), value >> EIGHT * U64(i) & BYTE)
-    m.next_event = events.next_event(m)
+    elif port == PORT.FW_SELECTOR and size == TWO:
+        fw_cfg.select(m, value & WORD)
+    else:
+        for i in range(size):
+            _write_byte(c, m, port + U64(i), value >> EIGHT * U64(i) & BYTE)
+        m.next_event = events.next_event(m)
 
 
-@entry("uint64(uint64, uint64, uint64, uint64)")
-def read_entry(cpu, port, size, unused):
-    """Read a port for the CPU record at host address `cpu`; its address goes to MACHINE.devices."""
+def _read_entry(cpu, port, size, unused):
     return route_read(cpu_at(cpu)[0], port, size)
 
 
-@entry("uint64(uint64, uint64, uint64, uint64)")
-def write_entry(cpu, port, size, value):
-    """Write a port for the CPU record at host address `cpu`; its address goes to MACHINE.devices."""
+def _write_entry(cpu, port, size, value):
     route_write(cpu_at(cpu)[0], port, size, value)
     return ZERO
+
+
+@lru_cache(maxsize=None)
+def entries():
+    """Compile the router; returns its two C functions, whose addresses go to MACHINE.devices."""
+    signature = "uint64(uint64, uint64, uint64, uint64)"
+    return entry(signature)(_read_entry), entry(signature)(_write_entry)
 
 
 @kernel

@@ -1,0 +1,170 @@
+"""The board: allocates the devices' records, wires them into the machine, and is the host's side of them.
+
+Draining output, feeding input, showing the screen and the clock's start time are here; what devices do is
+in `emu.model`.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from emu.bits import U64
+from emu.device import fw_cfg, screen
+from emu.errors import ConfigError
+from emu.model import acpi, events, ioapic, keyboard, pci, pic, pit, port, rtc, uart, vga
+from emu.spec.platform import ACPI as ACPI_VALUES
+from emu.spec.platform import DEVICE, HZ, MEMORY, port_table
+from emu.spec.rtc import CMOS, RTCB
+from emu.state import (
+    ACPI,
+    CONSOLE,
+    FW_CFG,
+    FW_ITEMS,
+    IO_APIC,
+    KEYBOARD,
+    PCI,
+    PIC,
+    PIT,
+    RING,
+    RTC,
+    UART,
+    VGA,
+)
+
+RECORDS = dict(IOAPIC=IO_APIC, PIC=PIC, PIT=PIT, RTC=RTC, UART=UART, ACPI=ACPI, KEYBOARD=KEYBOARD, FW_CFG=FW_CFG, PCI=PCI,
+               VGA=VGA, CONSOLE=CONSOLE)
+HOST_BRIDGE = bytes.fromhex("86803712" "06008002" "02000006" "00000000")   # Intel 82441FX, class 06 00 00
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardConfig:
+    """What the board must know: memory, processors, start time, and what fw_cfg shows."""
+
+    ram_bytes: int
+    cpu_count: int = 1
+    start_seconds: int = 1_735_689_600                    # calendar time at cycle 0, since 1970: 2025-01-01 00:00:00
+    command_line: str = ""
+    kernel: bytes = b""
+
+    def __post_init__(self):
+        if self.ram_bytes <= 0 or self.ram_bytes % 4096:
+            raise ConfigError(f"ram_bytes must be a positive multiple of 4096, not {self.ram_bytes}")
+        if self.ram_bytes > int(MEMORY.IOAPIC):
+            raise ConfigError(f"ram_bytes must be at most {int(MEMORY.IOAPIC)} (the I/O APIC lies above), not {self.ram_bytes}")
+        if not 1 <= self.cpu_count <= 8:
+            raise ConfigError(f"cpu_count must be 1 to 8, not {self.cpu_count}")
+        if not 0 <= self.start_seconds < 1 << 38:
+            raise ConfigError(f"start_seconds must be 0 to 2**38 - 1, not {self.start_seconds}")
+
+
+class Board:
+    """All devices of one machine; `machine` is its MACHINE record, whose memory the caller keeps alive."""
+
+    def __init__(self, config, machine):
+        self.config, self.machine = config, machine
+        self._arrays = {name: np.zeros(1, dtype) for name, dtype in RECORDS.items()}
+        self._ports = port_table()
+        for name, array in self._arrays.items():
+            setattr(self, name.lower(), array[0])
+            machine.devices[getattr(DEVICE, name)] = array.ctypes.data
+        machine.devices[DEVICE.PORTS] = self._ports.ctypes.data
+        machine.devices[DEVICE.PORT_READ], machine.devices[DEVICE.PORT_WRITE] = (e.address for e in port.entries())
+        self._fill_firmware_items()
+        self._fill_cmos()
+        self.pci.config[:len(HOST_BRIDGE)] = np.frombuffer(HOST_BRIDGE, np.uint8)
+        self.acpi.timer_bits = int(ACPI_VALUES.TIMER_BITS)
+        self.reset()
+
+    def _fill_firmware_items(self):
+        config = self.config
+        items = fw_cfg.items(ram_bytes=config.ram_bytes, cpu_count=config.cpu_count, command_line=config.command_line,
+                             kernel=config.kernel)
+        blob = b""
+        for key, data in items.items():
+            assert key < FW_ITEMS
+            self.fw_cfg.offset[key], self.fw_cfg.length[key] = len(blob), len(data)
+            blob += data
+        self._blob = np.frombuffer(blob, np.uint8).copy()
+        self.fw_cfg.blob, self.fw_cfg.blob_bytes = self._blob.ctypes.data, len(blob)
+
+    def _fill_cmos(self):
+        """Set the clock and the memory sizes that firmware looks for."""
+        kib = self.config.ram_bytes >> 10
+        extended = min(max(kib - 1024, 0), 63 << 10)
+        above_16m = min(max(self.config.ram_bytes - (16 << 20), 0) >> 16, 0xFFFF)
+        rows = {CMOS.A: 0x26, CMOS.B: int(RTCB.H24), CMOS.EQUIPMENT: 0x24, CMOS.PROCESSORS: self.config.cpu_count - 1}
+        for low, high, value in ((CMOS.BASE_LOW, CMOS.BASE_HIGH, min(kib, 640)), (CMOS.EXTENDED_LOW, CMOS.EXTENDED_HIGH, extended),
+                                 (CMOS.EXTENDED2_LOW, CMOS.EXTENDED2_HIGH, extended),
+                                 (CMOS.ABOVE_16M_LOW, CMOS.ABOVE_16M_HIGH, above_16m)):
+            rows[low], rows[high] = value & 0xFF, value >> 8
+        for index, value in rows.items():
+            self.rtc.ram[index] = value
+        self.rtc.seconds = self.config.start_seconds
+
+    def reset(self):
+        """Reset every device as the reset line does; the clock and CMOS memory, output and input stay."""
+        for unit in (ioapic, pic, pit, rtc, uart, acpi, keyboard, pci, vga):
+            unit.reset(self.machine)
+        self._renew()
+
+    def _renew(self):
+        self.machine.next_event = events.next_event(self.machine)
+
+    # ---- console -----------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _drain(record):
+        sent, drained = int(record.sent), int(record.drained)
+        if sent - drained > RING:
+            raise RuntimeError(f"{sent - drained - RING} bytes of output were overwritten before they were drained")
+        slots = np.arange(drained, sent) % RING
+        record.drained = sent
+        return record.output[slots], record.output_cycle[slots]
+
+    def drain(self):
+        """Return the bytes that the UART has sent since the last call."""
+        return self._drain(self.uart)[0].tobytes()
+
+    def drain_timed(self):
+        """Return [(cycle, byte), ...] that the UART has sent since the last call."""
+        data, cycles = self._drain(self.uart)
+        return list(zip(cycles.tolist(), data.tolist(), strict=True))
+
+    def drain_debug(self):
+        """Return the bytes written to the debug console ports since the last call."""
+        return self._drain(self.console)[0].tobytes()
+
+    def feed(self, data, cycle):
+        """Hand bytes to the UART's receiver at `cycle`; returns how many it took (the rest must come later)."""
+        u = self.uart
+        count = min(len(data), RING - (int(u.fed) - int(u.taken)))
+        slots = np.arange(int(u.fed), int(u.fed) + count) % RING
+        u.input[slots] = np.frombuffer(bytes(data[:count]), np.uint8)
+        u.fed += U64(count)
+        uart.advance(self.machine, U64(cycle))
+        self._renew()
+        return count
+
+    def press(self, *scancodes):
+        """Let the keyboard send scan codes (set 1)."""
+        for code in scancodes:
+            keyboard.press(self.machine, U64(code))
+
+    # ---- what people look at -------------------------------------------------------------------------------
+
+    def screen(self, ram):
+        """Return the VGA text screen as text; `ram` is physical memory as uint8 from address 0."""
+        return screen.text(ram, int(self.vga.crtc[0x0C]) << 8 | int(self.vga.crtc[0x0D]))
+
+    def cursor(self):
+        """Return the cursor's (row, column), or None when it is off."""
+        if self.vga.crtc[0x0A] & 0x20:
+            return None
+        return divmod(int(self.vga.crtc[0x0E]) << 8 | int(self.vga.crtc[0x0F]), screen.COLUMNS)
+
+    def post_code(self):
+        """Return the last byte written to port 0x80."""
+        return int(self.console.post)
+
+    def clock(self, cycle):
+        """Return the calendar seconds that the machine's clock shows at `cycle`, if software has not set it."""
+        return self.config.start_seconds + int(cycle) // int(HZ.TSC)

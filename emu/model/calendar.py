@@ -1,0 +1,43 @@
+"""Dates of the Gregorian calendar in unsigned arithmetic: days since 1970-01-01 and back.
+
+Valid from 1970 to beyond 9999.
+Source: the proleptic Gregorian rule; March-based years, so that the leap day ends a year.
+"""
+from emu.bits import U64
+from emu.jit import kernel
+
+ONE, TWO, THREE, FOUR, FIVE, NINE, TEN, TWELVE = U64(1), U64(2), U64(3), U64(4), U64(5), U64(9), U64(10), U64(12)
+MONTH_A, MONTH_C = U64(153), U64(2)                       # days before March-based month m: (153 m + 2) / 5
+ERA_DAYS, ERA_YEARS = U64(146097), U64(400)
+YEAR_DAYS, FOUR_YEARS, CENTURY = U64(365), U64(1460), U64(36524)
+HUNDRED = U64(100)
+EPOCH = U64(719468)                                       # days from 0000-03-01 to 1970-01-01
+LAST_OF_ERA = U64(146096)
+
+
+@kernel
+def days(year, month, day):
+    """Return days since 1970-01-01 of a date (month 1..12; day may overflow the month)."""
+    if month > TWO:
+        month -= THREE
+    else:
+        month += NINE
+        year -= ONE
+    era, of_era = year // ERA_YEARS, year % ERA_YEARS
+    of_year = (MONTH_A * month + MONTH_C) // FIVE + day - ONE
+    return era * ERA_DAYS + of_era * YEAR_DAYS + of_era // FOUR - of_era // HUNDRED + of_year - EPOCH
+
+
+@kernel
+def date(day):
+    """Return (year, month, day of month) of a number of days since 1970-01-01."""
+    day += EPOCH
+    era, of_era = day // ERA_DAYS, day % ERA_DAYS
+    year = (of_era - of_era // FOUR_YEARS + of_era // CENTURY - of_era // LAST_OF_ERA) // YEAR_DAYS
+    of_year = of_era - (year * YEAR_DAYS + year // FOUR - year // HUNDRED)
+    month = (FIVE * of_year + TWO) // MONTH_A
+    of_month = of_year - (MONTH_A * month + MONTH_C) // FIVE + ONE
+    year += era * ERA_YEARS
+    if month < TEN:
+        return year, month + THREE, of_month
+    return year + ONE, month - NINE, of_month

@@ -1,0 +1,204 @@
+"""Keyboard controller with a keyboard that answers; A20 and reset lines; port 0x92.
+
+The auxiliary port is empty.  Answers are there at once.
+Source: IBM PS/2 Hardware Interface Technical Reference
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.model import irq
+from emu.spec.keyboard import KBC, KBCOMMAND, KBOUTPUT, KBSTATUS, KEYBOARD, SYSTEM_A
+from emu.spec.outcome import STOP
+from emu.spec.platform import DEVICE, IRQ, PORT
+from emu.state import keyboard_at
+
+ZERO, ONE, TWO = U64(0), U64(1), U64(2)
+SLOT, QUEUE = U64(63), U64(64)
+BYTE = U64(0xFF)
+TEST_PASSED, NO_ERROR = U64(0x55), U64(0)
+AUX_MISSING = U64(1)                                      # answer to the auxiliary port test: clock line stuck low
+INPUT_PORT = U64(0xA0)                                    # keyboard not inhibited, no manufacturing jumper
+SET2 = U64(2)
+
+
+@kernel
+def _of(m):
+    return keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
+
+
+@kernel
+def _put(r, byte):
+    if r.depth < QUEUE:
+        r.queue[r.head + r.depth & SLOT] = byte
+        r.depth += ONE
+
+
+@kernel
+def _update(m, r):
+    asked = r.depth != ZERO and r.command & KBCOMMAND.IRQ1 != ZERO
+    r.line = irq.change(m, IRQ.KEYBOARD, r.line, ONE if asked else ZERO)
+
+
+@kernel
+def _reset(c, m):
+    m.stop = STOP.RESET
+    m.stop_cpu = c.id
+
+
+@kernel
+def _output_port(c, m, r, value):
+    """Write the output port: A20, and reset when bit 0 is 0."""
+    r.output_port = value
+    m.a20 = ONE if value & KBOUTPUT.A20 else ZERO
+    if not value & KBOUTPUT.RUN:
+        _reset(c, m)
+
+
+@kernel
+def _command(c, m, r, value):
+    """Write a controller command to port 0x64."""
+    r.expect = ZERO
+    if value == KBC.READ_COMMAND:
+        _put(r, r.command)
+    elif value == KBC.SELF_TEST:
+        r.status |= KBSTATUS.SYSTEM
+        _put(r, TEST_PASSED)
+    elif value == KBC.KEY_TEST:
+        _put(r, NO_ERROR)
+    elif value == KBC.AUX_TEST:
+        _put(r, AUX_MISSING)
+    elif value == KBC.KEY_OFF:
+        r.command |= KBCOMMAND.KEY_OFF
+    elif value == KBC.KEY_ON:
+        r.command &= ~KBCOMMAND.KEY_OFF
+    elif value == KBC.AUX_OFF:
+        r.command |= KBCOMMAND.AUX_OFF
+    elif value == KBC.AUX_ON:
+        r.command &= ~KBCOMMAND.AUX_OFF
+    elif value == KBC.READ_INPUT:
+        _put(r, INPUT_PORT)
+    elif value == KBC.READ_OUTPUT:
+        _put(r, r.output_port | (KBOUTPUT.IRQ1 if r.depth else ZERO))
+    elif value == KBC.A20_OFF or value == KBC.A20_ON:
+        _output_port(c, m, r, value & KBOUTPUT.A20 | r.output_port & ~KBOUTPUT.A20)
+    elif value >= KBC.PULSE:
+        if not value & ONE:
+            _reset(c, m)
+    else:
+        r.expect = value                                  # a byte follows at port 0x60; unknown commands ignore it
+
+
+@kernel
+def _keyboard(r, value):
+    """Hand a byte to the keyboard, which answers."""
+    if r.device_expect:
+        if r.device_expect == KEYBOARD.CODES and value == ZERO:
+            _put(r, KEYBOARD.ACKNOWLEDGE)
+            _put(r, SET2)
+        else:
+            _put(r, KEYBOARD.ACKNOWLEDGE)
+        r.device_expect = ZERO
+        return
+    if value == KEYBOARD.ECHO:
+        _put(r, KEYBOARD.ECHO)
+        return
+    if value < KEYBOARD.LEDS or value == KEYBOARD.RESEND:
+        _put(r, KEYBOARD.RESEND)
+        return
+    _put(r, KEYBOARD.ACKNOWLEDGE)
+    if value == KEYBOARD.LEDS or value == KEYBOARD.CODES or value == KEYBOARD.RATE:
+        r.device_expect = value
+    elif value == KEYBOARD.IDENTIFY:
+        _put(r, KEYBOARD.ID1)
+        _put(r, KEYBOARD.ID2)
+    elif value == KEYBOARD.ENABLE:
+        r.scanning = ONE
+    elif value == KEYBOARD.DISABLE:
+        r.scanning = ZERO
+    elif value == KEYBOARD.RESET:
+        r.scanning = ONE
+        _put(r, KEYBOARD.PASSED)
+
+
+@kernel
+def _data(c, m, r, value):
+    """Write port 0x60: the operand of a controller command, or a byte for the keyboard."""
+    expect = r.expect
+    r.expect = ZERO
+    if expect == KBC.WRITE_COMMAND:
+        r.command = value
+    elif expect == KBC.WRITE_OUTPUT:
+        _output_port(c, m, r, value)
+    elif expect == KBC.WRITE_KEY:
+        _put(r, value)
+    elif expect == ZERO:
+        r.command &= ~KBCOMMAND.KEY_OFF
+        _keyboard(r, value)
+
+
+@kernel
+def _system_a(c, m, r, value):
+    """Write port 0x92: A20 and fast reset."""
+    m.a20 = ONE if value & SYSTEM_A.A20 else ZERO
+    r.output_port = r.output_port & ~KBOUTPUT.A20 | (KBOUTPUT.A20 if m.a20 else ZERO)
+    if value & ~r.system_a & SYSTEM_A.RESET:
+        _reset(c, m)
+    r.system_a = value & (SYSTEM_A.RESET | SYSTEM_A.A20)
+
+
+@kernel
+def write(c, m, port, value):
+    """Write a byte to port 0x60, 0x64 or 0x92."""
+    r = _of(m)
+    if port == PORT.SYSTEM_A:
+        _system_a(c, m, r, value)
+        return
+    if port == PORT.KEY_COMMAND:
+        r.status |= KBSTATUS.COMMAND
+        _command(c, m, r, value)
+    else:
+        r.status &= ~KBSTATUS.COMMAND
+        _data(c, m, r, value)
+    _update(m, r)
+
+
+@kernel
+def read(m, port):
+    """Return a byte from port 0x60, 0x64 or 0x92; an empty buffer gives its last byte again."""
+    r = _of(m)
+    if port == PORT.SYSTEM_A:
+        return r.system_a & ~SYSTEM_A.A20 | (SYSTEM_A.A20 if m.a20 else ZERO)
+    if port == PORT.KEY_COMMAND:
+        return r.status | KBSTATUS.UNLOCKED | (KBSTATUS.OUTPUT if r.depth else ZERO)
+    if r.depth == ZERO:
+        return U64(r.queue[r.head - ONE & SLOT])
+    byte = U64(r.queue[r.head])
+    r.head = r.head + ONE & SLOT
+    r.depth -= ONE
+    r.line = irq.change(m, IRQ.KEYBOARD, r.line, ZERO)    # each byte is an edge of its own
+    _update(m, r)
+    return byte
+
+
+@kernel
+def press(m, byte):
+    """Let the keyboard send a scan code (set 1, as the controller translates), unless it is switched off."""
+    r = _of(m)
+    if r.scanning and not r.command & KBCOMMAND.KEY_OFF:
+        _put(r, byte)
+        _update(m, r)
+
+
+@kernel
+def reset(m):
+    """Reset controller and keyboard; A20 is open, as after firmware and on current chipsets."""
+    r = _of(m)
+    r.command = KBCOMMAND.IRQ1 | KBCOMMAND.SYSTEM | KBCOMMAND.TRANSLATE
+    r.expect = ZERO
+    r.device_expect = ZERO
+    r.scanning = ONE
+    r.status = ZERO
+    r.depth = ZERO
+    r.output_port = KBOUTPUT.RUN | KBOUTPUT.A20
+    r.system_a = SYSTEM_A.A20
+    m.a20 = ONE
+    _update(m, r)

@@ -1,0 +1,80 @@
+"""PCI configuration mechanism 1: a bus with one host bridge and nothing else; reset control at 0xCF9.
+
+Source: PCI Local Bus Specification, "Configuration Mechanism #1"; Intel 82441FX and PIIX3 data sheets
+"""
+from emu.bits import U64, layout
+from emu.jit import kernel
+from emu.spec.outcome import STOP
+from emu.spec.platform import DEVICE, PORT, RESETCTL
+from emu.state import pci_at
+
+PCIADDRESS = layout("PCIADDRESS", 32, 'PCI Local Bus Specification, "Configuration Mechanism #1"',
+                    REGISTER=(7, 2, "register"), FUNCTION=(10, 8, "function"), DEVICE=(15, 11, "device"), BUS=(23, 16, "bus"),
+                    ENABLE=(31, 31, "configuration cycles"))
+ZERO, ONE, THREE, FOUR, EIGHT = U64(0), U64(1), U64(3), U64(4), U64(8)
+BYTE = U64(0xFF)
+WHERE = PCIADDRESS.FUNCTION | PCIADDRESS.DEVICE | PCIADDRESS.BUS
+ADDRESS = WHERE | PCIADDRESS.REGISTER | PCIADDRESS.ENABLE
+COMMAND_LOW, COMMAND_HIGH, SCRATCH, END = U64(4), U64(5), U64(0x50), U64(0x100)
+SERR = U64(1)                                             # the only command bits of the bridge that can be written
+
+
+@kernel
+def _of(m):
+    return pci_at(m.devices[DEVICE.PCI])[0]
+
+
+@kernel
+def read(m, port, size):
+    """Return `size` bytes from 0xCF8-0xCFF."""
+    r = _of(m)
+    if port == PORT.PCI_ADDRESS and size == FOUR:
+        return r.address
+    if port == PORT.RESET_CONTROL and size == ONE:
+        return r.reset_control
+    first = r.address & PCIADDRESS.REGISTER | port & THREE
+    present = port >= PORT.PCI_DATA and r.address & PCIADDRESS.ENABLE != ZERO and r.address & WHERE == ZERO
+    value = ZERO
+    for i in range(size):
+        inside = present and (port & THREE) + U64(i) < FOUR
+        value |= (U64(r.config[first + U64(i)]) if inside else BYTE) << EIGHT * U64(i)
+    return value
+
+
+@kernel
+def _store(r, register, value):
+    """Write a byte of the bridge's configuration space: SERR enable, and the chipset's own registers."""
+    if register == COMMAND_HIGH:
+        r.config[register] = value & SERR
+    elif register >= SCRATCH:
+        r.config[register] = value
+
+
+@kernel
+def write(c, m, port, size, value):
+    """Write `size` bytes to 0xCF8-0xCFF."""
+    r = _of(m)
+    if port == PORT.PCI_ADDRESS and size == FOUR:
+        r.address = value & ADDRESS
+    elif port == PORT.RESET_CONTROL and size == ONE:
+        if value & ~r.reset_control & RESETCTL.RESET:
+            m.stop = STOP.RESET
+            m.stop_cpu = c.id
+        r.reset_control = value & (RESETCTL.HARD | RESETCTL.RESET)
+    elif port >= PORT.PCI_DATA and r.address & PCIADDRESS.ENABLE and not r.address & WHERE:
+        first = r.address & PCIADDRESS.REGISTER | port & THREE
+        for i in range(size):
+            if (port & THREE) + U64(i) < FOUR:
+                _store(r, first + U64(i), value >> EIGHT * U64(i) & BYTE)
+
+
+@kernel
+def reset(m):
+    """Bring bus and bridge to their state after reset; identification bytes stay."""
+    r = _of(m)
+    r.address = ZERO
+    r.reset_control = ZERO
+    r.config[COMMAND_LOW] = 6                             # memory and bus master: fixed
+    r.config[COMMAND_HIGH] = 0
+    for i in range(SCRATCH, END):
+        r.config[i] = 0

@@ -1,0 +1,407 @@
+"""8254 interval timer: three counters, modes 0 to 5, latches, read-back, BCD; port 0x61.
+
+Counting is computed from the tick at which a count was loaded.  A count written is loaded at the next
+tick; in modes 2 and 3 a new one waits for the end of the period or half period.  Gates of counters 0
+and 1 are tied high.
+Source: Intel 8254 data sheet
+"""
+from emu.bits import U64, codes
+from emu.jit import kernel
+from emu.model import clock, irq
+from emu.spec.platform import DEVICE, HZ, IRQ, PORT
+from emu.state import pit_at
+
+MODE = codes("PITMODE", 'Intel 8254, "Mode Definitions"', TERMINAL=(0, "interrupt on terminal count"),
+             ONE_SHOT=(1, "hardware retriggerable one-shot"), RATE=(2, "rate generator"), SQUARE=(3, "square wave"),
+             SOFT_STROBE=(4, "software triggered strobe"), HARD_STROBE=(5, "hardware triggered strobe"))
+ACCESS = codes("PITACCESS", 'Intel 8254, "Control Word Format"', LATCH=(0, "counter latch"), LOW=(1, "low byte"),
+               HIGH=(2, "high byte"), BOTH=(3, "low, then high byte"))
+ZERO, ONE, TWO, THREE, FOUR, SIX, SEVEN, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(6), U64(7), U64(8)
+BYTE, NEVER = U64(0xFF), U64(0xFFFF_FFFF_FFFF_FFFF)
+BINARY, DECIMAL, TEN = U64(0x10000), U64(10000), U64(10)
+OUT, NULL_COUNT = U64(0x80), U64(0x40)
+NO_STATUS, NO_COUNT = U64(0x10), U64(0x20)                # read-back: 0 asks for it
+GATE2, SPEAKER, WRITABLE_61 = U64(1), U64(2), U64(0x0F)
+REFRESH, OUT2 = U64(0x10), U64(0x20)
+REFRESH_SHIFT = U64(4)                                    # the refresh bit toggles each 16 ticks, about 15 us
+COUNTER2 = U64(2)
+BIAS = U64(1 << 20)                                      # ticks at cycle 0, so that a start may lie before it
+
+
+@kernel
+def _of(m):
+    return pit_at(m.devices[DEVICE.PIT])[0]
+
+
+@kernel
+def _modulus(p, k):
+    return DECIMAL if p.bcd[k] else BINARY
+
+
+@kernel
+def _to_bcd(value):
+    result, shift = ZERO, ZERO
+    while value:
+        result |= value % TEN << shift
+        value //= TEN
+        shift += FOUR
+    return result
+
+
+@kernel
+def _from_bcd(value):
+    result, scale = ZERO, ONE
+    while value:
+        result += (value & U64(15)) * scale
+        value >>= FOUR
+        scale *= TEN
+    return result
+
+
+@kernel
+def _periodic(mode):
+    return mode == MODE.RATE or mode == MODE.SQUARE
+
+
+@kernel
+def _triggered(mode):
+    return mode == MODE.ONE_SHOT or mode == MODE.HARD_STROBE
+
+
+@kernel
+def _high_ticks(p, k):
+    """Return how long output is high in a period of mode 2 or 3."""
+    if p.mode[k] == MODE.RATE:
+        return p.count[k] - ONE
+    return p.count[k] + ONE >> ONE
+
+
+@kernel
+def _elapsed(p, k, tick):
+    """Return ticks counted since the load; 0 before it."""
+    if p.frozen[k] != NEVER:
+        return p.frozen[k]
+    if _triggered(p.mode[k]) and p.armed[k] == ZERO:
+        return ZERO
+    return tick - p.start[k] if tick > p.start[k] else ZERO
+
+
+@kernel
+def _sync(p, k, tick):
+    """Put a waiting count in force once its tick has come."""
+    if p.next[k] != ZERO and p.frozen[k] == NEVER and tick >= p.swap[k]:
+        middle = p.mode[k] == MODE.SQUARE and (p.swap[k] - p.start[k]) % p.count[k] != ZERO
+        p.count[k] = p.next[k]
+        p.next[k] = ZERO
+        p.start[k] = p.swap[k] - (_high_ticks(p, k) if middle else ZERO)
+
+
+@kernel
+def output(p, k, tick):
+    """Return the output (0, 1) of counter `k` at a tick."""
+    mode = p.mode[k]
+    if p.loaded[k] == ZERO or (p.low[k] and mode == MODE.TERMINAL):
+        return ZERO if mode == MODE.TERMINAL else ONE
+    elapsed = _elapsed(p, k, tick)
+    if mode == MODE.TERMINAL:
+        return ONE if elapsed >= p.count[k] else ZERO
+    if mode == MODE.ONE_SHOT:
+        if tick < p.start[k]:
+            return ZERO if p.low[k] else ONE              # triggered again while low: stays low
+        return ONE if p.armed[k] == ZERO or elapsed >= p.count[k] else ZERO
+    if _periodic(mode):
+        if p.gate[k] == ZERO or tick < p.start[k]:
+            return ONE
+        return ONE if elapsed % p.count[k] < _high_ticks(p, k) else ZERO
+    if mode == MODE.HARD_STROBE and p.armed[k] == ZERO:
+        return ONE
+    return ZERO if elapsed == p.count[k] and tick >= p.start[k] else ONE
+
+
+@kernel
+def counter(p, k, tick):
+    """Return the counting element of counter `k` at a tick, as software reads it."""
+    mode, count = p.mode[k], p.count[k]
+    if p.loaded[k] == ZERO:
+        return ZERO
+    elapsed = _elapsed(p, k, tick)
+    if mode == MODE.RATE:
+        value = count - elapsed % count
+    elif mode == MODE.SQUARE:
+        phase = elapsed % count
+        high = _high_ticks(p, k)
+        value = (count & ~ONE) - TWO * (phase if phase < high else phase - high)
+    else:
+        value = count + _modulus(p, k) - elapsed % _modulus(p, k)
+    value %= _modulus(p, k)
+    return _to_bcd(value) if p.bcd[k] else value
+
+
+@kernel
+def _next_change(p, k, tick):
+    """Return the first tick after `tick` at which the output of counter `k` may change."""
+    if _triggered(p.mode[k]) and p.armed[k] == ZERO:
+        return NEVER
+    if p.loaded[k] == ZERO or p.frozen[k] != NEVER or (p.low[k] and p.mode[k] == MODE.TERMINAL):
+        return NEVER
+    mode, start, count = p.mode[k], p.start[k], p.count[k]
+    if tick < start:
+        return start if mode == MODE.ONE_SHOT else _after_start(p, k)
+    elapsed = tick - start
+    if _periodic(mode):
+        period = start + elapsed // count * count
+        high = period + _high_ticks(p, k)
+        return high if tick < high else period + count
+    if elapsed < count:
+        return start + count
+    return start + count + ONE if elapsed == count and mode >= MODE.SOFT_STROBE else NEVER
+
+
+@kernel
+def _after_start(p, k):
+    """Return the first change of the output after the load."""
+    return p.start[k] + (_high_ticks(p, k) if _periodic(p.mode[k]) else p.count[k])
+
+
+@kernel
+def _follow(m, p):
+    """Drive interrupt line 0 with output 0 and note when that changes next."""
+    level = output(p, ZERO, p.now)
+    irq.set_line(m, IRQ.PIT, level)
+    change = _next_change(p, ZERO, p.now)
+    p.event = NEVER if change == NEVER else clock.cycle_of(change - BIAS, HZ.PIT)
+
+
+@kernel
+def _step(m, p, tick):
+    """Let output 0 make every change up to `tick`, in order; long silences take one step per change."""
+    _sync(p, ZERO, p.now)
+    change = _next_change(p, ZERO, p.now)
+    while change <= tick:
+        p.now = change
+        _sync(p, ZERO, change)
+        irq.set_line(m, IRQ.PIT, output(p, ZERO, change))
+        change = _next_change(p, ZERO, change)
+
+
+@kernel
+def advance(m, now):
+    """Let the counters run until cycle `now`."""
+    p = _of(m)
+    tick = clock.ticks(now, HZ.PIT) + BIAS
+    if tick > p.now:
+        if now >= p.event:
+            _step(m, p, tick)
+        p.now = tick
+    for k in range(3):
+        _sync(p, U64(k), p.now)
+    if now >= p.event:
+        _follow(m, p)
+
+
+@kernel
+def next_event(m):
+    """Return the cycle at which output 0 changes next."""
+    return _of(m).event
+
+
+@kernel
+def _load(p, k, value):
+    """Load a count that software wrote (0 stands for the largest)."""
+    count = _from_bcd(value) if p.bcd[k] else value
+    if count == ZERO:
+        count = _modulus(p, k)
+    mode = p.mode[k]
+    if _triggered(mode):
+        _load_armed(p, k, count)
+        return
+    if p.loaded[k] != ZERO and _periodic(mode) and p.frozen[k] == NEVER and p.now >= p.start[k]:
+        elapsed = p.now - p.start[k]
+        high = _high_ticks(p, k)
+        period = p.start[k] + elapsed // p.count[k] * p.count[k]
+        half = mode == MODE.SQUARE and elapsed % p.count[k] < high
+        p.swap[k] = period + (high if half else p.count[k])
+        p.next[k] = count
+        return
+    p.count[k] = count
+    p.next[k] = ZERO
+    p.low[k] = ZERO
+    p.loaded[k] = ONE
+    p.start[k] = p.now + ONE
+    p.frozen[k] = NEVER if p.gate[k] else ZERO
+
+
+@kernel
+def _load_armed(p, k, count):
+    """Keep a count for the next trigger in modes 1 and 5."""
+    p.swap[k] = NEVER
+    p.next[k] = count
+    if p.armed[k] == ZERO:
+        p.count[k] = count
+        p.next[k] = ZERO
+        p.start[k] = p.now + ONE
+    p.loaded[k] = ONE
+
+
+@kernel
+def _set_gate(p, k, level):
+    """Drive the gate of counter `k`: level holds or resumes, a rising edge triggers or reloads."""
+    if p.gate[k] == level:
+        return
+    mode = p.mode[k]
+    rising = level != ZERO
+    if mode == MODE.TERMINAL or mode == MODE.SOFT_STROBE:
+        if rising:
+            p.start[k] = p.now - p.frozen[k]
+            p.frozen[k] = NEVER
+        else:
+            p.frozen[k] = _elapsed(p, k, p.now)
+    elif _periodic(mode):
+        if not rising:
+            p.frozen[k] = _elapsed(p, k, p.now)
+        else:
+            _reload(p, k)
+    elif rising and p.loaded[k]:
+        p.low[k] = ONE - output(p, k, p.now) if mode == MODE.ONE_SHOT else ZERO
+        p.armed[k] = ONE
+        _reload(p, k)
+    p.gate[k] = level
+
+
+@kernel
+def _reload(p, k):
+    if p.next[k] != ZERO:
+        p.count[k] = p.next[k]
+        p.next[k] = ZERO
+    p.frozen[k] = NEVER
+    p.start[k] = p.now + ONE
+
+
+@kernel
+def _latch_count(p, k):
+    if p.latched[k] == ZERO:
+        p.latch[k] = counter(p, k, p.now)
+        p.latched[k] = ONE
+
+
+@kernel
+def _latch_status(p, k):
+    if p.status_latched[k] == ZERO:
+        waiting = p.loaded[k] == ZERO or p.next[k] != ZERO or (p.now < p.start[k] and p.frozen[k] == NEVER)
+        p.status[k] = (OUT if output(p, k, p.now) else ZERO) | (NULL_COUNT if waiting else ZERO)
+        p.status[k] |= p.access[k] << FOUR | p.mode[k] << ONE | p.bcd[k]
+        p.status_latched[k] = ONE
+
+
+@kernel
+def _read_back(p, value):
+    for k in range(3):
+        if value >> ONE + U64(k) & ONE:
+            if not value & NO_COUNT:
+                _latch_count(p, U64(k))
+            if not value & NO_STATUS:
+                _latch_status(p, U64(k))
+
+
+@kernel
+def _control(p, value):
+    """Write the control word: program a counter, latch it, or read back several."""
+    k = value >> SIX
+    if k == THREE:
+        _read_back(p, value)
+        return
+    access = value >> FOUR & THREE
+    if access == ACCESS.LATCH:
+        _latch_count(p, k)
+        return
+    mode = value >> ONE & SEVEN
+    p.mode[k] = mode & THREE if mode > U64(5) else mode   # modes 6 and 7 are 2 and 3
+    p.access[k] = access
+    p.bcd[k] = value & ONE
+    p.loaded[k] = ZERO
+    p.next[k] = ZERO
+    p.armed[k] = ZERO
+    p.low[k] = ZERO
+    p.frozen[k] = NEVER
+    p.write_high[k] = ZERO
+    p.read_high[k] = ZERO
+    p.latched[k] = ZERO
+    p.status_latched[k] = ZERO
+
+
+@kernel
+def _write_count(p, k, value):
+    """Write a byte of a count; in mode 0 the first of two stops counting and lowers the output."""
+    access = p.access[k]
+    if access == ACCESS.LOW:
+        _load(p, k, value)
+    elif access == ACCESS.HIGH:
+        _load(p, k, value << EIGHT)
+    elif p.write_high[k]:
+        low = p.write_high[k] & BYTE
+        p.write_high[k] = ZERO
+        _load(p, k, low | value << EIGHT)
+    else:
+        p.write_high[k] = value | U64(0x100)
+        if p.mode[k] == MODE.TERMINAL:
+            p.frozen[k] = _elapsed(p, k, p.now)
+            p.low[k] = ONE
+
+
+@kernel
+def _read_count(p, k):
+    """Return the next byte of status, latched count or running count."""
+    if p.status_latched[k]:
+        p.status_latched[k] = ZERO
+        return p.status[k]
+    value = p.latch[k] if p.latched[k] else counter(p, k, p.now)
+    access = p.access[k]
+    high = access == ACCESS.HIGH or (access == ACCESS.BOTH and p.read_high[k] != ZERO)
+    if access == ACCESS.BOTH:
+        p.read_high[k] ^= ONE
+    if access != ACCESS.BOTH or high:
+        p.latched[k] = ZERO
+    return value >> EIGHT if high else value & BYTE
+
+
+@kernel
+def write(m, now, port, value):
+    """Write a byte to ports 0x40-0x43 or 0x61 at cycle `now`."""
+    advance(m, now)
+    p = _of(m)
+    if port == PORT.SPEAKER:
+        p.speaker = value & WRITABLE_61
+        _set_gate(p, COUNTER2, value & GATE2)
+    elif port == PORT.PIT_CONTROL:
+        _control(p, value)
+    else:
+        _write_count(p, port - PORT.PIT0, value)
+    _follow(m, p)
+
+
+@kernel
+def read(m, now, port):
+    """Return a byte from ports 0x40-0x43 or 0x61 at cycle `now`; the control word cannot be read."""
+    advance(m, now)
+    p = _of(m)
+    if port == PORT.PIT_CONTROL:
+        return BYTE
+    if port != PORT.SPEAKER:
+        return _read_count(p, port - PORT.PIT0)
+    value = p.speaker | (REFRESH if p.now >> REFRESH_SHIFT & ONE else ZERO)
+    return value | (OUT2 if output(p, COUNTER2, p.now) else ZERO)
+
+
+@kernel
+def reset(m):
+    """Bring the counters to a defined state: not programmed, outputs high; the chip's own is undefined."""
+    p = _of(m)
+    for k in range(3):
+        _control(p, U64(k) << SIX | ACCESS.BOTH << FOUR | MODE.RATE << ONE)
+        p.gate[k] = ONE if U64(k) != COUNTER2 else ZERO
+        p.count[k] = BINARY
+        p.start[k] = ZERO
+    p.speaker = ZERO
+    p.event = NEVER
+    p.now = irq.later(p.now, BIAS)
+    _follow(m, p)

@@ -1,0 +1,151 @@
+"""VGA registers as storage: index/data pairs, attribute flip-flop, palette, retrace bits that follow time.
+
+Text is shown from memory at 0xB8000; no register changes the picture except the cursor and start address,
+which the host reads.
+Not modelled: graphics modes, planes, fonts.
+Source: IBM VGA Technical Reference
+"""
+from emu.bits import U64, codes
+from emu.jit import kernel
+from emu.spec.platform import DEVICE, HZ
+from emu.state import vga_at
+
+VGAPORT = codes("VGAPORT", 'IBM VGA Technical Reference, "Registers" (colour addresses)',
+                ATTRIBUTE=(0x3C0, "index and data by turns"), ATTRIBUTE_READ=(0x3C1, "attribute data"),
+                MISC=(0x3C2, "miscellaneous output; input status 0"), SEQUENCER=(0x3C4, "index"), SEQUENCER_DATA=(0x3C5, "data"),
+                DAC_MASK=(0x3C6, "palette mask"), DAC_READ=(0x3C7, "read index; state"), DAC_WRITE=(0x3C8, "write index"),
+                DAC_DATA=(0x3C9, "palette data"), FEATURE_READ=(0x3CA, "feature control"), MISC_READ=(0x3CC, "miscellaneous"),
+                GRAPHICS=(0x3CE, "index"), GRAPHICS_DATA=(0x3CF, "data"), CRTC=(0x3D4, "index"), CRTC_DATA=(0x3D5, "data"),
+                STATUS=(0x3DA, "input status 1; feature control"))
+ZERO, ONE, THREE, FOUR = U64(0), U64(1), U64(3), U64(4)
+BYTE, SIX_BITS, FIVE_BITS, FOUR_BITS, THREE_BITS = U64(0xFF), U64(0x3F), U64(0x1F), U64(0xF), U64(7)
+ATTRIBUTE, SEQUENCER, GRAPHICS, CRTC = U64(0), U64(1), U64(2), U64(3)
+PALETTE = U64(768)
+FRAME = HZ.TSC // U64(70)
+LINE = FRAME // U64(449)
+VISIBLE_LINES, RETRACE_FIRST, RETRACE_END = U64(400), U64(412), U64(414)
+VISIBLE_PART = U64(5)                                     # a line is visible for 4/5 of its time
+BLANK, RETRACE = U64(1), U64(8)
+
+
+@kernel
+def _of(m):
+    return vga_at(m.devices[DEVICE.VGA])[0]
+
+
+@kernel
+def status(cycles):
+    """Return input status 1 at a cycle: display disabled, vertical retrace."""
+    in_frame = cycles % FRAME
+    line, in_line = in_frame // LINE, in_frame % LINE
+    if line >= VISIBLE_LINES:
+        return BLANK | RETRACE if RETRACE_FIRST <= line < RETRACE_END else BLANK
+    return BLANK if in_line * VISIBLE_PART >= LINE * FOUR else ZERO
+
+
+@kernel
+def _next_component(r, position):
+    return (position + ONE) % PALETTE
+
+
+@kernel
+def read(m, cycles, port):
+    """Return a byte from 0x3C0-0x3DF at a cycle."""
+    r = _of(m)
+    if port == VGAPORT.STATUS:
+        r.flip = ZERO
+        return status(cycles)
+    if port == VGAPORT.ATTRIBUTE:
+        return r.index[ATTRIBUTE]
+    if port == VGAPORT.ATTRIBUTE_READ:
+        return U64(r.attribute[r.index[ATTRIBUTE] & FIVE_BITS])
+    if port == VGAPORT.SEQUENCER:
+        return r.index[SEQUENCER]
+    if port == VGAPORT.SEQUENCER_DATA:
+        return U64(r.sequencer[r.index[SEQUENCER] & THREE_BITS])
+    if port == VGAPORT.GRAPHICS:
+        return r.index[GRAPHICS]
+    if port == VGAPORT.GRAPHICS_DATA:
+        return U64(r.graphics[r.index[GRAPHICS] & FOUR_BITS])
+    if port == VGAPORT.CRTC:
+        return r.index[CRTC]
+    if port == VGAPORT.CRTC_DATA:
+        return U64(r.crtc[r.index[CRTC] & FIVE_BITS])
+    return _read_other(r, port)
+
+
+@kernel
+def _read_other(r, port):
+    if port == VGAPORT.DAC_MASK:
+        return r.dac_mask
+    if port == VGAPORT.DAC_WRITE:
+        return r.dac // THREE
+    if port == VGAPORT.DAC_DATA:
+        value = U64(r.palette[r.dac_read])
+        r.dac_read = _next_component(r, r.dac_read)
+        return value
+    if port == VGAPORT.MISC_READ:
+        return r.misc
+    if port == VGAPORT.FEATURE_READ:
+        return r.feature
+    return ZERO if port == VGAPORT.MISC or port == VGAPORT.DAC_READ else BYTE
+
+
+@kernel
+def _write_attribute(r, value):
+    if r.flip:
+        r.attribute[r.index[ATTRIBUTE] & FIVE_BITS] = value
+    else:
+        r.index[ATTRIBUTE] = value & SIX_BITS
+    r.flip ^= ONE
+
+
+@kernel
+def write(m, port, value):
+    """Write a byte to 0x3C0-0x3DF."""
+    r = _of(m)
+    if port == VGAPORT.ATTRIBUTE:
+        _write_attribute(r, value)
+    elif port == VGAPORT.SEQUENCER:
+        r.index[SEQUENCER] = value
+    elif port == VGAPORT.SEQUENCER_DATA:
+        r.sequencer[r.index[SEQUENCER] & THREE_BITS] = value
+    elif port == VGAPORT.GRAPHICS:
+        r.index[GRAPHICS] = value
+    elif port == VGAPORT.GRAPHICS_DATA:
+        r.graphics[r.index[GRAPHICS] & FOUR_BITS] = value
+    elif port == VGAPORT.CRTC:
+        r.index[CRTC] = value
+    elif port == VGAPORT.CRTC_DATA:
+        r.crtc[r.index[CRTC] & FIVE_BITS] = value
+    elif port == VGAPORT.MISC:
+        r.misc = value
+    elif port == VGAPORT.STATUS:
+        r.feature = value
+    elif port == VGAPORT.DAC_MASK:
+        r.dac_mask = value
+    elif port == VGAPORT.DAC_READ:
+        r.dac_read = value * THREE
+    elif port == VGAPORT.DAC_WRITE:
+        r.dac = value * THREE
+    elif port == VGAPORT.DAC_DATA:
+        r.palette[r.dac] = value & SIX_BITS
+        r.dac = _next_component(r, r.dac)
+
+
+@kernel
+def reset(m):
+    """Set what a video BIOS leaves in text mode 3 and software reads: cursor, modes; the rest is zero."""
+    r = _of(m)
+    r.flip = ZERO
+    r.misc = U64(0x67)
+    r.feature = ZERO
+    r.dac_mask = BYTE
+    r.dac = ZERO
+    r.dac_read = ZERO
+    for k in range(4):
+        r.index[k] = ZERO
+    r.crtc[0x0A] = 0x0D
+    r.crtc[0x0B] = 0x0E
+    r.crtc[0x0E] = 0
+    r.crtc[0x0F] = 0
