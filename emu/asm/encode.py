@@ -20,7 +20,7 @@ CAPSTONE = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MO
 MARK = 0x1122_3344                       # stands for a displacement in keystone's text, and is replaced in its bytes
 SIB_EBP_TWICE, SIB_NONE = 0x6D, 0x25     # [rbp*2 + disp32] and [disp32]
 UNKNOWN = 0x7FFF_0000                    # what a symbol counts as before the first pass has placed it
-SIZE = re.compile(r"(" + "|".join(fixed.SIZES) + r")\s+(?:ptr\s+)?(?=[\[\w])|(" + "|".join(fixed.SIZES) + r")\s+ptr\s+", re.I)
+SIZE = re.compile(r"(" + "|".join(fixed.SIZES) + r")\s+(?:ptr\s+)?(?=[\[\w(])|(" + "|".join(fixed.SIZES) + r")\s+ptr\s+", re.I)
 SEGMENT = re.compile(r"([c-gs]s)\s*:\s*", re.I)
 TERMS = re.compile(r"\s*([+-]?)\s*((?:[^+\-\[\]()'<>]|\((?:[^()]|\([^()]*\))*\)|'.[^']*'|<<|>>)+)")
 

@@ -148,7 +148,7 @@ class Layout:
             raise AssemblyError(f"the image is larger than {IMAGE_LIMIT} bytes")
         self.code += data
         self.touched = True
-        if self.encoder.strict:
+        if self.encoder.strict and data:
             self.lines.append((self.here, bytes(data), statement.file, statement.line, statement.text.strip()))
         self.here += len(data)
 

@@ -13,7 +13,7 @@ LOW = codes("LOW", "ours: physical addresses below 1 MiB",
     PARK_STACKS=(0xA000, "0x200 bytes per parked processor"), STACK=(0xF000, "top of the first processor's stack"),
     PML4=(0x1_0000, "page tables: PML4, PDPT, four page directories of 2 MiB pages, up to 0x16000"),
     EBDA=(0x9_FC00, "end of usable low memory"), ACPI=(0xE_0000, "RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT"),
-    HALT=(0xF_F000, "where the other processors halt for 32-bit payloads"), HIGH=(0x10_0000, "RAM above the first MiB"))
+    HIGH=(0x10_0000, "RAM above the first MiB"))
 
 BLOCK = codes("BLOCK", "ours: boot block, offsets; little-endian; whoever places a payload in memory writes it",
     MAGIC=(0x00, "u64, BLOCKVALUE_MAGIC"), KIND=(0x08, "u32, PAYLOAD"), FLAGS=(0x0C, "u32, 0"), ENTRY=(0x10, "u64, address of the first instruction"),
@@ -39,7 +39,7 @@ BOOTVALUE = codes("BOOTVALUE", "ours", MAGIC=(0x3130_4F46_4E49_5648, 'the bytes 
 
 MAILBOX = codes("MAILBOX", "ours: one per processor, index = APIC ID; a parked processor jumps when ENTRY is not 0",
     ENTRY=(0x00, "u64, 64-bit address to jump to; store it last"), ARGUMENT=(0x08, "u64, value of RDI there"),
-    STATE=(0x10, "u32, PARK"), APIC_ID=(0x14, "u32"), SIZE=(0x40, "bytes"))
+    STATE=(0x10, "u32, PARK"), SIZE=(0x40, "bytes"))
 
 PARK = codes("PARK", "ours: MAILBOX.STATE", ABSENT=(0, "never started"), PARKED=(1, "polls ENTRY"), LEFT=(2, "has jumped"))
 

@@ -1,0 +1,157 @@
+# acpi.s - ACPI tables at LOW_ACPI: templates, processor entries, checksums.
+#
+# Source  ACPI, "Root System Description Pointer (RSDP)", "Extended System Description Table (XSDT)",
+#         "Fixed ACPI Description Table (FADT)", "Multiple APIC Description Table (MADT)", "Package"
+
+        .equ    RSDP_AT, LOW_ACPI
+        .equ    HEADER, 36                      # bytes of a system description table header
+        .equ    HEADER_LENGTH, 4
+        .equ    HEADER_CHECKSUM, 9
+        .equ    MADT_PROCESSOR, 8               # bytes of a processor local APIC entry
+        .equ    AT, LOW_ACPI - acpi_template    # from the ROM's copy to the place in memory
+
+        .code32
+# acpi_build - Copy the templates, append processors to the MADT, set checksums.  Changes all but esp.
+acpi_build:
+        mov     esi, offset acpi_template
+        mov     edi, LOW_ACPI
+        mov     ecx, acpi_end - acpi_template
+        cld
+        rep movsb
+        xor     eax, eax                        # edi: end of the MADT; eax: processor
+.next:  mov     word ptr [edi], 0x0800          # type 0, length 8
+        mov     [edi + 2], al                   # ACPI processor ID
+        mov     [edi + 3], al                   # local APIC ID
+        mov     dword ptr [edi + 4], 1          # enabled
+        add     edi, MADT_PROCESSOR
+        inc     eax
+        cmp     eax, [LOW_BOOT + BOOT_PROCESSORS]
+        jb      .next
+        sub     edi, madt + AT
+        mov     [madt + AT + HEADER_LENGTH], edi
+
+        mov     esi, offset tables
+.sum:   lodsd
+        test    eax, eax
+        jz      .rsdp
+        mov     ecx, [eax + HEADER_LENGTH]
+        lea     edi, [eax + HEADER_CHECKSUM]
+        call    checksum
+        jmp     .sum
+.rsdp:  mov     eax, RSDP_AT
+        mov     ecx, 20                         # the ACPI 1.0 part
+        mov     edi, RSDP_AT + 8
+        call    checksum
+        mov     ecx, 36
+        mov     edi, RSDP_AT + 32
+        call    checksum
+        mov     dword ptr [LOW_BOOT + BOOT_RSDP], RSDP_AT
+        ret
+
+# checksum - Make ecx bytes at eax sum to 0 by the byte at edi.  Changes ecx, edx.
+checksum:
+        mov     byte ptr [edi], 0
+        xor     edx, edx
+.add:   add     dl, [eax + ecx - 1]
+        dec     ecx
+        jnz     .add
+        neg     dl
+        mov     [edi], dl
+        ret
+
+        .align  4
+tables: .long   rsdt + AT, xsdt + AT, fadt + AT, dsdt + AT, madt + AT, 0
+
+        .macro  TABLE signature, length, revision
+        .ascii  "\signature"
+        .long   \length
+        .byte   \revision, 0
+        .ascii  "HVLAB "                        # OEM ID
+        .ascii  "HVLABSYS"                      # OEM table ID
+        .long   1
+        .ascii  "HVLB"                          # creator
+        .long   1
+        .endm
+        .macro  PORTS width, access, address    # generic address structure in I/O space
+        .byte   1, \width, 0, \access
+        .quad   \address
+        .endm
+
+        .align  64
+acpi_template:
+        .ascii  "RSD PTR "
+        .byte   0
+        .ascii  "HVLAB "
+        .byte   2
+        .long   rsdt + AT
+        .long   36
+        .quad   xsdt + AT
+        .byte   0, 0, 0, 0
+        .align  16, 0
+rsdt:   TABLE   RSDT, rsdt_end - rsdt, 1
+        .long   fadt + AT, madt + AT
+rsdt_end:
+        .align  16, 0
+xsdt:   TABLE   XSDT, xsdt_end - xsdt, 1
+        .quad   fadt + AT, madt + AT
+xsdt_end:
+        .align  64, 0
+facs:   .ascii  "FACS"
+        .long   64
+        .space  24
+        .byte   1                               # version
+        .space  31
+        .align  16, 0
+fadt:   TABLE   FACP, fadt_end - fadt, 3
+        .long   facs + AT, dsdt + AT
+        .byte   0, 0                            # model; preferred profile: unspecified
+        .word   IRQ_SCI
+        .long   PORT_SMI_COMMAND
+        .byte   ACPI_VALUES_ENABLE, ACPI_VALUES_DISABLE, 0, 0
+        .long   PORT_PM1_STATUS, 0              # PM1a and PM1b event blocks
+        .long   PORT_PM1_CONTROL, 0             # PM1a and PM1b control blocks
+        .long   0, PORT_PM_TIMER, 0, 0          # PM2, timer, GPE0, GPE1
+        .byte   4, 2, 0, 4, 0, 0, 0, 0          # lengths: events, control, PM2, timer, GPEs; GPE1 base; C-state control
+        .word   0xFFFF, 0xFFFF                  # no C2, no C3
+        .word   0, 0                            # flush size and stride: WBINVD works
+        .byte   0, 0, 0, 0                      # duty cycle, day and month alarms
+        .byte   0x32                            # century in CMOS
+        .word   0x0003                          # legacy devices; 8042
+        .byte   0
+        .long   0x0425                          # WBINVD, C1, no sleep button (fixed), reset register
+        PORTS   8, 1, PORT_RESET_CONTROL
+        .byte   RESETCTL_HARD | RESETCTL_RESET
+        .byte   0, 0, 0
+        .quad   facs + AT, dsdt + AT
+        PORTS   32, 2, PORT_PM1_STATUS
+        PORTS   0, 0, 0
+        PORTS   16, 2, PORT_PM1_CONTROL
+        PORTS   0, 0, 0
+        PORTS   0, 0, 0
+        PORTS   32, 3, PORT_PM_TIMER
+        PORTS   0, 0, 0
+        PORTS   0, 0, 0
+fadt_end:
+        .assert fadt_end - fadt == 244, "a revision 3 FADT has 244 bytes"
+        .align  16, 0
+dsdt:   TABLE   DSDT, dsdt_end - dsdt, 1
+        .byte   0x08                            # Name (_S5_, Package () {SLP_TYPa, SLP_TYPb, 0, 0})
+        .ascii  "_S5_"
+        .byte   0x12, 0x06, 0x04, ACPI_VALUES_S5, ACPI_VALUES_S5, 0, 0
+dsdt_end:
+        .align  16, 0
+madt:   TABLE   APIC, 0, 3                      # acpi_build sets the length
+        .long   MEMORY_LOCAL_APIC
+        .long   1                               # a PC's 8259 pair exists too
+        .byte   1, 12, 0, 0                     # I/O APIC, ID 0, interrupts from 0
+        .long   MEMORY_IOAPIC, 0
+        .byte   2, 10, 0, 0                     # override: ISA line 0 is pin 2, as the bus has it
+        .long   PIN_PIT
+        .word   0
+        .byte   2, 10, 0, IRQ_SCI               # override: the power interrupt, active high, level
+        .long   IRQ_SCI
+        .word   0x000D
+        .byte   4, 6, 0xFF                      # NMI on LINT1 of every processor
+        .word   0
+        .byte   1
+acpi_end:

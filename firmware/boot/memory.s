@@ -1,0 +1,60 @@
+# memory.s - the memory map and the identity page tables.
+#
+# Source  ACPI, "System Address Map Interfaces"; SDM 3A, "4-Level Paging and 5-Level Paging"
+
+        .code32
+# memory_map - Write the map at LOW_E820.  Entry: memory size known.  Changes eax, ecx, esi, edi.
+memory_map:
+        mov     esi, offset map_template
+        mov     edi, LOW_E820
+        mov     ecx, (map_end - map_template) / 4
+        cld
+        rep movsd
+        mov     eax, [LOW_BOOT + BOOT_MEMORY]
+        sub     eax, LOW_HIGH
+        mov     [LOW_E820 + MAP_HIGH + E820_LENGTH], eax
+        mov     dword ptr [LOW_BOOT + BOOT_E820], LOW_E820
+        mov     dword ptr [LOW_BOOT + BOOT_E820_COUNT], (map_end - map_template) / E820_SIZE
+        ret
+
+        .macro  RANGE base, length, type
+        .quad   \base, \length
+        .long   \type, 1
+        .endm
+
+map_template:
+        RANGE   0, LOW_EBDA, E820_RAM
+        RANGE   LOW_EBDA, 0xA0000 - LOW_EBDA, E820_RESERVED
+        RANGE   LOW_ACPI, LOW_HIGH - LOW_ACPI, E820_RESERVED
+map_high:
+        RANGE   LOW_HIGH, 0, E820_RAM           # memory_map sets the length
+        RANGE   MEMORY_IOAPIC, 0x1000, E820_RESERVED
+        RANGE   MEMORY_LOCAL_APIC, 0x1000, E820_RESERVED
+        RANGE   ROM, 0x20000, E820_RESERVED
+map_end:
+        .equ    MAP_HIGH, map_high - map_template
+
+# tables_build - Identity map of 4 GiB by 2 MiB pages at LOW_PML4.  Changes eax, ecx, edi.
+        .equ    PRESENT, 0x03                   # P and RW
+        .equ    PRESENT_2M, 0x83                # and PS
+tables_build:
+        mov     edi, LOW_PML4
+        mov     ecx, 6 * 0x1000 / 4
+        xor     eax, eax
+        cld
+        rep stosd
+        mov     dword ptr [LOW_PML4], LOW_PML4 + 0x1000 + PRESENT
+        mov     edi, LOW_PML4 + 0x1000
+        mov     eax, LOW_PML4 + 0x2000 + PRESENT
+.pdpt:  mov     [edi], eax
+        add     edi, 8
+        add     eax, 0x1000
+        cmp     edi, LOW_PML4 + 0x1000 + 4 * 8
+        jb      .pdpt
+        mov     edi, LOW_PML4 + 0x2000
+        mov     eax, PRESENT_2M
+.pd:    mov     [edi], eax
+        add     edi, 8
+        add     eax, 0x200000
+        jnc     .pd                             # wraps after 4 GiB
+        ret
