@@ -82,8 +82,9 @@ BAD_TYPES = U64(1 << 2 | 1 << 3 | 1 << 7)        # numbers that are no memory ty
 
 _EPT = 'SDM 3C, "EPT Translation Mechanism"'
 _ERIGHTS = dict(R=(0, 0, "read"), W=(1, 1, "write"), X=(2, 2, "execute"))
-_EHIGH = dict(A=(8, 8, "accessed (EPTP bit 6)"), D=(9, 9, "dirty (EPTP bit 6)"), XU=(10, 10, "user execute (mode-based control)"),
-              IGNORED_11=(11, 11, "ignored"), IGNORED_62_52=(62, 52, "ignored, or used by a control"),
+_EHIGH = dict(A=(8, 8, "accessed (EPTP bit 6)"), D=(9, 9, "dirty (EPTP bit 6)"),
+              XU=(10, 10, "user execute (mode-based control)"), IGNORED_11=(11, 11, "ignored"),
+              IGNORED_62_52=(62, 52, "ignored, or used by a control"),
               SVE=(63, 63, "suppress #VE"))
 _ETABLE = dict(_ERIGHTS, **_EHIGH)
 _EPAGE = dict(_ERIGHTS, TYPE=(5, 3, "memory type"), IPAT=(6, 6, "ignore PAT"), PS=(7, 7, "1: a page"), **_EHIGH)
@@ -113,7 +114,8 @@ TLBE = layout("TLBE", 64, "ours: guest bits stand where page tables have them",
     PWT=(3, 3, "PWT of the leaf"), PCD=(4, 4, "PCD of the leaf"), EW=(5, 5, "EPT: writable, or no EPT"),
     D=(6, 6, "dirty flag of the leaf is set"), PAT=(7, 7, "PAT of the leaf"), G=(8, 8, "global (and CR4.PGE = 1)"),
     EX=(9, 9, "EPT: executable, or no EPT"), ED=(10, 10, "EPT dirty flag is set or not in use"),
-    UNPAGED=(11, 11, "paging is off: guest bits do not restrict"), PAGE=(51, 12, "host-physical page, aligned to its size"),
+    UNPAGED=(11, 11, "paging is off: guest bits do not restrict"),
+    PAGE=(51, 12, "host-physical page, aligned to its size"),
     SIZE=(53, 52, "SIZE of the translation: the smaller of guest page and EPT page"),
     TYPE=(56, 54, "EPT memory type"), IPAT=(57, 57, "EPT ignore PAT"),
     FRACTURED=(58, 58, "the guest page is larger than this translation"), XD=(63, 63, "execute disable at some level"))

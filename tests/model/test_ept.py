@@ -236,7 +236,7 @@ def nest(r, w):
         bad = 0x1000 if odd(r, 0.3) else 0
         w.put(0x1_2000 + 8 * index, ept_leaf(r, 0x80 | bad) if r.random() < 0.15 else ept_table(r, 0x1_3000))
     for index in range(512):
-        w.put(0x1_3000 + 8 * index, ept_leaf(r, (r.randrange(16) if odd(r, 0.1) else index % 64) << 12))
+        w.put(0x1_3000 + 8 * index, ept_leaf(r, (r.randrange(16) if odd(r, 0.1) else index % 16) << 12))
     for index in range(48, 64):
         w.put(0x1_3000 + 8 * index, index << 12 | r.choice((0, 1, 3, 4, 5, 7)) | 0x30)
 
