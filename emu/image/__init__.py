@@ -1,0 +1,107 @@
+"""Image files: what kind they are, where their bytes go, how they are entered.
+
+    image = load("kernel.elf", 256 << 20, "console=ttyS0", ["initrd.img,quiet"])
+    image.segments, image.entry, image.symbols, image.kind
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emu.errors import ConfigError, ImageError
+from emu.image import elf, entry, linux, multiboot, raw
+from emu.image.entry import Entry
+from emu.image.space import PAGE, Space
+from emu.image.symbols import Symbols, from_assembly, from_elf
+
+__all__ = ["Entry", "Image", "ImageError", "Symbols", "load", "of_assembly"]
+KINDS = "ELF32 or ELF64 executable, multiboot-1 image, Linux bzImage, raw .bin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image placed in guest-physical memory.
+
+    segments: [(address, bytes)], memory besides is zero; ranges: [(address, size)] that the image occupies, zeros
+    included, neighbours joined; entry: Entry; symbols: Symbols; kind: elf32, elf64, multiboot, linux, raw, assembly.
+    """
+
+    segments: list
+    ranges: list
+    entry: Entry
+    symbols: Symbols = field(default_factory=Symbols)
+    kind: str
+    path: str = ""
+
+    def block(self):
+        """Return the boot block for the firmware (bytes at LOW.BLOCK)."""
+        return entry.block(self.entry, self.ranges)
+
+    def scaffold(self):
+        """Return [(address, bytes)] to place besides the segments when no firmware runs first."""
+        return entry.scaffold(self.entry)
+
+
+def _module(text):
+    """Return (Path, arguments) of `FILE[,ARGS]`."""
+    name, _, arguments = str(text).partition(",")
+    path = Path(name)
+    if not path.is_file():
+        raise ImageError(f"module {name}: no such file")
+    return path, arguments
+
+
+def _loader(path, data):
+    """Return the loader module for a file."""
+    if multiboot.find(data):
+        return multiboot
+    if elf.is_elf(data):
+        return elf
+    if linux.is_linux(data):
+        return linux
+    if path.suffix == ".bin":
+        return raw
+    raise ImageError(f"{path}: begins with {data[:4].hex(' ') or 'nothing'}: must be an {KINDS}")
+
+
+def load(path, memory_bytes, append=None, modules=()):
+    """Read an image file and place it in `memory_bytes` of guest-physical memory.
+
+    append: command line; modules: `FILE[,ARGS]` each.
+    Returns an Image.  Raises ImageError: no such file, truncated, foreign, unsupported, or not enough memory.
+    """
+    path = Path(path)
+    if memory_bytes <= 0 or memory_bytes % PAGE:
+        raise ConfigError(f"memory_bytes must be a positive multiple of {PAGE}, not {memory_bytes}")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror.lower()}") from error
+    loader, space = _loader(path, data), Space(path, memory_bytes)
+    kind, start = loader.load(path, data, space, append or "", [_module(module) for module in modules])
+    symbols = from_elf(path, data) if elf.is_elf(data) else Symbols()
+    return Image(
+        segments=space.segments,
+        ranges=entry.join(space.ranges),
+        entry=start,
+        symbols=symbols,
+        kind=kind,
+        path=str(path),
+    )
+
+
+def of_assembly(assembly, memory_bytes, bits=64):
+    """Return an Image of an assembled program (emu.asm), entered at its `start`; bits: 64, 32, or 16 for real mode."""
+    space = Space("assembly", memory_bytes)
+    space.put(assembly.base, assembly.code, "the program")
+    start = {
+        64: lambda rip: entry.long(entry.PAYLOAD.LONG, rip),
+        32: lambda rip: entry.flat(entry.PAYLOAD.FLAT, rip),
+        16: entry.real,
+    }[bits](assembly.entry)
+    return Image(
+        segments=space.segments,
+        ranges=entry.join(space.ranges),
+        entry=start,
+        symbols=from_assembly(assembly),
+        kind="assembly",
+    )

@@ -68,7 +68,7 @@ def get_reg(e, insn, n, size):
 
 @kernel
 def set_reg(e, insn, n, size, value):
-    """Write general register `n`: 8 bytes, 4 bytes zero-extended, 2 or 1 byte with the rest kept (AH..BH as in get_reg)."""
+    """Write general register `n`: 8 bytes, 4 zero-extended, 2 or 1 with the rest kept (AH..BH as in get_reg)."""
     if size == ONE and n >= FOUR and not insn.prefixes & PREFIX.REX:
         n -= FOUR
         e.regs[n] = e.regs[n] & ~(BYTE << EIGHT) | (value & BYTE) << EIGHT

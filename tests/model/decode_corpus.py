@@ -1,8 +1,9 @@
 """Compare the decoder with capstone on any code bytes; the manual judges where they differ.
 
-`compare(code, mode)` decodes at one place, `walk(code, mode)` a whole run; both return sentences, none when all is well.
+`compare(code, mode)` decodes at one place, `walk(code, mode)` a whole run; both return sentences on differences.
 Every known divergence is a row of RESERVED, WRONG_LENGTH or UNKNOWN below, with its reason.
 """
+
 import re
 
 import capstone
@@ -33,18 +34,24 @@ RESERVED = {
     "group 9: reserved ModRM": {(1, 0xC7): "n"},
     "group 15: reserved ModRM": {(1, 0xAE): "n"},
     "groups 12, 13, 14: memory forms and some ModRM.reg are reserved": {(1, 0x71): "b", (1, 0x72): "b", (1, 0x73): "b"},
-    "prefetch and hint space: capstone knows some forms only":
-        {(1, op): "n" for op in (0x0D, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F)},
-    "defined only with a mandatory prefix": {(1, op): "n" for op in (0x6C, 0x6D, 0x7C, 0x7D, 0xB8, 0xD0, 0xD6, 0xE6, 0xF0)},
-    "defined only for a memory operand": {(1, op): "n" for op in (0x12, 0x13, 0x16, 0x17, 0x2B, 0xB2, 0xB4, 0xB5, 0xC3, 0xE7)},
+    "prefetch and hint space: capstone knows some forms only": {
+        (1, op): "n" for op in (0x0D, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F)
+    },
+    "defined only with a mandatory prefix": {
+        (1, op): "n" for op in (0x6C, 0x6D, 0x7C, 0x7D, 0xB8, 0xD0, 0xD6, 0xE6, 0xF0)
+    },
+    "defined only for a memory operand": {
+        (1, op): "n" for op in (0x12, 0x13, 0x16, 0x17, 0x2B, 0xB2, 0xB4, 0xB5, 0xC3, 0xE7)
+    },
     "defined only for a register operand": {(1, op): "n" for op in (0x50, 0xD7, 0xF7)} | {(1, 0xC5): "b"},
     "control or debug register that does not exist": {(1, op): "r" for op in (0x20, 0x21, 0x22, 0x23)},
     "map 0F38: prefix or form not defined": {(2, op): "n" for op in range(256)},
     "map 0F3A: prefix or form not defined": {(3, op): "b" for op in range(256)},
     "VMREAD and VMWRITE take no prefix": {(1, 0x78): "n", (1, 0x79): "n"},
-    "MMX and SSE: prefix not defined": {(1, op): "b" if op in (0x70, 0xC2, 0xC4, 0xC6) else "n" for op in
-                                        [*range(0x10, 0x18), *range(0x28, 0x30), *range(0x50, 0x80), 0xC2, 0xC4, 0xC6,
-                                         *range(0xD0, 0xFF)]},
+    "MMX and SSE: prefix not defined": {
+        (1, op): "b" if op in (0x70, 0xC2, 0xC4, 0xC6) else "n"
+        for op in [*range(0x10, 0x18), *range(0x28, 0x30), *range(0x50, 0x80), 0xC2, 0xC4, 0xC6, *range(0xD0, 0xFF)]
+    },
     "takes no such prefix": {(1, 0x37): ".", (1, 0x77): ".", (1, 0x09): "."},
     "capstone knows MOVSXD with REX.W only, in some combinations of prefixes": {(0, 0x63): "n"},
     "UD0 and UD1 with LOCK, whose ModRM byte capstone does not know": {(1, 0xB9): "n", (1, 0xFF): "n"},
@@ -56,19 +63,46 @@ WRONG_LENGTH = {
     "capstone takes AMD's EXTRQ and INSERTQ for VMREAD and VMWRITE with a prefix, which is #UD": {(1, 0x78), (1, 0x79)},
     "capstone counts four bytes of immediate for RET imm16 with 66 and REX.W": {(0, 0xC2)},
 }
-# In 64-bit mode near branches ignore the operand-size prefix (SDM 2D, superscript f64); capstone obeys it next to F2 or F3.
+# In 64-bit mode near branches ignore the operand-size prefix (SDM 2D, superscript f64); capstone obeys it beside F2, F3.
 BRANCHES = {(0, 0xE8), (0, 0xE9)} | {(1, op) for op in range(0x80, 0x90)}
 # AMD 3DNow! and VIA PadLock: instructions that this processor has not.
 FOREIGN = re.compile(r"^(femms|pf|pi2f|pavgusb|pmulhrw|pswapd|(rep )?(xsha|montmul|xcrypt|xstore))")
-NO_PREFIX = set("""MONITOR MWAIT XSETBV XGETBV XSAVE XRSTOR XSAVEOPT XSAVEC XSAVES XRSTORS RDRAND RDSEED CLAC STAC VMCALL
-    VMLAUNCH VMRESUME VMXOFF VMPTRLD VMPTRST VMREAD VMWRITE VMFUNC VMMCALL GETSEC ENCLS ENCLU ENCLV PCONFIG RDPKRU WRPKRU
-    """.split())
+NO_PREFIX = set(
+    """MONITOR MWAIT XSETBV XGETBV XSAVE XRSTOR XSAVEOPT XSAVEC XSAVES XRSTORS RDRAND RDSEED CLAC STAC VMCALL
+    VMLAUNCH VMRESUME VMXOFF VMPTRLD VMPTRST VMREAD VMWRITE VMFUNC VMMCALL GETSEC ENCLS ENCLU ENCLV PCONFIG
+    RDPKRU WRPKRU
+    """.split()
+)
 KIND_OF = {name.lower(): name for name in INSN._fields} | {
-    "iretd": "IRET", "iretq": "IRET", "iret": "IRET", "int": "INT_N", "retf": "RET_FAR", "retfq": "RET_FAR",
-    "popf": "POPF", "popfd": "POPF", "popfq": "POPF", "pushf": "PUSHF", "pushfd": "PUSHF", "pushfq": "PUSHF",
-    "sysretq": "SYSRET", "sysexitq": "SYSEXIT", "xsave64": "XSAVE", "xrstor64": "XRSTOR", "xsaveopt64": "XSAVEOPT",
-    "xsavec64": "XSAVEC", "xsaves64": "XSAVES", "xrstors64": "XRSTORS", "insb": "INS", "insw": "INS", "insd": "INS",
-    "outsb": "OUTS", "outsw": "OUTS", "outsd": "OUTS", "lcall": "CALL_FAR", "ljmp": "JMP_FAR"}
+    "iretd": "IRET",
+    "iretq": "IRET",
+    "iret": "IRET",
+    "int": "INT_N",
+    "retf": "RET_FAR",
+    "retfq": "RET_FAR",
+    "popf": "POPF",
+    "popfd": "POPF",
+    "popfq": "POPF",
+    "pushf": "PUSHF",
+    "pushfd": "PUSHF",
+    "pushfq": "PUSHF",
+    "sysretq": "SYSRET",
+    "sysexitq": "SYSEXIT",
+    "xsave64": "XSAVE",
+    "xrstor64": "XRSTOR",
+    "xsaveopt64": "XSAVEOPT",
+    "xsavec64": "XSAVEC",
+    "xsaves64": "XSAVES",
+    "xrstors64": "XRSTORS",
+    "insb": "INS",
+    "insw": "INS",
+    "insd": "INS",
+    "outsb": "OUTS",
+    "outsw": "OUTS",
+    "outsd": "OUTS",
+    "lcall": "CALL_FAR",
+    "ljmp": "JMP_FAR",
+}
 
 
 def _prefix_length(code, mode):
@@ -119,7 +153,7 @@ def _reason_for_refusal(code, mode, insn):
 
 def _kind_by_capstone(mnemonic, operands):
     """Return the INSN name that capstone's text stands for, NONE for an ordinary instruction."""
-    mnemonic = mnemonic.split()[-1]                                       # without rep, lock, bnd, notrack, xacquire
+    mnemonic = mnemonic.split()[-1]  # without rep, lock, bnd, notrack, xacquire
     first, _, last = (part.strip() for part in operands.partition(","))
     if mnemonic == "mov":
         for register in ("cr", "dr"):
@@ -133,14 +167,16 @@ def _kind_by_capstone(mnemonic, operands):
         return f"{mnemonic.upper()}_{'DX' if port == 'dx' else 'IMM'}"
     if mnemonic == "pop" and first == "ss":
         return "POP_SS"
-    if mnemonic in ("call", "jmp") and (":" in first and "[" not in first or "fword" in first or first.startswith("ptr ")):
+    if mnemonic in ("call", "jmp") and (
+        ":" in first and "[" not in first or "fword" in first or first.startswith("ptr ")
+    ):
         return {"call": "CALL_FAR", "jmp": "JMP_FAR"}[mnemonic]
     return KIND_OF.get(mnemonic, "NONE")
 
 
 def _reason_for_kind(code, mode, kind, expected):
     """Return why our kind differs from what capstone calls the instruction, or None."""
-    prefixes = code[:_prefix_length(code, mode)]
+    prefixes = code[: _prefix_length(code, mode)]
     if kind == "UNDEFINED" and 0xF0 in prefixes:
         return "LOCK is not allowed; capstone takes it together with F2 or F3"
     if mode == 16 and (kind, expected) == ("VMCLEAR", "VMPTRLD"):
@@ -158,7 +194,7 @@ def decoded(code, mode, kernel=decode):
     """Return (length, INSN record) of our decoder for up to 15 bytes of code."""
     insn = np.zeros(1, RECORD)
     text = np.zeros(16, np.uint8)
-    text[:min(len(code), 16)] = np.frombuffer(bytes(code[:16]), np.uint8)
+    text[: min(len(code), 16)] = np.frombuffer(bytes(code[:16]), np.uint8)
     return int(kernel(text, U64(min(len(code), 15)), U64(mode), insn[0])), insn[0]
 
 
@@ -178,12 +214,12 @@ def compare(code, mode, kernel=decode):
         if FOREIGN.match(mnemonic):
             return None
         if code[_prefix_length(code, mode)] in b"\xc4\xc5\x62" and _prefix_length(code, mode):
-            return None                                                   # a prefix before VEX: #UD by SDM 2A, "VEX Prefix"
+            return None  # a prefix before VEX: #UD by SDM 2A, "VEX Prefix"
         return f"{where}: refused, but {mnemonic} {operands} of length {theirs} for capstone"
     if length != theirs:
         if any(key in rows for rows in WRONG_LENGTH.values()):
             return None
-        if mode == 64 and key in BRANCHES and 0x66 in code[:_prefix_length(code, mode)]:
+        if mode == 64 and key in BRANCHES and 0x66 in code[: _prefix_length(code, mode)]:
             return None
         return f"{where}: length {length}, not {theirs} as {mnemonic} {operands}"
     kind, expected = name_of(INSN, insn.kind), _kind_by_capstone(mnemonic, operands)
@@ -196,8 +232,8 @@ def walk(code, mode, limit=None):
     """Return the sentences of `compare` for every instruction of a run of code, resynchronising after refusals."""
     found, at = [], 0
     while at < len(code) and (limit is None or len(found) < limit):
-        sentence = compare(code[at:at + 15], mode)
+        sentence = compare(code[at : at + 15], mode)
         if sentence:
             found.append(f"at {at:#x}: {sentence}")
-        at += decoded(code[at:at + 15], mode)[0] or 1
+        at += decoded(code[at : at + 15], mode)[0] or 1
     return found

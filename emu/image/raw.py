@@ -1,0 +1,25 @@
+"""Raw binaries: a boot sector or other 16-bit code, entered in real-address mode as a BIOS enters a boot sector.
+
+Not modelled: BIOS services; an image that calls them meets an empty interrupt table.
+"""
+
+from emu.errors import ImageError
+from emu.image import entry
+
+ADDRESS = 0x7C00
+FIRST_DISK = 0x80
+
+
+def load(path, data, space, append, modules):
+    """Place a raw binary at 0x7C00; returns (kind, Entry)."""
+    if append or modules:
+        raise ImageError(f"{path}: a raw image takes no command line and no modules")
+    if not data:
+        raise ImageError(f"{path}: an empty file")
+    if ADDRESS + len(data) > 0xA_0000:
+        raise ImageError(
+            f"{path}: a raw image has at most {0xA_0000 - ADDRESS} bytes (0x7c00 to 0xa0000), not {len(data)}"
+        )
+    space.without_firmware()
+    space.put(ADDRESS, data, "the image")
+    return "raw", entry.real(ADDRESS, RDX=FIRST_DISK, RSP=ADDRESS)

@@ -1,0 +1,98 @@
+"""Guest-physical memory while an image is placed in it: what is taken, what is free, and the memory map."""
+
+from emu.errors import ImageError
+from emu.spec.firmware import LOW
+from emu.spec.platform import MEMORY
+
+PAGE = 4096
+LOW_FREE = int(LOW.PML4) + 0x6000  # below lie the firmware's tables and stacks
+LOW_END, HIGH = int(LOW.EBDA), int(LOW.HIGH)
+RAM, RESERVED = 1, 2  # types of the memory map
+
+
+def memory_map(memory_bytes):
+    """Return [(address, size, type)] of a machine with this much RAM; type 1 is RAM, 2 reserved.
+
+    Source: ACPI, "System Address Map Interfaces"
+    """
+    bios, ioapic, local = int(LOW.ACPI), int(MEMORY.IOAPIC), int(MEMORY.LOCAL_APIC)
+    rows = [(0, LOW_END, RAM), (LOW_END, 0xA_0000 - LOW_END, RESERVED), (bios, HIGH - bios, RESERVED)]
+    if memory_bytes > HIGH:
+        rows.append((HIGH, memory_bytes - HIGH, RAM))
+    return [*rows, (ioapic, PAGE, RESERVED), (local, PAGE, RESERVED)]
+
+
+class Space:
+    """RAM of `memory_bytes`, all zero, filled piece by piece.
+
+    segments: [(address, bytes)] that have been placed; ranges: [(address, size)] that they occupy, zeros included.
+    """
+
+    def __init__(self, path, memory_bytes):
+        if memory_bytes > int(MEMORY.IOAPIC):
+            raise ImageError(f"{path}: memory of {memory_bytes:#x} bytes: at most {int(MEMORY.IOAPIC):#x}")
+        self.path, self.memory_bytes, self.segments, self.ranges = path, memory_bytes, [], []
+        self._taken = [(0, LOW_FREE, "the firmware's tables"), (0xA_0000, HIGH, "video memory and firmware")]
+
+    def without_firmware(self):
+        """Let an image that no firmware starts use all memory below the video memory."""
+        self._taken = self._taken[1:]
+
+    def put(self, address, data, what, size=None):
+        """Place bytes at an address, reserving `size` (the rest reads as 0); returns the address."""
+        size = len(data) if size is None else size
+        end = address + size
+        if end > self.memory_bytes:
+            raise ImageError(
+                f"{self.path}: {what} needs memory up to {end:#x}, the machine has {self.memory_bytes:#x} bytes"
+            )
+        for start, stop, other in self._taken:
+            if address < stop and start < end:
+                raise ImageError(
+                    f"{self.path}: {what} at {address:#x}..{end:#x} overlaps {other} at {start:#x}..{stop:#x}"
+                )
+        if size:
+            self._taken.append((address, end, what))
+            self.segments.append((address, bytes(data)))
+            self.ranges.append((address, size))
+        return address
+
+    def put_low(self, data, what, align=16):
+        """Place bytes in the lowest free place below 1 MiB that the firmware does not use, or else above."""
+        for low, high in ((LOW_FREE, LOW_END), (HIGH, self.memory_bytes)):
+            address = self._lowest(low, high, len(data), align)
+            if address is not None:
+                return self.put(address, data, what)
+        raise ImageError(
+            f"{self.path}: no room for {what} of {len(data)} bytes in {self.memory_bytes:#x} bytes of memory"
+        )
+
+    def put_above(self, floor, data, what, align=PAGE):
+        """Place bytes in the lowest free place at or above `floor`."""
+        address = self._lowest(floor, self.memory_bytes, len(data), align)
+        if address is None:
+            raise ImageError(
+                f"{self.path}: no room for {what} of {len(data)} bytes in {self.memory_bytes:#x} bytes of memory"
+            )
+        return self.put(address, data, what)
+
+    def put_high(self, data, what, ceiling, align=PAGE):
+        """Place bytes at the highest aligned free place that ends at or below `ceiling`."""
+        top = min(ceiling, self.memory_bytes)
+        while top - len(data) >= HIGH:
+            address = (top - len(data)) // align * align
+            clash = [start for start, stop, _ in self._taken if address < stop and start < address + len(data)]
+            if not clash and address >= HIGH:
+                return self.put(address, data, what)
+            top = min(clash, default=0)
+        raise ImageError(
+            f"{self.path}: no room for {what} of {len(data)} bytes below {ceiling:#x} in "
+            f"{self.memory_bytes:#x} bytes of memory"
+        )
+
+    def _lowest(self, low, high, size, align):
+        address = -(-low // align) * align
+        for start, stop, _ in sorted(self._taken):
+            if start < address + size and address < stop:
+                address = -(-stop // align) * align
+        return address if address + size <= high else None
