@@ -33,6 +33,8 @@ SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
 # space_key: EP4TA (51:12), PCID (11:0) and these
 UNDER_EPT, GUEST_PHYSICAL, GLOBAL = U64(1 << 63), U64(1 << 62), U64(1 << 61)
 NOBODY = ALL_ONES                              # space_vpid of guest-physical mappings: they belong to no VPID
+GRANTS = TLBE.ER | TLBE.RW | TLBE.EW | TLBE.D | TLBE.EX | TLBE.ED
+ALIKE = TLBE.PAGE | TLBE.SIZE | TLBE.US | TLBE.UNPAGED
 CONTEXT_CR0 = CR0.PG | CR0.WP
 CONTEXT_CR4 = CR4.PSE | CR4.PAE | CR4.PGE | CR4.LA57 | CR4.SMEP | CR4.SMAP
 CONTEXT_EFER = EFER.LMA | EFER.NXE
@@ -99,13 +101,20 @@ def drop_engine_page(t, la):
 
 
 @kernel
-def drop(t, la):
-    """Remove the translations of `la` in the spaces in use, as a page fault or a fresh walk does."""
+def remove(t, la):
+    """Remove the translations of `la` in the spaces in use; return whether there was one larger than 4 KiB."""
     large = _remove(t, la, t.asid)
-    if _remove(t, la, t.global_asid) or large:
-        t.engine_flush += ONE
-    else:
-        drop_engine_page(t, la)
+    return _remove(t, la, t.global_asid) or large
+
+
+@kernel
+def replaced(t, la, old, new, large):
+    """Tell the engine to drop what it has of `la`, unless `new` (ALL_ONES: nothing) allows all that `old` allowed."""
+    if (old ^ new) & ALIKE or old & GRANTS & ~new or new & ~old & TLBE.XD:
+        if large:
+            t.engine_flush += ONE
+        else:
+            drop_engine_page(t, la)
 
 
 @kernel

@@ -315,14 +315,24 @@ def _finish(c, e, word, la, access):
 
 
 @kernel
-def _miss(c, e, t, la, access):
+def _miss(c, t, la, access):
+    """Walk and fill; returns the translation word, or ALL_ONES."""
     t.misses += ONE
     c.walks += ONE
     word = walk(c, la, access)
-    if word == ALL_ONES:
-        return ALL_ONES
-    tlb.fill(t, la, word)
-    return _finish(c, e, word, la, access)
+    if word != ALL_ONES:
+        tlb.fill(t, la, word)
+    return word
+
+
+@kernel
+def _renew(c, t, at, la, access):
+    """Walk again for an access that a translation we hold does not allow: rights may be stale, or D has to be set."""
+    old = t.word[at + ONE]
+    large = tlb.remove(t, la)
+    word = _miss(c, t, la, access)
+    tlb.replaced(t, la, old, word, large)
+    return word
 
 
 @kernel
@@ -353,8 +363,10 @@ def translate(c, la, access):
         if access & KINDS & ~rights(e, word, access) == ZERO:
             t.hits += ONE
             return _finish(c, e, word, la, access)
-        tlb.drop(t, la)
-    return _miss(c, e, t, la, access)
+        word = _renew(c, t, at, la, access)
+    else:
+        word = _miss(c, t, la, access)
+    return ALL_ONES if word == ALL_ONES else _finish(c, e, word, la, access)
 
 
 @kernel

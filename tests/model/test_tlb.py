@@ -300,6 +300,21 @@ def test_many_spaces_and_asids_are_survived():
         assert not cached(w) and w.translate(LA, READ)[1] == 0x9678 and cached(w)
 
 
+def test_engine_is_told_when_a_page_loses_rights_but_not_when_it_gains():
+    w = world()
+    assert w.t.engine_pages == 0
+    w.translate(LA, WRITE)
+    assert w.t.engine_pages == 0
+    w.put(w.place, PAGE | P | RW)
+    assert w.translate(LA, READ | USER)[0] == "ok"
+    w.put(w.place, PAGE | P | 0x60)
+    tlb.invlpg(w.c, U64(LA))
+    assert (w.t.engine_pages, w.t.engine_page[0]) == (1, LA & ~0xFFF)
+    w.translate(LA, READ)
+    w.put(w.place, 0)
+    assert w.translate(LA, WRITE)[0] == "exception" and w.t.engine_pages == 2
+
+
 def test_engine_pages_overflow_into_a_flush():
     w = world()
     w.t.engine_pages = 0
