@@ -1,0 +1,124 @@
+"""Checks on the host-state area: a bitmap of the rows of HOST that fail.
+
+`emu.spec.checks.MISSING` tells what is not checked.
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.spec.checks import BEYOND, HOST
+from emu.spec.cpu import CR4, EFER
+from emu.spec.profile import CR0_RULE, CR4_RULE, EFER_MAY, LINEAR_BITS
+from emu.spec.vmcs import FIELD
+from emu.spec.vmx import ENTRYC, EXITC
+
+ZERO, ONE, THREE = U64(0), U64(1), U64(3)
+BEYOND, HIGH = U64(BEYOND), U64(32)
+CR0_MUST, CR0_NOT, CR4_MUST, CR4_NOT = CR0_RULE.must, ~CR0_RULE.may, CR4_RULE.must, ~CR4_RULE.may
+EFER_NOT, EFER_MODE = ~U64(EFER_MAY), EFER.LMA | EFER.LME
+SIGN, LINEAR = U64(1 << (LINEAR_BITS - 1)), U64(LINEAR_BITS)
+RPL_TI = U64(7)
+SELECTORS = U64(7)                                             # ES CS SS DS FS GS TR, in the order of their rows
+PAT_RESERVED, PAT_2, PAT_4 = U64(0xF8F8_F8F8_F8F8_F8F8), U64(0x0202_0202_0202_0202), U64(0x0404_0404_0404_0404)
+
+
+@kernel
+def canonical(address):
+    """Return whether bits 63:47 of a linear address are equal."""
+    return (address + SIGN) >> LINEAR == ZERO
+
+
+@kernel
+def pat_valid(pat):
+    """Return whether each byte of an IA32_PAT value is 0, 1, 4, 5, 6 or 7."""
+    return pat & PAT_RESERVED == ZERO and pat & PAT_2 & ~(pat & PAT_4) >> ONE == ZERO
+
+
+@kernel
+def host(v, ia32e):
+    """Return the failing rows of HOST for VMCS words `v`; `ia32e`: whether the processor is in IA-32e mode.
+
+    Source: SDM 3C, "Checks on VMX Controls and Host-State Area"
+    """
+    return registers(v) | bases(v) | selectors(v) | sizes(v, ia32e)
+
+
+@kernel
+def registers(v):
+    """Check control registers and MSRs."""
+    bad, exits = ZERO, v[FIELD.EXIT_CONTROLS]
+    cr0, cr4 = v[FIELD.HOST_CR0], v[FIELD.HOST_CR4]
+    if cr0 & CR0_NOT | ~cr0 & CR0_MUST:
+        bad |= HOST.CR0
+    if cr4 & CR4_NOT | ~cr4 & CR4_MUST:
+        bad |= HOST.CR4
+    if v[FIELD.HOST_CR3] & BEYOND:
+        bad |= HOST.CR3
+    if exits & EXITC.LOAD_PAT and not pat_valid(v[FIELD.HOST_PAT]):
+        bad |= HOST.PAT
+    if exits & EXITC.LOAD_EFER:
+        efer = v[FIELD.HOST_EFER]
+        if efer & EFER_NOT:
+            bad |= HOST.EFER_RESERVED
+        if efer & EFER_MODE != (EFER_MODE if exits & EXITC.HOST_64 else ZERO):
+            bad |= HOST.EFER_MODE
+    return bad
+
+
+@kernel
+def bases(v):
+    """Check that addresses are canonical."""
+    bad = ZERO
+    if not canonical(v[FIELD.HOST_SYSENTER_ESP]):
+        bad |= HOST.SYSENTER_ESP
+    if not canonical(v[FIELD.HOST_SYSENTER_EIP]):
+        bad |= HOST.SYSENTER_EIP
+    if not canonical(v[FIELD.HOST_FS_BASE]):
+        bad |= HOST.FS_BASE
+    if not canonical(v[FIELD.HOST_GS_BASE]):
+        bad |= HOST.GS_BASE
+    if not canonical(v[FIELD.HOST_TR_BASE]):
+        bad |= HOST.TR_BASE
+    if not canonical(v[FIELD.HOST_GDTR_BASE]):
+        bad |= HOST.GDTR_BASE
+    if not canonical(v[FIELD.HOST_IDTR_BASE]):
+        bad |= HOST.IDTR_BASE
+    return bad
+
+
+@kernel
+def selectors(v):
+    """Check segment selectors: RPL, TI, null."""
+    bad, s = ZERO, ZERO
+    while s < SELECTORS:
+        if v[FIELD.HOST_ES_SELECTOR + s] & RPL_TI:
+            bad |= HOST.ES_SELECTOR << s
+        s += ONE
+    if v[FIELD.HOST_CS_SELECTOR] == ZERO:
+        bad |= HOST.CS_NULL
+    if v[FIELD.HOST_TR_SELECTOR] == ZERO:
+        bad |= HOST.TR_NULL
+    if v[FIELD.HOST_SS_SELECTOR] == ZERO and not v[FIELD.EXIT_CONTROLS] & EXITC.HOST_64:
+        bad |= HOST.SS_NULL
+    return bad
+
+
+@kernel
+def sizes(v, ia32e):
+    """Check what the host's and the guest's address-space size demand of each other and of CR4 and RIP."""
+    bad = ZERO
+    host_64, guest_64 = v[FIELD.EXIT_CONTROLS] & EXITC.HOST_64, v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64
+    cr4, rip = v[FIELD.HOST_CR4], v[FIELD.HOST_RIP]
+    if (host_64 != ZERO) != ia32e:
+        bad |= HOST.SIZE
+    if guest_64 and not (ia32e and host_64):
+        bad |= HOST.GUEST_SIZE
+    if host_64:
+        if not cr4 & CR4.PAE:
+            bad |= HOST.PAE
+        if not canonical(rip):
+            bad |= HOST.RIP
+    else:
+        if cr4 & CR4.PCIDE:
+            bad |= HOST.PCIDE
+        if rip >> HIGH:
+            bad |= HOST.RIP_HIGH
+    return bad
