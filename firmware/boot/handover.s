@@ -40,9 +40,8 @@ flat:   REG32   eax, GPR_RSP
         test    eax, eax
         jz      .stack
         mov     esp, eax
-.stack: push    2
-        popfd                                   # only the fixed bit
-        cld
+.stack: push    RFLAGS_ONE
+        popfd
         push    dword ptr [LOW_BLOCK + BLOCK_ENTRY]
         REG32   eax, GPR_RAX
         REG32   ecx, GPR_RCX
@@ -91,7 +90,9 @@ long:   REG64   rax, GPR_RSP
         test    rdi, rdi
         jnz     .regs
         mov     rdi, rax
-.regs:  REG64   rax, GPR_RAX
+.regs:  push    RFLAGS_ONE
+        popfq
+        REG64   rax, GPR_RAX
         REG64   rcx, GPR_RCX
         REG64   rdx, GPR_RDX
         REG64   rbx, GPR_RBX
@@ -105,7 +106,6 @@ long:   REG64   rax, GPR_RSP
         REG64   r13, GPR_R13
         REG64   r14, GPR_R14
         REG64   r15, GPR_R15
-        cld
         ret                                     # to the entry
 
 text_nothing: .asciz "hvlab firmware: nothing to start\n"
