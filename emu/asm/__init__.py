@@ -20,6 +20,7 @@ Instructions in Intel syntax without `%`.  64-bit code is the default.
     .include "file.s"            beside the including file, then in the image's folder.  .incbin "file" for bytes.
     .equ NAME, value             NAME = value and .set NAME, value may change it later; .equ may not
     .macro NAME a, b=1 ... .endm \a and \b are replaced, \@ is a number of this call, \() separates
+                                 (an argument in double quotes loses them: it may hold commas)
     .rept n ... .endr            \+ is the round from 0
     .if e / .elseif e / .else / .endif; .ifdef NAME, .ifndef NAME, .ifb text, .ifnb text: e may not use labels
     .record FRAME                offsets: FRAME_RAX = 0, FRAME_RBX = 8, FRAME_X = 16, FRAME_SIZE

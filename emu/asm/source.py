@@ -240,10 +240,8 @@ class Source:
         values, named = {}, [key for key, _ in macro.parameters]
         for index, argument in enumerate(given):
             key, equals, text = argument.partition("=")
-            if equals and key.strip() in named:
-                values[key.strip()] = text.strip()
-            else:
-                values[named[index]] = argument
+            key, text = (key.strip(), text.strip()) if equals and key.strip() in named else (named[index], argument)
+            values[key] = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' and '"' not in text[1:-1] else text
         for key, default in macro.parameters:
             if not values.get(key):
                 values[key] = default or ""

@@ -1,0 +1,46 @@
+# Expect: pass. Non-canonical addresses raise #GP(0), through RSP or RBP #SS(0), before any page fault.
+        .include "lib.s"
+
+test:   mov     rbx, 0x800000000000
+        EXPECT  VECTOR_GP
+        mov     rcx, [rbx]
+        CAUGHT
+        EXPECT  VECTOR_GP
+        mov     [rbx], rcx
+        CAUGHT
+        mov     rbx, 0xFFFF7FFFFFFFFFFF
+        EXPECT  VECTOR_GP
+        mov     cl, [rbx]
+        CAUGHT
+        mov     rbp, 0x800000000000
+        EXPECT  VECTOR_SS
+        mov     rcx, [rbp]
+        CAUGHT
+        mov     rbx, 0x7FFFFFFFFFFC             # the last four bytes are canonical, the next are not
+        EXPECT  VECTOR_GP
+        mov     rcx, [rbx]
+        CAUGHT
+        EXPECT  VECTOR_PF, 0
+        mov     ecx, [rbx]
+        CAUGHT
+        EQ      [rip + fault_address], rbx
+        mov     rbx, 0x800000000000
+        EXPECT  VECTOR_GP
+        jmp     rbx                             # the jump itself faults
+        CAUGHT
+        EXPECT  VECTOR_GP
+        call    rbx
+        CAUGHT
+        mov     r12, rsp
+        mov     byte ptr [rip + idt + 16 * VECTOR_SS + 4], 1    # on IST1: the stack itself is bad
+        EXPECT_AT VECTOR_SS, 0, .push
+        mov     rsp, rbx
+.push:  push    rax
+        CAUGHT
+        mov     rsp, r12
+        push    rbx
+        EXPECT  VECTOR_GP
+        ret
+        CAUGHT
+        EQ      rsp, offset STACK0 - 8
+        PASS

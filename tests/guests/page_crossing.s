@@ -1,0 +1,42 @@
+# Expect: pass. An access over a page end is all or nothing, and CR2 is the first byte that cannot be reached.
+        .include "lib.s"
+
+test:   MAP     0, FREE + USER_PAGE
+        mov     rbx, WINDOW + 0xFFC
+        mov     dword ptr [rbx], 0x11111111
+        EXPECT  VECTOR_PF, PFEC_WR
+        mov     qword ptr [rbx], -1
+        CAUGHT
+        mov     rax, WINDOW + 0x1000
+        EQ      [rip + fault_address], rax
+        EQ      dword ptr [rbx], 0x11111111
+        EXPECT  VECTOR_PF, 0
+        mov     rax, [rbx]
+        CAUGHT
+        MAP     1, FREE + 0x1000 + PTE_P        # second page read-only
+        EXPECT  VECTOR_PF, PFEC_P | PFEC_WR
+        mov     qword ptr [rbx], -1
+        CAUGHT
+        EQ      dword ptr [rbx], 0x11111111
+        MAP     1, FREE + 0x1000 + USER_PAGE
+        mov     rax, 0x8877665544332211
+        mov     [rbx], rax
+        EQ      [rbx], rax
+        EQ      dword ptr [FREE + 0xFFC], 0x44332211
+        EQ      dword ptr [FREE + 0x1000], 0x88776655
+
+        mov     byte ptr [rbx + 3], 0xB8        # MOV EAX, imm32 over the end
+        mov     dword ptr [rbx + 4], 0x12345678
+        mov     byte ptr [rbx + 8], 0xC3
+        lea     rax, [rbx + 3]
+        call    rax
+        EQ      eax, 0x12345678
+        MAP     1, 0
+        xor     eax, eax
+        lea     rcx, [rbx + 3]
+        EXPECT_AT VECTOR_PF, PFEC_ID, WINDOW + 0xFFF
+        jmp     rcx
+        CAUGHT
+        mov     rax, WINDOW + 0x1000
+        EQ      [rip + fault_address], rax
+        PASS
