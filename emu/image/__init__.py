@@ -22,11 +22,13 @@ class Image:
     """An image placed in guest-physical memory.
 
     segments: [(address, bytes)], memory besides is zero; ranges: [(address, size)] that the image occupies, zeros
-    included, neighbours joined; entry: Entry; symbols: Symbols; kind: elf32, elf64, multiboot, linux, raw, assembly.
+    included, neighbours joined; memory_bytes: of the memory it was placed in; entry: Entry; symbols: Symbols;
+    kind: elf32, elf64, multiboot, linux, raw, assembly.
     """
 
     segments: list
     ranges: list
+    memory_bytes: int
     entry: Entry
     symbols: Symbols = field(default_factory=Symbols)
     kind: str
@@ -82,6 +84,7 @@ def load(path, memory_bytes, append=None, modules=()):
     return Image(
         segments=space.segments,
         ranges=entry.join(space.ranges),
+        memory_bytes=memory_bytes,
         entry=start,
         symbols=symbols,
         kind=kind,
@@ -101,6 +104,7 @@ def of_assembly(assembly, memory_bytes, bits=64):
     return Image(
         segments=space.segments,
         ranges=entry.join(space.ranges),
+        memory_bytes=memory_bytes,
         entry=start,
         symbols=from_assembly(assembly),
         kind="assembly",

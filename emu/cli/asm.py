@@ -1,0 +1,67 @@
+"""`hvlab asm`: assemble a program and show it."""
+
+from pathlib import Path
+
+import click
+
+from emu.cli.values import Address
+
+HELP = r"""Assemble a program in Intel syntax, with the constants of the machine's tables.
+
+FILE is one .s file, or a folder with a build.list. `.use vmx, cpu` makes the rows of those tables known: VMCS_GUEST_RIP,
+REASON_CPUID, CR0_PE. An undefined symbol is an error.
+
+\b
+Examples:
+  hvlab asm program.s --list
+  hvlab asm program.s --base 0x100000 --output program.bin
+  hvlab asm program.s --define COUNT=1000 --list
+"""
+
+
+def _definitions(context, param, values):
+    """Return {name: number} of NAME=VALUE options."""
+    found = {}
+    for value in values:
+        name, equals, number = value.partition("=")
+        try:
+            found[name] = int(number, 0)
+        except ValueError:
+            equals = ""
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{value!r} is not NAME=NUMBER", context, param)
+    return found
+
+
+@click.command("asm", help=HELP, short_help="Assemble a program and show it.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--list", "show", is_flag=True, help="Write addresses, bytes and source to standard output.")
+@click.option("--symbols", is_flag=True, help="Add the labels to the listing.")
+@click.option("--base", type=Address(), help="Address of the first byte, unless the program sets it.")
+@click.option(
+    "--define",
+    "-D",
+    "definitions",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    callback=_definitions,
+    help="Define a constant. May be repeated.",
+)
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the bytes to this file.")
+def command(file, show, symbols, base, definitions, output):
+    """Assemble a program."""
+    from emu.asm import assemble, listing
+    from emu.errors import AssemblyError
+
+    if not file.exists():
+        raise AssemblyError(f"{file}: no such file or directory")
+    program = assemble(file, symbols=definitions or None, base=base)
+    if show or symbols:
+        click.echo(listing(program, symbols=symbols))
+    if output:
+        try:
+            output.write_bytes(program.code)
+        except OSError as error:
+            raise AssemblyError(f"{output}: {error.strerror.lower()}") from error
+    click.echo(f"{file}: {len(program.code)} bytes at {program.base:#x}", err=True)
+    return 0

@@ -1,0 +1,91 @@
+"""`hvlab bench`: the questions of perf/, measured now, each beside its baseline.
+
+Each file of perf/ that has `QUESTION` (a sentence) and `measure()` is one; `measure` yields rows
+(name, value, unit, baseline, goal), baseline and goal None where there is none.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from emu.cli import report
+from emu.cli.console import talk
+from emu.errors import ConfigError
+from emu.jit import ROOT
+
+FOLDER = ROOT.parent / "perf"
+
+
+def questions(folder=FOLDER):
+    """Return {name: module} of the files of perf/ that measure something."""
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; benchmarks run from a source tree")
+    found = {}
+    for path in sorted(Path(folder).glob("*.py")):
+        spec = importlib.util.spec_from_file_location(f"perf.{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        if hasattr(module, "QUESTION") and hasattr(module, "measure"):
+            found[path.stem] = module
+    return found
+
+
+def _number(value):
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
+
+
+def _table(title, rows):
+    table = Table(title=title, title_justify="left")
+    for name, justify in (
+        ("", "left"),
+        ("value", "right"),
+        ("unit", "left"),
+        ("baseline", "right"),
+        ("ratio", "right"),
+        ("goal", "right"),
+    ):
+        table.add_column(name, justify=justify)
+    for name, value, unit, baseline, goal in rows:
+        ratio = f"{value / baseline:.2f}x" if baseline else ""
+        table.add_row(name, _number(value), unit, _number(baseline), ratio, _number(goal))
+    return table
+
+
+@click.command("bench", short_help="Measure speed, with baselines in the same run.")
+@click.argument("names", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Write the numbers as one JSON object to standard output.")
+@click.option("--list", "only_list", is_flag=True, help="Write the questions and measure nothing.")
+def command(names, as_json, only_list):
+    """Measure how fast the machine is, beside baselines taken in the same run.
+
+    NAMES are files of perf/, without .py; all of them when none is given.
+    """
+    found = questions()
+    unknown = [name for name in names if name not in found]
+    if unknown:
+        raise click.UsageError(f"no benchmark {unknown[0]!r}: must be of {', '.join(found) or 'none'}")
+    chosen = {name: found[name] for name in names or found}
+    if only_list:
+        for name, module in chosen.items():
+            click.echo(f"{name:16} {module.QUESTION}")
+        return 0
+    results, console = [], Console(highlight=False)
+    for name, module in chosen.items():
+        talk().print(f"hvlab: {name}: {module.QUESTION}", markup=False)
+        rows = [tuple(row) for row in module.measure()]
+        results += [
+            dict(zip(("name", "value", "unit", "baseline", "goal"), row, strict=True), question=name) for row in rows
+        ]
+        if not as_json:
+            console.print(_table(module.QUESTION, rows))
+    if as_json:
+        report.write_json(
+            msgspec.json.format(msgspec.json.encode(dict(schema="hvlab.bench.1", rows=results)), indent=2)
+        )
+    return 0

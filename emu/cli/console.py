@@ -1,0 +1,69 @@
+"""Console output of the guests: raw bytes of one source, or lines with the name of their source."""
+
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+STYLES = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
+
+
+def talk():
+    """Return the rich console for what is told to the person: standard error."""
+    return Console(stderr=True, highlight=False)
+
+
+class Raw:
+    """Write the bytes of every source to a binary stream as they come."""
+
+    def __init__(self, stream=None):
+        self.stream = stream or sys.stdout.buffer
+
+    def __call__(self, source, data):
+        self.stream.write(data)
+        self.stream.flush()
+
+    def close(self):
+        """Nothing is held back."""
+
+
+class Prefixed:
+    """Write whole lines, each after the name of its source, in a colour of its own; control characters as escapes."""
+
+    def __init__(self, console):
+        self.console, self.parts, self.width = console, {}, 0
+
+    def __call__(self, source, data):
+        *lines, rest = (self.parts.get(source, b"") + data).split(b"\n")
+        self.parts[source] = rest
+        for line in lines:
+            self._line(source, line)
+
+    def close(self):
+        """Write what has no line end yet."""
+        for source, rest in self.parts.items():
+            if rest:
+                self._line(source, rest)
+        self.parts.clear()
+
+    def _line(self, source, line):
+        self.width = max(self.width, len(source))
+        text = line.rstrip(b"\r").decode("utf-8", "replace")
+        text = "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
+        style = STYLES[sum(source.encode()) % len(STYLES)]
+        self.console.print(Text(f"{source:>{self.width}} | ", style), Text(text), sep="", soft_wrap=True)
+
+
+class Split:
+    """Send the main source to one writer, all others to another."""
+
+    def __init__(self, main, other, is_main):
+        self.main, self.other, self.is_main = main, other, is_main
+
+    def __call__(self, source, data):
+        (self.main if self.is_main(source) else self.other)(source, data)
+
+    def close(self):
+        """Close both."""
+        self.main.close()
+        self.other.close()

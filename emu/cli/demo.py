@@ -1,0 +1,43 @@
+"""`hvlab demo`: firmware, hypervisor and two partitions, end to end."""
+
+import click
+from rich.console import Console
+
+from emu.cli import report
+from emu.cli.console import Prefixed, talk
+from emu.cli.values import Count
+
+MEMORY_BYTES = 256 << 20
+HELP = """Boot the hypervisor with two partitions and show what they do.
+
+From the reset vector the firmware brings the processor to 64-bit mode and enters the hypervisor, which runs two
+partitions by turns: one computes and is told about time by its timer, the other provokes every exit that the hypervisor
+handles and checks what it gets back. All of it is emulated code. The table at the end tells what it cost.
+"""
+
+
+@click.command("demo", help=HELP, short_help="Boot the hypervisor with two partitions.")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to standard output.")
+@click.option(
+    "--max-cycles", type=Count(), default="20G", show_default=True, help="Stop with exit code 5 after this many."
+)
+def command(as_json, max_cycles):
+    """Run the demonstration."""
+    from emu.cli import power
+
+    machine = power.machine(MEMORY_BYTES)
+    machine.load_demo()
+    writer = Prefixed(talk() if as_json else Console(highlight=False))
+    machine.on_console(writer)
+    try:
+        result = machine.run(max_cycles=max_cycles)
+    finally:
+        writer.close()
+    if as_json:
+        report.write_json(report.as_json("hvlab.demo.1", result))
+    else:
+        console = Console(highlight=False)
+        for table in report.table(result):
+            console.print(table)
+    click.echo(f"hvlab: {report.ending(result)}", err=True)
+    return report.exit_code(result)

@@ -1,0 +1,90 @@
+"""The command group: what `hvlab` alone says, and how every command ends."""
+
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from emu.errors import HvlabError
+
+COMMANDS = {"run": "run", "asm": "asm", "demo": "demo", "bench": "bench"}
+OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+
+HELP = """A hypervisor laboratory in software: an x86-64 computer with VMX, on which hypervisors run.
+
+The computer is deterministic and counts cycles: the same image and options give the same output, the same cycle count
+and the same digest in every run, on every host.
+
+\b
+Start here:
+  hvlab demo                                 the hypervisor with two partitions, end to end
+  hvlab run kernel.elf                       an image on the bare machine
+  hvlab run kernel.elf --as partition        the same image as the guest of a child partition
+  hvlab run bzImage --append "console=ttyS0" --module initrd.img
+  hvlab asm program.s --list                 addresses, bytes and source of a program
+
+\b
+What is written where:
+  The guest's console goes to standard output, everything else to standard error.
+  With --json standard output is one JSON object, and the console goes to standard error.
+
+\b
+Exit codes:
+  0  the guest ended the run and passed, or powered off
+  1  the guest or a test failed
+  2  a wrong option, or an image that cannot be loaded
+  3  a VM entry failed
+  4  triple fault or shutdown
+  5  the cycle budget is used up, or every processor is halted for ever
+  6  something is not modelled, or an error of hvlab itself
+  130  interrupted
+
+A guest ends the run by a 32-bit write to port 0xF4: 0 passes, anything else fails.
+"""
+
+
+class Group(click.Group):
+    """Commands by name, each imported when it is used."""
+
+    def list_commands(self, context):
+        return list(COMMANDS)
+
+    def get_command(self, context, name):
+        if name not in COMMANDS:
+            return None
+        return import_module(f"emu.cli.{COMMANDS[name]}").command
+
+
+@click.command(cls=Group, help=HELP, context_settings=dict(help_option_names=["-h", "--help"], max_content_width=120))
+@click.version_option(package_name="hvlab", message="hvlab %(version)s")
+def hvlab():
+    """Hold the commands."""
+
+
+def _say(text):
+    click.echo(f"hvlab: {text}", err=True)
+
+
+def start(arguments=None):
+    """Run a command line (default: the process's own) and exit with the code of the help text."""
+    try:
+        code = hvlab.main(arguments, prog_name="hvlab", standalone_mode=False)
+        code = code if isinstance(code, int) else OK
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help())
+        code = OK
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        code = INTERRUPTED
+    except HvlabError as error:
+        _say(str(error))
+        code = error.exit_code
+    except Exception:
+        traceback.print_exc()
+        _say("an error of hvlab itself: please report what is above, with the command line")
+        code = INTERNAL
+    sys.exit(code)

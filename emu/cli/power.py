@@ -1,0 +1,44 @@
+"""Build a machine, with a progress bar while kernels compile."""
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from emu.cli.console import talk
+
+
+class Compiling:
+    """Show what is being compiled, from the first kernel that is not cached."""
+
+    def __init__(self):
+        self.bar = self.task = None
+
+    def __call__(self, done, total, unit):
+        if self.bar is None:
+            self.bar = Progress(
+                TextColumn("compiling kernels, once"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                console=talk(),
+                transient=True,
+            )
+            self.task = self.bar.add_task("", total=total)
+            self.bar.start()
+        self.bar.update(self.task, completed=done, description=unit)
+
+    def close(self):
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def machine(memory_bytes, processors=1):
+    """Return a Machine; raises ConfigError for values that it refuses."""
+    from emu.machine import Config, Machine
+
+    config = Config(memory_bytes=memory_bytes, processors=processors)
+    compiling = Compiling()
+    try:
+        return Machine(config, progress=compiling)
+    finally:
+        compiling.close()

@@ -1,0 +1,128 @@
+"""`hvlab run`: an image on the bare machine, or as the guest of a child partition."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from emu.cli import report
+from emu.cli.console import Prefixed, Raw, Split, talk
+from emu.cli.values import Count, Memory
+
+HYPERVISOR_BYTES = 64 << 20
+PARTITION = "partition "
+
+HELP = """Run an image until it ends the run, stops the machine, or has used up its cycles.
+
+IMAGE is a static ELF32 or ELF64 executable, a multiboot-1 image, a Linux bzImage, or a raw 16-bit program (.bin).
+
+On the bare machine the guest's serial port is standard output. As the guest of a child partition the hypervisor is
+between the two, and the partition's serial port is standard output.
+
+\b
+Examples:
+  hvlab run kernel.elf --smp 4 --memory 512M
+  hvlab run kernel.elf --append "quiet" --module initrd.img --module config,verbose
+  hvlab run memtest.bin --as partition --max-cycles 200G --screen
+  hvlab run kernel.elf --hash --json
+"""
+
+
+def _writer(json, partition):
+    """Return the console callback: the guest to standard output, the rest, with its source, to standard error."""
+    if json:
+        return Prefixed(talk())
+    return Split(
+        Raw(), Prefixed(talk()), lambda source: source.startswith(PARTITION) if partition else source == "serial"
+    )
+
+
+def _machine(image, place, processors):
+    """Return a Machine with the image loaded."""
+    from emu.cli import power
+
+    extra = HYPERVISOR_BYTES if place == "partition" else 0
+    machine = power.machine(image.memory_bytes + extra, processors)
+    (machine.load_partition if place == "partition" else machine.load)(image)
+    return machine
+
+
+def _tell(result, digest, screen):
+    """Write what was asked for to standard output, and the summary to standard error."""
+    if screen is not None:
+        click.echo(screen)
+    if digest is not None:
+        click.echo(digest)
+    console = talk()
+    for table in report.table(result):
+        console.print(table)
+    console.print(f"hvlab: {report.ending(result)}", markup=False, soft_wrap=True)
+
+
+@click.command("run", help=HELP, short_help="Run an image on the machine.")
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option(
+    "--as",
+    "place",
+    type=click.Choice(["bare", "partition"]),
+    default="bare",
+    show_default=True,
+    help="On the bare machine, or as the guest of a child partition of the hypervisor.",
+)
+@click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help="Logical processors.")
+@click.option(
+    "--memory",
+    type=Memory(),
+    default="256M",
+    show_default=True,
+    help="Memory that the image finds; a multiple of 4096 bytes. K, M and G are powers of 1024.",
+)
+@click.option(
+    "--max-cycles", type=Count(), help="Stop with exit code 5 after this many cycles; K, M and G are powers of 1000."
+)
+@click.option("--append", metavar="STRING", help="Command line of a multiboot or Linux image.")
+@click.option(
+    "--module",
+    "modules",
+    multiple=True,
+    metavar="FILE[,ARGS]",
+    help="A multiboot module with its arguments, or the initial RAM disk of a Linux image. May be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to standard output.")
+@click.option(
+    "--trace-exits", type=click.Path(path_type=Path, dir_okay=False), help="Write every VM exit to this file."
+)
+@click.option(
+    "--hash",
+    "with_hash",
+    is_flag=True,
+    help="Write a digest of the final state and cycle count: the same in every run.",
+)
+@click.option("--screen", "with_screen", is_flag=True, help="Write the VGA text screen when the run is over.")
+def command(image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen):
+    """Run an image."""
+    from emu.image import load
+
+    loaded = load(image, memory, append, modules)
+    machine = _machine(loaded, place, smp)
+    writer = _writer(as_json, place == "partition")
+    machine.on_console(writer)
+    if trace_exits:
+        machine.trace_exits(trace_exits)
+    try:
+        result = machine.run(max_cycles=max_cycles)
+    finally:
+        writer.close()
+    digest = f"sha256:{machine.digest()}" if with_hash else None
+    screen = machine.screen() if with_screen else None
+    if as_json:
+        report.write_json(
+            report.as_json(
+                "hvlab.run.1", result, image=str(image), kind=loaded.kind, place=place, digest=digest, screen=screen
+            )
+        )
+        click.echo(f"hvlab: {report.ending(result)}", err=True)
+    else:
+        sys.stdout.flush()
+        _tell(result, digest, screen)
+    return report.exit_code(result)

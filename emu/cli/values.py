@@ -1,0 +1,58 @@
+"""Values of options: sizes and counts with a suffix, checked before anything starts."""
+
+import re
+
+import click
+
+PAGE = 4096
+BINARY = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+DECIMAL = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+_FORM = re.compile(r"(\d+)([KMG]?)(?:i?B)?", re.IGNORECASE)
+
+
+def _number(kind, value, factors, param, context):
+    found = _FORM.fullmatch(value.strip())
+    if not found:
+        kind.fail(f"{value!r} is not a number with an optional suffix K, M or G", param, context)
+    return int(found[1]) * factors[found[2].upper()]
+
+
+class Memory(click.ParamType):
+    """Bytes of memory: a positive multiple of 4096; K, M, G are powers of 1024."""
+
+    name = "SIZE"
+
+    def convert(self, value, param, context):
+        if isinstance(value, int):
+            return value
+        size = _number(self, value, BINARY, param, context)
+        if size == 0 or size % PAGE:
+            hint = f"; did you mean {value}M?" if value.isdigit() and 0 < size < PAGE else ""
+            self.fail(f"memory must be a positive multiple of {PAGE} bytes, not {size}{hint}", param, context)
+        return size
+
+
+class Count(click.ParamType):
+    """A positive number; K, M, G are thousands, millions, thousand millions."""
+
+    name = "COUNT"
+
+    def convert(self, value, param, context):
+        if isinstance(value, int):
+            return value
+        count = _number(self, value, DECIMAL, param, context)
+        if count == 0:
+            self.fail("must be at least 1, not 0", param, context)
+        return count
+
+
+class Address(click.ParamType):
+    """An address: decimal, or hexadecimal with 0x."""
+
+    name = "ADDRESS"
+
+    def convert(self, value, param, context):
+        try:
+            return value if isinstance(value, int) else int(value, 0)
+        except ValueError:
+            self.fail(f"{value!r} is not an address, such as 0x100000", param, context)
