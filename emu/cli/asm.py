@@ -8,8 +8,8 @@ from emu.cli.values import Address
 
 HELP = r"""Assemble a program in Intel syntax, with the constants of the machine's tables.
 
-FILE is one .s file, or a folder with a build.list. `.use vmx, cpu` makes the rows of those tables known: VMCS_GUEST_RIP,
-REASON_CPUID, CR0_PE. An undefined symbol is an error.
+FILE is one .s file, or a folder with a build.list. `.use vmx, cpu` makes the rows of those tables known:
+VMCS_GUEST_RIP, REASON_CPUID, CR0_PE. An undefined symbol is an error.
 
 \b
 Examples:

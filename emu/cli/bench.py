@@ -20,7 +20,7 @@ from emu.jit import ROOT
 FOLDER = ROOT.parent / "perf"
 
 
-def questions(folder=FOLDER):
+def questions(folder):
     """Return {name: module} of the files of perf/ that measure something."""
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; benchmarks run from a source tree")
@@ -66,7 +66,7 @@ def command(names, as_json, only_list):
 
     NAMES are files of perf/, without .py; all of them when none is given.
     """
-    found = questions()
+    found = questions(FOLDER)
     unknown = [name for name in names if name not in found]
     if unknown:
         raise click.UsageError(f"no benchmark {unknown[0]!r}: must be of {', '.join(found) or 'none'}")

@@ -11,6 +11,8 @@ from emu.errors import HvlabError
 COMMANDS = {"run": "run", "asm": "asm", "demo": "demo", "bench": "bench"}
 OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
+NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())     # click before 8.2 shows the help itself
+
 HELP = """A hypervisor laboratory in software: an x86-64 computer with VMX, on which hypervisors run.
 
 The computer is deterministic and counts cycles: the same image and options give the same output, the same cycle count
@@ -71,7 +73,7 @@ def start(arguments=None):
     try:
         code = hvlab.main(arguments, prog_name="hvlab", standalone_mode=False)
         code = code if isinstance(code, int) else OK
-    except click.exceptions.NoArgsIsHelpError as error:
+    except NO_ARGUMENTS as error:
         click.echo(error.ctx.get_help())
         code = OK
     except click.ClickException as error:
