@@ -140,10 +140,11 @@ def reserve(c, e):
     total = c.frame_size * c.frame_count
     low = offset_of(c, c.frame_count - ONE)
     start = c.frame_base + low & linear_mask(e)
+    last = total - c.frame_size                          # the first value pushed is the highest: it faults first
     if (start & PAGE_LOW) + total > PAGE_BYTES or (low + total - ONE & c.frame_mask) < low:
         return _reserve_slots(c, e)
     c.fault = FAULT.NONE
-    place = walk.translate(c, start, c.frame_access)
+    place = walk.translate(c, start + last, c.frame_access) - last
     if c.fault != FAULT.NONE:
         return False
     c.frame_place = place

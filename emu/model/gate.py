@@ -35,8 +35,8 @@ TSS_32 = U64(8)                                          # type bit that tells a
 
 @kernel
 def refuse(c, vector, index, ext):
-    """Raise `vector` with the error code of a selector (or IDT offset and IDT bit) and EXT; returns 0."""
-    raise_exception(c, vector, index & NOT_NULL | index & IDT_BIT | ext)
+    """Raise `vector` with the error code of a selector or IDT offset; `ext`: EXT, and IDT_BIT for the latter. Returns 0."""
+    raise_exception(c, vector, index & NOT_NULL | ext)
     return ZERO
 
 
@@ -62,20 +62,20 @@ def gate_address(e, info):
 def read_gate(c, e, info):
     """Return the low 8 bytes of the event's gate after limit, type, privilege and present checks."""
     vector = info & INTR.VECTOR
-    code = (vector << THREE) | IDT_BIT
+    code, ext = vector << THREE, external(info) | IDT_BIT
     shift = GATE_SHIFT_64 if long_mode(e) else GATE_SHIFT_32
     if (vector + ONE << shift) - ONE > limit(e, SEG.IDTR):
-        return refuse(c, VECTOR.GP, code, external(info))
+        return refuse(c, VECTOR.GP, code, ext)
     gate = linear.read(c, gate_address(e, info), EIGHT, READ)
     if c.fault != FAULT.NONE:
         return ZERO
     attr = gate >> HIGH
     if not _accepted(e, attr):
-        return refuse(c, VECTOR.GP, code, external(info))
+        return refuse(c, VECTOR.GP, code, ext)
     if software(info) and level(attr) < cpl(e):
-        return refuse(c, VECTOR.GP, code, ZERO)
+        return refuse(c, VECTOR.GP, code, IDT_BIT)
     if not attr & DESCRIPTOR.P:
-        return refuse(c, VECTOR.NP, code, external(info))
+        return refuse(c, VECTOR.NP, code, ext)
     return gate
 
 
