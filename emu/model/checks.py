@@ -18,7 +18,7 @@ from emu.model.cpu import long_mode
 from emu.model.vmcs import View, fields
 from emu.spec.checks import CHECKS, GUEST, MISSING
 from emu.spec.cpu import RFLAGS
-from emu.spec.vmcs import FIELD, REGION_WORDS, VMCS
+from emu.spec.vmcs import FIELD, REGION_WORDS, VMCS, width_of
 from emu.spec.vmx import ENTRYQ, EXIT, REASON, VMERROR
 from emu.state import env_of
 
@@ -140,7 +140,7 @@ def _positions(bits):
 def _failure(check, view):
     values = tuple((name, int(getattr(VMCS, name)), view[name]) for name in check.fields)
     first = values[0][2]
-    bits = first & check.zero | ~first & check.one or check.part
+    bits = (first & check.zero | ~first & check.one or check.part) & (1 << width_of(values[0][1])) - 1
     return Failure(id=check.id, kind=check.kind, fields=values, bits=bits, rule=check.rule, section=check.section,
                    repair=check.repair)
 

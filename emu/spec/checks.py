@@ -236,7 +236,7 @@ GUEST = _checks(2, "guest", ('SDM 3C, "Checks on Guest Control Registers, Debug 
 
 # ---- guest segments: exit reason 33; eight rows for each of ES CS SS DS FS GS LDTR TR, in this order -----------
 SEGMENTS = ("ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR")
-RIGHTS_RESERVED = 0xFFFF_FFFF ^ (every(AR) | 0)
+RIGHTS_RESERVED = 0xFFFF_FFFF ^ every(AR)
 _USABLE = {"CS": "", "TR": ""}
 _TYPES = {"CS": "9, 11, 13 or 15, or 3 with unrestricted guest", "SS": "3 or 7", "TR": "11, or 3 if not IA-32e mode guest",
           "LDTR": "2"}
@@ -260,7 +260,9 @@ def _segment(s):
                         "set bits 3:0", part=AR.TYPE)
     rows["S"] = _row(rights, f"{usable}S (bit 4) is {int(memory)}", "correct bit 4", one=AR.S if memory else 0, zero=0 if memory else AR.S)
     if memory:
-        rows["DPL"] = _row(f"{rights} GUEST_{s}_SELECTOR", ("DPL is " + _DPLS[s]) if s in _DPLS else
+        others = {"CS": "GUEST_SS_ACCESS_RIGHTS SECONDARY_CONTROLS",
+                  "SS": "GUEST_SS_SELECTOR GUEST_CS_ACCESS_RIGHTS GUEST_CR0 SECONDARY_CONTROLS"}
+        rows["DPL"] = _row(f"{rights} " + others.get(s, f"GUEST_{s}_SELECTOR SECONDARY_CONTROLS"), ("DPL is " + _DPLS[s]) if s in _DPLS else
                            "usable, not unrestricted guest, type at most 11: DPL is at least RPL of the selector", "correct bits 6:5",
                            part=AR.DPL)
     rows["P"] = _row(rights, f"{usable}P (bit 7) is 1", "set bit 7", one=AR.P)
