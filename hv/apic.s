@@ -1,0 +1,212 @@
+# apic.s - the virtual local APIC: registers, requests and service, commands.
+#
+# VP_APIC holds the registers at their own offsets.  Not here: remote read, lowest-priority arbitration (one VP),
+# SMI, INIT and start-up commands (they have no effect on a VP that runs), EOI broadcast (no I/O APIC).
+# Source  SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"
+
+        .equ    APIC_VERSION_VALUE, 0x00050014  # integrated, six LVT entries
+        .equ    APIC_REGISTERS, 0x40
+
+# apic_reset - Power-up state.  Entry: rbx = VP.  Changes rax, rcx, rdi.
+apic_reset:
+        lea     rdi, [rbx + VP_APIC]
+        mov     ecx, 128
+        xor     eax, eax
+        rep stosq
+        mov     eax, [rbx + VP_INDEX]
+        shl     eax, 24
+        mov     [rbx + VP_APIC + APIC_ID*16], eax
+        mov     dword ptr [rbx + VP_APIC + APIC_VERSION*16], APIC_VERSION_VALUE
+        mov     dword ptr [rbx + VP_APIC + APIC_DFR*16], 0xFFFFFFFF
+        mov     dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_VECTOR
+        call    apic_mask_all
+        mov     rax, NEVER
+        mov     [rbx + VP_DEADLINE], rax
+        mov     qword ptr [rbx + VP_TSC_TARGET], 0
+        mov     eax, MEMORY_LOCAL_APIC | APICBASE_EN | APICBASE_BSP
+        mov     [rbx + VP_APIC_BASE], rax
+        ret
+
+# apic_mask_all - What software disable does to the local vector table.  Entry: rbx = VP.
+apic_mask_all:
+        mov     ecx, APIC_LVT_TIMER
+1:      mov     eax, ecx
+        shl     eax, 4
+        or      dword ptr [rbx + rax + VP_APIC], LVT_MASKED
+        inc     ecx
+        cmp     ecx, APIC_LVT_ERROR
+        jbe     1b
+        ret
+
+# apic_scan - Entry: edi = APIC_IRR or APIC_ISR.  Exit: eax = highest vector, or -1.  Changes rcx, rdx.
+apic_scan:
+        mov     ecx, 7
+1:      lea     edx, [rdi + rcx]
+        shl     edx, 4
+        mov     eax, [rbx + rdx + VP_APIC]
+        bsr     eax, eax
+        jnz     2f
+        dec     ecx
+        jns     1b
+        mov     eax, -1
+        ret
+2:      shl     ecx, 5
+        add     eax, ecx
+        ret
+
+# apic_ppr - Exit: eax = processor priority.  Changes rcx, rdx, rdi.
+apic_ppr:
+        mov     edi, APIC_ISR
+        call    apic_scan
+        test    eax, eax
+        jns     1f
+        xor     eax, eax
+1:      and     eax, 0xF0
+        mov     edx, [rbx + VP_APIC + APIC_TPR*16]
+        mov     ecx, edx
+        and     ecx, 0xF0
+        cmp     ecx, eax
+        cmovae  eax, edx
+        ret
+
+# apic_highest - Exit: eax = vector that may be injected now, or negative.  Changes rcx, rdx, rdi.
+apic_highest:
+        mov     eax, -1
+        test    dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE
+        jz      1f
+        mov     edi, APIC_IRR
+        call    apic_scan
+        test    eax, eax
+        js      1f
+        push    rax
+        call    apic_ppr
+        mov     ecx, eax
+        pop     rax
+        mov     edx, eax
+        and     edx, 0xF0
+        and     ecx, 0xF0
+        cmp     edx, ecx
+        ja      1f
+        mov     eax, -1
+1:      ret
+
+# apic_bit - Where a vector's bit lies.  Entry: edi = vector.  Exit: rdx = register offset from VP_IRR's, ecx = bit.
+apic_bit:
+        mov     edx, edi
+        shr     edx, 5
+        shl     edx, 4
+        mov     ecx, edi
+        and     ecx, 31
+        ret
+
+# apic_accept - IRR to ISR.  apic_return - the way back.  apic_raise - a request.  Entry: edi = vector.
+apic_accept:
+        call    apic_bit
+        btr     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
+        bts     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
+        ret
+apic_return:
+        call    apic_bit
+        btr     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
+        bts     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
+        ret
+apic_raise:
+        cmp     edi, 16
+        jb      apic_raise_illegal
+        call    apic_bit
+        bts     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
+        btr     dword ptr [rbx + rdx + VP_APIC + APIC_TMR*16], ecx
+        WORK    WORK_EVENT
+        ret
+apic_raise_illegal:
+        or      dword ptr [rbx + VP_APIC + APIC_ESR*16], ESR_RECEIVE_ILLEGAL
+        ret
+
+# apic_eoi - End of the highest interrupt in service.
+apic_eoi:
+        mov     edi, APIC_ISR
+        call    apic_scan
+        test    eax, eax
+        js      1f
+        mov     edi, eax
+        call    apic_bit
+        btr     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
+        WORK    WORK_EVENT
+1:      ret
+
+# apic_command - Carry out an interrupt command.  Entry: edi = low half, esi = destination (8 bits, or 32 in x2APIC mode).
+apic_command:
+        mov     eax, edi
+        and     eax, ICR_SHORTHAND
+        cmp     eax, put(ICR_SHORTHAND, SHORTHAND_OTHERS)
+        je      apic_command_done               # there are none
+        test    eax, eax
+        jnz     apic_command_self
+        call    apic_for_us
+        jz      apic_command_done
+apic_command_self:
+        mov     eax, edi
+        and     eax, ICR_MODE
+        cmp     eax, put(ICR_MODE, DELIVERY_NMI)
+        je      apic_command_nmi
+        cmp     eax, put(ICR_MODE, DELIVERY_LOWEST)
+        ja      apic_command_done
+        and     edi, ICR_VECTOR
+        cmp     edi, 16
+        jae     apic_raise
+        or      dword ptr [rbx + VP_APIC + APIC_ESR*16], ESR_SEND_ILLEGAL
+        ret
+apic_command_nmi:
+        mov     dword ptr [rbx + VP_NMI], 1
+        WORK    WORK_EVENT
+apic_command_done:
+        ret
+
+# apic_for_us - Is the destination this VP?  Entry: edi, esi as above.  Exit: zero flag clear when it is.  Changes rax, rcx.
+apic_for_us:
+        test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
+        jnz     apic_for_us_x2
+        cmp     esi, 0xFF
+        je      apic_is_us
+        test    edi, ICR_LOGICAL
+        jnz     1f
+        cmp     esi, [rbx + VP_INDEX]
+        je      apic_is_us
+        xor     eax, eax
+        ret
+1:      mov     eax, [rbx + VP_APIC + APIC_LDR*16]
+        shr     eax, 24
+        cmp     dword ptr [rbx + VP_APIC + APIC_DFR*16], 0xFFFFFFFF
+        je      2f                              # flat model
+        mov     ecx, eax
+        xor     ecx, esi
+        test    ecx, 0xF0                       # cluster model: same cluster, then a member
+        mov     ecx, 0
+        cmovnz  eax, ecx
+        and     eax, 0x0F
+2:      test    eax, esi
+        ret
+apic_for_us_x2:
+        cmp     esi, -1
+        je      apic_is_us
+        test    edi, ICR_LOGICAL
+        jnz     3f
+        cmp     esi, [rbx + VP_INDEX]
+        je      apic_is_us
+        xor     eax, eax
+        ret
+3:      mov     eax, [rbx + VP_INDEX]           # logical ID: cluster = id / 16, one bit of 16
+        mov     ecx, eax
+        shr     eax, 4
+        mov     edx, esi
+        shr     edx, 16
+        cmp     eax, edx
+        mov     eax, 0
+        jne     4f
+        bt      esi, ecx
+        adc     eax, 0
+4:      test    eax, eax
+        ret
+apic_is_us:
+        test    rsp, rsp                        # not zero
+        ret

@@ -1,0 +1,169 @@
+# devices.s - the small devices behind a partition's ports.  Calling convention: the table in io.s.
+#
+# None of them reaches anything outside the partition but the console port.
+# Source  hv/README.md, "What a partition finds"; ACPI, "PM1 Control Registers", "Power Management Timer"
+
+ignore_write:
+        ret
+
+# ---- debug exit: four bytes, the code ends the partition ----
+exit_port_read:
+        xor     eax, eax
+        ret
+exit_port_write:
+        cmp     edi, PORT_DEBUG_EXIT
+        jne     ignore_write
+        mov     eax, 0xFFFFFFFF                 # narrower writes: what they carry
+        cmp     esi, 4
+        je      1f
+        lea     ecx, [rsi*8]
+        mov     eax, 1
+        shl     eax, cl
+        dec     eax
+1:      and     edx, eax
+        mov     esi, edx
+        jmp     partition_ends
+
+# ---- debug consoles and POST code ----
+debug_read:
+        mov     eax, PORT_DEBUG_CONSOLE         # reads its own number: it is there
+        ret
+debug_write:
+        mov     al, dl
+        jmp     partition_putc
+post_read:
+        mov     eax, [rbp + PART_POST]
+        ret
+post_write:
+        mov     [rbp + PART_POST], edx
+        ret
+
+# ---- 8259 pair: masks are kept, nothing is ever requested ----
+pic_read:
+        call    pic_place
+        jc      1f
+        mov     al, [rbp + rcx + PART_PIC_MASKS]
+        ret
+1:      xor     eax, eax
+        ret
+pic_write:
+        call    pic_place
+        jc      ignore_write
+        mov     [rbp + rcx + PART_PIC_MASKS], dl
+        ret
+pic_place:                                      # rcx = 0..3 for the data and level ports, carry for commands
+        xor     ecx, ecx
+        cmp     edi, PORT_PIC1_DATA
+        je      1f
+        inc     ecx
+        cmp     edi, PORT_PIC2_DATA
+        je      1f
+        inc     ecx
+        cmp     edi, PORT_ELCR1
+        je      1f
+        inc     ecx
+        cmp     edi, PORT_ELCR2
+        je      1f
+        stc
+1:      ret
+
+# ---- 8042: no keyboard; the reset pulse ends the partition ----
+        .equ    KEYBOARD_IDLE, 0x1C             # unlocked, last write a command, self-test passed, buffers empty
+        .equ    KEYBOARD_PULSE_RESET, 0xFE
+keyboard_read:
+        mov     eax, KEYBOARD_IDLE
+        ret
+keyboard_data:
+        xor     eax, eax
+        ret
+keyboard_write:
+        cmp     edx, KEYBOARD_PULSE_RESET
+        jne     ignore_write
+        jmp     reset_now
+system_a_read:
+        mov     eax, [rbp + PART_SYSTEM_A]
+        or      eax, 2                          # A20 is always open
+        ret
+system_a_write:
+        mov     [rbp + PART_SYSTEM_A], edx
+        test    edx, 1
+        jnz     reset_now
+        ret
+reset_read:
+        mov     eax, [rbp + PART_RESET_CONTROL]
+        ret
+reset_write:
+        mov     eax, [rbp + PART_RESET_CONTROL]
+        mov     [rbp + PART_RESET_CONTROL], edx
+        not     eax
+        and     eax, edx
+        test    eax, RESETCTL_RESET
+        jz      ignore_write
+reset_now:
+        mov     esi, CODE_RESET
+        jmp     partition_ends
+
+# ---- CMOS: status registers that do not make a reader wait, and a midnight ----
+cmos_read:
+        mov     eax, [rbp + PART_CMOS_INDEX]
+        cmp     edi, PORT_RTC_INDEX
+        je      3f
+        and     eax, 0x7F
+        cmp     eax, CMOS_DAY_OF_MONTH
+        jb      1f
+        cmp     eax, CMOS_KNOWN
+        ja      1f
+        lea     rcx, [rel cmos_values]
+        mov     al, [rcx + rax - CMOS_DAY_OF_MONTH]
+        ret
+1:      xor     eax, eax
+3:      ret
+cmos_write:
+        cmp     edi, PORT_RTC_INDEX
+        jne     ignore_write
+        mov     [rbp + PART_CMOS_INDEX], edx
+        ret
+        .equ    CMOS_DAY_OF_MONTH, 7
+        .equ    CMOS_KNOWN, 13
+cmos_values:
+        .byte   0x01, 0x01, 0x24                # day, month, year in BCD
+        .byte   0x26, 0x02, 0x00, 0x80          # A: divider on; B: 24 hours; C; D: battery good
+
+# ---- fw_cfg: signature, interface, processors, memory ----
+        .equ    FW_SIGNATURE, 0
+        .equ    FW_ID, 1
+        .equ    FW_RAM_SIZE, 3
+        .equ    FW_PROCESSORS, 5
+fw_write:
+        cmp     edi, PORT_FW_SELECTOR
+        jne     ignore_write
+        mov     [rbp + PART_FW_SELECTOR], dx
+        mov     dword ptr [rbp + PART_FW_OFFSET], 0
+        ret
+fw_read:
+        xor     eax, eax
+        cmp     edi, PORT_FW_DATA
+        jne     1f
+        movzx   edx, word ptr [rbp + PART_FW_SELECTOR]
+        mov     eax, 0x554D4551                 # "QEMU"
+        cmp     edx, FW_SIGNATURE
+        je      2f
+        mov     eax, 1
+        cmp     edx, FW_ID
+        je      2f
+        cmp     edx, FW_PROCESSORS
+        je      2f
+        mov     rax, [rbp + PART_MEMORY]
+        cmp     edx, FW_RAM_SIZE
+        je      2f
+        xor     eax, eax
+2:      mov     ecx, [rbp + PART_FW_OFFSET]
+        inc     dword ptr [rbp + PART_FW_OFFSET]
+        cmp     ecx, 8
+        jae     3f
+        shl     ecx, 3
+        shr     rax, cl
+        movzx   eax, al
+1:      ret
+3:      xor     eax, eax
+        ret

@@ -1,0 +1,165 @@
+# exits.s - the dispatch table, and the handlers that are a few lines long.
+#
+# Source  SDM 3D, "Basic VM-Exit Reasons"; hv/README.md, "The life of an exit"
+
+        .equ    EXIT_ROWS, 76
+        .macro  EXIT reason, handler
+        .assert (. - exits) / 8 == REASON_\reason, "rows follow the reason numbers"
+        .quad   \handler
+        .endm
+
+        .balign 8
+exits:  EXIT    EXCEPTION, exit_exception
+        EXIT    EXTERNAL_INTERRUPT, exit_interrupt
+        EXIT    TRIPLE_FAULT, exit_triple
+        .quad   exit_other, exit_other, exit_other, exit_other
+        EXIT    INTERRUPT_WINDOW, exit_window
+        EXIT    NMI_WINDOW, exit_window
+        EXIT    TASK_SWITCH, exit_task
+        EXIT    CPUID, exit_cpuid
+        EXIT    GETSEC, fault_ud
+        EXIT    HLT, exit_hlt
+        EXIT    INVD, advance
+        .quad   exit_other
+        EXIT    RDPMC, fault_gp
+        .quad   exit_other
+        EXIT    RSM, fault_ud
+        EXIT    VMCALL, exit_vmcall
+        EXIT    VMCLEAR, fault_ud
+        EXIT    VMLAUNCH, fault_ud
+        EXIT    VMPTRLD, fault_ud
+        EXIT    VMPTRST, fault_ud
+        EXIT    VMREAD, fault_ud
+        EXIT    VMRESUME, fault_ud
+        EXIT    VMWRITE, fault_ud
+        EXIT    VMXOFF, fault_ud
+        EXIT    VMXON, fault_ud
+        EXIT    CR_ACCESS, exit_cr
+        .quad   exit_other
+        EXIT    IO, exit_io
+        EXIT    RDMSR, exit_rdmsr
+        EXIT    WRMSR, exit_wrmsr
+        .quad   exit_other, exit_other, exit_other
+        EXIT    MWAIT, fault_ud
+        .quad   exit_other, exit_other
+        EXIT    MONITOR, fault_ud
+        .quad   exit_other, exit_other, exit_other, exit_other, exit_other, exit_other, exit_other, exit_other
+        EXIT    EPT_VIOLATION, exit_ept
+        EXIT    EPT_MISCONFIG, exit_misconfig
+        EXIT    INVEPT, fault_ud
+        .quad   exit_other
+        EXIT    PREEMPTION_TIMER, exit_clock
+        EXIT    INVVPID, fault_ud
+        EXIT    WBINVD, advance
+        EXIT    XSETBV, fault_ud
+        .rept   EXIT_ROWS - REASON_XSETBV - 1
+        .quad   exit_other
+        .endr
+
+# exit_unknown - Jumped to: the reason has no row, or bit 31 tells of a failed entry.  Entry: eax = exit reason, rbx = VP.
+exit_unknown:
+        test    eax, EXIT_ENTRY_FAILURE
+        jz      1f
+        lea     rdi, [rel text_entry_failed]
+        mov     esi, CODE_ENTRY
+        call    partition_fatal
+        call    say_vmcs
+        jmp     vm_work
+1:      call    exit_other
+        jmp     vm_work
+
+exit_other:
+        lea     rdi, [rel text_other]
+        mov     esi, CODE_EXIT
+        jmp     partition_fatal
+exit_triple:
+        lea     rdi, [rel text_triple]
+        mov     esi, CODE_TRIPLE
+        jmp     partition_fatal
+exit_task:
+        lea     rdi, [rel text_task]
+        mov     esi, CODE_EXIT
+        jmp     partition_fatal
+exit_misconfig:
+        lea     rdi, [rel text_misconfig]
+        mov     esi, CODE_EXIT
+        jmp     partition_fatal
+
+# exit_exception - Only NMIs exit: the machine's own, of no interest to a guest.
+exit_exception:
+        call    event_keep
+        VMGET   rax, VMCS_EXIT_INTERRUPTION_INFO
+        and     eax, INTR_TYPE
+        cmp     eax, put(INTR_TYPE, EVENT_NMI)
+        jne     exit_other
+        ret
+
+# exit_interrupt - An interrupt of the machine, acknowledged by the exit.
+exit_interrupt:
+        VMGET   rax, VMCS_EXIT_INTERRUPTION_INFO
+        cmp     al, SPURIOUS_VECTOR
+        je      1f
+        mov     edx, MEMORY_LOCAL_APIC
+        mov     dword ptr [rdx + APIC_EOI*16], 0
+1:      ret
+
+exit_window:
+        WORK    WORK_EVENT
+        ret
+exit_clock:
+        WORK    WORK_CLOCK
+        ret
+
+# exit_hlt - Sleep until the APIC has something; a VP that nothing can wake ends its partition.
+exit_hlt:
+        call    advance
+        cmp     dword ptr [rbx + VP_NMI], 0
+        jne     exit_window
+        VMGET   rax, VMCS_GUEST_RFLAGS
+        test    eax, RFLAGS_IF
+        jz      2f
+        call    apic_highest
+        test    eax, eax
+        jns     exit_window
+        cmp     qword ptr [rbx + VP_DEADLINE], -1
+        je      2f
+        test    dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE
+        jz      2f
+        mov     eax, [rbx + VP_APIC + APIC_LVT_TIMER*16]
+        test    eax, LVT_MASKED
+        jnz     2f
+        and     eax, 0xF0
+        push    rax
+        call    apic_ppr
+        pop     rcx
+        and     eax, 0xF0
+        cmp     ecx, eax
+        jbe     2f                              # its priority is too low
+        mov     dword ptr [rbx + VP_STATE], VP_HALTED
+        WORK    WORK_YIELD
+        ret
+2:      lea     rdi, [rel text_halted]
+        mov     esi, CODE_HALTED
+        jmp     partition_fatal
+
+# gpr_read - Entry: ecx = register number.  Exit: rax = the guest's register.  gpr_write: rax into it.  Changes rcx.
+gpr_read:
+        cmp     ecx, GPR_RSP
+        je      1f
+        mov     rax, [rbx + rcx*8 + VP_RAX]
+        ret
+1:      VMGET   rax, VMCS_GUEST_RSP
+        ret
+gpr_write:
+        cmp     ecx, GPR_RSP
+        je      1f
+        mov     [rbx + rcx*8 + VP_RAX], rax
+        ret
+1:      VMPUT   VMCS_GUEST_RSP, rax
+        ret
+
+text_other:     .asciz "VM exit that the hypervisor does not handle"
+text_triple:    .asciz "triple fault"
+text_task:      .asciz "task switch"
+text_misconfig: .asciz "EPT misconfiguration"
+text_halted:    .asciz "halted, and nothing can wake it"

@@ -1,0 +1,116 @@
+# mmio.s - EPT violations: the virtual APIC's page, the hypercall page, and addresses where nothing is.
+#
+# Source  SDM 3C, "EPT Violations"; hv/README.md, "What a partition finds"
+
+# exit_ept - Entry: rbx = VP, rbp = partition.
+exit_ept:
+        inc     qword ptr [rbp + PART_VIOLATIONS]
+        call    event_keep
+        VMGET   r12, VMCS_GUEST_PHYSICAL_ADDRESS
+        VMGET   r13, VMCS_EXIT_QUALIFICATION
+        cmp     r12, [rbp + PART_MEMORY]
+        jb      ept_inside
+        test    r13d, QUAL_EPT_FETCH
+        jnz     mmio_impossible                 # nothing to execute there
+        test    r13d, QUAL_EPT_LINEAR
+        jz      mmio_impossible
+        test    r13d, QUAL_EPT_FINAL
+        jz      mmio_impossible                 # page tables where no memory is
+        cmp     dword ptr [rbx + VP_AGAIN], 0
+        jne     mmio_impossible                 # stack or descriptor tables where no memory is
+        call    insn_fetch
+        jc      mmio_fetch_fault
+        call    insn_decode                     # fills VP_OP_*; r14 = length
+        jc      mmio_impossible
+        call    mmio_access
+        VMGET   rax, VMCS_GUEST_RIP
+        lea     rdx, [rax + r14]
+        push    rdx
+        call    guest_is_long
+        pop     rdx
+        jnz     advance_rip
+        mov     edx, edx
+        jmp     advance_rip
+
+# ept_inside - RAM: the only page with fewer rights is the hypercall page.
+ept_inside:
+        mov     rax, [rbp + PART_CALL_OLD]
+        test    rax, rax
+        jz      1f
+        dec     rax
+        mov     rdx, r12
+        and     rdx, -PAGE
+        cmp     rax, rdx
+        jne     1f
+        test    r13d, QUAL_EPT_WRITE
+        jnz     fault_gp
+1:      jmp     ept_flush                       # a translation from before a change of ours: again
+
+mmio_fetch_fault:                               # eax = error code, VP_FETCHED = linear address
+        mov     edi, eax
+        mov     rsi, [rbx + VP_FETCHED]
+        jmp     fault_pf
+mmio_impossible:
+        lea     rdi, [rel text_access]
+        mov     esi, CODE_ACCESS
+        call    partition_fatal
+        call    line_begin
+        SAY     text_address
+        mov     rdi, r12
+        call    say_hex
+        jmp     line_end
+
+# mmio_access - Carry out what insn_decode found.  Entry: r12 = guest-physical address.  Keeps r14.
+mmio_access:
+        cmp     dword ptr [rbx + VP_OP_STORE], 0
+        je      mmio_load
+        call    mmio_is_apic
+        jnz     1f                              # nothing there: lost
+        cmp     dword ptr [rbx + VP_OP_SIZE], 4
+        jb      1f                              # the APIC takes aligned doublewords only
+        test    r12d, 15
+        jnz     1f
+        mov     edi, r12d
+        and     edi, PAGE - 1
+        shr     edi, 4
+        cmp     edi, APIC_REGISTERS - 1
+        jae     1f                              # SELF IPI exists in x2APIC mode alone
+        mov     esi, [rbx + VP_OP_VALUE]
+        jmp     apic_write
+1:      ret
+
+mmio_load:
+        call    mmio_is_apic
+        mov     rax, -1
+        jnz     2f
+        mov     edi, r12d
+        and     edi, PAGE - 1
+        shr     edi, 4
+        xor     eax, eax
+        cmp     edi, APIC_REGISTERS
+        jae     1f
+        call    apic_read
+1:      mov     eax, eax
+        mov     ecx, r12d                       # bytes of the register, zeros behind it
+        and     ecx, 15
+        shl     ecx, 3
+        cmp     ecx, 64
+        jb      3f
+        xor     eax, eax
+3:      shr     rax, cl
+2:      jmp     insn_result
+
+# mmio_is_apic - Exit: zero flag set when r12 lies in the APIC page and the page is there.  Changes rcx, rdx.
+mmio_is_apic:
+        mov     edx, [rbx + VP_APIC_BASE]
+        and     edx, APICBASE_EN | APICBASE_EXTD
+        cmp     edx, APICBASE_EN
+        jne     1f
+        mov     rdx, r12
+        and     rdx, -PAGE
+        mov     ecx, MEMORY_LOCAL_APIC
+        cmp     rdx, rcx
+1:      ret
+
+text_access:    .asciz "access to memory that does not exist"
+text_address:   .asciz "  guest-physical address "

@@ -1,0 +1,183 @@
+# msr.s - which MSRs a guest reaches directly, and what the others do.
+#
+# Source  SDM 3C, "MSR-Bitmap Address"; SDM 4, "Architectural MSRs"; TLFS, "Model-Specific Registers" (virtualized MSRs)
+
+# msr_bitmap_init - Everything exits, except the rows of msr_direct.  Bit = 1 exits.
+# Four areas of 1 KiB: read low, read high, write low, write high.
+msr_bitmap_init:
+        lea     rdi, [rel msr_bitmap]
+        mov     rsi, rdi
+        mov     ecx, PAGE / 8
+        mov     rax, NEVER
+        rep stosq
+        lea     rdx, [rel msr_direct]
+1:      mov     ecx, [rdx]
+        test    ecx, ecx
+        jz      2f
+        mov     eax, ecx                        # 0xC0000000 and up: the second area
+        and     ecx, 0x1FFF
+        shr     eax, 31
+        shl     eax, 13
+        add     ecx, eax
+        btr     dword ptr [rsi], ecx
+        add     ecx, 1 << 14
+        btr     dword ptr [rsi], ecx
+        add     rdx, 4
+        jmp     1b
+2:      btr     dword ptr [rsi], MSR_TSC        # reads only; a write moves the offset
+        ret
+
+# exit_rdmsr - Entry: rbx = VP, rbp = partition; the number is in the guest's ECX.
+exit_rdmsr:
+        mov     edi, [rbx + VP_RCX]
+        call    msr_read                        # carry: #GP
+        jc      fault_gp
+        mov     edx, eax
+        mov     [rbx + VP_RAX], rdx
+        shr     rax, 32
+        mov     [rbx + VP_RDX], rax
+        jmp     advance
+
+exit_wrmsr:
+        mov     edi, [rbx + VP_RCX]
+        mov     esi, [rbx + VP_RAX]
+        mov     rax, [rbx + VP_RDX]
+        shl     rax, 32
+        or      rsi, rax
+        call    msr_write
+        jc      fault_gp
+        jmp     advance
+
+# msr_find - Entry: edi = number.  Exit: rdx = its row, or carry set.  Changes rax.
+msr_find:
+        lea     rdx, [rel msr_rows]
+1:      mov     eax, [rdx]
+        cmp     eax, 0xFFFFFFFF
+        je      2f
+        cmp     eax, edi
+        je      3f                              # carry clear
+        add     rdx, MSR_ROW
+        jmp     1b
+2:      stc
+3:      ret
+
+# msr_read - Entry: edi = number.  Exit: rax = value, or carry set.
+msr_read:
+        mov     eax, edi
+        sub     eax, X2APIC_FIRST
+        cmp     eax, APIC_REGISTERS
+        jb      x2apic_read
+        mov     eax, edi
+        sub     eax, HVMSR_GUEST_OS_ID
+        cmp     eax, SYNTHETIC_MSRS
+        jb      synthetic_read
+        call    msr_find
+        jc      1f
+        mov     ecx, [rdx + 4]
+        mov     rax, [rdx + 8]
+        cmp     ecx, MSR_SLOT
+        ja      2f
+        clc
+        jne     1f
+        mov     rax, [rbx + rax + VP_RAX]       # a word of the VP
+        clc
+1:      ret
+2:      jmp     rax
+msr_read_debugctl:
+        VMGET   rax, VMCS_GUEST_DEBUGCTL
+        clc
+        ret
+
+# msr_write - Entry: edi = number, rsi = value.  Exit: carry set for #GP.
+msr_write:
+        mov     eax, edi
+        sub     eax, X2APIC_FIRST
+        cmp     eax, APIC_REGISTERS
+        jb      x2apic_write
+        mov     eax, edi
+        sub     eax, HVMSR_GUEST_OS_ID
+        cmp     eax, SYNTHETIC_MSRS
+        jb      synthetic_write
+        cmp     edi, MSR_TSC
+        je      msr_write_tsc
+        cmp     edi, MSR_TSC_DEADLINE
+        je      msr_write_deadline
+        cmp     edi, MSR_APIC_BASE
+        je      msr_write_apic_base
+        cmp     edi, MSR_DEBUGCTL
+        je      msr_write_debugctl
+        call    msr_find
+        jc      1f
+        mov     ecx, [rdx + 4]
+        cmp     ecx, MSR_FIXED
+        je      3f
+        cmp     ecx, MSR_SLOT
+        jne     2f
+        mov     rax, [rdx + 8]
+        mov     [rbx + rax + VP_RAX], rsi
+2:      clc
+1:      ret
+3:      stc
+        ret
+msr_write_debugctl:                             # no branch records: only BTF may be set
+        test    rsi, ~2
+        jnz     3b
+        VMPUT   VMCS_GUEST_DEBUGCTL, rsi
+        clc
+        ret
+msr_write_tsc:
+        rdtsc
+        shl     rdx, 32
+        or      rax, rdx
+        sub     rsi, rax
+        mov     [rbx + VP_TSC_OFFSET], rsi
+        VMPUT   VMCS_TSC_OFFSET, rsi
+        clc
+        ret
+msr_write_deadline:
+        mov     rdi, rsi
+        call    apic_timer_deadline
+        clc
+        ret
+
+# msr_write_apic_base - The base stays; xAPIC may become x2APIC or off, off may become xAPIC; nothing else.
+msr_write_apic_base:
+        mov     eax, MEMORY_LOCAL_APIC | APICBASE_BSP
+        mov     rcx, rsi
+        and     rcx, ~(APICBASE_EN | APICBASE_EXTD)
+        cmp     rcx, rax
+        jne     3b
+        mov     rcx, [rbx + VP_APIC_BASE]
+        mov     [rbx + VP_APIC_BASE], rsi
+        and     ecx, APICBASE_EN | APICBASE_EXTD
+        mov     edx, esi
+        and     edx, APICBASE_EN | APICBASE_EXTD
+        cmp     ecx, edx
+        je      2b
+        cmp     edx, APICBASE_EXTD
+        je      4f                              # x2APIC without EN
+        cmp     ecx, APICBASE_EN | APICBASE_EXTD
+        jne     5f
+        test    edx, edx
+        jnz     4f                              # from x2APIC only off
+        call    apic_reset
+        mov     dword ptr [rbx + VP_APIC_BASE], MEMORY_LOCAL_APIC | APICBASE_BSP
+        clc
+        ret
+5:      cmp     edx, APICBASE_EN | APICBASE_EXTD
+        jne     2b
+        test    ecx, ecx
+        jz      4f                              # from off only xAPIC
+        mov     ecx, [rbx + VP_INDEX]
+        mov     [rbx + VP_APIC + APIC_ID*16], ecx
+        mov     edx, ecx
+        shr     edx, 4
+        shl     edx, 16
+        bts     edx, ecx
+        mov     [rbx + VP_APIC + APIC_LDR*16], edx
+        clc
+        ret
+4:      or      ecx, MEMORY_LOCAL_APIC | APICBASE_BSP
+        mov     [rbx + VP_APIC_BASE], rcx       # as it was
+        stc
+        ret

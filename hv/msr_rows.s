@@ -1,0 +1,103 @@
+# msr_rows.s - MSRs of the x2APIC, and the table of the rest.
+#
+# Source  SDM 3A, "Extended XAPIC (x2APIC)"; SDM 4, "Architectural MSRs"; TLFS, "Model-Specific Registers"
+
+# x2apic_read, x2apic_write - Entry: edi = MSR, rsi = value, rbx = VP.  Exit: rax, or carry set for #GP.
+x2apic_read:
+        test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
+        jz      x2apic_refuse
+        sub     edi, X2APIC_FIRST
+        mov     rdx, [rel x2apic_readable]
+        bt      rdx, rdi
+        jnc     x2apic_refuse
+        cmp     edi, APIC_ICR
+        je      1f
+        call    apic_read
+        mov     eax, eax
+        clc
+        ret
+1:      mov     eax, [rbx + VP_APIC + APIC_ICR_HIGH*16]
+        shl     rax, 32
+        mov     ecx, [rbx + VP_APIC + APIC_ICR*16]
+        or      rax, rcx                        # carry clear
+        ret
+
+x2apic_write:
+        test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
+        jz      x2apic_refuse
+        sub     edi, X2APIC_FIRST
+        mov     rdx, [rel x2apic_writable]
+        bt      rdx, rdi
+        jnc     x2apic_refuse
+        cmp     edi, APIC_ICR
+        je      1f
+        mov     rax, rsi
+        shr     rax, 32
+        jnz     x2apic_refuse
+        mov     rdx, [rel x2apic_zero]
+        bt      rdx, rdi
+        jnc     2f
+        test    esi, esi                        # EOI and ESR take 0 alone
+        jnz     x2apic_refuse
+2:      call    apic_write
+        clc
+        ret
+1:      mov     eax, esi
+        and     eax, ~(ICR_VECTOR | ICR_MODE | ICR_LOGICAL | ICR_ASSERT | ICR_LEVEL | ICR_SHORTHAND) & 0xFFFFFFFF
+        jnz     x2apic_refuse
+        mov     [rbx + VP_APIC + APIC_ICR*16], esi
+        mov     edi, esi
+        shr     rsi, 32
+        mov     [rbx + VP_APIC + APIC_ICR_HIGH*16], esi
+        call    apic_command
+        clc
+        ret
+x2apic_refuse:
+        stc
+        ret
+
+        .balign 8
+        .equ    X2_LVTS, 1 << APIC_LVT_TIMER | 1 << APIC_LVT_THERMAL | 1 << APIC_LVT_PERF | 1 << APIC_LVT_LINT0 | 1 << APIC_LVT_LINT1 | 1 << APIC_LVT_ERROR
+        .equ    X2_BOTH, 1 << APIC_TPR | 1 << APIC_SVR | 1 << APIC_ESR | 1 << APIC_ICR | X2_LVTS | 1 << APIC_INITIAL_COUNT | 1 << APIC_DIVIDE
+        .equ    X2_BITS, 0xFF << APIC_ISR | 0xFF << APIC_TMR | 0xFF << APIC_IRR
+x2apic_readable:
+        .quad   X2_BOTH | X2_BITS | 1 << APIC_ID | 1 << APIC_VERSION | 1 << APIC_PPR | 1 << APIC_LDR | 1 << APIC_CURRENT_COUNT
+x2apic_writable:
+        .quad   X2_BOTH | 1 << APIC_EOI | 1 << APIC_SELF_IPI
+x2apic_zero:
+        .quad   1 << APIC_EOI | 1 << APIC_ESR
+
+# MSRs that the guest reads and writes without an exit: per-VP, in the VMCS or changed hands by schedule.s.
+        .balign 4
+msr_direct:
+        .long   MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_TSC_AUX
+        .long   MSR_EFER, MSR_PAT, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, 0
+
+# Number, what it is, value: FIXED reads value, write #GP; QUIET reads value, write lost; SLOT is a word of the VP at
+# this offset; CODE reads by a routine (rax, carry), and is written by msr_write itself.
+        .equ    MSR_ROW, 16
+        .equ    MSR_FIXED, 0
+        .equ    MSR_QUIET, 1
+        .equ    MSR_SLOT, 2
+        .equ    MSR_CODE, 3
+        .macro  MSRROW number, kind, value
+        .long   \number, MSR_\kind
+        .quad   \value
+        .endm
+msr_rows:
+        MSRROW  MSR_APIC_BASE, SLOT, VP_APIC_BASE
+        MSRROW  MSR_TSC_DEADLINE, SLOT, VP_TSC_TARGET
+        MSRROW  MSR_PLATFORM_ID, QUIET, 0
+        MSRROW  MSR_BIOS_UPDT_TRIG, QUIET, 0
+        MSRROW  MSR_BIOS_SIGN_ID, QUIET, 0x8FFFFFFF00000000
+        MSRROW  MSR_MTRRCAP, FIXED, 0
+        MSRROW  MSR_MTRR_DEF_TYPE, SLOT, VP_MISC_MSR
+        MSRROW  MSR_MCG_CAP, FIXED, 0
+        MSRROW  MSR_MCG_STATUS, SLOT, VP_MISC_MSR + 8
+        MSRROW  MSR_MISC_ENABLE, QUIET, MISCENABLE_FAST_STRINGS | MISCENABLE_BTS_UNAVAILABLE | MISCENABLE_PEBS_UNAVAILABLE
+        MSRROW  MSR_DEBUGCTL, CODE, msr_read_debugctl
+        .long   0xFFFFFFFF
+
+        .balign 4096
+msr_bitmap:
+        .fill   4096, 1, 0

@@ -1,0 +1,207 @@
+# pit.s - the 8254: three counters that run by reference time, and port 0x61.
+#
+# A counter's value follows from the tick at which it was loaded, so nothing has to happen between two looks.
+# Modes 0, 2, 3 (1, 4 and 5 count like 0); BCD counts as binary; no interrupt is raised.
+# Source  Intel 8254 data sheet, "Programming the 8254", "Read-Back Command", "Mode Definitions"
+
+        .record COUNTER
+        .field  LOADED, 8                       # tick of the PIT clock
+        .field  RELOAD, 4                       # 1..65536
+        .field  LATCH, 4                        # latched value, valid when LATCHED > 0
+        .field  LATCHED, 1                      # bytes of it still to be read
+        .field  STATUS_LATCHED, 1
+        .field  STATUS, 1                       # latched status
+        .field  ACCESS, 1                       # 1 low, 2 high, 3 low then high
+        .field  MODE, 1
+        .field  READ_HIGH, 1                    # next byte read is the high one
+        .field  WRITE_HIGH, 1
+        .field  LOW, 1                          # low byte written first
+        .field  GATED, 4                        # counter 2: elapsed ticks while its gate is closed
+        .field  NULL, 4                         # 1: nothing loaded yet
+        .endrecord
+        .equ    PIT_FULL, 0x10000
+
+# pit_counter - Entry: edi = port of a counter.  Exit: rsi = its record, ecx = number.
+pit_counter:
+        mov     ecx, edi
+        sub     ecx, PORT_PIT0
+pit_numbered:
+        mov     eax, ecx
+        shl     eax, 5
+        lea     rsi, [rbp + rax + PART_PIT]
+        ret
+
+# pit_elapsed - Entry: rsi = counter.  Exit: rax = ticks since it was loaded.  Changes rcx, rdx, rdi.
+pit_elapsed:
+        mov     edi, HZ_PIT
+        call    reference_ticks
+        sub     rax, [rsi + COUNTER_LOADED]
+        ret
+
+# pit_value - Exit: eax = what the counter shows, 16 bits.
+pit_value:
+        call    pit_elapsed
+        mov     ecx, [rsi + COUNTER_RELOAD]
+        test    ecx, ecx
+        jz      3f
+        cmp     byte ptr [rsi + COUNTER_MODE], 2
+        je      1f
+        cmp     byte ptr [rsi + COUNTER_MODE], 3
+        je      2f
+        sub     ecx, eax                        # one-shot modes run on below 0
+        movzx   eax, cx
+        ret
+2:      add     rax, rax                        # square wave: by twos
+1:      xor     edx, edx
+        div     rcx
+        mov     eax, ecx
+        sub     eax, edx
+        movzx   eax, ax
+        cmp     byte ptr [rsi + COUNTER_MODE], 3
+        jne     4f
+        and     eax, ~1
+4:      ret
+3:      xor     eax, eax
+        ret
+
+# pit_output - Exit: eax = 1 when the counter's output is high.
+pit_output:
+        call    pit_elapsed
+        mov     ecx, [rsi + COUNTER_RELOAD]
+        test    ecx, ecx
+        jz      2f
+        cmp     byte ptr [rsi + COUNTER_MODE], 3
+        je      1f
+        cmp     byte ptr [rsi + COUNTER_MODE], 2
+        je      3f
+        cmp     rax, rcx                        # terminal count
+        setae   al
+        movzx   eax, al
+        ret
+1:      xor     edx, edx
+        div     rcx
+        inc     ecx
+        shr     ecx, 1
+        cmp     edx, ecx                        # first half high
+        setb    al
+        movzx   eax, al
+        ret
+3:      mov     eax, 1
+        ret
+2:      xor     eax, eax
+        cmp     byte ptr [rsi + COUNTER_MODE], 0
+        setne   al
+        ret
+
+pit_read:
+        cmp     edi, PORT_PIT_CONTROL
+        je      pit_nothing
+        call    pit_counter
+        cmp     byte ptr [rsi + COUNTER_STATUS_LATCHED], 0
+        je      1f
+        mov     byte ptr [rsi + COUNTER_STATUS_LATCHED], 0
+        mov     al, [rsi + COUNTER_STATUS]
+        ret
+1:      cmp     byte ptr [rsi + COUNTER_LATCHED], 0
+        je      2f
+        dec     byte ptr [rsi + COUNTER_LATCHED]
+        mov     eax, [rsi + COUNTER_LATCH]
+        jmp     3f
+2:      call    pit_value
+3:      mov     cl, [rsi + COUNTER_ACCESS]
+        cmp     cl, 1
+        je      4f
+        cmp     cl, 2
+        je      5f
+        xor     byte ptr [rsi + COUNTER_READ_HIGH], 1
+        jnz     4f                              # was low, next is high
+5:      shr     eax, 8
+4:      ret
+pit_nothing:
+        mov     eax, 0xFF
+        ret
+
+pit_write:
+        cmp     edi, PORT_PIT_CONTROL
+        je      pit_control
+        call    pit_counter
+        mov     cl, [rsi + COUNTER_ACCESS]
+        movzx   eax, dl
+        cmp     cl, 1
+        je      pit_load
+        shl     eax, 8
+        cmp     cl, 2
+        je      pit_load
+        xor     byte ptr [rsi + COUNTER_WRITE_HIGH], 1
+        jz      1f
+        mov     [rsi + COUNTER_LOW], dl
+        ret
+1:      mov     al, [rsi + COUNTER_LOW]
+pit_load:                                       # eax = count, 0 = 65536
+        test    eax, eax
+        jnz     2f
+        mov     eax, PIT_FULL
+2:      mov     [rsi + COUNTER_RELOAD], eax
+pit_restart:                                    # count from now
+        mov     edi, HZ_PIT
+        call    reference_ticks
+        mov     [rsi + COUNTER_LOADED], rax
+        ret
+
+pit_control:                                    # edx = control word
+        mov     ecx, edx
+        shr     ecx, 6
+        cmp     ecx, 3
+        je      pit_read_back
+        call    pit_numbered
+        mov     ecx, edx
+        shr     ecx, 4
+        and     ecx, 3
+        jz      pit_latch
+        mov     [rsi + COUNTER_ACCESS], cl
+        shr     edx, 1
+        and     edx, 7
+        cmp     edx, 6
+        jb      1f
+        and     edx, 3                          # 6 and 7 mean 2 and 3
+1:      mov     [rsi + COUNTER_MODE], dl
+        mov     word ptr [rsi + COUNTER_READ_HIGH], 0
+        mov     dword ptr [rsi + COUNTER_RELOAD], 0
+        mov     byte ptr [rsi + COUNTER_LATCHED], 0
+        ret
+
+pit_latch:                                      # a latched value stays until it has been read
+        cmp     byte ptr [rsi + COUNTER_LATCHED], 0
+        jne     1f
+        call    pit_value
+        mov     [rsi + COUNTER_LATCH], eax
+        mov     al, 1
+        cmp     byte ptr [rsi + COUNTER_ACCESS], 3
+        jne     2f
+        inc     eax
+        mov     byte ptr [rsi + COUNTER_READ_HIGH], 0
+2:      mov     [rsi + COUNTER_LATCHED], al
+1:      ret
+
+pit_read_back:                                  # bits 1..3 choose counters, bit 5 = 0 latches counts, bit 4 = 0 status
+        push    r12
+        push    r13
+        mov     r12d, edx
+        xor     r13d, r13d
+1:      lea     ecx, [r13 + 1]
+        bt      r12d, ecx
+        jnc     3f
+        mov     ecx, r13d
+        call    pit_numbered
+        test    r12d, 0x20
+        jnz     2f
+        call    pit_latch
+2:      test    r12d, 0x10
+        jnz     3f
+        call    pit_status
+3:      inc     r13d
+        cmp     r13d, 3
+        jb      1b
+        pop     r13
+        pop     r12
+        ret

@@ -1,0 +1,166 @@
+# schedule.s - which VP a processor runs, for how long, and what it does when none can run.
+#
+# Source  hv/README.md, "Scheduling, locks, isolation"; SDM 3C, "VMX-Preemption Timer"
+
+# schedule - Give the processor to the next VP.  Entry: rbx = VP that ran last, runnable, halted or ended.
+# Continues at vm_work with the VP it chose, or sleeps until one can run.
+schedule:
+        and     dword ptr [rbx + VP_WORK], ~WORK_YIELD
+        mov     rsp, gs:[CPU_SELF]              # leave the VP's stack
+        mov     rbx, [rbx + VP_NEXT]
+        jmp     schedule_look
+schedule_first:
+        mov     rsp, gs:[CPU_SELF]
+        mov     rbx, gs:[CPU_RING]
+schedule_look:
+        rdtsc
+        shl     rdx, 32
+        or      rax, rdx
+        mov     r12, rax                        # now
+        mov     r13, rbx                        # first of the round
+        mov     r14, NEVER                      # earliest deadline of the halted
+1:      mov     eax, [rbx + VP_STATE]
+        cmp     eax, VP_RUNNABLE
+        je      schedule_run
+        cmp     eax, VP_HALTED
+        jne     2f
+        mov     rax, [rbx + VP_DEADLINE]
+        cmp     rax, r12
+        jbe     schedule_wake
+        cmp     rax, r14
+        cmovb   r14, rax
+2:      mov     rbx, [rbx + VP_NEXT]
+        cmp     rbx, r13
+        jne     1b
+
+        cmp     qword ptr gs:[CPU_VPS], 0
+        je      processor_rest
+        mov     rdi, r14
+        call    host_sleep
+        jmp     schedule_look
+
+schedule_wake:
+        mov     dword ptr [rbx + VP_STATE], VP_RUNNABLE
+schedule_run:
+        mov     rdx, CANARY
+        lea     rdi, [rel text_canary]
+        cmp     [rbx - STACK_BYTES], rdx
+        jne     fatal
+        mov     rax, gs:[CPU_SELF]
+        cmp     [rax - STACK_BYTES], rdx
+        jne     fatal
+        add     r12, SLICE_CYCLES
+        mov     [rbx + VP_SLICE_END], r12
+        mov     rdx, gs:[CPU_CURRENT]
+        cmp     rdx, rbx
+        je      schedule_go
+        test    rdx, rdx
+        jz      1f
+        call    switch_save
+1:      call    switch_load
+        mov     gs:[CPU_CURRENT], rbx
+schedule_go:
+        mov     rsp, rbx
+        mov     rbp, [rbx + VP_PARTITION]
+        WORK    WORK_CLOCK | WORK_EVENT
+        jmp     vm_work
+
+# switch_save - Keep what the VMCS does not.  Entry: rdx = VP whose state the processor holds.
+switch_save:
+        mov     rdi, rdx
+        fxsave64 [rdi + VP_FX]
+        mov     rax, cr2
+        mov     [rdi + VP_CR2], rax
+        mov     rax, dr0
+        mov     [rdi + VP_DR0], rax
+        mov     rax, dr1
+        mov     [rdi + VP_DR1], rax
+        mov     rax, dr2
+        mov     [rdi + VP_DR2], rax
+        mov     rax, dr3
+        mov     [rdi + VP_DR3], rax
+        mov     rax, dr6
+        mov     [rdi + VP_DR6], rax
+        lea     rsi, [rel switched_msrs]
+        lea     rdi, [rdi + VP_SWITCHED]
+1:      mov     ecx, [rsi]
+        test    ecx, ecx
+        jz      2f
+        rdmsr
+        mov     [rdi], eax
+        mov     [rdi + 4], edx
+        add     rsi, 4
+        add     rdi, 8
+        jmp     1b
+2:      ret
+
+# switch_load - The other way, and make its VMCS current.  Entry: rbx = VP.
+switch_load:
+        vmptrld [rbx + VP_VMCS]
+        jbe     vmcs_refused
+        fxrstor64 [rbx + VP_FX]
+        mov     rax, [rbx + VP_CR2]
+        mov     cr2, rax
+        mov     rax, [rbx + VP_DR0]
+        mov     dr0, rax
+        mov     rax, [rbx + VP_DR1]
+        mov     dr1, rax
+        mov     rax, [rbx + VP_DR2]
+        mov     dr2, rax
+        mov     rax, [rbx + VP_DR3]
+        mov     dr3, rax
+        mov     rax, [rbx + VP_DR6]
+        mov     dr6, rax
+        lea     rsi, [rel switched_msrs]
+        lea     rdi, [rbx + VP_SWITCHED]
+1:      mov     ecx, [rsi]
+        test    ecx, ecx
+        jz      2f
+        mov     eax, [rdi]
+        mov     edx, [rdi + 4]
+        wrmsr
+        add     rsi, 4
+        add     rdi, 8
+        jmp     1b
+2:      ret
+
+# clock_update - Fire the APIC timer if it is due, end the slice if it is over, set the preemption timer to what comes first.
+# Entry: rbx = VP.
+clock_update:
+        rdtsc
+        shl     rdx, 32
+        or      rax, rdx
+        cmp     [rbx + VP_DEADLINE], rax
+        ja      1f
+        push    rax
+        mov     rdi, rax
+        call    apic_timer_fire
+        pop     rax
+1:      mov     rdx, [rbx + VP_DEADLINE]
+        cmp     qword ptr gs:[CPU_VPS], 1
+        jbe     2f                              # nobody to share the processor with
+        mov     rcx, [rbx + VP_SLICE_END]
+        cmp     rcx, rdx
+        cmovb   rdx, rcx
+        cmp     rcx, rax
+        ja      2f
+        WORK    WORK_YIELD
+2:      sub     rdx, rax
+        ja      3f
+        xor     edx, edx
+3:      mov     ecx, [rel timer_rate]
+        shr     rdx, cl
+        mov     eax, 0xFFFFFFFF
+        cmp     rdx, rax
+        cmova   rdx, rax
+        mov     eax, 1
+        test    rdx, rdx
+        cmovz   rdx, rax
+        VMPUT   VMCS_PREEMPTION_TIMER, rdx
+        mov     dword ptr [rbx + VP_CREDIT], CREDIT
+        ret
+
+        .balign 4
+switched_msrs:  .long MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_TSC_AUX, 0
+timer_rate:     .long 0
+text_canary:    .asciz "a stack of the hypervisor has overflowed"

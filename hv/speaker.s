@@ -1,0 +1,62 @@
+# speaker.s - the 8254's status byte, and port 0x61: gate of counter 2, refresh toggle, output of counter 2.
+#
+# Source  Intel 8254 data sheet, "Read-Back Command"; PIIX3 data sheet, "NMI Status and Control Register"
+
+        .equ    SPEAKER_GATE, 1
+        .equ    SPEAKER_KEPT, 0x0F
+        .equ    REFRESH_SHIFT, 14               # the refresh bit changes every 16,384 cycles (about 15 us)
+
+# pit_status - Latch a counter's status: output, null count, access, mode.  Entry: rsi = counter.
+pit_status:
+        cmp     byte ptr [rsi + COUNTER_STATUS_LATCHED], 0
+        jne     1f
+        call    pit_output
+        shl     eax, 7
+        cmp     dword ptr [rsi + COUNTER_RELOAD], 0
+        jne     2f
+        or      eax, 0x40
+2:      movzx   ecx, byte ptr [rsi + COUNTER_ACCESS]
+        shl     ecx, 4
+        or      eax, ecx
+        movzx   ecx, byte ptr [rsi + COUNTER_MODE]
+        add     ecx, ecx
+        or      eax, ecx
+        mov     [rsi + COUNTER_STATUS], al
+        mov     byte ptr [rsi + COUNTER_STATUS_LATCHED], 1
+1:      ret
+
+speaker_read:
+        mov     ecx, 2
+        call    pit_numbered
+        call    pit_output
+        shl     eax, 5
+        mov     r8d, eax
+        rdtsc
+        shl     rdx, 32
+        or      rax, rdx
+        shr     rax, REFRESH_SHIFT
+        and     eax, 1
+        shl     eax, 4
+        or      eax, r8d
+        or      eax, [rbp + PART_SPEAKER]
+        ret
+
+# A gate that opens starts counter 2 anew (exact for modes 1, 2, 3, 5; counts of modes 0 and 4 are loaded after it).
+speaker_write:
+        mov     eax, [rbp + PART_SPEAKER]
+        and     edx, SPEAKER_KEPT
+        mov     [rbp + PART_SPEAKER], edx
+        not     eax
+        and     eax, edx
+        test    eax, SPEAKER_GATE
+        jz      1f
+        mov     ecx, 2
+        call    pit_numbered
+        jmp     pit_restart
+1:      ret
+
+# partition_devices - Power-up state of a partition's devices that is not zero.  Entry: rbp = partition.
+partition_devices:
+        mov     dword ptr [rbp + PART_PIC_MASKS], 0xFFFF
+        mov     word ptr [rbp + PART_UART], 12  # divisor for 9600 baud
+        ret
