@@ -6,7 +6,8 @@ Not modelled here: behaviour.  Tables say what exists; kernels say what happens.
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
+
+from emu.jit import kernel
 
 U64 = np.uint64
 _DETAILS = {}            # id(table) -> _Details; tables live as long as their modules
@@ -94,13 +95,13 @@ def shift_of(mask):
     return (mask & -mask).bit_length() - 1
 
 
-@njit(cache=True)
+@kernel
 def get(value, mask):
     """Return the field of `value` that `mask` names, shifted to bit 0 (all uint64)."""
     return (value & mask) // (mask & (~mask + U64(1)))
 
 
-@njit(cache=True)
+@kernel
 def put(value, mask, field):
     """Return `value` with the field that `mask` names replaced by `field` (all uint64)."""
     return value & ~mask | field * (mask & (~mask + U64(1))) & mask

@@ -1,7 +1,8 @@
 """The slow path of the block stub: a block that is not in the table, or that may not run whole.
 
 A table entry is sixteen words: host address of the block (tag), cycles, instructions, linear address, size |
-mode << 32, and eleven words with 16 bits for each instruction: length (3:0) and cycles (15:4).
+mode << 32, ten words with 16 bits for each instruction: length (3:0) and cycles (15:4), and the host address of
+its code, 0 when it crosses a page.
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
 from numba import types
@@ -17,7 +18,7 @@ from emu.model import decode
 from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 
-E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_ROWS = ZERO, ONE, U64(2), U64(3), U64(4), U64(5)
+E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_ROWS, E_HOST = ZERO, ONE, U64(2), U64(3), U64(4), U64(5), U64(15)
 FOUR, FIFTEEN, COST_MASK = U64(4), U64(15), U64(0xFFF)
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER = U64(1024)
@@ -50,7 +51,7 @@ def register(c, k, uc, ra, slot):
     e = words(slot, SIXTEEN)
     steps, code, cost = words(k.steps, BLOCK_LIMIT), fetch(m, k, block, size, pc), ZERO
     found = decode.block(code, size, mode_of(flags), insn_at(k.scratch)[0], steps)
-    for i in range(11):
+    for i in range(10):
         e[E_ROWS + U64(i)] = ZERO
     for i in range(count):
         j = U64(i)
@@ -62,6 +63,8 @@ def register(c, k, uc, ra, slot):
         k.mismatch += ONE
     e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
     e[E_SIZE] = size | mode_of(flags) << THIRTY_TWO
+    one_page = (pc & OFFSET) + size <= PAGE_SIZE
+    e[E_HOST] = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET) if one_page else ZERO
 
 
 @kernel

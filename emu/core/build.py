@@ -12,7 +12,7 @@ from emu.core import context as at
 from emu.core import native
 from emu.jit import cache_root, closure_key
 
-UNITS = ("emu.core.fill", "emu.core.block", "emu.core.windows", "emu.core.model", "emu.core.loop", "emu.core.schedule", "emu.model.port")
+UNITS = ("emu.core.fill", "emu.core.block", "emu.core.fast", "emu.core.windows", "emu.core.model", "emu.core.loop", "emu.core.schedule", "emu.model.port")
 BIG = ("emu.core.model", "emu.model.port")                       # compiled by the second process
 SYMBOLS = dict(f_exec="cpu_exec", f_exit_restore="cpu_loop_exit_restore", f_set_page="tlb_set_page", f_flush="tlb_flush",
                f_flush_page="tlb_flush_page", f_invalidate="tb_invalidate_phys_range", f_flags="cpu_cc_compute_all")
@@ -37,7 +37,7 @@ def entries(progress=None):
     if _ready:
         return _ready
     helper = None
-    if not is_warm():
+    if not is_warm() and "fakechecks" not in sys.modules:
         helper = subprocess.Popen([sys.executable, "-c", f"import {', '.join(BIG)}"], stdin=subprocess.DEVNULL)
     order = [u for u in UNITS if u not in BIG] + list(BIG)
     modules = {}
@@ -64,6 +64,7 @@ def _addresses(modules):
     for name, symbol in SYMBOLS.items():
         found[name] = lib.address(symbol + native.SUFFIX)
     found["f_block_of"] = lib.address("tcg_tb_lookup" + native.SUFFIX)
-    native.install(at.stub_constants(TABLE_ADDRESS), modules["block"].slow.address, modules["fill"].limit.address)
+    native.install(at.stub_constants(TABLE_ADDRESS), modules["block"].slow.address, modules["fill"].limit.address,
+                   modules["fast"].undefined.address)
     found["call_run"] = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(found["run"])
     return found

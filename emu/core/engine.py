@@ -69,6 +69,8 @@ class Engine:
             raise EngineError(f"the engine does not hold init_done at offset {at.UC_INIT_DONE}")
         # No look for a stop request after every load and store: ours come at block starts and by jumping out.
         ctypes.c_uint8.from_address(self.handle + at.UC_NO_EXIT_REQUEST).value = 1
+        # A block that ends by a helper's return (emu.core.fast) leaves RIP as the helper set it.
+        ctypes.c_uint8.from_address(self.handle + at.UC_QUIT_REQUEST).value = 1
         ctypes.c_uint8.from_address(self.cs + at.CS_CREATED).value = 1
         ctypes.c_uint8.from_address(self.cs + at.CS_STOPPED).value = 0
         self._prepare_intercepts()

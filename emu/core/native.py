@@ -191,6 +191,28 @@ go:
   ret void
 }}
 
+define void @raise(i64 %env, i32 %number) {{
+  %owner.a = add i64 %env, {env_owner}
+  %owner.p = inttoptr i64 %owner.a to i64*
+  %c = load i64, i64* %owner.p
+  %foreign = icmp eq i64 %c, 0
+  %undefined = icmp eq i32 %number, 6
+  %not = xor i1 %foreign, true
+  %try = and i1 %not, %undefined
+  br i1 %try, label %fast, label %go
+fast:
+  %f = inttoptr i64 {undefined} to i64 (i64, i64)*
+  %done = call i64 %f(i64 %c, i64 %env)
+  %no = icmp eq i64 %done, 0
+  br i1 %no, label %go, label %out
+go:
+  %o = inttoptr i64 {raise_exception} to void (i64, i32)*
+  call void %o(i64 %env, i32 %number)
+  ret void
+out:
+  ret void
+}}
+
 define void @nothing(i64 %cs) {{
   ret void
 }}
@@ -227,12 +249,13 @@ _KEEP = []                                  # compiled stubs live as long as the
 _DONE = {}
 
 
-def install(constants, slow, limit):
+def install(constants, slow, limit, undefined):
     """Replace the helpers, once in a process, before the first engine exists.
 
     constants: offsets by name (see `emu.core.context.stub_constants`)
     slow:      address of a C function (processor, engine, return address, table entry)
     limit:     address of a C function (processor, block) -> instructions allowed in the block
+    undefined: address of a C function (processor, state) -> 1 when it executed what the engine calls undefined
     Returns the addresses of the stubs by name.
     """
     if _DONE:
@@ -240,7 +263,8 @@ def install(constants, slow, limit):
     lib = library()
     exit_restore = lib.address("cpu_loop_exit_restore" + SUFFIX)
     helpers = [(name, INSTRUCTION, -1) for name in INTERCEPTED] + [(name, STEPPED, 0) for name in TRAPS]
-    text = _STUBS.format(**constants, slow=slow, limit=limit, translator_loop=lib.address("translator_loop" + SUFFIX),
+    text = _STUBS.format(**constants, slow=slow, limit=limit, undefined=undefined,
+                         raise_exception=lib.address("helper_raise_exception" + SUFFIX), translator_loop=lib.address("translator_loop" + SUFFIX),
                          check_exit_request=lib.address("helper_check_exit_request" + SUFFIX))
     for name, number, keep in helpers:
         text += _INTERCEPT.format(name=name, number=number, keep=keep, original=lib.address(f"helper_{name}{SUFFIX}"),
@@ -249,6 +273,7 @@ def install(constants, slow, limit):
     for name, _, _ in helpers:
         lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
     lib.replace("helper_check_exit_request" + SUFFIX, compiled.get_function_address("block"))
+    lib.replace("helper_raise_exception" + SUFFIX, compiled.get_function_address("raise"))
     lib.replace("translator_loop" + SUFFIX, compiled.get_function_address("translate"))
     _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing")})
     return _DONE

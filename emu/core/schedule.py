@@ -48,6 +48,23 @@ def next_time(c, m):
     return halted_until(c, m)
 
 
+@kernel
+def turn(m, chosen, first, second, until):
+    """Run the processor whose key `first` is smallest until a quantum past the next one's key."""
+    c = cpu_at(chosen)[0]
+    k = core_at(c.core)[0]
+    if c.activity != ACTIVITY.ACTIVE and first > c.cycles:
+        c.cycles = first
+    end = c.cycles + SLICE
+    if second != ALL_ONES:
+        base = second if second > c.cycles else c.cycles
+        end = base + m.quantum
+    end = until if until < end else end
+    stop = call(k.f_processor, chosen, end, ZERO, ZERO, ZERO, ZERO)
+    if stop and not m.stop:
+        m.stop, m.stop_cpu = stop, c.id
+
+
 @entry(types.uint64(types.uint64, types.uint64, types.uint64))
 def run(machine, until, pause):
     """Run the machine until a stop, until every clock has reached `until`, or until one has passed `pause`.
@@ -73,20 +90,3 @@ def run(machine, until, pause):
         else:
             turn(m, chosen, first, second, until)
     return m.stop
-
-
-@kernel
-def turn(m, chosen, first, second, until):
-    """Run the processor whose key `first` is smallest until a quantum past the next one's key."""
-    c = cpu_at(chosen)[0]
-    k = core_at(c.core)[0]
-    if c.activity != ACTIVITY.ACTIVE and first > c.cycles:
-        c.cycles = first
-    end = c.cycles + SLICE
-    if second != ALL_ONES:
-        base = second if second > c.cycles else c.cycles
-        end = base + m.quantum
-    end = until if until < end else end
-    stop = call(k.f_processor, chosen, end, ZERO, ZERO, ZERO, ZERO)
-    if stop and not m.stop:
-        m.stop, m.stop_cpu = stop, c.id

@@ -49,7 +49,7 @@ def other(c):
         c.ept_violations += ONE
         depart(c, REASON.EPT_VIOLATION, c.fault_qualification)
     elif c.fault == FAULT.EPT_MISCONFIG:
-        depart(c, REASON.EPT_MISCONFIGURATION, ZERO)
+        depart(c, REASON.EPT_MISCONFIG, ZERO)
     elif c.fault == FAULT.EXIT:
         depart(c, c.fault_vector, c.fault_qualification)
     elif c.fault == FAULT.STOP:

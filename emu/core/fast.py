@@ -1,0 +1,68 @@
+"""VMREAD and VMWRITE between registers, without leaving the translated block's call.
+
+The engine translates both as undefined opcodes.  Its `raise_exception` helper comes here first; when the
+instruction is one of the two, the plain case, it is done here and the engine goes on behind it.  Everything else
+takes the ordinary way (`emu.model.event`), and so does any special circumstance: the results are the same.
+Source: SDM 3C, "VMREAD" and "VMWRITE"
+"""
+from numba import types
+
+from emu.bits import U64
+from emu.core.native import peek8
+from emu.jit import entry, kernel, words
+from emu.model import vmx
+from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_INHIBIT
+from emu.spec.cost import COST
+from emu.spec.cpu import RFLAGS
+from emu.spec.outcome import MODE
+from emu.state import ALL_ONES, cpu_at, env_of
+
+ZERO, ONE, THREE, SEVEN, EIGHT, SIXTEEN = U64(0), U64(1), U64(3), U64(7), U64(8), U64(16)
+REX, REX_MASK, REX_R_SHIFT, REX_B_SHIFT = U64(0x40), U64(0xF0), U64(1), U64(3)
+ESCAPE, OP_VMREAD, OP_VMWRITE, REGISTER_FORM = U64(0x0F), U64(0x78), U64(0x79), U64(0xC0)
+STATIC = ONE                                # cycles that the block stub charged for the instruction
+E_PC, E_HOST = U64(3), U64(15)
+MODE_BITS = HF_CS64 | HF_INHIBIT | THREE
+SLOW_FLAGS = RFLAGS.TF | RFLAGS.RF
+
+
+@kernel
+def plain(c, e):
+    """Return whether the processor is where only the ordinary case can be: 64-bit root code at CPL 0."""
+    if c.vmx_mode != MODE.ROOT or c.block == ZERO or c.deadline == ZERO or c.vmcs_pointer == ALL_ONES:
+        return False
+    return U64(e.hflags) & MODE_BITS == HF_CS64 and not e.eflags & SLOW_FLAGS
+
+
+@entry(types.uint64(types.uint64, types.uint64))
+def undefined(cpu, env):
+    """Execute VMREAD or VMWRITE at RIP and return 1, or return 0 with nothing done."""
+    c, e = cpu_at(cpu)[0], env_of(env)[0]
+    if not plain(c, e):
+        return ZERO
+    row = words(c.block, SIXTEEN)
+    if row[E_HOST] == ZERO:
+        return ZERO
+    code, length, rex = row[E_HOST] + (e.rip - row[E_PC]), THREE, ZERO
+    if peek8(code) & REX_MASK == REX:
+        rex = peek8(code)
+        code += ONE
+        length += ONE
+    opcode, modrm = peek8(code + ONE), peek8(code + U64(2))
+    if peek8(code) != ESCAPE or modrm < REGISTER_FORM:
+        return ZERO
+    reg, rm = modrm >> THREE & SEVEN | (rex & U64(4)) << REX_R_SHIFT, modrm & SEVEN | (rex & ONE) << REX_B_SHIFT
+    if opcode == OP_VMREAD:
+        at, value = vmx.read_field(c, e.regs[reg])
+        if at == ZERO:
+            return ZERO
+        e.regs[rm] = value
+    elif opcode == OP_VMWRITE:
+        if vmx.write_field(c, e.regs[reg], e.regs[rm]):
+            return ZERO
+    else:
+        return ZERO
+    c.cycles += COST.VMREAD - STATIC
+    e.cc_src, e.cc_op = ZERO, CC_OP_EFLAGS
+    e.rip += length
+    return ONE
