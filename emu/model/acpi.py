@@ -22,11 +22,6 @@ FIRST = PORT.PM1_STATUS
 
 
 @kernel
-def _of(m):
-    return acpi_at(m.devices[DEVICE.ACPI])[0]
-
-
-@kernel
 def _count(r):
     return clock.ticks(r.now, HZ.PM_TIMER) & (ONE << r.timer_bits) - ONE
 
@@ -47,7 +42,7 @@ def _update(m, r):
 @kernel
 def advance(m, now):
     """Let the timer run until cycle `now`."""
-    r = _of(m)
+    r = acpi_at(m.devices[DEVICE.ACPI])[0]
     r.now = irq.later(r.now, now)
     if r.now >= r.overflow_at:
         r.status |= PM1STS.TMR
@@ -58,7 +53,7 @@ def advance(m, now):
 @kernel
 def next_event(m):
     """Return the cycle at which the timer raises SCI next."""
-    r = _of(m)
+    r = acpi_at(m.devices[DEVICE.ACPI])[0]
     asked = r.control & PM1CNT.SCI_EN != ZERO and r.enable & PM1EN.TMR != ZERO
     return r.overflow_at if asked and not r.line else NEVER
 
@@ -73,7 +68,7 @@ def _block(r):
 def read(m, now, port):
     """Return a byte of the SMI command, PM1a or timer registers at cycle `now`."""
     advance(m, now)
-    r = _of(m)
+    r = acpi_at(m.devices[DEVICE.ACPI])[0]
     if port == PORT.SMI_COMMAND:
         return ZERO
     if port == PORT.SMI_DATA:
@@ -106,7 +101,7 @@ def _smi_command(r, value):
 def write(c, m, port, value):
     """Write a byte of the SMI command or PM1a registers; status bits are cleared by writing 1."""
     advance(m, c.cycles)
-    r = _of(m)
+    r = acpi_at(m.devices[DEVICE.ACPI])[0]
     if port == PORT.SMI_COMMAND:
         _smi_command(r, value)
     elif port == PORT.SMI_DATA:
@@ -128,7 +123,7 @@ def write(c, m, port, value):
 @kernel
 def reset(m):
     """Return to legacy mode with nothing enabled; the timer goes on."""
-    r = _of(m)
+    r = acpi_at(m.devices[DEVICE.ACPI])[0]
     r.status = ZERO
     r.enable = ZERO
     r.control = ZERO

@@ -21,11 +21,6 @@ WRITABLE = (REDIRECT.VECTOR | REDIRECT.MODE | REDIRECT.LOGICAL | REDIRECT.POLARI
 
 
 @kernel
-def _of(m):
-    return ioapic_at(m.devices[DEVICE.IOAPIC])[0]
-
-
-@kernel
 def _active(r, pin):
     return (r.lines >> pin & ONE) != get(r.entry[pin], REDIRECT.POLARITY)
 
@@ -55,7 +50,7 @@ def _refresh(m, r, pin):
 @kernel
 def set_line(m, pin, level):
     """Drive input `pin` (0..23) to the physical `level` (0, 1)."""
-    r = _of(m)
+    r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     if r.lines >> pin & ONE == level:
         return
     r.lines ^= ONE << pin
@@ -67,7 +62,7 @@ def set_line(m, pin, level):
 @kernel
 def eoi(m, vector):
     """End level-triggered interrupts of `vector`: clear remote IRR, deliver again while the line is active."""
-    r = _of(m)
+    r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     for i in range(PINS):
         pin = U64(i)
         entry = r.entry[pin]
@@ -93,7 +88,7 @@ def _write_entry(m, r, index, value):
 @kernel
 def read_register(m, register):
     """Return the 32-bit register that the select register names; reserved ones read 0."""
-    r = _of(m)
+    r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     if register == IOAPIC.ID or register == IOAPIC.ARBITRATION:
         return r.id
     if register == IOAPIC.VERSION:
@@ -107,7 +102,7 @@ def read_register(m, register):
 @kernel
 def write_register(m, register, value):
     """Write the 32-bit register that the select register names, effects included."""
-    r = _of(m)
+    r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     if register == IOAPIC.ID:
         r.id = value & ID
     elif FIRST <= register < LAST:
@@ -117,7 +112,7 @@ def write_register(m, register, value):
 @kernel
 def read(m, offset):
     """Return the 32-bit register at byte `offset` of the register page."""
-    r = _of(m)
+    r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     if offset == IOWINDOW.SELECT:
         return r.select
     if offset == IOWINDOW.DATA:
@@ -128,7 +123,7 @@ def read(m, offset):
 @kernel
 def write(m, offset, value):
     """Write the 32-bit register at byte `offset` of the register page."""
-    r = _of(m)
+    r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     if offset == IOWINDOW.SELECT:
         r.select = value & BYTE
     elif offset == IOWINDOW.DATA:
@@ -140,7 +135,7 @@ def write(m, offset, value):
 @kernel
 def reset(m):
     """Bring the I/O APIC to its state after a hardware reset; lines keep their levels."""
-    r = _of(m)
+    r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     r.select = ZERO
     r.id = ZERO
     for i in range(PINS):

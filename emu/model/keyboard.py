@@ -21,11 +21,6 @@ SET2 = U64(2)
 
 
 @kernel
-def _of(m):
-    return keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
-
-
-@kernel
 def _put(r, byte):
     if r.depth < QUEUE:
         r.queue[r.head + r.depth & SLOT] = byte
@@ -148,7 +143,7 @@ def _system_a(c, m, r, value):
 @kernel
 def write(c, m, port, value):
     """Write a byte to port 0x60, 0x64 or 0x92."""
-    r = _of(m)
+    r = keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
     if port == PORT.SYSTEM_A:
         _system_a(c, m, r, value)
         return
@@ -164,7 +159,7 @@ def write(c, m, port, value):
 @kernel
 def read(m, port):
     """Return a byte from port 0x60, 0x64 or 0x92; an empty buffer gives its last byte again."""
-    r = _of(m)
+    r = keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
     if port == PORT.SYSTEM_A:
         return r.system_a & ~SYSTEM_A.A20 | (SYSTEM_A.A20 if m.a20 else ZERO)
     if port == PORT.KEY_COMMAND:
@@ -182,7 +177,7 @@ def read(m, port):
 @kernel
 def press(m, byte):
     """Let the keyboard send a scan code (set 1, as the controller translates), unless it is switched off."""
-    r = _of(m)
+    r = keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
     if r.scanning and not r.command & KBCOMMAND.KEY_OFF:
         _put(r, byte)
         _update(m, r)
@@ -191,7 +186,7 @@ def press(m, byte):
 @kernel
 def reset(m):
     """Reset controller and keyboard; A20 is open, as after firmware and on current chipsets."""
-    r = _of(m)
+    r = keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
     r.command = KBCOMMAND.IRQ1 | KBCOMMAND.SYSTEM | KBCOMMAND.TRANSLATE
     r.expect = ZERO
     r.device_expect = ZERO

@@ -20,14 +20,9 @@ SERR = U64(1)                                             # the only command bit
 
 
 @kernel
-def _of(m):
-    return pci_at(m.devices[DEVICE.PCI])[0]
-
-
-@kernel
 def read(m, port, size):
     """Return `size` bytes from 0xCF8-0xCFF."""
-    r = _of(m)
+    r = pci_at(m.devices[DEVICE.PCI])[0]
     if port == PORT.PCI_ADDRESS and size == FOUR:
         return r.address
     if port == PORT.RESET_CONTROL and size == ONE:
@@ -53,7 +48,7 @@ def _store(r, register, value):
 @kernel
 def write(c, m, port, size, value):
     """Write `size` bytes to 0xCF8-0xCFF."""
-    r = _of(m)
+    r = pci_at(m.devices[DEVICE.PCI])[0]
     if port == PORT.PCI_ADDRESS and size == FOUR:
         r.address = value & ADDRESS
     elif port == PORT.RESET_CONTROL and size == ONE:
@@ -71,7 +66,7 @@ def write(c, m, port, size, value):
 @kernel
 def reset(m):
     """Bring bus and bridge to their state after reset; identification bytes stay."""
-    r = _of(m)
+    r = pci_at(m.devices[DEVICE.PCI])[0]
     r.address = ZERO
     r.reset_control = ZERO
     r.config[COMMAND_LOW] = 6                             # memory and bus master: fixed

@@ -25,11 +25,6 @@ ELCR1_WRITABLE, ELCR2_WRITABLE = U64(0xF8), U64(0xDE)     # lines 0, 1, 2, 8 and
 
 
 @kernel
-def _of(m):
-    return pic_at(m.devices[DEVICE.PIC])[0]
-
-
-@kernel
 def _rank(p, i, lines):
     """Return how far the most urgent of `lines` is from the top of chip `i`'s priority order; 8: none."""
     for k in range(8):
@@ -75,7 +70,7 @@ def _input(p, i, line, level):
 @kernel
 def update(m):
     """Recompute the outputs: second chip to the first, first chip to LINT0 and I/O APIC pin 0."""
-    p = _of(m)
+    p = pic_at(m.devices[DEVICE.PIC])[0]
     _input(p, ZERO, TWO, ONE if p.icw[1] == ZERO and _candidate(p, ONE) < NONE else ZERO)
     output = ONE if p.icw[0] == ZERO and _candidate(p, ZERO) < NONE else ZERO
     if output != p.output:
@@ -87,7 +82,7 @@ def update(m):
 @kernel
 def set_line(m, irq, level):
     """Drive ISA line `irq` (0..15 except 2) to `level` (0, 1)."""
-    _input(_of(m), irq >> THREE, irq & SEVEN, level)
+    _input(pic_at(m.devices[DEVICE.PIC])[0], irq >> THREE, irq & SEVEN, level)
     update(m)
 
 
@@ -116,7 +111,7 @@ def _acknowledge(p, i):
 @kernel
 def acknowledge(m):
     """Answer an interrupt acknowledge cycle: returns the vector."""
-    p = _of(m)
+    p = pic_at(m.devices[DEVICE.PIC])[0]
     line = _candidate(p, ZERO)
     first = _acknowledge(p, ZERO)
     vector = p.vector[0] + first
@@ -210,7 +205,7 @@ def _data(c, p, i, value):
 @kernel
 def write(c, m, port, value):
     """Write a byte to a port of the pair."""
-    p = _of(m)
+    p = pic_at(m.devices[DEVICE.PIC])[0]
     if port == PORT.ELCR1:
         p.elcr[0] = value & ELCR1_WRITABLE
     elif port == PORT.ELCR2:
@@ -244,7 +239,7 @@ def _poll(m, p, i):
 @kernel
 def read(m, port):
     """Return a byte from a port of the pair."""
-    p = _of(m)
+    p = pic_at(m.devices[DEVICE.PIC])[0]
     if port == PORT.ELCR1:
         return p.elcr[0]
     if port == PORT.ELCR2:
@@ -260,7 +255,7 @@ def read(m, port):
 @kernel
 def reset(m):
     """Mask everything and await ICW1; the chips' own power-up state is undefined.  Lines keep their levels."""
-    p = _of(m)
+    p = pic_at(m.devices[DEVICE.PIC])[0]
     for i in range(2):
         _initialise(p, U64(i), ZERO)
         p.icw[i] = ZERO

@@ -29,11 +29,6 @@ BIAS = U64(1 << 20)                                      # ticks at cycle 0, so 
 
 
 @kernel
-def _of(m):
-    return pit_at(m.devices[DEVICE.PIT])[0]
-
-
-@kernel
 def _modulus(p, k):
     return DECIMAL if p.bcd[k] else BINARY
 
@@ -187,7 +182,7 @@ def _step(m, p, tick):
 @kernel
 def advance(m, now):
     """Let the counters run until cycle `now`."""
-    p = _of(m)
+    p = pit_at(m.devices[DEVICE.PIT])[0]
     tick = clock.ticks(now, HZ.PIT) + BIAS
     if tick > p.now:
         if now >= p.event:
@@ -202,7 +197,7 @@ def advance(m, now):
 @kernel
 def next_event(m):
     """Return the cycle at which output 0 changes next."""
-    return _of(m).event
+    return pit_at(m.devices[DEVICE.PIT])[0].event
 
 
 @kernel
@@ -368,7 +363,7 @@ def _read_count(p, k):
 def write(m, now, port, value):
     """Write a byte to ports 0x40-0x43 or 0x61 at cycle `now`."""
     advance(m, now)
-    p = _of(m)
+    p = pit_at(m.devices[DEVICE.PIT])[0]
     if port == PORT.SPEAKER:
         p.speaker = value & WRITABLE_61
         _set_gate(p, COUNTER2, value & GATE2)
@@ -383,7 +378,7 @@ def write(m, now, port, value):
 def read(m, now, port):
     """Return a byte from ports 0x40-0x43 or 0x61 at cycle `now`; the control word cannot be read."""
     advance(m, now)
-    p = _of(m)
+    p = pit_at(m.devices[DEVICE.PIT])[0]
     if port == PORT.PIT_CONTROL:
         return BYTE
     if port != PORT.SPEAKER:
@@ -395,7 +390,7 @@ def read(m, now, port):
 @kernel
 def reset(m):
     """Bring the counters to a defined state: not programmed, outputs high; the chip's own is undefined."""
-    p = _of(m)
+    p = pit_at(m.devices[DEVICE.PIT])[0]
     for k in range(3):
         _control(p, U64(k) << SIX | ACCESS.BOTH << FOUR | MODE.RATE << ONE)
         p.gate[k] = ONE if U64(k) != COUNTER2 else ZERO

@@ -28,11 +28,6 @@ ENABLES = RTCB.UIE | RTCB.AIE | RTCB.PIE                  # the same positions a
 
 
 @kernel
-def _of(m):
-    return rtc_at(m.devices[DEVICE.RTC])[0]
-
-
-@kernel
 def _byte(r, index):
     return U64(r.ram[index])
 
@@ -187,7 +182,7 @@ def _update_line(m, r):
 @kernel
 def advance(m, now):
     """Let the clock run until cycle `now`."""
-    r = _of(m)
+    r = rtc_at(m.devices[DEVICE.RTC])[0]
     if now > r.now:
         _flags(r, r.now, now)
         r.now = now
@@ -199,7 +194,7 @@ def advance(m, now):
 @kernel
 def next_event(m):
     """Return the cycle at which the clock interrupts next."""
-    r = _of(m)
+    r = rtc_at(m.devices[DEVICE.RTC])[0]
     if r.line:
         return NEVER                                      # nothing new can happen before register C is read
     return r.periodic_at if r.periodic_at < r.update_at else r.update_at
@@ -271,14 +266,14 @@ def _write_data(m, r, value):
 def read(m, now, port):
     """Return a byte from port 0x70 (write-only: all ones) or 0x71 at cycle `now`."""
     advance(m, now)
-    return _read_data(m, _of(m)) if port == PORT.RTC_DATA else BYTE
+    return _read_data(m, rtc_at(m.devices[DEVICE.RTC])[0]) if port == PORT.RTC_DATA else BYTE
 
 
 @kernel
 def write(m, now, port, value):
     """Write a byte to port 0x70 (index and NMI mask) or 0x71 at cycle `now`."""
     advance(m, now)
-    r = _of(m)
+    r = rtc_at(m.devices[DEVICE.RTC])[0]
     if port == PORT.RTC_INDEX:
         r.index = value & INDEX
         r.nmi_masked = value & NMI_OFF
@@ -289,7 +284,7 @@ def write(m, now, port, value):
 @kernel
 def reset(m):
     """Reset the chip: interrupts off; time and memory are kept by the battery."""
-    r = _of(m)
+    r = rtc_at(m.devices[DEVICE.RTC])[0]
     r.ram[CMOS.B] = _byte(r, CMOS.B) & ~(RTCB.UIE | RTCB.AIE | RTCB.PIE | RTCB.SQWE)
     r.cause = ZERO
     r.index = ZERO

@@ -29,11 +29,6 @@ BLANK, RETRACE = U64(1), U64(8)
 
 
 @kernel
-def _of(m):
-    return vga_at(m.devices[DEVICE.VGA])[0]
-
-
-@kernel
 def status(cycles):
     """Return input status 1 at a cycle: display disabled, vertical retrace."""
     in_frame = cycles % FRAME
@@ -51,7 +46,7 @@ def _next_component(r, position):
 @kernel
 def read(m, cycles, port):
     """Return a byte from 0x3C0-0x3DF at a cycle."""
-    r = _of(m)
+    r = vga_at(m.devices[DEVICE.VGA])[0]
     if port == VGAPORT.STATUS:
         r.flip = ZERO
         return status(cycles)
@@ -103,7 +98,7 @@ def _write_attribute(r, value):
 @kernel
 def write(m, port, value):
     """Write a byte to 0x3C0-0x3DF."""
-    r = _of(m)
+    r = vga_at(m.devices[DEVICE.VGA])[0]
     if port == VGAPORT.ATTRIBUTE:
         _write_attribute(r, value)
     elif port == VGAPORT.SEQUENCER:
@@ -136,7 +131,7 @@ def write(m, port, value):
 @kernel
 def reset(m):
     """Set what a video BIOS leaves in text mode 3 and software reads: cursor, modes; the rest is zero."""
-    r = _of(m)
+    r = vga_at(m.devices[DEVICE.VGA])[0]
     r.flip = ZERO
     r.misc = U64(0x67)
     r.feature = ZERO

@@ -1,0 +1,128 @@
+"""8254: counting and outputs against a tick-by-tick reference, latches, interrupt line."""
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emu.model import clock, events, pit
+from tests.model.rig import Rig, U
+from tests.reference.pit import Counter
+
+HZ = 1_193_182
+QUICK = settings(deadline=None, max_examples=80, derandomize=True)
+FORMS = pytest.mark.parametrize("form", [lambda f: f, lambda f: f.py_func], ids=["compiled", "python"])
+
+
+def cycle_of(tick):
+    return -(-tick * 10**9 // HZ)
+
+
+@QUICK
+@given(tick=st.integers(0, 2**40), hz=st.sampled_from([HZ, 3_579_545, 32_768]))
+def test_clock_conversion_is_exact(tick, hz):
+    cycle = int(clock.cycle_of(U(tick), U(hz)))
+    assert cycle == -(-tick * 10**9 // hz)
+    assert int(clock.ticks(U(cycle), U(hz))) == tick
+    assert cycle == 0 or int(clock.ticks(U(cycle - 1), U(hz))) == tick - 1
+
+
+def program(rig, k, mode, bcd, count):
+    rig.write(0x43, k << 6 | 0x30 | mode << 1 | bcd)
+    load(rig, k, bcd, count)
+
+
+def load(rig, k, bcd, count):
+    value = int(str(count), 16) if bcd else count
+    rig.write(0x40 + k, value & 0xFF)
+    rig.write(0x40 + k, value >> 8)
+
+
+@FORMS
+@QUICK
+@given(mode=st.sampled_from([0, 2, 3, 4]), bcd=st.booleans(), count=st.integers(2, 40),
+       steps=st.lists(st.tuples(st.integers(1, 60), st.sampled_from(["", "", "", "on", "off", "load"]), st.integers(2, 40)),
+                      max_size=10))
+def test_counter_2_equals_the_reference(form, mode, bcd, count, steps):
+    rig = Rig()
+    c, p = rig.cpu[0], rig.fields("PIT")
+    rig.write(0x61, 1)
+    reference, tick = Counter(mode, bcd), 0
+    program(rig, 2, mode, int(bcd), count)
+    reference.write(count)
+    with np.errstate(over="ignore"):
+        for ticks, what, value in steps:
+            for _ in range(ticks):
+                reference.clock()
+            tick += ticks
+            c.cycles = cycle_of(tick)
+            form(pit.advance)(rig.machine, U(c.cycles))
+            assert int(form(pit.output)(p, U(2), U(p.now))) == reference.out
+            assert int(form(pit.counter)(p, U(2), U(p.now))) == reference.read()
+            if what in ("on", "off"):
+                rig.write(0x61, int(what == "on"))
+                reference.set_gate(int(what == "on"))
+            elif what == "load" and mode in (0, 4) and reference.gate:
+                load(rig, 2, int(bcd), value)
+                reference.write(value)
+            elif what == "load" and mode in (2, 3) and reference.gate and reference.loading is None:
+                load(rig, 2, int(bcd), value)
+                reference.write(value)
+
+
+@pytest.mark.parametrize("mode,period,changes", [(2, 100, [99, 100, 199, 200]), (3, 100, [50, 100, 150, 200]),
+                                                 (3, 7, [4, 7, 11, 14]), (0, 100, [100]), (4, 100, [100, 101])])
+def test_output_0_changes_on_its_ticks(mode, period, changes):
+    rig = Rig()
+    program(rig, 0, mode, 0, period)
+    seen = []
+    while len(seen) < len(changes):
+        at = int(rig.machine.next_event)
+        seen.append(int(clock.ticks(U(at), U(HZ))) - 1)
+        rig.cpu[0].cycles = at
+        events.advance(rig.machine, U(at))
+    assert seen == changes
+    if mode in (0, 4):
+        assert int(rig.machine.next_event) == 2**64 - 1
+
+
+def test_one_shot_runs_on_each_rising_gate():
+    rig = Rig()
+    program(rig, 2, 1, 0, 10)
+    outs = []
+    for tick in (1, 2, 5, 11, 12, 13, 20):
+        rig.cpu[0].cycles = cycle_of(tick)
+        if tick in (1, 12):
+            rig.write(0x61, 1)
+        if tick == 11:
+            rig.write(0x61, 0)
+        outs.append(rig.read(0x61) >> 5 & 1)
+    assert outs == [1, 0, 0, 0, 1, 0, 0]
+
+
+def test_latch_holds_until_both_bytes_are_read():
+    rig = Rig()
+    program(rig, 0, 2, 0, 0)
+    rig.cpu[0].cycles = cycle_of(1001)
+    rig.write(0x43, 0)
+    rig.cpu[0].cycles = cycle_of(5000)
+    assert rig.read(0x40) | rig.read(0x40) << 8 == 65536 - 1000
+    assert rig.read(0x40) | rig.read(0x40) << 8 == 65536 - 4999
+
+
+def test_read_back_gives_status_then_count():
+    rig = Rig()
+    program(rig, 0, 3, 0, 1000)
+    rig.write(0x43, 0xE2)
+    assert rig.read(0x40) == 0x80 | 0x40 | 0x36
+    rig.cpu[0].cycles = cycle_of(11)
+    rig.write(0x43, 0xC2)
+    assert (rig.read(0x40), rig.read(0x40) | rig.read(0x40) << 8) == (0xB6, 980)
+
+
+def test_interrupt_line_0_follows_the_output_to_both_controllers():
+    rig = Rig().unmask_pic()
+    program(rig, 0, 2, 0, 10)
+    for _ in range(2):
+        events.advance(rig.machine, U(rig.machine.next_event))
+    assert int(rig.fields("PIC").irr[0]) & 1
+    assert int(rig.fields("IOAPIC").lines) & 1 << 2
