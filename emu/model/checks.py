@@ -116,8 +116,8 @@ class Failure:
     def __str__(self):
         """Return the failure as lines of text for a terminal."""
         values = "\n".join(f"    {name} ({encoding:04X}H) = {value:#x}" for name, encoding, value in self.fields)
-        return (f"{self.id}\n{values}\n    at fault: {_positions(self.bits)} of {self.fields[0][0]}\n    rule: {self.rule}\n"
-                f"    source: {self.section}\n    repair: {self.repair}")
+        return (f"{self.id}\n{values}\n    at fault: {_positions(self.bits)} of {self.fields[0][0]}\n"
+                f"    rule: {self.rule}\n    source: {self.section}\n    repair: {self.repair}")
 
 
 def _positions(bits):

@@ -160,6 +160,7 @@ def injection(v):
         bad |= CONTROL.INJECT_RESERVED
     if info & INTR.ERROR and v[FIELD.ENTRY_EXCEPTION_ERROR_CODE] & ERROR_RESERVED:
         bad |= CONTROL.INJECT_ERROR_CODE
-    if (kind == EVENT.SOFT or kind == EVENT.PRIV or kind == EVENT.SOFT_EXC) and v[FIELD.ENTRY_INSTRUCTION_LENGTH] > LONGEST:
+    software = kind == EVENT.SOFT or kind == EVENT.PRIV or kind == EVENT.SOFT_EXC
+    if software and v[FIELD.ENTRY_INSTRUCTION_LENGTH] > LONGEST:
         bad |= CONTROL.INJECT_LENGTH
     return bad

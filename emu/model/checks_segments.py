@@ -13,10 +13,12 @@ from emu.spec.vmx import AR, ENTRYC, PROC2
 ZERO, ONE, THREE, FOUR = U64(0), U64(1), U64(3), U64(4)
 # The rows of a segment follow each other alike: multiply a row relative to BASE by the segment's BASE row.
 BASE, TYPE, S, DPL, P, RESERVED, G = (
-    U64(int(getattr(SEGMENT, f"ES_{name}")) // int(SEGMENT.ES_BASE)) for name in ("BASE", "TYPE", "S", "DPL", "P", "RESERVED", "G"))
+    U64(int(getattr(SEGMENT, f"ES_{name}")) // int(SEGMENT.ES_BASE))
+    for name in ("BASE", "TYPE", "S", "DPL", "P", "RESERVED", "G"))
 FIRST = np.array([getattr(SEGMENT, f"{s}_BASE") for s in ("ES", "CS", "SS", "DS", "FS", "GS")], np.uint64)
 V86_FIRST = np.array([getattr(V86, f"{s}_V86_BASE") for s in ("ES", "CS", "SS", "DS", "FS", "GS")], np.uint64)
-V86_LIMIT, V86_RIGHTS = (U64(int(getattr(V86, f"ES_{name}")) // int(V86.ES_V86_BASE)) for name in ("V86_LIMIT", "V86_RIGHTS"))
+V86_LIMIT, V86_RIGHTS = (U64(int(getattr(V86, f"ES_{name}")) // int(V86.ES_V86_BASE))
+                         for name in ("V86_LIMIT", "V86_RIGHTS"))
 NOT_AR = U64(0xFFFF_FFFF ^ every(AR))
 SHAPE, MEMORY, SYSTEM = AR.S | AR.P | NOT_AR, AR.S | AR.P, AR.P
 LOW_12, TOP_12 = U64(0xFFF), U64(20)

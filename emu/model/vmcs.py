@@ -2,7 +2,7 @@
 
 Shadow VMCSs are not modelled: this processor does not offer VMCS shadowing.
 """
-from emu.bits import U64, name_of, show, shift_of
+from emu.bits import U64, name_of, shift_of, show
 from emu.jit import kernel, words
 from emu.spec.profile import SUPPORTED
 from emu.spec.vmcs import ENCODING, ENCODINGS, FIELD, GROUP, INDEX_BITS, REGION_WORDS, VMCS, WIDTH, group_of, width_of
@@ -118,7 +118,8 @@ class View:
         for name, encoding in zip(VMCS._fields, VMCS, strict=True):
             if absent or SUPPORTED[getattr(FIELD, name)]:
                 value = self[name]
-                groups[group_of(encoding)][1].append((name, int(encoding), width_of(encoding), value, decode(name, value)))
+                groups[group_of(encoding)][1].append((name, int(encoding), width_of(encoding), value,
+                                                      decode(name, value)))
         return list(groups.values())
 
 

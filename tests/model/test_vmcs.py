@@ -23,7 +23,8 @@ def reference(encoding):
 @BOTH
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(encoding=st.one_of(st.integers(0, 0x7FFF), st.integers(0, 2**64 - 1),
-                          st.sampled_from([int(n) for n in VMCS]).flatmap(lambda n: st.sampled_from([n, n + 1, n | 1 << 32]))))
+                          st.sampled_from([int(n) for n in VMCS]).flatmap(
+                              lambda n: st.sampled_from([n, n + 1, n | 1 << 32]))))
 def test_index_of_agrees_with_reference(index_of, encoding):
     name = reference(encoding)
     assert int(index_of(U64(encoding))) == (0 if name is None else int(getattr(FIELD, name)))
@@ -61,7 +62,7 @@ def test_view_shares_memory_and_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match=r"^GUEST_CS_SELECTOR has 16 bits, 0x10000 does not fit$"):
         view.guest_cs_selector = 0x10000
     with pytest.raises(AttributeError, match=r"^the VMCS has no field GUEST_NOTHING$"):
-        view.guest_nothing
+        assert view.guest_nothing
 
 
 def test_view_lists_by_group_with_decoded_values():
@@ -69,7 +70,7 @@ def test_view_lists_by_group_with_decoded_values():
     view.exit_reason, view.guest_activity, view.primary_controls = 0x8000_0021, 1, 1 << 7 | 1 << 31
     listing = dict(view.listing())
     assert list(listing) == ["control", "information", "guest", "host"]
-    rows = {name: (encoding, width, value, text) for group in listing.values() for name, encoding, width, value, text in group}
+    rows = {row[0]: row[1:] for group in listing.values() for row in group}
     assert rows["EXIT_REASON"] == (0x4402, 32, 0x8000_0021, "ENTRY_GUEST_STATE, VM-entry failure")
     assert rows["GUEST_ACTIVITY"][3] == "HLT" and rows["PRIMARY_CONTROLS"][3] == "HLT SECONDARY"
     assert "PML_INDEX" not in rows and len(rows) == len(VMCS) - len(ABSENT)

@@ -41,7 +41,8 @@ def pat(value):
 
 def word(memory, address, size):
     """Return `size` bytes at a physical address of a byte string; all ones outside."""
-    return int.from_bytes(bytes(memory[a] if a < len(memory) else 0xFF for a in range(address, address + size)), "little")
+    return int.from_bytes(bytes(memory[a] if a < len(memory) else 0xFF for a in range(address, address + size)),
+                          "little")
 
 
 def controls(f, memory):
@@ -69,7 +70,8 @@ def controls(f, memory):
     yield "eptp_reserved", on(proc2, 1) and (ept >> 7 & 31 != 0 or ept >> N != 0)
     yield "tsc_multiplier", on(proc2, 25) and f["tsc_multiplier"] == 0
     yield "save_timer", on(f["exit_controls"], 22) and not on(pin, 6)
-    for which, prefix in (("exit_store", "exit_msr_store"), ("exit_load", "exit_msr_load"), ("entry_load", "entry_msr_load")):
+    for which, prefix in (("exit_store", "exit_msr_store"), ("exit_load", "exit_msr_load"),
+                          ("entry_load", "entry_msr_load")):
         address, count = f[prefix + "_address"], f[prefix + "_count"]
         yield which + "_address", count > 0 and not inside(address, 16)
         yield which + "_end", count > 0 and (address + 16 * count - 1) % 2**64 >= 1 << N
@@ -116,7 +118,8 @@ def host(f, ia32e):
 
 def guest_registers(f):
     """Yield (id, fails) of checks on control registers, MSRs, descriptor tables, RIP and RFLAGS."""
-    entry, cr0, cr4, efer, flags = f["entry_controls"], f["guest_cr0"], f["guest_cr4"], f["guest_efer"], f["guest_rflags"]
+    entry, cr0, cr4 = f["entry_controls"], f["guest_cr0"], f["guest_cr4"]
+    efer, flags = f["guest_efer"], f["guest_rflags"]
     wide, rip, info = on(entry, 9), f["guest_rip"], f["entry_interruption_info"]
     yield "cr0", not settled(cr0, (0x20 if on(f["proc2"], 7) else CR0[0], CR0[1]))
     yield "cr0_paging", on(cr0, 31) and not on(cr0, 0)
@@ -145,7 +148,8 @@ def guest_registers(f):
 
 def guest_state(f, memory, current):
     """Yield (id, fails) of checks on non-register state and PDPTEs."""
-    state, blocks, info, flags = f["guest_activity"], f["guest_interruptibility"], f["entry_interruption_info"], f["guest_rflags"]
+    state, blocks = f["guest_activity"], f["guest_interruptibility"]
+    info, flags = f["entry_interruption_info"], f["guest_rflags"]
     kind, vector = (info >> 8 & 7, info & 0xFF) if on(info, 31) else (None, None)
     yield "activity", state > 3
     yield "activity_hlt_dpl", state == 1 and f["guest_ss_access_rights"] >> 5 & 3 != 0

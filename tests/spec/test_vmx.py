@@ -13,7 +13,8 @@ ROWS = [
     ("HOST_TR_SELECTOR", 0x0C0C, 16, 3), ("IO_BITMAP_A", 0x2000, 64, 0), ("EPT_POINTER", 0x201A, 64, 0),
     ("TSC_MULTIPLIER", 0x2032, 64, 0), ("GUEST_PHYSICAL_ADDRESS", 0x2400, 64, 1), ("VMCS_LINK_POINTER", 0x2800, 64, 2),
     ("GUEST_PDPTE3", 0x2810, 64, 2), ("HOST_PAT", 0x2C00, 64, 3), ("PIN_BASED_CONTROLS", 0x4000, 32, 0),
-    ("SECONDARY_CONTROLS", 0x401E, 32, 0), ("VM_INSTRUCTION_ERROR", 0x4400, 32, 1), ("EXIT_INSTRUCTION_INFO", 0x440E, 32, 1),
+    ("SECONDARY_CONTROLS", 0x401E, 32, 0), ("VM_INSTRUCTION_ERROR", 0x4400, 32, 1),
+    ("EXIT_INSTRUCTION_INFO", 0x440E, 32, 1),
     ("GUEST_TR_ACCESS_RIGHTS", 0x4822, 32, 2), ("PREEMPTION_TIMER", 0x482E, 32, 2), ("HOST_SYSENTER_CS", 0x4C00, 32, 3),
     ("CR0_MASK", 0x6000, 64, 0), ("CR3_TARGET_3", 0x600E, 64, 0), ("EXIT_QUALIFICATION", 0x6400, 64, 1),
     ("GUEST_LINEAR_ADDRESS", 0x640A, 64, 1), ("GUEST_RIP", 0x681E, 64, 2), ("GUEST_SYSENTER_EIP", 0x6826, 64, 2),
@@ -33,7 +34,8 @@ def test_names_agree_with_the_group_that_the_encoding_says():
             assert group_of(encoding) == 3, name
         if group_of(encoding) == 3:
             assert name.startswith("HOST_"), name
-        if name.startswith("GUEST_") and name not in ("GUEST_PHYSICAL_ADDRESS", "GUEST_LINEAR_ADDRESS", "GUEST_DEADLINE_SHADOW"):
+        if name.startswith("GUEST_") and name not in ("GUEST_PHYSICAL_ADDRESS", "GUEST_LINEAR_ADDRESS",
+                                                      "GUEST_DEADLINE_SHADOW"):
             assert group_of(encoding) == 2, name
 
 
@@ -70,7 +72,8 @@ def test_exit_reasons_and_errors_leave_out_what_the_manual_reserves():
 
 @pytest.mark.parametrize("number,true,layout", [
     (VMXMSR.PIN, VMXMSR.TRUE_PIN, PIN), (VMXMSR.PROC, VMXMSR.TRUE_PROC, PROC),
-    (VMXMSR.EXIT, VMXMSR.TRUE_EXIT, EXITC), (VMXMSR.ENTRY, VMXMSR.TRUE_ENTRY, ENTRYC), (VMXMSR.PROC2, VMXMSR.PROC2, PROC2)])
+    (VMXMSR.EXIT, VMXMSR.TRUE_EXIT, EXITC), (VMXMSR.ENTRY, VMXMSR.TRUE_ENTRY, ENTRYC),
+    (VMXMSR.PROC2, VMXMSR.PROC2, PROC2)])
 def test_control_capabilities_are_consistent(number, true, layout):
     plain, exact = profile.CAPABILITIES[int(number)], profile.CAPABILITIES[int(true)]
     must, may = plain & 0xFFFFFFFF, plain >> 32
@@ -101,7 +104,8 @@ def test_control_register_rules_allow_what_they_demand():
 
 
 def test_fields_exist_with_their_controls_only():
-    assert {"EPT_POINTER", "VPID", "PREEMPTION_TIMER", "TSC_MULTIPLIER", "MSR_BITMAPS", "HOST_EFER"}.isdisjoint(profile.ABSENT)
+    present = {"EPT_POINTER", "VPID", "PREEMPTION_TIMER", "TSC_MULTIPLIER", "MSR_BITMAPS", "HOST_EFER"}
+    assert present.isdisjoint(profile.ABSENT)
     assert {"PML_INDEX", "POSTED_INTERRUPT_VECTOR", "GUEST_SSP", "TERTIARY_CONTROLS", "PLE_GAP"} <= profile.ABSENT
     assert profile.CAPABILITIES[0x48A] == 25 << 1                               # TSC multiplier, 2032H
     for name in VMCS._fields:
