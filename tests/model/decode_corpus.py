@@ -20,7 +20,7 @@ CAPSTONE = {mode: capstone.Cs(capstone.CS_ARCH_X86, flag) for mode, flag in MODE
 LEGACY = bytes.fromhex("2636 2E3E 6465 6667 F0F2F3".replace(" ", ""))
 
 # Opcodes of which capstone refuses forms that the manual reserves; we tell their length (map, opcode): immediate.
-# A letter: n none, b 8 bits, z 16 or 32.
+# A letter: n none, b 8 bits, z 16 or 32 after ModRM; r ModRM that names registers; . nothing; w 16 bits without ModRM.
 RESERVED = {
     "group 11: only ModRM.reg 0 is defined": {(0, 0xC6): "b", (0, 0xC7): "z"},
     "group 4: only ModRM.reg 0 and 1 are defined": {(0, 0xFE): "n"},
@@ -54,6 +54,7 @@ RESERVED = {
     },
     "takes no such prefix": {(1, 0x37): ".", (1, 0x77): ".", (1, 0x09): "."},
     "capstone knows MOVSXD with REX.W only, in some combinations of prefixes": {(0, 0x63): "n"},
+    "LOCK, 66 and REX.W before RET imm16, whose length capstone does not know": {(0, 0xC2): "w"},
     "UD0 and UD1 with LOCK, whose ModRM byte capstone does not know": {(1, 0xB9): "n", (1, 0xFF): "n"},
 }
 # capstone's length is not the manual's.
@@ -63,7 +64,7 @@ WRONG_LENGTH = {
     "capstone takes AMD's EXTRQ and INSERTQ for VMREAD and VMWRITE with a prefix, which is #UD": {(1, 0x78), (1, 0x79)},
     "capstone counts four bytes of immediate for RET imm16 with 66 and REX.W": {(0, 0xC2)},
 }
-# In 64-bit mode near branches ignore the operand-size prefix (SDM 2D, superscript f64); capstone obeys it beside F2, F3.
+# In 64-bit mode near branches ignore the operand-size prefix (SDM 2D, superscript f64); capstone obeys it by F2, F3.
 BRANCHES = {(0, 0xE8), (0, 0xE9)} | {(1, op) for op in range(0x80, 0x90)}
 # AMD 3DNow! and VIA PadLock: instructions that this processor has not.
 FOREIGN = re.compile(r"^(femms|pf|pi2f|pavgusb|pmulhrw|pswapd|(rep )?(xsha|montmul|xcrypt|xstore))")
@@ -120,13 +121,13 @@ def _expected(code, mode, number, escapes, form):
     size = at + escapes
     if form == "r":
         return size + 1
-    if form != ".":
+    if form not in (".", "w"):
         witness = kept + b"\x8b" + code[size:]
         taken = next(CAPSTONE[mode].disasm_lite(witness, 0, 1), None)
         size += taken[1] - len(kept) - 1
     rex = code[at - 1] if at and mode == 64 and code[at - 1] & 0xF0 == 0x40 else 0
     wide = 4 if rex & 8 else 2 if (0x66 in code[:at]) != (mode == 16) else 4
-    return size + {"b": 1, "z": wide}.get(form, 0)
+    return size + {"b": 1, "w": 2, "z": wide}.get(form, 0)
 
 
 def _reason_for_refusal(code, mode, insn):
