@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.model import interrupt
-from emu.model.cpu import cpl, refresh_hflags, rflags
+from emu.model.cpu import cpl, refresh_hflags, rflags, set_rflags
 from emu.state import U64
 from tests.model.system_world import CODE, GDT, IDT, STACK, TSS, World, descriptor_of, plain
 from tests.reference import delivery as reference
@@ -43,7 +43,7 @@ def check(w, vector, kind, error, length):
     return got
 
 
-flags = st.builds(lambda bits, iopl: bits & 0x254DD5 & ~0x20000 | iopl << 12 | 2, st.integers(0, 0x3FFFFF), st.integers(0, 3))
+flags = st.builds(lambda bits, iopl: bits & 0x254FD5 & ~0x20000 | iopl << 12 | 2, st.integers(0, 0x3FFFFF), st.integers(0, 3))
 kinds = st.sampled_from([EXTERNAL, NMI, HARD, SOFT, PRIV, SOFT_EXC])
 often = st.sampled_from
 
@@ -84,8 +84,7 @@ def build_legacy(k):
         rights = k["ss_access"] | level << 5 | (0x4000 if k["big"] else 0)
         w.segment("SS", 0x10 | level, 0x800, 0xFFFF if k["ss_access"] != 0x97 else 0x20, rights)
     e.regs[4] = k["rsp"]
-    e.eflags = k["flags"] & ~0x8D5 | (0x20000 if k["vm"] else 0)
-    e.cc_src = k["flags"] & 0x8D5
+    set_rflags(e, U64(k["flags"] | (0x20000 if k["vm"] else 0)))
     refresh_hflags(e, U64(level))
     return w
 
@@ -126,8 +125,7 @@ def build_long(k):
     w.segment("TR", 0x50, TSS, k["tss_limit"], 0x8B)
     w.segment("IDTR", 0, IDT, k["idt_limit"], 0)
     w.e.regs[4] = k["rsp"]
-    w.e.eflags = k["flags"] & ~0x8D5
-    w.e.cc_src = k["flags"] & 0x8D5
+    set_rflags(w.e, U64(k["flags"]))
     return w
 
 
@@ -155,7 +153,8 @@ def build_real(k):
     w.segment("IDTR", 0, IDT, k["limit"], 0)
     w.segment("SS", 0x123, 0x1230, k["ss_limit"], 0x93)
     w.segment("CS", 0x456, 0x4560, 0xFFFF, 0x93)
-    w.e.regs[4], w.e.eflags, w.e.cc_src = k["rsp"], k["flags"] & ~0x8D5, k["flags"] & 0x8D5
+    w.e.regs[4] = k["rsp"]
+    set_rflags(w.e, U64(k["flags"]))
     return w
 
 

@@ -1,0 +1,465 @@
+"""System instructions: control registers and ports against the reference, CPUID, descriptor tables, named claims."""
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emu.model import control, miscellaneous
+from emu.state import U64
+from tests.model.system_world import CODE, GDT, LDT, TSS, World, descriptor_of, plain
+from tests.reference import system as reference
+
+NEXT, JUMP, FAULT, HALT = 0, 1, 2, 3
+UD, GP = ("exception", 6, 0), ("exception", 13, 0)
+DATA = 0x5800
+
+
+def faults(w, expected, kind, **fields):
+    rip = int(w.e.rip)
+    assert w.execute(kind, **fields) == FAULT and w.fault() == expected
+    assert w.e.rip == rip
+
+
+def memory(address):
+    return dict(memory=1, displacement=address)
+
+
+# ---- control registers ------------------------------------------------------------------------------------
+cr0_bits = st.lists(st.sampled_from([0, 1, 2, 3, 5, 16, 18, 29, 30, 31, 31, 7, 40]), max_size=9).map(lambda n: sum({1 << b for b in n}))
+cr0_case = st.tuples(cr0_bits, st.sampled_from(["real", "protected", "long"]), st.booleans(), st.booleans(), st.booleans(),
+                     st.booleans(), st.integers(0, 2))
+
+
+def check_cr0(new, mode, lme, pae, code_l, tss_16, vmx):
+    w = World(mode)
+    e = w.e
+    if mode != "long":
+        e.efer, e.cr[4] = 0x100 if lme else 0, 0x20 if pae else 0
+        if code_l:
+            w.segment("CS", 8, 0, 0xFFFFFFFF, 0xA09B)
+    elif not code_l:
+        w.segment("CS", 8, 0, 0xFFFFFFFF, 0xC09B)
+    if tss_16:
+        w.segment("TR", 0x50, TSS, 0x67, 0x83)
+    w.c.vmx_mode = 1 if vmx == 2 else 0
+    w.e.cr[3] = 0x1000 if mode == "long" else 0x3000      # PDPTEs: all clear
+    w.set(RAX=new)
+    expected = reference.cr0(int(e.cr[0]), new, int(e.cr[4]), int(e.efer), code_l, not tss_16, vmx == 2)
+    before = int(e.cr[0]), int(e.efer)
+    got = w.execute("MOV_TO_CR", reg=0, rm=0, operand_size=8)
+    if expected == "gp":
+        assert got == FAULT and w.fault() == GP and (e.cr[0], e.efer) == before
+    else:
+        assert got == NEXT and (e.cr[0], e.efer) == expected
+
+
+@given(cr0_case)
+@settings(deadline=None, max_examples=200, derandomize=True)
+def test_mov_to_cr0_is_the_references(case):
+    check_cr0(*case)
+
+
+@given(cr0_case)
+@settings(deadline=None, max_examples=30, derandomize=True)
+def test_mov_to_cr0_as_plain_python(case):
+    with plain():
+        check_cr0(*case)
+
+
+@given(st.lists(st.sampled_from([0, 2, 4, 5, 5, 7, 9, 10, 11, 12, 13, 17, 18, 20, 21, 22, 33]), max_size=8), st.booleans(),
+       st.sampled_from(["protected", "long"]), st.booleans())
+@settings(deadline=None, max_examples=200, derandomize=True)
+def test_mov_to_cr4_is_the_references(bits, pcid, mode, vmx):
+    w, new = World(mode), sum({1 << b for b in bits})
+    e = w.e
+    e.cr[3] = int(e.cr[3]) | pcid
+    w.c.vmx_mode = int(vmx)
+    w.set(RAX=new)
+    old = int(e.cr[4])
+    expected = reference.cr4(old, new, int(e.cr[3]), int(e.efer), vmx)
+    got = w.execute("MOV_TO_CR", reg=4, rm=0, operand_size=8)
+    assert (got, e.cr[4]) == ((FAULT, old) if expected == "gp" else (NEXT, expected))
+
+
+def test_mov_to_cr3_checks_reserved_bits_and_strips_bit_63_with_pcide():
+    w = World("long")
+    w.set(RAX=1 << 63 | 0x1000)
+    faults(w, GP, "MOV_TO_CR", reg=3, operand_size=8)
+    w.e.cr[4] = int(w.e.cr[4]) | 1 << 17
+    assert w.execute("MOV_TO_CR", reg=3, operand_size=8) == NEXT and w.e.cr[3] == 0x1000
+    w.set(RAX=1 << 39)
+    faults(w, GP, "MOV_TO_CR", reg=3, operand_size=8)
+
+
+def test_pae_paging_loads_pdptes_and_refuses_reserved_bits():
+    w = World("protected")
+    w.put(0x3000, 0x4001)
+    w.put(0x3018, 0x5001)
+    w.e.cr[3], w.e.cr[4] = 0x3000, 0x20
+    w.set(RAX=0x80000011)
+    assert w.execute("MOV_TO_CR", reg=0) == NEXT
+    assert list(w.c.pdpte) == [0x4001, 0, 0, 0x5001]
+    w.put(0x3FE0, 0x4003)
+    w.set(RAX=0x3FE0)
+    w.e.cr[0] = 0x80000011
+    w.e.cr[3] = 0x3000
+    c = w.c.copy()
+    assert control.set_cr3(w.c, w.e, U64(0x3FE0)) == FAULT
+    assert w.fault() == GP and w.e.cr[3] == 0x3000 and list(w.c.pdpte) == list(c.pdpte)
+
+
+@pytest.mark.parametrize("number", [1, 5, 6, 7, 9, 15])
+def test_control_register_that_does_not_exist_is_undefined_before_privilege(number):
+    faults(World("long", 3), UD, "MOV_TO_CR", reg=number)
+    faults(World("long", 0), UD, "MOV_FROM_CR", reg=number)
+
+
+def test_cr8_is_the_task_priority():
+    w = World("long")
+    w.set(RAX=5)
+    assert w.execute("MOV_TO_CR", reg=8, operand_size=8) == NEXT and w.apics[0].tpr == 0x50
+    assert w.execute("MOV_FROM_CR", reg=8, rm=3, operand_size=8) == NEXT and w.register("RBX") == 5
+    w.set(RAX=16)
+    faults(w, GP, "MOV_TO_CR", reg=8, operand_size=8)
+
+
+def test_lmsw_sets_pe_but_cannot_clear_it():
+    w = World("real")
+    w.set(RAX=0xFFFB)
+    assert w.execute("LMSW", mod=3, rm=0) == NEXT and w.e.cr[0] == 0x1B
+    w.set(RAX=0)
+    assert w.execute("LMSW", mod=3, rm=0) == NEXT and w.e.cr[0] == 0x11
+
+
+def test_clts_and_smsw():
+    w = World("protected")
+    w.e.cr[0] = 0x19
+    assert w.execute("CLTS") == NEXT and w.e.cr[0] == 0x11
+    assert w.execute("SMSW", rm=3) == NEXT and w.register("RBX") == 0x11
+    faults(World("protected", 3), GP, "CLTS")
+
+
+def test_lock_prefix_is_undefined():
+    faults(World("long"), UD, "MOV_TO_CR", lock=1)
+
+
+# ---- debug registers --------------------------------------------------------------------------------------
+def test_dr4_is_dr6_unless_debugging_extensions():
+    w = World("long")
+    assert w.execute("MOV_FROM_DR", reg=4, rm=0, operand_size=8) == NEXT and w.register("RAX") == 0xFFFF_0FF0
+    w.e.cr[4] = int(w.e.cr[4]) | 8
+    faults(w, UD, "MOV_FROM_DR", reg=4)
+
+
+def test_general_detect_raises_debug_with_bd():
+    w = World("long")
+    w.e.dr[7] = 0x2400
+    assert w.execute("MOV_TO_DR", reg=0) == FAULT and w.fault() == ("exception", 1, 0)
+    assert w.c.pending_debug == 1 << 13
+
+
+def test_debug_status_and_control_have_fixed_bits():
+    w = World("long")
+    w.set(RAX=0xFFFF_FFFF)
+    assert w.execute("MOV_TO_DR", reg=6, operand_size=8) == NEXT and w.e.dr[6] == 0xFFFF_EFFF
+    w.set(RAX=0)
+    assert w.execute("MOV_TO_DR", reg=7, operand_size=8) == NEXT and w.e.dr[7] == 0x400
+    w.set(RAX=1 << 32)
+    faults(w, GP, "MOV_TO_DR", reg=7, operand_size=8)
+    w.set(RAX=1)
+    assert w.execute("MOV_TO_DR", reg=7, operand_size=8) == FAULT and w.fault() == ("fault", 6)
+
+
+# ---- ports ------------------------------------------------------------------------------------------------
+port_case = st.fixed_dictionaries(dict(
+    cpl=st.sampled_from([0, 3]), iopl=st.integers(0, 3), vm=st.booleans(), limit=st.sampled_from([0x67, 0x66, 0x2067, 0x70, 0x6F]),
+    at=st.sampled_from([0x68, 0x68, 0x60, 0xFFFF]), port=st.sampled_from([0, 7, 8, 0x3F, 0x40, 0x3F8, 0xFFFF]),
+    size=st.sampled_from([1, 2, 4]), bits=st.integers(0, 0xFFFF)))
+
+
+def check_port(k):
+    level = 3 if k["vm"] else k["cpl"]
+    w = World("protected", level)
+    w.e.eflags = k["iopl"] << 12 | (0x20000 if k["vm"] else 0) | 2
+    w.put(TSS + 0x66, k["at"], 2)
+    w.segment("TR", 0x50, TSS, k["limit"], 0x8B)
+    w.put(TSS + (k["at"] + k["port"] // 8 & 0x1FFF), k["bits"], 2)
+    tss = bytes(w.ram.tobytes())[TSS:TSS + 0x3000]
+    w.set(RDX=k["port"], RAX=0x12345678)
+    got = w.execute("IN_DX", operand_size=k["size"])
+    if reference.port_allowed(level, k["iopl"], k["vm"], True, tss, k["limit"], k["port"], k["size"]):
+        mask = (1 << 8 * k["size"]) - 1
+        value = k["port"] * 0x01010101 + k["size"] & mask
+        assert got == NEXT and w.register("RAX") == (value if k["size"] == 4 else 0x12345678 & ~mask | value)
+    else:
+        assert got == FAULT and w.fault() == GP and w.c.chain[0] == 0
+
+
+@given(port_case)
+@settings(deadline=None, max_examples=200, derandomize=True)
+def test_port_permission_is_the_references(k):
+    check_port(k)
+
+
+@given(port_case)
+@settings(deadline=None, max_examples=20, derandomize=True)
+def test_port_permission_as_plain_python(k):
+    with plain():
+        check_port(k)
+
+
+def test_out_reaches_the_device():
+    w = World("long")
+    w.set(RAX=0x1122_3344)
+    assert w.execute("OUT_IMM", immediate=0xFFFF_FFFF_FFFF_FFF4, operand_size=4) == NEXT
+    assert tuple(w.c.chain[1:4]) == (0xF4, 4, 0x11223344)
+
+
+def test_repeated_ins_does_one_iteration_a_call():
+    w = World("long")
+    w.set(RCX=2, RDI=DATA, RDX=0x60)
+    assert w.execute("INS", operand_size=2, rep=0xF3) == JUMP
+    assert (w.register("RCX"), w.register("RDI"), w.get(DATA, 2), w.e.rip) == (1, DATA + 2, 0x6062, CODE)
+    assert w.execute("INS", operand_size=2, rep=0xF3) == NEXT
+    assert w.execute("INS", operand_size=2, rep=0xF3) == NEXT and w.c.chain[0] == 2
+
+
+def test_ins_checks_its_destination_before_it_reads_the_port():
+    w = World("long")
+    w.set(RDI=0x4000_0000_0000, RDX=0x60)
+    faults(w, ("exception", 14, 2, 0x4000_0000_0000), "INS", operand_size=1)
+    assert w.c.chain[0] == 0
+
+
+def test_outs_goes_down_with_the_direction_flag():
+    w = World("long")
+    w.e.df = -1
+    w.put(DATA, 0xABCD, 2)
+    w.set(RSI=DATA, RDX=0x3F8)
+    assert w.execute("OUTS", operand_size=2) == NEXT
+    assert w.register("RSI") == DATA - 2 and tuple(w.c.chain[1:4]) == (0x3F8, 2, 0xABCD)
+
+
+# ---- descriptor tables ------------------------------------------------------------------------------------
+def test_lgdt_and_sgdt_in_64_bit_mode_move_ten_bytes():
+    w = World("long")
+    w.put(DATA, 0x1234, 2)
+    w.put(DATA + 2, 0xFFFF_8000_0000_1000)
+    assert w.execute("LGDT", **memory(DATA)) == NEXT
+    assert (w.e.seg[25], w.e.seg[26]) == (0xFFFF_8000_0000_1000, 0x1234)
+    assert w.execute("SGDT", **memory(DATA + 16)) == NEXT
+    assert (w.get(DATA + 16, 2), w.get(DATA + 18)) == (0x1234, 0xFFFF_8000_0000_1000)
+    w.put(DATA + 2, 0x8000_0000_0000)
+    faults(w, GP, "LIDT", **memory(DATA))
+
+
+def test_lidt_with_16_bit_operands_keeps_24_bits_of_base():
+    w = World("real")
+    w.put(DATA, 0x12345678_03FF, 6)
+    assert w.execute("LIDT", operand_size=2, **memory(DATA)) == NEXT
+    assert (w.e.seg[28], w.e.seg[29]) == (0x345678, 0x3FF)
+    faults(World("protected", 3), GP, "LIDT", **memory(DATA))
+
+
+def test_ltr_makes_the_tss_busy_in_memory_and_in_tr():
+    w = World("long")
+    w.put(GDT + 0x50, descriptor_of(0x12345678, 0x67, 0x89, 0))
+    w.put(GDT + 0x58, 0xFFFF_8000)
+    w.set(RAX=0x50)
+    assert w.execute("LTR", rm=0) == NEXT
+    assert w.get(GDT + 0x55, 1) == 0x8B
+    assert (int(w.e.seg[21]), int(w.e.seg[22]), int(w.e.seg[23]) >> 40 & 255) == (0x50, 0xFFFF_8000_1234_5678, 0x8B)
+    faults(w, ("exception", 13, 0x50), "LTR", rm=0)
+
+
+@pytest.mark.parametrize("selector, access, expected", [
+    (0, 0x89, GP), (0x54, 0x89, ("exception", 13, 0x54)), (0x53, 0x09, ("exception", 11, 0x50)), (0x50, 0x81, ("exception", 13, 0x50)),
+    (0x50, 0x99, ("exception", 13, 0x50)), (0x78, 0x89, ("exception", 13, 0x78)), (0x200, 0x89, ("exception", 13, 0x200))])
+def test_ltr_refuses(selector, access, expected):
+    w = World("long")
+    w.put(GDT + 0x50, descriptor_of(0, 0x67, access, 0))
+    w.put(GDT + 0x58, 0)
+    w.set(RAX=selector)
+    faults(w, expected, "LTR", rm=0)
+
+
+def test_lldt_null_makes_ldtr_unusable_and_a_descriptor_usable():
+    w = World("protected")
+    w.put(GDT + 0x48, descriptor_of(LDT, 0xFF, 0x82, 0))
+    w.set(RAX=0x48)
+    assert w.execute("LLDT", rm=0) == NEXT
+    assert (w.e.seg[18], w.e.seg[19], w.e.seg[20]) == (0x48, LDT, 0x8200 << 32 | 0xFF)
+    w.set(RAX=3)
+    assert w.execute("LLDT", rm=0) == NEXT and w.e.seg[20] == 0
+    assert w.execute("SLDT", rm=3) == NEXT and w.register("RBX") == 3
+    faults(World("real"), UD, "LLDT", rm=0)
+
+
+# ---- CPUID ------------------------------------------------------------------------------------------------
+def cpuid(w, leaf, subleaf=0):
+    w.set(RAX=leaf, RCX=subleaf)
+    assert w.execute("CPUID") == NEXT
+    return tuple(w.register(name) for name in ("RAX", "RBX", "RCX", "RDX"))
+
+
+def text(*words):
+    return b"".join(word.to_bytes(4, "little") for word in words).rstrip(b"\0").decode()
+
+
+def test_cpuid_names_the_vendor_and_the_processor():
+    w = World("long")
+    a, b, third, d = cpuid(w, 0)
+    assert (a, text(b, d, third)) == (0x16, "GenuineIntel")
+    assert text(*sum((cpuid(w, 0x80000002 + n) for n in range(3)), ())) == "hvlab virtual processor"
+
+
+def test_cpuid_follows_the_state():
+    w = World("long")
+    assert not cpuid(w, 1)[2] & 1 << 27
+    w.e.cr[4] = int(w.e.cr[4]) | 1 << 18
+    assert cpuid(w, 1)[2] & 1 << 27
+    w.c.apic_base = 0xFEE00000
+    assert not cpuid(w, 1)[3] & 1 << 9
+    assert cpuid(w, 0x80000001)[3] & 1 << 11
+    assert not cpuid(World("protected"), 0x80000001)[3] & 1 << 11
+
+
+def test_cpuid_beyond_the_last_leaf_gives_the_highest_basic_leaf():
+    w = World("long")
+    assert cpuid(w, 0x4000_0000) == cpuid(w, 0x16) == cpuid(w, 0x17) == (1000, 1000, 100, 0)
+    assert cpuid(w, 4, 9) == (0, 0, 0, 0)
+
+
+def test_cpuid_tells_topology_and_frequency():
+    w = World("long")
+    w.m.cpu_count, w.c.id, w.m.cpus[3] = 4, 3, w.m.cpus[0]
+    assert cpuid(w, 0xB, 0) == (0, 1, 0x100, 3)
+    assert cpuid(w, 0xB, 1) == (2, 4, 0x201, 3)
+    assert cpuid(w, 0xB, 2) == (0, 0, 2, 3)
+    assert cpuid(w, 1)[1] >> 16 == 0x304
+    assert cpuid(w, 0x15) == (1, 1, 1_000_000_000, 0)
+    with plain():
+        assert cpuid(w, 0xB, 1) == (2, 4, 0x201, 3)
+
+
+# ---- the rest ---------------------------------------------------------------------------------------------
+def test_privileged_instructions_at_user_level_are_general_protection():
+    for kind in ("HLT", "RDMSR", "WRMSR", "INVD", "WBINVD", "INVLPG", "INVPCID", "MOV_TO_CR", "MOV_FROM_CR", "MOV_TO_DR", "LMSW", "LLDT",
+                 "LTR", "LGDT", "LIDT", "RDPMC"):
+        faults(World("long", 3), GP, kind)
+
+
+def test_hlt_halts_and_leaves_rip():
+    w = World("long")
+    assert w.execute("HLT") == HALT and w.c.activity == 1 and w.e.rip == CODE
+
+
+def test_rdtsc_counts_cycles_with_offset():
+    w = World("long")
+    w.c.cycles, w.c.tsc_offset = 0x1_0000_0000, 5
+    assert w.execute("RDTSC") == NEXT
+    assert (w.register("RDX"), w.register("RAX")) == (1, 5 + 25)
+    w = World("long", 3)
+    w.e.cr[4] = int(w.e.cr[4]) | 4
+    faults(w, GP, "RDTSC")
+
+
+def test_rdtsc_in_non_root_operation_has_the_guests_offset():
+    w = World("long")
+    w.nonroot()
+    w.c.cycles, w.c.tsc_guest_offset = 100, 1000
+    w.execute("RDTSC")
+    assert w.register("RAX") == 125
+    w.c.proc = 8
+    w.execute("RDTSC")
+    assert w.register("RAX") == 1150
+    w.set(RCX=0x10)
+    w.execute("RDMSR")
+    assert w.register("RAX") == 1150
+    faults(w, UD, "RDTSCP")
+
+
+@given(st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 64) - 1))
+@settings(deadline=None, max_examples=50, derandomize=True)
+def test_scale_is_the_middle_of_the_product(value, multiplier):
+    expected = value * multiplier >> 48 & (1 << 64) - 1
+    assert miscellaneous.scale(U64(value), U64(multiplier)) == expected
+    with plain():
+        assert miscellaneous.scale(U64(value), U64(multiplier)) == expected
+
+
+def test_rdrand_gives_the_same_numbers_for_the_same_seed():
+    numbers = []
+    for seed in (1, 1, 2):
+        w = World("long")
+        w.m.seed = seed
+        w.execute("RDRAND", rm=0, operand_size=8)
+        first = w.register("RAX")
+        w.execute("RDSEED", rm=0, operand_size=8)
+        numbers.append((first, w.register("RAX")))
+        assert w.e.cc_src == 1
+    assert numbers[0] == numbers[1] != numbers[2] and numbers[0][0] != numbers[0][1]
+
+
+def test_xsetbv_accepts_x87_and_sse_only():
+    w = World("long")
+    w.set(RAX=3)
+    faults(w, UD, "XSETBV")
+    w.e.cr[4] = int(w.e.cr[4]) | 1 << 18
+    assert w.execute("XSETBV") == NEXT and w.e.xcr0 == 3
+    assert w.execute("XGETBV") == NEXT and w.register("RAX") == 3
+    for value in (2, 7, 0):
+        w.set(RAX=value)
+        faults(w, GP, "XSETBV")
+
+
+def test_invpcid_checks_type_and_descriptor():
+    w = World("long")
+    fields = dict(reg=0, operand_size=8, **memory(DATA))
+    for kind in range(4):
+        w.set(RAX=kind)
+        assert w.execute("INVPCID", **fields) == NEXT
+    w.set(RAX=4)
+    faults(w, GP, "INVPCID", **fields)
+    w.put(DATA, 1)
+    w.set(RAX=1)
+    faults(w, GP, "INVPCID", **fields)
+    w.e.cr[4] = int(w.e.cr[4]) | 1 << 17
+    assert w.execute("INVPCID", **fields) == NEXT
+    w.put(DATA, 0x1000)
+    faults(w, GP, "INVPCID", **fields)
+
+
+def test_monitor_and_mwait_depend_on_misc_enable():
+    w = World("long")
+    w.set(RAX=DATA)
+    assert w.execute("MONITOR") == NEXT and (w.c.monitor_armed, w.c.monitor_address) == (1, DATA)
+    assert w.execute("MWAIT") == NEXT and w.c.monitor_armed == 0
+    w.set(RCX=2)
+    faults(w, GP, "MWAIT")
+    w.c.misc_enable = 0
+    faults(w, UD, "MONITOR")
+
+
+def test_segment_base_instructions():
+    w = World("long", 3)
+    faults(w, UD, "RDFSBASE")
+    w.e.cr[4] = int(w.e.cr[4]) | 1 << 16
+    w.set(RAX=0x1234_5678_9ABC)
+    assert w.execute("WRGSBASE", rm=0, operand_size=8) == NEXT and w.e.seg[16] == 0x1234_5678_9ABC
+    assert w.execute("RDGSBASE", rm=3, operand_size=4) == NEXT and w.register("RBX") == 0x5678_9ABC
+    w.set(RAX=0x8000_0000_0000)
+    faults(w, GP, "WRFSBASE", rm=0, operand_size=8)
+
+
+def test_stac_and_clac():
+    w = World("long")
+    assert w.execute("STAC") == NEXT and w.e.eflags & 0x40000
+    assert w.execute("CLAC") == NEXT and not w.e.eflags & 0x40000
+    faults(World("long", 3), UD, "STAC")
+
+
+def test_instruction_that_is_not_reported_is_undefined_and_one_of_the_engines_stops():
+    for kind in ("NONE", "UD2", "XSAVES", "TPAUSE", "RDPKRU", "GETSEC", "RSM", "ENCLS", "VMMCALL"):
+        faults(World("long"), UD, kind)
+    w = World("long")
+    assert w.execute("POPF") == FAULT and w.fault() == ("fault", 6)
