@@ -230,7 +230,7 @@ def _read_data(m, r):
 
 @kernel
 def _write_control(r, index, value):
-    """Write register A or B: stop or start the clock, change how its bytes read."""
+    """Write register A or B: stop or start the clock; a running one keeps its time when the format changes."""
     was, divider = _stopped(r), _byte(r, CMOS.A) & DIVIDER_RESET == DIVIDER_RESET
     if not was:
         _show(r)
@@ -241,7 +241,7 @@ def _write_control(r, index, value):
     r.held = ONE if _stopped(r) else ZERO
     if divider and _byte(r, CMOS.A) & DIVIDER_RESET != DIVIDER_RESET:
         r.since = r.now + HALF_SECOND                     # the first update comes half a second later
-    if r.held == ZERO:
+    if was and r.held == ZERO:
         _take(r)
 
 

@@ -1,0 +1,134 @@
+"""16550A: output, input, interrupt identification, loopback."""
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emu.model import events
+from emu.spec.outcome import STOP
+from emu.state import RING
+from tests.model.rig import Rig, U
+
+NEVER = 2**64 - 1
+CHARACTER = 10 * 10**9 // 115200                          # 8 data bits, no parity, one stop bit
+
+
+def ready(fifo=0x01, ier=0, mcr=0x0B):
+    rig = Rig()
+    for register, value in ((3, 0x80), (0, 1), (1, 0), (3, 3), (2, fifo), (4, mcr), (1, ier)):
+        rig.write(0x3F8 + register, value)
+    return rig
+
+
+def go(rig, cycles):
+    c = rig.cpu[0]
+    end = int(c.cycles) + cycles
+    while int(rig.machine.next_event) <= end:
+        c.cycles = rig.machine.next_event
+        events.advance(rig.machine, U(c.cycles))
+    c.cycles = end
+
+
+def line(rig):
+    return int(rig.fields("IOAPIC").lines) >> 4 & 1
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(data=st.binary(max_size=200))
+def test_output_arrives_in_order_and_once(data):
+    rig = ready()
+    for byte in data:
+        rig.write(0x3F8, byte)
+    assert rig.board.drain() == data
+    assert rig.board.drain() == b""
+
+
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(data=st.binary(min_size=1, max_size=60), fifo=st.booleans())
+def test_input_arrives_in_order_without_loss(data, fifo):
+    rig, seen = ready(int(fifo)), b""
+    assert rig.board.feed(data, 0) == len(data)
+    while len(seen) < len(data):
+        go(rig, CHARACTER)
+        while rig.read(0x3FD) & 1:
+            seen += bytes([rig.read(0x3F8)])
+    assert seen == data
+
+
+def test_output_carries_its_cycle():
+    rig = ready()
+    rig.cpu[0].cycles = 1234
+    rig.write(0x3F8, 65)
+    assert rig.board.drain_timed() == [(1234, 65)]
+
+
+def test_full_ring_asks_the_host_to_drain():
+    rig = ready()
+    for _ in range(RING * 3 // 4):
+        rig.write(0x3F8, 65)
+    assert rig.machine.stop == STOP.OUTPUT
+    assert len(rig.board.drain()) == RING * 3 // 4
+
+
+def test_transmitter_interrupt_comes_after_the_character_time():
+    rig = ready(ier=2)
+    assert (rig.read(0x3FA), line(rig)) == (0xC2, 0), "enabling it with an empty transmitter raises it; reading clears"
+    rig.write(0x3F8, 65)
+    assert rig.read(0x3FD) & 0x60 == 0x60
+    go(rig, CHARACTER - 1)
+    assert line(rig) == 0
+    go(rig, 1)
+    assert (line(rig), rig.read(0x3FA), line(rig)) == (1, 0xC2, 0)
+
+
+def test_receive_interrupt_at_the_trigger_level_then_timeout():
+    rig = ready(fifo=0x41, ier=1)
+    rig.board.feed(b"abcde", 0)
+    go(rig, 3 * CHARACTER + CHARACTER // 2)
+    assert line(rig) == 0
+    go(rig, CHARACTER)
+    assert (line(rig), rig.read(0x3FA)) == (1, 0xC4)
+    go(rig, CHARACTER)
+    for _ in range(2):
+        rig.read(0x3F8)
+    assert line(rig) == 0
+    go(rig, 5 * CHARACTER)
+    assert rig.read(0x3FA) == 0xCC
+    assert bytes(rig.read(0x3F8) for _ in range(3)) == b"cde"
+    assert rig.read(0x3FA) == 0xC1
+
+
+def test_out2_gates_the_interrupt_line():
+    rig = ready(ier=2, mcr=0x03)
+    assert (line(rig), rig.read(0x3FA) & 15) == (0, 2)
+
+
+def test_priority_line_status_data_transmitter_modem():
+    rig = ready(fifo=0, ier=0x0F, mcr=0x10)
+    rig.write(0x3F8, 1)
+    rig.write(0x3F8, 2)
+    go(rig, 2 * CHARACTER + 2)
+    seen = [rig.read(0x3FA)]
+    assert rig.read(0x3FD) & 3 == 3
+    seen.append(rig.read(0x3FA))
+    assert rig.read(0x3F8) == 2, "without FIFOs an overrun replaces the byte"
+    seen += [rig.read(0x3FA), rig.read(0x3FA)]
+    rig.read(0x3FE)
+    assert seen + [rig.read(0x3FA)] == [6, 4, 2, 0, 1]
+
+
+@pytest.mark.parametrize("mcr,msr", [(0x10, 0x00), (0x11, 0x20), (0x12, 0x10), (0x14, 0x40), (0x18, 0x80), (0x0F, 0xB0)])
+def test_loopback_shows_the_modem_outputs(mcr, msr):
+    rig = ready()
+    rig.write(0x3FC, mcr)
+    rig.read(0x3FE)
+    assert rig.read(0x3FE) == msr
+
+
+def test_divisor_latch_and_scratch():
+    rig = ready()
+    rig.write(0x3FB, 0x83)
+    rig.write(0x3F8, 0x34)
+    rig.write(0x3F9, 0x12)
+    assert (rig.read(0x3F8), rig.read(0x3F9)) == (0x34, 0x12)
+    rig.write(0x3FF, 0x5A)
+    assert rig.read(0x3FF) == 0x5A
