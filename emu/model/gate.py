@@ -35,7 +35,7 @@ TSS_32 = U64(8)                                          # type bit that tells a
 
 @kernel
 def refuse(c, vector, index, ext):
-    """Raise `vector` with the error code of a selector or IDT offset; `ext`: EXT, and IDT_BIT for the latter. Returns 0."""
+    """Raise `vector` with a selector or IDT offset as error code; `ext`: EXT, IDT_BIT for an offset. Returns 0."""
     raise_exception(c, vector, index & NOT_NULL | ext)
     return ZERO
 

@@ -22,7 +22,6 @@ from emu.model.segment import DPL_SHIFT, RPL
 from emu.model.walk import canonical
 from emu.spec.cost import COST
 from emu.spec.cpu import DESCRIPTOR, EFER, GPR, RFLAGS, SEG
-from emu.spec.insn import INSN
 from emu.spec.outcome import RESULT
 
 ZERO, THREE, EIGHT, SIXTEEN, THIRTY_TWO = U64(0), U64(3), U64(8), U64(16), U64(32)
@@ -127,18 +126,3 @@ def swapgs(c, e):
     e.kernel_gs_base = e.seg[GS]
     e.seg[GS] = other
     return RESULT.NEXT
-
-
-@kernel
-def execute(c, e, insn):
-    """Execute one of the instructions of this unit; returns RESULT."""
-    kind = insn.kind
-    if kind == INSN.SYSCALL:
-        return syscall(c, e, insn)
-    if kind == INSN.SYSRET:
-        return sysret(c, e, insn)
-    if kind == INSN.SYSENTER:
-        return sysenter(c, e)
-    if kind == INSN.SYSEXIT:
-        return sysexit(c, e, insn)
-    return swapgs(c, e)

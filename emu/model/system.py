@@ -17,7 +17,6 @@ from emu.spec.outcome import FAULT, RESULT, UNMODELLED
 from emu.state import env_of
 
 ZERO, MAP_SHIFT = U64(0), U64(8)
-NOT_HERE = U64(0xFF)                                     # of a group: not one of its instructions
 
 
 @kernel
@@ -47,9 +46,23 @@ def wrmsr(c, e):
 
 
 @kernel
-def _frequent(c, e, insn):
-    """Execute an instruction that kernels and hypervisors use all the time."""
-    kind = insn.kind
+def engine_executes(kind):
+    """Return whether the execution engine carries out instructions of this kind by itself."""
+    return ((kind >= INSN.STI and kind <= INSN.INT1) or kind == INSN.MOV_SS or kind == INSN.POP_SS or
+            (kind >= INSN.CALL_FAR and kind <= INSN.RET_FAR))
+
+
+@kernel
+def execute(c, insn):
+    """Execute one decoded instruction; returns RESULT.
+
+    RESULT.NEXT and RESULT.HALT leave RIP to the caller, RESULT.JUMP has set it (or left it, for a repetition that
+    goes on), RESULT.FAULT has changed nothing and says why in `c.fault`.  One flat chain, the frequent ones first:
+    each level of calls would be compiled again with all that it reaches.
+    """
+    e, kind = env_of(c.env)[0], insn.kind
+    if insn.lock:
+        return ud(c)
     if kind == INSN.CPUID:
         return cpuid.cpuid(c)
     if kind == INSN.RDMSR:
@@ -70,15 +83,16 @@ def _frequent(c, e, insn):
         return inout.ins(c, e, insn)
     if kind == INSN.OUTS:
         return inout.outs(c, e, insn)
-    if kind >= INSN.SYSCALL and kind <= INSN.SWAPGS:
-        return syscall.execute(c, e, insn)
-    return NOT_HERE
-
-
-@kernel
-def _registers(c, e, insn):
-    """Execute an instruction on control, debug or descriptor-table registers, or an invalidation."""
-    kind = insn.kind
+    if kind == INSN.SYSCALL:
+        return syscall.syscall(c, e, insn)
+    if kind == INSN.SYSRET:
+        return syscall.sysret(c, e, insn)
+    if kind == INSN.SYSENTER:
+        return syscall.sysenter(c, e)
+    if kind == INSN.SYSEXIT:
+        return syscall.sysexit(c, e, insn)
+    if kind == INSN.SWAPGS:
+        return syscall.swapgs(c, e)
     if kind == INSN.MOV_TO_CR:
         return control.mov_to_cr(c, e, insn)
     if kind == INSN.MOV_FROM_CR:
@@ -101,13 +115,6 @@ def _registers(c, e, insn):
         return control.xsetbv(c, e)
     if kind == INSN.XGETBV:
         return control.xgetbv(c, e)
-    return _tables(c, e, insn)
-
-
-@kernel
-def _tables(c, e, insn):
-    """Execute an instruction on descriptor-table registers."""
-    kind = insn.kind
     if kind == INSN.LGDT:
         return descriptor.load_table(c, e, insn, SEG.GDTR)
     if kind == INSN.LIDT:
@@ -124,13 +131,6 @@ def _tables(c, e, insn):
         return descriptor.store_selector(c, e, insn, SEG.LDTR)
     if kind == INSN.STR:
         return descriptor.store_selector(c, e, insn, SEG.TR)
-    return NOT_HERE
-
-
-@kernel
-def _rest(c, e, insn):
-    """Execute an instruction of the remaining ones."""
-    kind = insn.kind
     if kind >= INSN.INVD and kind <= INSN.WBNOINVD:
         return miscellaneous.cache(c, e)
     if kind == INSN.MONITOR:
@@ -147,35 +147,8 @@ def _rest(c, e, insn):
         return miscellaneous.set_ac(c, e, ZERO)
     if kind == INSN.STAC:
         return miscellaneous.set_ac(c, e, RFLAGS.AC)
-    if kind == INSN.RDPMC or kind == INSN.TOO_LONG:      # no counter exists
-        return gp0(c)
-    return NOT_HERE
-
-
-@kernel
-def engine_executes(kind):
-    """Return whether the execution engine carries out instructions of this kind by itself."""
-    return ((kind >= INSN.STI and kind <= INSN.INT1) or kind == INSN.MOV_SS or kind == INSN.POP_SS or
-            (kind >= INSN.CALL_FAR and kind <= INSN.RET_FAR))
-
-
-@kernel
-def execute(c, insn):
-    """Execute one decoded instruction; returns RESULT.
-
-    RESULT.NEXT and RESULT.HALT leave RIP to the caller, RESULT.JUMP has set it (or left it, for a repetition that
-    goes on), RESULT.FAULT has changed nothing and says why in `c.fault`.
-    """
-    e = env_of(c.env)[0]
-    if insn.lock:
-        return ud(c)
-    result = _frequent(c, e, insn)
-    if result == NOT_HERE:
-        result = _registers(c, e, insn)
-    if result == NOT_HERE:
-        result = _rest(c, e, insn)
-    if result != NOT_HERE:
-        return result
-    if engine_executes(insn.kind):
-        return unmodelled(c, UNMODELLED.INSTRUCTION, insn.opcode | insn.map << MAP_SHIFT, insn.kind)
+    if kind == INSN.RDPMC or kind == INSN.TOO_LONG:
+        return gp0(c)                                    # no counter exists; more than 15 bytes
+    if engine_executes(kind):
+        return unmodelled(c, UNMODELLED.INSTRUCTION, insn.opcode | insn.map << MAP_SHIFT, kind)
     return ud(c)

@@ -1,4 +1,5 @@
-"""A processor with tables, TSS and local APIC for event delivery and system instructions; the kernels as plain Python."""
+"""A processor with tables, TSS and local APIC for deliveries and system instructions; the kernels as plain Python."""
+
 from contextlib import contextmanager
 
 import numpy as np
@@ -41,9 +42,37 @@ from emu.spec.platform import DEVICE
 from emu.state import INSN, LOCAL_APIC, U64, cpu_at
 from tests.model.paging_world import World as PagingWorld
 
-MODULES = (apic, apic_timer, control, cpu, cpuid, descriptor, ept, fault, frame, gate, inout, intercept, interrupt,
-           interrupt_long, interrupt_protected, interrupt_real, linear, memory, message, miscellaneous, msr, operand, port,
-           segment, syscall, system, tlb, vmcs, walk)
+MODULES = (
+    apic,
+    apic_timer,
+    control,
+    cpu,
+    cpuid,
+    descriptor,
+    ept,
+    fault,
+    frame,
+    gate,
+    inout,
+    intercept,
+    interrupt,
+    interrupt_long,
+    interrupt_protected,
+    interrupt_real,
+    linear,
+    memory,
+    message,
+    miscellaneous,
+    msr,
+    operand,
+    port,
+    segment,
+    syscall,
+    system,
+    tlb,
+    vmcs,
+    walk,
+)
 GDT, IDT, TSS, LDT, STACK, CODE = 0x6000, 0x7000, 0x8000, 0x9000, 0xC000, 0x5000
 REGISTERS = dict(RAX=0, RCX=1, RDX=2, RBX=3, RSP=4, RBP=5, RSI=6, RDI=7, R11=11)
 SEGMENTS = dict(ES=0, CS=1, SS=2, DS=3, FS=4, GS=5, LDTR=6, TR=7, GDTR=8, IDTR=9)
@@ -52,7 +81,12 @@ SEGMENTS = dict(ES=0, CS=1, SS=2, DS=3, FS=4, GS=5, LDTR=6, TR=7, GDTR=8, IDTR=9
 @contextmanager
 def plain():
     """Run the kernels as plain Python."""
-    kept = [(module, name, value) for module in MODULES for name, value in vars(module).items() if hasattr(value, "py_func")]
+    kept = [
+        (module, name, value)
+        for module in MODULES
+        for name, value in vars(module).items()
+        if hasattr(value, "py_func")
+    ]
     try:
         for module, name, value in kept:
             setattr(module, name, value.py_func)
@@ -82,7 +116,14 @@ def port_write(address, number, size, value):
 
 def descriptor_of(base=0, limit=0xFFFFF, access=0x9B, flags=0xC):
     """Return the 8 bytes of a segment descriptor."""
-    return (limit & 0xFFFF | (base & 0xFFFFFF) << 16 | access << 40 | (limit >> 16 & 15) << 48 | flags << 52 | (base >> 24 & 255) << 56)
+    return (
+        limit & 0xFFFF
+        | (base & 0xFFFFFF) << 16
+        | access << 40
+        | (limit >> 16 & 15) << 48
+        | flags << 52
+        | (base >> 24 & 255) << 56
+    )
 
 
 class World(PagingWorld):
@@ -101,21 +142,31 @@ class World(PagingWorld):
         e.cc_op, e.df, e.eflags = 1, 1, 2
         e.dr[6], e.dr[7], e.xcr0 = 0xFFFF_0FF0, 0x400, 1
         self.mode = mode
-        e.cr[0], e.cr[3], e.cr[4], e.efer = dict(real=(0x10, 0, 0, 0), protected=(0x11, 0, 0, 0),
-                                                 long=(0x8001_0031, 0x1000, 0xA0, 0xD01))[mode]
+        e.cr[0], e.cr[3], e.cr[4], e.efer = dict(
+            real=(0x10, 0, 0, 0), protected=(0x11, 0, 0, 0), long=(0x8001_0031, 0x1000, 0xA0, 0xD01)
+        )[mode]
         if mode == "long":
             self.put(0x1000, 0x2027)
-            self.put(0x2000, 0xE7)                        # one page of 1 GiB, user
-            self.put(0x1000 + 8 * 511, 0x2027)            # the same at the top of the address space
+            self.put(0x2000, 0xE7)  # one page of 1 GiB, user
+            self.put(0x1000 + 8 * 511, 0x2027)  # the same at the top of the address space
         self._segments(mode, cpl)
         e.hflags = cpl
         cpu.refresh_hflags(e, U64(cpl))
 
     def _segments(self, mode, cpl):
-        for n, raw in enumerate((0, descriptor_of(), descriptor_of(access=0x93), descriptor_of(access=0xFB),
-                                 descriptor_of(access=0xF3), descriptor_of(access=0x9B, flags=0xA),
-                                 descriptor_of(access=0xFB, flags=0xA), descriptor_of(limit=0xFFFF, access=0x9A, flags=0),
-                                 descriptor_of(limit=0xFFFF, access=0x92, flags=0))):
+        for n, raw in enumerate(
+            (
+                0,
+                descriptor_of(),
+                descriptor_of(access=0x93),
+                descriptor_of(access=0xFB),
+                descriptor_of(access=0xF3),
+                descriptor_of(access=0x9B, flags=0xA),
+                descriptor_of(access=0xFB, flags=0xA),
+                descriptor_of(limit=0xFFFF, access=0x9A, flags=0),
+                descriptor_of(limit=0xFFFF, access=0x92, flags=0),
+            )
+        ):
             self.put(GDT + 8 * n, raw)
         wide = 0xA if mode == "long" else 0xC
         for name in ("ES", "DS", "FS", "GS"):
@@ -136,7 +187,7 @@ class World(PagingWorld):
         """Write a segment register; rights as in a VMCS (type, S, DPL, P in 7:0; AVL, L, D/B, G in 15:12)."""
         at = 3 * SEGMENTS[name]
         attributes = (rights & 0xFF) << 8 | (rights & 0xF000) << 8
-        self.e.seg[at:at + 3] = selector, base, limit | attributes << 32
+        self.e.seg[at : at + 3] = selector, base, limit | attributes << 32
 
     def gate32(self, vector, offset=0x1234, selector=8, access=0x8E):
         """Write an 8-byte gate."""
@@ -144,7 +195,10 @@ class World(PagingWorld):
 
     def gate64(self, vector, offset=0x1234, selector=0x28, access=0x8E, ist=0):
         """Write a 16-byte gate."""
-        self.put(IDT + 16 * vector, offset & 0xFFFF | selector << 16 | ist << 32 | access << 40 | (offset >> 16 & 0xFFFF) << 48)
+        self.put(
+            IDT + 16 * vector,
+            offset & 0xFFFF | selector << 16 | ist << 32 | access << 40 | (offset >> 16 & 0xFFFF) << 48,
+        )
         self.put(IDT + 16 * vector + 8, offset >> 32)
 
     def register(self, name):

@@ -1,4 +1,5 @@
 """Event delivery: random gates, segments and stacks against the reference, and named claims."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,9 +19,11 @@ def mirror(w):
     """Return the reference's State of a World."""
     e, segments = w.e, {}
     for n, name in enumerate(NAMES):
-        sel, base, word = (int(x) for x in e.seg[3 * n:3 * n + 3])
+        sel, base, word = (int(x) for x in e.seg[3 * n : 3 * n + 3])
         segments[name] = reference.Segment(sel, base, word & 0xFFFFFFFF, word >> 40 & 255, word >> 52 & 15)
-    return reference.State(bytearray(w.ram.tobytes()), w.mode, int(cpl(e)), int(e.rip), int(e.regs[4]), int(rflags(e)), segments)
+    return reference.State(
+        bytearray(w.ram.tobytes()), w.mode, int(cpl(e)), int(e.rip), int(e.regs[4]), int(rflags(e)), segments
+    )
 
 
 def check(w, vector, kind, error, length):
@@ -43,7 +46,9 @@ def check(w, vector, kind, error, length):
     return got
 
 
-flags = st.builds(lambda bits, iopl: bits & 0x254FD5 & ~0x20000 | iopl << 12 | 2, st.integers(0, 0x3FFFFF), st.integers(0, 3))
+flags = st.builds(
+    lambda bits, iopl: bits & 0x254FD5 & ~0x20000 | iopl << 12 | 2, st.integers(0, 0x3FFFFF), st.integers(0, 3)
+)
 kinds = st.sampled_from([EXTERNAL, NMI, HARD, SOFT, PRIV, SOFT_EXC])
 often = st.sampled_from
 
@@ -51,16 +56,29 @@ often = st.sampled_from
 @st.composite
 def legacy_case(draw):
     return dict(
-        cpl=draw(often([0, 3, 3, 1])), vector=draw(st.integers(0, 40)), kind=draw(kinds), flags=draw(flags),
-        vm=draw(often([False, False, True])), error=draw(often([None, None, 0x1234, 0xFFFFFFFF])), length=draw(st.integers(0, 3)),
+        cpl=draw(often([0, 3, 3, 1])),
+        vector=draw(st.integers(0, 40)),
+        kind=draw(kinds),
+        flags=draw(flags),
+        vm=draw(often([False, False, True])),
+        error=draw(often([None, None, 0x1234, 0xFFFFFFFF])),
+        length=draw(st.integers(0, 3)),
         gate=draw(often([0x8E, 0xEE, 0x8F, 0xEF, 0xE6, 0x87, 0xE7, 0x85, 0xE5, 0x0E, 0x6E, 0xAE, 0xEC, 0xF2])),
         target=draw(often([8, 8, 8, 0x0B, 0x18, 0x1B, 0x38, 0x48, 0x10, 0, 3, 0x60, 0x78, 0xC])),
-        custom=draw(often([0x9A, 0x9E, 0xFE, 0xDA, 0x1A, 0xBA, 0x92])), custom_limit=draw(often([0xFFFFF, 0x100, 0x1234])),
-        offset=draw(often([0x1234, 0x56781234, 0x101])), tss=draw(often([0x8B, 0x8B, 0x8B, 0x83])),
-        tss_limit=draw(often([0x67, 0x67, 0x67, 9, 8, 5, 4])), ss0=draw(often([0x10, 0x10, 0x10, 0, 0x13, 0x40, 0x50, 0x58, 0x68, 0x8])),
-        sp0=draw(often([STACK, STACK + 0x801, 8, 0x20, 0xFFFE, 0x1C])), stack=draw(often([0x92, 0x96, 0x12, 0x90, 0xB2, 0x93])),
-        stack_limit=draw(often([0xFFFF, 0xBFFF, 0x10])), rsp=draw(often([STACK, STACK + 3, 0x1000, 6, 0x10])),
-        big=draw(st.booleans()), idt_limit=draw(often([0xFFF, 0xFFF, 0x47, 0x107])), ss_access=draw(often([0x93, 0x93, 0x93, 0x97, 0x13])))
+        custom=draw(often([0x9A, 0x9E, 0xFE, 0xDA, 0x1A, 0xBA, 0x92])),
+        custom_limit=draw(often([0xFFFFF, 0x100, 0x1234])),
+        offset=draw(often([0x1234, 0x56781234, 0x101])),
+        tss=draw(often([0x8B, 0x8B, 0x8B, 0x83])),
+        tss_limit=draw(often([0x67, 0x67, 0x67, 9, 8, 5, 4])),
+        ss0=draw(often([0x10, 0x10, 0x10, 0, 0x13, 0x40, 0x50, 0x58, 0x68, 0x8])),
+        sp0=draw(often([STACK, STACK + 0x801, 8, 0x20, 0xFFFE, 0x1C])),
+        stack=draw(often([0x92, 0x96, 0x12, 0x90, 0xB2, 0x93])),
+        stack_limit=draw(often([0xFFFF, 0xBFFF, 0x10])),
+        rsp=draw(often([STACK, STACK + 3, 0x1000, 6, 0x10])),
+        big=draw(st.booleans()),
+        idt_limit=draw(often([0xFFF, 0xFFF, 0x47, 0x107])),
+        ss_access=draw(often([0x93, 0x93, 0x93, 0x97, 0x13])),
+    )
 
 
 def build_legacy(k):
@@ -105,14 +123,23 @@ def test_delivery_in_protected_mode_as_plain_python(k):
 @st.composite
 def long_case(draw):
     return dict(
-        cpl=draw(often([0, 3])), vector=draw(st.integers(0, 40)), kind=draw(kinds), flags=draw(flags),
-        error=draw(often([None, None, 0x1234])), length=draw(st.integers(0, 3)),
-        gate=draw(often([0x8E, 0xEE, 0x8F, 0xEF, 0xE6, 0x85, 0x0E, 0x6E])), ist=draw(often([0, 0, 0, 1, 7])),
-        target=draw(often([0x28, 0x28, 0x28, 0x2B, 0x30, 0x48, 8, 0, 0x60, 0xC])), custom=draw(often([0x9A, 0x9E, 0xFE, 0x1A, 0x92])),
-        custom_flags=draw(often([2, 2, 6, 4])), offset=draw(often([0x1234, 0x7FFF_5678_1234, 0xFFFF_8000_0000_0000, 0x8000_0000_0000])),
-        tss_limit=draw(often([0x67, 0x67, 0x67, 0x1B, 10])), idt_limit=draw(often([0xFFF, 0xFFF, 0x8F, 0x8E])),
+        cpl=draw(often([0, 3])),
+        vector=draw(st.integers(0, 40)),
+        kind=draw(kinds),
+        flags=draw(flags),
+        error=draw(often([None, None, 0x1234])),
+        length=draw(st.integers(0, 3)),
+        gate=draw(often([0x8E, 0xEE, 0x8F, 0xEF, 0xE6, 0x85, 0x0E, 0x6E])),
+        ist=draw(often([0, 0, 0, 1, 7])),
+        target=draw(often([0x28, 0x28, 0x28, 0x2B, 0x30, 0x48, 8, 0, 0x60, 0xC])),
+        custom=draw(often([0x9A, 0x9E, 0xFE, 0x1A, 0x92])),
+        custom_flags=draw(often([2, 2, 6, 4])),
+        offset=draw(often([0x1234, 0x7FFF_5678_1234, 0xFFFF_8000_0000_0000, 0x8000_0000_0000])),
+        tss_limit=draw(often([0x67, 0x67, 0x67, 0x1B, 10])),
+        idt_limit=draw(often([0xFFF, 0xFFF, 0x8F, 0x8E])),
         rsp0=draw(often([STACK, STACK + 7, 0x8000_0000_0010, 0xFFFF_8000_0000_0000])),
-        rsp=draw(often([STACK, STACK + 0x1F, 0x1_0000_0000_0000, STACK - 0xF98])))
+        rsp=draw(often([STACK, STACK + 0x1F, 0x1_0000_0000_0000, STACK - 0xF98])),
+    )
 
 
 def build_long(k):
@@ -142,9 +169,18 @@ def test_delivery_in_long_mode_as_plain_python(k):
         check(build_long({**k, "rsp0": STACK}), k["vector"], k["kind"], k["error"], k["length"])
 
 
-real_case = st.fixed_dictionaries(dict(
-    vector=st.integers(0, 255), kind=kinds, flags=flags, length=st.integers(0, 3), pointer=st.integers(0, 0xFFFFFFFF),
-    rsp=often([0x1000, 0, 1, 2, 4, 5, 6, 0x12340006]), limit=often([0x3FF, 0x3FF, 0x7F]), ss_limit=often([0xFFFF, 0xFFF])))
+real_case = st.fixed_dictionaries(
+    dict(
+        vector=st.integers(0, 255),
+        kind=kinds,
+        flags=flags,
+        length=st.integers(0, 3),
+        pointer=st.integers(0, 0xFFFFFFFF),
+        rsp=often([0x1000, 0, 1, 2, 4, 5, 6, 0x12340006]),
+        limit=often([0x3FF, 0x3FF, 0x7F]),
+        ss_limit=often([0xFFFF, 0xFFF]),
+    )
+)
 
 
 def build_real(k):
@@ -178,7 +214,14 @@ def test_combine_is_the_references_for_every_pair():
 
 # ---- named claims -----------------------------------------------------------------------------------------
 def test_int_n_pushes_the_next_rip_and_a_fault_its_own():
-    for kind, expected in ((SOFT, CODE + 2), (SOFT_EXC, CODE + 2), (PRIV, CODE + 2), (HARD, CODE), (EXTERNAL, CODE), (NMI, CODE)):
+    for kind, expected in (
+        (SOFT, CODE + 2),
+        (SOFT_EXC, CODE + 2),
+        (PRIV, CODE + 2),
+        (HARD, CODE),
+        (EXTERNAL, CODE),
+        (NMI, CODE),
+    ):
         w = World("long")
         w.gate64(0x20)
         assert w.deliver(VALID | kind << 8 | 0x20, 0, 2) == "delivered"
@@ -210,7 +253,7 @@ def test_task_gate_stops_the_machine_by_name():
 def test_stack_page_fault_changes_nothing():
     w = World("long")
     w.gate64(0x21)
-    w.e.regs[4] = 0x4000_0000_0010                        # not mapped below
+    w.e.regs[4] = 0x4000_0000_0010  # not mapped below
     before = mirror(w)
     assert w.deliver(VALID | EXTERNAL << 8 | 0x21) == ("exception", 14, 2, 0x4000_0000_0010 - 8)
     assert mirror(w) == before and w.c.delivered[0x21] == 0
@@ -219,14 +262,14 @@ def test_stack_page_fault_changes_nothing():
 def test_frame_across_two_pages_is_whole_or_not_at_all():
     w = World("long", 0)
     w.gate64(0x21)
-    w.put(0x2000, 0x3007)                                 # 4 KiB pages: 0xB000 missing, 0xC000 present
+    w.put(0x2000, 0x3007)  # 4 KiB pages: 0xB000 missing, 0xC000 present
     w.put(0x3000, 0x4007)
     for page in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12):
         w.put(0x4000 + 8 * page, page << 12 | 7)
     w.e.regs[4] = 0xC010
-    ram = w.ram[0xC000 >> 3:0xC020 >> 3].copy()
+    ram = w.ram[0xC000 >> 3 : 0xC020 >> 3].copy()
     assert w.deliver(VALID | EXTERNAL << 8 | 0x21)[:2] == ("exception", 14)
-    assert (w.ram[0xC000 >> 3:0xC020 >> 3] == ram).all()
+    assert (w.ram[0xC000 >> 3 : 0xC020 >> 3] == ram).all()
     w.put(0x4000 + 8 * 11, 11 << 12 | 7)
     assert w.deliver(VALID | EXTERNAL << 8 | 0x21) == "delivered"
     assert w.get(0xC008) == 0x10 and w.get(0xC010 - 40) == CODE
@@ -235,7 +278,7 @@ def test_frame_across_two_pages_is_whole_or_not_at_all():
 def test_delivery_to_user_handler_needs_user_stack():
     w = World("long", 3)
     w.gate64(0x40, selector=0x33, access=0xEE)
-    w.put(0x2000, 0x83)                                   # supervisor pages
+    w.put(0x2000, 0x83)  # supervisor pages
     w.e.cr[3] = 0x1000
     assert w.deliver(VALID | SOFT << 8 | 0x40, 0, 2) == ("exception", 14, 7, STACK - 8)
 

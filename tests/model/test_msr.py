@@ -1,4 +1,5 @@
 """MSRs: every row against the reference, and named claims."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,9 +13,31 @@ from tests.reference import system as reference
 
 GP = ("exception", 13, 0)
 VALUES = st.one_of(
-    st.integers(0, (1 << 64) - 1), st.sampled_from([0, 1, 4, 5, 6, 7, 0x800, 0xC06, 0xFFF, 0x0007_0406_0007_0406, 0x0606060606060606,
-                                                   1 << 38 | 6, 1 << 39, 0xFFFF_8000_0000_0000, 0x7FFF_FFFF_FFFF, 0x500, 0xD01, 0x41801]),
-    st.integers(0, 63).map(lambda n: 1 << n))
+    st.integers(0, (1 << 64) - 1),
+    st.sampled_from(
+        [
+            0,
+            1,
+            4,
+            5,
+            6,
+            7,
+            0x800,
+            0xC06,
+            0xFFF,
+            0x0007_0406_0007_0406,
+            0x0606060606060606,
+            1 << 38 | 6,
+            1 << 39,
+            0xFFFF_8000_0000_0000,
+            0x7FFF_FFFF_FFFF,
+            0x500,
+            0xD01,
+            0x41801,
+        ]
+    ),
+    st.integers(0, 63).map(lambda n: 1 << n),
+)
 PLAIN = [int(n) for n in NUMBER if int(n) not in (0x10, 0x1B, 0x3B, 0x79, 0x1D9, 0x6E0)]
 
 
@@ -61,7 +84,9 @@ def test_reset_values_are_the_tables():
             assert read(w, row[1]) == int(row[2]), row[0]
 
 
-@pytest.mark.parametrize("index", [0x11, 0x9B, 0xC1, 0x38F, 0x491, 0x492, 0x7FF, 0xC0000085, 0xC0010015, 0xFFFFFFFF, 0x79])
+@pytest.mark.parametrize(
+    "index", [0x11, 0x9B, 0xC1, 0x38F, 0x491, 0x492, 0x7FF, 0xC0000085, 0xC0010015, 0xFFFFFFFF, 0x79]
+)
 def test_unknown_msr_is_general_protection(index):
     assert read(World("long"), index) == GP
 

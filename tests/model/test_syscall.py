@@ -1,4 +1,5 @@
 """Fast system calls: SYSCALL and SYSRET against the reference, and named claims."""
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,10 +10,21 @@ from tests.reference import system as reference
 
 NEXT, JUMP, FAULT = 0, 1, 2
 UD, GP = ("exception", 6, 0), ("exception", 13, 0)
-addresses = st.sampled_from([0x1234, 0x7FFF_FFFF_FFFF, 0x8000_0000_0000, 0xFFFF_8000_0000_0000, 0xFFFF_FFFF_8123_4567])
-state = st.fixed_dictionaries(dict(
-    sce=st.booleans(), star=st.integers(0, (1 << 64) - 1), lstar=addresses, fmask=st.integers(0, 0xFFFFFFFF), rip=st.just(CODE),
-    flags=st.integers(0, 0x3FFFFF).map(lambda v: v & 0x257FD5 & ~0x20000 | 2), rcx=addresses, r11=st.integers(0, (1 << 64) - 1)))
+addresses = st.sampled_from(
+    [0x1234, 0x7FFF_FFFF_FFFF, 0x8000_0000_0000, 0xFFFF_8000_0000_0000, 0xFFFF_FFFF_8123_4567]
+)
+state = st.fixed_dictionaries(
+    dict(
+        sce=st.booleans(),
+        star=st.integers(0, (1 << 64) - 1),
+        lstar=addresses,
+        fmask=st.integers(0, 0xFFFFFFFF),
+        rip=st.just(CODE),
+        flags=st.integers(0, 0x3FFFFF).map(lambda v: v & 0x257FD5 & ~0x20000 | 2),
+        rcx=addresses,
+        r11=st.integers(0, (1 << 64) - 1),
+    )
+)
 
 
 def world(s, level=0):
@@ -27,8 +39,15 @@ def world(s, level=0):
 
 def seen(w, *names):
     e = w.e
-    everything = dict(rip=int(e.rip), rcx=w.register("RCX"), r11=w.register("R11"), flags=int(rflags(e)),
-                      cs=int(e.seg[3]) & 0xFFFF, ss=int(e.seg[6]) & 0xFFFF, cpl=int(cpl(e)))
+    everything = dict(
+        rip=int(e.rip),
+        rcx=w.register("RCX"),
+        r11=w.register("R11"),
+        flags=int(rflags(e)),
+        cs=int(e.seg[3]) & 0xFFFF,
+        ss=int(e.seg[6]) & 0xFFFF,
+        cpl=int(cpl(e)),
+    )
     return {name: everything[name] for name in names}
 
 

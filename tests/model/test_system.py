@@ -1,4 +1,5 @@
 """System instructions: control registers and ports against the reference, CPUID, descriptor tables, named claims."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,9 +25,18 @@ def memory(address):
 
 
 # ---- control registers ------------------------------------------------------------------------------------
-cr0_bits = st.lists(st.sampled_from([0, 1, 2, 3, 5, 16, 18, 29, 30, 31, 31, 7, 40]), max_size=9).map(lambda n: sum({1 << b for b in n}))
-cr0_case = st.tuples(cr0_bits, st.sampled_from(["real", "protected", "long"]), st.booleans(), st.booleans(), st.booleans(),
-                     st.booleans(), st.integers(0, 2))
+cr0_bits = st.lists(st.sampled_from([0, 1, 2, 3, 5, 16, 18, 29, 30, 31, 31, 7, 40]), max_size=9).map(
+    lambda n: sum({1 << b for b in n})
+)
+cr0_case = st.tuples(
+    cr0_bits,
+    st.sampled_from(["real", "protected", "long"]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 2),
+)
 
 
 def check_cr0(new, mode, lme, pae, code_l, tss_16, vmx):
@@ -41,7 +51,7 @@ def check_cr0(new, mode, lme, pae, code_l, tss_16, vmx):
     if tss_16:
         w.segment("TR", 0x50, TSS, 0x67, 0x83)
     w.c.vmx_mode = 1 if vmx == 2 else 0
-    w.e.cr[3] = 0x1000 if mode == "long" else 0x3000      # PDPTEs: all clear
+    w.e.cr[3] = 0x1000 if mode == "long" else 0x3000  # PDPTEs: all clear
     w.set(RAX=new)
     expected = reference.cr0(int(e.cr[0]), new, int(e.cr[4]), int(e.efer), code_l, not tss_16, vmx == 2)
     before = int(e.cr[0]), int(e.efer)
@@ -65,8 +75,12 @@ def test_mov_to_cr0_as_plain_python(case):
         check_cr0(*case)
 
 
-@given(st.lists(st.sampled_from([0, 2, 4, 5, 5, 7, 9, 10, 11, 12, 13, 17, 18, 20, 21, 22, 33]), max_size=8), st.booleans(),
-       st.sampled_from(["protected", "long"]), st.booleans())
+@given(
+    st.lists(st.sampled_from([0, 2, 4, 5, 5, 7, 9, 10, 11, 12, 13, 17, 18, 20, 21, 22, 33]), max_size=8),
+    st.booleans(),
+    st.sampled_from(["protected", "long"]),
+    st.booleans(),
+)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_mov_to_cr4_is_the_references(bits, pcid, mode, vmx):
     w, new = World(mode), sum({1 << b for b in bits})
@@ -170,10 +184,18 @@ def test_debug_status_and_control_have_fixed_bits():
 
 
 # ---- ports ------------------------------------------------------------------------------------------------
-port_case = st.fixed_dictionaries(dict(
-    cpl=st.sampled_from([0, 3]), iopl=st.integers(0, 3), vm=st.booleans(), limit=st.sampled_from([0x67, 0x66, 0x2067, 0x70, 0x6F]),
-    at=st.sampled_from([0x68, 0x68, 0x60, 0xFFFF]), port=st.sampled_from([0, 7, 8, 0x3F, 0x40, 0x3F8, 0xFFFF]),
-    size=st.sampled_from([1, 2, 4]), bits=st.integers(0, 0xFFFF)))
+port_case = st.fixed_dictionaries(
+    dict(
+        cpl=st.sampled_from([0, 3]),
+        iopl=st.integers(0, 3),
+        vm=st.booleans(),
+        limit=st.sampled_from([0x67, 0x66, 0x2067, 0x70, 0x6F]),
+        at=st.sampled_from([0x68, 0x68, 0x60, 0xFFFF]),
+        port=st.sampled_from([0, 7, 8, 0x3F, 0x40, 0x3F8, 0xFFFF]),
+        size=st.sampled_from([1, 2, 4]),
+        bits=st.integers(0, 0xFFFF),
+    )
+)
 
 
 def check_port(k):
@@ -183,7 +205,7 @@ def check_port(k):
     w.put(TSS + 0x66, k["at"], 2)
     w.segment("TR", 0x50, TSS, k["limit"], 0x8B)
     w.put(TSS + (k["at"] + k["port"] // 8 & 0x1FFF), k["bits"], 2)
-    tss = bytes(w.ram.tobytes())[TSS:TSS + 0x3000]
+    tss = bytes(w.ram.tobytes())[TSS : TSS + 0x3000]
     w.set(RDX=k["port"], RAX=0x12345678)
     got = w.execute("IN_DX", operand_size=k["size"])
     if reference.port_allowed(level, k["iopl"], k["vm"], True, tss, k["limit"], k["port"], k["size"]):
@@ -271,9 +293,18 @@ def test_ltr_makes_the_tss_busy_in_memory_and_in_tr():
     faults(w, ("exception", 13, 0x50), "LTR", rm=0)
 
 
-@pytest.mark.parametrize("selector, access, expected", [
-    (0, 0x89, GP), (0x54, 0x89, ("exception", 13, 0x54)), (0x53, 0x09, ("exception", 11, 0x50)), (0x50, 0x81, ("exception", 13, 0x50)),
-    (0x50, 0x99, ("exception", 13, 0x50)), (0x78, 0x89, ("exception", 13, 0x78)), (0x200, 0x89, ("exception", 13, 0x200))])
+@pytest.mark.parametrize(
+    "selector, access, expected",
+    [
+        (0, 0x89, GP),
+        (0x54, 0x89, ("exception", 13, 0x54)),
+        (0x53, 0x09, ("exception", 11, 0x50)),
+        (0x50, 0x81, ("exception", 13, 0x50)),
+        (0x50, 0x99, ("exception", 13, 0x50)),
+        (0x78, 0x89, ("exception", 13, 0x78)),
+        (0x200, 0x89, ("exception", 13, 0x200)),
+    ],
+)
 def test_ltr_refuses(selector, access, expected):
     w = World("long")
     w.put(GDT + 0x50, descriptor_of(0, 0x67, access, 0))
@@ -343,8 +374,24 @@ def test_cpuid_tells_topology_and_frequency():
 
 # ---- the rest ---------------------------------------------------------------------------------------------
 def test_privileged_instructions_at_user_level_are_general_protection():
-    for kind in ("HLT", "RDMSR", "WRMSR", "INVD", "WBINVD", "INVLPG", "INVPCID", "MOV_TO_CR", "MOV_FROM_CR", "MOV_TO_DR", "LMSW", "LLDT",
-                 "LTR", "LGDT", "LIDT", "RDPMC"):
+    for kind in (
+        "HLT",
+        "RDMSR",
+        "WRMSR",
+        "INVD",
+        "WBINVD",
+        "INVLPG",
+        "INVPCID",
+        "MOV_TO_CR",
+        "MOV_FROM_CR",
+        "MOV_TO_DR",
+        "LMSW",
+        "LLDT",
+        "LTR",
+        "LGDT",
+        "LIDT",
+        "RDPMC",
+    ):
         faults(World("long", 3), GP, kind)
 
 

@@ -3,6 +3,7 @@
 A State holds what matters: `memory` (bytearray, linear = physical), registers and segment registers as small objects.
 `deliver` returns None and changes the state, or returns (vector, error) of the exception, or "task gate".
 """
+
 from dataclasses import dataclass, field
 
 GP, NP, SS, TS = 13, 11, 12, 10
@@ -40,10 +41,10 @@ class State:
     seg: dict = field(default_factory=dict)
 
     def get(self, address, size):
-        return int.from_bytes(self.memory[address:address + size], "little")
+        return int.from_bytes(self.memory[address : address + size], "little")
 
     def put(self, address, size, value):
-        self.memory[address:address + size] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
+        self.memory[address : address + size] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
 
 
 def parse(raw):
@@ -223,7 +224,13 @@ def long(s, vector, kind, error, length):
         if at + 7 > s.seg["TR"].limit:
             raise Fault(TS, s.seg["TR"].selector & 0xFFFC | ext)
         sp = s.get(s.seg["TR"].base + at, 8)
-    values = [s.seg["SS"].selector, s.rsp, s.flags, s.seg["CS"].selector, s.rip + length if kind in (4, 5, 6) else s.rip]
+    values = [
+        s.seg["SS"].selector,
+        s.rsp,
+        s.flags,
+        s.seg["CS"].selector,
+        s.rip + length if kind in (4, 5, 6) else s.rip,
+    ]
     values += [] if error is None else [error]
     sp &= ~15
     bottom = sp - 8 * len(values) & 0xFFFF_FFFF_FFFF_FFFF
@@ -254,10 +261,19 @@ def deliver(s, vector, kind, error=None, length=0):
 
 
 def combine(first, second):
-    """Return the vector that follows when exception `second` comes while `first` is delivered, "triple" for shutdown."""
+    """Return the vector that follows when `second` comes while `first` is delivered, "triple" for shutdown."""
+
     def kind(vector):
-        return ("abort" if vector == 8 else "page" if vector in (14, 20) else
-                "contributory" if vector in (0, 10, 11, 12, 13, 21) else "benign")
+        return (
+            "abort"
+            if vector == 8
+            else "page"
+            if vector in (14, 20)
+            else "contributory"
+            if vector in (0, 10, 11, 12, 13, 21)
+            else "benign"
+        )
+
     pair = kind(first), kind(second)
     if "benign" in pair:
         return second

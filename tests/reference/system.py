@@ -1,4 +1,4 @@
-"""Rules of control registers, MSRs, I/O permission and system calls in plain integers, after the manual; no shared code."""
+"""Rules of control registers, MSRs, I/O permission and system calls in plain integers, after the manual."""
 
 PE, NE, WP, NW, CD, PG = 1, 1 << 5, 1 << 16, 1 << 29, 1 << 30, 1 << 31
 PAE, PCIDE, VMXE, LA57 = 1 << 5, 1 << 17, 1 << 13, 1 << 12
@@ -90,7 +90,7 @@ def port_allowed(cpl, iopl, vm, protected, tss, limit, port, size):
     at = int.from_bytes(tss[0x66:0x68], "little") + port // 8
     if at + 1 > limit:
         return False
-    bits = int.from_bytes(tss[at:at + 2], "little") >> port % 8
+    bits = int.from_bytes(tss[at : at + 2], "little") >> port % 8
     return not bits & (1 << size) - 1
 
 
@@ -99,8 +99,15 @@ def syscall(s):
     if not s["sce"]:
         return "ud"
     cs = s["star"] >> 32 & 0xFFFC
-    return dict(rip=s["lstar"], rcx=s["rip"] + 2, r11=s["flags"], flags=s["flags"] & ~s["fmask"] & ~0x10000 | 2,
-                cs=cs, ss=cs + 8 & 0xFFFF, cpl=0)
+    return dict(
+        rip=s["lstar"],
+        rcx=s["rip"] + 2,
+        r11=s["flags"],
+        flags=s["flags"] & ~s["fmask"] & ~0x10000 | 2,
+        cs=cs,
+        ss=cs + 8 & 0xFFFF,
+        cpl=0,
+    )
 
 
 def sysret(s, wide):
@@ -110,5 +117,10 @@ def sysret(s, wide):
     if wide and not canonical(s["rcx"]):
         return "gp"
     base = s["star"] >> 48
-    return dict(rip=s["rcx"] if wide else s["rcx"] & 0xFFFFFFFF, flags=s["r11"] & 0x3C7FD7 | 2,
-                cs=(base + (16 if wide else 0) | 3) & 0xFFFF, ss=(base + 8 | 3) & 0xFFFF, cpl=3)
+    return dict(
+        rip=s["rcx"] if wide else s["rcx"] & 0xFFFFFFFF,
+        flags=s["r11"] & 0x3C7FD7 | 2,
+        cs=(base + (16 if wide else 0) | 3) & 0xFFFF,
+        ss=(base + 8 | 3) & 0xFFFF,
+        cpl=3,
+    )
