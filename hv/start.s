@@ -14,6 +14,7 @@ start:  cli
         call    partitions_check                # ends the machine when the table is wrong; pieces become holes
         call    host_tables
         call    processors_make
+        call    idt_init
 
         call    line_begin
         SAY     text_welcome
