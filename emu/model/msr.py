@@ -3,6 +3,10 @@
 `read` and `write` act on the world that runs now and check no privilege: VM entry and exit use them too.
 Source: SDM 4, "Architectural MSRs"; SDM 2B, "RDMSR", "WRMSR"
 """
+import re
+
+import numpy as np
+
 from emu.bits import U64
 from emu.jit import kernel, words
 from emu.model import apic, apic_timer
@@ -11,11 +15,12 @@ from emu.model.fault import gp0, unmodelled
 from emu.model.walk import canonical
 from emu.spec.apic import X2APIC
 from emu.spec.cpu import CR0, EFER
-from emu.spec.msr import IN_CPU, MEMORY_TYPE, MISCENABLE, MSR, NOWHERE, NUMBER, PLACE, RESET, RULE, RULES, WRITABLE
+from emu.spec.msr import MEMORY_TYPE, MISCENABLE, MSR, NUMBER, RESET, RULE, RULES, WRITABLE
+from emu.spec.msr import ROWS as TABLE
 from emu.spec.outcome import FAULT, RESULT, UNMODELLED
 from emu.spec.profile import CAPABILITY, CAPABILITY_EXISTS, FIRST_CAPABILITY
 from emu.spec.vmx import FEATURE_CONTROL
-from emu.state import ALL_ONES, env_of, machine_at
+from emu.state import ALL_ONES, CPU, ENV, env_of, machine_at
 
 ZERO, ONE, EIGHT = U64(0), U64(1), U64(8)
 ROWS, NONE = U64(len(NUMBER)), U64(len(NUMBER))
@@ -23,6 +28,19 @@ CAPABILITIES = U64(len(CAPABILITY))
 BYTE, LOW_12 = U64(0xFF), U64(0xFFF)
 DEFINED_TYPES = U64(sum(1 << int(code) for code in MEMORY_TYPE))      # bit n: memory type n exists
 RANGE_TYPES = DEFINED_TYPES & ~(ONE << MEMORY_TYPE.UC_MINUS)
+IN_CPU, NOWHERE = U64(1 << 32), ALL_ONES
+
+
+def _place(held):
+    """Return where a register's word lies: byte offset in ENV, in CPU with IN_CPU set, or NOWHERE."""
+    if not held:
+        return int(NOWHERE)
+    record, field, index = re.fullmatch(r"(cpu|env)\.(\w+)(?:\[(\d+)\])?", held).groups()
+    offset = (CPU if record == "cpu" else ENV).fields[field][1] + 8 * int(index or 0)
+    return offset | (int(IN_CPU) if record == "cpu" else 0)
+
+
+PLACE = np.array([_place(row[5]) for row in TABLE], np.uint64)       # by row, as the arrays of emu.spec.msr
 
 
 @kernel

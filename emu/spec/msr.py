@@ -4,15 +4,12 @@ An MSR without a row does not exist: RDMSR and WRMSR of it are #GP(0).  The VMX 
 their values in `emu.spec.profile`, the x2APIC registers (0x800-0x8FF) their rows in `emu.spec.apic`.
 Left out: performance monitoring, branch records, power and thermal control, SMM, SGX, XSS, speculation control.
 """
-import re
-
 import numpy as np
 
-from emu.bits import U64, codes, layout, registers
+from emu.bits import codes, layout, registers
 from emu.spec.cpu import EFER
 from emu.spec.profile import DEBUGCTL_MAY
 from emu.spec.vmx import FEATURE_CONTROL
-from emu.state import CPU, ENV
 
 RULE = codes("RULE", "ours: what RDMSR and WRMSR do beyond the writable mask",
     PLAIN=(0, "a bit outside the mask is #GP(0)"), IGNORE=(1, "bits outside the mask are dropped"),
@@ -108,20 +105,7 @@ ROWS.sort(key=lambda row: row[1])
 MSR = registers("MSR", 'SDM 4, "Architectural MSRs"', **{row[0]: (row[1], row[2], row[3], row[6]) for row in ROWS})
 
 # ---- the same rows for kernels: sorted by number ---------------------------------------------------------
-IN_CPU, NOWHERE = U64(1 << 32), U64(0xFFFF_FFFF_FFFF_FFFF)
-
-
-def _place(held):
-    """Return where a register's word lies: byte offset in ENV, in CPU with IN_CPU set, or NOWHERE."""
-    if not held:
-        return int(NOWHERE)
-    record, field, index = re.fullmatch(r"(cpu|env)\.(\w+)(?:\[(\d+)\])?", held).groups()
-    offset = (CPU if record == "cpu" else ENV).fields[field][1] + 8 * int(index or 0)
-    return offset | (int(IN_CPU) if record == "cpu" else 0)
-
-
 NUMBER = np.array([row[1] for row in ROWS], np.uint64)
 RESET = np.array([int(row[2]) for row in ROWS], np.uint64)
 WRITABLE = np.array([int(row[3]) for row in ROWS], np.uint64)
 RULES = np.array([int(row[4]) for row in ROWS], np.uint64)
-PLACE = np.array([_place(row[5]) for row in ROWS], np.uint64)
