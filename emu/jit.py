@@ -16,7 +16,7 @@ from pathlib import Path
 import numba
 import numpy as np
 from numba import carray, types
-from numba.core import caching, cgutils, codegen, compiler, registry, sigutils
+from numba.core import caching, cgutils, codegen, compiler, ir, registry, rewrites, sigutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import _FunctionCompiler
 from numba.extending import intrinsic, overload
@@ -95,6 +95,43 @@ caching.CacheImpl._locator_classes.insert(0, _Locator)
 # stays what the front end made of it; the entry, or the kernel that Python calls, links the whole tree and
 # optimises it once.  Measured on the event unit: 50 s of processor time became 12.
 
+@rewrites.register_rewrite("before-inference")
+class _FoldTables(rewrites.Rewrite):
+    """Replace TABLE.ROW, where TABLE is a global named tuple, by the row's number: else each lowers the whole table."""
+
+    def match(self, func_ir, block, typemap, calltypes):
+        """Note each such expression of the block."""
+        self.block, self.found, self.tables = block, {}, set()
+        for statement in block.body:
+            if not (isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Expr) and statement.value.op == "getattr"):
+                continue
+            try:
+                table = func_ir.get_definition(statement.value.value)
+            except KeyError:
+                continue
+            if isinstance(table, (ir.Global, ir.FreeVar)) and isinstance(table.value, tuple) and hasattr(table.value, "_fields"):
+                number = getattr(table.value, statement.value.attr, None)
+                if isinstance(number, np.uint64):
+                    self.found[id(statement)] = (f"{table.name}.{statement.value.attr}", number)
+                    self.tables.add(statement.value.value.name)
+        return bool(self.found)
+
+    def apply(self):
+        """Return the block with numbers in their place."""
+        block = self.block.copy()
+        block.clear()
+        for statement in self.block.body:
+            dead = (isinstance(statement, ir.Assign) and statement.target.name in self.tables and statement.target.name.startswith("$")) \
+                or (isinstance(statement, ir.Del) and statement.value in self.tables and statement.value.startswith("$"))
+            if dead:
+                continue
+            if id(statement) in self.found:
+                name, number = self.found[id(statement)]
+                statement = ir.Assign(ir.Global(name, number, statement.loc), statement.target, statement.loc)
+            block.append(statement)
+        return block
+
+
 _modes = []                                               # innermost last: True while a tree's root is compiled
 
 
@@ -169,7 +206,7 @@ class _Kernel(registry.CPUDispatcher):
 
     def _branches(self):
         """Return a compiler that makes no wrappers for callers from Python and C."""
-        options = dict(FLAGS, nopython=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, no_rewrites=True)
+        options = dict(FLAGS, nopython=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
         return _FunctionCompiler(self.py_func, self.targetdescr, options, {}, compiler.Compiler)
 
     def _root(self, sig, args, result):

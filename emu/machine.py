@@ -16,6 +16,7 @@ import numpy as np
 from emu.core import build, engine
 from emu.core import context as at
 from emu.core.state import CORE, ENGINES
+from emu.device.board import Board, BoardConfig
 from emu.errors import ConfigError
 from emu.spec.outcome import STOP
 from emu.state import ALL_ONES, CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
@@ -114,7 +115,6 @@ class Machine:
     """An x86-64 computer: `cpu[i]` are its processors' records, `ram` its memory, `board` its devices."""
 
     def __init__(self, config=None, progress=None):
-        from emu.device.board import Board
         self.config = config = config or Config()
         entries = build.entries(progress)
         self.ram, self.rom = _pages(config.memory_bytes), _pages(ROM_BYTES)
@@ -130,7 +130,7 @@ class Machine:
         self.processors = [Processor(i, self, entries) for i in range(config.processors)]
         for i, processor in enumerate(self.processors):
             m.cpus[i] = processor.record.ctypes.data
-        self.board = Board(self, entries)
+        self.board = Board(BoardConfig(ram_bytes=config.memory_bytes, cpu_count=config.processors, start_seconds=config.start_time), m)
         self.cpu = [processor.record[0] for processor in self.processors]
         self._run, self._console, self.wall_seconds = entries["call_run"], [], 0.0
         self.reset()
@@ -155,9 +155,10 @@ class Machine:
         self._console.append(callback)
 
     def _drain(self):
-        for source, data in self.board.drain():
-            for callback in self._console:
-                callback(source, data)
+        for source, data in (("serial", self.board.drain()), ("debug", self.board.drain_debug()), *self.board.drain_partitions()):
+            if data:
+                for callback in self._console:
+                    callback(source, data)
 
     def run(self, max_cycles=None, pause=None):
         """Run until the guest ends the run, something stops the machine, or `max_cycles` have passed in all.

@@ -176,7 +176,8 @@ UART = record(
     ("sent", U64), ("drained", U64), ("output", U8, RING), ("output_cycle", U64, RING),
     ("fed", U64), ("taken", U64), ("input", U8, RING),
 )
-CONSOLE = record(("post", U64), ("sent", U64), ("drained", U64), ("output", U8, RING), ("output_cycle", U64, RING))
+CONSOLE = record(("post", U64), ("sent", U64), ("drained", U64), ("output", U8, RING), ("output_cycle", U64, RING),
+                 ("partition", U64), ("tagged_sent", U64), ("tagged_drained", U64), ("tagged", U16, RING))   # partition << 8 | byte
 RTC = record(
     ("now", U64), ("index", U64), ("nmi_masked", U64), ("ram", U8, 128),
     ("seconds", U64), ("since", U64),                     # calendar seconds since 1970 at cycle `since`

@@ -12,8 +12,8 @@ from emu.core import context as at
 from emu.core import native
 from emu.jit import cache_root, closure_key
 
-UNITS = ("emu.core.fill", "emu.core.block", "emu.core.fast", "emu.core.windows", "emu.core.model", "emu.core.loop", "emu.core.schedule", "emu.model.port")
-BIG = ("emu.core.model", "emu.model.port")                       # compiled by the second process
+UNITS = ("emu.core.fill", "emu.core.block", "emu.core.fast", "emu.core.windows", "emu.core.model", "emu.core.loop", "emu.core.schedule", "emu.core.ports")
+BIG = ("emu.core.model", "emu.core.ports")                       # compiled by the second process
 SYMBOLS = dict(f_exec="cpu_exec", f_exit_restore="cpu_loop_exit_restore", f_set_page="tlb_set_page", f_flush="tlb_flush",
                f_flush_page="tlb_flush_page", f_invalidate="tb_invalidate_phys_range", f_flags="cpu_cc_compute_all")
 _ready = {}
@@ -59,8 +59,7 @@ def _addresses(modules):
     found = dict(fill=modules["fill"].fill.address, on_event=modules["loop"].on_event.address,
                  device_read=modules["windows"].device_read.address, device_write=modules["windows"].device_write.address,
                  run=modules["schedule"].run.address, f_model=modules["model"].handle.address,
-                 f_processor=modules["loop"].run_processor.address, port_read=modules["port"].read_entry.address,
-                 port_write=modules["port"].write_entry.address)
+                 f_processor=modules["loop"].run_processor.address)
     for name, symbol in SYMBOLS.items():
         found[name] = lib.address(symbol + native.SUFFIX)
     found["f_block_of"] = lib.address("tcg_tb_lookup" + native.SUFFIX)

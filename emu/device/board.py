@@ -133,6 +133,18 @@ class Board:
         """Return the bytes written to the debug console ports since the last call."""
         return self._drain(self.console)[0].tobytes()
 
+    def drain_partitions(self):
+        """Return [("partition N", bytes), ...] written to the partition console, in order, neighbours joined."""
+        r, runs = self.console, []
+        slots = np.arange(int(r.tagged_drained), int(r.tagged_sent)) % RING
+        for tagged in r.tagged[slots].tolist():
+            source = f"partition {tagged >> 8}"
+            if not runs or runs[-1][0] != source:
+                runs.append((source, bytearray()))
+            runs[-1][1].append(tagged & 0xFF)
+        r.tagged_drained = r.tagged_sent
+        return [(source, bytes(data)) for source, data in runs]
+
     def feed(self, data, cycle):
         """Hand bytes to the UART's receiver at `cycle`; returns how many it took (the rest must come later)."""
         u = self.uart

@@ -8,7 +8,7 @@ from emu.spec.outcome import STOP
 from emu.spec.platform import DEVICE, PORT
 from emu.state import RING, console_at
 
-ZERO, ONE, FOUR = U64(0), U64(1), U64(4)
+ZERO, ONE, FOUR, EIGHT = U64(0), U64(1), U64(4), U64(8)
 SLOT = U64(RING - 1)
 FULL = U64(RING * 3 // 4)
 LOW = U64(0xFFFF_FFFF)
@@ -27,6 +27,16 @@ def put(c, m, r, byte):
 
 
 @kernel
+def put_tagged(c, m, r, byte):
+    """Append a byte of the partition that was named last; the machine stops for the host when the ring is full."""
+    r.tagged[r.tagged_sent & SLOT] = r.partition << EIGHT | byte
+    r.tagged_sent += ONE
+    if r.tagged_sent - r.tagged_drained >= FULL and m.stop == STOP.NONE:
+        m.stop = STOP.OUTPUT
+        m.stop_cpu = c.id
+
+
+@kernel
 def read(m, port):
     """Return a byte: the last self-test code, or the port number that tells software a console is there."""
     if port == PORT.POST:
@@ -40,6 +50,10 @@ def write(c, m, port, value):
     r = console_at(m.devices[DEVICE.CONSOLE])[0]
     if port == PORT.POST:
         r.post = value
+    elif port == PORT.PARTITION:
+        r.partition = value
+    elif port == PORT.PARTITION_BYTE:
+        put_tagged(c, m, r, value)
     else:
         put(c, m, r, value)
 

@@ -1,0 +1,4 @@
+"""The port router, compiled when the other units are; its addresses travel in the machine's record."""
+from emu.model.port import entries
+
+ROUTER = entries()
