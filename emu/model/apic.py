@@ -10,14 +10,14 @@ import numpy as np
 
 from emu.bits import U64, details, get, put
 from emu.jit import kernel
-from emu.model import apic_timer, ioapic, message, pic
+from emu.model import apic_mode, apic_timer, ioapic, message, pic
 from emu.model.fault import gp0, unmodelled
-from emu.spec.apic import APIC, APICBASE, DELIVERY, ENTRY, ESR, ICR, LVT, PENDING, SHORTHAND, SVR, TIMER, X2APIC
+from emu.spec.apic import APIC, DELIVERY, ENTRY, ESR, ICR, LVT, PENDING, SHORTHAND, SVR, TIMER, X2APIC
 from emu.spec.outcome import FAULT, RESULT, UNMODELLED
-from emu.spec.platform import MEMORY
 from emu.state import apic_at, cpu_at, machine_at
 
 next_deadline, advance = apic_timer.next_deadline, apic_timer.advance
+reset, set_base = apic_mode.reset, apic_mode.set_base
 read_deadline, write_deadline = apic_timer.read_deadline, apic_timer.write_deadline
 
 ZERO, ONE, FOUR, SIX, EIGHT = U64(0), U64(1), U64(4), U64(6), U64(8)
@@ -28,7 +28,6 @@ ID_SHIFT, XAPIC_DESTINATION = U64(24), U64(56)
 REGISTERS = U64(64)
 VERSION = U64(0x01060015)
 READ_ONLY = LVT.STATUS | LVT.REMOTE_IRR
-MODES = APICBASE.EN | APICBASE.EXTD
 DFR_ONES = U64(0x0FFF_FFFF)
 ISR_LAST, TMR_LAST, IRR_LAST = APIC.ISR + EIGHT, APIC.TMR + EIGHT, APIC.IRR + EIGHT
 SELF = put(ZERO, ICR.SHORTHAND, SHORTHAND.SELF)
@@ -406,61 +405,3 @@ def cr8(c):
 def set_cr8(c, value):
     """Write CR8 (0..15): the task priority with a low half of 0."""
     apic_at(c.apic)[0].tpr = value << FOUR
-
-
-# ---- mode and reset ---------------------------------------------------------------------------------------
-
-@kernel
-def _clear(a):
-    """Bring every register but the ID to its state after power-up or INIT; pins keep their levels.
-
-    Source: SDM 3A, "Local APIC State After Power-Up or Reset"
-    """
-    for k in range(4):
-        a.isr[k] = ZERO
-        a.tmr[k] = ZERO
-        a.irr[k] = ZERO
-    for k in range(7):
-        a.lvt[k] = LVT.MASKED
-    a.tpr = ZERO
-    a.ldr = ZERO
-    a.dfr = LOW
-    a.svr = SVR.VECTOR
-    a.esr = ZERO
-    a.errors = ZERO
-    a.icr = ZERO
-    a.extint = ZERO
-    a.initial = ZERO
-    a.divide = ZERO
-    a.count = ZERO
-    a.tsc_deadline = ZERO
-
-
-@kernel
-def reset(c, init):
-    """Reset the APIC: by INIT (`init` true; mode, base and ID stay), or by power-up."""
-    a = apic_at(c.apic)[0]
-    _clear(a)
-    if not init:
-        a.id = c.id
-        c.apic_base = MEMORY.LOCAL_APIC | APICBASE.EN | (ZERO if c.id else APICBASE.BSP)
-
-
-@kernel
-def set_base(c, value):
-    """Write IA32_APIC_BASE; returns RESULT, #GP(0) for reserved bits and forbidden mode changes.
-
-    Source: SDM 3A, "x2APIC State Transitions"
-    """
-    allowed = APICBASE.BSP | MODES | APICBASE.BASE & machine_at(c.machine)[0].address_mask
-    old, new = c.apic_base & MODES, value & MODES
-    if value & ~allowed or new == APICBASE.EXTD:
-        return gp0(c)
-    if old == MODES and new == APICBASE.EN or old == ZERO and new == MODES:
-        return gp0(c)
-    if new == ZERO and old != ZERO:
-        _clear(apic_at(c.apic)[0])
-    if new == MODES and old != MODES:
-        apic_at(c.apic)[0].icr &= LOW
-    c.apic_base = value
-    return RESULT.NEXT

@@ -2,15 +2,13 @@
 
 Source: PCI Local Bus Specification, "Configuration Mechanism #1"; Intel 82441FX and PIIX3 data sheets
 """
-from emu.bits import U64, layout
+from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.outcome import STOP
+from emu.spec.pci import PCIADDRESS
 from emu.spec.platform import DEVICE, PORT, RESETCTL
 from emu.state import pci_at
 
-PCIADDRESS = layout("PCIADDRESS", 32, 'PCI Local Bus Specification, "Configuration Mechanism #1"',
-                    REGISTER=(7, 2, "register"), FUNCTION=(10, 8, "function"), DEVICE=(15, 11, "device"), BUS=(23, 16, "bus"),
-                    ENABLE=(31, 31, "configuration cycles"))
 ZERO, ONE, THREE, FOUR, EIGHT = U64(0), U64(1), U64(3), U64(4), U64(8)
 BYTE = U64(0xFF)
 WHERE = PCIADDRESS.FUNCTION | PCIADDRESS.DEVICE | PCIADDRESS.BUS

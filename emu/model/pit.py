@@ -5,17 +5,13 @@ tick; in modes 2 and 3 a new one waits for the end of the period or half period.
 and 1 are tied high.
 Source: Intel 8254 data sheet
 """
-from emu.bits import U64, codes
+from emu.bits import U64
 from emu.jit import kernel
 from emu.model import clock, irq
+from emu.spec.pit import PITACCESS, PITMODE
 from emu.spec.platform import DEVICE, HZ, IRQ, PORT
 from emu.state import pit_at
 
-MODE = codes("PITMODE", 'Intel 8254, "Mode Definitions"', TERMINAL=(0, "interrupt on terminal count"),
-             ONE_SHOT=(1, "hardware retriggerable one-shot"), RATE=(2, "rate generator"), SQUARE=(3, "square wave"),
-             SOFT_STROBE=(4, "software triggered strobe"), HARD_STROBE=(5, "hardware triggered strobe"))
-ACCESS = codes("PITACCESS", 'Intel 8254, "Control Word Format"', LATCH=(0, "counter latch"), LOW=(1, "low byte"),
-               HIGH=(2, "high byte"), BOTH=(3, "low, then high byte"))
 ZERO, ONE, TWO, THREE, FOUR, SIX, SEVEN, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(6), U64(7), U64(8)
 BYTE, NEVER = U64(0xFF), U64(0xFFFF_FFFF_FFFF_FFFF)
 BINARY, DECIMAL, TEN = U64(0x10000), U64(10000), U64(10)
@@ -55,18 +51,18 @@ def _from_bcd(value):
 
 @kernel
 def _periodic(mode):
-    return mode == MODE.RATE or mode == MODE.SQUARE
+    return mode == PITMODE.RATE or mode == PITMODE.SQUARE
 
 
 @kernel
 def _triggered(mode):
-    return mode == MODE.ONE_SHOT or mode == MODE.HARD_STROBE
+    return mode == PITMODE.ONE_SHOT or mode == PITMODE.HARD_STROBE
 
 
 @kernel
 def _high_ticks(p, k):
     """Return how long output is high in a period of mode 2 or 3."""
-    if p.mode[k] == MODE.RATE:
+    if p.mode[k] == PITMODE.RATE:
         return p.count[k] - ONE
     return p.count[k] + ONE >> ONE
 
@@ -85,7 +81,7 @@ def _elapsed(p, k, tick):
 def _sync(p, k, tick):
     """Put a waiting count in force once its tick has come."""
     if p.next[k] != ZERO and p.frozen[k] == NEVER and tick >= p.swap[k]:
-        middle = p.mode[k] == MODE.SQUARE and (p.swap[k] - p.start[k]) % p.count[k] != ZERO
+        middle = p.mode[k] == PITMODE.SQUARE and (p.swap[k] - p.start[k]) % p.count[k] != ZERO
         p.count[k] = p.next[k]
         p.next[k] = ZERO
         p.start[k] = p.swap[k] - (_high_ticks(p, k) if middle else ZERO)
@@ -95,12 +91,12 @@ def _sync(p, k, tick):
 def output(p, k, tick):
     """Return the output (0, 1) of counter `k` at a tick."""
     mode = p.mode[k]
-    if p.loaded[k] == ZERO or (p.low[k] and mode == MODE.TERMINAL):
-        return ZERO if mode == MODE.TERMINAL else ONE
+    if p.loaded[k] == ZERO or (p.low[k] and mode == PITMODE.TERMINAL):
+        return ZERO if mode == PITMODE.TERMINAL else ONE
     elapsed = _elapsed(p, k, tick)
-    if mode == MODE.TERMINAL:
+    if mode == PITMODE.TERMINAL:
         return ONE if elapsed >= p.count[k] else ZERO
-    if mode == MODE.ONE_SHOT:
+    if mode == PITMODE.ONE_SHOT:
         if tick < p.start[k]:
             return ZERO if p.low[k] else ONE              # triggered again while low: stays low
         return ONE if p.armed[k] == ZERO or elapsed >= p.count[k] else ZERO
@@ -108,7 +104,7 @@ def output(p, k, tick):
         if p.gate[k] == ZERO or tick < p.start[k]:
             return ONE
         return ONE if elapsed % p.count[k] < _high_ticks(p, k) else ZERO
-    if mode == MODE.HARD_STROBE and p.armed[k] == ZERO:
+    if mode == PITMODE.HARD_STROBE and p.armed[k] == ZERO:
         return ONE
     return ZERO if elapsed == p.count[k] and tick >= p.start[k] else ONE
 
@@ -120,9 +116,9 @@ def counter(p, k, tick):
     if p.loaded[k] == ZERO:
         return ZERO
     elapsed = _elapsed(p, k, tick)
-    if mode == MODE.RATE:
+    if mode == PITMODE.RATE:
         value = count - elapsed % count
-    elif mode == MODE.SQUARE:
+    elif mode == PITMODE.SQUARE:
         phase = elapsed % count
         high = _high_ticks(p, k)
         value = (count & ~ONE) - TWO * (phase if phase < high else phase - high)
@@ -137,11 +133,11 @@ def _next_change(p, k, tick):
     """Return the first tick after `tick` at which the output of counter `k` may change."""
     if _triggered(p.mode[k]) and p.armed[k] == ZERO:
         return NEVER
-    if p.loaded[k] == ZERO or p.frozen[k] != NEVER or (p.low[k] and p.mode[k] == MODE.TERMINAL):
+    if p.loaded[k] == ZERO or p.frozen[k] != NEVER or (p.low[k] and p.mode[k] == PITMODE.TERMINAL):
         return NEVER
     mode, start, count = p.mode[k], p.start[k], p.count[k]
     if tick < start:
-        return start if mode == MODE.ONE_SHOT else _after_start(p, k)
+        return start if mode == PITMODE.ONE_SHOT else _after_start(p, k)
     elapsed = tick - start
     if _periodic(mode):
         period = start + elapsed // count * count
@@ -149,7 +145,7 @@ def _next_change(p, k, tick):
         return high if tick < high else period + count
     if elapsed < count:
         return start + count
-    return start + count + ONE if elapsed == count and mode >= MODE.SOFT_STROBE else NEVER
+    return start + count + ONE if elapsed == count and mode >= PITMODE.SOFT_STROBE else NEVER
 
 
 @kernel
@@ -214,7 +210,7 @@ def _load(p, k, value):
         elapsed = p.now - p.start[k]
         high = _high_ticks(p, k)
         period = p.start[k] + elapsed // p.count[k] * p.count[k]
-        half = mode == MODE.SQUARE and elapsed % p.count[k] < high
+        half = mode == PITMODE.SQUARE and elapsed % p.count[k] < high
         p.swap[k] = period + (high if half else p.count[k])
         p.next[k] = count
         return
@@ -245,7 +241,7 @@ def _set_gate(p, k, level):
         return
     mode = p.mode[k]
     rising = level != ZERO
-    if mode == MODE.TERMINAL or mode == MODE.SOFT_STROBE:
+    if mode == PITMODE.TERMINAL or mode == PITMODE.SOFT_STROBE:
         if rising:
             p.start[k] = p.now - p.frozen[k]
             p.frozen[k] = NEVER
@@ -257,7 +253,7 @@ def _set_gate(p, k, level):
         else:
             _reload(p, k)
     elif rising and p.loaded[k]:
-        p.low[k] = ONE - output(p, k, p.now) if mode == MODE.ONE_SHOT else ZERO
+        p.low[k] = ONE - output(p, k, p.now) if mode == PITMODE.ONE_SHOT else ZERO
         p.armed[k] = ONE
         _reload(p, k)
     p.gate[k] = level
@@ -306,7 +302,7 @@ def _control(p, value):
         _read_back(p, value)
         return
     access = value >> FOUR & THREE
-    if access == ACCESS.LATCH:
+    if access == PITACCESS.LATCH:
         _latch_count(p, k)
         return
     mode = value >> ONE & SEVEN
@@ -328,9 +324,9 @@ def _control(p, value):
 def _write_count(p, k, value):
     """Write a byte of a count; in mode 0 the first of two stops counting and lowers the output."""
     access = p.access[k]
-    if access == ACCESS.LOW:
+    if access == PITACCESS.LOW:
         _load(p, k, value)
-    elif access == ACCESS.HIGH:
+    elif access == PITACCESS.HIGH:
         _load(p, k, value << EIGHT)
     elif p.write_high[k]:
         low = p.write_high[k] & BYTE
@@ -338,7 +334,7 @@ def _write_count(p, k, value):
         _load(p, k, low | value << EIGHT)
     else:
         p.write_high[k] = value | U64(0x100)
-        if p.mode[k] == MODE.TERMINAL:
+        if p.mode[k] == PITMODE.TERMINAL:
             p.frozen[k] = _elapsed(p, k, p.now)
             p.low[k] = ONE
 
@@ -351,10 +347,10 @@ def _read_count(p, k):
         return p.status[k]
     value = p.latch[k] if p.latched[k] else counter(p, k, p.now)
     access = p.access[k]
-    high = access == ACCESS.HIGH or (access == ACCESS.BOTH and p.read_high[k] != ZERO)
-    if access == ACCESS.BOTH:
+    high = access == PITACCESS.HIGH or (access == PITACCESS.BOTH and p.read_high[k] != ZERO)
+    if access == PITACCESS.BOTH:
         p.read_high[k] ^= ONE
-    if access != ACCESS.BOTH or high:
+    if access != PITACCESS.BOTH or high:
         p.latched[k] = ZERO
     return value >> EIGHT if high else value & BYTE
 
@@ -392,7 +388,7 @@ def reset(m):
     """Bring the counters to a defined state: not programmed, outputs high; the chip's own is undefined."""
     p = pit_at(m.devices[DEVICE.PIT])[0]
     for k in range(3):
-        _control(p, U64(k) << SIX | ACCESS.BOTH << FOUR | MODE.RATE << ONE)
+        _control(p, U64(k) << SIX | PITACCESS.BOTH << FOUR | PITMODE.RATE << ONE)
         p.gate[k] = ONE if U64(k) != COUNTER2 else ZERO
         p.count[k] = BINARY
         p.start[k] = ZERO

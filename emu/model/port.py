@@ -4,7 +4,7 @@
 compiled without the devices.  A wide access to byte-wide devices is split into bytes, low port first;
 what no device claims reads as all ones and ignores writes, as on a PC bus.
 """
-from functools import lru_cache
+from functools import cache
 
 from emu.bits import U64
 from emu.jit import entry, kernel, octets
@@ -110,7 +110,7 @@ def _write_entry(cpu, port, size, value):
     return ZERO
 
 
-@lru_cache(maxsize=None)
+@cache
 def entries():
     """Compile the router; returns its two C functions, whose addresses go to MACHINE.devices."""
     signature = "uint64(uint64, uint64, uint64, uint64)"

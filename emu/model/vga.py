@@ -5,18 +5,12 @@ which the host reads.
 Not modelled: graphics modes, planes, fonts.
 Source: IBM VGA Technical Reference
 """
-from emu.bits import U64, codes
+from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.platform import DEVICE, HZ
+from emu.spec.vga import VGAPORT
 from emu.state import vga_at
 
-VGAPORT = codes("VGAPORT", 'IBM VGA Technical Reference, "Registers" (colour addresses)',
-                ATTRIBUTE=(0x3C0, "index and data by turns"), ATTRIBUTE_READ=(0x3C1, "attribute data"),
-                MISC=(0x3C2, "miscellaneous output; input status 0"), SEQUENCER=(0x3C4, "index"), SEQUENCER_DATA=(0x3C5, "data"),
-                DAC_MASK=(0x3C6, "palette mask"), DAC_READ=(0x3C7, "read index; state"), DAC_WRITE=(0x3C8, "write index"),
-                DAC_DATA=(0x3C9, "palette data"), FEATURE_READ=(0x3CA, "feature control"), MISC_READ=(0x3CC, "miscellaneous"),
-                GRAPHICS=(0x3CE, "index"), GRAPHICS_DATA=(0x3CF, "data"), CRTC=(0x3D4, "index"), CRTC_DATA=(0x3D5, "data"),
-                STATUS=(0x3DA, "input status 1; feature control"))
 ZERO, ONE, THREE, FOUR = U64(0), U64(1), U64(3), U64(4)
 BYTE, SIX_BITS, FIVE_BITS, FOUR_BITS, THREE_BITS = U64(0xFF), U64(0x3F), U64(0x1F), U64(0xF), U64(7)
 ATTRIBUTE, SEQUENCER, GRAPHICS, CRTC = U64(0), U64(1), U64(2), U64(3)

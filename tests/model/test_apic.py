@@ -46,7 +46,8 @@ def test_priorities_equal_the_reference(form, steps):
 
 @FORMS
 @QUICK
-@given(initial=st.integers(1, 50), shift=st.integers(0, 7), periodic=st.booleans(), jumps=st.lists(st.integers(0, 900), max_size=8))
+@given(initial=st.integers(1, 50), shift=st.integers(0, 7), periodic=st.booleans(),
+       jumps=st.lists(st.integers(0, 900), max_size=8))
 def test_timer_fires_as_the_reference_counts(form, initial, shift, periodic, jumps):
     rig = Rig().enable()
     c, a = rig.cpu[0], rig.apic[0]
@@ -104,7 +105,8 @@ def test_timer_mode_change_disarms():
 
 
 @pytest.mark.parametrize("low,high,expected", [
-    (0x00041, 2, [2]), (0x00041, 0xFF, [0, 1, 2, 3]), (0x40041, 0, [0]), (0x80041, 0, [0, 1, 2, 3]), (0xC0041, 0, [1, 2, 3]),
+    (0x00041, 2, [2]), (0x00041, 0xFF, [0, 1, 2, 3]), (0x40041, 0, [0]), (0x80041, 0, [0, 1, 2, 3]),
+    (0xC0041, 0, [1, 2, 3]),
     (0x00841, 0x05, [0, 2]), (0x00841, 0xFF, [0, 1, 2, 3])])
 def test_icr_reaches_its_destination_flat(low, high, expected):
     rig = Rig(4).enable()
@@ -199,7 +201,8 @@ def test_svr_disable_masks_every_entry_and_holds_the_masks():
     assert apic.read(c, U(0x35)) == 0x10700
 
 
-X2_BAD_WRITES = [(0x802, 0), (0x803, 0), (0x80A, 0), (0x80D, 0), (0x80E, 0), (0x831, 0), (0x839, 0), (0x8FF, 0), (0x800, 0),
+X2_BAD_WRITES = [(0x802, 0), (0x803, 0), (0x80A, 0), (0x80D, 0), (0x80E, 0), (0x831, 0), (0x839, 0), (0x8FF, 0),
+                 (0x800, 0),
                  (0x808, 0x100), (0x80B, 1), (0x80F, 1 << 13), (0x828, 1), (0x832, 1 << 19), (0x83E, 4), (0x83F, 0x100),
                  (0x830, 1 << 13), (0x830, 1 << 20), (0x838, 1 << 32), (0x810, 0)]
 
@@ -327,5 +330,6 @@ def test_init_keeps_mode_and_id():
     c = rig.cpu[1]
     apic.x2apic_write(c, U(0x808), U(0x30))
     apic.reset(c, True)
-    assert (int(c.apic_base), int(apic.x2apic_read(c, U(0x802))), int(apic.x2apic_read(c, U(0x808)))) == (0xFEE00C00, 1, 0)
+    assert [int(apic.x2apic_read(c, U(msr))) for msr in (0x802, 0x808)] == [1, 0]
+    assert int(c.apic_base) == 0xFEE00C00
     assert int(apic.x2apic_read(c, U(0x80F))) == 0xFF

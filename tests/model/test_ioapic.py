@@ -70,8 +70,8 @@ def test_making_a_pin_edge_triggered_clears_remote_irr():
     assert not register(rig, 0x10 + 18) & 1 << 14
 
 
-@pytest.mark.parametrize("low,high,expected", [(0x41, 1 << 24, [1]), (0x41, 0xFF << 24, [0, 1, 2]), (0x841, 0x06 << 24, [1, 2]),
-                                               (0x941, 0x07 << 24, [2])])
+@pytest.mark.parametrize("low,high,expected", [
+    (0x41, 1 << 24, [1]), (0x41, 0xFF << 24, [0, 1, 2]), (0x841, 0x06 << 24, [1, 2]), (0x941, 0x07 << 24, [2])])
 def test_destinations(low, high, expected):
     rig = Rig(3).enable()
     for i, c in enumerate(rig.cpu):

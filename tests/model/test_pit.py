@@ -40,8 +40,8 @@ def load(rig, k, bcd, count):
 @FORMS
 @QUICK
 @given(mode=st.sampled_from([0, 2, 3, 4]), bcd=st.booleans(), count=st.integers(2, 40),
-       steps=st.lists(st.tuples(st.integers(1, 60), st.sampled_from(["", "", "", "on", "off", "load"]), st.integers(2, 40)),
-                      max_size=10))
+       steps=st.lists(st.tuples(st.integers(1, 60), st.sampled_from(["", "", "", "on", "off", "load"]),
+                                st.integers(2, 40)), max_size=10))
 def test_counter_2_equals_the_reference(form, mode, bcd, count, steps):
     rig = Rig()
     c, p = rig.cpu[0], rig.fields("PIT")

@@ -108,7 +108,7 @@ def test_alarm_falls_on_the_next_match(start, alarm, wild):
 
 def test_memory_sizes_and_processors():
     rig = Rig(cpus=3, ram_bytes=256 << 20)
-    words = [get(rig, low) | get(rig, high) << 8 for low, high in ((0x15, 0x16), (0x17, 0x18), (0x30, 0x31), (0x34, 0x35))]
+    words = [get(rig, low) | get(rig, low + 1) << 8 for low in (0x15, 0x17, 0x30, 0x34)]
     assert words == [640, 63 << 10, 63 << 10, (240 << 20) >> 16]
     assert get(rig, 0x5F) == 2
 

@@ -1,0 +1,70 @@
+"""The local APIC's modes and reset: IA32_APIC_BASE, power-up, INIT.
+
+Source: SDM 3A, "Local APIC State"; "x2APIC State Transitions"
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.model.fault import gp0
+from emu.spec.apic import APICBASE, LVT, SVR
+from emu.spec.outcome import RESULT
+from emu.spec.platform import MEMORY
+from emu.state import apic_at, machine_at
+
+ZERO, LOW = U64(0), U64(0xFFFF_FFFF)
+MODES = APICBASE.EN | APICBASE.EXTD
+
+
+@kernel
+def _clear(a):
+    """Bring every register but the ID to its state after power-up or INIT; pins keep their levels.
+
+    Source: SDM 3A, "Local APIC State After Power-Up or Reset"
+    """
+    for k in range(4):
+        a.isr[k] = ZERO
+        a.tmr[k] = ZERO
+        a.irr[k] = ZERO
+    for k in range(7):
+        a.lvt[k] = LVT.MASKED
+    a.tpr = ZERO
+    a.ldr = ZERO
+    a.dfr = LOW
+    a.svr = SVR.VECTOR
+    a.esr = ZERO
+    a.errors = ZERO
+    a.icr = ZERO
+    a.extint = ZERO
+    a.initial = ZERO
+    a.divide = ZERO
+    a.count = ZERO
+    a.tsc_deadline = ZERO
+
+
+@kernel
+def reset(c, init):
+    """Reset the APIC: by INIT (`init` true; mode, base and ID stay), or by power-up."""
+    a = apic_at(c.apic)[0]
+    _clear(a)
+    if not init:
+        a.id = c.id
+        c.apic_base = MEMORY.LOCAL_APIC | APICBASE.EN | (ZERO if c.id else APICBASE.BSP)
+
+
+@kernel
+def set_base(c, value):
+    """Write IA32_APIC_BASE; returns RESULT, #GP(0) for reserved bits and forbidden mode changes.
+
+    Source: SDM 3A, "x2APIC State Transitions"
+    """
+    allowed = APICBASE.BSP | MODES | APICBASE.BASE & machine_at(c.machine)[0].address_mask
+    old, new = c.apic_base & MODES, value & MODES
+    if value & ~allowed or new == APICBASE.EXTD:
+        return gp0(c)
+    if old == MODES and new == APICBASE.EN or old == ZERO and new == MODES:
+        return gp0(c)
+    if new == ZERO and old != ZERO:
+        _clear(apic_at(c.apic)[0])
+    if new == MODES and old != MODES:
+        apic_at(c.apic)[0].icr &= LOW
+    c.apic_base = value
+    return RESULT.NEXT
