@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from emu import partition
 from emu.core import build, engine
 from emu.core import context as at
 from emu.core.state import CORE, ENGINES
 from emu.device.board import Board, BoardConfig
 from emu.errors import ConfigError
+from emu.image import of_assembly
+from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
 from emu.state import ALL_ONES, CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
 
@@ -145,6 +148,48 @@ class Machine:
             reset.power_up(c)
         self.board.reset()
 
+    def write(self, address, data):
+        """Write bytes to physical memory (RAM), as a debugger or loader does; translated code there is dropped."""
+        if address < 0 or address + len(data) > self.ram.nbytes:
+            raise ConfigError(f"{len(data)} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
+        self.ram[address:address + len(data)] = np.frombuffer(bytes(data), np.uint8)
+        m, pages = self.record[0], range(address >> 12, (address + max(len(data), 1) - 1 >> 12) + 1)
+        for page in pages:
+            if int(self.ledger[page]) & 0xFFFF and m.stale_count < 64:
+                m.stale[int(m.stale_count)] = page
+                m.stale_count += 1
+            elif int(self.ledger[page]) & 0xFFFF:
+                m.stale_count += 1
+
+    def read(self, address, size):
+        """Return bytes of physical memory (RAM)."""
+        if address < 0 or address + size > self.ram.nbytes:
+            raise ConfigError(f"{size} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
+        return self.ram[address:address + size].tobytes()
+
+    def load(self, image):
+        """Place an image (emu.image.load) in memory; the boot ROM starts it after power-on."""
+        if image.memory_bytes > self.ram.nbytes:
+            raise ConfigError(f"the image was placed in {image.memory_bytes} bytes of memory, the machine has {self.ram.nbytes}")
+        rom = partition.assembled("firmware/boot")
+        self.rom[rom.base - ROM_BASE:rom.base - ROM_BASE + len(rom.code)] = np.frombuffer(rom.code, np.uint8)
+        for address, data in image.segments:
+            self.write(address, data)
+        self.write(int(LOW.BLOCK), image.block())
+        self.image = image
+        self.symbols = image.symbols
+
+    def load_partitions(self, partitions):
+        """Place the hypervisor and its partitions (emu.partition.Partition) in memory."""
+        self.load(of_assembly(partition.assembled("hv"), self.ram.nbytes))
+        for address, data in partition.layout(partitions, self.ram.nbytes):
+            self.write(address, data)
+        self.partitions = list(partitions)
+
+    def load_partition(self, image, enlightened=True):
+        """Place an image as the one partition of the hypervisor."""
+        self.load_partitions([partition.Partition(name="guest", image=image, enlightened=enlightened)])
+
     def env(self, number=0):
         """Return the ENV record of the world that processor `number` is in now."""
         processor = self.processors[number]
@@ -208,4 +253,4 @@ class Machine:
 
     def screen(self):
         """Return the VGA text screen as 25 lines."""
-        return self.board.screen()
+        return self.board.screen(self.ram)

@@ -4,9 +4,10 @@ Source: SDM 3A, "Processor States Following Power-up, Reset, or INIT" and "MP In
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import apic, tlb
+from emu.model import apic, msr, tlb
 from emu.model.cpu import refresh_hflags, set_rflags, set_segment
-from emu.spec.cpu import CR0, DR6, DR7, SEG
+from emu.spec import cpuid
+from emu.spec.cpu import CR0, SEG
 from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY
 from emu.state import ALL_ONES, env_of, machine_at
@@ -17,7 +18,7 @@ CODE, DATA, LDT, TSS = U64(0x9B00), U64(0x9300), U64(0x8200), U64(0x8B00)
 CR0_RESET = CR0.CD | CR0.NW | CR0.ET
 CR0_KEPT = CR0.CD | CR0.NW
 DR6_RESET, DR7_RESET = U64(0xFFFF_0FF0), U64(0x400)
-SIGNATURE = U64(0x000506E3)                              # RDX: CPUID.1:EAX
+SIGNATURE = U64(cpuid.SIGNATURE)                         # RDX: CPUID.1:EAX
 PAGE_SHIFT, SELECTOR_SHIFT = U64(12), U64(8)
 SEGMENTS = U64(6)
 PAT_RESET = U64(0x0007_0406_0007_0406)
@@ -61,6 +62,7 @@ def power_up(c):
     e.sysenter_cs = e.sysenter_esp = e.sysenter_eip = ZERO
     for n in range(EIGHT):
         e.fptags[U64(n)] = 1
+    msr.reset(c)
     c.vmxon_pointer = c.vmcs_pointer = ALL_ONES
     c.sipi_pending = ZERO
     c.activity = ACTIVITY.ACTIVE if c.id == ZERO else ACTIVITY.WAIT_SIPI

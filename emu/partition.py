@@ -1,0 +1,103 @@
+"""What the machine finds in memory at power-on: the boot ROM, the hypervisor, and its table of partitions.
+
+Layouts: `firmware/boot/README.md` (boot block) and `hv/README.md` (partition table).
+"""
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from emu.asm import assemble
+from emu.errors import ConfigError
+from emu.image import Image
+from emu.image.entry import join
+from emu.spec.cpu import GPR
+
+ROOT = Path(__file__).resolve().parent
+TABLE, TABLE_HEADER, DESCRIPTOR = 0x20_0000, 0x400, 0x400
+PIECES_FROM = 0x40_0000                                   # pieces lie above the hypervisor, its table, and their slack
+MAGIC, CLEAN, ENLIGHTENED = b"HVPARTS1", 1, 1
+ANY_PROCESSOR = (1 << 64) - 1
+MOST, MOST_PIECES = 16, 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition:
+    """A guest of the hypervisor: its image was placed in `image.memory_bytes` of guest-physical memory."""
+
+    name: str
+    image: Image
+    enlightened: bool = False
+    processor: int | None = None                          # None: partition number modulo processors
+    command_line: str = ""
+
+    def __post_init__(self):
+        if not self.name.isascii() or not 0 < len(self.name) < 16:
+            raise ConfigError(f"a partition's name has 1 to 15 ASCII characters, not {self.name!r}")
+        if self.image.entry.payload is None:
+            raise ConfigError(f"partition {self.name}: the hypervisor starts no real-address mode image ({self.image.path})")
+
+
+def folder(name):
+    """Return the folder of an image's sources: beside the package in a checkout, inside it when installed."""
+    for place in (ROOT.parent / name, ROOT / "sources" / name):
+        if place.is_dir():
+            return place
+    raise ConfigError(f"the sources of {name} are not beside the package ({ROOT.parent})")
+
+
+@lru_cache(maxsize=None)
+def assembled(name):
+    """Return the Assembly of a built-in image: "firmware/boot", "hv", or a folder under firmware/guests."""
+    return assemble(folder(name))
+
+
+def pieces(image):
+    """Return [(guest-physical address, bytes)] of an image, neighbours joined, page-aligned starts not needed."""
+    ranges = join([(address, len(data)) for address, data in image.segments])
+    found = []
+    for start, size in ranges:
+        blob = bytearray(size)
+        for address, data in image.segments:
+            if start <= address < start + size:
+                blob[address - start:address - start + len(data)] = data
+        found.append((start, bytes(blob)))
+    if len(found) > MOST_PIECES:
+        raise ConfigError(f"an image of a partition lies in at most {MOST_PIECES} pieces, {image.path} in {len(found)}")
+    return found
+
+
+def _descriptor(partition, placed):
+    entry = partition.image.entry
+    registers = [0] * 16
+    for name, value in entry.registers.items():
+        registers[int(getattr(GPR, name))] = value
+    processor = ANY_PROCESSOR if partition.processor is None else partition.processor
+    text = struct.pack("<16sIIQQQ", partition.name.encode(), int(entry.payload), ENLIGHTENED if partition.enlightened else 0,
+                       partition.image.memory_bytes, processor, entry.rip)
+    text += struct.pack("<16Q", *registers) + struct.pack("<II", len(placed), 0)
+    text += b"".join(struct.pack("<QQQ", *each) for each in placed)
+    return text.ljust(0x180, b"\0") + partition.command_line.encode()[:255].ljust(256, b"\0")
+
+
+def layout(partitions, ram_bytes):
+    """Return [(address, bytes)] of pieces and partition table for the hypervisor, and the memory left for partitions.
+
+    Raises ConfigError when they do not fit.
+    """
+    if not 1 <= len(partitions) <= MOST:
+        raise ConfigError(f"the hypervisor runs 1 to {MOST} partitions, not {len(partitions)}")
+    segments, at = [], PIECES_FROM
+    table = bytearray(struct.pack("<8sII", MAGIC, len(partitions), CLEAN).ljust(TABLE_HEADER, b"\0"))
+    for partition in partitions:
+        placed = []
+        for address, data in pieces(partition.image):
+            segments.append((at, data))
+            placed.append((at, address, len(data)))
+            at = (at + len(data) + 0xFFF) & ~0xFFF
+        table += _descriptor(partition, placed).ljust(DESCRIPTOR, b"\0")
+    need = at + sum(p.image.memory_bytes for p in partitions)
+    if need > ram_bytes:
+        raise ConfigError(f"the partitions and their images need {need >> 20} MiB and more, the machine has {ram_bytes >> 20} MiB")
+    segments.append((TABLE, bytes(table)))
+    return segments
