@@ -313,9 +313,9 @@ def leave(c, reason, qualification):
     Source: SDM 3C, "VM Exits"
     """
     v, e, r = fields(c), env_of(c.guest_env)[0], env_of(c.root_env)[0]
-    count(c, reason)
     write_information(c, v, reason, qualification)
     save_guest(c, v, e, reason)
+    count(c, reason)
     c.vmx_mode = MODE.ROOT
     if v[FIELD.EXIT_MSR_STORE_COUNT] and \
             not world.store_list(c, v[FIELD.EXIT_MSR_STORE_ADDRESS], v[FIELD.EXIT_MSR_STORE_COUNT]):

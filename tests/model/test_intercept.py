@@ -1,7 +1,7 @@
 """What exits from non-root operation, what the exit tells, and what the VMCS changes about instructions that do not."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from emu.bits import U64
@@ -16,7 +16,8 @@ from emu.state import ALL_ONES
 from tests.model.vmx_world import DATA, IO_BITMAP, MSR_BITMAP, TSS, VIRTUAL_APIC, World
 from tests.reference import vmx as reference
 
-FEW = settings(max_examples=60, deadline=None, derandomize=True)
+FEW = settings(max_examples=60, deadline=None, derandomize=True,
+               phases=[Phase.explicit, Phase.generate])
 WORDS = st.integers(0, 2**64 - 1)
 RCX, RDX, RSI, RDI = 1, 2, 6, 7
 
