@@ -140,7 +140,7 @@ say_partition:
 partition_putc:
         mov     ah, al
         mov     al, [rbp + PART_NUMBER]
-        mov     edx, CONSOLE_PORT
+        mov     edx, PORT_PARTITION
         out     dx, ax
         ret
 

@@ -1,12 +1,8 @@
-# decode.s - the instruction that touched a device page: MOV in its memory forms, MOVZX, MOVSX.
+# decode.s - the instruction that touched a device page: its bytes and its prefixes; opcodes are in decode_opcode.s.
 #
-# Known: 88 89 8A 8B, A0-A3, C6 /0, C7 /0, 0F B6 B7 BE BF, with operand-size, address-size, segment and REX prefixes,
-# in 16-, 32- and 64-bit code.  Anything else sets carry, and ends the partition with a message.
-# Source  SDM 2A, "Instruction Format", "MOV", "MOVZX"; SDM 2D, "Opcode Map"
+# Source  SDM 2A, "Instruction Format"
 
         .equ    INSN_MOST, 15
-        .equ    REX_W, 8
-        .equ    REX_R, 4
 
 # insn_fetch - Copy the instruction at CS:RIP.  Entry: rbx = VP, rbp = partition.
 # Exit: VP_BYTES; carry set when its first byte cannot be reached (eax = error code, VP_FETCHED = address).
@@ -92,7 +88,6 @@ insn_decode:
         xor     eax, 6
         mov     ecx, eax                        # ecx = the other operand size
         lea     rsi, [rbx + VP_BYTES]
-        mov     edi, r8d                        # operand size without prefix
         xor     r11d, r11d
 insn_prefix:
         lodsb
@@ -135,99 +130,3 @@ insn_address:
 3:      mov     r9d, edx
         jmp     insn_legacy
 
-insn_opcode:
-        test    r11d, REX_W
-        jz      4f
-        mov     r8d, 8
-4:      mov     dword ptr [rbx + VP_OP_SIGNED], 0
-        mov     dword ptr [rbx + VP_OP_STORE], 0
-        mov     [rbx + VP_OP_TARGET], r8d
-        mov     [rbx + VP_OP_SIZE], r8d
-        cmp     al, 0x0F
-        je      insn_two
-        test    al, 1
-        jnz     5f
-        mov     dword ptr [rbx + VP_OP_SIZE], 1
-        mov     dword ptr [rbx + VP_OP_TARGET], 1
-5:      mov     dl, al
-        and     dl, 0xFE
-        cmp     dl, 0x88
-        je      insn_store
-        cmp     dl, 0x8A
-        je      insn_load
-        cmp     dl, 0xC6
-        je      insn_immediate
-        cmp     dl, 0xA0
-        je      insn_offset
-        cmp     dl, 0xA2
-        jne     insn_unknown
-        mov     dword ptr [rbx + VP_OP_STORE], 1
-insn_offset:                                    # accumulator, address as wide as the address size
-        add     rsi, r9
-        xor     ecx, ecx
-        jmp     insn_register
-insn_two:
-        lodsb
-        mov     ecx, 1
-        cmp     al, 0xB6
-        je      6f
-        cmp     al, 0xBE
-        je      7f
-        mov     ecx, 2
-        cmp     al, 0xB7
-        je      6f
-        cmp     al, 0xBF
-        jne     insn_unknown
-7:      mov     dword ptr [rbx + VP_OP_SIGNED], 1
-6:      mov     [rbx + VP_OP_SIZE], ecx
-        jmp     insn_load
-insn_store:
-        mov     dword ptr [rbx + VP_OP_STORE], 1
-insn_load:
-        call    insn_modrm
-        jc      insn_unknown
-        mov     ecx, eax
-        shr     ecx, 3
-        and     ecx, 7
-        test    r11d, REX_R
-        jz      insn_register
-        or      ecx, 8
-insn_register:                                  # ecx = register
-        mov     dword ptr [rbx + VP_OP_HIGH], 0
-        cmp     dword ptr [rbx + VP_OP_TARGET], 1
-        jne     8f
-        test    r11d, r11d
-        jnz     8f
-        cmp     ecx, 4
-        jb      8f
-        sub     ecx, 4                          # AH, CH, DH, BH
-        inc     dword ptr [rbx + VP_OP_HIGH]
-8:      mov     [rbx + VP_OP_REGISTER], ecx
-        call    gpr_read
-        cmp     dword ptr [rbx + VP_OP_HIGH], 0
-        je      insn_value
-        shr     rax, 8
-insn_value:
-        mov     [rbx + VP_OP_VALUE], rax
-        mov     r14, rsi
-        sub     r14, rbx
-        sub     r14, VP_BYTES                   # length
-        cmp     r14, INSN_MOST + 1
-        cmc                                     # carry when longer
-        ret
-insn_immediate:
-        mov     dword ptr [rbx + VP_OP_STORE], 1
-        call    insn_modrm
-        jc      insn_unknown
-        test    eax, 0x38
-        jnz     insn_unknown                    # /0 alone
-        movsxd  rax, dword ptr [rsi]
-        mov     ecx, [rbx + VP_OP_SIZE]
-        cmp     ecx, 8
-        jne     9f
-        mov     ecx, 4
-9:      add     rsi, rcx
-        jmp     insn_value
-insn_unknown:
-        stc
-        ret

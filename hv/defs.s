@@ -4,7 +4,8 @@
 
         .use    cpu, vmx, msr, apic, platform, uart, paging, firmware, tlfs, cpuid
 
-        .org    0x100000
+        .equ    HV_BASE, 0x100000
+        .org    HV_BASE
         jmp     start
 
 # ---- where things are ----
@@ -14,7 +15,7 @@
         .equ    GUEST_LIMIT, MEMORY_IOAPIC      # guest RAM ends below the device pages
         .equ    PAGE, 0x1000
         .equ    PAGE_2M, 0x200000
-        .equ    LOW_LIMIT, 0x100000             # memory below is the firmware's
+        .equ    LOW_LIMIT, 0x100000             # memory below is the firmware's; a partition has at least as much
 
 # ---- numbers we chose ----
         .equ    PARTITIONS, 16
@@ -27,7 +28,6 @@
         .equ    TIMER_VECTOR, 0x40              # host: idle processors wake by it
         .equ    SPURIOUS_VECTOR, 0xFF
         .equ    VPID_FIRST, 1
-        .equ    CONSOLE_PORT, 0x3E0
         .equ    CONSOLE_CONNECTION, 1
         .equ    REP_LIMIT, 64                   # elements of a repeat call in one go
         .equ    TICKS_PER_REFERENCE, HZ_TSC / 10000000
@@ -179,6 +179,7 @@
         .field  OP_HIGH, 4                      # 1: the register is AH, CH, DH or BH
         .field  OP_TARGET, 4                    # bytes of the register it loads
         .field  OP_SIGNED, 4
+        .field  OP_ALU, 8                       # operation of decode_opcode.s, or OP_MOV
         .field  OP_VALUE, 8                      # what it stores
         .endrecord
 

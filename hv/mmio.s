@@ -62,8 +62,16 @@ mmio_impossible:
 
 # mmio_access - Carry out what insn_decode found.  Entry: r12 = guest-physical address.  Keeps r14.
 mmio_access:
+        cmp     dword ptr [rbx + VP_OP_ALU], OP_MOV
+        jne     mmio_alu
+        mov     rax, [rbx + VP_OP_VALUE]
         cmp     dword ptr [rbx + VP_OP_STORE], 0
-        je      mmio_load
+        jne     mmio_write
+        call    mmio_read
+        jmp     insn_result
+
+# mmio_write - Entry: eax = value, r12 = address.
+mmio_write:
         call    mmio_is_apic
         jnz     1f                              # nothing there: lost
         cmp     dword ptr [rbx + VP_OP_SIZE], 4
@@ -75,11 +83,12 @@ mmio_access:
         shr     edi, 4
         cmp     edi, APIC_REGISTERS - 1
         jae     1f                              # SELF IPI exists in x2APIC mode alone
-        mov     esi, [rbx + VP_OP_VALUE]
+        mov     esi, eax
         jmp     apic_write
 1:      ret
 
-mmio_load:
+# mmio_read - Exit: rax = what lies at r12: ones, or an APIC register from its byte on.
+mmio_read:
         call    mmio_is_apic
         mov     rax, -1
         jnz     2f
@@ -88,17 +97,73 @@ mmio_load:
         shr     edi, 4
         xor     eax, eax
         cmp     edi, APIC_REGISTERS
-        jae     1f
+        jae     2f
         call    apic_read
-1:      mov     eax, eax
-        mov     ecx, r12d                       # bytes of the register, zeros behind it
+        mov     eax, eax
+        mov     ecx, r12d                       # a register has four bytes, zeros behind them
         and     ecx, 15
         shl     ecx, 3
-        cmp     ecx, 64
-        jb      3f
+        cmp     ecx, 32
+        jb      1f
         xor     eax, eax
-3:      shr     rax, cl
-2:      jmp     insn_result
+1:      shr     rax, cl
+2:      ret
+
+# mmio_alu - Two operands, flags, and where the result goes.  The operation is done by the instruction itself.
+mmio_alu:
+        call    mmio_read
+        mov     rdx, [rbx + VP_OP_VALUE]
+        cmp     dword ptr [rbx + VP_OP_STORE], 0
+        jne     1f
+        xchg    rax, rdx                        # the register is the destination
+1:      mov     ecx, [rbx + VP_OP_ALU]
+        shl     ecx, 2
+        bsf     esi, [rbx + VP_OP_SIZE]         # 1, 2, 4, 8 bytes
+        add     ecx, esi
+        lea     rsi, [rel alu]
+        lea     rsi, [rsi + rcx*8]
+        call    rsi
+        pushfq
+        pop     rdi
+        mov     rsi, rax
+        VMGET   rax, VMCS_GUEST_RFLAGS
+        and     edi, ALU_FLAGS
+        and     eax, ~ALU_FLAGS & 0xFFFFFFFF
+        or      eax, edi
+        vmwrite rcx, rax
+        mov     rax, rsi
+        cmp     dword ptr [rbx + VP_OP_ALU], ALU_CMP
+        jae     2f                              # CMP and TEST keep nothing
+        cmp     dword ptr [rbx + VP_OP_STORE], 0
+        jne     mmio_write
+        jmp     insn_result
+2:      ret
+
+        .equ    ALU_FLAGS, RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF
+        .macro  ALU operation
+        .balign 8
+        \operation al, dl
+        ret
+        .balign 8
+        \operation ax, dx
+        ret
+        .balign 8
+        \operation eax, edx
+        ret
+        .balign 8
+        \operation rax, rdx
+        ret
+        .endm
+        .balign 8
+alu:    ALU     add
+        ALU     or
+        ALU     adc
+        ALU     sbb
+        ALU     and
+        ALU     sub
+        ALU     xor
+        ALU     cmp
+        ALU     test
 
 # mmio_is_apic - Exit: zero flag set when r12 lies in the APIC page and the page is there.  Changes rcx, rdx.
 mmio_is_apic:

@@ -8,7 +8,7 @@ start:  cli
         mov     r15, rdi
         call    console_init
         call    boot_memory                     # regions of RAM, from the E820 table at r15
-        lea     rdi, [rel start]
+        mov     edi, HV_BASE
         mov     esi, PARTITION_TABLE + TABLE_BYTES
         call    frames_hole
         call    partitions_check                # ends the machine when the table is wrong; pieces become holes
