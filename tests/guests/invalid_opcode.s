@@ -20,7 +20,6 @@ test:   UNDEFINED "0x0F, 0x0B"                  # UD2
         UNDEFINED "0x0F, 0x20, 0xC8"            # MOV RAX, CR1
         UNDEFINED "0x0F, 0x22, 0xE8"            # MOV CR5, RAX
         UNDEFINED "0x8D, 0xC0"                  # LEA with a register
-        UNDEFINED "0xC7, 0xC8, 0, 0, 0, 0"      # C7 /1
         UNDEFINED "0x0F, 0x0A"
         UNDEFINED "0x0F, 0x01, 0xC1"            # VMCALL outside VMX
         UNDEFINED "0x0F, 0x01, 0xC2"            # VMLAUNCH
