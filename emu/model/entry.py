@@ -33,7 +33,7 @@ RFLAGS_KNOWN = RFLAGS.CF | RFLAGS.ONE | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLA
 EXTERNAL_ONLY = INTR.VALID | INTR.VECTOR           # an injected external interrupt has no other bit
 PAGE_LOW, TPR, CLASS = U64(0xFFF), U64(0x80), U64(4)
 LOW_4 = U64(0xF)
-INJECTED = U64(1)                                  # c.vectoring_source: the event comes from VM entry, not delivered yet
+INJECTED = U64(1)                                  # c.vectoring_source: VM entry asks to deliver the event
 VALID_DEBUG = PENDING.ENABLED | PENDING.BS
 ENTERED, STOPPED = U64(0), ALL_ONES
 

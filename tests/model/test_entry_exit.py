@@ -1,4 +1,5 @@
 """VM entries and VM exits: what is loaded, saved, carried over and left alone; timer, lists, failures, aborts."""
+
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -12,20 +13,46 @@ from emu.spec.outcome import MODE, RESULT, STOP
 from emu.spec.profile import TIMER_RATE
 from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXITC, PIN, PROC, PROC2
 from emu.state import ALL_ONES
-from tests.model.vmx_world import (ENTRY_LIST, FLAT_RIGHTS, LOAD_LIST, SEGMENTS, STORE_LIST, VIRTUAL_APIC, VMCS_REGION,
-                                   World, segment_of)
+from tests.model.vmx_world import (
+    ENTRY_LIST,
+    FLAT_RIGHTS,
+    LOAD_LIST,
+    SEGMENTS,
+    STORE_LIST,
+    VIRTUAL_APIC,
+    VMCS_REGION,
+    World,
+    segment_of,
+)
 from tests.reference import vmx as reference
 
-FEW = settings(max_examples=40, deadline=None, derandomize=True,
-               phases=[Phase.explicit, Phase.generate])
+FEW = settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 WORD, HALF = st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1)
 CANONICAL = st.one_of(st.integers(0, 2**47 - 1), st.integers(2**64 - 2**47, 2**64 - 1))
 HLT, ZERO = U64(12), U64(0)
 PAT, KERNEL_GS_BASE, FS_BASE = 0x277, 0xC000_0102, 0xC000_0100
-GUEST_FIELDS = ("GUEST_CR0", "GUEST_CR3", "GUEST_CR4", "GUEST_DR7", "GUEST_RSP", "GUEST_RIP", "GUEST_RFLAGS", "GUEST_EFER", "GUEST_PAT",
-                "GUEST_SYSENTER_CS", "GUEST_SYSENTER_ESP", "GUEST_SYSENTER_EIP", "GUEST_GDTR_BASE", "GUEST_GDTR_LIMIT",
-                "GUEST_IDTR_BASE", "GUEST_IDTR_LIMIT", "GUEST_INTERRUPTIBILITY", "GUEST_ACTIVITY", "GUEST_PENDING_DEBUG",
-                *(f"GUEST_{s}_{part}" for s in SEGMENTS for part in ("SELECTOR", "BASE", "LIMIT", "ACCESS_RIGHTS")))
+GUEST_FIELDS = (
+    "GUEST_CR0",
+    "GUEST_CR3",
+    "GUEST_CR4",
+    "GUEST_DR7",
+    "GUEST_RSP",
+    "GUEST_RIP",
+    "GUEST_RFLAGS",
+    "GUEST_EFER",
+    "GUEST_PAT",
+    "GUEST_SYSENTER_CS",
+    "GUEST_SYSENTER_ESP",
+    "GUEST_SYSENTER_EIP",
+    "GUEST_GDTR_BASE",
+    "GUEST_GDTR_LIMIT",
+    "GUEST_IDTR_BASE",
+    "GUEST_IDTR_LIMIT",
+    "GUEST_INTERRUPTIBILITY",
+    "GUEST_ACTIVITY",
+    "GUEST_PENDING_DEBUG",
+    *(f"GUEST_{s}_{part}" for s in SEGMENTS for part in ("SELECTOR", "BASE", "LIMIT", "ACCESS_RIGHTS")),
+)
 
 
 @pytest.fixture
@@ -43,8 +70,18 @@ def leave(w, reason=HLT, qualification=ZERO):
 
 # ---- round trip and what is carried
 @FEW
-@given(CANONICAL, WORD, st.integers(0, 0x3F_FFFF), CANONICAL, CANONICAL, CANONICAL, HALF, st.integers(0, 3), st.sampled_from([0, 8]),
-       st.lists(st.integers(0, 0x1FFF), min_size=6, max_size=6))
+@given(
+    CANONICAL,
+    WORD,
+    st.integers(0, 0x3F_FFFF),
+    CANONICAL,
+    CANONICAL,
+    CANONICAL,
+    HALF,
+    st.integers(0, 3),
+    st.sampled_from([0, 8]),
+    st.lists(st.integers(0, 0x1FFF), min_size=6, max_size=6),
+)
 def test_entry_then_exit_leaves_the_guest_state_as_it_was(rip, rsp, flags, fs, gs, esp, cs, dpl, blocking, selectors):
     w = World()
     v = w.vmcs
@@ -84,6 +121,7 @@ def test_cr0_keeps_the_bits_that_transitions_do_not_change(field, before):
 @given(HALF)
 def test_access_rights_and_descriptor_words_convert(rights):
     from emu.model import world
+
     attr = int(world.attributes_of(U64(rights)))
     assert attr == reference.rights_to_descriptor(rights)
     assert int(world.rights_of(U64(attr))) == reference.descriptor_to_rights(attr)
@@ -152,10 +190,25 @@ def test_exit_information_of_an_instruction(w):
     assert v.idt_vectoring_info == 0 and v.entry_interruption_info == 0x51 and v.guest_rflags == 2
 
 
-@pytest.mark.parametrize("reason, info, qualification, before, after", [
-    (0, 0x8000_0B0E, 0, 0, 1), (0, 0x8000_0301, 0x4000, 0, 0), (0, 0x8000_0301, 0x2000, 0, 1), (0, 0x8000_0B08, 0, 0, 0),
-    (0, 0x8000_0603, 0, 0, 0), (0, 0x8000_0202, 0, 1, 1), (1, 0, 0, 1, 1), (2, 0, 0, 1, 1), (7, 0, 0, 1, 1), (52, 0, 0, 1, 1),
-    (37, 0, 0, 1, 1), (12, 0, 0, 1, 0), (48, 0, 0, 0, 1), (49, 0, 0, 0, 1)])
+@pytest.mark.parametrize(
+    "reason, info, qualification, before, after",
+    [
+        (0, 0x8000_0B0E, 0, 0, 1),
+        (0, 0x8000_0301, 0x4000, 0, 0),
+        (0, 0x8000_0301, 0x2000, 0, 1),
+        (0, 0x8000_0B08, 0, 0, 0),
+        (0, 0x8000_0603, 0, 0, 0),
+        (0, 0x8000_0202, 0, 1, 1),
+        (1, 0, 0, 1, 1),
+        (2, 0, 0, 1, 1),
+        (7, 0, 0, 1, 1),
+        (52, 0, 0, 1, 1),
+        (37, 0, 0, 1, 1),
+        (12, 0, 0, 1, 0),
+        (48, 0, 0, 0, 1),
+        (49, 0, 0, 0, 1),
+    ],
+)
 def test_resume_flag_saved(w, reason, info, qualification, before, after):
     w.enter_guest()
     w.guest.eflags |= U64(before << 16)
@@ -191,15 +244,24 @@ def test_ept_violation_tells_its_addresses(w):
     w.c.fault_gpa, w.c.fault_address = 0x7_1234, 0xFFFF_8000_0000_1234
     leave(w, 48, 0x181)
     v = w.vmcs
-    assert (v.guest_physical_address, v.guest_linear_address, v.exit_qualification) == (0x7_1234, 0xFFFF_8000_0000_1234, 0x181)
+    assert (v.guest_physical_address, v.guest_linear_address, v.exit_qualification) == (
+        0x7_1234,
+        0xFFFF_8000_0000_1234,
+        0x181,
+    )
 
 
-@pytest.mark.parametrize("reason, info, where", [(48, 0, "q"), (0, 0x8000_0B0E, "i"), (0, 0x8000_0B08, ""), (12, 0, "")])
+@pytest.mark.parametrize(
+    "reason, info, where", [(48, 0, "q"), (0, 0x8000_0B0E, "i"), (0, 0x8000_0B08, ""), (12, 0, "")]
+)
 def test_nmi_unblocking_by_iret_is_told(w, reason, info, where):
     w.enter_guest()
     w.c.nmi_unblocked, w.vmcs.exit_interruption_info = 1, info
     leave(w, reason)
-    assert (w.vmcs.exit_qualification >> 12 & 1, w.vmcs.exit_interruption_info >> 12 & 1) == (where == "q", where == "i")
+    assert (w.vmcs.exit_qualification >> 12 & 1, w.vmcs.exit_interruption_info >> 12 & 1) == (
+        where == "q",
+        where == "i",
+    )
     assert w.c.nmi_unblocked == 0
 
 
@@ -214,7 +276,9 @@ def test_nmi_exit_blocks_nmis_and_others_do_not(w):
     assert w.c.interruptibility == BLOCKING.NMI
 
 
-@pytest.mark.parametrize("reason, blocking, saved", [(12, 0, 0), (12, 2, 0x4000), (37, 0, 0x4000), (3, 0, 0x4000), (43, 0, 0x4000)])
+@pytest.mark.parametrize(
+    "reason, blocking, saved", [(12, 0, 0), (12, 2, 0x4000), (37, 0, 0x4000), (3, 0, 0x4000), (43, 0, 0x4000)]
+)
 def test_pending_debug_exceptions_are_saved_by_some_exits(w, reason, blocking, saved):
     w.enter_guest()
     w.c.pending_debug, w.c.interruptibility = 0x4000, blocking
@@ -265,7 +329,7 @@ def test_injected_nmi_blocks_nmis(w, virtual):
 
 def test_injected_monitor_trap_makes_an_exit_due(w):
     w.vmcs.entry_interruption_info = 0x8000_0700
-    if enter(w) == 0:                            # only where the processor offers the monitor trap flag
+    if enter(w) == 0:  # only where the processor offers the monitor trap flag
         assert w.c.mtf_pending == 1 and w.c.vectoring == 0
 
 
@@ -296,7 +360,12 @@ def test_threshold_without_apic_virtualization_is_an_entry_check_only(w, thresho
 
 # ---- the preemption timer
 @FEW
-@given(st.integers(1, 2**40), st.integers(0, 2**32 - 1), st.integers(0, 2**40), st.one_of(st.integers(0, 2000), st.integers(0, 2**38)))
+@given(
+    st.integers(1, 2**40),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**40),
+    st.one_of(st.integers(0, 2000), st.integers(0, 2**38)),
+)
 def test_preemption_timer_counts_as_the_manual_says(cycles, offset, ran, ticks):
     w = World()
     few = ticks if ticks < 50 else ticks % 2**32
@@ -343,7 +412,9 @@ def test_msr_lists_are_loaded_and_stored(w):
     assert w.word(STORE_LIST + 8) == 0x2222 and w.root.kernel_gs_base == 0x3333
 
 
-@pytest.mark.parametrize("bad", [(FS_BASE, 0), (0x808, 0), (1 << 32 | KERNEL_GS_BASE, 0), (0x9B, 0), (PAT, 2), (0x4000_0000, 0)])
+@pytest.mark.parametrize(
+    "bad", [(FS_BASE, 0), (0x808, 0), (1 << 32 | KERNEL_GS_BASE, 0), (0x9B, 0), (PAT, 2), (0x4000_0000, 0)]
+)
 def test_entry_that_fails_by_its_msr_list_ends_at_the_host(w, bad):
     w.vmcs.entry_msr_load_address = ENTRY_LIST
     w.vmcs.entry_msr_load_count = msr_list(w, ENTRY_LIST, (KERNEL_GS_BASE, 0x77), bad)
@@ -389,10 +460,22 @@ def test_entry_that_fails_changes_nothing_but_what_the_manual_says(w):
     assert w.c.exits[33] == 1 and w.c.failed_count >= 1
 
 
-SPOILERS = {                                     # what a check refuses, changed behind a remembered verdict
-    "GUEST_RIP": 1 << 50, "GUEST_RFLAGS": 0, "GUEST_INTERRUPTIBILITY": 3, "GUEST_ACTIVITY": 4, "GUEST_PENDING_DEBUG": 0x20,
-    "ENTRY_INTERRUPTION_INFO": 0x8000_0103, "GUEST_CR0": 0x8000_0000, "GUEST_CR4": 0, "GUEST_EFER": 0xFFFF, "GUEST_CS_LIMIT": 0x1_0000,
-    "GUEST_CS_ACCESS_RIGHTS": 0xA093, "GUEST_SS_SELECTOR": 0x23, "GUEST_TR_ACCESS_RIGHTS": 0x83, "GUEST_LDTR_ACCESS_RIGHTS": 0}
+SPOILERS = {  # what a check refuses, changed behind a remembered verdict
+    "GUEST_RIP": 1 << 50,
+    "GUEST_RFLAGS": 0,
+    "GUEST_INTERRUPTIBILITY": 3,
+    "GUEST_ACTIVITY": 4,
+    "GUEST_PENDING_DEBUG": 0x20,
+    "ENTRY_INTERRUPTION_INFO": 0x8000_0103,
+    "GUEST_CR0": 0x8000_0000,
+    "GUEST_CR4": 0,
+    "GUEST_EFER": 0xFFFF,
+    "GUEST_CS_LIMIT": 0x1_0000,
+    "GUEST_CS_ACCESS_RIGHTS": 0xA093,
+    "GUEST_SS_SELECTOR": 0x23,
+    "GUEST_TR_ACCESS_RIGHTS": 0x83,
+    "GUEST_LDTR_ACCESS_RIGHTS": 0,
+}
 
 
 @pytest.mark.parametrize("name", SPOILERS)

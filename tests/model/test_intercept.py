@@ -1,4 +1,5 @@
 """What exits from non-root operation, what the exit tells, and what the VMCS changes about instructions that do not."""
+
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -16,8 +17,7 @@ from emu.state import ALL_ONES
 from tests.model.vmx_world import DATA, IO_BITMAP, MSR_BITMAP, TSS, VIRTUAL_APIC, World
 from tests.reference import vmx as reference
 
-FEW = settings(max_examples=60, deadline=None, derandomize=True,
-               phases=[Phase.explicit, Phase.generate])
+FEW = settings(max_examples=60, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 WORDS = st.integers(0, 2**64 - 1)
 RCX, RDX, RSI, RDI = 1, 2, 6, 7
 
@@ -107,8 +107,17 @@ def test_disabled_instruction_is_undefined(w, name):
 
 # ---- control and debug registers
 @FEW
-@given(st.sampled_from([0, 2, 3, 4, 8]), WORDS, WORDS, WORDS, st.lists(WORDS, max_size=4), st.booleans(), st.booleans(),
-       st.booleans(), st.booleans())
+@given(
+    st.sampled_from([0, 2, 3, 4, 8]),
+    WORDS,
+    WORDS,
+    WORDS,
+    st.lists(WORDS, max_size=4),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 def test_mov_to_cr_exits_as_the_manual_says(number, value, mask, shadow, targets, load_3, load_8, same, hit):
     w = guest(proc=(PROC.CR3_LOAD if load_3 else 0) | (PROC.CR8_LOAD if load_8 else 0))
     value = shadow if same else targets[-1] if hit and targets else value
@@ -168,7 +177,10 @@ def test_mov_dr_exits_even_at_privilege_3(w):
 @given(WORDS, WORDS, WORDS, WORDS)
 def test_host_bits_are_seen_from_the_shadow_and_kept_when_written(mask, shadow, real, value):
     w = guest()
-    for n, seen, to_write in ((0, intercept.cr0_seen, intercept.cr0_to_write), (4, intercept.cr4_seen, intercept.cr4_to_write)):
+    for n, seen, to_write in (
+        (0, intercept.cr0_seen, intercept.cr0_to_write),
+        (4, intercept.cr4_seen, intercept.cr4_to_write),
+    ):
         w.vmcs[f"CR{n}_MASK"], w.vmcs[f"CR{n}_READ_SHADOW"], w.guest.cr[n] = mask, shadow, real
         assert w.both(seen) == shadow & mask | real & ~mask
         assert w.both(to_write, U64(value)) == value & ~mask | real & mask
@@ -179,8 +191,16 @@ def test_host_bits_are_seen_from_the_shadow_and_kept_when_written(mask, shadow, 
 
 # ---- I/O and MSRs
 @FEW
-@given(st.booleans(), st.booleans(), st.lists(st.integers(0, 0xFFFF), max_size=6), st.integers(0, 0xFFFF), st.sampled_from([1, 2, 4]),
-       st.sampled_from(["IN_IMM", "OUT_IMM", "IN_DX", "OUT_DX", "INS", "OUTS"]), st.integers(-4, 4), st.booleans())
+@given(
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.integers(0, 0xFFFF), max_size=6),
+    st.integers(0, 0xFFFF),
+    st.sampled_from([1, 2, 4]),
+    st.sampled_from(["IN_IMM", "OUT_IMM", "IN_DX", "OUT_DX", "INS", "OUTS"]),
+    st.integers(-4, 4),
+    st.booleans(),
+)
 def test_io_exits_as_the_manual_says(bitmaps, unconditional, ports, port, size, kind, near, rep):
     w = guest(proc=(PROC.IO_BITMAPS if bitmaps else 0) | (PROC.IO if unconditional else 0))
     w.vmcs.io_bitmap_a, w.vmcs.io_bitmap_b = IO_BITMAP, IO_BITMAP + 0x1000
@@ -194,8 +214,10 @@ def test_io_exits_as_the_manual_says(bitmaps, unconditional, ports, port, size, 
     w.vmcs.guest_gs_base = 0
     w.guest.seg[3 * int(SEG.GS) + 1] = 0x1_0000_0000
     rep = rep and string
-    found = exits(w, kind, operand_size=size, immediate=port if immediate else 0, memory=0, rep=0xF3 if rep else 0, segment=SEG.GS)
-    if not reference.io_exits(bitmaps, unconditional, memory[IO_BITMAP:IO_BITMAP + 0x2000], port, size):
+    found = exits(
+        w, kind, operand_size=size, immediate=port if immediate else 0, memory=0, rep=0xF3 if rep else 0, segment=SEG.GS
+    )
+    if not reference.io_exits(bitmaps, unconditional, memory[IO_BITMAP : IO_BITMAP + 0x2000], port, size):
         assert found is None
         return
     into = kind in ("IN_IMM", "IN_DX", "INS")
@@ -242,20 +264,32 @@ def test_msr_access_exits_as_the_manual_says(bitmaps, index, write, set_bit, hig
     if set_bit:
         memory[MSR_BITMAP + (index >> 31) * 0x400 + write * 0x800 + (index & 0x1FFF) // 8] = 1 << index % 8
     else:
-        memory[MSR_BITMAP:MSR_BITMAP + 0x1000] = 0xFF
+        memory[MSR_BITMAP : MSR_BITMAP + 0x1000] = 0xFF
         memory[MSR_BITMAP + (index >> 31) * 0x400 + write * 0x800 + (index & 0x1FFF) // 8] = 0xFF ^ 1 << index % 8
     found = exits(w, "WRMSR" if write else "RDMSR", memory=0)
-    wanted = reference.msr_exits(bitmaps, memory[MSR_BITMAP:MSR_BITMAP + 0x1000], index, write)
+    wanted = reference.msr_exits(bitmaps, memory[MSR_BITMAP : MSR_BITMAP + 0x1000], index, write)
     assert found == ((31 + write, 0) if wanted else None)
 
 
 # ---- what an exit tells
 @FEW
-@given(st.integers(0, 3), st.sampled_from([4, 8]), st.integers(0, 5), st.integers(0, 16), st.integers(0, 16), st.integers(0, 15), WORDS)
+@given(
+    st.integers(0, 3),
+    st.sampled_from([4, 8]),
+    st.integers(0, 5),
+    st.integers(0, 16),
+    st.integers(0, 16),
+    st.integers(0, 15),
+    WORDS,
+)
 def test_memory_operand_is_told(scale, size, segment, index, base, second, displacement):
     w = guest()
-    told = dict(scale=scale, address_size=size, segment=segment, index_reg=index, base_reg=base, displacement=displacement)
-    expected = reference.memory_information(scale, size, segment, None if index == 16 else index, None if base == 16 else base)
+    told = dict(
+        scale=scale, address_size=size, segment=segment, index_reg=index, base_reg=base, displacement=displacement
+    )
+    expected = reference.memory_information(
+        scale, size, segment, None if index == 16 else index, None if base == 16 else base
+    )
     truncated = displacement & (1 << 8 * size) - 1
     assert exits(w, "VMPTRLD", **told) == (21, truncated)
     assert w.vmcs.exit_instruction_info == expected
@@ -301,8 +335,13 @@ def test_invlpg_tells_its_linear_address_and_mwait_its_monitor(w):
 
 # ---- exceptions
 @FEW
-@given(st.sampled_from([0, 1, 3, 6, 8, 11, 13, 14, 14, 17, 21]), st.integers(0, 31), st.integers(0, 2**32 - 1), st.integers(0, 31),
-       st.integers(0, 31))
+@given(
+    st.sampled_from([0, 1, 3, 6, 8, 11, 13, 14, 14, 17, 21]),
+    st.integers(0, 31),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 31),
+    st.integers(0, 31),
+)
 def test_exception_exits_as_the_manual_says(vector, error, bitmap, mask, match):
     w = guest(exception_bitmap=bitmap, fault_address=0x1234_5678_9000, pending_debug=0x400F)
     w.vmcs.pfec_mask, w.vmcs.pfec_match = mask, match
@@ -328,9 +367,16 @@ def test_int3_exits_as_a_software_exception(w):
 
 
 # ---- NMI blocking and the TPR shadow
-@pytest.mark.parametrize("pin, nmi, virtual, after, unblocked", [
-    (0, 1, 0, (0, 0), 1), (0, 0, 0, (0, 0), 0), (PIN.NMI, 1, 0, (8, 0), 0),
-    (PIN.NMI | PIN.VIRTUAL_NMIS, 0, 1, (0, 0), 1), (PIN.NMI | PIN.VIRTUAL_NMIS, 0, 0, (0, 0), 0)])
+@pytest.mark.parametrize(
+    "pin, nmi, virtual, after, unblocked",
+    [
+        (0, 1, 0, (0, 0), 1),
+        (0, 0, 0, (0, 0), 0),
+        (PIN.NMI, 1, 0, (8, 0), 0),
+        (PIN.NMI | PIN.VIRTUAL_NMIS, 0, 1, (0, 0), 1),
+        (PIN.NMI | PIN.VIRTUAL_NMIS, 0, 0, (0, 0), 0),
+    ],
+)
 def test_iret_unblocks_nmis(w, pin, nmi, virtual, after, unblocked):
     w.c.pin, w.c.interruptibility, w.c.virtual_nmi_blocking = pin, BLOCKING.NMI if nmi else 0, virtual
     intercept.iret(w.c)
@@ -355,7 +401,7 @@ def hardware_interrupt(w, vector):
     a.irr[vector // 64] |= U64(1 << vector % 64)
 
 
-EVENTS = [                                       # highest priority first: what makes it due, its reason
+EVENTS = [  # highest priority first: what makes it due, its reason
     (lambda w: setattr(w.c, "tpr_below", 1), 43),
     (lambda w: setattr(w.c, "init_pending", 1), 3),
     (lambda w: setattr(w.c, "mtf_pending", 1), 37),
@@ -363,7 +409,8 @@ EVENTS = [                                       # highest priority first: what 
     (lambda w: setattr(w.c, "proc", w.c.proc | PROC.NMI_WINDOW), 8),
     (lambda w: (setattr(w.c, "nmi_pending", 1), setattr(w.c, "pin", w.c.pin | PIN.NMI)), 0),
     (lambda w: (setattr(w.c, "proc", w.c.proc | PROC.INTERRUPT_WINDOW), setattr(w.guest, "eflags", U64(0x202))), 7),
-    (lambda w: (setattr(w.c, "pin", w.c.pin | PIN.EXTERNAL_INTERRUPT), hardware_interrupt(w, 0x51)), 1)]
+    (lambda w: (setattr(w.c, "pin", w.c.pin | PIN.EXTERNAL_INTERRUPT), hardware_interrupt(w, 0x51)), 1),
+]
 NOTHING = int(ALL_ONES)
 
 
@@ -378,8 +425,10 @@ def test_nothing_is_due_at_a_quiet_boundary(w):
     assert w.both(intercept.boundary) == NOTHING
 
 
-@pytest.mark.parametrize("state, due", [(ACTIVITY.HLT, {43, 3, 37, 52, 8, 0, 7, 1}), (ACTIVITY.SHUTDOWN, {3, 52, 8, 0}),
-                                        (ACTIVITY.WAIT_SIPI, set())])
+@pytest.mark.parametrize(
+    "state, due",
+    [(ACTIVITY.HLT, {43, 3, 37, 52, 8, 0, 7, 1}), (ACTIVITY.SHUTDOWN, {3, 52, 8, 0}), (ACTIVITY.WAIT_SIPI, set())],
+)
 def test_activity_state_blocks_events(state, due):
     for make, reason in EVENTS:
         w = guest(activity=state)

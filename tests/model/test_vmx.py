@@ -1,4 +1,5 @@
 """VMX instructions in bare and root operation: #UD, #GP, every VMfail number, and what success changes."""
+
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -17,10 +18,21 @@ from tests.model.vmx_world import DATA, RAM_BYTES, VMCS_REGION, VMXON_REGION, Wo
 from tests.reference import vmx as reference
 
 OTHER = 0xA000
-FEW = settings(max_examples=60, deadline=None, derandomize=True,
-               phases=[Phase.explicit, Phase.generate])
+FEW = settings(max_examples=60, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 ZF, CF = int(RFLAGS.ZF), int(RFLAGS.CF)
-ROOT_ONLY = ("VMCALL", "VMLAUNCH", "VMRESUME", "VMXOFF", "VMCLEAR", "VMPTRLD", "VMPTRST", "VMREAD", "VMWRITE", "INVEPT", "INVVPID")
+ROOT_ONLY = (
+    "VMCALL",
+    "VMLAUNCH",
+    "VMRESUME",
+    "VMXOFF",
+    "VMCLEAR",
+    "VMPTRLD",
+    "VMPTRST",
+    "VMREAD",
+    "VMWRITE",
+    "INVEPT",
+    "INVVPID",
+)
 
 
 @pytest.fixture
@@ -120,9 +132,18 @@ def test_vmcall_in_root_fails_with_1(w):
     failed_with(w, 1)
 
 
-@pytest.mark.parametrize("kind, pointer, number", [
-    ("VMCLEAR", OTHER + 1, 2), ("VMCLEAR", 1 << 40, 2), ("VMCLEAR", VMXON_REGION, 3),
-    ("VMPTRLD", OTHER + 0x800, 9), ("VMPTRLD", 1 << 63, 9), ("VMPTRLD", VMXON_REGION, 10), ("VMPTRLD", DATA, 11)])
+@pytest.mark.parametrize(
+    "kind, pointer, number",
+    [
+        ("VMCLEAR", OTHER + 1, 2),
+        ("VMCLEAR", 1 << 40, 2),
+        ("VMCLEAR", VMXON_REGION, 3),
+        ("VMPTRLD", OTHER + 0x800, 9),
+        ("VMPTRLD", 1 << 63, 9),
+        ("VMPTRLD", VMXON_REGION, 10),
+        ("VMPTRLD", DATA, 11),
+    ],
+)
 def test_bad_vmcs_pointer_fails(w, kind, pointer, number):
     run(w, kind, pointer)
     failed_with(w, number)
@@ -179,7 +200,15 @@ def test_vmwrite_of_exit_information_fails_with_13(w):
     failed_with(w, 13)
 
 
-FIELDS = ("GUEST_RIP", "GUEST_CS_SELECTOR", "TSC_OFFSET", "GUEST_CS_LIMIT", "EXCEPTION_BITMAP", "GUEST_PHYSICAL_ADDRESS", "HOST_CR3")
+FIELDS = (
+    "GUEST_RIP",
+    "GUEST_CS_SELECTOR",
+    "TSC_OFFSET",
+    "GUEST_CS_LIMIT",
+    "EXCEPTION_BITMAP",
+    "GUEST_PHYSICAL_ADDRESS",
+    "HOST_CR3",
+)
 
 
 @FEW
@@ -203,7 +232,11 @@ def test_vmread_and_vmwrite_move_what_the_width_says(name, high, memory, before,
 
 def test_vmread_outside_64_bit_mode_moves_32_bits(w):
     w.root.efer, w.root.seg[3 * 1 + 2] = 0, 0xC09B00 << 32 | 0xFFFF_FFFF
-    w.vmcs.guest_rip, w.root.regs[2], w.root.regs[3] = 0x1234_5678_9ABC, 0xFFFF_0000_0000 + int(VMCS.GUEST_RIP), int(ALL_ONES)
+    w.vmcs.guest_rip, w.root.regs[2], w.root.regs[3] = (
+        0x1234_5678_9ABC,
+        0xFFFF_0000_0000 + int(VMCS.GUEST_RIP),
+        int(ALL_ONES),
+    )
     run(w, "VMREAD", memory=0, reg=2, rm=3)
     assert status(w) == 0 and w.root.regs[3] == 0x5678_9ABC
 
@@ -248,14 +281,18 @@ def test_invalid_guest_state_ends_at_host_rip_and_stays_clear(w):
     assert w.vmcs.exit_reason == 1 << 31 | 33 and w.root.rip == w.vmcs.host_rip and w.word(VMCS_REGION + 8) == 0
 
 
-@pytest.mark.parametrize("kind, descriptor", [(0, 0x1E), (3, 0x1E), (1 << 32 | 1, 0x1E), (1, 0x1D), (1, 0x16), (1, 1 << 39 | 0x1E)])
+@pytest.mark.parametrize(
+    "kind, descriptor", [(0, 0x1E), (3, 0x1E), (1 << 32 | 1, 0x1E), (1, 0x1D), (1, 0x16), (1, 1 << 39 | 0x1E)]
+)
 def test_bad_invept_operand_fails_with_28(w, kind, descriptor):
     w.root.regs[1] = kind
     run(w, "INVEPT", descriptor, reg=1)
     failed_with(w, 28)
 
 
-@pytest.mark.parametrize("kind, vpid, address", [(4, 1, 0), (0, 0, 0), (1, 0, 0), (3, 0, 0), (1, 0x1_0001, 0), (0, 1, 1 << 47)])
+@pytest.mark.parametrize(
+    "kind, vpid, address", [(4, 1, 0), (0, 0, 0), (1, 0, 0), (3, 0, 0), (1, 0x1_0001, 0), (0, 1, 1 << 47)]
+)
 def test_bad_invvpid_operand_fails_with_28(w, kind, vpid, address):
     w.root.regs[1] = kind
     w.put(DATA + 8, address)
@@ -263,9 +300,17 @@ def test_bad_invvpid_operand_fails_with_28(w, kind, vpid, address):
     failed_with(w, 28)
 
 
-@pytest.mark.parametrize("name, kind, first, second", [
-    ("INVEPT", 1, 0x1E, 0), ("INVEPT", 2, 0, 0), ("INVVPID", 0, 1, 1 << 46), ("INVVPID", 1, 1, 0), ("INVVPID", 2, 0, 0),
-    ("INVVPID", 3, 0xFFFF, 1 << 47)])
+@pytest.mark.parametrize(
+    "name, kind, first, second",
+    [
+        ("INVEPT", 1, 0x1E, 0),
+        ("INVEPT", 2, 0, 0),
+        ("INVVPID", 0, 1, 1 << 46),
+        ("INVVPID", 1, 1, 0),
+        ("INVVPID", 2, 0, 0),
+        ("INVVPID", 3, 0xFFFF, 1 << 47),
+    ],
+)
 def test_good_invalidation_succeeds(w, name, kind, first, second):
     w.root.regs[1] = kind
     w.put(DATA + 8, second)

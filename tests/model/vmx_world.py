@@ -1,32 +1,82 @@
 """A processor in VMX root operation with a VMCS that VM entry accepts: records only, no engine."""
+
 from contextlib import contextmanager
 
 import numpy as np
 
 from emu.bits import U64
+from emu.model import (
+    apic,
+    entry,
+    ept,
+    exit,
+    fault,
+    intercept,
+    intercept_insn,
+    linear,
+    memory,
+    msr,
+    operand,
+    segment,
+    tlb,
+    vmcs,
+    vmx,
+    walk,
+    world,
+)
 from emu.model import cpu as cpu_model
-from emu.model import apic, ept, entry, exit, fault, intercept, linear, memory, msr, operand, segment, tlb, vmcs, vmx, walk, world
 from emu.model.vmcs import View
 from emu.spec.cpu import CR0, CR4, EFER, SEG
 from emu.spec.profile import CR0_MUST, ENTRY_RULE, EXIT_RULE, PIN_RULE, PROC_RULE, REVISION
 from emu.spec.vmx import ENTRYC, EXITC, FEATURE_CONTROL, PROC
 from emu.state import ALL_ONES, CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
 
-MODULES = (apic, cpu_model, ept, entry, exit, fault, intercept, linear, memory, msr, operand, segment, tlb, vmcs, vmx, walk,
-           world)
+MODULES = (
+    apic,
+    cpu_model,
+    ept,
+    entry,
+    exit,
+    fault,
+    intercept,
+    intercept_insn,
+    linear,
+    memory,
+    msr,
+    operand,
+    segment,
+    tlb,
+    vmcs,
+    vmx,
+    walk,
+    world,
+)
 RAM_BYTES = 1 << 20
 VMXON_REGION, VMCS_REGION, IO_BITMAP, MSR_BITMAP, VIRTUAL_APIC = 0x1000, 0x2000, 0x3000, 0x5000, 0x7000
 STORE_LIST, LOAD_LIST, ENTRY_LIST, DATA = 0x8000, 0x8400, 0x8800, 0x9000
 PML4, PDPT, DIRECTORY, TSS = 0x10000, 0x11000, 0x12000, 0x13000
-FLAT_RIGHTS = {"ES": 0xC093, "CS": 0xA09B, "SS": 0xC093, "DS": 0xC093, "FS": 0xC093, "GS": 0xC093, "LDTR": 0x10000, "TR": 0x8B}
+FLAT_RIGHTS = {
+    "ES": 0xC093,
+    "CS": 0xA09B,
+    "SS": 0xC093,
+    "DS": 0xC093,
+    "FS": 0xC093,
+    "GS": 0xC093,
+    "LDTR": 0x10000,
+    "TR": 0x8B,
+}
 SEGMENTS = ("ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR")
 
 
 @contextmanager
 def plain():
     """Run the kernels of this unit as plain Python."""
-    kept = [(module, name, value) for module in MODULES for name, value in vars(module).items()
-            if hasattr(value, "py_func") and name != "clear"]          # emptying a TLB is long in plain Python
+    kept = [
+        (module, name, value)
+        for module in MODULES
+        for name, value in vars(module).items()
+        if hasattr(value, "py_func") and name != "clear"
+    ]  # emptying a TLB is long in plain Python
     try:
         for module, name, value in kept:
             setattr(module, name, value.py_func)
@@ -41,7 +91,7 @@ def aligned(dtype):
     """Return one zeroed record at an address that is a multiple of 64."""
     raw = np.zeros(dtype.itemsize + 64, np.uint8)
     shift = -raw.ctypes.data % 64
-    return raw[shift:shift + dtype.itemsize].view(dtype)
+    return raw[shift : shift + dtype.itemsize].view(dtype)
 
 
 class World:
@@ -50,14 +100,14 @@ class World:
     def __init__(self):
         self.ram = np.zeros(RAM_BYTES // 8 + 512, np.uint64)
         start = -self.ram.ctypes.data % 4096 // 8
-        self.ram = self.ram[start:start + RAM_BYTES // 8]
+        self.ram = self.ram[start : start + RAM_BYTES // 8]
         self.machine, self.cpu, self.ledger = aligned(MACHINE), aligned(CPU), np.zeros(RAM_BYTES >> 12, np.uint64)
         self.envs, self.tlbs = [aligned(ENV), aligned(ENV)], [aligned(TLB), aligned(TLB)]
         self.spare, self.apic, self.instruction = np.zeros(512, np.uint64), aligned(LOCAL_APIC), aligned(INSN)
         self._wire()
         self._memory()
         self._root()
-        self.vmcs = View(self.ram[VMCS_REGION >> 3:][:512])
+        self.vmcs = View(self.ram[VMCS_REGION >> 3 :][:512])
         self._vmcs()
 
     def _wire(self):
@@ -97,9 +147,18 @@ class World:
     def _vmcs(self):
         v = self.vmcs
         v.pin_based_controls, v.primary_controls = int(PIN_RULE.must), int(PROC_RULE.must | PROC.HLT)
-        v.exit_controls = int(EXIT_RULE.must | EXITC.HOST_64 | EXITC.SAVE_EFER | EXITC.LOAD_EFER | EXITC.SAVE_PAT |
-                              EXITC.LOAD_PAT | EXITC.SAVE_DEBUG)
-        v.entry_controls = int(ENTRY_RULE.must | ENTRYC.GUEST_64 | ENTRYC.LOAD_EFER | ENTRYC.LOAD_PAT | ENTRYC.LOAD_DEBUG)
+        v.exit_controls = int(
+            EXIT_RULE.must
+            | EXITC.HOST_64
+            | EXITC.SAVE_EFER
+            | EXITC.LOAD_EFER
+            | EXITC.SAVE_PAT
+            | EXITC.LOAD_PAT
+            | EXITC.SAVE_DEBUG
+        )
+        v.entry_controls = int(
+            ENTRY_RULE.must | ENTRYC.GUEST_64 | ENTRYC.LOAD_EFER | ENTRYC.LOAD_PAT | ENTRYC.LOAD_DEBUG
+        )
         v.vmcs_link_pointer = int(ALL_ONES)
         for side in ("host", "guest"):
             v[f"{side.upper()}_CR0"], v[f"{side.upper()}_CR3"] = CR0_MUST | int(CR0.WP | CR0.ET), PML4
@@ -142,7 +201,7 @@ class World:
 
     def put(self, address, value, size=8):
         """Write a number to RAM."""
-        self.memory_of()[address:address + size] = list(int(value).to_bytes(size, "little"))
+        self.memory_of()[address : address + size] = list(int(value).to_bytes(size, "little"))
 
     def word(self, address):
         """Return the aligned word at an address of RAM."""
@@ -177,7 +236,7 @@ class World:
             target.view(np.uint8)[:] = np.frombuffer(text, np.uint8)
 
     def both(self, function, *arguments):
-        """Run a kernel compiled and as plain Python from the same state; assert the same result and state, return it."""
+        """Run a kernel compiled and in plain Python from the same state; assert equal results and states."""
         before = self.state()
         result = function(self.c, *arguments)
         after = self.state()
@@ -186,7 +245,7 @@ class World:
             again = getattr(function, "py_func", function)(self.c, *arguments)
         assert int(result) == int(again)
         differ = [n for n, (one, two) in enumerate(zip(self.state(), after, strict=True)) if one != two]
-        assert differ == []                          # places in _all
+        assert differ == []  # places in _all
         return int(result)
 
 

@@ -64,7 +64,7 @@ def exception_exits(vector, error, bitmap, pfec_mask, pfec_match):
 
 
 def timer_expires(tsc, ticks, rate):
-    """Return the TSC at which a VMX-preemption timer loaded with `ticks` at `tsc` is 0: one count a change of bit `rate`."""
+    """Return the TSC at which a VMX-preemption timer loaded with `ticks` at `tsc` is 0."""
     while ticks:
         tsc = (tsc >> rate) + 1 << rate
         ticks -= 1
