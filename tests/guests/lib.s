@@ -202,6 +202,8 @@
 start:  cli
         mov     rsp, STACK0
         mov     [rip + boot_information], rdi
+        mov     eax, [rdi + BOOT_PROCESSORS]
+        mov     [rip + processors], eax
         cld
         call    tables_make
         call    idt_make
@@ -486,6 +488,7 @@ idt_pointer:
         .quad   idt
         .align  8, 0
 boot_information: .quad 0
+processors:     .quad 0
 kernel_rsp:     .quad 0
 expect_vector:  .quad NOTHING
 expect_error:   .quad 0

@@ -17,7 +17,7 @@ from emu.spec.outcome import STOP
 FOLDER = Path(__file__).resolve().parent.parent / "guests"
 BOOT = FOLDER.parent.parent / "firmware" / "boot"
 HEADER = re.compile(r"# Expect: ([a-z ]+?)((?:; *[a-z]+=\d+)*)\. +(.+)")
-LIBRARY = ("lib.s", "vmxlib.s", "modelib.s")
+LIBRARY = ("lib.s", "smplib.s", "modelib.s", "vmxlib.s")
 DEFAULTS = {"processors": 1, "memory": 16, "cycles": 200_000_000}
 
 

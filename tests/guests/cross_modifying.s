@@ -1,0 +1,36 @@
+# Expect: pass; processors=2. Code that one processor changes runs changed on the other, once it has been told.
+        .include "lib.s"
+        .include "smplib.s"
+
+        .equ    ROUNDS, 200
+test:   WAKE    work
+        mov     ebx, 1
+.next:  lea     rax, [rip + routine]
+        mov     [rax + 1], ebx                  # the immediate
+        mov     [rip + told], ebx
+.wait:  pause
+        cmp     [rip + answered], ebx
+        jne     .wait
+        EQ      [rip + result], ebx
+        inc     ebx
+        cmp     ebx, ROUNDS
+        jbe     .next
+        PASS
+work:   mov     esi, 1
+.wait:  pause
+        cmp     [rip + told], esi
+        jne     .wait
+        xor     eax, eax
+        cpuid                                   # serializes
+        call    routine
+        mov     [rip + result], eax
+        mov     [rip + answered], esi
+        inc     esi
+        jmp     .wait
+        .align  64
+routine: mov    eax, 0
+        ret
+        .align  64
+told:   .quad   0
+answered: .quad 0
+result: .quad   0
