@@ -5,8 +5,8 @@
 # Source  SDM 3C, "VM Exits", "VM-Entry Checks and Loading"
 
 # vmexit - Entry: from hardware at HOST_RIP, interrupts off, rsp = VP.  Exit: VMRESUME, or vmfail.
-# A prepared CPUID row is answered with four registers saved.  The guest's STI or MOV SS shadow, if any, lasts one
-# instruction longer; a guest that single-steps (TF) takes the long way, which raises its trap.
+# A prepared CPUID row is answered with four registers saved, unless the guest single-steps (TF) or is in the shadow of STI
+# or MOV SS: advance knows what is due then.
 vmexit: mov     [rsp + VP_RAX], rax
         mov     [rsp + VP_RCX], rcx
         mov     [rsp + VP_RDX], rdx
@@ -27,6 +27,9 @@ vmexit: mov     [rsp + VP_RAX], rax
 
         VMGET   rax, VMCS_GUEST_RFLAGS
         test    eax, RFLAGS_TF
+        jnz     vmexit_slow_cpuid
+        VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
+        test    eax, eax
         jnz     vmexit_slow_cpuid
         inc     qword ptr [rsp + VP_EXITS]
         VMGET   rbx, VMCS_EXIT_INSTRUCTION_LENGTH
