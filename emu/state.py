@@ -62,7 +62,7 @@ CPU = record(
     ("cycles", U64), ("instructions", U64), ("deadline", U64), ("tsc_offset", U64),   # IA32_TSC = cycles + tsc_offset
     # the execution core: current block's table entry, true deadline, why the next block must ask
     ("block", U64), ("due", U64), ("request", U64), ("watch", U64), ("single", U64), ("device_step", U64), ("recheck", U64),
-    ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64),
+    ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64), ("iret_step", U64),
     # non-register state; bits as in the VMCS fields of the same names
     ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
     ("nmi_pending", U64), ("init_pending", U64), ("sipi_pending", U64), ("sipi_vector", U64), ("smi_pending", U64),

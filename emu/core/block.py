@@ -59,8 +59,9 @@ def register(c, k, uc, ra, slot):
         cycles = steps[j] >> THIRTY_TWO if j < found else ONE
         cost += cycles
         e[E_ROWS + j // FOUR] |= (length | cycles << FOUR) << (j % FOUR) * SIXTEEN
-    if found != count:
+    if found + ONE < count:                    # the last may be cut short: the engine stops reading an undefined opcode early
         k.mismatch += ONE
+        k.mismatch_pc = pc
     e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
     e[E_SIZE] = size | mode_of(flags) << THIRTY_TWO
     one_page = (pc & OFFSET) + size <= PAGE_SIZE
@@ -126,3 +127,12 @@ def slow(cpu, uc, ra, slot):
             poke32(cs + CS_CFLAGS, count)
             leave(c, k, cs, E_SPLIT, ra)
     charge(c, e, slot)
+
+
+@entry(types.uint64(types.uint64, types.uint64))
+def forget(table, mask):
+    """Empty the block table: the engine reuses the host addresses that it is keyed by."""
+    rows = words(table, (mask + ONE) * SIXTEEN)
+    for i in range(mask + ONE):
+        rows[U64(i) * SIXTEEN] = ZERO
+    return ZERO

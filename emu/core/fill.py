@@ -28,7 +28,7 @@ USER_INDEX, SMAP_INDEX = U64(1), U64(0)
 CPL = U64(3)
 FLIP_SHIFT, FLIP_MAX, FLIP_ONE = U64(40), U64(6), U64(1 << 40)
 FLIPS = U64(0xFF << 40)
-BLOCK_LIMIT = U64(40)
+BLOCK_LIMIT, FILLED = U64(40), U64(16)
 SIXTEEN, SIXTY_FOUR, THIRTY_TWO = U64(16), U64(64), U64(32)
 WRITABLE_SHIFT = U64(16)
 CS_OWNER = U64(at.CS_ENV + 4832)
@@ -70,6 +70,28 @@ def access_of(e, rw, index):
     if e.eflags & RFLAGS.AC:
         return access | ACCESS.AC
     return access
+
+
+@kernel
+def flush(k, world):
+    """Make an engine forget its TLB: page by page when it holds few, which spares clearing its tables."""
+    cs, count = k.cs[world], k.filled_count[world]
+    if count > FILLED:
+        call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
+    else:
+        for i in range(count):
+            call(k.f_flush_page, cs, k.filled[world * FILLED + U64(i)], ZERO, ZERO, ZERO, ZERO)
+    k.filled_count[world] = ZERO
+
+
+@kernel
+def note_filled(k, world, page):
+    """Remember a page that the engine's TLB holds from now on."""
+    count = k.filled_count[world]
+    if count < FILLED:
+        k.filled[world * FILLED + count] = page
+    if count <= FILLED:
+        k.filled_count[world] = count + ONE
 
 
 @kernel
@@ -178,12 +200,13 @@ def fill(cs, address, size, rw, index, probe, ra):
     if t.engine_flush != k.flush_seen[world]:
         k.flush_seen[world] = t.engine_flush
         t.engine_pages = ZERO
-        call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
+        flush(k, world)
     grow(k, cs, world, index)
     if pa != ALL_ONES:
         if c.cycles > c.due and ra:                        # the walk reached past an event: it is due inside this block
             c.fault = FAULT.RETRY
             leave(c, k, cs, E_DEADLINE, ra)
+        note_filled(k, world, address & PAGE_MASK)
         if map_page(c, k, world, address & PAGE_MASK, pa, rw, index, c.device_step):
             return ONE
         if probe & BYTE:

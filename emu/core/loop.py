@@ -10,7 +10,7 @@ from emu.bits import U64
 from emu.core import context as at
 from emu.core import native
 from emu.core.fill import (CS_CFLAGS, E_DEVICE, E_SPLIT, EIGHT, FOUR, ONE,
-                           SIXTEEN, THIRTY_TWO, TWO, ZERO, drop_everywhere)
+                           SIXTEEN, THIRTY_TWO, TWO, ZERO, drop_everywhere, flush)
 from emu.core.native import call, peek8, peek32, peek64, poke8, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, words
@@ -81,7 +81,7 @@ def sync(c, k, world):
     m, t, cs = machine_at(c.machine)[0], tlb_at(c.tlb)[0], k.cs[world]
     if t.engine_flush != k.flush_seen[world]:
         k.flush_seen[world] = t.engine_flush
-        call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
+        flush(k, world)
     elif t.engine_pages:
         for i in range(t.engine_pages):
             call(k.f_flush_page, cs, t.engine_page[U64(i)], ZERO, ZERO, ZERO, ZERO)
@@ -89,7 +89,7 @@ def sync(c, k, world):
     if m.stale_count:
         drop_stale(m, k)
     lazy_registers(c, k, world)
-    if c.mtf_step:
+    if c.mtf_step | c.iret_step:
         c.single = ONE
         poke32(cs + CS_CFLAGS, ONE)
     c.deadline = ZERO if c.request | c.watch | c.single else c.due

@@ -1,13 +1,14 @@
 """The engine's shared library, seen from below: its symbols, and replacing helpers that it calls.
 
 Unicorn translates guest code into host code that calls helper functions.  It reaches each of them through
-its global offset table, so that a helper can be replaced before the first engine exists.  Three are:
+its global offset table, so that a helper can be replaced before the first engine exists.  These are:
 
 - `check_exit_request`, called at the start of every translated block, becomes the *block stub*: it charges
   the block's cycles from a table keyed by the block's host address, or asks `block` what to do;
 - helpers of sensitive instructions (CPUID, RDMSR, IN, MOV CR, ...) become *intercept stubs*: they leave the
   block with the processor state exact at that instruction and report an event;
-- `translator_loop` gets an instruction limit from `limit`, so that no block reaches over its page.
+- `translator_loop` gets an instruction limit from `limit`, so that no block reaches over its page;
+- `raise_exception` and `tb_flush` pass through `undefined` (VMREAD, VMWRITE) and `forget` (the block table).
 
 Measured against the same through `uc_hook_add` (block hook, SVM intercepts): 3,200 instead of 1,700 MIPS on
 an ALU loop.  The stubs are a few instructions of LLVM IR; they find the processor through `owner`, the field
@@ -213,6 +214,14 @@ out:
   ret void
 }}
 
+define void @forget(i64 %cs) {{
+  %f = inttoptr i64 {forget} to i64 (i64, i64)*
+  %r = call i64 %f(i64 {table}, i64 {mask})
+  %o = inttoptr i64 {tb_flush} to void (i64)*
+  tail call void %o(i64 %cs)
+  ret void
+}}
+
 define void @nothing(i64 %cs) {{
   ret void
 }}
@@ -249,13 +258,14 @@ _KEEP = []                                  # compiled stubs live as long as the
 _DONE = {}
 
 
-def install(constants, slow, limit, undefined):
+def install(constants, slow, limit, undefined, forget):
     """Replace the helpers, once in a process, before the first engine exists.
 
     constants: offsets by name (see `emu.core.context.stub_constants`)
     slow:      address of a C function (processor, engine, return address, table entry)
     limit:     address of a C function (processor, block) -> instructions allowed in the block
     undefined: address of a C function (processor, state) -> 1 when it executed what the engine calls undefined
+    forget:    address of a C function (table, mask) that empties the block table: host addresses are used again
     Returns the addresses of the stubs by name.
     """
     if _DONE:
@@ -263,7 +273,8 @@ def install(constants, slow, limit, undefined):
     lib = library()
     exit_restore = lib.address("cpu_loop_exit_restore" + SUFFIX)
     helpers = [(name, INSTRUCTION, -1) for name in INTERCEPTED] + [(name, STEPPED, 0) for name in TRAPS]
-    text = _STUBS.format(**constants, slow=slow, limit=limit, undefined=undefined,
+    text = _STUBS.format(**constants, slow=slow, limit=limit, undefined=undefined, forget=forget,
+                         tb_flush=lib.address("tb_flush" + SUFFIX),
                          raise_exception=lib.address("helper_raise_exception" + SUFFIX), translator_loop=lib.address("translator_loop" + SUFFIX),
                          check_exit_request=lib.address("helper_check_exit_request" + SUFFIX))
     for name, number, keep in helpers:
@@ -274,6 +285,7 @@ def install(constants, slow, limit, undefined):
         lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
     lib.replace("helper_check_exit_request" + SUFFIX, compiled.get_function_address("block"))
     lib.replace("helper_raise_exception" + SUFFIX, compiled.get_function_address("raise"))
+    lib.replace("tb_flush" + SUFFIX, compiled.get_function_address("forget"))
     lib.replace("translator_loop" + SUFFIX, compiled.get_function_address("translate"))
     _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing")})
     return _DONE

@@ -21,16 +21,19 @@ INJECTED = U64(1)
 
 @kernel
 def unblock_nmi(c):
-    """Execute the part of IRET that the engine does not know: NMIs are unblocked; the engine then runs the IRET."""
-    c.interruptibility &= ~BLOCKING.NMI
-    c.recheck = ONE
+    """Execute the part of IRET that the engine does not know: NMIs are unblocked; the engine then runs the IRET alone."""
+    intercept.iret(c)
+    c.iret_step = ONE
 
 
 @kernel
 def watch_iret(c):
-    """Ask the engine to report IRET while NMIs are blocked."""
+    """Ask the engine to report IRET while NMIs, or virtual NMIs, are blocked."""
     e = env_of(c.env)[0]
-    if c.interruptibility & BLOCKING.NMI:
+    blocked = c.interruptibility & BLOCKING.NMI
+    if c.vmx_mode == MODE.NONROOT:
+        blocked |= c.virtual_nmi_blocking
+    if blocked and not c.iret_step:
         e.intercept |= INTERCEPT_IRET
     else:
         e.intercept &= ~INTERCEPT_IRET

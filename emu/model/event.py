@@ -232,6 +232,7 @@ def handle(c, number):
         shadow_kind(c, e)
         note_shadow(c, e)
         c.fault_length = ZERO
+        iret, c.iret_step = c.iret_step, ZERO
         if number == E_DEADLINE:
             pass
         elif number == E_FAULTED:
@@ -242,4 +243,6 @@ def handle(c, number):
             exception(c, number - E_EXCEPTIONS, U64(e.error_code) & LOW_16)
         else:
             instruction(c)
+        if iret:
+            intercept.iret_done(c)
     boundary.prepare(c)
