@@ -24,7 +24,7 @@ test:   mov     byte ptr [rip + idt + 16 * VECTOR_DF + 4], 1    # IST1
         push    rax
         FAIL    102
 .three: mov     byte ptr [rip + idt + 16 * VECTOR_UD + 5], 0x0E
-        EXPECT  VECTOR_NP, VECTOR_UD * 8 + 2    # benign first: the second is delivered as itself
+        EXPECT  VECTOR_NP, VECTOR_UD * 8 + 3    # benign first: the second is delivered, with EXT = 1
         ud2
         CAUGHT
         EQ      dword ptr [rip + count], 3

@@ -16,17 +16,17 @@ test:   WRMSR   MSR_STAR, (CODE64 << 32) | (USER_CODE32 << 48)
         or      rax, EFER_SCE
         WRMSR   MSR_EFER, rax
         RING3
-        stc
-        std
         mov     rbx, rsp
         xor     ecx, ecx
         xor     r11d, r11d
+        stc
+        std
         syscall
 .back:  cld
-        EQ      rsp, rbx
         jc      .carry
         FAIL    50
-.carry: mov     ax, cs
+.carry: EQ      rsp, rbx
+        mov     ax, cs
         EQ      ax, USER_CODE64
         mov     ax, ss
         EQ      ax, USER_DATA
