@@ -7,7 +7,9 @@ from unicorn.unicorn_const import UC_HOOK_INTR
 
 from emu.core import context as at
 from emu.core import native
+from emu.bits import every
 from emu.errors import EngineError
+from emu.spec import cpuid
 from emu.state import ENV
 
 VOID_PAGE = 0xFE_0000_0000                  # engine-physical: a page of all ones, and the device window
@@ -23,10 +25,11 @@ SVM_PUSHF, SVM_POPF, SVM_IRET = 0x70, 0x71, 0x74
 INTERCEPT_IRET = 1 << (SVM_IRET - 0x60)
 INTERCEPTS = (1 << 64) - 1 & ~(1 << (SVM_PUSHF - 0x60) | 1 << (SVM_POPF - 0x60) | INTERCEPT_IRET)
 
-# Instruction-set words of the engine (index: FEAT_1_EDX, FEAT_1_ECX, FEAT_7_0_EBX, FEAT_7_0_ECX, FEAT_7_0_EDX,
-# FEAT_8000_0001_EDX, FEAT_8000_0001_ECX): what its translator executes by itself.  Absent ones raise #UD, which the model then judges.
-FEATURES = {0: 0x0783FBFF | 1 << 19, 1: 0x00D82203 | 1 << 9 | 1 << 1 | 1 << 13 | 1 << 22 | 1 << 23 | 1 << 25, 2: 1 << 0 | 1 << 3 | 1 << 8 | 1 << 9 | 1 << 19 | 1 << 20 | 1 << 7,
-            5: 0x2C100800, 6: 0x21}
+# Instruction-set words of the engine by index (FEAT_1_EDX 0, FEAT_1_ECX 1, FEAT_7_0_EBX 2, FEAT_8000_0001_EDX 6,
+# FEAT_8000_0001_ECX 7, FEAT_XSAVE 19): what CPUID reports, but FSGSBASE, whose checks the model does on #UD.
+FEATURES = {0: every(cpuid.FEATURE_D), 1: every(cpuid.FEATURE_C), 2: every(cpuid.FEATURE_7B) & ~int(cpuid.FEATURE_7B.FSGSBASE),
+            6: every(cpuid.EXTENDED_D), 7: every(cpuid.EXTENDED_C), 19: cpuid.XSAVEOPT}
+FEATURE_WORDS = 34
 
 
 class Engine:
@@ -62,8 +65,8 @@ class Engine:
         nothing = native.install_addresses()["nothing"]
         for where, function in ((at.CLASS_TLB_FILL, entries["fill"]), (at.CLASS_ENTER, nothing), (at.CLASS_EXIT, nothing)):
             ctypes.c_uint64.from_address(table + where).value = function
-        for index, value in FEATURES.items():
-            ctypes.c_uint64.from_address(self.env_address + at.ENV_FEATURES + 8 * index).value = value
+        for index in range(FEATURE_WORDS):
+            ctypes.c_uint64.from_address(self.env_address + at.ENV_FEATURES + 8 * index).value = FEATURES.get(index, 0)
         ctypes.c_uint32.from_address(self.handle + at.UC_NESTED_LEVEL).value = 1
         if not ctypes.c_uint8.from_address(self.handle + at.UC_INIT_DONE).value:
             raise EngineError(f"the engine does not hold init_done at offset {at.UC_INIT_DONE}")

@@ -36,6 +36,7 @@ CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_T
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
 CS_CFLAGS = U64(at.CS_CFLAGS_NEXT)
 E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVICE), U64(native.FAULTED), U64(native.SPLIT)
+E_PC, E_HOST = U64(3), U64(15)                             # words of a block table entry, see emu.core.block
 # The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask) for each MMU mode
 ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
 GROW_LIMIT = U64(1 << 17)
@@ -148,15 +149,21 @@ def protection(m, k, bit, page, rw, rights, here):
 
 
 @kernel
+def on_page(m, row, la, page):
+    """Return whether the block of a table entry has code on the RAM page (physical `page`, linear `la`)."""
+    if row[E_HOST]:
+        return row[E_HOST] & PAGE_MASK == m.ram + page
+    return row[E_PC] & PAGE_MASK == la or (row[E_PC] & PAGE_MASK) + PAGE_SIZE == la
+
+
+@kernel
 def map_page(c, k, world, page, pa, rw, index, device):
     """Enter one translation into the engine's TLB; returns False when the access must be stepped (a device)."""
     m = machine_at(c.machine)[0]
     cs, la = k.cs[world], page
     kind = walk.kind(c, pa)
     if kind == KINDS_RAM:
-        e = env_of(k.env[world])[0]
-        code_page = peek64(c.block + U64(24)) & PAGE_MASK if c.block else ALL_ONES
-        here = rw == ONE and code_page == la
+        here = rw == ONE and c.block != ZERO and on_page(m, words(c.block, SIXTEEN), la, pa & PAGE_MASK)
         prot = protection(m, k, k.bit[world], pa >> SHIFT, rw, c.walk_rights, here)
         call(k.f_set_page, cs, la, pa & PAGE_MASK, prot, index, PAGE_SIZE)
         return True

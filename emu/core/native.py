@@ -41,8 +41,11 @@ DEADLINE, DEVICE, FAULTED, STEPPED, SPLIT = 0x3F1, 0x3F2, 0x3F3, 0x3F4, 0x3F5
 INTERCEPTED = (
     "cpuid", "rdtsc", "rdtscp", "rdpmc", "rdmsr", "wrmsr", "hlt", "monitor", "mwait", "pause", "invlpg", "read_crN",
     "write_crN", "lmsw", "clts", "set_dr", "get_dr", "xsetbv", "xgetbv", "rdrand", "syscall", "sysret", "sysenter", "sysexit",
-    "inb", "inw", "inl", "outb", "outw", "outl", "lldt", "ltr", "rsm", "xsave", "xsaveopt", "xrstor", "rdpkru", "wrpkru",
+    "inb", "inw", "inl", "outb", "outw", "outl", "lldt", "ltr", "rsm",
 )
+# Helpers that use x87 and SSE state without looking at the task-switched flag: #NM is reported while it is set.
+GUARDED = ("xsave", "xsaveopt", "xrstor")
+NOT_AVAILABLE = 0x147
 # Called after an instruction, when the state is already that of the next: reported without restoring.
 TRAPS = ("single_step",)
 
@@ -250,6 +253,35 @@ other:
   ret i64 %r
 }}
 """
+_GUARD = """
+define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b) {{
+  %flags.a = add i64 %env, {env_hflags}
+  %flags.p = inttoptr i64 %flags.a to i32*
+  %flags = load i32, i32* %flags.p
+  %owner.a = add i64 %env, {env_owner}
+  %owner.p = inttoptr i64 %owner.a to i64*
+  %c = load i64, i64* %owner.p
+  %ours = icmp ne i64 %c, 0
+  %bit = and i32 %flags, 2048
+  %set = icmp ne i32 %bit, 0
+  %stop = and i1 %ours, %set
+  br i1 %stop, label %leave, label %other
+leave:
+  %ra.p = call i8* @llvm.returnaddress(i32 0)
+  %ra = ptrtoint i8* %ra.p to i64
+  %cs = sub i64 %env, {cs_env}
+  %x.a = add i64 %cs, {exception_index}
+  %x.p = inttoptr i64 %x.a to i32*
+  store i32 {number}, i32* %x.p
+  %f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
+  call void %f(i64 %cs, i64 %ra)
+  ret i64 0
+other:
+  %o = inttoptr i64 {original} to i64 (i64, i64, i64)*
+  %r = tail call i64 %o(i64 %env, i64 %a, i64 %b)
+  ret i64 %r
+}}
+"""
 _TAIL = """
 !0 = !{!"branch_weights", i32 1, i32 10000}
 !1 = !{!"branch_weights", i32 10000, i32 1}
@@ -280,8 +312,11 @@ def install(constants, slow, limit, undefined, forget):
     for name, number, keep in helpers:
         text += _INTERCEPT.format(name=name, number=number, keep=keep, original=lib.address(f"helper_{name}{SUFFIX}"),
                                   loop_exit_restore=exit_restore, **constants)
+    for name in GUARDED:
+        text += _GUARD.format(name=name, number=NOT_AVAILABLE, original=lib.address(f"helper_{name}{SUFFIX}"),
+                              loop_exit_restore=exit_restore, **constants)
     compiled = _compile(text + _TAIL)
-    for name, _, _ in helpers:
+    for name in [name for name, _, _ in helpers] + list(GUARDED):
         lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
     lib.replace("helper_check_exit_request" + SUFFIX, compiled.get_function_address("block"))
     lib.replace("helper_raise_exception" + SUFFIX, compiled.get_function_address("raise"))
