@@ -20,6 +20,7 @@ SIXTEEN, ENTRY_BYTES = U64(16), U64(16)
 SELECTOR = U64(0xFFFF)
 SHADOW = U64(3)                                    # blocking by STI or MOV SS
 RIGHTS = U64(0xF0FF)                               # access rights without the unusable bit
+ACCESSED = U64(1)                                  # lowest bit of the type of code and data
 RIGHTS_SHIFT = U64(8)                              # access rights to second descriptor word
 SEGMENTS = U64(8)
 _NAMES = ("ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR")
@@ -48,10 +49,16 @@ def attributes_of(rights):
 
 @kernel
 def rights_of(attr):
-    """Return VMCS access rights of a second descriptor word; a segment that is not present is unusable."""
+    """Return VMCS access rights of a second descriptor word; a segment that is not present is unusable.
+
+    A code or data segment in a register has been accessed: loading it sets the bit (SDM 3A, "Code- and Data-Segment
+    Descriptor Types"), which the engine's own far transfers leave out.
+    """
     rights = attr >> RIGHTS_SHIFT & RIGHTS
     if not attr & DESCRIPTOR.P:
         rights |= AR.UNUSABLE
+    elif attr & DESCRIPTOR.S:
+        rights |= ACCESSED
     return rights
 
 
