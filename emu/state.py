@@ -63,6 +63,7 @@ CPU = record(
     # the execution core: current block's table entry, true deadline, why the next block must ask
     ("block", U64), ("due", U64), ("request", U64), ("watch", U64), ("single", U64), ("device_step", U64), ("recheck", U64),
     ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64), ("iret_step", U64),
+    ("wake_at", U64),                                     # cycle at which a halted processor was first seen to have work, 0: it has none
     # non-register state; bits as in the VMCS fields of the same names
     ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
     ("nmi_pending", U64), ("init_pending", U64), ("sipi_pending", U64), ("sipi_vector", U64), ("smi_pending", U64),
@@ -124,7 +125,7 @@ MACHINE = record(
     ("devices", U64, 24),                                 # host addresses of device records, by emu.spec.platform.DEVICE
     ("stop", U64), ("stop_cpu", U64), ("exit_code", U64), ("a20", U64), ("seed", U64), ("now", U64),
     ("next_event", U64),                                  # earliest cycle at which a device wants to act
-    ("budget", U64), ("quantum", U64),
+    ("budget", U64), ("quantum", U64), ("kick", U64),     # kick: a processor that does not run got a message
     ("stale_count", U64), ("stale", U64, 64),             # pages with translated code that the model wrote
 )
 

@@ -1,4 +1,4 @@
-"""Which processor runs, and until when: the one with the smallest clock, for a quantum.  Ties go to the lower id.
+"""Which processor runs, and until when: the one with the smallest clock, for a quantum.  Ties go to one that wakes, then the lower id.
 
 Halted processors take part with the time of what may wake them; when all are halted the clock jumps there.
 """
@@ -20,8 +20,13 @@ SLICE = U64(4_000_000)                       # cycles after which the host gets 
 
 @kernel
 def halted_until(c, m):
-    """Return the cycle at which a processor that is not active should look for something to do."""
-    now = m.now if m.now > c.cycles else c.cycles
+    """Return the cycle at which a processor that is not active should look for something to do.
+
+    Work that another processor gave it is due when it is first seen, and stays due at that cycle.
+    """
+    now = c.wake_at
+    if now == ZERO:
+        now = m.now if m.now > c.cycles else c.cycles
     if c.init_pending and c.vmx_mode != MODE.ROOT or c.nmi_pending:
         return now
     if c.activity == ACTIVITY.WAIT_SIPI:
@@ -45,7 +50,10 @@ def next_time(c, m):
     """Return the key of a processor: its clock, or when it should wake."""
     if c.activity == ACTIVITY.ACTIVE:
         return c.cycles
-    return halted_until(c, m)
+    when = halted_until(c, m)
+    if when <= m.now and c.wake_at == ZERO:
+        c.wake_at = when
+    return when
 
 
 @kernel
@@ -55,14 +63,26 @@ def turn(m, chosen, first, second, until):
     k = core_at(c.core)[0]
     if c.activity != ACTIVITY.ACTIVE and first > c.cycles:
         c.cycles = first
+    c.wake_at = ZERO
     end = c.cycles + SLICE
     if second != ALL_ONES:
         base = second if second > c.cycles else c.cycles
         end = base + m.quantum
     end = until if until < end else end
     stop = call(k.f_processor, chosen, end, ZERO, ZERO, ZERO, ZERO)
+    if c.activity != ACTIVITY.ACTIVE and c.cycles <= first:
+        c.cycles = first + ONE                             # it looked and found nothing: time goes on
     if stop and not m.stop:
         m.stop, m.stop_cpu = stop, c.id
+
+
+@kernel
+def overtakes(c, chosen):
+    """Return whether a processor goes before a chosen one with the same key: one to be woken before one that runs.
+
+    What woke it came at the other's present clock; were that one to go on, the time of waking would move along for ever.
+    """
+    return c.activity != ACTIVITY.ACTIVE and cpu_at(chosen)[0].activity == ACTIVITY.ACTIVE
 
 
 @entry(types.uint64(types.uint64, types.uint64, types.uint64))
@@ -77,7 +97,7 @@ def run(machine, until, pause):
         for i in range(m.cpu_count):
             c = cpu_at(m.cpus[U64(i)])[0]
             key = next_time(c, m)
-            if key < first:
+            if key < first or key == first != ALL_ONES and overtakes(c, chosen):
                 chosen, first, second = m.cpus[U64(i)], key, first
             elif key < second:
                 second = key

@@ -176,6 +176,11 @@ def finish(c, e):
     e.hflags = U64(e.hflags) & ~HF_INHIBIT | (HF_INHIBIT if c.interruptibility & SHADOW else ZERO)
     refresh_hflags(e, level)
     watch_iret(c)
+    m = machine_at(c.machine)[0]
+    if m.kick:
+        m.kick = ZERO
+        end = c.cycles + m.quantum
+        c.quantum_end = end if end < c.quantum_end else c.quantum_end
     c.due = until(c)
     if c.vmx_mode == MODE.NONROOT:
         c.mtf_step = c.proc & PROC.MTF

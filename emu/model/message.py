@@ -109,6 +109,8 @@ def start_up(c, vector):
 @kernel
 def accept(c, mode, vector, level):
     """Take a message of DELIVERY `mode` at processor `c`; returns whether the APIC accepted it."""
+    if c.activity != ZERO:
+        machine_at(c.machine)[0].kick = ONE               # the processor that runs lets a halted one look soon
     if not hardware_enabled(c):
         return False
     if mode == DELIVERY.FIXED or mode == DELIVERY.LOWEST:
