@@ -28,6 +28,7 @@ MINUS_ONE = U64(0xFFFF_FFFF)
 E_NM = U64(0x147)                           # the engine's #NM: perhaps only our lazy switch of its registers
 FP_FIRST, FP_LAST = 600 // 8, 3200 // 8     # words of ENV that hold x87, MMX and SSE state
 MASK_32 = U64(0xFFFF_FFFF)
+STOPPED = U64(0x10000)                      # what `cpu_exec` returns when an event stopped it
 
 
 @kernel
@@ -125,10 +126,12 @@ def execute(c, k, world):
     poke32(uc + UC_ERROR, ZERO)
     k.switches += ONE
     k.depth += ONE
-    call(k.f_exec, uc, cs, ZERO, ZERO, ZERO, ZERO)
+    reason = call(k.f_exec, uc, cs, ZERO, ZERO, ZERO, ZERO) & MASK_32
     k.depth -= ONE
-    if peek32(uc + UC_ERROR):
-        c.stop, c.stop_a = STOP.INTERNAL, peek32(uc + UC_ERROR)
+    if reason != STOPPED or peek32(uc + UC_ERROR):
+        c.stop, c.stop_a, c.stop_b = STOP.INTERNAL, reason, peek32(uc + UC_ERROR)
+        c.stop_rip = env_of(k.env[world])[0].rip
+        c.halted_or_stopped = ONE
 
 
 @kernel
