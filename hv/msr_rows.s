@@ -57,8 +57,10 @@ x2apic_refuse:
         ret
 
         .balign 8
-        .equ    X2_LVTS, 1 << APIC_LVT_TIMER | 1 << APIC_LVT_THERMAL | 1 << APIC_LVT_PERF | 1 << APIC_LVT_LINT0 | 1 << APIC_LVT_LINT1 | 1 << APIC_LVT_ERROR
-        .equ    X2_BOTH, 1 << APIC_TPR | 1 << APIC_SVR | 1 << APIC_ESR | 1 << APIC_ICR | X2_LVTS | 1 << APIC_INITIAL_COUNT | 1 << APIC_DIVIDE
+        .equ    X2_LVTS_1, 1 << APIC_LVT_TIMER | 1 << APIC_LVT_THERMAL | 1 << APIC_LVT_PERF | 1 << APIC_LVT_LINT0
+        .equ    X2_LVTS, X2_LVTS_1 | 1 << APIC_LVT_LINT1 | 1 << APIC_LVT_ERROR
+        .equ    X2_BOTH_1, 1 << APIC_TPR | 1 << APIC_SVR | 1 << APIC_ESR | 1 << APIC_ICR | X2_LVTS
+        .equ    X2_BOTH, X2_BOTH_1 | 1 << APIC_INITIAL_COUNT | 1 << APIC_DIVIDE
         .equ    X2_BITS, 0xFF << APIC_ISR | 0xFF << APIC_TMR | 0xFF << APIC_IRR
 x2apic_readable:
         .quad   X2_BOTH | X2_BITS | 1 << APIC_ID | 1 << APIC_VERSION | 1 << APIC_PPR | 1 << APIC_LDR | 1 << APIC_CURRENT_COUNT

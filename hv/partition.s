@@ -153,11 +153,12 @@ vp_make:
         test    rdx, rdx
         jnz     2f
         mov     [rax + CPU_RING], rbx
+        mov     [rax + CPU_LAST], rbx
         mov     rdx, rbx
-        mov     [rbx + VP_NEXT], rbx
-2:      mov     rcx, [rdx + VP_NEXT]            # behind the first of the ring
-        mov     [rbx + VP_NEXT], rcx
-        mov     [rdx + VP_NEXT], rbx
+2:      mov     rcx, [rax + CPU_LAST]           # behind the last of the ring
+        mov     [rcx + VP_NEXT], rbx
+        mov     [rbx + VP_NEXT], rdx
+        mov     [rax + CPU_LAST], rbx
 
         lea     rax, [rel cpuid_plain]
         test    dword ptr [rbp + PART_FLAGS], ENLIGHTENED

@@ -5,7 +5,8 @@
         .equ    VECTORS, 256
         .equ    EXCEPTIONS, 32
         .equ    STUB_BYTES, 16
-        .equ    ERROR_CODES, 1 << VECTOR_DF | 1 << VECTOR_TS | 1 << VECTOR_NP | 1 << VECTOR_SS | 1 << VECTOR_GP | 1 << VECTOR_PF | 1 << VECTOR_AC | 1 << VECTOR_CP
+        .equ    ERROR_CODES_1, 1 << VECTOR_DF | 1 << VECTOR_TS | 1 << VECTOR_NP | 1 << VECTOR_SS | 1 << VECTOR_GP
+        .equ    ERROR_CODES, ERROR_CODES_1 | 1 << VECTOR_PF | 1 << VECTOR_AC | 1 << VECTOR_CP
         .equ    GATE, 0x8E00                    # present, DPL 0, 64-bit interrupt gate
 
 # One stub an exception: vector on the stack above its error code (0 where the processor pushes none).

@@ -1,10 +1,68 @@
-# speaker.s - the 8254's status byte, and port 0x61: gate of counter 2, refresh toggle, output of counter 2.
+# pit_control.s - the 8254's control word and latches, and port 0x61: gate of counter 2, refresh toggle, its output.
 #
 # Source  Intel 8254 data sheet, "Read-Back Command"; PIIX3 data sheet, "NMI Status and Control Register"
 
         .equ    SPEAKER_GATE, 1
         .equ    SPEAKER_KEPT, 0x0F
         .equ    REFRESH_SHIFT, 14               # the refresh bit changes every 16,384 cycles (about 15 us)
+
+pit_control:                                    # edx = control word
+        mov     ecx, edx
+        shr     ecx, 6
+        cmp     ecx, 3
+        je      pit_read_back
+        call    pit_numbered
+        mov     ecx, edx
+        shr     ecx, 4
+        and     ecx, 3
+        jz      pit_latch
+        mov     [rsi + COUNTER_ACCESS], cl
+        shr     edx, 1
+        and     edx, 7
+        cmp     edx, 6
+        jb      1f
+        and     edx, 3                          # 6 and 7 mean 2 and 3
+1:      mov     [rsi + COUNTER_MODE], dl
+        mov     word ptr [rsi + COUNTER_READ_HIGH], 0
+        mov     dword ptr [rsi + COUNTER_RELOAD], 0
+        mov     byte ptr [rsi + COUNTER_LATCHED], 0
+        ret
+
+pit_latch:                                      # a latched value stays until it has been read
+        cmp     byte ptr [rsi + COUNTER_LATCHED], 0
+        jne     1f
+        call    pit_value
+        mov     [rsi + COUNTER_LATCH], eax
+        mov     al, 1
+        cmp     byte ptr [rsi + COUNTER_ACCESS], 3
+        jne     2f
+        inc     eax
+        mov     byte ptr [rsi + COUNTER_READ_HIGH], 0
+2:      mov     [rsi + COUNTER_LATCHED], al
+1:      ret
+
+pit_read_back:                                  # bits 1..3 choose counters, bit 5 = 0 latches counts, bit 4 = 0 status
+        push    r12
+        push    r13
+        mov     r12d, edx
+        xor     r13d, r13d
+1:      lea     ecx, [r13 + 1]
+        bt      r12d, ecx
+        jnc     3f
+        mov     ecx, r13d
+        call    pit_numbered
+        test    r12d, 0x20
+        jnz     2f
+        call    pit_latch
+2:      test    r12d, 0x10
+        jnz     3f
+        call    pit_status
+3:      inc     r13d
+        cmp     r13d, 3
+        jb      1b
+        pop     r13
+        pop     r12
+        ret
 
 # pit_status - Latch a counter's status: output, null count, access, mode.  Entry: rsi = counter.
 pit_status:

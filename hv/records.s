@@ -1,0 +1,138 @@
+# records.s - what the hypervisor keeps: virtual processors, partitions, processors.
+#
+# Source  hv/README.md, "The life of an exit", "Scheduling, locks, isolation"
+
+# ---- virtual processor: a page, its stack below it ----
+        .record VP
+        .field  RAX, 8
+        .field  RCX, 8
+        .field  RDX, 8
+        .field  RBX, 8
+        .field  RSP, 8                  # unused: guest RSP is in the VMCS
+        .field  RBP, 8
+        .field  RSI, 8
+        .field  RDI, 8
+        .field  R8, 8
+        .field  R9, 8
+        .field  R10, 8
+        .field  R11, 8
+        .field  R12, 8
+        .field  R13, 8
+        .field  R14, 8
+        .field  R15, 8
+        .field  CREDIT, 4               # exits until the next look at the clock
+        .field  WORK, 4                 # WORK bits: what is due before the next entry
+        .field  CPUID, 8                # prepared CPUID rows
+        .field  PARTITION, 8
+        .field  PROCESSOR, 8            # CPU block it belongs to
+        .field  NEXT, 8                 # ring of the processor's VPs
+        .field  INDEX, 4
+        .field  STATE, 4
+        .field  VMCS, 8
+        .field  LAUNCHED, 8
+        .field  VPID, 8
+        .field  EXITS, 8
+        .field  SLICE_END, 8            # TSC
+        .field  DEADLINE, 8             # TSC at which the APIC timer fires, or NEVER
+        .field  PERIOD, 8               # TSC cycles, 0 = once
+        .field  TSC_OFFSET, 8           # guest TSC - TSC
+        .field  TSC_TARGET, 8           # what the guest wrote to IA32_TSC_DEADLINE
+        .field  APIC_BASE, 8
+        .field  NMI, 4                  # an NMI waits
+        .field  WINDOW, 4               # interrupt-window exiting is on
+        .field  AGAIN, 4                # event cut off by an exit: interruption information
+        .field  AGAIN_ERROR, 4
+        .field  AGAIN_LENGTH, 4
+        .field  FAULT, 4                # exception we raise: interruption information
+        .field  FAULT_ERROR, 4
+        .field  NMI_WINDOW, 4
+        .field  DEBUGCTL, 8
+        .field  MISC_MSR, 64            # per-VP values of MSRs that only remember
+        .field  SWITCHED, 48, 0x80            # SWITCHED_MSRS, in their order
+        .field  CR2, 8
+        .field  DR0, 8
+        .field  DR1, 8
+        .field  DR2, 8
+        .field  DR3, 8
+        .field  DR6, 8
+        .field  FX, 512, 0x200                 # FXSAVE area
+        .field  APIC, 1024              # registers at the APIC's own offsets
+        .field  FAST, 16                # input of a fast hypercall
+        .field  CALL_VALUE, 8
+        .field  CALL_OUTPUT, 8
+        .field  BYTES, 16                       # of the instruction that decode.s looks at
+        .field  FETCHED, 8                       # its linear address
+        .field  OP_STORE, 4                     # 1: it writes memory
+        .field  OP_SIZE, 4                      # bytes of memory
+        .field  OP_REGISTER, 4
+        .field  OP_HIGH, 4                      # 1: the register is AH, CH, DH or BH
+        .field  OP_TARGET, 4                    # bytes of the register it loads
+        .field  OP_SIGNED, 4
+        .field  OP_ALU, 8                       # operation of decode_opcode.s, or OP_MOV
+        .field  OP_VALUE, 8                      # what it stores
+        .endrecord
+
+        .equ    WORK_END, 1
+        .equ    WORK_CLOCK, 2
+        .equ    WORK_YIELD, 4
+        .equ    WORK_EVENT, 8
+        .equ    VP_RUNNABLE, 0
+        .equ    VP_HALTED, 1
+        .equ    VP_ENDED, 2
+
+# ---- partition: a page ----
+        .record PART
+        .field  DESC, 8                 # its row of the table
+        .field  NUMBER, 4
+        .field  FLAGS, 4
+        .field  BASE, 8                 # host-physical address of guest-physical 0
+        .field  MEMORY, 8
+        .field  EPT, 8                  # host-physical root
+        .field  EPTP, 8
+        .field  VP, 8
+        .field  STARTED, 8              # TSC: reference time 0
+        .field  CODE, 4
+        .field  CALL_GENERATION, 4
+        .field  OS_ID, 8
+        .field  HYPERCALL, 8            # the MSR
+        .field  CALL_FRAME, 8           # overlay frame
+        .field  CALL_OLD, 8             # guest frame number it covers, plus 1
+        .field  HYPERCALLS, 8
+        .field  INJECTED, 8
+        .field  VIOLATIONS, 8
+        .field  UART, 16                # register file: DLL DLM IER LCR MCR SCR, and what is pending
+        .field  PIT, 96                 # three counters, see pit.s
+        .field  SPEAKER, 8
+        .field  PIC_MASKS, 8            # master, slave, ELCR 1, 2
+        .field  FW_SELECTOR, 4
+        .field  FW_OFFSET, 4
+        .field  CMOS_INDEX, 4
+        .field  PM1_ENABLE, 4
+        .field  PM1_CONTROL, 4
+        .field  RESET_CONTROL, 4
+        .field  SYSTEM_A, 4
+        .field  POST, 4
+        .endrecord
+
+# ---- processor: a page, its stack below it; GS base points to it ----
+        .record CPU
+        .field  SELF, 8
+        .field  NUMBER, 8
+        .field  CURRENT, 8              # VP whose state the hardware holds, or 0
+        .field  RING, 8                 # first VP of the ring, or 0
+        .field  LAST, 8                 # the one before RING
+        .field  VPS, 8                  # VPs that have not ended
+        .field  VMXON, 8
+        .field  READY, 8
+        .field  IDLE, 8                 # times it went idle
+        .field  GDT, 0x40, 0x100
+        .field  TSS, 0x80
+        .field  PSEUDO, 16              # operand of LGDT and LIDT
+        .endrecord
+        .equ    HOST_CS, 0x08
+        .equ    HOST_DS, 0x10
+        .equ    HOST_TR, 0x18
+        .equ    HOST_GDT_LIMIT, 0x27
+        .equ    HOST_TSS_LIMIT, 0x67
+        .equ    TSS_RSP0, 4
+        .equ    TSS_IST1, 0x24
