@@ -10,7 +10,7 @@ import ctypes
 import hashlib
 import os
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numba
@@ -39,7 +39,7 @@ def _source_of(module):
     return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _imports(path):
     names = []
     for node in ast.walk(ast.parse(path.read_text())):
@@ -50,7 +50,7 @@ def _imports(path):
     return [found for found in map(_source_of, names) if found]
 
 
-@lru_cache(maxsize=None)
+@cache
 def closure_key(path):
     """Return a hash of the file and of every `emu` file it imports, directly or not."""
     todo, seen = [Path(path)], set()

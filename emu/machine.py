@@ -15,14 +15,13 @@ import numpy as np
 
 from emu import partition
 from emu.core import build, engine
-from emu.core import context as at
 from emu.core.state import CORE, ENGINES
 from emu.device.board import Board, BoardConfig
 from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
-from emu.state import ALL_ONES, CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
+from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES

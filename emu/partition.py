@@ -4,7 +4,7 @@ Layouts: `firmware/boot/README.md` (boot block) and `hv/README.md` (partition ta
 """
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from emu.asm import assemble
@@ -46,7 +46,7 @@ def folder(name):
     raise ConfigError(f"the sources of {name} are not beside the package ({ROOT.parent})")
 
 
-@lru_cache(maxsize=None)
+@cache
 def assembled(name):
     """Return the Assembly of a built-in image: "firmware/boot", "hv", or a folder under firmware/guests."""
     return assemble(folder(name))

@@ -15,7 +15,7 @@ recomputes it (`emu.model.cpu.refresh_hflags`) before the engine runs again.
 """
 import numpy as np
 
-from emu.jit import viewer, words
+from emu.jit import viewer
 
 U64, U32, U16, U8 = np.uint64, np.uint32, np.uint16, np.uint8
 

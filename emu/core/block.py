@@ -9,12 +9,16 @@ from numba import types
 
 from emu.bits import U64
 from emu.core import context as at
-from emu.core.fill import (BLOCK_LIMIT, CS_CFLAGS, E_DEADLINE, E_SPLIT, HF_INHIBIT, OFFSET, ONE, PAGE_SIZE, RFLAGS, SIXTEEN, TB_FLAGS, TB_ICOUNT, TB_PC, TB_SIZE, THIRTY_TWO, UC_TCG, ZERO, code_host,
-                           leave, mode_of)
+from emu.core.fill import (
+    BLOCK_LIMIT, CS_CFLAGS, E_DEADLINE, E_SPLIT, OFFSET, ONE, PAGE_SIZE, SIXTEEN, TB_FLAGS, TB_ICOUNT, TB_PC, TB_SIZE, THIRTY_TWO,
+    UC_TCG, ZERO, code_host, leave, mode_of,
+)
 from emu.core.native import call, peek16, peek32, peek64, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import decode
+from emu.model.cpu import HF_INHIBIT
+from emu.spec.cpu import RFLAGS
 from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 

@@ -5,9 +5,9 @@ import numpy as np
 from unicorn import UC_ARCH_X86, UC_MODE_64, UC_PROT_ALL, UC_PROT_EXEC, UC_PROT_READ, Uc
 from unicorn.unicorn_const import UC_HOOK_INTR
 
+from emu.bits import every
 from emu.core import context as at
 from emu.core import native
-from emu.bits import every
 from emu.errors import EngineError
 from emu.spec import cpuid
 from emu.state import ENV

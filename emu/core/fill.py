@@ -10,11 +10,11 @@ from numba import types
 from emu.bits import U64
 from emu.core import context as at
 from emu.core import native
-from emu.core.native import call, peek16, peek32, peek64, poke8, poke32, poke64
+from emu.core.native import call, peek32, peek64, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import decode, walk
-from emu.model.cpu import HF_CS32, HF_CS64, HF_INHIBIT
+from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.memory import PAGE
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import ACCESS, FAULT
@@ -23,10 +23,10 @@ from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 ZERO, ONE, TWO, THREE, FOUR, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8)
 PAGE_SIZE, PAGE_MASK, OFFSET, SHIFT = U64(4096), U64(0xFFFF_FFFF_FFFF_F000), U64(0xFFF), U64(12)
 READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
-LOW_32, LOW_16, BYTE = U64(0xFFFF_FFFF), U64(0xFFFF), U64(0xFF)
-USER_INDEX, SMAP_INDEX = U64(1), U64(0)
+LOW_32, BYTE = U64(0xFFFF_FFFF), U64(0xFF)
+USER_INDEX = U64(1)
 CPL = U64(3)
-FLIP_SHIFT, FLIP_MAX, FLIP_ONE = U64(40), U64(6), U64(1 << 40)
+FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
 FLIPS = U64(0xFF << 40)
 BLOCK_LIMIT, FILLED = U64(40), U64(16)
 SIXTEEN, SIXTY_FOUR, THIRTY_TWO = U64(16), U64(64), U64(32)

@@ -9,14 +9,15 @@ from numba import types
 from emu.bits import U64
 from emu.core import context as at
 from emu.core import native
-from emu.core.fill import (CS_CFLAGS, E_DEVICE, E_SPLIT, EIGHT, FOUR, ONE,
-                           SIXTEEN, THIRTY_TWO, TWO, ZERO, drop_everywhere, flush)
-from emu.core.native import call, peek8, peek32, peek64, poke8, poke32
+from emu.core.fill import (
+    CS_CFLAGS, E_DEVICE, E_SPLIT, EIGHT, FOUR, ONE, SIXTEEN, THIRTY_TWO, TWO, ZERO, drop_everywhere, flush,
+)
+from emu.core.native import call, peek32, poke8, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, words
 from emu.model.cpu import CC_OP_EFLAGS, HF_MP, HF_TS, STATUS
 from emu.model.memory import PAGE
-from emu.spec.cpu import CR0, SEG
+from emu.spec.cpu import CR0
 from emu.spec.outcome import FAULT, STOP
 from emu.state import cpu_at, env_of, machine_at, tlb_at
 

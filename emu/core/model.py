@@ -1,9 +1,9 @@
 """The event unit as one C function, compiled apart from the run loop."""
 from numba import types
 
+from emu.bits import U64
 from emu.jit import entry
 from emu.model import event
-from emu.bits import U64
 from emu.state import cpu_at
 
 ZERO = U64(0)
