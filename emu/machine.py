@@ -19,6 +19,7 @@ from emu.core.state import CORE, ENGINES
 from emu.device.board import Board, BoardConfig
 from emu.errors import ConfigError
 from emu.image import of_assembly
+from emu.spec.cpu import GPR, SEG
 from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
@@ -174,9 +175,24 @@ class Machine:
         self.rom[rom.base - ROM_BASE:rom.base - ROM_BASE + len(rom.code)] = np.frombuffer(rom.code, np.uint8)
         for address, data in image.segments:
             self.write(address, data)
-        self.write(int(LOW.BLOCK), image.block())
+        if image.entry.payload is None:
+            self._enter(image.entry)
+        else:
+            self.write(int(LOW.BLOCK), image.block())
         self.image = image
         self.symbols = image.symbols
+
+    def _enter(self, entry):
+        """Start the first processor in an Entry's state at once, without the boot ROM: a real-address mode program."""
+        from emu.model import cpu
+        e = self.env(0)
+        for name, value in entry.registers.items():
+            e.regs[int(getattr(GPR, name))] = value
+        for name, segment in entry.segments.items():
+            cpu.set_segment(e, getattr(SEG, name), *(np.uint64(v) for v in (segment.selector, segment.base, segment.limit, segment.attributes)))
+        e.rip, e.cr[0], e.cr[3], e.cr[4], e.efer = entry.rip, entry.cr0, entry.cr3, entry.cr4, entry.efer
+        cpu.set_rflags(e, np.uint64(entry.rflags))
+        cpu.refresh_hflags(e, np.uint64(0))
 
     def load_partitions(self, partitions):
         """Place the hypervisor and its partitions (emu.partition.Partition) in memory."""

@@ -8,13 +8,15 @@ import click
 from emu.cli import report
 from emu.cli.console import Prefixed, Raw, Split, talk
 from emu.cli.values import Count, Memory
+from emu.errors import ConfigError
 
 HYPERVISOR_BYTES = 64 << 20
 PARTITION = "partition "
 
 HELP = """Run an image until it ends the run, stops the machine, or has used up its cycles.
 
-IMAGE is a static ELF32 or ELF64 executable, a multiboot-1 image, a Linux bzImage, or a raw 16-bit program (.bin).
+IMAGE is a static ELF32 or ELF64 executable, a multiboot-1 image, a Linux bzImage, a raw 16-bit program (.bin),
+or an assembler source file (.s), which is assembled and entered at its `start` in 64-bit mode.
 
 On the bare machine the guest's serial port is standard output. As the guest of a child partition the hypervisor is
 between the two, and the partition's serial port is standard output.
@@ -45,6 +47,19 @@ def _machine(image, place, processors):
     machine = power.machine(image.memory_bytes + extra, processors)
     (machine.load_partition if place == "partition" else machine.load)(image)
     return machine
+
+
+def _loaded(path, memory, append, modules):
+    """Return the Image of a file, or of an assembled source file."""
+    from emu.image import load, of_assembly
+
+    if path.suffix != ".s":
+        return load(path, memory, append, modules)
+    if append is not None or modules:
+        raise ConfigError(f"{path}: an assembled program takes neither --append nor --module")
+    from emu.asm import assemble
+
+    return of_assembly(assemble(path), memory)
 
 
 def _tell(result, digest, screen):
@@ -101,9 +116,7 @@ def _tell(result, digest, screen):
 @click.option("--screen", "with_screen", is_flag=True, help="Write the VGA text screen when the run is over.")
 def command(image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen):
     """Run an image."""
-    from emu.image import load
-
-    loaded = load(image, memory, append, modules)
+    loaded = _loaded(image, memory, append, modules)
     machine = _machine(loaded, place, smp)
     writer = _writer(as_json, place == "partition")
     machine.on_console(writer)
