@@ -1,0 +1,169 @@
+"""The hypervisor: what a partition is offered, how it ends, how partitions share processors, what they cannot reach.
+
+Programs in tests/partitions run as the guest of a child partition; so do those of tests/guests that need no device a
+partition lacks: what bare hardware does, a partition does.
+"""
+import struct
+from pathlib import Path
+
+import pytest
+
+from emu.asm import assemble
+from emu.image import of_assembly
+from emu.machine import Config, Machine
+from emu.partition import DESCRIPTOR, TABLE, TABLE_HEADER, Partition
+from tests.machine import guests
+
+FOLDER = Path(__file__).resolve().parent.parent / "partitions"
+PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.s") if path.stem != "hvlib")
+PLAIN = {"not_enlightened"}
+MEMORY = 16 << 20
+CYCLES = 1_000_000_000
+TRIPLE, HALTED, RESET, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_0004
+# What a partition does not have, or what ends it in another way.
+NOT_HERE = {
+    "acpi_power_off": "ends the partition", "port_reset": "ends the partition", "triple_fault": "ends the partition",
+    "pit_ioapic": "no I/O APIC", "pit_pic": "no 8259 interrupts", "uart_interrupt": "no UART interrupt",
+    "msr_rules": "no MTRRs, no IA32_FEATURE_CONTROL",
+}
+BARE = [g for g in guests.guests() if g.processors == 1 and g.stop == "EXIT_CODE" and g.name not in NOT_HERE]
+
+
+def program(name):
+    return assemble(FOLDER / f"{name}.s")
+
+
+def text(tmp_path, source):
+    path = tmp_path / "guest.s"
+    path.write_text(f"        .use cpu, platform, tlfs, apic, msr\n        .org 0x100000\nstart:  {source}\n")
+    return assemble(path)
+
+
+def partition(name, assembly, enlightened=True, bits=64, **more):
+    return Partition(name=name, image=of_assembly(assembly, MEMORY, bits), enlightened=enlightened, **more)
+
+
+def run(partitions, processors=1, cycles=CYCLES):
+    """Run partitions; returns the machine, its Result and {console source: text}."""
+    machine, said = Machine(Config(memory_bytes=(32 << 20) + len(partitions) * MEMORY, processors=processors)), {}
+    machine.on_console(lambda source, data: said.__setitem__(source, said.get(source, "") + data.decode("latin-1")))
+    machine.load_partitions(partitions)
+    return machine, machine.run(max_cycles=cycles), said
+
+
+def results(machine, number):
+    """Return (state, code, exits, hypercalls, injected, violations) of a partition from the table."""
+    at = TABLE + TABLE_HEADER + number * DESCRIPTOR + 0x280
+    state, code, _, *counts = struct.unpack("<IIQQQQQ", machine.ram[at:at + 48].tobytes())
+    return state, code, *counts
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_partition_program_passes(name):
+    _, result, said = run([partition(name[:15], program(name), name not in PLAIN)])
+    assert (result.reason, result.exit_code) == ("EXIT_CODE", 0), said
+
+
+@pytest.mark.parametrize("guest", BARE, ids=lambda g: g.name)
+def test_program_of_the_bare_machine_passes_in_a_partition(guest):
+    bare = Machine(Config(memory_bytes=guest.memory << 20))
+    guests.place(bare, guest)
+    expected = bare.run(max_cycles=guest.cycles).exit_code
+    _, result, said = run([partition(guest.name[:15], guest.image(), False)])
+    assert (result.reason, result.exit_code) == ("EXIT_CODE", expected), (guest.check(result.exit_code), said)
+
+
+@pytest.mark.parametrize(("source", "code", "words"), [
+    ("ud2", TRIPLE, "triple fault at 0x100000"),
+    ("cli\n hlt", HALTED, "halted, and nothing can wake it"),
+    ("mov al, 0xFE\n out 0x64, al", RESET, "ended with 0xe0000003"),
+    ("mov eax, 0xF0000000\n jmp rax", ACCESS, "access to memory that does not exist at 0xf0000000"),
+    ("mov eax, 0x1234\n out 0xF4, eax", 0x1234, "ended with 0x1234"),
+    ("mov ecx, HVMSR_RESET\n mov eax, 1\n xor edx, edx\n wrmsr", RESET, "ended with 0xe0000003"),
+    ("mov dx, PORT_PM1_CONTROL\n mov ax, 0x2000\n out dx, ax", 0, "ended with 0x0"),
+])
+def test_partition_ends_with_its_code_and_says_why(tmp_path, source, code, words):
+    machine, result, said = run([partition("one", text(tmp_path, source))])
+    assert (result.reason, result.exit_code, results(machine, 0)[:2]) == ("EXIT_CODE", code, (2, code))
+    assert words in said["serial"]
+
+
+def test_machine_ends_with_the_first_code_that_is_not_zero(tmp_path):
+    good, bad = text(tmp_path, "xor eax, eax\n out 0xF4, eax"), text(tmp_path, "mov eax, 7\n out 0xF4, eax")
+    _, result, said = run([partition("good", good), partition("bad", bad), partition("good2", good)])
+    assert result.exit_code == 7
+    assert "all partitions have ended: good = 0x0 bad = 0x7 good2 = 0x0" in said["serial"]
+
+
+def test_console_output_is_told_apart_by_partition(tmp_path):
+    guest = text(tmp_path, "\n".join(f" mov al, {ord(c)}\n mov dx, PORT_UART\n out dx, al" for c in "hi\n")
+                 + "\n xor eax, eax\n out 0xF4, eax")
+    _, _, said = run([partition("a", guest), partition("b", guest)])
+    assert said["partition 0"] == said["partition 1"] == "hi\n"
+
+
+def test_posted_message_is_one_line_with_the_partitions_name(tmp_path):
+    guest = text(tmp_path, """mov ecx, HVMSR_GUEST_OS_ID
+        mov eax, 1
+        mov edx, eax
+        wrmsr
+        mov ecx, HVMSR_HYPERCALL
+        mov eax, 0x200001
+        xor edx, edx
+        wrmsr
+        mov ecx, HVCALL_POST_MESSAGE
+        mov edx, message
+        mov eax, 0x200000
+        call rax
+        out 0xF4, eax
+        .align 512
+message: .long 1, 0, 1, 11
+        .ascii "hi\\nhv: fake"
+        .space 256""")
+    _, result, said = run([partition("poster", guest)])
+    assert result.exit_code == 0
+    assert "hv: partition 0 (poster): hi hv: fake\n" in said["serial"]
+
+
+def test_partitions_share_a_processor_by_slices():
+    machine, result, _ = run([partition("a", program("victim")), partition("b", program("victim"))])
+    assert result.exit_code == 0
+    slices = dict((name, count) for name, count, _ in result.exits)["PREEMPTION_TIMER"]
+    assert slices >= result.cycles // 1_000_000 * 8 // 10
+
+
+def test_guest_that_only_exits_is_cut_off_in_time(tmp_path):
+    storm = text(tmp_path, "cpuid\n jmp start")
+    machine, result, said = run([partition("storm", storm), partition("victim", program("victim"))], cycles=400_000_000)
+    assert "partition 1 (victim): ended with 0x0" in said["serial"]
+
+
+def test_hostile_guest_changes_nothing_in_its_neighbour():
+    machine, result, said = run([partition("hostile", program("hostile")), partition("victim", program("victim"))])
+    assert result.exit_code == 0, said
+    assert results(machine, 1)[:2] == (2, 0)
+
+
+@pytest.mark.parametrize("processors", [2, 3])
+def test_partitions_are_placed_over_processors(processors):
+    names = ["hostile", "victim", "vp_registers", "synthetic_apic"]
+    machine, result, said = run([partition(name, program(name)) for name in names], processors)
+    assert result.exit_code == 0, said
+    assert all(int(c.entries) > 0 for c in machine.cpu)
+
+
+def test_run_repeats_to_the_cycle():
+    def once():
+        machine, result, _ = run([partition("a", program("synthetic_apic")), partition("b", program("victim"))], 2)
+        return result.cycles, machine.digest()
+    assert once() == once()
+
+
+def test_table_without_magic_is_refused_in_words(tmp_path):
+    machine, said = Machine(Config(memory_bytes=48 << 20)), []
+    machine.on_console(lambda source, data: said.append(data.decode()))
+    machine.load_partitions([partition("one", text(tmp_path, "hlt"))])
+    machine.write(TABLE, b"nonsense")
+    result = machine.run(max_cycles=CYCLES)
+    assert result.exit_code == 0xBAD
+    assert "hv: no partition table at 0x200000\n" in "".join(said)

@@ -1,0 +1,58 @@
+# Expect: pass. Cluster IPIs and the synthetic EOI, ICR and TPR MSRs drive the virtual APIC.
+        .include "hvlib.s"
+
+        .equ    LESS, 0x51
+        .equ    MORE, 0x71
+test:   ON      LESS, taken
+        ON      MORE, taken
+        ENLIGHTEN
+        APIC_WRITE APIC_SVR, SVR_ENABLE | 0xFF
+        CALL_FAST HVCALL_CLUSTER_IPI, LESS, 1
+        EQ      rax, 0
+        CALL_FAST HVCALL_CLUSTER_IPI, MORE, 2   # a VP that does not exist: ignored
+        EQ      rax, 0
+        CALL_FAST HVCALL_CLUSTER_IPI, 15, 1
+        EQ      ax, HVSTATUS_INVALID_PARAMETER
+        WRMSR   HVMSR_TPR, 0x60
+        sti
+        nop
+        nop
+        cli
+        EQ      dword ptr [rip + count], 0      # its class is below the TPR
+        RDMSR   HVMSR_TPR
+        EQ      eax, 0x60
+        mov     rax, cr8
+        EQ      eax, 6
+        WRMSR   HVMSR_ICR, MORE | put(ICR_SHORTHAND, SHORTHAND_SELF)
+        sti
+        nop
+        nop
+        cli
+        EQ      dword ptr [rip + count], 1
+        EQ      byte ptr [rip + last], MORE
+        xor     eax, eax
+        mov     cr8, rax
+        sti
+        nop
+        nop
+        cli
+        EQ      dword ptr [rip + count], 1      # MORE is still in service
+        WRMSR   HVMSR_EOI, 0
+        sti
+        nop
+        nop
+        cli
+        EQ      dword ptr [rip + count], 2
+        EQ      byte ptr [rip + last], LESS
+        WRMSR   HVMSR_EOI, 0
+        APIC_READ (APIC_ISR + 2)
+        EQ      eax, 0
+        PASS
+
+taken:  inc     dword ptr [rip + count]
+        mov     al, [rdi + FRAME_VECTOR]
+        mov     [rip + last], al
+        ret
+        .align  8
+count:  .quad   0
+last:   .quad   0
