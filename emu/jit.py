@@ -82,7 +82,10 @@ class _Locator(caching._CacheLocator):
 
     @classmethod
     def from_function(cls, py_func, py_file):
-        return cls(py_func, py_file) if Path(py_file).is_relative_to(ROOT) else None
+        """Take every file of `emu`, and files elsewhere (tests, scripts) that import it."""
+        path = Path(py_file)
+        ours = path.is_relative_to(ROOT) or (path.is_file() and _imports(path))
+        return cls(py_func, py_file) if ours else None
 
 
 caching.CacheImpl._locator_classes.insert(0, _Locator)
