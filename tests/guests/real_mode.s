@@ -4,7 +4,28 @@
 
 test:   LEAVE_LONG
         REAL_BEGIN block
-        mov     word ptr [0x80 * 4], handler - block
+        jmp     vectors
+handler: push   bp
+        mov     bp, sp
+        mov     dword ptr es:[0], 0x80
+        mov     ax, [bp + 2]
+        mov     es:[4], ax
+        mov     ax, [bp + 4]
+        mov     es:[6], ax
+        mov     ax, [bp + 6]
+        mov     es:[8], ax
+        pushf
+        pop     word ptr es:[12]
+        pop     bp
+        iret
+divided: push   bp
+        mov     bp, sp
+        mov     ax, [bp + 2]
+        mov     es:[0x20], ax
+        add     word ptr [bp + 2], 2            # over the DIV
+        pop     bp
+        iret
+vectors: mov    word ptr [0x80 * 4], handler - block
         mov     word ptr [0x80 * 4 + 2], REAL >> 4
         mov     word ptr [0], divided - block
         mov     word ptr [2], REAL >> 4
@@ -44,25 +65,3 @@ divide: mov     ax, 0xFFFF
         EQ      byte ptr [RESULTS + 0x31], 0x5A
         PASS
 
-        .code16
-handler: push   bp
-        mov     bp, sp
-        mov     dword ptr es:[0], 0x80
-        mov     ax, [bp + 2]
-        mov     es:[4], ax
-        mov     ax, [bp + 4]
-        mov     es:[6], ax
-        mov     ax, [bp + 6]
-        mov     es:[8], ax
-        pushf
-        pop     word ptr es:[12]
-        pop     bp
-        iret
-divided: push   bp
-        mov     bp, sp
-        mov     ax, [bp + 2]
-        mov     es:[0x20], ax
-        add     word ptr [bp + 2], 2            # over the DIV
-        pop     bp
-        iret
-        .code64

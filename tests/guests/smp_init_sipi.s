@@ -35,7 +35,7 @@ test:   WAKE    work
         jnz     .wait
         FAIL    90
 .ran:   EQ      word ptr [0x1F004], VECTOR_SIPI << 8    # CS
-        EQ      dword ptr [0x1F008], 0x60000010 & ~0x60000000 | 0x60000010      # CR0 after INIT keeps CD and NW
+        EQ      dword ptr [0x1F008], 0x10            # INIT keeps CR0.CD and CR0.NW, which the firmware has cleared
         PASS
 work:   inc     dword ptr [rip + ticks]
         jmp     work

@@ -27,9 +27,12 @@ test:   ON      0x24, fired
         UART_OUT MCR, MCR_DTR | MCR_RTS | MCR_OUT2
         UART_OUT IER, IER_THRE
         sti
-        nop
-        nop
-        cli
+        mov     ecx, 10000000                   # the library's own characters may still be on the line
+.empty: cmp     dword ptr [rip + count], 0
+        jne     .fired
+        dec     ecx
+        jnz     .empty
+.fired: cli
         EQ      dword ptr [rip + count], 1
         EQ      byte ptr [rip + cause], IIR_THRE
         UART_IN IIR
