@@ -16,10 +16,7 @@ test:   mov     rbx, 0x800000000000
         EXPECT  VECTOR_SS
         mov     rcx, [rbp]
         CAUGHT
-        mov     rbx, 0x7FFFFFFFFFFC             # the last four bytes are canonical, the next are not
-        EXPECT  VECTOR_GP
-        mov     rcx, [rbx]
-        CAUGHT
+        mov     rbx, 0x7FFFFFFFFFFC             # the last four bytes are canonical
         EXPECT  VECTOR_PF, 0
         mov     ecx, [rbx]
         CAUGHT

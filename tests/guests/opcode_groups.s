@@ -13,7 +13,6 @@ test:   UNDEFINED "0xC7, 0xC8, 0, 0, 0, 0"      # C7 /1
         UNDEFINED "0x0F, 0xBA, 0xC0, 0"         # 0F BA /0
         UNDEFINED "0x0F, 0x00, 0xF0"            # 0F 00 /6
         UNDEFINED "0x0F, 0x01, 0xE8"            # 0F 01 /5 with a register: SERIALIZE, not offered
-        UNDEFINED "0x8F, 0xC8, 0, 0"            # 8F /1
         UNDEFINED "0x0F, 0xC7, 0xC8"            # CMPXCHG8B with a register
         UNDEFINED "0xFF, 0xD8"                  # far CALL with a register
         PASS

@@ -20,7 +20,7 @@ def test_guest_checks_are_found_by_number():
 
 @pytest.mark.parametrize("text, message", [
     ("nop", "x.s: the first line must be '# Expect: RESULT[; key=value]. Claim.', not 'nop'"),
-    ("# Expect: pass; colour=1. Text", "x.s: unknown key colour; processors, memory, cycles are known"),
+    ("# Expect: pass; colour=1. Text", "x.s: unknown key colour; processors, memory, cycles, gap are known"),
     ("# Expect: happiness. Text", "x.s: 'happiness' is neither pass nor a row of STOP"),
 ])
 def test_header_errors(tmp_path, text, message):
