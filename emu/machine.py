@@ -231,7 +231,9 @@ class Machine:
         while True:
             stop = self._run(self.record.ctypes.data, until, int(m.now) + PAUSE_CYCLES)
             self._drain()
-            if stop:
+            if stop == STOP.OUTPUT:                       # the ring was full, and has been drained
+                m.stop = self.cpu[int(m.stop_cpu)].stop = STOP.NONE
+            elif stop:
                 break
             if pause and pause():
                 break
