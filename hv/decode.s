@@ -4,14 +4,11 @@
 
         .equ    INSN_MOST, 15
 
-# insn_fetch - Copy the instruction at CS:RIP.  Entry: rbx = VP, rbp = partition.
+# insn_fetch - Copy the instruction at CS:RIP.  Entry: rdi = RIP, rbx = VP with VP_OP_LONG, rbp = partition.
 # Exit: VP_BYTES; carry set when its first byte cannot be reached (eax = error code, VP_FETCHED = address).
 insn_fetch:
-        VMGET   rdi, VMCS_GUEST_RIP
-        push    rdi
-        call    guest_is_long
-        pop     rdi
-        jnz     1f
+        cmp     dword ptr [rbx + VP_OP_LONG], 0
+        jne     1f
         VMGET   rax, VMCS_GUEST_CS_BASE
         add     edi, eax                        # 32-bit linear address
 1:      mov     [rbx + VP_FETCHED], rdi
@@ -34,6 +31,7 @@ insn_fetch:
         test    ecx, ecx
         cmovz   ecx, eax                        # the page begins here
         sub     eax, ecx
+        jz      insn_at_once
         rep movsb
         mov     ecx, eax
         jecxz   insn_fetched
@@ -56,6 +54,13 @@ insn_fetch:
 insn_fetched:
         clc
         ret
+insn_at_once:                                   # all in this page, as is usual
+        mov     rax, [rsi]
+        mov     [rdi], rax
+        mov     rax, [rsi + 7]
+        mov     [rdi + 7], rax
+        clc
+        ret
 2:      pop     rdi
         pop     rcx
 3:      xor     eax, eax                        # the instruction ends before the page that is missing
@@ -71,10 +76,10 @@ insn_no_page:
 # insn_decode - Entry: VP_BYTES.  Exit: VP_OP_* and r14 = length, or carry set.
 # Inside: rsi = next byte, r8 = operand size, r9 = address size, r10 = 1 in 64-bit code, r11 = REX.
 insn_decode:
-        call    guest_is_long
-        mov     r10d, 0
+        xor     r10d, r10d
         mov     r8d, 4
-        jz      1f
+        cmp     [rbx + VP_OP_LONG], r10d
+        je      1f
         inc     r10d
         mov     r9d, 8
         jmp     2f

@@ -18,17 +18,18 @@ exit_ept:
         jz      mmio_impossible                 # page tables where no memory is
         cmp     dword ptr [rbx + VP_AGAIN], 0
         jne     mmio_impossible                 # stack or descriptor tables where no memory is
+        call    guest_is_long
+        mov     [rbx + VP_OP_LONG], eax
+        VMGET   r15, VMCS_GUEST_RIP
+        mov     rdi, r15
         call    insn_fetch
         jc      mmio_fetch_fault
         call    insn_decode                     # fills VP_OP_*; r14 = length
         jc      mmio_impossible
         call    mmio_access
-        VMGET   rax, VMCS_GUEST_RIP
-        lea     rdx, [rax + r14]
-        push    rdx
-        call    guest_is_long
-        pop     rdx
-        jnz     advance_rip
+        lea     rdx, [r15 + r14]
+        cmp     dword ptr [rbx + VP_OP_LONG], 0
+        jne     advance_rip
         mov     edx, edx
         jmp     advance_rip
 

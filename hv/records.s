@@ -62,6 +62,7 @@
         .field  CALL_OUTPUT, 8
         .field  BYTES, 16                       # of the instruction that decode.s looks at
         .field  FETCHED, 8                       # its linear address
+        .field  OP_LONG, 8                      # not 0: 64-bit code
         .field  OP_STORE, 4                     # 1: it writes memory
         .field  OP_SIZE, 4                      # bytes of memory
         .field  OP_REGISTER, 4

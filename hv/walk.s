@@ -17,27 +17,33 @@ guest_memory:
 # Exit: rax = guest-physical address, carry clear; or carry set and eax = error code of the page fault.
 # Changes rcx, rdx, rdi, r8-r11.
 guest_walk:
-        VMGET   rax, VMCS_GUEST_CR0
-        test    eax, CR0_PG
-        jnz     1f
-        mov     eax, edi                        # carry clear
-        clc
-        ret
-1:      push    r12
+        push    r12
         push    r13
         push    r14
         mov     r12, rdi
-        mov     r14d, eax                       # CR0, for WP
         mov     r13d, PDE_RW | PDE_US           # rights, ANDed over the levels
         xor     r11d, r11d                      # XD, ORed
-        VMGET   rdi, VMCS_GUEST_CR3
+        VMGET   rax, VMCS_GUEST_EFER
+        test    eax, EFER_LMA
+        jz      walk_legacy
+        test    esi, PFEC_WR
+        jz      1f
+        VMGET   r14, VMCS_GUEST_CR0             # for WP
+1:      VMGET   rdi, VMCS_GUEST_CR3
+        mov     r9d, 39                         # shift of the first level
+        jmp     walk_table
+
+walk_legacy:
+        VMGET   r14, VMCS_GUEST_CR0
+        test    r14d, CR0_PG
+        jnz     2f
+        mov     eax, r12d
+        clc
+        jmp     walk_leave
+2:      VMGET   rdi, VMCS_GUEST_CR3
         VMGET   rax, VMCS_GUEST_CR4
         test    eax, CR4_PAE
         jz      walk_32
-        VMGET   rax, VMCS_GUEST_EFER
-        mov     r9d, 39                         # shift of the first level
-        test    eax, EFER_LMA
-        jnz     walk_table
         mov     eax, r12d                       # PAE: the four entries are in the VMCS
         shr     eax, 30
         lea     ecx, [rax*2 + VMCS_GUEST_PDPTE0]

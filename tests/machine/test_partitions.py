@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from emu.asm import assemble
+from emu.errors import Unmodelled
 from emu.image import of_assembly
 from emu.machine import Config, Machine
 from emu.partition import DESCRIPTOR, TABLE, TABLE_HEADER, Partition
@@ -68,9 +69,14 @@ def test_partition_program_passes(name):
 def test_program_of_the_bare_machine_passes_in_a_partition(guest):
     bare = Machine(Config(memory_bytes=guest.memory << 20))
     guests.place(bare, guest)
-    expected = bare.run(max_cycles=guest.cycles).exit_code
+    try:
+        expected = bare.run(max_cycles=guest.cycles)
+    except Unmodelled as missing:
+        pytest.skip(f"on the bare machine: {missing}")
+    if expected.reason != guest.stop:
+        pytest.skip(f"on the bare machine it ends by {expected.reason}")
     _, result, said = run([partition(guest.name[:15], guest.image(), False)])
-    assert (result.reason, result.exit_code) == ("EXIT_CODE", expected), (guest.check(result.exit_code), said)
+    assert (result.reason, result.exit_code) == ("EXIT_CODE", expected.exit_code), (guest.check(result.exit_code), said)
 
 
 @pytest.mark.parametrize(("source", "code", "words"), [
