@@ -5,10 +5,13 @@ travels in a record.  numba's own cache looks at one file's time stamp only; her
 folder is keyed by the text of the file and of everything in `emu` that it imports, so a changed table
 recompiles what depends on it and nothing else.
 """
-import ast
+import atexit
 import ctypes
 import hashlib
 import os
+import re
+import shutil
+import tempfile
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -23,14 +26,31 @@ from numba.extending import intrinsic, overload
 
 ROOT = Path(__file__).resolve().parent
 FLAGS = dict(nogil=False, error_model="numpy", boundscheck=False)
+# Import statements of a file.  Parsing every file properly would take a fifth of a warm start.
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(emu[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
+_WORD = re.compile(r"[\w.]+")
+
+
+@cache
+def _cache_in(base):
+    """Return the folder of the cache in `base`, or one for this process alone when nothing can be written there."""
+    folder = Path(base) / "hvlab"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        own = tempfile.mkdtemp(prefix="hvlab-")
+        atexit.register(shutil.rmtree, own, ignore_errors=True)
+        return Path(own)
 
 
 def cache_root():
     """Return the folder that holds compiled kernels (XDG_CACHE_HOME or ~/.cache)."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base) / "hvlab"
+    return _cache_in(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
 
 
+@cache
 def _source_of(module):
     path = ROOT.parent / Path(*module.split("."))
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
@@ -41,13 +61,10 @@ def _source_of(module):
 
 @cache
 def _imports(path):
-    names = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "emu":
-            names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names if alias.name.split(".")[0] == "emu"]
-    return [found for found in map(_source_of, names) if found]
+    found = []
+    for module, members, modules in _IMPORT.findall(path.read_text()):
+        found += [module, *(f"{module}.{name}" for name in _WORD.findall(members))] if module else _WORD.findall(modules)
+    return [source for name in found if name.split(".")[0] == "emu" and (source := _source_of(name))]
 
 
 @cache

@@ -1,8 +1,10 @@
 """Compile (or load from the cache) the C functions that the engines and the run loop are made of.
 
-Each unit is a module whose import compiles it.  A cold cache is filled by two processes, since compiling is the
-longest thing a first start does; `entries` reports each unit as it is ready.
+Each unit is a module whose import compiles it.  What the model does at an event takes as long to compile as all
+other units together (measured: 24 and 18 s): when it is not cached, a second process compiles it meanwhile and leaves
+it in the cache.  Whatever becomes of that process, this one goes on: what it does not find it compiles.
 """
+import contextlib
 import ctypes
 import importlib
 import subprocess
@@ -10,45 +12,57 @@ import sys
 
 from emu.core import context as at
 from emu.core import native
-from emu.jit import cache_root, closure_key
+from emu.jit import ROOT, cache_root, closure_key
 
-UNITS = ("emu.core.fill", "emu.core.block", "emu.core.fast", "emu.core.windows", "emu.core.model", "emu.core.loop", "emu.core.schedule", "emu.core.ports")
-BIG = ("emu.core.model", "emu.core.ports")                       # compiled by the second process
+BIG = "emu.core.model"                                           # last: the second process compiles it
+UNITS = ("emu.core.fill", "emu.core.block", "emu.core.fast", "emu.core.windows", "emu.core.loop", "emu.core.schedule",
+         "emu.core.ports", BIG)
+SOURCE = {"emu.core.ports": "emu.model.port"}                    # the file of a unit's C functions where it is another
 SYMBOLS = dict(f_exec="cpu_exec", f_exit_restore="cpu_loop_exit_restore", f_set_page="tlb_set_page", f_flush="tlb_flush",
                f_flush_page="tlb_flush_page", f_invalidate="tb_invalidate_phys_range", f_flags="cpu_cc_compute_all")
 _ready = {}
 
 
-def is_warm():
-    """Return whether every unit is in the cache."""
-    for unit in UNITS:
-        path = native.__file__.rsplit("/core/", 1)[0] + "/" + unit.split(".", 1)[1].replace(".", "/") + ".py"
-        folder = cache_root() / f"{path.rsplit('/', 1)[1][:-3]}-{closure_key(path)}"
-        if not any(folder.glob("*.nbc")):
-            return False
-    return True
+def is_cached(unit):
+    """Return whether compiled code of the unit is in the cache."""
+    path = ROOT.parent / (SOURCE.get(unit, unit).replace(".", "/") + ".py")
+    return any((cache_root() / f"{path.stem}-{closure_key(path)}").glob("*.nbc"))
+
+
+@contextlib.contextmanager
+def _second_process():
+    """Compile the big unit in another process; yields a function that waits for it."""
+    code = f"import sys; sys.path[:] = {sys.path!r}; import {BIG}"
+    try:
+        process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+    except OSError:                                              # no second process: this one compiles everything
+        yield lambda: None
+        return
+    try:
+        yield process.wait
+    finally:
+        process.kill()
+        process.wait()
 
 
 def entries(progress=None):
     """Return the addresses of all entries and engine functions by name.
 
-    progress: called with (done, total, unit) before each unit and once at the end.
+    progress: called with (done, total, unit) before each unit and once at the end, when something must be compiled.
     """
     if _ready:
         return _ready
-    helper = None
-    if not is_warm() and "fakechecks" not in sys.modules:
-        helper = subprocess.Popen([sys.executable, "-c", f"import {', '.join(BIG)}"], stdin=subprocess.DEVNULL)
-    order = [u for u in UNITS if u not in BIG] + list(BIG)
+    missing = [unit for unit in UNITS if not is_cached(unit)]
+    tell = progress if progress and missing else lambda done, total, unit: None
     modules = {}
-    for done, unit in enumerate(order):
-        if progress:
-            progress(done, len(order), unit)
-        if helper and unit in BIG:
-            helper.wait()
-        modules[unit.rsplit(".", 1)[1]] = importlib.import_module(unit)
-    if progress:
-        progress(len(order), len(order), "")
+    with _second_process() if BIG in missing else contextlib.nullcontext(lambda: None) as wait:
+        for done, unit in enumerate(UNITS):
+            tell(done, len(UNITS), unit)
+            if unit == BIG:
+                wait()
+            modules[unit.rsplit(".", 1)[1]] = importlib.import_module(unit)
+    tell(len(UNITS), len(UNITS), "")
     _ready.update(_addresses(modules))
     return _ready
 
