@@ -6,7 +6,10 @@ from tests.machine import guests
 ALL = guests.guests()
 
 
-@pytest.mark.parametrize("guest", ALL, ids=[guest.name for guest in ALL])
+GAP = pytest.mark.xfail(strict=True, reason="the machine is known not to keep this claim")
+
+
+@pytest.mark.parametrize("guest", [pytest.param(g, marks=GAP if g.gap else (), id=g.name) for g in ALL])
 def test_guest(guest, machine):
     unit = machine(guest)
     result = unit.run(max_cycles=guest.cycles)
