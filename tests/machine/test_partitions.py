@@ -138,6 +138,55 @@ def test_partitions_share_a_processor_by_slices():
     assert slices >= result.cycles // 1_000_000 * 8 // 10
 
 
+@pytest.mark.parametrize("processors", [1, 2])
+def test_state_outside_the_vmcs_is_a_partitions_own(processors):
+    _, result, said = run([partition(f"p{n}", program("sse_kept")) for n in range(4)], processors)
+    assert result.exit_code == 0, said
+
+
+def test_hypercalls_of_32_bit_code_use_register_pairs(tmp_path):
+    guest = text(tmp_path, """
+        .code32
+        mov esp, 0x90000
+        mov ecx, HVMSR_GUEST_OS_ID
+        mov eax, 1
+        mov edx, eax
+        wrmsr
+        mov ecx, HVMSR_HYPERCALL
+        mov eax, 0x200001
+        xor edx, edx
+        wrmsr
+        mov eax, 0x7777
+        xor edx, edx
+        mov ebp, 0x200000
+        call ebp
+        cmp eax, HVSTATUS_INVALID_HYPERCALL_CODE
+        jne bad
+        mov dword ptr [0x201000], -1
+        mov dword ptr [0x201004], -1
+        mov dword ptr [0x201008], SELF_VP
+        mov dword ptr [0x201010], HVREG_RSP
+        mov eax, HVCALL_GET_REGISTERS
+        mov edx, 1
+        xor ebx, ebx
+        mov ecx, 0x201000
+        xor edi, edi
+        mov esi, 0x202000
+        call ebp
+        test eax, eax
+        jne bad
+        cmp edx, 1
+        jne bad
+        cmp dword ptr [0x202000], 0x90000 - 4
+        jne bad
+        xor eax, eax
+        out 0xF4, eax
+bad:    mov eax, 5
+        out 0xF4, eax""")
+    _, result, said = run([partition("flat", guest, bits=32)])
+    assert result.exit_code == 0, said
+
+
 def test_guest_that_only_exits_is_cut_off_in_time(tmp_path):
     storm = text(tmp_path, "cpuid\n jmp start")
     machine, result, said = run([partition("storm", storm), partition("victim", program("victim"))], cycles=400_000_000)
