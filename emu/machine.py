@@ -22,6 +22,7 @@ from emu.image import of_assembly
 from emu.spec.cpu import GPR, SEG
 from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
+from emu.spec.vmx import REASON
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
 
 ROM_BYTES = 128 << 10
@@ -63,6 +64,7 @@ class Result:
     hypercalls: int = 0
     injected: int = 0
     ept_violations: int = 0
+    partitions: list = field(default_factory=list)        # a PartitionResult each
 
     @property
     def mips(self):
@@ -136,6 +138,7 @@ class Machine:
         self.board = Board(BoardConfig(ram_bytes=config.memory_bytes, cpu_count=config.processors, start_seconds=config.start_time), m)
         self.cpu = [processor.record[0] for processor in self.processors]
         self._run, self._console, self.wall_seconds = entries["call_run"], [], 0.0
+        self.partitions = []
         self.reset()
 
     def reset(self):
@@ -205,6 +208,10 @@ class Machine:
         """Place an image as the one partition of the hypervisor."""
         self.load_partitions([partition.Partition(name="guest", image=image, enlightened=enlightened)])
 
+    def load_demo(self):
+        """Place the two partitions of the demonstration."""
+        self.load_partitions(partition.demo())
+
     def env(self, number=0):
         """Return the ENV record of the world that processor `number` is in now."""
         processor = self.processors[number]
@@ -247,10 +254,11 @@ class Machine:
             raise_unmodelled(self)
         cpus, m = self.cpu, self.record[0]
         return Result(
-            reason=STOP._fields[[int(v) for v in STOP].index(stop)], exit_code=int(m.exit_code), cycles=max(int(c.cycles) for c in cpus),
-            instructions=sum(int(c.instructions) for c in cpus), wall_seconds=self.wall_seconds, exits=exit_rows(cpus),
-            entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.hypercalls) for c in cpus),
-            injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus))
+            reason=STOP._fields[[int(v) for v in STOP].index(stop)], exit_code=int(m.exit_code),
+            cycles=max(int(c.cycles) for c in cpus), instructions=sum(int(c.instructions) for c in cpus), wall_seconds=self.wall_seconds, exits=exit_rows(cpus),
+            entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.exits[REASON.VMCALL]) for c in cpus),
+            injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus),
+            partitions=partition.results(self.partitions, self.read))
 
     def digest(self):
         """Return a SHA-256 over architectural registers, memory and clocks: equal in every run, on every machine."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from emu.asm import assemble
 from emu.errors import ConfigError
-from emu.image import Image
+from emu.image import Image, of_assembly
 from emu.image.entry import join
 from emu.spec.cpu import GPR
 
@@ -19,6 +19,8 @@ PIECES_FROM = 0x40_0000                                   # pieces lie above the
 MAGIC, CLEAN, ENLIGHTENED = b"HVPARTS1", 1, 1
 ANY_PROCESSOR = (1 << 64) - 1
 MOST, MOST_PIECES = 16, 8
+RESULT, STATES = 0x280, ("not started", "runs", "ended")
+DEMO_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,41 @@ class Partition:
             raise ConfigError(f"a partition's name has 1 to 15 ASCII characters, not {self.name!r}")
         if self.image.entry.payload is None:
             raise ConfigError(f"partition {self.name}: the hypervisor starts no real-address mode image ({self.image.path})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionResult:
+    """What the hypervisor wrote into its table about a partition; cycles: from its start to its end, or 0."""
+
+    name: str
+    state: str
+    code: int
+    exits: int
+    hypercalls: int
+    injected: int
+    ept_violations: int
+    cycles: int
+
+
+def results(partitions, read):
+    """Return the PartitionResult of each partition; `read(address, size)` gives bytes of the machine's memory."""
+    found = []
+    for number, partition in enumerate(partitions):
+        at = TABLE + TABLE_HEADER + number * DESCRIPTOR + RESULT
+        state, code, _, *counts, start, end = struct.unpack("<IIQ4Q2Q", read(at, 64))
+        exits, hypercalls, injected, violations = counts
+        found.append(PartitionResult(
+            name=partition.name, state=STATES[state] if state < len(STATES) else str(state), code=code, exits=exits,
+            hypercalls=hypercalls, injected=injected, ept_violations=violations, cycles=end - start if end else 0))
+    return found
+
+
+def demo():
+    """Return the two partitions of the demonstration."""
+    def partition(name):
+        image = of_assembly(assembled(f"firmware/guests/{name}"), DEMO_BYTES)
+        return Partition(name=name, image=image, enlightened=True)
+    return [partition("compute"), partition("probe")]
 
 
 def folder(name):

@@ -1,11 +1,14 @@
 """Console output of the guests: raw bytes of one source, or lines with the name of their source."""
 
+import re
 import sys
 
 from rich.console import Console
 from rich.text import Text
 
 STYLES = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
+
+_ABOUT = re.compile(rb"hv: (?:partition \d+ \((\w+)\): )?(.*)")
 
 
 def talk():
@@ -52,6 +55,20 @@ class Prefixed:
         text = "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
         style = STYLES[sum(source.encode()) % len(STYLES)]
         self.console.print(Text(f"{source:>{self.width}} | ", style), Text(text), sep="", soft_wrap=True)
+
+
+class Told(Prefixed):
+    """Prefixed lines of the hypervisor's console, each under the name of the partition that it tells about."""
+
+    def __init__(self, console):
+        super().__init__(console)
+        self.width = len("hypervisor")
+
+    def _line(self, source, line):
+        found = _ABOUT.fullmatch(line.rstrip(b"\r")) if source == "serial" else None
+        if found:
+            source, line = (found[1] or b"hypervisor").decode(), found[2]
+        super()._line("firmware" if source == "serial" else source, line)
 
 
 class Split:

@@ -4,10 +4,10 @@ import click
 from rich.console import Console
 
 from emu.cli import report
-from emu.cli.console import Prefixed, talk
+from emu.cli.console import Told, talk
 from emu.cli.values import Count
 
-MEMORY_BYTES = 256 << 20
+MEMORY_BYTES = 128 << 20
 HELP = """Boot the hypervisor with two partitions and show what they do.
 
 From the reset vector the firmware brings the processor to 64-bit mode and enters the hypervisor, which runs two
@@ -27,7 +27,7 @@ def command(as_json, max_cycles):
 
     machine = power.machine(MEMORY_BYTES)
     machine.load_demo()
-    writer = Prefixed(talk() if as_json else Console(highlight=False))
+    writer = Told(talk() if as_json else Console(highlight=False))
     machine.on_console(writer)
     try:
         result = machine.run(max_cycles=max_cycles)

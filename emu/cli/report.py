@@ -1,14 +1,17 @@
 """What a run tells when it is over: a table for people, a JSON object for programs, an exit code for shells."""
 
 import sys
+from dataclasses import asdict
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from emu.bits import text_of
 from emu.cli.group import BUDGET, ENTRY, FAILED, INTERNAL, OK, SHUTDOWN
 from emu.spec.outcome import STOP
 
+TEXT = ("reason", "name", "end")                          # columns of words; all others are numbers
 CODES = {
     "NONE": OK,
     "POWER_OFF": OK,
@@ -45,17 +48,34 @@ def _mips(result):
     return result.instructions / result.wall_seconds / 1e6 if result.wall_seconds else 0.0
 
 
-def table(result):
-    """Return the rich tables of a Result: VM exits by reason, and totals."""
-    exits = Table(title="VM exits", title_justify="left")
-    for name, justify in (("reason", "left"), ("count", "right"), ("cycles", "right"), ("share of cycles", "right")):
-        exits.add_column(name, justify=justify)
+def _columns(title, *columns):
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in columns:
+        made.add_column(name, justify="left" if name in TEXT else "right", no_wrap=True)
+    return made
+
+
+def _exits(result):
+    made = _columns("VM exits", "reason", "count", "cycles", "share of cycles")
     for reason, count, cycles in result.exits:
         share = cycles / result.cycles if result.cycles else 0
-        exits.add_row(reason, f"{count:,}", f"{cycles:,}", f"{share:.1%}")
-    totals = Table(title="totals", title_justify="left", show_header=False)
-    totals.add_column()
-    totals.add_column(justify="right")
+        made.add_row(reason, f"{count:,}", f"{cycles:,}", f"{share:.2%}")
+    return made
+
+
+def _partitions(result):
+    made = _columns("partitions", "name", "end", "exits", "hypercalls", "injected", "EPT violations", "cycles")
+    for each in result.partitions:
+        end = each.state if each.state != "ended" else "passed" if each.code == 0 else f"{each.code:#x}"
+        counts = each.exits, each.hypercalls, each.injected, each.ept_violations, each.cycles
+        made.add_row(each.name, end, *(f"{count:,}" for count in counts))
+    return made
+
+
+def _totals(result):
+    made = Table(title="totals", title_justify="left", show_header=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    made.add_column()
+    made.add_column(justify="right")
     rows = [
         ("cycles", f"{result.cycles:,}"),
         ("instructions", f"{result.instructions:,}"),
@@ -64,13 +84,22 @@ def table(result):
     ]
     if result.exits:
         rows += [
+            ("VM exits", f"{sum(count for _, count, _ in result.exits):,}"),
             ("hypercalls", f"{result.hypercalls:,}"),
             ("injected vectors", f"{result.injected:,}"),
             ("EPT violations", f"{result.ept_violations:,}"),
         ]
     for row in rows:
-        totals.add_row(*row)
-    return [exits, totals] if result.exits else [totals]
+        made.add_row(*row)
+    return made
+
+
+def table(result):
+    """Return the rich tables of a Result: VM exits by reason, partitions as the hypervisor counts them, totals."""
+    tables = [_exits(result)] if result.exits else []
+    if result.partitions:
+        tables.append(_partitions(result))
+    return [*tables, _totals(result)]
 
 
 def as_json(schema, result, **more):
@@ -89,6 +118,7 @@ def as_json(schema, result, **more):
         hypercalls=result.hypercalls,
         injected=result.injected,
         ept_violations=result.ept_violations,
+        partitions=[asdict(each) for each in result.partitions],
     )
     body |= {name: value for name, value in more.items() if value is not None}
     return msgspec.json.format(msgspec.json.encode(body), indent=2)
