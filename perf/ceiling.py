@@ -91,7 +91,7 @@ class Side:
             raise RuntimeError(f"uc_hook_add failed with {error}")
 
 
-def answer(seconds, sides=(Side(0x1000), Side(0x2000)), rounds=20_000):
+def answer(seconds, sides, rounds=20_000):
     """Return the best rate of about `seconds`."""
     end, best = time.perf_counter() + seconds, 0.0
     while True:
@@ -103,5 +103,11 @@ def answer(seconds, sides=(Side(0x1000), Side(0x2000)), rounds=20_000):
             return best
 
 
+def main():
+    """Serve with two engines, which are gone before Python takes its modules apart."""
+    sides = Side(0x1000), Side(0x2000)
+    serve(lambda seconds: answer(seconds, sides))
+
+
 if __name__ == "__main__":
-    serve(answer)
+    main()

@@ -15,7 +15,7 @@ from emu.asm import assemble
 
 HERE = Path(__file__).resolve().parent
 MEMORY_BYTES = 128 << 20
-ROUNDS, SECONDS = 5, 0.2
+ROUNDS, SECONDS, WARM = 5, 0.2, 3
 QEMU = "qemu-system-x86_64"
 # Instructions for each count of a loop without exits.  touch: four for each of 4,096 pages, and four.
 INSTRUCTIONS = {"alu": 9, "load": 5, "store": 5, "call": 4, "touch": 4 * 4096 + 4}
@@ -48,8 +48,8 @@ class Running:
 
     def __init__(self, machine):
         self.machine = machine
-        self.slice()
-        self.slice()
+        for _ in range(WARM):
+            self.slice()
 
     def slice(self):
         """Run about 20 million cycles; returns (seconds, instructions, VM entries, VM exits)."""
@@ -89,6 +89,21 @@ def running(loop):
     from emu.machine import Config, Machine
     machine = Machine(Config(memory_bytes=MEMORY_BYTES))
     machine.load(place(loop))
+    return Running(machine)
+
+
+def partitions(label, count=1, processors=1):
+    """Return a Running machine whose hypervisor runs `count` partitions that are entered at a label of guests/partition.s."""
+    from dataclasses import replace
+
+    from emu import image, partition
+    from emu.machine import Config, Machine
+    memory = 4 << 20
+    guest = assemble(HERE / "guests" / "partition.s")
+    placed = image.of_assembly(guest, memory)
+    placed = replace(placed, entry=replace(placed.entry, rip=guest.labels[label]))
+    machine = Machine(Config(memory_bytes=MEMORY_BYTES + count * (8 << 20), processors=processors))
+    machine.load_partitions([partition.Partition(name=f"{label[:9]} {n}", image=placed, enlightened=True) for n in range(count)])
     return Running(machine)
 
 

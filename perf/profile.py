@@ -1,0 +1,75 @@
+"""Run a loop of the measuring kernel under a profiler: writes /tmp/perf-PID.map, so that `perf` can name compiled kernels.
+
+    perf record -e cpu-clock -F 5000 -g python perf/profile.py cpuid 5
+    perf report --no-children --sort symbol -g none
+"""
+import io
+import os
+import sys
+import time
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from numba.core import codegen
+from numba.core.ccallback import CFunc
+
+_objects = {}                                             # library -> object code, which numba forgets once it is loaded
+
+
+def _set_compiled_object(self, value, original=codegen.CPUCodeLibrary._set_compiled_object):
+    _objects[id(self)] = value
+    original(self, value)
+
+
+codegen.CPUCodeLibrary._set_compiled_object = _set_compiled_object
+
+
+def functions(compiled):
+    """Yield (address, size, name) of all functions in the object that a CFunc came from."""
+    library = compiled._library
+    elf = ELFFile(io.BytesIO(_objects.get(id(library)) or library._get_compiled_object()))
+    symbols = [s for s in elf.get_section_by_name(".symtab").iter_symbols() if s["st_info"]["type"] == "STT_FUNC"]
+    here = {s.name: s for s in symbols}[compiled._wrapper_name]
+    for symbol in symbols:
+        if symbol["st_shndx"] == here["st_shndx"]:
+            yield compiled.address + symbol["st_value"] - here["st_value"], symbol["st_size"], symbol.name
+
+
+def short(name):
+    """Return the readable part of a numba symbol: module and function."""
+    for lead in ("cfunc._ZN", "_ZN"):
+        if name.startswith(lead):
+            rest, parts = name[len(lead):], []
+            while rest[:1].isdigit():
+                digits = len(rest) - len(rest.lstrip("0123456789"))
+                size = int(rest[:digits])
+                parts.append(rest[digits:digits + size])
+                rest = rest[digits + size:]
+            return ("C " if lead[0] == "c" else "") + ".".join(parts).replace("_2e", ".")
+    return name
+
+
+def write_map():
+    """Write the map that `perf report` reads."""
+    from emu.core import native
+    lines = []
+    for module in [m for name, m in sys.modules.items() if name.startswith("emu.")]:
+        for compiled in [v for v in vars(module).values() if isinstance(v, CFunc)]:
+            lines += [f"{address:x} {size:x} {short(name)}" for address, size, name in functions(compiled)]
+    for name, address in native.install_addresses().items():
+        lines.append(f"{address:x} 40 stub {name}")
+    Path(f"/tmp/perf-{os.getpid()}.map").write_text("\n".join(lines) + "\n")
+
+
+def main(loop, seconds):
+    """Run a loop for about `seconds`."""
+    from measuring import running
+    machine = running(loop)
+    write_map()
+    end = time.perf_counter() + float(seconds)
+    while time.perf_counter() < end:
+        machine.slice()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
