@@ -115,8 +115,7 @@ exit_hlt:
         call    advance
         cmp     dword ptr [rbx + VP_NMI], 0
         jne     exit_window
-        VMGET   rax, VMCS_GUEST_RFLAGS
-        test    eax, RFLAGS_IF
+        test    dword ptr [rbx + VP_FLAGS], RFLAGS_IF
         jz      2f
         call    apic_highest
         test    eax, eax

@@ -110,12 +110,15 @@ event_interrupt:
         test    eax, eax
         js      event_none
         mov     r12d, eax
-        VMGET   rax, VMCS_GUEST_RFLAGS
-        test    eax, RFLAGS_IF
-        jz      event_wait
+        mov     eax, [rbx + VP_FLAGS]
+        cmp     dword ptr [rbx + VP_KNOWN], 0
+        jne     1f
         VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
         test    eax, BLOCKING_STI | BLOCKING_MOV_SS
         jnz     event_wait
+        VMGET   rax, VMCS_GUEST_RFLAGS
+1:      test    eax, RFLAGS_IF
+        jz      event_wait
         mov     edi, r12d
         call    apic_accept
         mov     edi, r12d

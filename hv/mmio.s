@@ -27,7 +27,7 @@ exit_ept:
         call    insn_decode                     # fills VP_OP_*; r14 = length
         jc      mmio_impossible
         call    mmio_access
-        lea     rdx, [r15 + r14]
+        lea     rdx, [r15 + r14]                # behind the instruction
         cmp     dword ptr [rbx + VP_OP_LONG], 0
         jne     advance_rip
         mov     edx, edx

@@ -24,6 +24,8 @@
         .field  WORK, 4                 # WORK bits: what is due before the next entry
         .field  CPUID, 8                # prepared CPUID rows
         .field  PARTITION, 8
+        .field  KNOWN, 4                        # 1: this exit's advance has run, FLAGS holds RFLAGS, no shadow
+        .field  FLAGS, 4
         .field  PROCESSOR, 8            # CPU block it belongs to
         .field  NEXT, 8                 # ring of the processor's VPs
         .field  INDEX, 4

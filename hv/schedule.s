@@ -62,6 +62,7 @@ schedule_run:
 schedule_go:
         mov     rsp, rbx
         mov     rbp, [rbx + VP_PARTITION]
+        mov     dword ptr [rbx + VP_KNOWN], 0
         WORK    WORK_CLOCK | WORK_EVENT
         jmp     vm_work
 

@@ -49,6 +49,7 @@ vmexit_any:
         SAVE_REST
         mov     rbx, rsp
         mov     rbp, [rbx + VP_PARTITION]
+        mov     dword ptr [rbx + VP_KNOWN], 0
         inc     qword ptr [rbx + VP_EXITS]
         cmp     eax, EXIT_ROWS
         jae     exit_unknown                    # entry failures have bit 31 set
@@ -107,7 +108,7 @@ vmfail_told:
 
 # advance - move the guest past the instruction that exited.
 # Entry   rbx = VP.   Exit  rax, rcx, rdx changed.
-# An STI or MOV SS shadow ends, a single-step trap is left pending.
+# An STI or MOV SS shadow ends, a single-step trap is left pending.  VP_KNOWN and VP_FLAGS tell who asks later.
 # Source  SDM 3C, "Guest Non-Register State"; SDM 3B, "Single-Step Exception Condition"
 advance:
         VMGET   rdx, VMCS_EXIT_INSTRUCTION_LENGTH
@@ -126,6 +127,8 @@ advance_rip:
         vmwrite rcx, rax
 advance_trap:
         VMGET   rax, VMCS_GUEST_RFLAGS
+        mov     [rbx + VP_FLAGS], eax
+        mov     dword ptr [rbx + VP_KNOWN], 1
         test    eax, RFLAGS_TF
         jz      advance_done
         VMGET   rax, VMCS_GUEST_PENDING_DEBUG
