@@ -91,7 +91,7 @@ class Processor:
         self.record, self.core, self.insn = _aligned(CPU), _aligned(CORE), _aligned(INSN, 2)
         self.tlbs = [_aligned(TLB), _aligned(TLB)]
         self.apic, self.spare = _aligned(LOCAL_APIC), _pages(4096)
-        self.buffers = [np.zeros(64, np.uint64), np.zeros(1024, np.uint8), np.zeros(32, np.uint8)]
+        self.buffers: list[np.ndarray] = [np.zeros(64, np.uint64), np.zeros(1024, np.uint8), np.zeros(32, np.uint8)]
         self.engines = [engine.Engine(machine.ram, machine.rom, ROM_BASE, self.record.ctypes.data, entries) for _ in (0, 1)]
         self._wire(number, machine, entries)
 

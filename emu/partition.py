@@ -77,10 +77,10 @@ def demo():
 
 def folder(name):
     """Return the folder of an image's sources: beside the package in a checkout, inside it when installed."""
-    for place in (ROOT.parent / name, ROOT / "sources" / name):
-        if place.is_dir():
+    for place in (ROOT / "sources" / name, ROOT.parent / name):
+        if (place / "build.list").is_file():
             return place
-    raise ConfigError(f"the sources of {name} are not beside the package ({ROOT.parent})")
+    raise ConfigError(f"the sources of {name} are neither inside the package nor beside it ({ROOT})")
 
 
 @cache

@@ -42,15 +42,8 @@ def _number(value):
 
 def _table(title, rows):
     table = Table(title=title, title_justify="left")
-    for name, justify in (
-        ("", "left"),
-        ("value", "right"),
-        ("unit", "left"),
-        ("baseline", "right"),
-        ("ratio", "right"),
-        ("goal", "right"),
-    ):
-        table.add_column(name, justify=justify)
+    for name in ("", "value", "unit", "baseline", "ratio", "goal"):
+        table.add_column(name, justify="left" if name in ("", "unit") else "right")
     for name, value, unit, baseline, goal in rows:
         ratio = f"{value / baseline:.2f}x" if baseline else ""
         table.add_row(name, _number(value), unit, _number(baseline), ratio, _number(goal))
