@@ -48,7 +48,7 @@ pm1_write:
         jmp     partition_ends
 2:      ret
 
-# ---- 16550: a transmitter that is always ready, no receiver, no interrupt ----
+# ---- 16550: a transmitter that is always ready and says so by line 4, no receiver ----
         .record SERIAL
         .field  DLL, 1
         .field  DLM, 1
@@ -147,6 +147,7 @@ uart_write_data:
 5:      mov     cl, [rbp + SERIAL + SERIAL_IER]
         and     cl, IER_THRE
         mov     [rbp + SERIAL + SERIAL_EMPTY], cl
+        call    uart_line
         test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
         jnz     4b                              # nothing leaves the chip
         mov     al, dl
@@ -160,4 +161,14 @@ uart_write_ier:
         mov     [rbp + SERIAL + SERIAL_IER], dl
         and     dl, IER_THRE
         mov     [rbp + SERIAL + SERIAL_EMPTY], dl
-        ret
+# uart_line - Line 4 when "transmitter empty" waits and OUT2 lets it out.  Keeps rdx.
+uart_line:
+        cmp     byte ptr [rbp + SERIAL + SERIAL_EMPTY], 0
+        je      7f
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
+        jz      7f
+        push    rdx
+        mov     edi, IRQ_UART
+        call    pic_raise
+        pop     rdx
+7:      ret

@@ -108,8 +108,9 @@ apic_accept:
 apic_return:
         call    apic_bit
         btr     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
+        jnc     1f                              # it came from the 8259 pair
         bts     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
-        ret
+1:      ret
 apic_raise:
         cmp     edi, 16
         jb      apic_raise_illegal

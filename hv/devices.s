@@ -38,35 +38,6 @@ post_write:
         mov     [rbp + PART_POST], edx
         ret
 
-# ---- 8259 pair: masks are kept, nothing is ever requested ----
-pic_read:
-        call    pic_place
-        jc      1f
-        mov     al, [rbp + rcx + PART_PIC_MASKS]
-        ret
-1:      xor     eax, eax
-        ret
-pic_write:
-        call    pic_place
-        jc      ignore_write
-        mov     [rbp + rcx + PART_PIC_MASKS], dl
-        ret
-pic_place:                                      # rcx = 0..3 for the data and level ports, carry for commands
-        xor     ecx, ecx
-        cmp     edi, PORT_PIC1_DATA
-        je      1f
-        inc     ecx
-        cmp     edi, PORT_PIC2_DATA
-        je      1f
-        inc     ecx
-        cmp     edi, PORT_ELCR1
-        je      1f
-        inc     ecx
-        cmp     edi, PORT_ELCR2
-        je      1f
-        stc
-1:      ret
-
 # ---- 8042: no keyboard; the reset pulse ends the partition ----
         .equ    KEYBOARD_IDLE, 0x1C             # unlocked, last write a command, self-test passed, buffers empty
         .equ    KEYBOARD_PULSE_RESET, 0xFE

@@ -117,10 +117,13 @@ exit_hlt:
         jne     exit_window
         test    dword ptr [rbx + VP_FLAGS], RFLAGS_IF
         jz      2f
-        call    apic_highest
-        test    eax, eax
+        call    event_pending
         jns     exit_window
-        cmp     qword ptr [rbx + VP_DEADLINE], -1
+        cmp     qword ptr [rbx + VP_PIT_DEADLINE], -1
+        je      1f
+        test    byte ptr [rbp + PIC_MASTER + PIC_IMR], 1 << IRQ_PIT
+        jz      3f
+1:      cmp     qword ptr [rbx + VP_DEADLINE], -1
         je      2f
         test    dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE
         jz      2f
@@ -134,7 +137,7 @@ exit_hlt:
         and     eax, 0xF0
         cmp     ecx, eax
         jbe     2f                              # its priority is too low
-        mov     dword ptr [rbx + VP_STATE], VP_HALTED
+3:      mov     dword ptr [rbx + VP_STATE], VP_HALTED
         WORK    WORK_YIELD
         ret
 2:      lea     rdi, [rel text_halted]

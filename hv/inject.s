@@ -4,6 +4,7 @@
 
         .equ    INFO_HARD, INTR_VALID | put(INTR_TYPE, EVENT_HARD)
         .equ    INFO_NMI, INTR_VALID | put(INTR_TYPE, EVENT_NMI) | VECTOR_NMI
+        .equ    FROM_PIC, 0x100                 # r12 in event_deliver: a line of the 8259 pair, not a vector
         .equ    INFO_EXTERNAL, INTR_VALID | put(INTR_TYPE, EVENT_EXTERNAL)
 
 # fault_ud, fault_gp - Raise #UD or #GP(0) in the guest at its next entry.  Entry: rbx = VP.
@@ -106,10 +107,15 @@ event_nmi_later:
         call    window_nmi
 
 event_interrupt:
+        call    pic_pending                     # eax = line, or negative
+        lea     r12d, [rax + FROM_PIC]
+        test    eax, eax
+        jns     event_maskable
         call    apic_highest                    # eax = vector above PPR, or negative
         test    eax, eax
         js      event_none
         mov     r12d, eax
+event_maskable:
         mov     eax, [rbx + VP_FLAGS]
         cmp     dword ptr [rbx + VP_KNOWN], 0
         jne     1f
@@ -120,17 +126,22 @@ event_interrupt:
 1:      test    eax, RFLAGS_IF
         jz      event_wait
         mov     edi, r12d
+        sub     r12d, FROM_PIC
+        jns     2f
+        push    rdi
         call    apic_accept
-        mov     edi, r12d
-        or      edi, INFO_EXTERNAL
+        pop     rdi
+        jmp     3f
+2:      mov     eax, r12d
+        call    pic_accept
+3:      or      edi, INFO_EXTERNAL
         call    event_inject
 event_none:
         xor     edi, edi
         call    window
         jmp     event_done
 event_more:                                     # something else was injected: is an interrupt left?
-        call    apic_highest
-        test    eax, eax
+        call    event_maskables
         js      event_none
 event_wait:
         mov     edi, 1
@@ -139,6 +150,25 @@ event_done:
         pop     rbp
         pop     r12
         ret
+
+# event_pending - Exit: sign flag clear when an NMI or interrupt waits for the VP.  Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
+event_pending:
+        push    rbp
+        mov     rbp, [rbx + VP_PARTITION]
+        xor     eax, eax
+        cmp     [rbx + VP_NMI], eax
+        jne     1f
+        call    event_maskables
+1:      test    eax, eax
+        pop     rbp
+        ret
+event_maskables:                                # the same without NMI; rbp = partition
+        call    pic_pending
+        test    eax, eax
+        jns     2f
+        call    apic_highest
+        test    eax, eax
+2:      ret
 
 # event_inject - Entry: edi = interruption information, rbp = partition.
 event_inject:

@@ -136,7 +136,7 @@ ports:  PORTS   PORT_UART, PORT_UART + 7, 0, uart_read, uart_write
         PORTS   PORT_DEBUG_CONSOLE2, PORT_DEBUG_CONSOLE2, 0, debug_read, debug_write
         PORTS   PORT_PIC1, PORT_PIC1_DATA, 0, pic_read, pic_write
         PORTS   PORT_PIC2, PORT_PIC2_DATA, 0, pic_read, pic_write
-        PORTS   PORT_ELCR1, PORT_ELCR2, 0, pic_read, pic_write
+        PORTS   PORT_ELCR1, PORT_ELCR2, 0, elcr_read, elcr_write
         PORTS   PORT_KEY_COMMAND, PORT_KEY_COMMAND, 0, keyboard_read, keyboard_write
         PORTS   PORT_KEY_DATA, PORT_KEY_DATA, 0, keyboard_data, ignore_write
         PORTS   PORT_RTC_INDEX, PORT_RTC_DATA, 0, cmos_read, cmos_write

@@ -1,7 +1,7 @@
 # pit.s - the 8254: three counters that run by reference time, and port 0x61.
 #
 # A counter's value follows from the tick at which it was loaded, so nothing has to happen between two looks.
-# Modes 0, 2, 3 (1, 4 and 5 count like 0); BCD counts as binary; no interrupt is raised.
+# Modes 0, 2, 3 (1, 4 and 5 count like 0); BCD counts as binary.  Counter 0 raises line 0 of the 8259.
 # Source  Intel 8254 data sheet, "Programming the 8254", "Read-Back Command", "Mode Definitions"
 
         .record COUNTER
@@ -146,4 +146,52 @@ pit_restart:                                    # count from now
         mov     edi, HZ_PIT
         call    reference_ticks
         mov     [rsi + COUNTER_LOADED], rax
-        ret
+pit_schedule:                                   # counter 0: when does its output rise?  rsi = counter just set
+        lea     rax, [rbp + PART_PIT]
+        cmp     rsi, rax
+        jne     1f
+        mov     rax, NEVER
+        mov     [rbx + VP_PIT_DEADLINE], rax
+        mov     eax, [rsi + COUNTER_RELOAD]
+        test    eax, eax
+        jz      1f
+        add     rax, [rsi + COUNTER_LOADED]
+        mov     [rbp + PART_PIT_NEXT], rax
+        WORK    WORK_CLOCK
+
+# pit_deadline - The tick PART_PIT_NEXT as a TSC.  Changes rax, rcx, rdx.
+pit_deadline:
+        mov     rax, [rbp + PART_PIT_NEXT]
+        mov     ecx, HZ_TSC
+        mul     rcx
+        mov     ecx, HZ_PIT
+        div     rcx
+        inc     rax                             # not before its time
+        add     rax, [rbp + PART_STARTED]
+        mov     [rbx + VP_PIT_DEADLINE], rax
+1:      ret
+
+# pit_fire - Counter 0 has reached its end: line 0, and in modes 2 and 3 the next period.  Entry: rbx = VP, rbp = partition.
+pit_fire:
+        xor     edi, edi
+        call    pic_raise
+        lea     rsi, [rbp + PART_PIT]
+        mov     rax, NEVER
+        mov     [rbx + VP_PIT_DEADLINE], rax
+        mov     al, [rsi + COUNTER_MODE]
+        and     al, ~1
+        cmp     al, 2
+        jne     1b
+        call    pit_elapsed                     # ticks since the load
+        mov     ecx, [rsi + COUNTER_RELOAD]
+        xor     edx, edx
+        div     rcx
+        inc     rax                             # periods that have begun, and one
+        mul     rcx
+        add     rax, [rsi + COUNTER_LOADED]
+        cmp     rax, [rbp + PART_PIT_NEXT]
+        ja      2f
+        mov     rax, [rbp + PART_PIT_NEXT]      # the deadline was rounded: this one has just been
+        add     rax, rcx
+2:      mov     [rbp + PART_PIT_NEXT], rax
+        jmp     pit_deadline

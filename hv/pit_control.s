@@ -26,7 +26,7 @@ pit_control:                                    # edx = control word
         mov     word ptr [rsi + COUNTER_READ_HIGH], 0
         mov     dword ptr [rsi + COUNTER_RELOAD], 0
         mov     byte ptr [rsi + COUNTER_LATCHED], 0
-        ret
+        jmp     pit_schedule
 
 pit_latch:                                      # a latched value stays until it has been read
         cmp     byte ptr [rsi + COUNTER_LATCHED], 0
@@ -115,6 +115,7 @@ speaker_write:
 
 # partition_devices - Power-up state of a partition's devices that is not zero.  Entry: rbp = partition.
 partition_devices:
-        mov     dword ptr [rbp + PART_PIC_MASKS], 0xFFFF
+        mov     dword ptr [rbp + PIC_MASTER], put(0xFF0000, 0xFF) | 0x08 << 24  # masked, vectors as a PC's firmware sets them
+        mov     dword ptr [rbp + PIC_SLAVE], put(0xFF0000, 0xFF) | 0x70 << 24
         mov     word ptr [rbp + PART_UART], 12  # divisor for 9600 baud
         ret

@@ -36,6 +36,7 @@
         .field  EXITS, 8
         .field  SLICE_END, 8            # TSC
         .field  DEADLINE, 8             # TSC at which the APIC timer fires, or NEVER
+        .field  PIT_DEADLINE, 8         # TSC at which counter 0 of its partition raises line 0, or NEVER
         .field  PERIOD, 8               # TSC cycles, 0 = once
         .field  TSC_OFFSET, 8           # guest TSC - TSC
         .field  TSC_TARGET, 8           # what the guest wrote to IA32_TSC_DEADLINE
@@ -94,8 +95,7 @@
         .field  EPTP, 8
         .field  VP, 8
         .field  STARTED, 8              # TSC: reference time 0
-        .field  CODE, 4
-        .field  CALL_GENERATION, 4
+        .field  CODE, 8
         .field  OS_ID, 8
         .field  HYPERCALL, 8            # the MSR
         .field  CALL_FRAME, 8           # overlay frame
@@ -106,7 +106,8 @@
         .field  UART, 16                # register file: DLL DLM IER LCR MCR SCR, and what is pending
         .field  PIT, 96                 # three counters, see pit.s
         .field  SPEAKER, 8
-        .field  PIC_MASKS, 8            # master, slave, ELCR 1, 2
+        .field  PIC, 32                 # master and slave, see pic.s
+        .field  PIT_NEXT, 8             # tick at which counter 0 raises line 0
         .field  FW_SELECTOR, 4
         .field  FW_OFFSET, 4
         .field  CMOS_INDEX, 4

@@ -24,9 +24,16 @@ schedule_look:
         je      schedule_run
         cmp     eax, VP_HALTED
         jne     2f
+        mov     rdi, r12                        # halted: what is due fires, and may wake it
+        call    clock_fire
+        call    event_pending
+        jns     schedule_wake
         mov     rax, [rbx + VP_DEADLINE]
-        cmp     rax, r12
-        jbe     schedule_wake
+        mov     rdx, [rbx + VP_PIT_DEADLINE]
+        cmp     rdx, rax
+        cmovb   rax, rdx
+        cmp     rax, -1
+        je      schedule_stuck
         cmp     rax, r14
         cmovb   r14, rax
 2:      mov     rbx, [rbx + VP_NEXT]
@@ -39,6 +46,10 @@ schedule_look:
         call    host_sleep
         jmp     schedule_look
 
+schedule_stuck:                                 # its last timer has fired, and did not reach it
+        mov     rbp, [rbx + VP_PARTITION]
+        mov     dword ptr [rbp + PART_CODE], CODE_HALTED
+        WORK    WORK_END
 schedule_wake:
         mov     dword ptr [rbx + VP_STATE], VP_RUNNABLE
 schedule_run:
@@ -125,19 +136,35 @@ switch_load:
         jmp     1b
 2:      ret
 
+# clock_fire - Let what is due happen: APIC timer, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.
+clock_fire:
+        push    rbp
+        mov     rbp, [rbx + VP_PARTITION]
+        push    rdi
+        cmp     [rbx + VP_DEADLINE], rdi
+        ja      1f
+        call    apic_timer_fire
+1:      pop     rdi
+        cmp     [rbx + VP_PIT_DEADLINE], rdi
+        ja      2f
+        call    pit_fire
+2:      pop     rbp
+        ret
+
 # clock_update - Fire the APIC timer if it is due, end the slice if it is over, set the preemption timer to what comes first.
 # Entry: rbx = VP.
 clock_update:
         rdtsc
         shl     rdx, 32
         or      rax, rdx
-        cmp     [rbx + VP_DEADLINE], rax
-        ja      1f
         push    rax
         mov     rdi, rax
-        call    apic_timer_fire
+        call    clock_fire
         pop     rax
-1:      mov     rdx, [rbx + VP_DEADLINE]
+        mov     rdx, [rbx + VP_DEADLINE]
+        mov     rcx, [rbx + VP_PIT_DEADLINE]
+        cmp     rcx, rdx
+        cmovb   rdx, rcx
         cmp     qword ptr gs:[CPU_VPS], 1
         jbe     2f                              # nobody to share the processor with
         mov     rcx, [rbx + VP_SLICE_END]

@@ -74,7 +74,12 @@ vp_init:
         neg     rdx
         mov     [rbx + VP_TSC_OFFSET], rdx      # the guest's TSC begins at 0
         VMPUT   VMCS_TSC_OFFSET, rdx
-        call    apic_reset
+        call    apic_reset                      # then as a PC's firmware leaves it: enabled, 8259 pair on LINT0
+        mov     dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE | SVR_VECTOR
+        mov     dword ptr [rbx + VP_APIC + APIC_LVT_LINT0*16], put(LVT_MODE, DELIVERY_EXTINT)
+        mov     dword ptr [rbx + VP_APIC + APIC_LVT_LINT1*16], put(LVT_MODE, DELIVERY_NMI)
+        mov     rax, NEVER
+        mov     [rbx + VP_PIT_DEADLINE], rax
         mov     dword ptr [rbx + VP_CREDIT], 1
         mov     word ptr [rbx + VP_FX], FCW_RESET       # x87 and SSE state of power-up
         mov     dword ptr [rbx + VP_FX + FX_MXCSR], MXCSR_RESET
