@@ -17,24 +17,26 @@ QEMU = {"alu": ("alu", 200_000_000), "load": ("load", 100_000_000), "store": ("s
 REPEATS = 3
 
 
-def rate(path, loop):
-    """Return counts a second of a loop; the best of REPEATS."""
+def rates(path):
+    """Return {loop: counts a second} of one run; the best of REPEATS."""
+    counts = {loop: measuring.times(count) for loop, count in COUNTS.items()}
+    line = " ".join(f"{loop} {count} {REPEATS}" for loop, count in counts.items())
     command = [sys.executable, "-c", "from emu.cli.group import start; start()", "run", path, "--memory", f"{measuring.MEMORY_BYTES >> 20}M",
-               "--append", f"{loop} {COUNTS[loop]} {REPEATS}"]
-    times = between_lines(command)
-    if len(times) != REPEATS:
-        raise RuntimeError(f"hvlab run wrote {len(times)} END lines for {loop}, not {REPEATS}")
-    return COUNTS[loop] / min(times)
+               "--append", line]
+    found = between_lines(command)
+    if found.keys() != counts.keys():
+        raise RuntimeError(f"hvlab run wrote END lines of {', '.join(found) or 'no loop'}, not of {', '.join(counts)}")
+    return {loop: counts[loop] / found[loop] for loop in counts}
 
 
 def measure():
     """Yield rows (name, value, unit, baseline, goal); the baseline is QEMU, where it is installed."""
     with tempfile.TemporaryDirectory() as folder:
-        path = write_kernel(folder)
-        for loop in COUNTS:
-            found, beside = rate(path, loop), measuring.qemu(*QEMU[loop]) if loop in QEMU else None
-            factor, unit = (INSTRUCTIONS[loop] / 1e6, "MIPS") if loop in INSTRUCTIONS else (1, "exits/s")
-            yield loop, found * factor, unit, beside and beside * factor, None
+        found = rates(write_kernel(folder))
+    for loop, rate in found.items():
+        beside = measuring.qemu(*QEMU[loop]) if loop in QEMU else None
+        factor, unit = (INSTRUCTIONS[loop] / 1e6, "MIPS") if loop in INSTRUCTIONS else (1, "exits/s")
+        yield loop, rate * factor, unit, beside and beside * factor, None
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """`hvlab bench`: the questions of perf/, measured now, each beside its baseline.
 
 Each file of perf/ that has `QUESTION` (a sentence) and `measure()` is one; `measure` yields rows
-(name, value, unit, baseline, goal), baseline and goal None where there is none.
+(name, value, unit, baseline, goal), baseline and goal None where there is none.  What they share is perf/measuring.py.
 """
 
 import importlib.util
+import re
+import sys
 from pathlib import Path
 
 import click
@@ -24,8 +26,12 @@ def questions(folder):
     """Return {name: module} of the files of perf/ that measure something."""
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; benchmarks run from a source tree")
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))                    # they import each other, as they do when run alone
     found = {}
     for path in sorted(Path(folder).glob("*.py")):
+        if not re.search(r"^QUESTION = ", path.read_text(), re.MULTILINE):
+            continue
         spec = importlib.util.spec_from_file_location(f"perf.{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -53,8 +59,9 @@ def _table(title, rows):
 @click.command("bench", short_help="Measure speed, with baselines in the same run.")
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Write the numbers as one JSON object to standard output.")
+@click.option("--quick", is_flag=True, help="One short round each: shows that everything runs, the numbers mean nothing.")
 @click.option("--list", "only_list", is_flag=True, help="Write the questions and measure nothing.")
-def command(names, as_json, only_list):
+def command(names, as_json, quick, only_list):
     """Measure how fast the machine is, beside baselines taken in the same run.
 
     NAMES are files of perf/, without .py; all of them when none is given.
@@ -68,6 +75,8 @@ def command(names, as_json, only_list):
         for name, module in chosen.items():
             click.echo(f"{name:16} {module.QUESTION}")
         return 0
+    if quick:
+        importlib.import_module("measuring").hurry()
     results, console = [], Console(highlight=False)
     for name, module in chosen.items():
         talk().print(f"hvlab: {name}: {module.QUESTION}", markup=False)

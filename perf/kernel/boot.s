@@ -1,4 +1,4 @@
-# boot.s - multiboot entry, 64-bit mode, command line `LOOP COUNT REPEATS`, and the course of a measurement.
+# boot.s - multiboot entry, 64-bit mode, command line `LOOP COUNT REPEATS ...`, and the course of a measurement.
 #
 # Entry   multiboot-1 machine state: eax = magic, ebx = boot information
 # Exit    debug-exit port: 0 done, 1 no such loop, 2 the loop failed
@@ -93,11 +93,12 @@ long_mode:
         ltr     ax
         mov     esi, esi
         call    map_touch
-        call    find_loop                       # rbx = row, rsi behind the name
+.loop:  call    find_loop                       # rbx = row, rsi behind the name
         call    number
         mov     r12, rax                        # count, 0: as good as for ever
         call    number
         mov     r13, rax                        # repeats
+        push    rsi
 .again: call    begin
         mov     rdi, r12
         mov     esi, BUFFER
@@ -114,6 +115,10 @@ long_mode:
         call    line
         dec     r13
         jnz     .again
+        pop     rsi
+        inc     rsi                             # past the blank
+        cmp     byte ptr [rsi - 1], ' '
+        je      .loop
         xor     eax, eax
         out     PORT_DEBUG_EXIT, eax
 .stop:  cli

@@ -1,6 +1,6 @@
 """Run a loop of the measuring kernel under a profiler: writes /tmp/perf-PID.map, so that `perf` can name compiled kernels.
 
-    perf record -e cpu-clock -F 5000 -g python perf/profile.py cpuid 5
+    perf record -e cpu-clock -F 5000 -g python perf/profiled.py cpuid 5
     perf report --no-children --sort symbol -g none
 """
 import io
