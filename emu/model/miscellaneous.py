@@ -123,8 +123,11 @@ def mwait(c, e):
 
 @kernel
 def pause(c):
-    """Execute PAUSE."""
-    c.cycles += COST.SYSTEM
+    """Execute PAUSE.
+
+    Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, "Pause Latency in Skylake Client Microarchitecture"
+    """
+    c.cycles += COST.PAUSE
     return RESULT.NEXT
 
 

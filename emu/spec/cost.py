@@ -12,4 +12,4 @@ COST = codes("COST", "ours, after the Intel Optimization Reference Manual",
     VM_EXIT=(420, "a VM exit"), VM_ENTRY=(380, "a VM entry"), VMREAD=(24, "VMREAD or VMWRITE"),
     VMX_INSTRUCTION=(120, "another VMX instruction"), DEVICE=(250, "a device register access by port or memory"),
     CPUID=(100, "CPUID"), MSR=(90, "RDMSR or WRMSR"), CONTROL=(70, "MOV to CR or DR, LGDT and the like"),
-    TSC=(25, "RDTSC, RDTSCP, RDPMC"), SYSTEM=(40, "SYSCALL, SYSRET and other system instructions"))
+    TSC=(25, "RDTSC, RDTSCP, RDPMC"), PAUSE=(140, "PAUSE"), SYSTEM=(40, "SYSCALL, SYSRET and other system instructions"))
