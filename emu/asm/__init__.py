@@ -34,25 +34,28 @@ Instructions in Intel syntax without `%`.  64-bit code is the default.
 
 Labels: `name:` everywhere; `.name:` belongs to the last plain label; `1:` is reached by `1b` and `1f`.
 `.` is the address of the statement.  Registers and size words cannot be symbols.
-Memory: `[rip + name]` or `[rel name]` reaches a label relative to RIP (`[rip + 8]`, without a name, is 8 bytes after the
-instruction); `[name]` and `gs:[8]` are absolute, in 64-bit code a signed 32-bit address (any for mov with al/ax/eax/rax).  Other expressions in brackets want parentheses: `[rbx + (A|B)]`.
+Memory: `[rip + name]` or `[rel name]` reaches a label relative to RIP (`[rip + 8]`, without a name, is 8 bytes after
+the instruction); `[name]` and `gs:[8]` are absolute, in 64-bit code a signed 32-bit address (any for mov with
+al/ax/eax/rax).  Other expressions in brackets want parentheses: `[rbx + (A|B)]`.
 Immediates: `mov rdi, name` is the address.  What does not fit in its place is an error, never cut off: 64-bit AND, CMP,
 ADD ... take a signed 32-bit value.
 Branches pick the short form by themselves; `jmp short x` and `jmp near x` insist.  Far: `ljmp SELECTOR, offset` and
 `lcall` in 16- and 32-bit code (`ljmp 8, dword x` in 16-bit code for a 32-bit offset), `ljmp fword ptr [m]` (m16:32;
 dword m16:16, tbyte m16:64), `retf`, `retfq`.  In 64-bit code say iretq, sysretq or sysretd, sysexitq or sysexitd.
-`int3` is CC and `int 3` is CD 03.  `lgdtd`/`lidtd` load a 32-bit base in 16-bit code.  `push word 5` and `push dword 5` choose a size.
+`int3` is CC and `int 3` is CD 03.  `lgdtd`/`lidtd` load a 32-bit base in 16-bit code.  `push word 5` and `push dword 5`
+choose a size.
 An instruction that the assembler does not know is written with .byte.
 
 An undefined symbol, a truncated value or an encoding that disassembles to something else is an AssemblyError that names
 file, line, symbol and source text.  Results are remembered in the cache folder, keyed by all texts that went in.
 """
+
 import hashlib
 import importlib
 import json
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +118,7 @@ class Assembly:
         object.__setattr__(self, "_sorted_addresses", [value for value, _ in inside])
 
 
-@lru_cache(maxsize=None)
+@cache
 def table_symbols(module):
     """Return the assembler symbols of an emu.spec module: tables' rows and upper-case integers.
 
@@ -211,18 +214,25 @@ def listing(assembly, symbols=False):
         for label in labels.pop(address, []):
             if not source.startswith((label + ":", "." + label.rpartition(".")[2] + ":")):
                 out.append(f"{address:0{width}x}  {'':24}        {label}:")
-        rows = [data[at:at + 8].hex(" ") for at in range(0, min(len(data), 32), 8)]
+        rows = [data[at : at + 8].hex(" ") for at in range(0, min(len(data), 32), 8)]
         rows[-1] += " ..." if len(data) > 32 else ""
         out.append(f"{address:0{width}x}  {rows[0]:24} {line:5}  {source}".rstrip())
         out += [f"{address + 8 * number:0{width}x}  {row}" for number, row in enumerate(rows[1:], 1)]
     if symbols:
-        out += ["", *(f"{value:0{width}x}  {name}" for name, value in sorted(assembly.labels.items(), key=lambda item: (item[1], item[0])))]
+        out += [
+            "",
+            *(
+                f"{value:0{width}x}  {name}"
+                for name, value in sorted(assembly.labels.items(), key=lambda item: (item[1], item[0]))
+            ),
+        ]
     return "\n".join(out)
 
 
 # ---- results remembered between runs ----------------------------------------------------------------------
 
-@lru_cache(maxsize=None)
+
+@cache
 def _tables_hash():
     digest = hashlib.sha256()
     for path in sorted([*(ROOT / "asm").glob("*.py"), *(ROOT / "spec").glob("*.py"), ROOT / "bits.py"]):
@@ -231,7 +241,15 @@ def _tables_hash():
 
 
 def _cache_file(files, symbols, base):
-    key = json.dumps([_tables_hash(), [str(file.resolve()) for file in files], sorted((symbols or {}).items()), base, str(Path.cwd())])
+    key = json.dumps(
+        [
+            _tables_hash(),
+            [str(file.resolve()) for file in files],
+            sorted((symbols or {}).items()),
+            base,
+            str(Path.cwd()),
+        ]
+    )
     return cache_root() / "asm" / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".json")
 
 
@@ -242,18 +260,26 @@ def _load(place):
             if hashlib.sha256(Path(name).read_bytes()).hexdigest() != digest:
                 return None
         lines = [(address, bytes.fromhex(data), *rest) for address, data, *rest in kept["lines"]]
-        return Assembly(bytes.fromhex(kept["code"]), kept["base"], kept["symbols"], kept["labels"], lines, kept["files"])
+        return Assembly(
+            bytes.fromhex(kept["code"]), kept["base"], kept["symbols"], kept["labels"], lines, kept["files"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _save(place, result):
-    kept = dict(code=result.code.hex(), base=result.base, symbols=result.symbols, labels=result.labels, files=result.files,
-                lines=[(address, data.hex(), *rest) for address, data, *rest in result.lines])
+    kept = dict(
+        code=result.code.hex(),
+        base=result.base,
+        symbols=result.symbols,
+        labels=result.labels,
+        files=result.files,
+        lines=[(address, data.hex(), *rest) for address, data, *rest in result.lines],
+    )
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_suffix(f".{id(kept):x}.part")
         part.write_text(json.dumps(kept))
         part.replace(place)
-    except OSError:                      # a read-only home: the next run assembles again
+    except OSError:  # a read-only home: the next run assembles again
         pass

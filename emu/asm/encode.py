@@ -5,8 +5,9 @@ registers, addresses and immediates compared with the source, because keystone 0
 and picks wrong forms silently (`mov eax, [eax*4+16]` in 16-bit code, `push 0xffffffff` in 64-bit code).
 Encodings are remembered by text, so equal instructions cost one look-up.
 """
+
 import re
-from functools import lru_cache
+from functools import cache
 
 import capstone
 import keystone
@@ -17,10 +18,12 @@ from emu.errors import AssemblyError
 
 KEYSTONE = {16: keystone.KS_MODE_16, 32: keystone.KS_MODE_32, 64: keystone.KS_MODE_64}
 CAPSTONE = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
-MARK = 0x1122_3344                       # stands for a displacement in keystone's text, and is replaced in its bytes
-SIB_EBP_TWICE, SIB_NONE = 0x6D, 0x25     # [rbp*2 + disp32] and [disp32]
-UNKNOWN = 0x7FFF_0000                    # what a symbol counts as before the first pass has placed it
-SIZE = re.compile(r"(" + "|".join(fixed.SIZES) + r")\s+(?:ptr\s+)?(?=[\[\w(])|(" + "|".join(fixed.SIZES) + r")\s+ptr\s+", re.I)
+MARK = 0x1122_3344  # stands for a displacement in keystone's text, and is replaced in its bytes
+SIB_EBP_TWICE, SIB_NONE = 0x6D, 0x25  # [rbp*2 + disp32] and [disp32]
+UNKNOWN = 0x7FFF_0000  # what a symbol counts as before the first pass has placed it
+SIZE = re.compile(
+    r"(" + "|".join(fixed.SIZES) + r")\s+(?:ptr\s+)?(?=[\[\w(])|(" + "|".join(fixed.SIZES) + r")\s+ptr\s+", re.I
+)
 SEGMENT = re.compile(r"([c-gs]s)\s*:\s*", re.I)
 TERMS = re.compile(r"\s*([+-]?)\s*((?:[^+\-\[\]()'<>]|\((?:[^()]|\([^()]*\))*\)|'.[^']*'|<<|>>)+)")
 
@@ -34,19 +37,19 @@ class Memory:
         self.size = self.segment = self.base = self.index = ""
         self.scale, self.terms, self.relative = 1, [], False
         if match := SIZE.match(text):
-            self.size, text = (match[1] or match[2]).lower(), text[match.end():]
+            self.size, text = (match[1] or match[2]).lower(), text[match.end() :]
         if match := SEGMENT.match(text):
-            self.segment, text = match[1].lower(), text[match.end():]
+            self.segment, text = match[1].lower(), text[match.end() :]
         outside, _, inside = text.partition("[")
         inside, closed, after = inside.rpartition("]")
         if not closed or after.strip():
             raise AssemblyError(f"cannot read the memory operand {text!r}")
         if match := SEGMENT.match(inside.strip()):
-            self.segment, inside = match[1].lower(), inside.strip()[match.end():]
+            self.segment, inside = match[1].lower(), inside.strip()[match.end() :]
         if outside.strip():
             self.terms.append((1, expression.parse(outside)))
         if match := re.match(r"\s*rel\s+", inside):
-            self.relative, inside = True, inside[match.end():]
+            self.relative, inside = True, inside[match.end() :]
         self.inside(inside.replace("][", "+"))
 
     def inside(self, text):
@@ -83,7 +86,13 @@ class Memory:
 
     def text(self, displacement, instead=""):
         """Return keystone's spelling; `instead` stands for the registers of an address that has none."""
-        parts = ["rip"] if self.relative else [instead] if instead else [part for part in (self.base, f"{self.index}*{self.scale}" if self.index else "") if part]
+        parts = (
+            ["rip"]
+            if self.relative
+            else [instead]
+            if instead
+            else [part for part in (self.base, f"{self.index}*{self.scale}" if self.index else "") if part]
+        )
         if self.index in ("si", "di") and self.base:
             parts = [self.base, self.index]
         if displacement or not parts:
@@ -108,9 +117,9 @@ class Plan:
         self.mnemonic, self.operands, self.near = word, [], ""
         for text in expression.split(rest):
             if match := re.match(r"(short|near|far)\s+", text):
-                self.near, text = match[1], text[match.end():]
+                self.near, text = match[1], text[match.end() :]
             self.operands.append(operand(re.sub(r"^offset\s+", "", text)))
-        self.fixed = self.constant = None      # whether no symbol occurs, and then its (mode, bytes)
+        self.fixed = self.constant = None  # whether no symbol occurs, and then its (mode, bytes)
 
 
 def operand(text):
@@ -121,20 +130,20 @@ def operand(text):
     if "[" in text and not text.startswith("'"):
         return Memory(text)
     if match := SEGMENT.match(text):
-        return Memory(f"{match[1]}:[{text[match.end():]}]")
+        return Memory(f"{match[1]}:[{text[match.end() :]}]")
     if match := SIZE.match(text):
-        return ("sized", (match[1] or match[2]).lower(), expression.parse(text[match.end():]))
+        return ("sized", (match[1] or match[2]).lower(), expression.parse(text[match.end() :]))
     return expression.parse(text)
 
 
-@lru_cache(maxsize=None)
+@cache
 def tools(mode):
     disassembler = capstone.Cs(capstone.CS_ARCH_X86, CAPSTONE[mode])
     disassembler.detail = True
     return keystone.Ks(keystone.KS_ARCH_X86, KEYSTONE[mode]), disassembler
 
 
-@lru_cache(maxsize=None)
+@cache
 def by_keystone(mode, text):
     """Return keystone's bytes for one instruction of plain numbers."""
     try:
@@ -177,7 +186,8 @@ class Encoder:
             done = self.special(plan, mode, here, grown)
             if done is not None:
                 return prefix + done
-        elif mnemonic in fixed.FAR_DIRECT:
+        elif mnemonic in ("jmp", "call") or mnemonic in fixed.FAR_DIRECT:
+            mnemonic = mnemonic if mnemonic in fixed.FAR_DIRECT else "l" + mnemonic
             return self.far(mnemonic, operands, mode)
         if plan.constant is not None and plan.constant[0] == mode:
             return plan.constant[1]
@@ -185,17 +195,29 @@ class Encoder:
 
     def special(self, plan, mode, here, grown):
         mnemonic, operands = plan.mnemonic, plan.operands
-        name = f"{mnemonic} {operands[0]}" if operands and isinstance(operands[0], str) and operands[0] in fixed.SEGMENTS else mnemonic
+        name = (
+            f"{mnemonic} {operands[0]}"
+            if operands and isinstance(operands[0], str) and operands[0] in fixed.SEGMENTS
+            else mnemonic
+        )
         if name in fixed.FIXED and (not operands or name != mnemonic):
             if mode not in fixed.FIXED[name]:
-                raise AssemblyError(f"{name} does not exist in {mode}-bit code" + ": " * (mnemonic in fixed.AMBIGUOUS) + fixed.AMBIGUOUS.get(mnemonic, ""))
+                raise AssemblyError(
+                    f"{name} does not exist in {mode}-bit code"
+                    + ": " * (mnemonic in fixed.AMBIGUOUS)
+                    + fixed.AMBIGUOUS.get(mnemonic, "")
+                )
             return fixed.FIXED[name][mode]
         if mnemonic in fixed.AMBIGUOUS and mode == 64 or mnemonic == "sysret":
             raise AssemblyError(fixed.AMBIGUOUS[mnemonic])
         if not operands:
             return None
         first = operands[0]
-        if mnemonic in ("jmp", "call") and isinstance(first, Memory) and (plan.near == "far" or first.size in ("fword", "tbyte")):
+        if (
+            mnemonic in ("jmp", "call")
+            and isinstance(first, Memory)
+            and (plan.near == "far" or first.size in ("fword", "tbyte"))
+        ):
             mnemonic = "l" + mnemonic
         if mnemonic in fixed.SLASH or mnemonic in fixed.FAR_MEMORY:
             return self.slash(mnemonic, first, mode, here)
@@ -203,7 +225,12 @@ class Encoder:
             return None
         if mnemonic in ("ret", "retf", "lret"):
             return bytes([fixed.FIXED[mnemonic][mode][0] - 1]) + self.number(first, 16)
-        if mnemonic in ("jmp", "call") or mnemonic in fixed.SHORT_ONLY or mnemonic[0] == "j" and mnemonic[1:] in fixed.CONDITIONS:
+        if (
+            mnemonic in ("jmp", "call")
+            or mnemonic in fixed.SHORT_ONLY
+            or mnemonic[0] == "j"
+            and mnemonic[1:] in fixed.CONDITIONS
+        ):
             return self.branch(plan, mode, here, grown)
         if mnemonic == "push":
             return self.push(first, mode)
@@ -222,7 +249,9 @@ class Encoder:
             prefix = b"\x66" if (size == 16) != (mode == 16) else b""
         value, width = self.value(tree), 32 if size == 64 else size
         if self.strict and (not -(1 << 31) <= value < 1 << 31 if size == 64 else not fits(value, width)):
-            raise AssemblyError(f"push takes a{' signed 32-bit' if size == 64 else f' {width}-bit'} value, not {value:#x}")
+            raise AssemblyError(
+                f"push takes a{' signed 32-bit' if size == 64 else f' {width}-bit'} value, not {value:#x}"
+            )
         signed = value - (1 << width) if size != 64 and value >> (width - 1) == 1 else value
         if -128 <= signed < 128:
             return prefix + b"\x6a" + little(signed, 1)
@@ -252,7 +281,7 @@ class Encoder:
 
     def distance(self, target, after, size):
         distance = target - after
-        if size == 2:                    # IP wraps within its segment
+        if size == 2:  # IP wraps within its segment
             distance = (distance + 0x8000 & 0xFFFF) - 0x8000
         elif self.strict and not -(1 << 8 * size - 1) <= distance < 1 << 8 * size - 1:
             raise AssemblyError(f"the target is {distance} bytes away, further than {8 * size} bits reach")
@@ -269,11 +298,19 @@ class Encoder:
         if offset[0] == "sized":
             bits, offset = fixed.SIZES[offset[1]], offset[2]
         prefix = b"\x66" if bits != mode else b""
-        return prefix + bytes([fixed.FAR_DIRECT[mnemonic]]) + self.number(offset, bits, "the offset") + self.number(selector, 16, "the selector")
+        return (
+            prefix
+            + bytes([fixed.FAR_DIRECT[mnemonic]])
+            + self.number(offset, bits, "the offset")
+            + self.number(selector, 16, "the selector")
+        )
 
     def slash(self, mnemonic, memory, mode, here):
         if not isinstance(memory, Memory):
-            raise AssemblyError(f"{mnemonic} takes a memory operand" + (", or a selector and an offset" if mnemonic in fixed.FAR_DIRECT else ""))
+            raise AssemblyError(
+                f"{mnemonic} takes a memory operand"
+                + (", or a selector and an offset" if mnemonic in fixed.FAR_DIRECT else "")
+            )
         prefix, size = b"", memory.size
         if mnemonic in fixed.FAR_MEMORY:
             opcode, digit = b"\xff", fixed.FAR_MEMORY[mnemonic]
@@ -289,7 +326,7 @@ class Encoder:
         like = self.instruction("inc", [memory], [], mode, here, len(opcode) - 1 + len(prefix) + (rex != 0))
         memory.size = size
         at = like.index(0xFE)
-        before, after = like[:at], bytearray(like[at + 1:])
+        before, after = like[:at], bytearray(like[at + 1 :])
         if before and mode == 64 and before[-1] & 0xF0 == 0x40:
             before, rex = before[:-1], rex | before[-1]
         after[0] |= digit << 3
@@ -297,9 +334,14 @@ class Encoder:
 
     def general(self, plan, mode, here):
         if plan.fixed is None:
-            plan.fixed = not any(isinstance(part, tuple) and expression.symbols_in(part) or isinstance(part, Memory) and (
-                part.relative or any(expression.symbols_in(term) for _, term in part.terms)) for part in plan.operands)
-        strict, self.strict = self.strict, self.strict or plan.fixed       # nothing later can change its numbers
+            plan.fixed = not any(
+                isinstance(part, tuple)
+                and expression.symbols_in(part)
+                or isinstance(part, Memory)
+                and (part.relative or any(expression.symbols_in(term) for _, term in part.terms))
+                for part in plan.operands
+            )
+        strict, self.strict = self.strict, self.strict or plan.fixed  # nothing later can change its numbers
         data = self.instruction(plan.mnemonic, plan.operands, plan.prefixes, mode, here, 0)
         self.strict = strict
         if plan.fixed:
@@ -318,15 +360,19 @@ class Encoder:
                 if part.relative and any(expression.symbols_in(term) for _, term in part.terms):
                     relative, displacement = displacement, MARK
                 displacement = self.reach(part, displacement, mode)
-                if mode == 64 and not (part.base or part.index or part.relative) and -(1 << 31) <= displacement < 1 << 31:
-                    absolute = displacement          # keystone would make it relative to RIP
+                if (
+                    mode == 64
+                    and not (part.base or part.index or part.relative)
+                    and -(1 << 31) <= displacement < 1 << 31
+                ):
+                    absolute = displacement  # keystone would make it relative to RIP
                 texts.append(part.text(MARK, "rbp*2") if absolute is not None else part.text(displacement))
                 values.append((part, displacement))
             else:
                 value = self.value(part[2] if part[0] == "sized" else part)
                 values.append(value)
                 texts.append(f"{self.narrow(value, operands, mode):#x}")
-        if mnemonic == "mov" and mode != 16:                       # a segment register needs no 66 prefix
+        if mnemonic == "mov" and mode != 16:  # a segment register needs no 66 prefix
             texts = self.wide_segment(operands, texts)
         text = f"{' '.join(prefixes)} {mnemonic} {', '.join(texts)}".strip()
         data = by_keystone(mode, text)
@@ -334,7 +380,7 @@ class Encoder:
             at = data.rindex(little(MARK, 4))
             if data[at - 1] != SIB_EBP_TWICE:
                 raise AssemblyError(f"no encoding for an absolute address in {text!r}")
-            data = data[:at - 1] + bytes([SIB_NONE]) + little(absolute, 4) + data[at + 4:]
+            data = data[: at - 1] + bytes([SIB_NONE]) + little(absolute, 4) + data[at + 4 :]
             text = text.replace("rbp*2 + " + hex(MARK), hex(absolute))
         key = (mode, text, tuple(value for value in values if isinstance(value, int)) if self.strict else None)
         if key not in self.checked:
@@ -342,12 +388,17 @@ class Encoder:
             self.checked[key] = True
         if relative is not None:
             at = data.rindex(little(MARK, 4))
-            data = data[:at] + self.distance(relative, here + len(data) + extra, 4) + data[at + 4:]
+            data = data[:at] + self.distance(relative, here + len(data) + extra, 4) + data[at + 4 :]
         return data
 
     @staticmethod
     def wide_segment(operands, texts):
-        if len(operands) == 2 and isinstance(operands[1], str) and operands[0] in fixed.SEGMENTS and fixed.REGISTERS.get(operands[1]) == 16:
+        if (
+            len(operands) == 2
+            and isinstance(operands[1], str)
+            and operands[0] in fixed.SEGMENTS
+            and fixed.REGISTERS.get(operands[1]) == 16
+        ):
             return [texts[0], texts[1][:-1] + "d" if texts[1][0] == "r" else "e" + texts[1]]
         return texts
 
@@ -368,13 +419,13 @@ class Encoder:
         return value
 
 
-@lru_cache(maxsize=None)
+@cache
 def canonical(name):
     """Return one spelling for a mnemonic and its synonyms."""
     name = fixed.SAME_MNEMONIC.get(name, name)
     for stem in ("set", "cmov"):
-        if name.startswith(stem) and name[len(stem):] in fixed.CANONICAL:
-            return stem + fixed.CANONICAL[name[len(stem):]]
+        if name.startswith(stem) and name[len(stem) :] in fixed.CANONICAL:
+            return stem + fixed.CANONICAL[name[len(stem) :]]
     return name
 
 
@@ -397,10 +448,17 @@ def verify(mode, text, data, mnemonic, values, operands, strict):
     pairs = list(zip(values, operands_read, strict=False))
     if all(agrees(mode, insn, value, part, strict, mnemonic) for value, part in pairs):
         return
-    if mnemonic in ("test", "xchg") and all(agrees(mode, insn, value, part, strict, mnemonic) for value, part in zip(values, reversed(operands_read), strict=True)):
+    if mnemonic in ("test", "xchg") and all(
+        agrees(mode, insn, value, part, strict, mnemonic)
+        for value, part in zip(values, reversed(operands_read), strict=True)
+    ):
         return
     for value, part in pairs:
-        if isinstance(value, int) and part.type == cs_x86.X86_OP_IMM and not agrees(mode, insn, value, part, strict, mnemonic):
+        if (
+            isinstance(value, int)
+            and part.type == cs_x86.X86_OP_IMM
+            and not agrees(mode, insn, value, part, strict, mnemonic)
+        ):
             raise AssemblyError(f"{value:#x} does not fit: {text!r} would become {read!r}")
     raise AssemblyError(f"keystone encodes {text!r} as {data.hex()}, which is {read!r}")
 
@@ -411,9 +469,19 @@ def agrees(mode, insn, value, part, strict, mnemonic):
         if part.type != cs_x86.X86_OP_REG:
             return False
         name = insn.reg_name(part.reg)
-        return name == value or value == "st" and name == "st(0)" or value in ("st(0)",) and name == "st(0)" \
-            or mnemonic in ("mov", "lldt", "ltr", "lmsw", "verr", "verw", "lar", "lsl") and name.lstrip("er").rstrip("d") == value.lstrip("er").rstrip("dw") \
-            and any(other.type == cs_x86.X86_OP_REG and insn.reg_name(other.reg) in fixed.SEGMENTS for other in insn.operands)
+        return (
+            name == value
+            or value == "st"
+            and name == "st(0)"
+            or value in ("st(0)",)
+            and name == "st(0)"
+            or mnemonic in ("mov", "lldt", "ltr", "lmsw", "verr", "verw", "lar", "lsl")
+            and name.lstrip("er").rstrip("d") == value.lstrip("er").rstrip("dw")
+            and any(
+                other.type == cs_x86.X86_OP_REG and insn.reg_name(other.reg) in fixed.SEGMENTS
+                for other in insn.operands
+            )
+        )
     if isinstance(value, int):
         if part.type != cs_x86.X86_OP_IMM:
             return False
@@ -425,15 +493,20 @@ def agrees(mode, insn, value, part, strict, mnemonic):
 
 def same_address(mode, insn, memory, displacement, part, strict):
     mem = part.mem
+
     def name(register):
         return insn.reg_name(register) if register else ""
+
     written = (memory.base, memory.index, memory.scale if memory.index else 1)
     if memory.relative:
         written = ("rip", "", 1)
     read = (name(mem.base), name(mem.index), mem.scale if mem.index else 1)
     read = (read[0], "" if read[1] in ("riz", "eiz") else read[1], read[2])
-    if read != written and not (written[2] == read[2] == 1 and sorted(read[:2]) == sorted(written[:2])) \
-            and not (not memory.base and memory.scale == 1 and read == (memory.index, "", 1)):
+    if (
+        read != written
+        and not (written[2] == read[2] == 1 and sorted(read[:2]) == sorted(written[:2]))
+        and not (not memory.base and memory.scale == 1 and read == (memory.index, "", 1))
+    ):
         return False
     register = memory.base or memory.index
     bits = fixed.REGISTERS[register] if register and not memory.relative else mode

@@ -4,20 +4,35 @@ Functions: put(MASK, value) and get(value, MASK) place or take a field; shift(MA
 lo32(x) and hi32(x) are halves.  Numbers are decimal, 0x, 0b or 0o, with `_` between digits; 'a' is a character.
 Not modelled: floating point, and values that know a section (everything is an absolute integer).
 """
+
 import re
-from functools import lru_cache
+from functools import cache
 
 from emu.errors import AssemblyError
 
-TOKEN = re.compile(r"""\s*(?:
+TOKEN = re.compile(
+    r"""\s*(?:
     (?P<number>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(?![\w]))
   | (?P<local>\d+[bf])
   | (?P<char>'(?:\\.|[^'\\])')
   | (?P<name>[A-Za-z_.$][\w.$@]*)
   | (?P<op><<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^~!()<>,?:])
-)""", re.X)
+)""",
+    re.X,
+)
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "\\": "\\", "'": "'", '"': '"', "b": "\b", "e": "\x1b"}
-LEVELS = [("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="), ("<", ">", "<=", ">="), ("<<", ">>"), ("+", "-"), ("*", "/", "%")]
+LEVELS = [
+    ("||",),
+    ("&&",),
+    ("|",),
+    ("^",),
+    ("&",),
+    ("==", "!="),
+    ("<", ">", "<=", ">="),
+    ("<<", ">>"),
+    ("+", "-"),
+    ("*", "/", "%"),
+]
 
 
 class Undefined(Exception):
@@ -31,15 +46,30 @@ def _divide(a, b):
 
 
 BINARY = {
-    "||": lambda a, b: int(bool(a) or bool(b)), "&&": lambda a, b: int(bool(a) and bool(b)),
-    "|": lambda a, b: a | b, "^": lambda a, b: a ^ b, "&": lambda a, b: a & b, "<<": lambda a, b: a << b,
-    ">>": lambda a, b: a >> b, "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b,
-    "/": _divide, "%": lambda a, b: a - b * _divide(a, b), "==": lambda a, b: int(a == b), "!=": lambda a, b: int(a != b),
-    "<": lambda a, b: int(a < b), ">": lambda a, b: int(a > b), "<=": lambda a, b: int(a <= b), ">=": lambda a, b: int(a >= b),
+    "||": lambda a, b: int(bool(a) or bool(b)),
+    "&&": lambda a, b: int(bool(a) and bool(b)),
+    "|": lambda a, b: a | b,
+    "^": lambda a, b: a ^ b,
+    "&": lambda a, b: a & b,
+    "<<": lambda a, b: a << b,
+    ">>": lambda a, b: a >> b,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": _divide,
+    "%": lambda a, b: a - b * _divide(a, b),
+    "==": lambda a, b: int(a == b),
+    "!=": lambda a, b: int(a != b),
+    "<": lambda a, b: int(a < b),
+    ">": lambda a, b: int(a > b),
+    "<=": lambda a, b: int(a <= b),
+    ">=": lambda a, b: int(a >= b),
 }
 FUNCTIONS = {
-    "put": (2, lambda mask, value: value * (mask & -mask) & mask), "get": (2, lambda value, mask: (value & mask) // (mask & -mask)),
-    "shift": (1, lambda mask: (mask & -mask).bit_length() - 1), "lo32": (1, lambda x: x & 0xFFFF_FFFF),
+    "put": (2, lambda mask, value: value * (mask & -mask) & mask),
+    "get": (2, lambda value, mask: (value & mask) // (mask & -mask)),
+    "shift": (1, lambda mask: (mask & -mask).bit_length() - 1),
+    "lo32": (1, lambda x: x & 0xFFFF_FFFF),
     "hi32": (1, lambda x: x >> 32 & 0xFFFF_FFFF),
 }
 
@@ -81,7 +111,10 @@ class _Parser:
     def unary(self):
         kind, text = self.take()
         if kind == "number":
-            return ("number", int(text.replace("_", ""), 0 if text[0] == "0" and len(text) > 1 and not text.isdigit() else 10))
+            return (
+                "number",
+                int(text.replace("_", ""), 0 if text[0] == "0" and len(text) > 1 and not text.isdigit() else 10),
+            )
         if kind == "char":
             return ("number", ord(ESCAPES.get(text[2], text[2]) if text[1] == "\\" else text[1]))
         if kind == "op" and text in "-+~!":
@@ -108,7 +141,7 @@ class _Parser:
         return ("call", name, arguments)
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(text):
     """Return the tree of an expression; equal texts are parsed once."""
     parser = _Parser(text)
@@ -169,6 +202,8 @@ def unquote(text):
     """Return the bytes of a quoted string with its escapes, or raise AssemblyError."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         raise AssemblyError(f"expected a string in double quotes, not {text!r}")
+
     def plain(match):
         return chr(int(match[1], 16)) if match[1] else ESCAPES.get(match[2], match[2])
+
     return re.sub(r"\\(?:x([0-9a-fA-F]{2})|(.))", plain, text[1:-1]).encode("latin-1")

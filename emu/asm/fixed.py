@@ -75,19 +75,21 @@ SLASH = {
 }
 FAR_MEMORY = {"lcall": 3, "ljmp": 5}                                  # FF /digit; dword, fword or tbyte ptr
 FAR_DIRECT = {"lcall": 0x9A, "ljmp": 0xEA}
-CONDITIONS = {name: code for code, names in enumerate((
+CODES = (
     "o", "no", "b c nae", "ae nb nc", "e z", "ne nz", "be na", "a nbe", "s", "ns", "p pe", "np po", "l nge", "ge nl",
-    "le ng", "g nle")) for name in names.split()}
-CANONICAL = {name: names.split()[0] for names in (
-    "o", "no", "b c nae", "ae nb nc", "e z", "ne nz", "be na", "a nbe", "s", "ns", "p pe", "np po", "l nge", "ge nl",
-    "le ng", "g nle") for name in names.split()}
-SHORT_ONLY = {"loopne": 0xE0, "loopnz": 0xE0, "loope": 0xE1, "loopz": 0xE1, "loop": 0xE2, "jcxz": 0xE3, "jecxz": 0xE3, "jrcxz": 0xE3}
+    "le ng", "g nle")
+CONDITIONS = {name: code for code, names in enumerate(CODES) for name in names.split()}
+CANONICAL = {name: names.split()[0] for names in CODES for name in names.split()}
+SHORT_ONLY = {
+    "loopne": 0xE0, "loopnz": 0xE0, "loope": 0xE1, "loopz": 0xE1, "loop": 0xE2, "jcxz": 0xE3, "jecxz": 0xE3,
+    "jrcxz": 0xE3}
 COUNTER_BITS = {"jcxz": 16, "jecxz": 32, "jrcxz": 64}
 PREFIXES = {"lock": 0xF0, "rep": 0xF3, "repe": 0xF3, "repz": 0xF3, "repne": 0xF2, "repnz": 0xF2}
-SAME_MNEMONIC = {"movabs": "mov", "sal": "shl", "xlat": "xlatb", "fwait": "wait", "retf": "retf", "lret": "retf", "int1": "icebp",
-                 "ud2a": "ud2"}
-SIZES = {"byte": 8, "word": 16, "dword": 32, "fword": 48, "qword": 64, "tbyte": 80, "xword": 80, "xmmword": 128, "oword": 128,
-         "ymmword": 256}
+SAME_MNEMONIC = {
+    "movabs": "mov", "sal": "shl", "xlat": "xlatb", "fwait": "wait", "lret": "retf", "int1": "icebp", "ud2a": "ud2"}
+SIZES = {
+    "byte": 8, "word": 16, "dword": 32, "fword": 48, "qword": 64, "tbyte": 80, "xword": 80, "xmmword": 128,
+    "oword": 128, "ymmword": 256}
 
 
 def _registers():

@@ -3,6 +3,7 @@
 Branches start short and only grow; symbols not yet placed count as a large number in the first pass.
 Two to five passes are usual; the last one is strict: every symbol must exist and every value must fit.
 """
+
 import re
 
 from emu.asm import encode, expression
@@ -185,11 +186,21 @@ class Layout:
         if word in (".space", ".skip", ".zero"):
             return self.fill(parts[:1], 1, parts[1] if len(parts) > 1 else "0")
         if word == ".fill":
-            return self.fill(parts[:1], self.fixed_value(parts[1], ".fill") if len(parts) > 1 else 1, parts[2] if len(parts) > 2 else "0")
+            return self.fill(
+                parts[:1],
+                self.fixed_value(parts[1], ".fill") if len(parts) > 1 else 1,
+                parts[2] if len(parts) > 2 else "0",
+            )
         if word == ".incbin":
             return statement.plan
-        action = {".equ": self.equ, ".set": self.equ, ".assert": self.check, ".record": self.begin_record, ".field": self.field,
-                  ".endrecord": self.end_record}.get(word)
+        action = {
+            ".equ": self.equ,
+            ".set": self.equ,
+            ".assert": self.check,
+            ".record": self.begin_record,
+            ".field": self.field,
+            ".endrecord": self.end_record,
+        }.get(word)
         if action:
             action(word, parts)
         elif word in (".code16", ".code32", ".code64"):
@@ -216,7 +227,12 @@ class Layout:
 
     def equ(self, word, parts):
         name = parts[0]
-        if name in self.given or name.lower() in encode.fixed.REGISTERS or name.lower() in encode.fixed.SIZES or name in self.labels:
+        if (
+            name in self.given
+            or name.lower() in encode.fixed.REGISTERS
+            or name.lower() in encode.fixed.SIZES
+            or name in self.labels
+        ):
             raise AssemblyError(f"{name} already means something else")
         value = self.value(",".join(parts[1:]))
         if word == ".equ" and self.constants.get(name, value) != value:
@@ -225,7 +241,9 @@ class Layout:
 
     def check(self, word, parts):
         if self.encoder.strict and not self.value(parts[0]):
-            raise AssemblyError(expression.unquote(parts[1]).decode() if len(parts) > 1 else "the assertion does not hold")
+            raise AssemblyError(
+                expression.unquote(parts[1]).decode() if len(parts) > 1 else "the assertion does not hold"
+            )
 
     # ---- records ----------------------------------------------------------------------------------------
 

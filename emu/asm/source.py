@@ -3,6 +3,7 @@
 `Source(...).read(path)` gives a flat list of statements, each with the file and line a person would look at.
 Not modelled: `.irp`, `.altmacro`, nested `.macro` definitions, sections.
 """
+
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,22 +29,24 @@ class Statement:
     labels: list = field(default_factory=list)
     word: str = ""
     rest: str = ""
-    within: str = ""                     # "in macro NAME (file:line)" when it came out of a macro
-    size: int = 0                        # longest encoding so far; branches never shrink between passes
-    plan: object = None                  # what emu.asm.encode made of it
+    within: str = ""  # "in macro NAME (file:line)" when it came out of a macro
+    size: int = 0  # longest encoding so far; branches never shrink between passes
+    plan: object = None  # what emu.asm.encode made of it
 
     def where(self):
         return f"{self.file}:{self.line}"
 
     def error(self, message):
-        return AssemblyError(f"{self.where()}: {message}\n    {self.text.strip()}" + (f"\n    {self.within}" if self.within else ""))
+        return AssemblyError(
+            f"{self.where()}: {message}\n    {self.text.strip()}" + (f"\n    {self.within}" if self.within else "")
+        )
 
 
 @dataclass(slots=True)
 class Macro:
     name: str
-    parameters: list                     # (name, default or None)
-    lines: list                          # (file, line, text)
+    parameters: list  # (name, default or None)
+    lines: list  # (file, line, text)
 
 
 def strip_comment(text):
@@ -87,13 +90,17 @@ class Source:
             raise AssemblyError(f"cannot read {self.name_of(path)}: {error.strerror}") from None
         self.files[str(path.resolve())] = data
         name = self.name_of(path)
-        self.expand([(name, number, text) for number, text in enumerate(data.decode("utf-8").split("\n"), 1)], path.parent, depth)
+        self.expand(
+            [(name, number, text) for number, text in enumerate(data.decode("utf-8").split("\n"), 1)],
+            path.parent,
+            depth,
+        )
 
     def expand(self, lines, folder, depth, within="", call=None):
         """Expand lines (file, number, text); `call` is (file, line) of the macro call they came from."""
         if depth > DEPTH:
             raise AssemblyError(f"{lines[0][0]}:{lines[0][1]}: macros or includes nest deeper than {DEPTH}")
-        conditions, at = [], 0           # each condition: [taken now, some branch taken already]
+        conditions, at = [], 0  # each condition: [taken now, some branch taken already]
         while at < len(lines):
             file, number, raw = lines[at]
             at += 1
@@ -110,9 +117,15 @@ class Source:
                 else:
                     self.line(statement, folder, depth)
             except expression.Undefined as missing:
-                raise statement.error(f"{missing.args[0]} is not defined here; {statement.word} needs its value at once") from None
+                raise statement.error(
+                    f"{missing.args[0]} is not defined here; {statement.word} needs its value at once"
+                ) from None
             except AssemblyError as error:
-                raise error if "\n    " in str(error) or ".s:" in str(error).split(" ")[0] else statement.error(str(error)) from None
+                raise (
+                    error
+                    if "\n    " in str(error) or ".s:" in str(error).split(" ")[0]
+                    else statement.error(str(error))
+                ) from None
         if conditions:
             raise AssemblyError(f"{lines[-1][0]}:{lines[-1][1]}: .endif is missing")
 
@@ -121,7 +134,7 @@ class Source:
         text = statement.text.strip()
         while match := LABEL.match(text):
             statement.labels.append(match[1])
-            text = text[match.end():]
+            text = text[match.end() :]
         if match := ASSIGN.fullmatch(text):
             statement.word, statement.rest = ".set", f"{match[1]}, {match[2]}"
         elif text:
@@ -135,6 +148,7 @@ class Source:
             if name not in self.symbols:
                 raise expression.Undefined(name)
             return self.symbols[name]
+
         return expression.value(expression.parse(text), lookup)
 
     def condition(self, statement, conditions):
@@ -193,7 +207,9 @@ class Source:
         if not match:
             raise statement.error(".macro needs a name")
         name, parameters = match[1], []
-        for parameter in expression.split(match[2].replace(",", " ").replace(" ", ",") if "=" not in match[2] else match[2]):
+        for parameter in expression.split(
+            match[2].replace(",", " ").replace(" ", ",") if "=" not in match[2] else match[2]
+        ):
             if parameter:
                 key, _, default = parameter.partition("=")
                 parameters.append((key.strip().removesuffix(":req"), default.strip() if "=" in parameter else None))
@@ -230,7 +246,7 @@ class Source:
             raise statement.error(f"{statement.word} needs a name and a value")
         try:
             self.symbols[name] = self.evaluate(text)
-        except expression.Undefined:     # a label or something later: the passes settle it
+        except expression.Undefined:  # a label or something later: the passes settle it
             self.symbols.pop(name, None)
 
     def call(self, statement, folder, depth):
@@ -248,9 +264,15 @@ class Source:
         self.count += 1
         if statement.labels:
             self.emit(Statement(statement.file, statement.line, statement.text, labels=statement.labels))
-        pattern = re.compile(r"\\(" + "|".join([re.escape(key) for key in sorted(values, key=len, reverse=True)] + [r"@", r"\(\)"]) + r")")
+        pattern = re.compile(
+            r"\\("
+            + "|".join([re.escape(key) for key in sorted(values, key=len, reverse=True)] + [r"@", r"\(\)"])
+            + r")"
+        )
+
         def fill(match):
             return str(self.count) if match[1] == "@" else "" if match[1] == "()" else values[match[1]]
+
         body = [(file, number, pattern.sub(fill, text)) for file, number, text in macro.lines]
         self.expand(body, folder, depth + 1, f"in macro {macro.name}, ", (statement.file, statement.line))
 

@@ -2,8 +2,9 @@
 
 First line of a program: `# Expect: RESULT[; key=value]... . Claim.`  RESULT is a STOP row in lower case with blanks, or
 `pass` (exit code 0).  Keys: processors (1), memory in MiB (16), cycles, the budget (200,000,000), gap (0): 1 when the
-claim is the manual's, but the machine is known not to keep it yet; such a program must fail (a strict expected failure).
+claim is the manual's, but the machine is known not to keep it yet; such a program must fail (strict xfail).
 """
+
 import re
 import struct
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ def guests():
 def block(entry, kind=PAYLOAD.LONG, **registers):
     """Return a boot block (bytes) for a payload."""
     from emu.spec.cpu import GPR
+
     text = bytearray(int(BLOCK.SIZE))
     struct.pack_into("<QIIQ", text, 0, int(BLOCKVALUE.MAGIC), int(kind), 0, entry)
     for name, value in registers.items():
@@ -87,5 +89,5 @@ def place(machine, guest):
     image, rom = guest.image(), assemble(BOOT)
     machine.rom[:] = np.frombuffer(rom.code, np.uint8)
     for address, data in ((int(LOW.BLOCK), block(image.entry)), (image.base, image.code)):
-        machine.ram[address:address + len(data)] = np.frombuffer(data, np.uint8)
+        machine.ram[address : address + len(data)] = np.frombuffer(data, np.uint8)
     return image

@@ -1,4 +1,5 @@
 """The assembler: encodings against GNU as, two-pass addresses, macros, records, and every error by its words."""
+
 import shutil
 import subprocess
 from pathlib import Path
@@ -49,6 +50,7 @@ def disassemble(mode, data):
 
 # ---- encodings --------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("mode", [16, 32, 64])
 def test_encodings_agree_with_gnu_as(build, tmp_path, mode):
     if not (shutil.which("as") and shutil.which("objcopy")):
@@ -62,7 +64,7 @@ def test_encodings_agree_with_gnu_as(build, tmp_path, mode):
     assert len(theirs) == len(ours)
     wrong = []
     for number, line in enumerate(lines):
-        one, two = (code[16 * number:16 * number + 16] for code in (theirs, ours))
+        one, two = (code[16 * number : 16 * number + 16] for code in (theirs, ours))
         if one != two and disassemble(mode, one) != disassemble(mode, two):
             prefixes = bytes.fromhex("262e36653ef0f2f3646667")
             if sorted(one) != sorted(two) or not set(one[:2]) <= set(prefixes):
@@ -70,14 +72,33 @@ def test_encodings_agree_with_gnu_as(build, tmp_path, mode):
     assert wrong == []
 
 
-@pytest.mark.parametrize("text, code", [
-    (".code64\nljmp fword ptr [rax]", "ff28"), (".code64\nljmp tbyte ptr [r9]", "49ff29"), (".code64\nlcall fword ptr [rax]", "ff18"),
-    (".code32\njmp far fword ptr [eax]", "ff28"), (".code16\nljmp 8, dword 0x12345678", "66ea785634120800"),
-    (".code16\nlgdtd [0x1234]", "660f01163412"), (".code32\npush word 5", "666a05"), (".code16\npush dword 0x12345678", "666878563412"),
-    ("int 3", "cd03"), ("int3", "cc"), ("into", "ce"), ("iretq", "48cf"), ("iretd", "cf"), ("sysretd", "0f07"), ("sysexitq", "480f35"),
-    ("push 0x7fffffff", "68ffffff7f"), ("ud1", "0fb9c0"), ("mov eax, gs:[8]", "658b042508000000"), ("nop word ptr [rax]", "660f1f00"),
-    ("mov rax, [0x123456789a]", "48a19a78563412000000"), ("mov al, '#'", "b023"), ("mov al, ';' # comment", "b03b"),
-])
+@pytest.mark.parametrize(
+    "text, code",
+    [
+        (".code64\nljmp fword ptr [rax]", "ff28"),
+        (".code64\nljmp tbyte ptr [r9]", "49ff29"),
+        (".code64\nlcall fword ptr [rax]", "ff18"),
+        (".code32\njmp far fword ptr [eax]", "ff28"),
+        (".code16\nljmp 8, dword 0x12345678", "66ea785634120800"),
+        (".code16\nlgdtd [0x1234]", "660f01163412"),
+        (".code32\npush word 5", "666a05"),
+        (".code16\npush dword 0x12345678", "666878563412"),
+        ("int 3", "cd03"),
+        ("int3", "cc"),
+        ("into", "ce"),
+        ("iretq", "48cf"),
+        ("iretd", "cf"),
+        ("sysretd", "0f07"),
+        ("sysexitq", "480f35"),
+        ("push 0x7fffffff", "68ffffff7f"),
+        ("ud1", "0fb9c0"),
+        ("mov eax, gs:[8]", "658b042508000000"),
+        ("nop word ptr [rax]", "660f1f00"),
+        ("mov rax, [0x123456789a]", "48a19a78563412000000"),
+        ("mov al, '#'", "b023"),
+        ("mov al, ';' # comment", "b03b"),
+    ],
+)
 def test_encoding(build, text, code):
     assert build(text).code.hex() == code
 
@@ -91,13 +112,21 @@ def test_statements_of_a_corpus_disassemble_to_their_own_mnemonics(build):
 
 # ---- addresses --------------------------------------------------------------------------------------------
 
+
 def test_branches_are_short_when_they_reach_and_long_when_not(build):
     image = build("a: jmp b\n.fill 127\nb: je a\njmp c\n.fill 128\nc: nop")
-    assert [data.hex() for _, data, _, _, source in image.lines if "j" in source] == ["eb7f", "0f8479ffffff", "e980000000"]
+    assert [data.hex() for _, data, _, _, source in image.lines if "j" in source] == [
+        "eb7f",
+        "0f8479ffffff",
+        "e980000000",
+    ]
 
 
 def test_rip_relative_names_reach_labels_and_numbers_are_displacements(build):
-    image = build("lea rax, [rip + x]\nmov dword ptr [rip + x + 4], 7\ncmp byte ptr [rel x], 1\nlea rax, [rip + 8]\nx: .quad 0", base=0x1000)
+    image = build(
+        "lea rax, [rip + x]\nmov dword ptr [rip + x + 4], 7\ncmp byte ptr [rel x], 1\nlea rax, [rip + 8]\nx: .quad 0",
+        base=0x1000,
+    )
     x = image.symbols["x"]
     first = int.from_bytes(image.lines[0][1][3:], "little")
     second = int.from_bytes(image.lines[1][1][2:6], "little")
@@ -132,14 +161,17 @@ def test_where_and_name_tell_what_an_address_is(build):
 
 # ---- source features --------------------------------------------------------------------------------------
 
+
 def test_macros_take_defaults_names_and_numbers(build):
     image = build(".macro put2 a, b=7\n.byte \\a, \\b\n.l\\@: .byte \\@\n.endm\nx:\nput2 1\nput2 b=3, a=2\n")
     assert image.code.hex() == "010701" + "020302"
 
 
 def test_repetition_and_conditions(build):
-    image = build(".equ N, 3\n.rept N\n.if \\+ == 1\n.byte 0xaa\n.elseif \\+ == 2\n.byte 0xbb\n.else\n.byte 0xcc\n.endif\n.endr\n"
-                  ".ifdef N\n.byte 1\n.endif\n.ifndef N\n.byte 2\n.endif")
+    image = build(
+        ".equ N, 3\n.rept N\n.if \\+ == 1\n.byte 0xaa\n.elseif \\+ == 2\n.byte 0xbb\n.else\n.byte 0xcc\n.endif\n.endr\n"
+        ".ifdef N\n.byte 1\n.endif\n.ifndef N\n.byte 2\n.endif"
+    )
     assert image.code.hex() == "ccaabb01"
 
 
@@ -148,12 +180,17 @@ def test_set_changes_a_constant_between_lines(build):
 
 
 def test_record_gives_offsets_and_size(build):
-    image = build(".record F\n.field A, 8\n.field B, 1\n.field C, 16, 16\n.endrecord\nmov [rsp + F_C], al\n.byte F_SIZE")
+    image = build(
+        ".record F\n.field A, 8\n.field B, 1\n.field C, 16, 16\n.endrecord\nmov [rsp + F_C], al\n.byte F_SIZE"
+    )
     assert image.code.hex() == "88442410" + "20"
 
 
 def test_tables_of_the_manual_are_symbols(build):
-    image = build(".use cpu\nmov eax, CR0_PE | CR0_PG\nmov ecx, put(INTR_TYPE, EVENT_SOFT)\n.byte shift(INTR_TYPE), get(0x300, INTR_TYPE)")
+    image = build(
+        ".use cpu\nmov eax, CR0_PE | CR0_PG\nmov ecx, put(INTR_TYPE, EVENT_SOFT)\n"
+        ".byte shift(INTR_TYPE), get(0x300, INTR_TYPE)"
+    )
     assert image.code.hex() == "b801000080" + "b900040000" + "0803"
     assert table_symbols("cpu")["VECTOR_PF"] == 14
 
@@ -163,8 +200,11 @@ def test_include_is_found_beside_the_file(build):
 
 
 def test_expressions(build):
-    image = build(".quad 1 + 2 * 3, (1 + 2) * 3, -1, ~0 & 0xff, 1 << 4 | 1, 7 / 2, -7 % 4, 5 > 3 && 2 < 1, 'a', 0x_ff, lo32(1 << 33), hi32(1 << 33)")
-    values = [int.from_bytes(image.code[at:at + 8], "little", signed=True) for at in range(0, len(image.code), 8)]
+    image = build(
+        ".quad 1 + 2 * 3, (1 + 2) * 3, -1, ~0 & 0xff, 1 << 4 | 1, 7 / 2, -7 % 4, 5 > 3 && 2 < 1, "
+        "'a', 0x_ff, lo32(1 << 33), hi32(1 << 33)"
+    )
+    values = [int.from_bytes(image.code[at : at + 8], "little", signed=True) for at in range(0, len(image.code), 8)]
     assert values == [7, 9, -1, 255, 17, 3, -3, 0, 97, 255, 0, 2]
 
 
@@ -173,10 +213,13 @@ def test_strings_keep_comment_characters(build):
 
 
 def test_listing_shows_address_bytes_line_and_source(build):
-    text = listing(build("start: mov eax, 1\n.ascii \"0123456789\"", base=0x100000))
+    text = listing(build('start: mov eax, 1\n.ascii "0123456789"', base=0x100000))
     assert text.splitlines() == [
-        "                                    t.s", "00100000  b8 01 00 00 00               1  start: mov eax, 1",
-        '00100005  30 31 32 33 34 35 36 37      2  .ascii "0123456789"', "0010000d  38 39"]
+        "                                    t.s",
+        "00100000  b8 01 00 00 00               1  start: mov eax, 1",
+        '00100005  30 31 32 33 34 35 36 37      2  .ascii "0123456789"',
+        "0010000d  38 39",
+    ]
 
 
 def test_results_are_remembered_until_a_file_changes(tmp_path, monkeypatch):
@@ -191,44 +234,71 @@ def test_results_are_remembered_until_a_file_changes(tmp_path, monkeypatch):
 
 # ---- errors -----------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("text, message", [
-    ("nop\nmov rax, nothing", "t.s:2: undefined symbol nothing\n    mov rax, nothing"),
-    ("jmp .gone", "t.s:1: undefined symbol .gone\n    jmp .gone"),
-    ("a: nop\na: nop", "t.s:2: a is defined twice\n    a: nop"),
-    ("rax: nop", "t.s:1: rax is a register or size word and cannot be a symbol\n    rax: nop"),
-    ("mov eax, 0x1ffffffff", "t.s:1: 0x1ffffffff does not fit: 'mov eax, 0x1ffffffff' would become 'mov eax, 0xffffffff'\n    mov eax, 0x1ffffffff"),
-    ("mov byte ptr [rax], 0x1ff", "t.s:1: 0x1ff does not fit: 'mov byte ptr [rax], 0x1ff' would become 'mov byte ptr [rax], 0xff'\n    mov byte ptr [rax], 0x1ff"),
-    ("push 0x80000000", "t.s:1: push takes a signed 32-bit value, not 0x80000000\n    push 0x80000000"),
-    (".byte 256", "t.s:1: 0x100 does not fit in 8 bits\n    .byte 256"),
-    ("iret", "t.s:1: iret does not exist in 64-bit code: say iretq or iretd\n    iret"),
-    ("sysret", "t.s:1: say sysretq (to 64-bit code) or sysretd (to 32-bit code)\n    sysret"),
-    ("ljmp 8, 0", "t.s:1: ljmp selector, offset does not exist in 64-bit code\n    ljmp 8, 0"),
-    ("frobnicate eax", "t.s:1: invalid mnemonic: 'frobnicate eax' in 64-bit code\n    frobnicate eax"),
-    (".frob 1", "t.s:1: unknown directive .frob\n    .frob 1"),
-    ('.include "none.s"', 't.s:1: cannot read none.s: No such file or directory\n    .include "none.s"'),
-    (".use nowhere", "t.s:1: there is no module emu.spec.nowhere\n    .use nowhere"),
-    (".if later\n.endif\nlater: nop", "t.s:1: later is not defined here; .if needs its value at once\n    .if later"),
-    (".if 1\nnop", "t.s:2: .endif is missing"),
-    (".macro m\nnop", "t.s:1: .endm is missing\n    .macro m"),
-    (".macro m a\nmov eax, \\a\n.endm\nm 1, 2", "t.s:4: m takes 1 arguments, not 2\n    m 1, 2"),
-    (".macro m a\nmov eax, \\a\n.endm\nm none", "t.s:4: undefined symbol none\n    mov eax, none\n    in macro m, t.s:2"),
-    (".org 16\nnop\n.org 8", "t.s:3: .org 0x8 is behind the current address 0x11\n    .org 8"),
-    ("x: .fill 200\njmp short x", "t.s:2: the target is -202 bytes away, further than 8 bits reach\n    jmp short x"),
-    ('.assert 1 == 2, "one is not two"', 't.s:1: one is not two\n    .assert 1 == 2, "one is not two"'),
-    ('.error "stop"', 't.s:1: stop\n    .error "stop"'),
-    (".equ a, 1\n.equ a, 2", "t.s:2: a is 0x1 already; .set changes a value\n    .equ a, 2"),
-    ("mov rax, 1 +", "t.s:1: expected a value in the expression '1 +'\n    mov rax, 1 +"),
-    ("mov rax, 1 / 0", "t.s:1: division by zero\n    mov rax, 1 / 0"),
-    (".code16\nmov eax, [eax*2 + 16]", "t.s:2: keystone encodes 'mov eax, [eax*2 + 0x10]' as 668b061000, which is "
-                                       "'mov eax, dword ptr [0x10]'\n    mov eax, [eax*2 + 16]"),
-    ("", "t.s holds no statement"),
-])
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("nop\nmov rax, nothing", "t.s:2: undefined symbol nothing\n    mov rax, nothing"),
+        ("jmp .gone", "t.s:1: undefined symbol .gone\n    jmp .gone"),
+        ("a: nop\na: nop", "t.s:2: a is defined twice\n    a: nop"),
+        ("rax: nop", "t.s:1: rax is a register or size word and cannot be a symbol\n    rax: nop"),
+        (
+            "mov eax, 0x1ffffffff",
+            "t.s:1: 0x1ffffffff does not fit: 'mov eax, 0x1ffffffff' would become 'mov eax, 0xffffffff'\n"
+            "    mov eax, 0x1ffffffff",
+        ),
+        (
+            "mov byte ptr [rax], 0x1ff",
+            "t.s:1: 0x1ff does not fit: 'mov byte ptr [rax], 0x1ff' would become 'mov byte ptr [rax], 0xff'\n"
+            "    mov byte ptr [rax], 0x1ff",
+        ),
+        ("push 0x80000000", "t.s:1: push takes a signed 32-bit value, not 0x80000000\n    push 0x80000000"),
+        (".byte 256", "t.s:1: 0x100 does not fit in 8 bits\n    .byte 256"),
+        ("iret", "t.s:1: iret does not exist in 64-bit code: say iretq or iretd\n    iret"),
+        ("sysret", "t.s:1: say sysretq (to 64-bit code) or sysretd (to 32-bit code)\n    sysret"),
+        ("ljmp 8, 0", "t.s:1: ljmp selector, offset does not exist in 64-bit code\n    ljmp 8, 0"),
+        ("frobnicate eax", "t.s:1: invalid mnemonic: 'frobnicate eax' in 64-bit code\n    frobnicate eax"),
+        (".frob 1", "t.s:1: unknown directive .frob\n    .frob 1"),
+        ('.include "none.s"', 't.s:1: cannot read none.s: No such file or directory\n    .include "none.s"'),
+        (".use nowhere", "t.s:1: there is no module emu.spec.nowhere\n    .use nowhere"),
+        (
+            ".if later\n.endif\nlater: nop",
+            "t.s:1: later is not defined here; .if needs its value at once\n    .if later",
+        ),
+        (".if 1\nnop", "t.s:2: .endif is missing"),
+        (".macro m\nnop", "t.s:1: .endm is missing\n    .macro m"),
+        (".macro m a\nmov eax, \\a\n.endm\nm 1, 2", "t.s:4: m takes 1 arguments, not 2\n    m 1, 2"),
+        (
+            ".macro m a\nmov eax, \\a\n.endm\nm none",
+            "t.s:4: undefined symbol none\n    mov eax, none\n    in macro m, t.s:2",
+        ),
+        (".org 16\nnop\n.org 8", "t.s:3: .org 0x8 is behind the current address 0x11\n    .org 8"),
+        (
+            "x: .fill 200\njmp short x",
+            "t.s:2: the target is -202 bytes away, further than 8 bits reach\n    jmp short x",
+        ),
+        ('.assert 1 == 2, "one is not two"', 't.s:1: one is not two\n    .assert 1 == 2, "one is not two"'),
+        ('.error "stop"', 't.s:1: stop\n    .error "stop"'),
+        (".equ a, 1\n.equ a, 2", "t.s:2: a is 0x1 already; .set changes a value\n    .equ a, 2"),
+        ("mov rax, 1 +", "t.s:1: expected a value in the expression '1 +'\n    mov rax, 1 +"),
+        ("mov rax, 1 / 0", "t.s:1: division by zero\n    mov rax, 1 / 0"),
+        (
+            ".code16\nmov eax, [eax*2 + 16]",
+            "t.s:2: keystone encodes 'mov eax, [eax*2 + 0x10]' as 668b061000, which is "
+            "'mov eax, dword ptr [0x10]'\n    mov eax, [eax*2 + 16]",
+        ),
+        ("", "t.s holds no statement"),
+    ],
+)
 def test_error(build, text, message):
     assert refused(build, text) == message
 
 
 def test_error_in_an_included_file_names_that_file(build):
-    assert refused(build, '.include "more.s"', more="nop\nmov rax, oops\n") == "more.s:2: undefined symbol oops\n    mov rax, oops"
+    assert (
+        refused(build, '.include "more.s"', more="nop\nmov rax, oops\n")
+        == "more.s:2: undefined symbol oops\n    mov rax, oops"
+    )
 
 
 def test_a_missing_file_is_told(tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 """Every guest program has a header, assembles, and keeps the rules of tests/guests/README.md."""
+
 import pytest
 
 from emu.asm import assemble
@@ -18,11 +19,14 @@ def test_guest_checks_are_found_by_number():
     assert guest.check(1).startswith("tests/guests/divide_error.s:") or guest.check(1).endswith("divide_error.s:8")
 
 
-@pytest.mark.parametrize("text, message", [
-    ("nop", "x.s: the first line must be '# Expect: RESULT[; key=value]. Claim.', not 'nop'"),
-    ("# Expect: pass; colour=1. Text", "x.s: unknown key colour; processors, memory, cycles, gap are known"),
-    ("# Expect: happiness. Text", "x.s: 'happiness' is neither pass nor a row of STOP"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("nop", "x.s: the first line must be '# Expect: RESULT[; key=value]. Claim.', not 'nop'"),
+        ("# Expect: pass; colour=1. Text", "x.s: unknown key colour; processors, memory, cycles, gap are known"),
+        ("# Expect: happiness. Text", "x.s: 'happiness' is neither pass nor a row of STOP"),
+    ],
+)
 def test_header_errors(tmp_path, text, message):
     (tmp_path / "x.s").write_text(text)
     with pytest.raises(ValueError) as caught:
