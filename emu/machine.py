@@ -24,11 +24,12 @@ from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
+from emu.trace import Trace
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
 MEMORY_LIMIT = 3 << 30
-PAUSE_CYCLES = 20_000_000
+PAUSE_CYCLES, TRACE_PAUSE_CYCLES = 20_000_000, 4_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ class Processor:
     def __init__(self, number, machine, entries):
         self.record, self.core, self.insn = _aligned(CPU), _aligned(CORE), _aligned(INSN, 2)
         self.tlbs = [_aligned(TLB), _aligned(TLB)]
-        self.apic, self.spare = _aligned(LOCAL_APIC), _pages(4096)
+        self.apic, self.spare, self.failed, self.far = _aligned(LOCAL_APIC), _pages(4096), _pages(4096), _pages(4096)
         self.buffers: list[np.ndarray] = [np.zeros(64, np.uint64), np.zeros(1024, np.uint8), np.zeros(32, np.uint8)]
         self.engines = [engine.Engine(machine.ram, machine.rom, ROM_BASE, self.record.ctypes.data, entries) for _ in (0, 1)]
         self._wire(number, machine, entries)
@@ -101,7 +102,7 @@ class Processor:
         c.root_env, c.guest_env = (e.env_address for e in self.engines)
         c.root_tlb, c.guest_tlb = (t.ctypes.data for t in self.tlbs)
         c.env, c.tlb, c.apic, c.vmcs = c.root_env, c.root_tlb, self.apic.ctypes.data, self.spare.ctypes.data
-        c.spare_vmcs = self.spare.ctypes.data
+        c.spare_vmcs, c.failure_vmcs, c.far_state = (page.ctypes.data for page in (self.spare, self.failed, self.far))
         c.insn, c.code_bytes = self.insn.ctypes.data, self.buffers[2].ctypes.data
         for world, unit in enumerate(self.engines):
             index = 2 * number + world
@@ -111,7 +112,7 @@ class Processor:
         k.rom_offset, k.void_page, k.device_window = machine.ram.nbytes, engine.VOID_PAGE, engine.DEVICE_WINDOW
         k.steps, k.code_buffer = (b.ctypes.data for b in self.buffers[:2])
         k.scratch = self.insn.ctypes.data + INSN.itemsize
-        for name in ("f_exec", "f_exit_restore", "f_set_page", "f_flush", "f_flush_page", "f_invalidate", "f_block_of", "f_flags",
+        for name in ("f_exec", "f_exit_restore", "f_set_page", "f_flush", "f_flush_page", "f_invalidate", "f_forget", "f_block_of", "f_flags",
                      "f_model", "f_processor"):
             setattr(k, name, entries[name])
 
@@ -137,7 +138,7 @@ class Machine:
             m.cpus[i] = processor.record.ctypes.data
         self.board = Board(BoardConfig(ram_bytes=config.memory_bytes, cpu_count=config.processors, start_seconds=config.start_time), m)
         self.cpu = [processor.record[0] for processor in self.processors]
-        self._run, self._console, self.wall_seconds = entries["call_run"], [], 0.0
+        self._run, self._console, self._trace, self.wall_seconds = entries["call_run"], [], None, 0.0
         self.partitions = []
         self.reset()
 
@@ -235,9 +236,13 @@ class Machine:
         """
         until = int(max_cycles) if max_cycles is not None else (1 << 62)
         m, started = self.record[0], time.perf_counter()
+        if m.stop == STOP.BUDGET:
+            m.stop = STOP.NONE
         while True:
-            stop = self._run(self.record.ctypes.data, until, int(m.now) + PAUSE_CYCLES)
+            stop = self._run(self.record.ctypes.data, until, int(m.now) + (TRACE_PAUSE_CYCLES if self._trace else PAUSE_CYCLES))
             self._drain()
+            if self._trace:
+                self._trace.drain()
             if stop == STOP.OUTPUT:                       # the ring was full, and has been drained
                 m.stop = self.cpu[int(m.stop_cpu)].stop = STOP.NONE
             elif stop:
@@ -260,14 +265,32 @@ class Machine:
             injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus),
             partitions=partition.results(self.partitions, self.read))
 
+    def trace_exits(self, path):
+        """Write every VM exit from now on to a file, one JSON object a line; `close_trace` puts it in its place."""
+        self._trace = Trace(self.record[0], path)
+
+    def close_trace(self):
+        """Finish the file of `trace_exits`: it gets its name only now.  Returns how many exits it holds."""
+        trace, self._trace = self._trace, None
+        return trace.close() if trace else 0
+
+    def disturb(self, seed):
+        """For tests: from now on make the engines forget at arbitrary moments; nothing may change by it.  0: no more."""
+        self.record[0].disturb = seed
+
     def digest(self):
         """Return a SHA-256 over architectural registers, memory and clocks: equal in every run, on every machine."""
+        from emu.model.cpu import rflags
         h = hashlib.sha256()
         for c, processor in zip(self.cpu, self.processors, strict=True):
             for unit in processor.engines:
                 e = unit.env[0]
                 for value in (e.regs, e.seg, e.cr, e.dr, e.rip, e.efer, e.star, e.lstar, e.cstar, e.fmask, e.kernel_gs_base):
                     h.update(np.ascontiguousarray(value).tobytes())
+                h.update(int(rflags(e)).to_bytes(8, "little"))
+            e = processor.engines[int(processor.core[0].owner)].env[0]
+            for value in (e.fpregs, e.xmm, e.fptags, e.fpstt, e.fpuc, e.mxcsr):
+                h.update(np.ascontiguousarray(value).tobytes())
             h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {list(c.exits)} {c.walks}".encode())
         for start in range(0, self.ram.nbytes, 1 << 20):
             chunk = self.ram[start:start + (1 << 20)]

@@ -62,7 +62,7 @@ CPU = record(
     ("cycles", U64), ("instructions", U64), ("deadline", U64), ("tsc_offset", U64),   # IA32_TSC = cycles + tsc_offset
     # the execution core: current block's table entry, true deadline, why the next block must ask
     ("block", U64), ("due", U64), ("request", U64), ("watch", U64), ("single", U64), ("device_step", U64), ("recheck", U64),
-    ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64), ("iret_step", U64),
+    ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("turn_end", U64), ("far_state", U64), ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64), ("iret_step", U64),
     ("wake_at", U64),                                     # cycle at which a halted processor was first seen to have work, 0: it has none
     # non-register state; bits as in the VMCS fields of the same names
     ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
@@ -96,9 +96,13 @@ CPU = record(
     # what stopped the machine: STOP code, and operands that explain it
     ("stop", U64), ("stop_a", U64), ("stop_b", U64), ("stop_c", U64), ("stop_rip", U64),
     # chain of a triple fault: for each step vector, error, RIP, address
-    ("chain_length", U64), ("chain", U64, 12),
+    ("chain_length", U64), ("chain", U64, 16),
     # entry failure: number of failing checks and their row numbers
     ("failed_count", U64), ("failed", U64, 64),
+    # the last VM entry that failed: VMERROR or reason with bit 31, where, and a copy of its VMCS (host address);
+    # failure_open: no VM entry has succeeded since
+    ("failures", U64), ("failure", U64), ("failure_open", U64), ("failure_rip", U64), ("failure_cycle", U64),
+    ("failure_pointer", U64), ("failure_vmcs", U64),
     # counters
     ("exits", U64, REASONS), ("exit_cycles", U64, REASONS), ("exit_began", U64), ("exit_reason_now", U64),
     ("injected", U64, VECTORS), ("delivered", U64, VECTORS), ("entries", U64), ("walks", U64), ("walk_loads", U64),
@@ -125,6 +129,9 @@ MACHINE = record(
     ("devices", U64, 24),                                 # host addresses of device records, by emu.spec.platform.DEVICE
     ("stop", U64), ("stop_cpu", U64), ("exit_code", U64), ("a20", U64), ("seed", U64), ("now", U64),
     ("next_event", U64),                                  # earliest cycle at which a device wants to act
+    ("turn", U64),                                        # host address of the processor whose turn the budget cut, 0: none
+    ("disturb", U64),                                     # for tests: state of the disturbances, 0: none
+    ("trace", U64), ("trace_count", U64),                 # host address of the ring of VM exits, 0: off; exits so far
     ("budget", U64), ("quantum", U64), ("kick", U64),     # kick: a processor that does not run got a message
     ("stale_count", U64), ("stale", U64, 64),             # pages with translated code that the model wrote
 )

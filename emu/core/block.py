@@ -124,6 +124,9 @@ def slow(cpu, uc, ra, slot):
     if c.single or must_leave(c, U64(env.hflags), env.eflags):
         c.block = ZERO
         leave(c, k, cs, E_DEADLINE, ra)
+    if c.deadline and c.deadline < c.due and c.cycles + e[E_COST] > c.deadline:        # see emu.core.loop.disturb
+        c.block = ZERO
+        leave(c, k, cs, E_DEADLINE, ra)
     if c.cycles + e[E_COST] > c.due and e[E_COUNT] > ONE:
         count = fitting(c, e)
         if count < e[E_COUNT]:

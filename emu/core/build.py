@@ -79,5 +79,6 @@ def _addresses(modules):
     found["f_block_of"] = lib.address("tcg_tb_lookup" + native.SUFFIX)
     native.install(at.stub_constants(TABLE_ADDRESS), modules["block"].slow.address, modules["fill"].limit.address,
                    modules["fast"].undefined.address, modules["block"].forget.address)
+    found["f_forget"] = native.install_addresses()["forget"]
     found["call_run"] = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(found["run"])
     return found

@@ -24,6 +24,10 @@ TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_CFLAGS, TB_PAGE0, TB_PAGE1 =
 # CPUArchState beyond what the ENV record names
 ENV_FEATURES = 5632
 
+# What a far return changes besides RSP: RIP, flags, segments
+STATE_FIRST = ENV.fields["rip"][1]
+STATE_BYTES = ENV.fields["cr"][1] - STATE_FIRST
+
 # Table of blocks: 2**BLOCK_BITS entries of 128 bytes, see emu.core.block
 BLOCK_BITS = 16
 
@@ -36,7 +40,7 @@ def offset(dtype, field):
 def stub_constants(table):
     """Return the numbers that the stubs of `native` are made with; `table` is the address of the block table."""
     owner = offset(ENV, "owner")
-    return dict(env_hflags=offset(ENV, "hflags"), uc_cpu=UC_CPU, cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
+    return dict(env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"), env_hflags=offset(ENV, "hflags"), uc_cpu=UC_CPU, cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
                 mask=(1 << BLOCK_BITS) - 1, table=table, cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),
                 instructions=offset(CPU, "instructions"), block=offset(CPU, "block"))
 

@@ -10,13 +10,13 @@ from numba import types
 from emu.bits import U64
 from emu.core import context as at
 from emu.core import native
-from emu.core.native import call, peek32, peek64, poke32
+from emu.core.native import call, peek8, peek32, peek64, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import decode, walk
 from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.memory import PAGE
-from emu.spec.cpu import RFLAGS
+from emu.spec.cpu import RFLAGS, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 
@@ -36,10 +36,15 @@ CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_T
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
 CS_CFLAGS = U64(at.CS_CFLAGS_NEXT)
 E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVICE), U64(native.FAULTED), U64(native.SPLIT)
-E_PC, E_HOST = U64(3), U64(15)                             # words of a block table entry, see emu.core.block
+E_GP = U64(native.PROTECTION)
+E_COUNT, E_PC, E_ROWS, E_HOST = U64(2), U64(3), U64(5), U64(15)                             # words of a block table entry, see emu.core.block
 # The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask) for each MMU mode
 ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
 GROW_LIMIT = U64(1 << 17)
+SEVEN, FIFTEEN, RCX, RSP = U64(7), U64(15), U64(1), U64(4)
+STATE_FIRST, STATE_BYTES = U64(at.STATE_FIRST), U64(at.STATE_BYTES)
+CALL_REL, GROUP_5, RET_IMM, RET, LOOP_FIRST, LOOP_LAST = U64(0xE8), U64(0xFF), U64(0xC2), U64(0xC3), U64(0xE0), U64(0xE2)
+IRET, RET_FAR_IMM, RET_FAR = U64(0xCF), U64(0xCA), U64(0xCB)
 KINDS_RAM, KINDS_ROM, KINDS_DEVICE = walk.KIND.RAM, walk.KIND.ROM, walk.KIND.DEVICE
 
 
@@ -125,7 +130,7 @@ def protection(m, k, bit, page, rw, rights, here):
             drop_everywhere(k, page, others, False)
             state &= ~(others << WRITABLE_SHIFT)
         ledger[page] = state | bit
-        if mixed and rights & ACCESS.WRITE:
+        if mixed and rights & ACCESS.WRITE and not code & ~bit:
             ledger[page] = state | bit | bit << WRITABLE_SHIFT | PAGE.DIRTY
             return READ | WRITE | EXECUTE
         return READ | EXECUTE
@@ -191,6 +196,59 @@ def grow(k, cs, world, index):
     k.grow_at[world] = k.fills + entries * FOUR if k.fills > k.grow_at[world] else k.grow_at[world]
 
 
+@kernel
+def last_of(c, k, e, row):
+    """Decode the last instruction of the block that ran (table entry `row`); returns its linear address."""
+    m, insn, code = machine_at(c.machine)[0], insn_at(k.scratch)[0], octets(k.code_buffer, SIXTEEN)
+    at = row[E_PC]
+    for i in range(row[E_COUNT] - ONE):
+        at += row[E_ROWS + U64(i) // FOUR] >> U64(i) % FOUR * SIXTEEN & FIFTEEN
+    access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & CPL == CPL else ZERO)
+    for i in range(15):
+        pa = walk.translate(c, at + U64(i), access)
+        host = host_of(m, k, pa) if pa != ALL_ONES else ZERO
+        code[i] = peek8(host) if host else ZERO
+    insn.length = decode.decode(code, FIFTEEN, SIXTY_FOUR, insn)
+    return at
+
+
+@kernel
+def undo_far(c, e, at):
+    """Undo the IRET or far RET at `at` with the state that its stub kept (emu.core.native); False when that is another's."""
+    kept, now = octets(c.far_state, STATE_BYTES), octets(c.env + STATE_FIRST, STATE_BYTES)
+    if words(c.far_state, ONE)[ZERO] != at:
+        return False
+    for i in range(STATE_BYTES):
+        now[i] = kept[i]
+    e.regs[RSP] = words(c.far_state + STATE_BYTES, ONE)[ZERO]
+    return True
+
+
+@kernel
+def undo_branch(c, k, e):
+    """Undo the branch to the non-canonical address in RIP: the fault is the branch's own.  False: there was none.
+
+    What CALL pushed stays below RSP.  Not modelled: far JMP and CALL through m16:64 fault at their target.
+    Source: SDM 2A and 2B, "CALL", "JMP", "RET", "LOOP", "IRET": 64-bit mode exceptions
+    """
+    insn, target = insn_at(k.scratch)[0], e.rip
+    at = last_of(c, k, e, words(c.block, SIXTEEN))
+    opcode = insn.opcode
+    if insn.length == ZERO or insn.map != ZERO or at + insn.length == target:
+        return False
+    if opcode == IRET or opcode == RET_FAR or opcode == RET_FAR_IMM:
+        if not undo_far(c, e, at):
+            return False
+    elif opcode == CALL_REL or opcode == GROUP_5 and insn.modrm >> THREE & SEVEN == TWO:
+        e.regs[RSP] += EIGHT
+    elif opcode == RET or opcode == RET_IMM:
+        e.regs[RSP] -= EIGHT + (insn.immediate if opcode == RET_IMM else ZERO)
+    elif LOOP_FIRST <= opcode <= LOOP_LAST:
+        e.regs[RCX] += ONE
+    e.rip, e.error_code = at, ZERO                         # the block's charge is given back from here
+    return True
+
+
 @entry(types.uint64(*[types.uint64] * 7))
 def fill(cs, address, size, rw, index, probe, ra):
     """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
@@ -223,8 +281,12 @@ def fill(cs, address, size, rw, index, probe, ra):
         leave(c, k, cs, E_DEVICE, ra)
     if probe & BYTE:
         return ZERO
-    if not ra:
-        c.block = ZERO                                     # at a block's start: nothing of it was charged
+    if not ra:                                             # at a block's start: nothing of it was charged
+        if rw == TWO and c.block and c.fault == FAULT.EXCEPTION and c.fault_vector == VECTOR.GP and address == e.rip:
+            if undo_branch(c, k, e):
+                leave(c, k, cs, E_GP, ZERO)
+            c.fault, c.fault_vector, c.fault_error = FAULT.EXCEPTION, VECTOR.GP, ZERO
+        c.block = ZERO
     leave(c, k, cs, E_FAULTED, ra)
     return ZERO
 

@@ -29,6 +29,7 @@ MINUS_ONE = U64(0xFFFF_FFFF)
 E_NM = U64(0x147)                           # the engine's #NM: perhaps only our lazy switch of its registers
 FP_FIRST, FP_LAST = 600 // 8, 3200 // 8     # words of ENV that hold x87, MMX and SSE state
 MASK_32 = U64(0xFFFF_FFFF)
+MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
 STOPPED = U64(0x10000)                      # what `cpu_exec` returns when an event stopped it
 
 
@@ -95,6 +96,26 @@ def sync(c, k, world):
         c.single = ONE
         poke32(cs + CS_CFLAGS, ONE)
     c.deadline = ZERO if c.request | c.watch | c.single else c.due
+    if m.disturb:
+        disturb(c, m, k, world)
+
+
+@kernel
+def disturb(c, m, k, world):
+    """For tests: make the engine forget its TLB or its translations now and then, and report again at an arbitrary block.
+
+    None of it may show in anything that a guest or a person can see.
+    """
+    m.disturb = m.disturb * MULTIPLIER + INCREMENT
+    dice = m.disturb >> THIRTY_TWO
+    if dice & FIFTEEN == ZERO:
+        call(k.f_forget, k.cs[world], ZERO, ZERO, ZERO, ZERO, ZERO)
+    if dice >> FOUR & THREE == ZERO:
+        call(k.f_flush, k.cs[world], ZERO, ZERO, ZERO, ZERO, ZERO)
+        k.filled_count[world] = ZERO
+    soon = c.cycles + (dice >> EIGHT & U64(0x7FF))
+    if c.deadline and soon < c.deadline:
+        c.deadline = soon
 
 
 @kernel

@@ -46,6 +46,9 @@ INTERCEPTED = (
 # Helpers that use x87 and SSE state without looking at the task-switched flag: #NM is reported while it is set.
 GUARDED = ("xsave", "xsaveopt", "xrstor")
 NOT_AVAILABLE = 0x147
+# Far returns of 64-bit mode: their stub keeps the state before, for one to a non-canonical address (`emu.core.fill`).
+FAR = ("iret_protected", "lret_protected")
+PROTECTION = 0x14D
 # Called after an instruction, when the state is already that of the next: reported without restoring.
 TRAPS = ("single_step",)
 
@@ -282,7 +285,41 @@ other:
   ret i64 %r
 }}
 """
+_FAR = """
+define void @far_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
+  %owner.a = add i64 %env, {env_owner}
+  %owner.p = inttoptr i64 %owner.a to i64*
+  %c = load i64, i64* %owner.p
+  %ours = icmp ne i64 %c, 0
+  %flags.a = add i64 %env, {env_hflags}
+  %flags.p = inttoptr i64 %flags.a to i32*
+  %flags = load i32, i32* %flags.p
+  %long = and i32 %flags, 32768
+  %is64 = icmp ne i32 %long, 0
+  %keep = and i1 %ours, %is64
+  br i1 %keep, label %store, label %go
+store:
+  %far.a = add i64 %c, {far_state}
+  %far.p = inttoptr i64 %far.a to i64*
+  %far = load i64, i64* %far.p
+  %rsp.a = add i64 %env, {env_rsp}
+  %rsp.p = inttoptr i64 %rsp.a to i64*
+  %rsp = load i64, i64* %rsp.p
+  %end.a = add i64 %far, {state_bytes}
+  %end.p = inttoptr i64 %end.a to i64*
+  store i64 %rsp, i64* %end.p
+  %copy.p = inttoptr i64 %far to i8*
+  %state.a = add i64 %env, {state_first}
+  %state.p = inttoptr i64 %state.a to i8*
+  call void @llvm.memcpy.p0i8.p0i8.i64(i8* %copy.p, i8* %state.p, i64 {state_bytes}, i1 false)
+  br label %go
+go:
+  tail call void {target}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e)
+  ret void
+}}
+"""
 _TAIL = """
+declare void @llvm.memcpy.p0i8.p0i8.i64(i8*, i8*, i64, i1)
 !0 = !{!"branch_weights", i32 1, i32 10000}
 !1 = !{!"branch_weights", i32 10000, i32 1}
 """
@@ -315,14 +352,22 @@ def install(constants, slow, limit, undefined, forget):
     for name in GUARDED:
         text += _GUARD.format(name=name, number=NOT_AVAILABLE, original=lib.address(f"helper_{name}{SUFFIX}"),
                               loop_exit_restore=exit_restore, **constants)
+    for name in FAR:
+        target, other = f"@intercept_{name}", lib.address(f"helper_{name}{SUFFIX}")
+        if f"{target}(" not in text:
+            target = f"inttoptr (i64 {other} to void (i64, i64, i64, i64, i64)*)"
+        text += _FAR.format(name=name, target=target, **constants)
     compiled = _compile(text + _TAIL)
     for name in [name for name, _, _ in helpers] + list(GUARDED):
-        lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
+        if name not in FAR:
+            lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
+    for name in FAR:
+        lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"far_{name}"))
     lib.replace("helper_check_exit_request" + SUFFIX, compiled.get_function_address("block"))
     lib.replace("helper_raise_exception" + SUFFIX, compiled.get_function_address("raise"))
     lib.replace("tb_flush" + SUFFIX, compiled.get_function_address("forget"))
     lib.replace("translator_loop" + SUFFIX, compiled.get_function_address("translate"))
-    _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing")})
+    _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing", "forget")})
     return _DONE
 
 

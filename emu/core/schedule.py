@@ -58,9 +58,8 @@ def next_time(c, m):
 
 @kernel
 def turn(m, chosen, first, second, until):
-    """Run the processor whose key `first` is smallest until a quantum past the next one's key."""
+    """Give the turn to the processor whose key `first` is smallest: until a quantum past the next one's key."""
     c = cpu_at(chosen)[0]
-    k = core_at(c.core)[0]
     if c.activity != ACTIVITY.ACTIVE and first > c.cycles:
         c.cycles = first
     c.wake_at = ZERO
@@ -68,10 +67,18 @@ def turn(m, chosen, first, second, until):
     if second != ALL_ONES:
         base = second if second > c.cycles else c.cycles
         end = base + m.quantum
-    end = until if until < end else end
-    stop = call(k.f_processor, chosen, end, ZERO, ZERO, ZERO, ZERO)
+    c.turn_end = end
+    play(m, chosen, until)
     if c.activity != ACTIVITY.ACTIVE and c.cycles <= first:
         c.cycles = first + ONE                             # it looked and found nothing: time goes on
+
+
+@kernel
+def play(m, chosen, until):
+    """Let the processor have its turn, or the part of it before `until`; the rest comes first when the machine runs on."""
+    c = cpu_at(chosen)[0]
+    stop = call(core_at(c.core)[0].f_processor, chosen, until if until < c.turn_end else c.turn_end, ZERO, ZERO, ZERO, ZERO)
+    m.turn = chosen if c.activity == ACTIVITY.ACTIVE and c.cycles < c.turn_end else ZERO
     if stop and not m.stop:
         m.stop, m.stop_cpu = stop, c.id
 
@@ -87,12 +94,19 @@ def overtakes(c, chosen):
 
 @entry(types.uint64(types.uint64, types.uint64, types.uint64))
 def run(machine, until, pause):
-    """Run the machine until a stop, until every clock has reached `until`, or until one has passed `pause`.
+    """Run the machine until a stop, until the processor whose turn it is reached `until`, or until one has passed `pause`.
+
+    Where `until` cuts a turn changes nothing in what follows: the same processor goes on to the turn's end.
 
     Returns MACHINE.stop (0: paused).
     """
     m = machine_at(machine)[0]
+    if m.turn and m.stop == STOP.NONE:
+        play(m, m.turn, until)
     while m.stop == STOP.NONE:
+        if m.turn:
+            m.stop = STOP.BUDGET
+            break
         chosen, first, second = ZERO, ALL_ONES, ALL_ONES
         for i in range(m.cpu_count):
             c = cpu_at(m.cpus[U64(i)])[0]

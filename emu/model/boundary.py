@@ -180,6 +180,7 @@ def finish(c, e):
     if m.kick:
         m.kick = ZERO
         end = c.cycles + m.quantum
+        c.turn_end = end if end < c.turn_end else c.turn_end
         c.quantum_end = end if end < c.quantum_end else c.quantum_end
     c.due = until(c)
     if c.vmx_mode == MODE.NONROOT:

@@ -72,10 +72,11 @@ def triple(c):
 
 @kernel
 def note_chain(c, vector, error, rip):
-    """Add a step to the chain that explains a triple fault: vector, error code, RIP."""
+    """Add a step to the chain that explains a triple fault: vector, error code, RIP, linear address of a page fault."""
     if c.chain_length < FOUR:
-        place = c.chain_length * THREE
+        place = c.chain_length * FOUR
         c.chain[place], c.chain[place + ONE], c.chain[place + U64(2)] = vector, error, rip
+        c.chain[place + THREE] = c.fault_address
         c.chain_length += ONE
 
 

@@ -7,7 +7,7 @@ let go of it; while it is current, whoever asks the ledger counts it as changed.
 Not modelled: dual-monitor treatment of SMIs and SMM (VMCALL in root fails with error 1), a VMCS in ROM.
 """
 from emu.bits import U64
-from emu.jit import kernel
+from emu.jit import kernel, words
 from emu.model import entry, memory, operand, tlb, vmcs
 from emu.model.cpu import code_64, cpl, long_mode
 from emu.model.fault import gp0, ud, unmodelled
@@ -16,8 +16,8 @@ from emu.spec.cpu import CR0, CR4, RFLAGS
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE, RESULT, UNMODELLED
 from emu.spec.profile import CR0_RULE, CR4_RULE, PHYSICAL_BITS, REVISION
-from emu.spec.vmcs import FIELD
-from emu.spec.vmx import BLOCKING, EPTP, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, VMERROR
+from emu.spec.vmcs import FIELD, REGION_WORDS
+from emu.spec.vmx import BLOCKING, EPTP, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
 from emu.state import ALL_ONES, env_of
 
 ZERO, ONE, FOUR, EIGHT = U64(0), U64(1), U64(4), U64(8)
@@ -29,6 +29,7 @@ CLEAR, LAUNCHED = ZERO, ONE
 VMX_ENABLED = FEATURE_CONTROL.LOCK | FEATURE_CONTROL.VMX
 CHECKED = entry.CHECKED
 ENTRY_FAILED = U64(1 << 31)
+LOADING, WORDS = U64(1 << 31) | REASON.ENTRY_MSR_LOAD, U64(REGION_WORDS)
 
 EPTP_KNOWN = EPTP.MEMORY_TYPE | EPTP.WALK | EPTP.AD | EPTP.ROOT & ~BEYOND
 WRITE_BACK, UNCACHEABLE, WALK_4 = U64(6), U64(0), U64(3 << 3)
@@ -223,6 +224,20 @@ def vmptrst(c, insn):
 
 # ---- VM entry ---------------------------------------------------------------------------------------------
 @kernel
+def note_failure(c, found, rip, cycle):
+    """Keep what explains a VM entry that failed: the copy of its VMCS, for software may change it before anyone asks."""
+    if found == LOADING or found == entry.STOPPED:
+        c.failed_count = ZERO
+    c.failures += ONE
+    c.failure, c.failure_rip, c.failure_cycle = found, rip, cycle
+    c.failure_pointer, c.failure_open = c.vmcs_pointer, ONE
+    if c.failure_vmcs:
+        copy, v = words(c.failure_vmcs, WORDS), vmcs.fields(c)
+        for i in range(WORDS):
+            copy[U64(i)] = v[U64(i)]
+
+
+@kernel
 def launch(c, first):
     """VMLAUNCH (first = 1) or VMRESUME (0); returns ENTER, EXIT when entry failed late, or NEXT after VMfail.
 
@@ -236,9 +251,12 @@ def launch(c, first):
         return fail(c, VMERROR.VMLAUNCH_NOT_CLEAR)
     if not first and vmcs.fields(c)[1] != LAUNCHED:
         return fail(c, VMERROR.VMRESUME_NOT_LAUNCHED)
+    rip, cycle = env_of(c.env)[0].rip, c.cycles
     found = entry.enter(c, first)
     if found == entry.ENTERED:
+        c.failure_open = ZERO
         return RESULT.ENTER
+    note_failure(c, found, rip, cycle)
     if found == entry.STOPPED:
         return RESULT.STOP
     return RESULT.EXIT if found & ENTRY_FAILED else fail(c, found)

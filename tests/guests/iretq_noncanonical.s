@@ -1,4 +1,4 @@
-# Expect: pass; gap=1. IRETQ to a non-canonical address faults on itself, before RSP and RIP change.
+# Expect: pass. IRETQ to a non-canonical address faults on itself, before RSP and RIP change.
         .include "lib.s"
 
 test:   mov     rbx, rsp

@@ -1,4 +1,4 @@
-# Expect: pass; gap=1. JMP, CALL and RET to a non-canonical address fault on themselves and change nothing.
+# Expect: pass. JMP, CALL and RET to a non-canonical address fault on themselves and change nothing.
         .include "lib.s"
 
 test:   mov     rbx, 0x800000000000
