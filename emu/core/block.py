@@ -9,9 +9,29 @@ from numba import types
 
 from emu.bits import U64
 from emu.core import context as at
+from emu.core import native
 from emu.core.fill import (
-    BLOCK_LIMIT, CS_CFLAGS, E_DEADLINE, E_SPLIT, OFFSET, ONE, PAGE_SIZE, SIXTEEN, TB_FLAGS, TB_ICOUNT, TB_PC, TB_SIZE, THIRTY_TWO,
-    UC_TCG, ZERO, code_host, leave, mode_of,
+    BLOCK_LIMIT,
+    CS_CFLAGS,
+    E_DEADLINE,
+    E_SPLIT,
+    EIGHT,
+    KIND,
+    OFFSET,
+    ONE,
+    PAGE_SIZE,
+    SIXTEEN,
+    TB_FLAGS,
+    TB_ICOUNT,
+    TB_PC,
+    TB_SIZE,
+    THIRTY_TWO,
+    UC_TCG,
+    ZERO,
+    by_model,
+    code_host,
+    leave,
+    mode_of,
 )
 from emu.core.native import call, peek16, peek32, peek64, poke32
 from emu.core.state import core_at
@@ -27,6 +47,8 @@ FOUR, FIFTEEN, COST_MASK = U64(4), U64(15), U64(0xFFF)
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER = U64(1024)
 WATCH_IF = ONE
+BY_MODEL = U64(1 << 62)                    # cycles of a block that the engine must not run: never below a deadline
+E_INSTRUCTION = U64(native.INSTRUCTION)
 
 
 @kernel
@@ -66,6 +88,8 @@ def register(c, k, uc, ra, slot):
     if found + ONE < count:                    # the last may be cut short: the engine stops reading an undefined opcode early
         k.mismatch += ONE
         k.mismatch_pc = pc
+    if found == ZERO or by_model(steps[ZERO] >> EIGHT & KIND):     # also what is longer than the engine takes it for
+        cost = BY_MODEL
     e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
     e[E_SIZE] = size | mode_of(flags) << THIRTY_TWO
     one_page = (pc & OFFSET) + size <= PAGE_SIZE
@@ -116,11 +140,14 @@ def slow(cpu, uc, ra, slot):
         register(c, k, uc, ra, slot)
     world = U64(1) if uc == k.uc[1] else ZERO
     cs = k.cs[world]
+    env = env_of(k.env[world])[0]
+    if e[E_COST] == BY_MODEL and (c.single == ONE or not (c.single or must_leave(c, U64(env.hflags), env.eflags))):
+        c.block = ZERO
+        leave(c, k, cs, E_INSTRUCTION, ra)
     if c.single == ONE:                        # one instruction was asked for: this is it
         c.single = U64(2)
         charge(c, e, slot)
         return
-    env = env_of(k.env[world])[0]
     if c.single or must_leave(c, U64(env.hflags), env.eflags):
         c.block = ZERO
         leave(c, k, cs, E_DEADLINE, ra)

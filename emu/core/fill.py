@@ -17,6 +17,7 @@ from emu.model import decode, walk
 from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.memory import PAGE
 from emu.spec.cpu import RFLAGS, VECTOR
+from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 
@@ -28,7 +29,7 @@ USER_INDEX = U64(1)
 CPL = U64(3)
 FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
 FLIPS = U64(0xFF << 40)
-BLOCK_LIMIT, FILLED = U64(40), U64(16)
+BLOCK_LIMIT, FILLED, KIND = U64(40), U64(16), U64(0xFFFF)
 SIXTEEN, SIXTY_FOUR, THIRTY_TWO = U64(16), U64(64), U64(32)
 WRITABLE_SHIFT = U64(16)
 CS_OWNER = U64(at.CS_ENV + 4832)
@@ -162,23 +163,26 @@ def on_page(m, row, la, page):
 
 
 @kernel
-def map_page(c, k, world, page, pa, rw, index, device):
-    """Enter one translation into the engine's TLB; returns False when the access must be stepped (a device)."""
+def map_page(c, k, world, page, pa, rw, how):
+    """Enter one translation into the engine's TLB; returns False when the access must be stepped (a device).
+
+    how: the engine's MMU mode (7:0) and the size that the entry is good for, 4096, or 1 to be asked again each time.
+    """
     m = machine_at(c.machine)[0]
-    cs, la = k.cs[world], page
+    cs, la, index, size = k.cs[world], page, how & BYTE, how >> U64(8)
     kind = walk.kind(c, pa)
     if kind == KINDS_RAM:
         here = rw == ONE and c.block != ZERO and on_page(m, words(c.block, SIXTEEN), la, pa & PAGE_MASK)
         prot = protection(m, k, k.bit[world], pa >> SHIFT, rw, c.walk_rights, here)
-        call(k.f_set_page, cs, la, pa & PAGE_MASK, prot, index, PAGE_SIZE)
+        call(k.f_set_page, cs, la, pa & PAGE_MASK, prot, index, size)
         return True
     if kind == KINDS_ROM and rw != ONE:
-        call(k.f_set_page, cs, la, pa & PAGE_MASK, READ | EXECUTE, index, PAGE_SIZE)
+        call(k.f_set_page, cs, la, pa & PAGE_MASK, READ | EXECUTE, index, size)
         return True
     if rw == TWO or (kind != KINDS_DEVICE and rw == ZERO):
-        call(k.f_set_page, cs, la, k.void_page, READ | EXECUTE, index, PAGE_SIZE)
+        call(k.f_set_page, cs, la, k.void_page, READ | EXECUTE, index, size)
         return True
-    if not device:
+    if not c.device_step:
         return False
     k.device_page = pa & PAGE_MASK
     call(k.f_set_page, cs, la, k.device_window, READ | WRITE, index, ONE)     # size 1: asked again at each access
@@ -259,8 +263,9 @@ def fill(cs, address, size, rw, index, probe, ra):
     t = tlb_at(c.tlb)[0]
     rw, index = rw & THREE, index & THREE
     k.fills += ONE
-    if not e.hflags & U64(1 << 15):
-        address &= LOW_32
+    page, size = address & PAGE_MASK, PAGE_SIZE
+    if not e.hflags & U64(1 << 15) and address > LOW_32:  # an access that wraps past 4 GiB: asked again each time
+        address, size = address & LOW_32, ONE
     pa = walk.translate(c, address, access_of(e, rw, index))
     if t.engine_flush != k.flush_seen[world]:
         k.flush_seen[world] = t.engine_flush
@@ -271,8 +276,8 @@ def fill(cs, address, size, rw, index, probe, ra):
         if c.cycles > c.due and ra:                        # the walk reached past an event: it is due inside this block
             c.fault = FAULT.RETRY
             leave(c, k, cs, E_DEADLINE, ra)
-        note_filled(k, world, address & PAGE_MASK)
-        if map_page(c, k, world, address & PAGE_MASK, pa, rw, index, c.device_step):
+        note_filled(k, world, page)
+        if map_page(c, k, world, page, pa, rw, index | size << U64(8)):
             return ONE
         if probe & BYTE:
             return ZERO
@@ -305,6 +310,12 @@ def mode_of(flags):
     return THIRTY_TWO if flags & HF_CS32 else SIXTEEN
 
 
+@kernel
+def by_model(kind):
+    """Return whether the engine executes instructions of this kind where it should not; they begin a block."""
+    return kind == INSN.UNDEFINED or kind == INSN.NEAR_BRANCH
+
+
 @entry(types.uint64(types.uint64, types.uint64))
 def limit(cpu, block):
     """Return how many instructions a block may hold: those that end on its first page, at most BLOCK_LIMIT."""
@@ -321,5 +332,9 @@ def limit(cpu, block):
     if not host:
         return ONE
     rest = PAGE_SIZE - (pc & OFFSET)
-    count = decode.block(octets(host, rest), rest, mode_of(flags), insn_at(k.scratch)[0], words(k.steps, BLOCK_LIMIT))
+    steps = words(k.steps, BLOCK_LIMIT)
+    count = decode.block(octets(host, rest), rest, mode_of(flags), insn_at(k.scratch)[0], steps)
+    for i in range(count):
+        if i and by_model(steps[U64(i)] >> EIGHT & KIND):
+            return U64(i)
     return count if count else ONE

@@ -49,6 +49,9 @@ NOT_AVAILABLE = 0x147
 # Far returns of 64-bit mode: their stub keeps the state before, for one to a non-canonical address (`emu.core.fill`).
 FAR = ("iret_protected", "lret_protected")
 PROTECTION = 0x14D
+# Far transfers that may switch tasks, which only legacy protected mode has: (name, RFLAGS that are set then, whether a
+# transfer that the model has looked at goes through).  The model looks at them first (`emu.model.task`).
+SWITCHES = (("ljmp_protected", 0, -1), ("lcall_protected", 0, -1), ("iret_protected", 1 << 14, 0))
 # Called after an instruction, when the state is already that of the next: reported without restoring.
 TRAPS = ("single_step",)
 
@@ -285,6 +288,48 @@ other:
   ret i64 %r
 }}
 """
+_SWITCH = """
+define void @intercept_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
+  %owner.a = add i64 %env, {env_owner}
+  %owner.p = inttoptr i64 %owner.a to i64*
+  %c = load i64, i64* %owner.p
+  %foreign = icmp eq i64 %c, 0
+  br i1 %foreign, label %other, label %ours, !prof !0
+ours:
+  %hidden.a = add i64 %env, {env_hflags}
+  %hidden.p = inttoptr i64 %hidden.a to i32*
+  %hidden = load i32, i32* %hidden.p
+  %long = and i32 %hidden, 16384
+  %flags.a = add i64 %env, {env_eflags}
+  %flags.p = inttoptr i64 %flags.a to i64*
+  %flags = load i64, i64* %flags.p
+  %have = and i64 %flags, {need}
+  %step.a = add i64 %c, {iret_step}
+  %step.p = inttoptr i64 %step.a to i64*
+  %step.v = load i64, i64* %step.p
+  %step = and i64 %step.v, {looked}
+  %legacy = icmp eq i32 %long, 0
+  %needed = icmp eq i64 %have, {need}
+  %new = icmp eq i64 %step, 0
+  %both = and i1 %legacy, %needed
+  %leave = and i1 %both, %new
+  br i1 %leave, label %report, label %other
+report:
+  %ra.p = call i8* @llvm.returnaddress(i32 0)
+  %ra = ptrtoint i8* %ra.p to i64
+  %cs = sub i64 %env, {cs_env}
+  %x.a = add i64 %cs, {exception_index}
+  %x.p = inttoptr i64 %x.a to i32*
+  store i32 {number}, i32* %x.p
+  %f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
+  call void %f(i64 %cs, i64 %ra)
+  ret void
+other:
+  %o = inttoptr i64 {original} to void (i64, i64, i64, i64, i64)*
+  tail call void %o(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e)
+  ret void
+}}
+"""
 _FAR = """
 define void @far_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
   %owner.a = add i64 %env, {env_owner}
@@ -352,13 +397,16 @@ def install(constants, slow, limit, undefined, forget):
     for name in GUARDED:
         text += _GUARD.format(name=name, number=NOT_AVAILABLE, original=lib.address(f"helper_{name}{SUFFIX}"),
                               loop_exit_restore=exit_restore, **constants)
+    for name, need, looked in SWITCHES:
+        text += _SWITCH.format(name=name, number=INSTRUCTION, need=need, looked=looked, original=lib.address(f"helper_{name}{SUFFIX}"),
+                               loop_exit_restore=exit_restore, **constants)
     for name in FAR:
         target, other = f"@intercept_{name}", lib.address(f"helper_{name}{SUFFIX}")
         if f"{target}(" not in text:
             target = f"inttoptr (i64 {other} to void (i64, i64, i64, i64, i64)*)"
         text += _FAR.format(name=name, target=target, **constants)
     compiled = _compile(text + _TAIL)
-    for name in [name for name, _, _ in helpers] + list(GUARDED):
+    for name in [row[0] for row in (*helpers, *SWITCHES)] + list(GUARDED):
         if name not in FAR:
             lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
     for name in FAR:

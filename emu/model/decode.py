@@ -1,14 +1,15 @@
 """Decode instructions: length, prefixes, operands, kind and timing class of one, or of a run of them.
 
 Every opcode that the manual's opcode maps define has a length here, whatever its form; a form that is reserved
-(group extension, mandatory prefix, VEX field) is refused by what executes it.  An instruction that takes no LOCK
-and has a kind is UNDEFINED when it is locked.  In 64-bit mode near branches have 32-bit displacements whatever
+(group extension, mandatory prefix, VEX field) is refused by what executes it.  UNDEFINED with a length is what
+takes no LOCK and is locked, VEX and EVEX instructions that this processor has not, and reserved group members that the
+engine takes for others.  In 64-bit mode near branches have 32-bit displacements whatever
 the prefixes (SDM 2D, superscript f64); AMD's 16-bit form is not modelled, nor are XOP and 3DNow!.
 """
 from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.cpu import SEG
-from emu.spec.insn import FORM, FORMS, IMM, INSN, KINDS, MAP_64, MAP_VEX, PREFIX, SIZE, SIZES, SLOTS
+from emu.spec.insn import FORM, FORMS, IMM, INSN, KINDS, LOCKS, MAP_64, MAP_VEX, NEARS, PREFIX, RESERVES, SIZE, SIZES, SLOTS, VEX_FORMS
 from emu.spec.timing import CLASS, CLASSES, CYCLES, GROUP_CLASSES, GROUP_SLOTS
 
 ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT = (U64(n) for n in range(9))
@@ -243,9 +244,41 @@ def _mandatory(insn):
 
 
 @kernel
+def _vex_prefix(insn):
+    """Return the mandatory-prefix number of a VEX instruction."""
+    if insn.prefixes & (PREFIX.REP | PREFIX.REPNE):
+        return PP_REPNE if insn.prefixes & PREFIX.REPNE else PP_REP
+    return insn.prefixes & PREFIX.OPERAND
+
+
+@kernel
+def _refused(insn):
+    """Return whether the instruction does not exist: a VEX or EVEX form, or LOCK where it may not be."""
+    if insn.prefixes & VEX_ANY:
+        return insn.prefixes & PREFIX.EVEX != ZERO or insn.map > THREE or not U64(VEX_FORMS[insn.map, insn.opcode]) >> _vex_prefix(insn) & ONE
+    if insn.map <= ONE and U64(RESERVES[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE:
+        return True
+    if not insn.lock:
+        return False
+    return insn.map > ONE or insn.memory == ZERO or not U64(LOCKS[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE
+
+
+@kernel
+def _near(mode, insn):
+    """Return whether this is a near branch in 64-bit mode whose operand-size prefix has no effect."""
+    if mode != IS_64 or insn.map > ONE or not insn.prefixes & PREFIX.OPERAND or insn.rex & REX_W:
+        return False
+    return U64(NEARS[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE != ZERO
+
+
+@kernel
 def _kind(mode, insn):
     """Set kind and the operand size that goes with it."""
-    if insn.prefixes & VEX_ANY or insn.map > THREE:
+    if _refused(insn):
+        insn.kind = INSN.UNDEFINED
+    elif _near(mode, insn):
+        insn.kind, insn.operand_size = INSN.NEAR_BRANCH, EIGHT
+    if insn.kind != INSN.NONE or insn.prefixes & VEX_ANY or insn.map > THREE:
         return
     slot = U64(SLOTS[insn.map, insn.opcode])
     if slot == ZERO:
@@ -256,7 +289,7 @@ def _kind(mode, insn):
     kind = U64(KINDS[slot, _mandatory(insn), (insn.modrm >> THREE & SEVEN) + (EIGHT if registers else ZERO)])
     if kind == ZERO or (kind == INSN.PAUSE and insn.rex & REX_B):
         return
-    insn.kind = INSN.UNDEFINED if insn.lock else kind
+    insn.kind = kind
     rule = U64(SIZES[kind])
     if rule == SIZE.D:
         if mode == IS_64 and insn.operand_size == FOUR:

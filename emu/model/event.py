@@ -9,7 +9,7 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, decode, intercept, memory, route, system, vmx, walk
+from emu.model import boundary, decode, intercept, memory, route, system, task, vmx, walk
 from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
 from emu.spec.cpu import EVENT, RFLAGS, SEG, VECTOR
@@ -158,6 +158,20 @@ def execute(c, e, insn):
 
 
 @kernel
+def transfer(c, e, insn):
+    """Look at an instruction that may switch tasks before the engine runs it alone."""
+    if insn.kind == INSN.IRET:
+        boundary.unblock_nmi(c)
+        switches = task.iret(c, e)
+    else:
+        c.iret_step = ONE
+        switches = task.transfer(c, insn)
+    if switches:
+        c.iret_step = ZERO
+        route.fault(c)
+
+
+@kernel
 def instruction(c):
     """Execute the instruction at RIP in the model, and what follows from it."""
     e, insn = env_of(c.env)[0], insn_at(c.insn)[0]
@@ -169,8 +183,8 @@ def instruction(c):
     if kind == INSN.INT_N or kind == INSN.INT3 or kind == INSN.INTO or kind == INSN.INT1:
         software(c, e, insn)
         return
-    if kind == INSN.IRET:
-        boundary.unblock_nmi(c)
+    if kind == INSN.IRET or kind == INSN.CALL_FAR or kind == INSN.JMP_FAR:
+        transfer(c, e, insn)
         return
     trap = e.eflags & RFLAGS.TF
     result = execute(c, e, insn)

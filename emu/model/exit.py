@@ -74,7 +74,7 @@ def saved_flags(c, v, reason, flags):
         if is_hard(info, VECTOR.DB) and not v[FIELD.EXIT_QUALIFICATION] & QUAL_DB.BD:
             return flags
         return flags | RFLAGS.RF
-    if one_of(reason, PRIOR_RF):
+    if one_of(reason, PRIOR_RF) or (reason == REASON.TASK_SWITCH and c.vectoring & INTR.VALID):
         return flags
     if one_of(reason, ACCESS_EXITS):
         return flags if c.vectoring & INTR.VALID else flags | RFLAGS.RF

@@ -1,13 +1,13 @@
 """Event delivery in 16-bit and 32-bit protected mode and from virtual-8086 mode.
 
-Not modelled: task gates (the machine stops by name); the interrupt redirection bitmap (CR4.VME cannot be set).
+Task gates: `emu.model.task`.  Not modelled: the interrupt redirection bitmap (CR4.VME cannot be set).
 Source: SDM 2A, "INT n/INTO/INT3/INT1"; SDM 3A, "Exception- and Interrupt-Handler Procedures"
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import frame, gate
+from emu.model import frame, gate, task
 from emu.model.cpu import HIGH, LOW_32, attributes, base, cpl, selector
-from emu.model.fault import gp0, unmodelled
+from emu.model.fault import gp0
 from emu.model.segment import (
     CODE,
     NOT_NULL,
@@ -26,7 +26,7 @@ from emu.model.segment import (
     shape_of,
 )
 from emu.spec.cpu import DESCRIPTOR, EVENT, GPR, INTR, RFLAGS, SEG, VECTOR
-from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
+from emu.spec.outcome import ACCESS, FAULT
 
 ZERO, ONE, TWO, FOUR, FIVE, EIGHT = U64(0), U64(1), U64(2), U64(4), U64(5), U64(8)
 WORD_MASK, SHIFT_16, SHIFT_48, SHIFT_8 = U64(0xFFFF), U64(16), U64(48), U64(8)
@@ -158,7 +158,7 @@ def deliver(c, e, info, error, length):
     if c.fault != FAULT.NONE:
         return False
     if kind(entry >> HIGH) == gate.TASK_GATE:
-        unmodelled(c, UNMODELLED.TASK_GATE, info & INTR.VECTOR, ZERO)
+        task.switch(c, e, entry >> SHIFT_16 & WORD_MASK, task.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
         return False
     ext = frame.external(info)
     target = entry >> SHIFT_16 & WORD_MASK

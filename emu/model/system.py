@@ -6,7 +6,7 @@ by name if it comes here; everything else without a branch is #UD, as instructio
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import control, cpuid, descriptor, inout, miscellaneous, msr, syscall
+from emu.model import branch, control, cpuid, descriptor, inout, miscellaneous, msr, syscall
 from emu.model.cpu import HIGH, LOW_32, cpl
 from emu.model.fault import gp0, ud, unmodelled
 from emu.spec.cost import COST
@@ -147,6 +147,8 @@ def execute(c, insn):
         return miscellaneous.set_ac(c, e, ZERO)
     if kind == INSN.STAC:
         return miscellaneous.set_ac(c, e, RFLAGS.AC)
+    if kind == INSN.NEAR_BRANCH:
+        return branch.near(c, e, insn)
     if kind == INSN.RDPMC or kind == INSN.TOO_LONG:
         return gp0(c)                                    # no counter exists; more than 15 bytes
     if engine_executes(kind):

@@ -122,6 +122,7 @@ ROWS = dict(
     ENCLV        = (100, "NP 0F 01 C0", "v", "enclave virtualization leaf"),
     RDPKRU       = (101, "NP 0F 01 EE", "v", "read user protection-key register"),
     WRPKRU       = (102, "NP 0F 01 EF", "v", "write user protection-key register"),
+    NEAR_BRANCH  = (103, "", "q", "near branch in 64-bit mode with a 66 prefix, which changes nothing"),
 )
 INSN = codes("INSN", 'SDM 2 and 3C, "Instruction Reference"',
              NONE=(0, "an ordinary instruction"), **{k: (row[0], row[-1]) for k, row in ROWS.items()})
@@ -291,6 +292,30 @@ def _kinds():
         table[where] = kind
     return slots, table
 
+
+# What LOCK may precede (SDM 2A, "LOCK"): opcode, and ModRM.reg where the opcode is a group; the destination is memory.
+LOCKABLE = {0: "00 01 08 09 10 11 18 19 20 21 28 29 30 31 80/0123456 81/0123456 82/0123456 83/0123456 86 87 F6/23 F7/23 FE/01 FF/01",
+            1: "AB B0 B1 B3 BA/567 BB C0 C1 C7/1"}
+# Members of groups that do not exist and that the engine executes as the first one (SDM 2D, "Opcode Extensions").
+RESERVED = {0: "8F/1234567 C6/1234567 C7/1234567"}
+# The VEX instructions that this processor has, BMI1 and BMI2: opcode / mandatory prefix (0 none, 1 66, 2 F3, 3 F2).
+VEX_DEFINED = {2: "F2/0 F3/0 F5/023 F6/3 F7/0123", 3: "F0/3"}
+# Near branches (SDM 2D, superscript f64): opcode, ModRM.reg for the group.
+NEAR = {0: "70 71 72 73 74 75 76 77 78 79 7A 7B 7C 7D 7E 7F C2 C3 E0 E1 E2 E3 E8 E9 EB FF/24",
+        1: "80 81 82 83 84 85 86 87 88 89 8A 8B 8C 8D 8E 8F"}
+
+
+def _sets(rows, count):
+    """Return uint8[count, 256]: for each opcode the set of its numbers after the slash, all without one."""
+    table = np.zeros((count, 256), np.uint8)
+    for row, text in rows.items():
+        for word in text.split():
+            opcode, _, numbers = word.partition("/")
+            table[row, int(opcode, 16)] = sum(1 << int(n) for n in numbers) if numbers else 0xFF
+    return table
+
+
+LOCKS, RESERVES, VEX_FORMS, NEARS = _sets(LOCKABLE, 2), _sets(RESERVED, 2), _sets(VEX_DEFINED, 4), _sets(NEAR, 2)
 
 # uint8[4, 256] -> slot; uint8[slot, mandatory prefix, ModRM.reg + 8 for register forms] -> INSN
 SLOTS, KINDS = _kinds()

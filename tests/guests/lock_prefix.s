@@ -1,4 +1,4 @@
-# Expect: pass; gap=1. LOCK raises #UD unless the instruction is one of the lockable ones with a memory destination.
+# Expect: pass. LOCK raises #UD unless the instruction is one of the lockable ones with a memory destination.
         .include "lib.s"
 
         .macro  UNDEFINED bytes

@@ -1,4 +1,4 @@
-# Expect: pass; gap=1. Opcode 8F has one member, POP; the others raise #UD.
+# Expect: pass. Opcode 8F has one member, POP; the others raise #UD.
         .include "lib.s"
 
 test:   EXPECT  VECTOR_UD

@@ -108,11 +108,12 @@ def test_every_encoding_of_a_row_has_its_kind(name):
     ("660F388001", 64, 5, "INVEPT"),
     ("F30F09", 64, 3, "WBNOINVD"), ("0F09", 64, 2, "WBINVD"), ("8ED0", 64, 2, "MOV_SS"), ("8ED8", 64, 2, "NONE"),
     ("9A0000000000", 64, 0, "UNDEFINED"), ("9A000000001000", 32, 7, "CALL_FAR"), ("9A00001000", 16, 5, "CALL_FAR"),
-    ("66E800000000", 64, 6, "NONE"), ("66E80000", 32, 4, "NONE"), ("48B80000000000000000", 64, 10, "NONE"),
+    ("66E800000000", 64, 6, "NEAR_BRANCH"), ("6648E800000000", 64, 7, "NONE"), ("66C3", 64, 2, "NEAR_BRANCH"), ("66E80000", 32, 4, "NONE"), ("48B80000000000000000", 64, 10, "NONE"),
     ("A00000000000000000", 64, 9, "NONE"), ("67A000000000", 64, 6, "NONE"), ("C8100000", 64, 4, "NONE"),
     ("F6C001", 64, 3, "NONE"), ("F6D0", 64, 2, "NONE"), ("F7C000000000", 64, 6, "NONE"),
-    ("62F1FD486FC1", 64, 6, "NONE"),
-    ("C5F877", 64, 3, "NONE"), ("C4E2F0F2C2", 64, 5, "NONE"), ("66C5F877", 64, 0, "UNDEFINED"), ("C40A", 32, 2, "NONE"),
+    ("62F1FD486FC1", 64, 6, "UNDEFINED"), ("F001C0", 64, 3, "UNDEFINED"), ("F00103", 64, 3, "NONE"), ("F03903", 64, 3, "UNDEFINED"),
+    ("F00FC70B", 64, 4, "NONE"), ("F00FBA2301", 64, 5, "UNDEFINED"), ("C4E2F1F2C2", 64, 5, "UNDEFINED"),
+    ("C5F877", 64, 3, "UNDEFINED"), ("C4E2F0F2C2", 64, 5, "NONE"), ("66C5F877", 64, 0, "UNDEFINED"), ("C40A", 32, 2, "NONE"),
 ])
 def test_length_and_kind(text, mode, length, kind):
     assert one(text, mode)[:2] == (length, kind)

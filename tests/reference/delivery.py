@@ -104,6 +104,20 @@ def real(s, vector, kind, error, length):
     s.flags &= ~(0x200 | 0x100 | 0x10000 | 0x40000)
 
 
+def task_gate(s, selector, ext):
+    """Check the TSS that a task gate names, in the order of the instruction page."""
+    if selector & 4:
+        raise Fault(GP, selector & 0xFFFC | ext)
+    _, tss = lookup(s, selector, GP, ext)
+    if tss.access & 0x17 != 1:
+        raise Fault(GP, selector & 0xFFFC | ext)
+    if not tss.access & 0x80:
+        raise Fault(NP, selector & 0xFFFC | ext)
+    if tss.limit < (0x67 if tss.access & 8 else 0x2B):
+        raise Fault(TS, selector & 0xFFFC | ext)
+    return "task gate"
+
+
 def legacy(s, vector, kind, error, length):
     """Deliver in protected mode or from virtual-8086 mode."""
     ext, soft, vm = int(kind not in (4, 6)), kind in (4, 6), bool(s.flags & 0x20000)
@@ -111,7 +125,7 @@ def legacy(s, vector, kind, error, length):
         raise Fault(GP, 0)
     gate, access = read_gate(s, vector, 8, ext, soft, (5, 6, 7, 14, 15))
     if access & 15 == 5:
-        return "task gate"
+        return task_gate(s, gate >> 16 & 0xFFFF, ext)
     selector, wide = gate >> 16 & 0xFFFF, bool(access & 8)
     offset = gate & 0xFFFF | ((gate >> 48) << 16 if wide else 0)
     where, code = read_code(s, selector, ext)
