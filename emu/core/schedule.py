@@ -101,8 +101,10 @@ def run(machine, until, pause):
     Returns MACHINE.stop (0: paused).
     """
     m = machine_at(machine)[0]
+    ran = False
     if m.turn and m.stop == STOP.NONE:
         play(m, m.turn, until)
+        ran = True
     while m.stop == STOP.NONE:
         if m.turn:
             m.stop = STOP.BUDGET
@@ -119,8 +121,9 @@ def run(machine, until, pause):
             m.stop = STOP.IDLE
         elif first >= until:
             m.stop = STOP.BUDGET
-        elif first >= pause:
+        elif ran and first >= pause:             # not before a turn: a long sleep may begin behind the pause
             return STOP.NONE
         else:
+            ran = True
             turn(m, chosen, first, second, until)
     return m.stop
