@@ -21,8 +21,8 @@ def rates(path):
     """Return {loop: counts a second} of one run; the best of REPEATS."""
     counts = {loop: measuring.times(count) for loop, count in COUNTS.items()}
     line = " ".join(f"{loop} {count} {REPEATS}" for loop, count in counts.items())
-    command = [sys.executable, "-c", "from emu.cli.group import start; start()", "run", path, "--memory", f"{measuring.MEMORY_BYTES >> 20}M",
-               "--append", line]
+    command = [sys.executable, "-c", "from emu.cli.group import start; start()", "run", path,
+               "--memory", f"{measuring.MEMORY_BYTES >> 20}M", "--append", line]
     found = between_lines(command)
     if found.keys() != counts.keys():
         raise RuntimeError(f"hvlab run wrote END lines of {', '.join(found) or 'no loop'}, not of {', '.join(counts)}")

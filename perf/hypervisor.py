@@ -8,8 +8,9 @@ from measuring import by_turns, partitions, running
 
 QUESTION = "How many exits and hypercalls a second does hv/ answer?"
 GUESTS = (
-    ("cpuid_row", "CPUID, prepared leaf"), ("cpuid_leaf", "CPUID, other leaf"), ("reference_count", "RDMSR, reference count"),
-    ("hypercall", "HvCallFlushVirtualAddressSpace"), ("port", "IN, self-test port"), ("task_priority", "EPT violation, store to the APIC's TPR"),
+    ("cpuid_row", "CPUID, prepared leaf"), ("cpuid_leaf", "CPUID, other leaf"),
+    ("reference_count", "RDMSR, reference count"), ("hypercall", "HvCallFlushVirtualAddressSpace"),
+    ("port", "IN, self-test port"), ("task_priority", "EPT violation, store to the APIC's TPR"),
 )
 
 
