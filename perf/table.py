@@ -1,7 +1,7 @@
 """Write the table of docs/performance.md anew: measures every question, or takes `hvlab bench --json` from a file.
 
     python perf/table.py                 measure, then rewrite the part between the markers
-    python perf/table.py numbers.json    the same from numbers measured before
+    python perf/table.py numbers.json "Taken on a busy computer."      the same from numbers measured before, with a remark
 """
 import json
 import os
@@ -43,9 +43,10 @@ def goal_text(row):
     return f"{'at most' if at_most else 'at least'} {number(row['goal'])}: {'met' if met else 'not met'}"
 
 
-def lines(rows, texts):
+def lines(rows, texts, remark):
     """Yield the lines of the generated part."""
     yield f"Measured on: {processor()}, {os.cpu_count()} processors."
+    yield remark
     version = qemu_version()
     if version:
         yield f"QEMU {version}, TCG, one thread, in the same run."
@@ -60,18 +61,19 @@ def lines(rows, texts):
             yield f"| {row['name']} | {number(row['value'])} | {row['unit']} | {base} | {ratio} | {goal_text(row)} |"
 
 
-def main(path=None):
+def main(path=None, remark=""):
     """Rewrite the page."""
     from emu.cli import bench
     if path:
         text = Path(path).read_text()
     else:
+        remark = remark or f"Load average before: {os.getloadavg()[0]:.1f}."
         command = [sys.executable, "-c", "from emu.cli.group import start; start()", "bench", "--json"]
         text = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     texts = {name: module.QUESTION for name, module in bench.questions(HERE).items()}
     before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
-    PAGE.write_text("\n".join([before + BEGIN, *lines(json.loads(text)["rows"], texts), END]) + after)
+    PAGE.write_text("\n".join([before + BEGIN, *lines(json.loads(text)["rows"], texts, remark), END]) + after)
 
 
 if __name__ == "__main__":
