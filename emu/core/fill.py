@@ -3,6 +3,8 @@
 `fill` answers the engine's TLB misses from our architectural TLB and the page ledger.  The ledger's rule: while
 any engine holds translated code of a page, no engine may write to it unnoticed, unless the page is MIXED and the
 writer is that engine (the engine then checks each store itself, at about 40 ns a store).
+Not modelled: outside 64-bit mode the engine checks neither limit nor type of the segment of a data access in translated code
+(instruction fetches, far transfers and event delivery are checked), and #AC is never raised (CR0.AM has no effect).
 Source: Unicorn 2.1.4 `CPUClass.tlb_fill`, `translator_loop`, `check_exit_request`.
 """
 from numba import types
@@ -38,7 +40,7 @@ TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB
 CS_CFLAGS = U64(at.CS_CFLAGS_NEXT)
 E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVICE), U64(native.FAULTED), U64(native.SPLIT)
 E_GP = U64(native.PROTECTION)
-E_COUNT, E_PC, E_ROWS, E_HOST = U64(2), U64(3), U64(5), U64(15)                             # words of a block table entry, see emu.core.block
+E_COUNT, E_PC, E_ROWS, E_HOST = U64(2), U64(3), U64(5), U64(15)      # words of a block table entry, see emu.core.block
 # The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask) for each MMU mode
 ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
 GROW_LIMIT = U64(1 << 17)

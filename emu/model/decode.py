@@ -9,7 +9,24 @@ the prefixes (SDM 2D, superscript f64); AMD's 16-bit form is not modelled, nor a
 from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.cpu import SEG
-from emu.spec.insn import FORM, FORMS, IMM, INSN, KINDS, LOCKS, MAP_64, MAP_VEX, NEARS, PREFIX, RESERVES, SIZE, SIZES, SLOTS, VEX_FORMS
+from emu.spec.insn import (
+    FORM,
+    FORMS,
+    HOLE,
+    IMM,
+    INSN,
+    KINDS,
+    LOCKS,
+    MAP_64,
+    MAP_VEX,
+    NEARS,
+    PREFIX,
+    RESERVES,
+    SIZE,
+    SIZES,
+    SLOTS,
+    VEX_FORMS,
+)
 from emu.spec.timing import CLASS, CLASSES, CYCLES, GROUP_CLASSES, GROUP_SLOTS
 
 ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT = (U64(n) for n in range(9))
@@ -255,8 +272,12 @@ def _vex_prefix(insn):
 def _refused(insn):
     """Return whether the instruction does not exist: a VEX or EVEX form, or LOCK where it may not be."""
     if insn.prefixes & VEX_ANY:
-        return insn.prefixes & PREFIX.EVEX != ZERO or insn.map > THREE or not U64(VEX_FORMS[insn.map, insn.opcode]) >> _vex_prefix(insn) & ONE
+        if insn.prefixes & PREFIX.EVEX or insn.map > THREE:
+            return True
+        return U64(VEX_FORMS[insn.map, insn.opcode]) >> _vex_prefix(insn) & ONE == ZERO
     if insn.map <= ONE and U64(RESERVES[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE:
+        return True
+    if insn.map == ONE and U64(HOLE[insn.opcode]) >> (_mandatory(insn) + (FOUR if insn.memory else ZERO)) & ONE:
         return True
     if not insn.lock:
         return False

@@ -296,6 +296,9 @@ def _kinds():
 # What LOCK may precede (SDM 2A, "LOCK"): opcode, and ModRM.reg where the opcode is a group; the destination is memory.
 LOCKABLE = {0: "00 01 08 09 10 11 18 19 20 21 28 29 30 31 80/0123456 81/0123456 82/0123456 83/0123456 86 87 F6/23 F7/23 FE/01 FF/01",
             1: "AB B0 B1 B3 BA/567 BB C0 C1 C7/1"}
+# Forms of map 0F that do not exist and that the engine executes: opcode, mandatory prefixes of register forms (bit 0
+# none, 1 66, 2 F3, 3 F2), the same of memory forms.
+HOLES = {0x12: (2, 0), 0x16: (2, 0), 0x50: (0, 15), 0x71: (0, 15), 0x72: (0, 15), 0x73: (0, 15), 0x78: (14, 14), 0x79: (14, 14)}
 # Members of groups that do not exist and that the engine executes as the first one (SDM 2D, "Opcode Extensions").
 RESERVED = {0: "8F/1234567 C6/1234567 C7/1234567"}
 # The VEX instructions that this processor has, BMI1 and BMI2: opcode / mandatory prefix (0 none, 1 66, 2 F3, 3 F2).
@@ -316,6 +319,10 @@ def _sets(rows, count):
 
 
 LOCKS, RESERVES, VEX_FORMS, NEARS = _sets(LOCKABLE, 2), _sets(RESERVED, 2), _sets(VEX_DEFINED, 4), _sets(NEAR, 2)
+
+HOLE = np.zeros(256, np.uint8)                     # opcode of map 0F -> register forms in 3:0, memory forms in 7:4
+for _opcode, (_registers, _memory) in HOLES.items():
+    HOLE[_opcode] = _registers | _memory << 4
 
 # uint8[4, 256] -> slot; uint8[slot, mandatory prefix, ModRM.reg + 8 for register forms] -> INSN
 SLOTS, KINDS = _kinds()

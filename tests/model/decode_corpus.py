@@ -152,6 +152,9 @@ def _reason_for_refusal(code, mode, insn):
     return None
 
 
+BMI = frozenset("andn bextr blsi blsmsk blsr bzhi mulx pdep pext rorx sarx shlx shrx".split())
+
+
 def _kind_by_capstone(mnemonic, operands):
     """Return the INSN name that capstone's text stands for, NONE for an ordinary instruction."""
     mnemonic = mnemonic.split()[-1]  # without rep, lock, bnd, notrack, xacquire
@@ -175,11 +178,17 @@ def _kind_by_capstone(mnemonic, operands):
     return KIND_OF.get(mnemonic, "NONE")
 
 
-def _reason_for_kind(code, mode, kind, expected):
+def _reason_for_kind(code, mode, kind, expected, mnemonic):
     """Return why our kind differs from what capstone calls the instruction, or None."""
     prefixes = code[: _prefix_length(code, mode)]
     if kind == "UNDEFINED" and 0xF0 in prefixes:
         return "LOCK is not allowed; capstone takes it together with F2 or F3"
+    if kind == "UNDEFINED" and code[len(prefixes)] in b"\xc4\xc5\x62" and mnemonic not in BMI:
+        return "this processor has no AVX"
+    if kind == "UNDEFINED" and mnemonic in ("extrq", "insertq", "vmread", "vmwrite"):
+        return "SSE4a, and prefixes that VMREAD and VMWRITE do not take"
+    if mode == 64 and kind == "NEAR_BRANCH" and 0x66 in prefixes and expected == "NONE":
+        return "ours: a near branch whose prefix has no effect"
     if mode == 16 and (kind, expected) == ("VMCLEAR", "VMPTRLD"):
         return "66 0F C7 /6 is VMCLEAR; capstone forgets the prefix in 16-bit mode"
     if (kind, expected) == ("NONE", "TPAUSE") and 0x67 in prefixes:
@@ -224,7 +233,7 @@ def compare(code, mode, kernel=decode):
             return None
         return f"{where}: length {length}, not {theirs} as {mnemonic} {operands}"
     kind, expected = name_of(INSN, insn.kind), _kind_by_capstone(mnemonic, operands)
-    if kind != expected and not _reason_for_kind(code, mode, kind, expected):
+    if kind != expected and not _reason_for_kind(code, mode, kind, expected, mnemonic):
         return f"{where}: kind {kind}, but {mnemonic} {operands} for capstone"
     return None
 
