@@ -37,7 +37,7 @@ from emu.core.native import call, peek16, peek32, peek64, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import decode
-from emu.model.cpu import HF_INHIBIT
+from emu.model.cpu import HF_EM, HF_INHIBIT, HF_TS
 from emu.spec.cpu import RFLAGS
 from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
@@ -47,6 +47,7 @@ FOUR, FIFTEEN, COST_MASK = U64(4), U64(15), U64(0xFFF)
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER = U64(1024)
 WATCH_IF = ONE
+UNAVAILABLE = HF_TS | HF_EM                # x87 and SSE instructions end in #NM or #UD
 BY_MODEL = U64(1 << 62)                    # cycles of a block that the engine must not run: never below a deadline
 E_INSTRUCTION = U64(native.INSTRUCTION)
 
@@ -88,7 +89,9 @@ def register(c, k, uc, ra, slot):
     if found + ONE < count:                    # the last may be cut short: the engine stops reading an undefined opcode early
         k.mismatch += ONE
         k.mismatch_pc = pc
-    if found == ZERO or by_model(steps[ZERO] >> EIGHT & KIND):     # also what is longer than the engine takes it for
+    if found == ZERO:                          # longer than the engine takes it for; with TS or EM it stops at the opcode
+        cost = cost if flags & UNAVAILABLE else BY_MODEL
+    elif by_model(steps[ZERO] >> EIGHT & KIND):
         cost = BY_MODEL
     e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
     e[E_SIZE] = size | mode_of(flags) << THIRTY_TWO
