@@ -1,0 +1,31 @@
+"""The README's first screen is true: its Python prints what stands below it, its commands are those of .ci/run."""
+import contextlib
+import io
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_python_block_prints_what_the_readme_says():
+    code, expected = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL).groups()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {})
+    assert printed.getvalue() == expected
+
+
+def test_python_block_is_short():
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL).group(1)
+    assert len([line for line in code.splitlines() if line]) == 8
+
+
+def test_ci_runs_the_readmes_test_command():
+    command = re.search(r"^    (python3 -m venv .*pytest)$", README, re.MULTILINE).group(1)
+    assert command in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
