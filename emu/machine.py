@@ -112,7 +112,8 @@ class Processor:
         k.rom_offset, k.void_page, k.device_window = machine.ram.nbytes, engine.VOID_PAGE, engine.DEVICE_WINDOW
         k.steps, k.code_buffer = (b.ctypes.data for b in self.buffers[:2])
         k.scratch = self.insn.ctypes.data + INSN.itemsize
-        for name in ("f_exec", "f_exit_restore", "f_set_page", "f_flush", "f_flush_page", "f_invalidate", "f_forget", "f_block_of", "f_flags",
+        for name in ("f_exec", "f_exit_restore", "f_set_page", "f_flush", "f_flush_page", "f_invalidate", "f_forget", "f_block_of",
+                     "f_flags",
                      "f_model", "f_processor"):
             setattr(k, name, entries[name])
 
@@ -193,7 +194,8 @@ class Machine:
         for name, value in entry.registers.items():
             e.regs[int(getattr(GPR, name))] = value
         for name, segment in entry.segments.items():
-            cpu.set_segment(e, getattr(SEG, name), *(np.uint64(v) for v in (segment.selector, segment.base, segment.limit, segment.attributes)))
+            values = (segment.selector, segment.base, segment.limit, segment.attributes)
+            cpu.set_segment(e, getattr(SEG, name), *map(np.uint64, values))
         e.rip, e.cr[0], e.cr[3], e.cr[4], e.efer = entry.rip, entry.cr0, entry.cr3, entry.cr4, entry.efer
         cpu.set_rflags(e, np.uint64(entry.rflags))
         cpu.refresh_hflags(e, np.uint64(0))
@@ -260,7 +262,8 @@ class Machine:
         cpus, m = self.cpu, self.record[0]
         return Result(
             reason=STOP._fields[[int(v) for v in STOP].index(stop)], exit_code=int(m.exit_code),
-            cycles=max(int(c.cycles) for c in cpus), instructions=sum(int(c.instructions) for c in cpus), wall_seconds=self.wall_seconds, exits=exit_rows(cpus),
+            cycles=max(int(c.cycles) for c in cpus), instructions=sum(int(c.instructions) for c in cpus),
+            wall_seconds=self.wall_seconds, exits=exit_rows(cpus),
             entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.exits[REASON.VMCALL]) for c in cpus),
             injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus),
             partitions=partition.results(self.partitions, self.read))

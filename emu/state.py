@@ -62,7 +62,8 @@ CPU = record(
     ("cycles", U64), ("instructions", U64), ("deadline", U64), ("tsc_offset", U64),   # IA32_TSC = cycles + tsc_offset
     # the execution core: current block's table entry, true deadline, why the next block must ask
     ("block", U64), ("due", U64), ("request", U64), ("watch", U64), ("single", U64), ("device_step", U64), ("recheck", U64),
-    ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("turn_end", U64), ("far_state", U64), ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64), ("iret_step", U64),
+    ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("turn_end", U64), ("far_state", U64),
+    ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64), ("iret_step", U64),
     ("wake_at", U64),                                     # cycle at which a halted processor was first seen to have work, 0: it has none
     # non-register state; bits as in the VMCS fields of the same names
     ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
@@ -86,7 +87,8 @@ CPU = record(
     ("exception_bitmap", U64), ("vpid", U64),
     # how the last access or instruction failed: FAULT kind and what goes with it
     ("fault", U64), ("fault_vector", U64), ("fault_error", U64), ("fault_address", U64),
-    ("fault_gpa", U64), ("fault_qualification", U64), ("fault_length", U64), ("walk_rights", U64), ("insn", U64),   # insn: host address of an INSN
+    ("fault_gpa", U64), ("fault_qualification", U64), ("fault_length", U64), ("walk_rights", U64),
+    ("insn", U64),                                        # host address of an INSN
     # event being delivered (IDT-vectoring): interruption-information format, error code, instruction length
     ("vectoring", U64), ("vectoring_error", U64), ("vectoring_length", U64), ("vectoring_source", U64),
     # scratch of emu.model.frame: what a delivery pushes, in order, and the stack it goes to

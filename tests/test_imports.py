@@ -42,7 +42,8 @@ def test_only_the_core_imports_the_execution_engine():
     wrong = []
     for path in sorted((ROOT / "emu").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if any(name and name.split(".")[0] == "unicorn" for name in names) and "core" not in path.parts:
                 wrong.append(str(path))
     assert not wrong

@@ -40,7 +40,9 @@ def offset(dtype, field):
 def stub_constants(table):
     """Return the numbers that the stubs of `native` are made with; `table` is the address of the block table."""
     owner = offset(ENV, "owner")
-    return dict(env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"), env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), iret_step=offset(CPU, "iret_step"), uc_cpu=UC_CPU, cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
+    return dict(env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
+                env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), iret_step=offset(CPU, "iret_step"), uc_cpu=UC_CPU,
+                cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
                 mask=(1 << BLOCK_BITS) - 1, table=table, cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),
                 instructions=offset(CPU, "instructions"), block=offset(CPU, "block"))
 

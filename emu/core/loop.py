@@ -10,7 +10,18 @@ from emu.bits import U64
 from emu.core import context as at
 from emu.core import native
 from emu.core.fill import (
-    CS_CFLAGS, E_DEVICE, E_SPLIT, EIGHT, FOUR, ONE, SIXTEEN, THIRTY_TWO, TWO, ZERO, drop_everywhere, flush,
+    CS_CFLAGS,
+    E_DEVICE,
+    E_SPLIT,
+    EIGHT,
+    FOUR,
+    ONE,
+    SIXTEEN,
+    THIRTY_TWO,
+    TWO,
+    ZERO,
+    drop_everywhere,
+    flush,
 )
 from emu.core.native import call, peek32, poke8, poke32
 from emu.core.state import core_at

@@ -389,7 +389,8 @@ def install(constants, slow, limit, undefined, forget):
     helpers = [(name, INSTRUCTION, -1) for name in INTERCEPTED] + [(name, STEPPED, 0) for name in TRAPS]
     text = _STUBS.format(**constants, slow=slow, limit=limit, undefined=undefined, forget=forget,
                          tb_flush=lib.address("tb_flush" + SUFFIX),
-                         raise_exception=lib.address("helper_raise_exception" + SUFFIX), translator_loop=lib.address("translator_loop" + SUFFIX),
+                         raise_exception=lib.address("helper_raise_exception" + SUFFIX),
+                         translator_loop=lib.address("translator_loop" + SUFFIX),
                          check_exit_request=lib.address("helper_check_exit_request" + SUFFIX))
     for name, number, keep in helpers:
         text += _INTERCEPT.format(name=name, number=number, keep=keep, original=lib.address(f"helper_{name}{SUFFIX}"),

@@ -12,7 +12,8 @@ CORE = record(
     ("quantum_end", U64), ("grow_at", U64, 2),
     ("filled_count", U64, 2), ("filled", U64, 32),        # pages entered into each engine's TLB since it was flushed, first 16
     ("device_page", U64),                                 # physical page of the device access that is stepped
-    ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64), ("mismatch", U64), ("mismatch_pc", U64),
+    ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64),
+    ("mismatch", U64), ("mismatch_pc", U64),              # blocks whose length the engine and our decoder saw differently
     # what the engines share
     ("every_uc", U64), ("every_cs", U64),                 # host addresses of uint64[16], 0 = no such engine
     ("rom_offset", U64),                                  # where the engine's RAM list has the ROM

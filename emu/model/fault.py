@@ -1,8 +1,8 @@
 """How a kernel says that an access or instruction did not complete."""
+from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.cpu import VECTOR
 from emu.spec.outcome import FAULT, RESULT, STOP
-from emu.bits import U64
 
 ZERO = U64(0)
 
