@@ -1,9 +1,12 @@
 # memory.s - the memory map and the identity page tables.
 #
-# Source  ACPI, "System Address Map Interfaces"; SDM 3A, "4-Level Paging and 5-Level Paging"
+# Source  ACPI, "System Address Map Interfaces"; the BIOS data area of the IBM PC AT Technical Reference; SDM 3A, "4-Level Paging and 5-Level Paging"
+
+        .equ    BDA_EBDA, 0x40E                 # segment of the extended BIOS data area
+        .equ    BDA_KIB, 0x413                  # KiB of memory below it
 
         .code32
-# memory_map - Write the map at LOW_E820.  Entry: memory size known.  Changes eax, ecx, esi, edi.
+# memory_map - Write the map at LOW_E820, and what the BIOS data area says of low memory.  Entry: memory size known.  Changes eax, ecx, esi, edi.
 memory_map:
         mov     esi, offset map_template
         mov     edi, LOW_E820
@@ -15,6 +18,8 @@ memory_map:
         mov     [LOW_E820 + MAP_HIGH + E820_LENGTH], eax
         mov     dword ptr [LOW_BOOT + BOOT_E820], LOW_E820
         mov     dword ptr [LOW_BOOT + BOOT_E820_COUNT], (map_end - map_template) / E820_SIZE
+        mov     word ptr [BDA_EBDA], LOW_EBDA >> 4
+        mov     word ptr [BDA_KIB], LOW_EBDA >> 10
         ret
 
         .macro  RANGE base, length, type

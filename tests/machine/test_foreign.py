@@ -79,6 +79,14 @@ def test_a_kernel_compiled_by_gcc_prints_the_same_on_the_bare_machine_and_in_a_p
     assert result.ept_violations > 0 and result.injected > 100
 
 
+def test_the_firmware_tells_programs_that_ask_the_bios_data_area_where_low_memory_ends(machine, tmp_path):
+    unit = machine(memory_mib=32)
+    unit.load(image.load(foreign.kernel(32, tmp_path), 32 * MIB))
+    unit.run(max_cycles=5_000_000_000)
+    segment, kib = (int.from_bytes(unit.read(address, 2), "little") for address in (0x40E, 0x413))
+    assert (segment << 4, kib << 10) == (0x9FC00, 0x9FC00)
+
+
 # ---- memtest86+ ----------------------------------------------------------------------------------------------------
 def until(unit, read, ready, max_cycles):
     """Run until the text of the screen that `read` returns satisfies `ready`; returns that text."""
