@@ -11,6 +11,8 @@ boot_memory:
 1:      mov     [rel processor_count], eax
         mov     rax, [r15 + BOOT_MAILBOXES]
         mov     [rel mailboxes], rax
+        mov     rax, [r15 + BOOT_RSDP]
+        mov     [rel firmware_rsdp], rax
         mov     r14d, [r15 + BOOT_E820_COUNT]
         mov     r13, [r15 + BOOT_E820]
 2:      test    r14d, r14d
@@ -98,6 +100,7 @@ host_sleep:
         .balign 8
 host_cr3:       .quad 0
 mailboxes:      .quad 0
+firmware_rsdp:  .quad 0
 processors:     .fill PROCESSORS, 8, 0
 host_gdt:       .quad 0
                 .quad 0x00AF9B000000FFFF        # code: 64-bit, DPL 0

@@ -121,7 +121,10 @@ partition_memory:
         add     rdx, PIECE_BYTES
         dec     r14d
         jmp     2b
-3:      cmp     dword ptr [r13 + DESC_KIND], KIND_FLAT
+3:      cmp     dword ptr [r13 + DESC_KIND], KIND_LONG
+        je      guest_prepare
+        call    guest_acpi                      # foreign kernels look for ACPI tables
+        cmp     dword ptr [r13 + DESC_KIND], KIND_FLAT
         jne     guest_prepare
         ret
 

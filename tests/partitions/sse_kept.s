@@ -2,7 +2,7 @@
         .include "hvlib.s"
 
         .equ    NUMBER, 0x1010                  # guest information: partition number
-        .equ    ROUNDS, 3000
+        .equ    ROUNDS, 1000
         .macro  WRMSR_R msr
         mov     ecx, \msr
         mov     eax, r12d
@@ -48,7 +48,7 @@ test:   mov     eax, [NUMBER]
         EQ      rax, r12
         rdtscp
         EQ      ecx, r12d
-        mov     ecx, 2000
+        mov     ecx, 100
 2:      pause
         dec     ecx
         jnz     2b
