@@ -47,6 +47,9 @@ FOUR, FIFTEEN, COST_MASK = U64(4), U64(15), U64(0xFFF)
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER = U64(1024)
 WATCH_IF = ONE
+TWO_BYTE, X87, X87_BITS, REX, HIGH_NIBBLE, NEAR_JCC = U64(0x0F), U64(0xD8), U64(0xF8), U64(0x40), U64(0xF0), U64(0x80)
+OPERAND_SIZE, ADDRESS_SIZE, REPNE, REP = U64(0x66), U64(0x67), U64(0xF2), U64(0xF3)
+SEGMENT_ES, SEGMENT_BITS, SEGMENT_FS, SEGMENT_GS = U64(0x26), U64(0xE7), U64(0x64), U64(0x65)     # ES, CS, SS, DS alike
 UNAVAILABLE = HF_TS | HF_EM                # x87 and SSE instructions end in #NM or #UD
 BY_MODEL = U64(1 << 62)                    # cycles of a block that the engine must not run: never below a deadline
 E_INSTRUCTION = U64(native.INSTRUCTION)
@@ -66,6 +69,26 @@ def fetch(m, k, block, size, pc):
         for i in range(len(second)):
             buffer[rest + U64(i)] = second[i]
     return buffer
+
+
+@kernel
+def unavailable(code, size, flags):
+    """Return whether the engine stopped reading a block at the opcode of an x87, MMX or SSE instruction.
+
+    It does so while TS or EM is set: the instruction ends in #NM or #UD whatever follows.
+    """
+    if not flags & UNAVAILABLE:
+        return False
+    for i in range(size):
+        byte = U64(code[i])
+        if byte == TWO_BYTE:
+            return i + 1 >= size or U64(code[i + 1]) & HIGH_NIBBLE != NEAR_JCC
+        if byte & X87_BITS == X87:
+            return True
+        if byte & HIGH_NIBBLE != REX and byte != OPERAND_SIZE and byte != REPNE and byte != REP and byte & SEGMENT_BITS != SEGMENT_ES and \
+                byte != SEGMENT_FS and byte != SEGMENT_GS and byte != ADDRESS_SIZE:
+            return False
+    return True
 
 
 @kernel
@@ -89,8 +112,8 @@ def register(c, k, uc, ra, slot):
     if found + ONE < count:                    # the last may be cut short: the engine stops reading an undefined opcode early
         k.mismatch += ONE
         k.mismatch_pc = pc
-    if found == ZERO:                          # longer than the engine takes it for; with TS or EM it stops at the opcode
-        cost = cost if flags & UNAVAILABLE else BY_MODEL
+    if found == ZERO:                          # longer than the engine takes it for
+        cost = cost if unavailable(code, size, flags) else BY_MODEL
     elif by_model(steps[ZERO] >> EIGHT & KIND):
         cost = BY_MODEL
     e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
