@@ -16,6 +16,7 @@ from emu.spec.cpu import GPR
 ROOT = Path(__file__).resolve().parent
 TABLE, TABLE_HEADER, DESCRIPTOR = 0x20_0000, 0x400, 0x400
 PIECES_FROM = 0x40_0000                                   # pieces lie above the hypervisor, its table, and their slack
+ALIGNMENT = 2 << 20                                       # of a partition's memory
 MAGIC, CLEAN, ENLIGHTENED = b"HVPARTS1", 1, 1
 ANY_PROCESSOR = (1 << 64) - 1
 MOST, MOST_PIECES = 16, 8
@@ -133,7 +134,7 @@ def layout(partitions, ram_bytes):
             placed.append((at, address, len(data)))
             at = (at + len(data) + 0xFFF) & ~0xFFF
         table += _descriptor(partition, placed).ljust(DESCRIPTOR, b"\0")
-    need = at + sum(p.image.memory_bytes for p in partitions)
+    need = at + sum(-(-p.image.memory_bytes // ALIGNMENT) * ALIGNMENT for p in partitions) + ALIGNMENT
     if need > ram_bytes:
         raise ConfigError(f"the partitions and their images need {need >> 20} MiB and more, the machine has {ram_bytes >> 20} MiB")
     segments.append((TABLE, bytes(table)))
