@@ -24,7 +24,7 @@ from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
-from emu.trace import Trace
+from emu.exitlog import Trace
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES

@@ -133,7 +133,7 @@ MACHINE = record(
     ("next_event", U64),                                  # earliest cycle at which a device wants to act
     ("turn", U64),                                        # host address of the processor whose turn the budget cut, 0: none
     ("disturb", U64),                                     # for tests: state of the disturbances, 0: none
-    ("trace", U64), ("trace_count", U64),                 # host address of the ring of VM exits, 0: off; exits so far
+    ("exit_ring", U64), ("trace_count", U64),             # host address of the ring of VM exits, 0: off; exits so far
     ("budget", U64), ("quantum", U64), ("kick", U64),     # kick: a processor that does not run got a message
     ("stale_count", U64), ("stale", U64, 64),             # pages with translated code that the model wrote
 )

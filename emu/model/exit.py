@@ -344,9 +344,9 @@ def count(c, reason):
 def note(c, v):
     """Put an exit whose information fields are written into the ring that the host reads, when somebody wants it."""
     m = memory.machine_of(c)
-    if m.trace == ZERO:
+    if m.exit_ring == ZERO:
         return
-    row = words(m.trace + m.trace_count % TRACE_SLOTS * TRACE_BYTES, EIGHT)
+    row = words(m.exit_ring + m.trace_count % TRACE_SLOTS * TRACE_BYTES, EIGHT)
     row[ZERO], row[ONE], row[TWO], row[THREE] = c.exit_began, c.id, v[FIELD.EXIT_REASON], v[FIELD.EXIT_QUALIFICATION]
     row[FOUR], row[FIVE] = v[FIELD.GUEST_RIP], v[FIELD.EXIT_INSTRUCTION_LENGTH]
     row[SIX], row[SEVEN] = v[FIELD.EXIT_INTERRUPTION_INFO], v[FIELD.GUEST_PHYSICAL_ADDRESS]

@@ -26,7 +26,7 @@ class Trace:
         except OSError as error:
             raise ConfigError(f"{self.path}: cannot be written ({error.strerror})") from error
         self.rows = np.zeros((int(TRACE_SLOTS), int(TRACE_BYTES) // 8), np.uint64)
-        machine.trace_count, machine.trace = 0, self.rows.ctypes.data
+        machine.trace_count, machine.exit_ring = 0, self.rows.ctypes.data
 
     def drain(self):
         """Write what came since the last call."""
@@ -40,7 +40,7 @@ class Trace:
     def close(self):
         """Write the rest, and give the file its name; returns how many exits it holds."""
         self.drain()
-        self.machine.trace = 0
+        self.machine.exit_ring = 0
         self.file.close()
         os.replace(self.part, self.path)
         return self.done
