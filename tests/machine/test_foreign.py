@@ -1,8 +1,9 @@
 """Software that is not written for this machine runs on it, and as the guest of a partition: memtest86+, a kernel of gcc.
 
-Memtest86+ waits, in its bit fade test, for 160 seconds of the machine's time: on the bare machine that test is
-taken out of the list, by its menu and the keyboard; a partition has no keyboard, and waits.
+Memtest86+ waits, in its bit fade test, for 160 seconds of the machine's time.  That test is taken out of the list: on the
+bare machine by its menu and the keyboard; a partition has no keyboard, there its table of tests is edited in memory.
 """
+import re
 import zlib
 
 import pytest
@@ -98,7 +99,7 @@ def until(unit, read, ready, max_cycles):
 
 def finished(text):
     """Return whether a pass is over or an error was found."""
-    return "Pass:  1" in text or ("Errors:" in text and "Errors: 0" not in text)
+    return "Pass:  1" in text or re.search(r"Errors: *[1-9]", text) is not None
 
 
 def memtest(name):
@@ -127,12 +128,21 @@ def test_memtest_finishes_a_pass_over_64_mib_on_the_bare_machine(name, machine):
 @pytest.mark.slow
 def test_memtest_finishes_a_pass_over_64_mib_in_a_partition(machine):
     unit = machine(memory_mib=96)
-    unit.load_partition(image.load(memtest("memtest86+x64.bin"), 72 * MIB, "nopause"))
+    unit.load_partition(image.load(memtest("memtest86+x64.bin"), 72 * MIB))
+
+    def base():
+        return int.from_bytes(unit.read(RESULT_BASE, 8), "little")
 
     def read():
-        base = int.from_bytes(unit.read(RESULT_BASE, 8), "little")
-        text = unit.read(base + 0xB8000, 4000)[::2].decode("cp437")
+        text = unit.read(base() + 0xB8000, 4000)[::2].decode("cp437") if base() else ""
         return "\n".join(text[i:i + 80] for i in range(0, 2000, 80))
 
-    text = until(unit, read, finished, 600_000_000_000)
+    until(unit, read, lambda text: "Press <F1>" in text, 10_000_000_000)
+    # struct test_pattern { bool enabled; int cpu_mode, stages, iterations, errors; char *description; }
+    program = unit.read(base() + MIB, MIB)
+    description = (MIB + program.index(b"[Bit fade test")).to_bytes(8, "little")
+    enabled = program.index(description) - 24
+    assert program[enabled:enabled + 4] == b"\1\0\0\0"
+    unit.write(base() + MIB + enabled, b"\0")
+    text = until(unit, read, finished, 300_000_000_000)
     assert "Errors: 0" in text, text
