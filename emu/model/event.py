@@ -215,10 +215,22 @@ def settle(c):
 
 
 @kernel
+def invalidates(c):
+    """Return whether the instruction at RIP is INVPCID, INVEPT or INVVPID, which the model executes."""
+    insn = insn_at(c.insn)[0]
+    if not decode_here(c, env_of(c.env)[0], insn):
+        return False
+    return insn.kind == INSN.INVPCID or insn.kind == INSN.INVEPT or insn.kind == INSN.INVVPID
+
+
+@kernel
 def exception(c, vector, error):
     """Raise an exception that the engine found while executing an instruction by itself."""
     if vector == VECTOR.UD:
         instruction(c)                                    # perhaps one that the model executes
+        return
+    if vector == VECTOR.NM and invalidates(c):            # the engine takes all of 0F 38 for SSE while TS is set
+        instruction(c)
         return
     raise_exception(c, vector, error)
     route.fault(c)
