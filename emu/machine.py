@@ -18,13 +18,13 @@ from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
 from emu.device.board import Board, BoardConfig
 from emu.errors import ConfigError
+from emu.exitlog import Trace
 from emu.image import of_assembly
 from emu.spec.cpu import GPR, SEG
 from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
-from emu.exitlog import Trace
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
