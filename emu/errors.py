@@ -34,11 +34,11 @@ class EngineError(HvlabError):
 class Unmodelled(HvlabError):
     """The machine met something that is not modelled, and stops rather than guess.
 
-    what: what was met; rip: where; source: manual volume and section title.
+    what: what was met; rip: where; source: manual volume and section title; place: RIP with its symbol, as text.
     """
 
     exit_code = 6
 
-    def __init__(self, what, rip=0, source=""):
+    def __init__(self, what, rip=0, source="", place=""):
         self.what, self.rip, self.source = what, rip, source
-        super().__init__(f"not modelled: {what} at RIP {rip:#x}" + (f" ({source})" if source else ""))
+        super().__init__(f"not modelled: {what} at RIP {place or f'{rip:#x}'}" + (f" ({source})" if source else ""))

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu import partition
+from emu import failure, partition
+from emu.bits import name_of
 from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
 from emu.device.board import Board, BoardConfig
@@ -65,6 +66,8 @@ class Result:
     hypercalls: int = 0
     injected: int = 0
     ept_violations: int = 0
+    entry_failed: bool = False                            # the run ended because of a VM entry that failed
+    explanation: list = field(default_factory=list)       # lines of text on how it ended, for people
     partitions: list = field(default_factory=list)        # a PartitionResult each
 
     @property
@@ -259,14 +262,15 @@ class Machine:
         from emu.report import exit_rows, raise_unmodelled
         if stop == STOP.UNMODELLED:
             raise_unmodelled(self)
-        cpus, m = self.cpu, self.record[0]
+        cpus, m, reason = self.cpu, self.record[0], name_of(STOP, stop)
         return Result(
-            reason=STOP._fields[[int(v) for v in STOP].index(stop)], exit_code=int(m.exit_code),
+            reason=reason, exit_code=int(m.exit_code),
             cycles=max(int(c.cycles) for c in cpus), instructions=sum(int(c.instructions) for c in cpus),
             wall_seconds=self.wall_seconds, exits=exit_rows(cpus),
             entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.exits[REASON.VMCALL]) for c in cpus),
             injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus),
-            partitions=partition.results(self.partitions, self.read))
+            partitions=partition.results(self.partitions, self.read),
+            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=failure.explain(self, reason))
 
     def trace_exits(self, path):
         """Write every VM exit from now on to a file, one JSON object a line; `close_trace` puts it in its place."""

@@ -1,6 +1,7 @@
 """A run's numbers and failures in words: exits by name, what was not modelled."""
 from emu.bits import name_of, text_of
 from emu.errors import Unmodelled
+from emu.failure import place
 from emu.spec.outcome import UNMODELLED
 from emu.spec.vmx import REASON
 
@@ -20,4 +21,5 @@ def raise_unmodelled(machine):
     for c in machine.cpu:
         if c.stop:
             row = name_of(UNMODELLED, c.stop_a)
-            raise Unmodelled(text_of(UNMODELLED, row).format(int(c.stop_b), int(c.stop_c)), int(c.stop_rip))
+            what = text_of(UNMODELLED, row).format(int(c.stop_b), int(c.stop_c))
+            raise Unmodelled(what, int(c.stop_rip), place=place(machine, int(c.stop_rip)))

@@ -39,5 +39,5 @@ def command(as_json, max_cycles):
         console = Console(highlight=False)
         for table in report.table(result):
             console.print(table)
-    click.echo(f"hvlab: {report.ending(result)}", err=True)
+    report.explain(result)
     return report.exit_code(result)

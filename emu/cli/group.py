@@ -36,7 +36,7 @@ Exit codes:
   0  the guest ended the run and passed, or powered off
   1  the guest or a test failed
   2  a wrong option, or an image that cannot be loaded
-  3  a VM entry failed
+  3  a VM entry failed, none succeeded after it, and the run came to no good end
   4  triple fault or shutdown
   5  the cycle budget is used up, or every processor is halted for ever
   6  something is not modelled, or an error of hvlab itself

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import asdict
 
+import click
 import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -28,7 +29,12 @@ CODES = {
 
 
 def exit_code(result):
-    """Return the exit code of the command for a Result."""
+    """Return the exit code of the command for a Result.
+
+    A VM entry that failed is told before what followed from it: a guest that reports failure, sleep, an empty budget.
+    """
+    if getattr(result, "entry_failed", False):
+        return ENTRY
     if result.reason == "EXIT_CODE":
         return OK if result.exit_code == 0 else FAILED
     return CODES.get(result.reason, INTERNAL)
@@ -42,6 +48,13 @@ def ending(result):
     if result.reason == "BUDGET":
         return f"the cycle budget is used up after {result.cycles:,} cycles"
     return text_of(STOP, result.reason)
+
+
+def explain(result):
+    """Write to standard error why the run ended as it did, and that it ended."""
+    for line in getattr(result, "explanation", ()):
+        click.echo(f"hvlab: {line}", err=True)
+    click.echo(f"hvlab: {ending(result)}", err=True)
 
 
 def _mips(result):
@@ -118,6 +131,8 @@ def as_json(schema, result, **more):
         hypercalls=result.hypercalls,
         injected=result.injected,
         ept_violations=result.ept_violations,
+        entry_failed=getattr(result, "entry_failed", False),
+        explanation=list(getattr(result, "explanation", ())),
         partitions=[asdict(each) for each in result.partitions],
     )
     body |= {name: value for name, value in more.items() if value is not None}

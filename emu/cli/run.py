@@ -71,7 +71,7 @@ def _tell(result, digest, screen):
     console = talk()
     for table in report.table(result):
         console.print(table)
-    console.print(f"hvlab: {report.ending(result)}", markup=False, soft_wrap=True)
+    report.explain(result)
 
 
 @click.command("run", help=HELP, short_help="Run an image on the machine.")
@@ -105,7 +105,7 @@ def _tell(result, digest, screen):
 )
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to standard output.")
 @click.option(
-    "--trace-exits", type=click.Path(path_type=Path, dir_okay=False), help="Write every VM exit to this file."
+    "--trace-exits", type=click.Path(path_type=Path, dir_okay=False), help="Write every VM exit to this file, one JSON object a line."
 )
 @click.option(
     "--hash",
@@ -126,6 +126,8 @@ def command(image, place, smp, memory, max_cycles, append, modules, as_json, tra
         result = machine.run(max_cycles=max_cycles)
     finally:
         writer.close()
+        if trace_exits:
+            machine.close_trace()
     digest = f"sha256:{machine.digest()}" if with_hash else None
     screen = machine.screen() if with_screen else None
     if as_json:
@@ -134,7 +136,7 @@ def command(image, place, smp, memory, max_cycles, append, modules, as_json, tra
                 "hvlab.run.1", result, image=str(image), kind=loaded.kind, place=place, digest=digest, screen=screen
             )
         )
-        click.echo(f"hvlab: {report.ending(result)}", err=True)
+        report.explain(result)
     else:
         sys.stdout.flush()
         _tell(result, digest, screen)

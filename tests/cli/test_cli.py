@@ -39,6 +39,9 @@ class Machine:
     def trace_exits(self, path):
         self.calls.append(("trace_exits", str(path)))
 
+    def close_trace(self):
+        self.calls.append(("close_trace",))
+
     def on_console(self, callback):
         self.console = callback
 
@@ -113,7 +116,8 @@ def test_run_hands_on_its_options(hvlab, image, tmp_path):
     trace = tmp_path / "exits"
     hvlab("run", image, "--smp", 4, "--memory", "64M", "--max-cycles", "2G", "--trace-exits", trace)
     assert hvlab.asked == [(64 << 20, 4)]
-    assert hvlab.machine.calls == [("load", "multiboot", 64 << 20), ("trace_exits", str(trace)), ("run", 2 * 10**9)]
+    assert hvlab.machine.calls == [("load", "multiboot", 64 << 20), ("trace_exits", str(trace)), ("run", 2 * 10**9),
+                                    ("close_trace",)]
 
 
 def test_hash_and_screen_are_data(hvlab, image):

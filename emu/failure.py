@@ -1,0 +1,198 @@
+"""Why a run ended badly, in words: triple faults as a chain, failed VM entries, VMX aborts, processors that sleep for ever.
+
+Everything is read from the records after the run; nothing of the machine changes, not even an accessed bit.
+"""
+from emu.bits import name_of, show, text_of
+from emu.model import checks
+from emu.model.cpu import code_bits
+from emu.spec.cpu import CR0, CR4, EFER, RFLAGS, SEG, VECTOR
+from emu.spec.outcome import MODE
+from emu.spec.paging import PFEC
+from emu.spec.vmx import ACTIVITY, REASON, VMABORT, VMERROR
+from emu.state import ALL_ONES
+
+NOWHERE = int(ALL_ONES)
+PRESENT, LARGE, FRAME = 1, 1 << 7, (1 << 52) - 1 & ~0xFFF
+GATES = {5: "task gate", 6: "16-bit interrupt gate", 7: "16-bit trap gate", 12: "call gate", 14: "interrupt gate", 15: "trap gate"}
+ENTRY_FAILURE, FOUR_GIB = 1 << 31, 1 << 32
+WITH_ERROR = (8, 10, 11, 12, 13, 14, 17, 21)
+WORLD = {int(MODE.BARE): "", int(MODE.ROOT): " in VMX root operation", int(MODE.NONROOT): " in VMX non-root operation"}
+
+
+# ---- places and memory ------------------------------------------------------------------------------------------
+def place(machine, rip):
+    """Return a linear address with its symbol and source line when the loaded image knows them."""
+    image = getattr(machine, "image", None)
+    symbols = getattr(machine, "symbols", None)
+    if not symbols or image and not any(start <= rip < start + size for start, size in image.ranges):
+        return f"{rip:#x}"
+    name, line = symbols.name(rip), symbols.where(rip)
+    known = [name] * (not name.startswith("0x")) + [f"{line[0]}:{line[1]}"] * bool(line)
+    return f"{rip:#x}" + (f" ({', '.join(known)})" if known else "")
+
+
+def linear_rip(e):
+    """Return the linear address of the next instruction."""
+    return int(e.rip) if int(code_bits(e)) == 64 else int(e.rip) + int(e.seg[int(SEG.CS) * 3 + 1]) & FOUR_GIB - 1
+
+
+def _entry(machine, address, size):
+    return int.from_bytes(machine.read(address, size), "little") if address + size <= machine.ram.nbytes else 0
+
+
+def _physical(machine, e, address):
+    """Return the physical address of a linear one outside nested paging, None when it is not mapped."""
+    if not int(e.cr[0]) & int(CR0.PG):
+        return address
+    control, table = int(e.cr[4]), int(e.cr[3])
+    if int(e.efer) & int(EFER.LMA):
+        levels, size, bits, table = (5 if control & int(CR4.LA57) else 4), 8, 9, table & FRAME
+    elif control & int(CR4.PAE):
+        levels, size, bits, table = 3, 8, 9, table & 0xFFFF_FFE0
+    else:
+        levels, size, bits, table = 2, 4, 10, table & 0xFFFF_F000
+    for level in range(levels - 1, -1, -1):
+        shift = 12 + bits * level
+        entry = _entry(machine, table + (address >> shift & (1 << bits) - 1) * size, size)
+        if not entry & PRESENT:
+            return None
+        table = entry & FRAME
+        if level == 0 or entry & LARGE and level < 3 and (size == 8 or control & int(CR4.PSE)):
+            low = (1 << shift) - 1
+            return table & ~low | address & low
+    return None
+
+
+def read_linear(machine, e, address, size):
+    """Return bytes at a linear address, or None where nothing of RAM is mapped."""
+    found = b""
+    for each in range(address, address + size):
+        at = _physical(machine, e, each)
+        if at is None or at >= machine.ram.nbytes:
+            return None
+        found += machine.read(at, 1)
+    return found
+
+
+# ---- triple faults ------------------------------------------------------------------------------------------------
+def gate(machine, e, vector):
+    """Return the IDT entry of a vector in words."""
+    base, limit = int(e.seg[int(SEG.IDTR) * 3 + 1]), int(e.seg[int(SEG.IDTR) * 3 + 2]) & 0xFFFF
+    size = 16 if int(e.efer) & int(EFER.LMA) else 8
+    if not int(e.cr[0]) & int(CR0.PE):
+        return f"real-mode vector at {base + 4 * vector:#x}, limit {limit:#x}"
+    address = base + size * vector
+    if size * vector + size - 1 > limit:
+        return f"beyond the limit {limit:#x} of the IDT at {base:#x}"
+    data = read_linear(machine, e, address, size)
+    if data is None:
+        return f"at {address:#x}, which is not mapped"
+    word = int.from_bytes(data, "little")
+    kind, level = word >> 40 & 0xF, word >> 45 & 3
+    offset = word & 0xFFFF | word >> 32 & 0xFFFF_0000 | (word >> 64 & FOUR_GIB - 1) << 32
+    if not word:
+        return f"at {address:#x}: empty"
+    present = "" if word >> 47 & 1 else ", not present"
+    stack = f", IST {word >> 32 & 7}" if size == 16 and word >> 32 & 7 else ""
+    name = GATES.get(kind, f"type {kind}, which is no gate") if not word >> 44 & 1 else "no system descriptor"
+    return f"at {address:#x}: {name} to {word >> 16 & 0xFFFF:#x}:{place(machine, offset)}, DPL {level}{stack}{present}"
+
+
+def _fault(vector, error, address):
+    """Return an exception in words."""
+    name = name_of(VECTOR, vector)
+    text = f"#{name} ({text_of(VECTOR, name)})" if not name.startswith("0x") else f"vector {vector:#x}"
+    if vector in WITH_ERROR:
+        text += f", error code {error:#x}"
+    if vector == int(VECTOR.PF):
+        text += f" ({show(PFEC, error)}), address {address:#x}"
+    return text
+
+
+def triple_fault(machine, c):
+    """Return the lines that tell a triple fault as the chain of its faults."""
+    e = machine.env(int(c.id))
+    lines = [f"triple fault on processor {c.id}{WORLD[int(c.vmx_mode)]} at cycle {int(c.cycles):,}:"]
+    length, chain = int(c.chain_length), [int(word) for word in c.chain]
+    for number in range(length):
+        vector, error, rip, address = chain[4 * number:4 * number + 4]
+        # What comes second was met while the first was delivered; a third while #DF was.
+        during = ("", " while delivering it", " while delivering #DF")[min(number, 2)]
+        lines.append(f"  {number + 1}. {_fault(vector, error, address)}{during}, at RIP {place(machine, rip)}")
+        through = vector if number == 0 else int(VECTOR.DF)
+        if number < length - 1:
+            lines.append(f"     IDT entry {through} {gate(machine, e, through)}")
+    return lines
+
+
+# ---- VMX --------------------------------------------------------------------------------------------------------
+def entry_failure(machine, c):
+    """Return the lines that tell the last VM entry of a processor that failed, with every check that failed."""
+    found = int(c.failure)
+    if found == NOWHERE:
+        why = "VMX abort"
+    elif found & ENTRY_FAILURE:
+        reason = name_of(REASON, found & ~ENTRY_FAILURE)
+        why = f"exit reason {found & ~ENTRY_FAILURE} ({text_of(REASON, reason)})"
+    else:
+        why = f"error {found} ({text_of(VMERROR, name_of(VMERROR, found))})"
+    lines = [f"VM entry failed on processor {c.id} at cycle {int(c.failure_cycle):,}, RIP {place(machine, int(c.failure_rip))}, "
+             f"VMCS {int(c.failure_pointer):#x}: {why}"]
+    then = c.copy()
+    then.vmcs = c.failure_vmcs                             # the VMCS as it was when entry failed
+    for failure in checks.explain(then):
+        lines += ["  " + line for line in str(failure).splitlines()]
+    if int(c.failures) > 1:
+        lines.append(f"  {int(c.failures):,} VM entries failed on this processor in all, {int(c.entries):,} succeeded")
+    return lines
+
+
+def vmx_abort(machine, c):
+    """Return the lines that tell a VMX abort."""
+    code = name_of(VMABORT, int(c.stop_a))
+    return [f"VMX abort on processor {c.id} at cycle {int(c.cycles):,}: indicator {int(c.stop_a)} ({text_of(VMABORT, code)}), "
+            f"VMCS {int(c.vmcs_pointer):#x}"]
+
+
+# ---- sleep and budget ---------------------------------------------------------------------------------------------
+def asleep(machine, c):
+    """Return the line that tells why a processor will not wake."""
+    e, activity = machine.env(int(c.id)), int(c.activity)
+    where = f"processor {c.id}{WORLD[int(c.vmx_mode)]}"
+    if activity == ACTIVITY.WAIT_SIPI:
+        return f"{where} waits for a start-up interrupt that nobody sends"
+    if activity == ACTIVITY.SHUTDOWN:
+        return f"{where} is shut down"
+    if activity == ACTIVITY.ACTIVE:
+        return f"{where} runs at RIP {place(machine, linear_rip(e))}"
+    rip = place(machine, linear_rip(e))
+    if not int(e.eflags) & int(RFLAGS.IF):
+        return f"{where} halted with interrupts off (RFLAGS.IF = 0) before RIP {rip}"
+    return f"{where} halted with interrupts on before RIP {rip}, and no timer or device will interrupt it"
+
+
+def explain(machine, reason):
+    """Return lines of text that explain how a run ended, none when there is nothing to explain.
+
+    reason: a STOP name
+    """
+    cpus, lines = machine.cpu, []
+    for c in cpus:
+        if int(c.failure_open):
+            lines += entry_failure(machine, c)
+    stopped = cpus[int(machine.record[0].stop_cpu)]
+    if reason == "TRIPLE_FAULT":
+        lines += triple_fault(machine, stopped)
+    elif reason == "VMX_ABORT":
+        lines += vmx_abort(machine, stopped)
+    elif reason in ("IDLE", "BUDGET"):
+        lines += [asleep(machine, c) for c in cpus]
+        if any(c.vmx_mode == MODE.ROOT for c in cpus) and not any(int(c.entries) for c in cpus):
+            lines.append("no VM entry happened: the hypervisor never ran a guest")
+    return lines
+
+
+def entry_is_to_blame(machine, reason, exit_code):
+    """Return whether the run ended because of a failed VM entry: none succeeded after it, and the run came to no good end."""
+    bad = reason in ("BUDGET", "IDLE") or reason == "EXIT_CODE" and exit_code != 0
+    return bad and any(int(c.failure_open) for c in machine.cpu)

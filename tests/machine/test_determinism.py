@@ -1,0 +1,62 @@
+"""The same run is the same run: engines that forget at arbitrary moments, budgets in pieces and repetition change nothing."""
+import numpy as np
+import pytest
+
+from emu import machine as module
+from emu.machine import Config, Machine
+from tests.machine import guests
+from tests.machine.conftest import MIB, assembled, close
+
+SINGLE = ["accessed_dirty", "apic_timer_periodic", "cpuid_basics", "iretq_checks", "large_pages", "nmi", "page_crossing",
+          "page_fault_codes", "pit_pic", "real_mode", "self_modifying", "single_step", "sti_shadow", "string_faults", "syscall"]
+SHARED = ["cross_modifying", "smp_atomics", "smp_init_sipi", "smp_ipi", "smp_shootdown"]
+LIMIT = 200_000_000
+
+
+def trace(name, seed=0, pieces=None, **config):
+    """Run a guest program to its end; returns everything about it that must not vary."""
+    from emu.image import of_assembly
+    guest = guests.parse(guests.FOLDER / f"{name}.s")
+    unit = Machine(Config(memory_bytes=guest.memory * MIB, processors=guest.processors, **config))
+    try:
+        said = bytearray()
+        unit.on_console(lambda source, data: said.extend(data))
+        unit.load(of_assembly(assembled(guest.path), guest.memory * MIB))
+        unit.disturb(seed)
+        until, sizes = 0, np.random.default_rng(pieces)
+        result = unit.run(max_cycles=LIMIT) if pieces is None else None
+        while result is None or pieces is not None and result.reason == "BUDGET" and until < LIMIT:
+            until += int(sizes.integers(1, 20_000))
+            result = unit.run(max_cycles=until)
+        counters = [(int(c.cycles), int(c.instructions), int(c.walks), int(c.walk_loads)) for c in unit.cpu]
+        return result.reason, result.exit_code, counters, bytes(said), unit.digest()
+    finally:
+        close(unit)
+
+
+@pytest.mark.parametrize("name", SINGLE + SHARED)
+def test_engine_that_forgets_changes_nothing(name):
+    plain = trace(name)
+    assert plain[:2] == ("EXIT_CODE", 0)
+    assert [trace(name, seed) for seed in (1, 2)] == [plain, plain]
+
+
+@pytest.mark.parametrize("name", ["apic_timer_periodic", "string_faults", *SHARED])
+def test_budget_in_pieces_changes_nothing(name):
+    assert trace(name, pieces=7) == trace(name)
+
+
+@pytest.mark.parametrize("name", ["apic_timer_periodic", "smp_ipi"])
+def test_slices_of_the_host_change_nothing(name, monkeypatch):
+    plain = trace(name)
+    monkeypatch.setattr(module, "PAUSE_CYCLES", 1_000)
+    assert trace(name) == plain
+
+
+@pytest.mark.parametrize("quantum", [1, 137])
+def test_small_quanta_repeat(quantum):
+    assert trace("smp_atomics", quantum_cycles=quantum) == trace("smp_atomics", seed=3, quantum_cycles=quantum)
+
+
+def test_quantum_is_part_of_the_machine():
+    assert trace("smp_ipi", quantum_cycles=1)[4] != trace("smp_ipi", quantum_cycles=10_000)[4]
