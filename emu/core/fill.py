@@ -268,6 +268,7 @@ def fill(cs, address, size, rw, index, probe, ra):
     page, size = address & PAGE_MASK, PAGE_SIZE
     if not e.hflags & U64(1 << 15) and address > LOW_32:  # an access that wraps past 4 GiB: asked again each time
         address, size = address & LOW_32, ONE
+    before = c.cycles
     pa = walk.translate(c, address, access_of(e, rw, index))
     if t.engine_flush != k.flush_seen[world]:
         k.flush_seen[world] = t.engine_flush
@@ -275,7 +276,7 @@ def fill(cs, address, size, rw, index, probe, ra):
         flush(k, world)
     grow(k, cs, world, index)
     if pa != ALL_ONES:
-        if c.cycles > c.due and ra:                        # the walk reached past an event: it is due inside this block
+        if c.cycles != before and c.cycles > c.due and ra:     # the walk reached past an event: it is due in this block
             c.fault = FAULT.RETRY
             leave(c, k, cs, E_DEADLINE, ra)
         note_filled(k, world, page)
