@@ -15,6 +15,7 @@ NOWHERE = int(ALL_ONES)
 PRESENT, LARGE, FRAME = 1, 1 << 7, (1 << 52) - 1 & ~0xFFF
 GATES = {5: "task gate", 6: "16-bit interrupt gate", 7: "16-bit trap gate", 12: "call gate", 14: "interrupt gate", 15: "trap gate"}
 ENTRY_FAILURE, FOUR_GIB = 1 << 31, 1 << 32
+CONTRIBUTORY = (0, 10, 11, 12, 13, 21)
 WITH_ERROR = (8, 10, 11, 12, 13, 14, 17, 21)
 WORLD = {int(MODE.BARE): "", int(MODE.ROOT): " in VMX root operation", int(MODE.NONROOT): " in VMX non-root operation"}
 
@@ -100,8 +101,9 @@ def gate(machine, e, vector):
 
 def _fault(vector, error, address):
     """Return an exception in words."""
-    name = name_of(VECTOR, vector)
-    text = f"#{name} ({text_of(VECTOR, name)})" if not name.startswith("0x") else f"vector {vector:#x}"
+    text = _name(vector)
+    if text.startswith("#"):
+        text += f" ({text_of(VECTOR, text[1:])})"
     if vector in WITH_ERROR:
         text += f", error code {error:#x}"
     if vector == int(VECTOR.PF):
@@ -114,15 +116,31 @@ def triple_fault(machine, c):
     e = machine.env(int(c.id))
     lines = [f"triple fault on processor {c.id}{WORLD[int(c.vmx_mode)]} at cycle {int(c.cycles):,}:"]
     length, chain = int(c.chain_length), [int(word) for word in c.chain]
+    delivered = None                                       # vector of the event whose delivery met this one
     for number in range(length):
         vector, error, rip, address = chain[4 * number:4 * number + 4]
-        # What comes second was met while the first was delivered; a third while #DF was.
-        during = ("", " while delivering it", " while delivering #DF")[min(number, 2)]
+        during = f" while delivering {_name(delivered)}" if number else ""
         lines.append(f"  {number + 1}. {_fault(vector, error, address)}{during}, at RIP {place(machine, rip)}")
-        through = vector if number == 0 else int(VECTOR.DF)
+        delivered = _combined(delivered, vector) if number else vector
         if number < length - 1:
-            lines.append(f"     IDT entry {through} {gate(machine, e, through)}")
+            lines.append(f"     IDT entry {delivered} {gate(machine, e, delivered)}")
     return lines
+
+
+def _combined(first, second):
+    """Return the vector delivered after `second` was met while `first` was delivered.
+
+    Source: SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"
+    """
+    both = first in CONTRIBUTORY and second in CONTRIBUTORY
+    page = first == int(VECTOR.PF) and (second in CONTRIBUTORY or second == int(VECTOR.PF))
+    return int(VECTOR.DF) if both or page else second
+
+
+def _name(vector):
+    """Return a vector as `#GP`, or by its number."""
+    name = name_of(VECTOR, vector)
+    return f"vector {name}" if name.startswith("0x") else f"#{name}"
 
 
 # ---- VMX --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from emu.bits import text_of
 from emu.cli.group import BUDGET, ENTRY, FAILED, INTERNAL, OK, SHUTDOWN
 from emu.spec.outcome import STOP
 
+ENDINGS = {"VMX_ABORT": "shutdown after a VMX abort", "INTERNAL": "an error of hvlab itself stopped the machine"}
 TEXT = ("reason", "name", "end")                          # columns of words; all others are numbers
 CODES = {
     "NONE": OK,
@@ -47,7 +48,7 @@ def ending(result):
         return f"the guest ended the run: {verdict}"
     if result.reason == "BUDGET":
         return f"the cycle budget is used up after {result.cycles:,} cycles"
-    return text_of(STOP, result.reason)
+    return ENDINGS.get(result.reason) or text_of(STOP, result.reason)
 
 
 def explain(result):
