@@ -187,6 +187,10 @@ def _reason_for_kind(code, mode, kind, expected, mnemonic):
         return "this processor has no AVX"
     if kind == "UNDEFINED" and mnemonic in ("extrq", "insertq", "vmread", "vmwrite"):
         return "SSE4a, and prefixes that VMREAD and VMWRITE do not take"
+    if kind == "UNDEFINED" and mnemonic in ("xabort", "xbegin"):
+        return "this processor has no RTM (CPUID.7.EBX bit 11), so C6 F8 and C7 F8 are reserved"
+    if mode == 16 and kind == "UNDEFINED" and mnemonic in ("movhlps", "movlhps") and 0x66 in prefixes:
+        return "66 0F 12 and 66 0F 16 take memory only; capstone forgets the prefix in 16-bit mode"
     if mode == 64 and kind == "NEAR_BRANCH" and 0x66 in prefixes and expected == "NONE":
         return "ours: a near branch whose prefix has no effect"
     if mode == 16 and (kind, expected) == ("VMCLEAR", "VMPTRLD"):
