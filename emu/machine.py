@@ -113,6 +113,7 @@ class Processor:
             machine.every_uc[index], machine.every_cs[index] = unit.handle, unit.cs
         k.every_uc, k.every_cs = machine.every_uc.ctypes.data, machine.every_cs.ctypes.data
         k.rom_offset, k.void_page, k.device_window = machine.ram.nbytes, engine.VOID_PAGE, engine.DEVICE_WINDOW
+        k.table, k.table_mask = engine.TABLE_ADDRESS, (1 << engine.BLOCK_BITS) - 1
         k.steps, k.code_buffer = (b.ctypes.data for b in self.buffers[:2])
         k.scratch = self.insn.ctypes.data + INSN.itemsize
         for name in ("f_exec", "f_exit_restore", "f_set_page", "f_flush", "f_flush_page", "f_invalidate", "f_forget", "f_block_of",

@@ -64,6 +64,13 @@ CPU = record(
     ("block", U64), ("due", U64), ("request", U64), ("watch", U64), ("single", U64), ("device_step", U64), ("recheck", U64),
     ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("turn_end", U64), ("far_state", U64),
     ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64), ("iret_step", U64),
+    # breakpoints (emu.model.breakpoint): ARMED; what the stepped instruction met; DR0-DR3 and DR7 that each engine was last told
+    ("armed", U64), ("watch_step", U64), ("watch_hits", U64), ("watched", U64, 8), ("watched_control", U64, 2),
+    ("crossing", U64), ("crossing_end", U64), ("crossing_size", U64),     # a load that runs over a page end, in the parts the engine does
+    ("passed", U64), ("passed_at", U64),                  # linear RIP that a debugger let go on, and `instructions` then, plus 1
+    ("blocked", U64), ("blocked_at", U64),                # the same of one whose breakpoint MOV SS blocks
+    ("resumed", U64), ("resumed_at", U64),                # linear RIP that RFLAGS.RF was set for, and `instructions` after it
+    ("steps", U64), ("step_rip", U64), ("step_at", U64), ("step_world", U64),   # a debugger's: boundaries to go, where from
     ("wake_at", U64),                                     # cycle at which a halted processor was first seen to have work, 0: it has none
     # non-register state; bits as in the VMCS fields of the same names
     ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
@@ -134,8 +141,20 @@ MACHINE = record(
     ("turn", U64),                                        # host address of the processor whose turn the budget cut, 0: none
     ("disturb", U64),                                     # for tests: state of the disturbances, 0: none
     ("exit_ring", U64), ("trace_count", U64),             # host address of the ring of VM exits, 0: off; exits so far
+    ("mark_count", U64), ("mark", U64, 64), ("marks_changed", U64),   # addresses that execution breakpoints were set at
+    ("debug", U64),                                       # host address of the DEBUG record, 0: no debugger
     ("budget", U64), ("quantum", U64), ("kick", U64),     # kick: a processor that does not run got a message
     ("stale_count", U64), ("stale", U64, 64),             # pages with translated code that the model wrote
+)
+
+# ---- a debugger's points (emu.model.breakpoint) -------------------------------------------------------------
+POINTS = 256
+DEBUG = record(
+    ("count", U64),                                       # places in use, some of them perhaps free again
+    ("kind", U64, POINTS), ("address", U64, POINTS), ("length", U64, POINTS),    # kind: emu.spec.debug.POINT
+    ("world", U64, POINTS), ("eptp", U64, POINTS), ("space", U64, POINTS),       # scope, all ones: any; space: CR3 without its flags
+    ("ignore", U64, POINTS), ("hits", U64, POINTS),
+    ("hit", U64), ("hit_address", U64), ("hit_size", U64), ("hit_write", U64),   # hit: place + 1 of the point that was met
 )
 
 # ---- our architectural TLB: open addressing, 2**TLB_BITS entries -----------------------------------------
@@ -213,6 +232,7 @@ cpu_at = viewer(CPU)
 insn_at = viewer(INSN)
 machine_at = viewer(MACHINE)
 tlb_at = viewer(TLB)
+debug_at = viewer(DEBUG)
 apic_at = viewer(LOCAL_APIC)
 ioapic_at = viewer(IO_APIC)
 pic_at = viewer(PIC)

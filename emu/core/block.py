@@ -2,7 +2,7 @@
 
 A table entry is sixteen words: host address of the block (tag), cycles, instructions, linear address, size |
 mode << 32, ten words with 16 bits for each instruction: length (3:0) and cycles (15:4), and the host address of
-its code, 0 when it crosses a page.
+its code, 0 when it crosses a page.  The cycles of a block that has to ask before it runs carry marks above bit 59.
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
 from numba import types
@@ -13,14 +13,17 @@ from emu.core import native
 from emu.core.fill import (
     BLOCK_LIMIT,
     CS_CFLAGS,
+    E_BREAK,
     E_DEADLINE,
     E_SPLIT,
     EIGHT,
     KIND,
+    LOW_32,
     OFFSET,
     ONE,
     PAGE_SIZE,
     SIXTEEN,
+    SIXTY_FOUR,
     TB_FLAGS,
     TB_ICOUNT,
     TB_PC,
@@ -36,7 +39,7 @@ from emu.core.fill import (
 from emu.core.native import call, peek16, peek32, peek64, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
-from emu.model import decode
+from emu.model import breakpoint, decode
 from emu.model.cpu import HF_EM, HF_INHIBIT, HF_TS
 from emu.spec.cpu import RFLAGS
 from emu.spec.insn import STEP
@@ -50,8 +53,12 @@ WATCH_IF = ONE
 TWO_BYTE, X87, X87_BITS, REX, HIGH_NIBBLE, NEAR_JCC = U64(0x0F), U64(0xD8), U64(0xF8), U64(0x40), U64(0xF0), U64(0x80)
 OPERAND_SIZE, ADDRESS_SIZE, REPNE, REP = U64(0x66), U64(0x67), U64(0xF2), U64(0xF3)
 SEGMENT_ES, SEGMENT_BITS, SEGMENT_FS, SEGMENT_GS = U64(0x26), U64(0xE7), U64(0x64), U64(0x65)     # ES, CS, SS, DS alike
+MOVSB, CMPSD, STOSB, SCASD = U64(0xA4), U64(0xA7), U64(0xAA), U64(0xAF)
 UNAVAILABLE = HF_TS | HF_EM                # x87 and SSE instructions end in #NM or #UD
 BY_MODEL = U64(1 << 62)                    # cycles of a block that the engine must not run: never below a deadline
+ASKS = U64(1 << 61)                        # added to the cycles of a block with a breakpoint in it, or translated with RF set
+REPEATS = U64(1 << 60)                     # of these, one that begins with a repeated string instruction
+CYCLES = REPEATS - ONE
 E_INSTRUCTION = U64(native.INSTRUCTION)
 
 
@@ -92,6 +99,20 @@ def unavailable(code, size, flags):
 
 
 @kernel
+def repeats(code, size):
+    """Return whether the code begins with a repeated string instruction."""
+    repeated = False
+    for i in range(size):
+        byte = U64(code[i])
+        if byte == REPNE or byte == REP:
+            repeated = True
+        elif byte & HIGH_NIBBLE != REX and byte != OPERAND_SIZE and byte & SEGMENT_BITS != SEGMENT_ES and byte != SEGMENT_FS and \
+                byte != SEGMENT_GS and byte != ADDRESS_SIZE:
+            return repeated and (MOVSB <= byte <= CMPSD or STOSB <= byte <= SCASD)
+    return False
+
+
+@kernel
 def register(c, k, uc, ra, slot):
     """Fill the table entry at `slot` for the block that host address `ra` belongs to; returns its flags."""
     m = machine_at(c.machine)[0]
@@ -116,6 +137,8 @@ def register(c, k, uc, ra, slot):
         cost = cost if unavailable(code, size, flags) else BY_MODEL
     elif by_model(steps[ZERO] >> EIGHT & KIND):
         cost = BY_MODEL
+    if cost != BY_MODEL and (flags & RFLAGS.RF or breakpoint.marked(m, pc, size)):
+        cost |= ASKS | (REPEATS if repeats(code, size) else ZERO)
     e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
     e[E_SIZE] = size | mode_of(flags) << THIRTY_TWO
     one_page = (pc & OFFSET) + size <= PAGE_SIZE
@@ -139,7 +162,7 @@ def fitting(c, e):
 @kernel
 def charge(c, e, slot):
     """Charge the block and let it run."""
-    c.cycles += e[E_COST]
+    c.cycles += e[E_COST] & CYCLES
     c.instructions += e[E_COUNT]
     c.block = slot
 
@@ -156,6 +179,57 @@ def must_leave(c, flags, eflags):
     return False
 
 
+@kernel
+def at_breakpoint(c, env, la):
+    """Return whether the instruction at linear `la` is not to run before the model has seen it."""
+    return breakpoint.code(c, env, la) != ZERO or breakpoint.stops(c, env, la)
+
+
+@kernel
+def before_break(c, e, env):
+    """Return how many instructions of the block entry come before the first breakpoint in it."""
+    m = machine_at(c.machine)[0]
+    if not m.mark_count and not m.debug:
+        return e[E_COUNT]
+    at, wrap = e[E_PC], ALL_ONES if e[E_SIZE] >> THIRTY_TWO == SIXTY_FOUR else LOW_32
+    for i in range(e[E_COUNT]):
+        j = U64(i)
+        if at_breakpoint(c, env, at & wrap):
+            return j
+        at += e[E_ROWS + j // FOUR] >> j % FOUR * SIXTEEN & FIFTEEN
+    return e[E_COUNT]
+
+
+@kernel
+def resume_flag(c, k, cs, e, env, ra):
+    """Clear RF behind the instruction that it was set for, when the engine, which went on by a direct jump, did not.
+
+    It stays set between the iterations of a repeated string instruction.
+    """
+    late = c.resumed_at == c.instructions and env.eflags & RFLAGS.RF
+    c.resumed_at = ZERO
+    if late and not (e[E_COST] & REPEATS and e[E_PC] == c.resumed):
+        env.eflags &= ~RFLAGS.RF
+        c.block = ZERO
+        leave(c, k, cs, E_DEADLINE, ra)
+
+
+@kernel
+def ask(c, k, cs, e, env, ra):
+    """Stop before a breakpoint in the block; let an instruction that RF is set for run alone."""
+    count = U64(before_break(c, e, env))
+    if count == ZERO:
+        c.block = ZERO
+        leave(c, k, cs, E_BREAK, ra)
+    if e[E_COST] != BY_MODEL and env.eflags & RFLAGS.RF:
+        count = ONE
+        c.resumed, c.resumed_at = e[E_PC], c.instructions + ONE if e[E_COUNT] == ONE else ZERO
+    if count < e[E_COUNT] and c.single != ONE:
+        c.block = ZERO
+        poke32(cs + CS_CFLAGS, count)
+        leave(c, k, cs, E_SPLIT, ra)
+
+
 @entry(types.void(types.uint64, types.uint64, types.uint64, types.uint64))
 def slow(cpu, uc, ra, slot):
     """Decide about a block that the stub could not charge by itself."""
@@ -167,6 +241,10 @@ def slow(cpu, uc, ra, slot):
     world = U64(1) if uc == k.uc[1] else ZERO
     cs = k.cs[world]
     env = env_of(k.env[world])[0]
+    if c.resumed_at:
+        resume_flag(c, k, cs, e, env, ra)
+    if e[E_COST] >= ASKS and (c.single == ONE or not (c.single or must_leave(c, U64(env.hflags), env.eflags))):
+        ask(c, k, cs, e, env, ra)
     if e[E_COST] == BY_MODEL and (c.single == ONE or not (c.single or must_leave(c, U64(env.hflags), env.eflags))):
         c.block = ZERO
         leave(c, k, cs, E_INSTRUCTION, ra)
@@ -177,10 +255,10 @@ def slow(cpu, uc, ra, slot):
     if c.single or must_leave(c, U64(env.hflags), env.eflags):
         c.block = ZERO
         leave(c, k, cs, E_DEADLINE, ra)
-    if c.deadline and c.deadline < c.due and c.cycles + e[E_COST] > c.deadline:        # see emu.core.loop.disturb
+    if c.deadline and c.deadline < c.due and c.cycles + (e[E_COST] & CYCLES) > c.deadline:   # see emu.core.loop.disturb
         c.block = ZERO
         leave(c, k, cs, E_DEADLINE, ra)
-    if c.cycles + e[E_COST] > c.due and e[E_COUNT] > ONE:
+    if c.cycles + (e[E_COST] & CYCLES) > c.due and e[E_COUNT] > ONE:
         count = fitting(c, e)
         if count < e[E_COUNT]:
             c.block = ZERO

@@ -17,6 +17,7 @@ DEVICE_WINDOW = 0xFE_0000_1000
 _void = np.full(8192, 0xFF, np.uint8)
 VOID = _void[-(_void.ctypes.data) % 4096:][:4096]
 TABLE = np.zeros((1 << at.BLOCK_BITS) * 16 + 16, np.uint64)
+BLOCK_BITS = at.BLOCK_BITS
 TABLE_ADDRESS = (TABLE.ctypes.data + 127) & ~127
 
 # Intercepts of the engine's SVM checks that are always on: everything but PUSHF, POPF and IRET (bit n of

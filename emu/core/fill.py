@@ -15,10 +15,11 @@ from emu.core import native
 from emu.core.native import call, peek8, peek32, peek64, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
-from emu.model import decode, walk
+from emu.model import breakpoint, decode, walk
 from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.memory import PAGE
 from emu.spec.cpu import RFLAGS, VECTOR
+from emu.spec.debug import ARMED
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
@@ -39,11 +40,13 @@ CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_T
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
 CS_CFLAGS = U64(at.CS_CFLAGS_NEXT)
 E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVICE), U64(native.FAULTED), U64(native.SPLIT)
+E_STEPPED, E_WATCH, E_BREAK = U64(native.STEPPED), U64(native.WATCH), U64(native.BREAK)
 E_GP = U64(native.PROTECTION)
 E_COUNT, E_PC, E_ROWS, E_HOST = U64(2), U64(3), U64(5), U64(15)      # words of a block table entry, see emu.core.block
 # The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask) for each MMU mode
 ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
 GROW_LIMIT = U64(1 << 17)
+ASKED = TWO                                                    # see map_page
 SEVEN, FIFTEEN, RCX, RSP = U64(7), U64(15), U64(1), U64(4)
 STATE_FIRST, STATE_BYTES = U64(at.STATE_FIRST), U64(at.STATE_BYTES)
 CALL_REL, GROUP_5, RET_IMM, RET, LOOP_FIRST, LOOP_LAST = U64(0xE8), U64(0xFF), U64(0xC2), U64(0xC3), U64(0xE0), U64(0xE2)
@@ -168,18 +171,21 @@ def on_page(m, row, la, page):
 def map_page(c, k, world, page, pa, rw, how):
     """Enter one translation into the engine's TLB; returns False when the access must be stepped (a device).
 
-    how: the engine's MMU mode (7:0) and the size that the entry is good for, 4096, or 1 to be asked again each time.
+    how: the engine's MMU mode (7:0) and the size that the entry is good for, 4096, or 1 to be asked again each time, or
+    ASKED for a fetch, after which data accesses are asked for.
     """
     m = machine_at(c.machine)[0]
-    cs, la, index, size = k.cs[world], page, how & BYTE, how >> U64(8)
+    cs, la, index, size, mask = k.cs[world], page, how & BYTE, how >> U64(8), READ | WRITE | EXECUTE
+    if size == ASKED:
+        size, mask = PAGE_SIZE, EXECUTE
     kind = walk.kind(c, pa)
     if kind == KINDS_RAM:
         here = rw == ONE and c.block != ZERO and on_page(m, words(c.block, SIXTEEN), la, pa & PAGE_MASK)
         prot = protection(m, k, k.bit[world], pa >> SHIFT, rw, c.walk_rights, here)
-        call(k.f_set_page, cs, la, pa & PAGE_MASK, prot, index, size)
+        call(k.f_set_page, cs, la, pa & PAGE_MASK, prot & mask, index, size)
         return True
     if kind == KINDS_ROM and rw != ONE:
-        call(k.f_set_page, cs, la, pa & PAGE_MASK, READ | EXECUTE, index, size)
+        call(k.f_set_page, cs, la, pa & PAGE_MASK, (READ | EXECUTE) & mask, index, size)
         return True
     if rw == TWO or (kind != KINDS_DEVICE and rw == ZERO):
         call(k.f_set_page, cs, la, k.void_page, READ | EXECUTE, index, size)
@@ -255,6 +261,39 @@ def undo_branch(c, k, e):
     return True
 
 
+@kernel
+def met(c, e, la, pa, size, rw):
+    """Note the watched bytes that the engine's access at linear `la`, host-physical `pa`, reaches; returns whether it does.
+
+    A load over a page end is done in three parts: the engine asks for the whole, for the aligned word before the
+    end, which says nothing new, and for the aligned word behind it, of which only the first bytes count.  An unaligned
+    store asks for the whole, then for what lies on the page of its end, from the page's first byte even when that is
+    the page it began on, then for each byte.
+    """
+    write, to_end = rw == ONE, PAGE_SIZE - (la & OFFSET)
+    if write and c.watch_step and la == c.crossing_end & PAGE_MASK and size == c.crossing_end & OFFSET and la == c.crossing:
+        return False
+    if not write and size == c.crossing_size and c.crossing:
+        if la + size == c.crossing:
+            c.crossing_size = size | SIXTY_FOUR            # once; the part behind the end follows
+            return False
+    if not write and la == c.crossing and size | SIXTY_FOUR == c.crossing_size | SIXTY_FOUR:
+        size = c.crossing_end - la
+        c.crossing = ZERO
+    elif write:
+        c.crossing, c.crossing_end, c.crossing_size = la & PAGE_MASK, la + size, ZERO
+        size = min(size, to_end)
+    elif size > to_end:
+        c.crossing, c.crossing_end, c.crossing_size = la + to_end, la + size, size
+        size = to_end
+    found = False
+    if c.armed & ARMED.REGISTERS:
+        hits = U64(breakpoint.data(e, la, size, write))
+        c.watch_hits |= hits
+        found = hits != ZERO
+    return breakpoint.points(c, e, la, pa, size, write) or found
+
+
 @entry(types.uint64(*[types.uint64] * 7))
 def fill(cs, address, size, rw, index, probe, ra):
     """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
@@ -265,7 +304,7 @@ def fill(cs, address, size, rw, index, probe, ra):
     t = tlb_at(c.tlb)[0]
     rw, index = rw & THREE, index & THREE
     k.fills += ONE
-    page, size = address & PAGE_MASK, PAGE_SIZE
+    page, access_size, size = address & PAGE_MASK, size & LOW_32, PAGE_SIZE
     if not e.hflags & U64(1 << 15) and address > LOW_32:  # an access that wraps past 4 GiB: asked again each time
         address, size = address & LOW_32, ONE
     before = c.cycles
@@ -280,6 +319,11 @@ def fill(cs, address, size, rw, index, probe, ra):
             c.fault = FAULT.RETRY
             leave(c, k, cs, E_DEADLINE, ra)
         note_filled(k, world, page)
+        if c.armed and breakpoint.on_page(c, e, address, pa):
+            size = ASKED if rw == TWO else ONE
+            found = met(c, e, address, pa, access_size, rw) if rw != TWO and not probe & BYTE else False
+            if found and not c.watch_step and ra:
+                leave(c, k, cs, E_WATCH, ra)
         if map_page(c, k, world, page, pa, rw, index | size << U64(8)):
             return ONE
         if probe & BYTE:

@@ -11,8 +11,11 @@ from emu.core import context as at
 from emu.core import native
 from emu.core.fill import (
     CS_CFLAGS,
+    E_DEADLINE,
     E_DEVICE,
     E_SPLIT,
+    E_STEPPED,
+    E_WATCH,
     EIGHT,
     FOUR,
     ONE,
@@ -26,6 +29,7 @@ from emu.core.fill import (
 from emu.core.native import call, peek32, poke8, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, words
+from emu.model import breakpoint
 from emu.model.cpu import CC_OP_EFLAGS, HF_MP, HF_TS, STATUS
 from emu.model.memory import PAGE
 from emu.spec.cpu import CR0
@@ -33,6 +37,7 @@ from emu.spec.outcome import FAULT, STOP
 from emu.state import cpu_at, env_of, machine_at, tlb_at
 
 FIFTEEN, THREE, FIVE, COST_MASK = U64(15), U64(3), U64(5), U64(0xFFF)
+CYCLES = U64((1 << 60) - 1)                 # see emu.core.block: above are marks
 CS_EXIT, CS_STOPPED, CS_CREATED = U64(at.CS_EXIT_REQUEST), U64(at.CS_STOPPED), U64(at.CS_CREATED)
 CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
 UC_STOP, UC_ERROR = U64(at.UC_STOP_REQUEST), U64(at.UC_INVALID_ERROR)
@@ -59,7 +64,7 @@ def give_back(c, rip):
             place += row & FIFTEEN
             cost += row >> FOUR & COST_MASK
             count += ONE
-        c.cycles -= e[1] - cost
+        c.cycles -= (e[1] & CYCLES) - cost
         c.instructions -= e[2] - count
     c.block = ZERO
 
@@ -103,12 +108,23 @@ def sync(c, k, world):
     if m.stale_count:
         drop_stale(m, k)
     lazy_registers(c, k, world)
-    if c.mtf_step | c.iret_step:
+    if c.mtf_step | c.iret_step | c.steps:
         c.single = ONE
         poke32(cs + CS_CFLAGS, ONE)
     c.deadline = ZERO if c.request | c.watch | c.single else c.due
+    if m.marks_changed:
+        forget_costs(m, k)
     if m.disturb:
         disturb(c, m, k, world)
+
+
+@kernel
+def forget_costs(m, k):
+    """Empty the block table: each block is looked at again, whether a breakpoint is in it."""
+    rows = words(k.table, (k.table_mask + ONE) * SIXTEEN)
+    for i in range(k.table_mask + ONE):
+        rows[U64(i) * SIXTEEN] = ZERO
+    m.marks_changed = ZERO
 
 
 @kernel
@@ -178,11 +194,17 @@ def prologue(c, k, e, world, number):
     """Bring time, flags and shadow to the exact instruction boundary that the event was reported at."""
     k.events += ONE
     rip = e.rip + (ZERO if e.hflags & U64(1 << 15) else e.seg[4])
+    completed = number == E_STEPPED or number == E_DEADLINE and c.block == ZERO
+    c.resumed_at = ZERO
     give_back(c, rip)
     normalise(k, e, world)
     if c.device_step:
         c.device_step = ZERO
         c.recheck = ONE
+    if c.watch_step and number != E_DEVICE:
+        c.watch_step = ZERO
+        if not completed:
+            breakpoint.forget(c)
     if c.single == TWO or number != E_DEVICE:
         c.single = ZERO
 
@@ -191,6 +213,17 @@ def prologue(c, k, e, world, number):
 def step_device(c, k, cs):
     """Let exactly the instruction at RIP run, with device pages open to it."""
     c.device_step = ONE
+    c.single = ONE
+    c.fault = FAULT.NONE
+    poke32(cs + CS_CFLAGS, ONE)
+    c.deadline = ZERO
+
+
+@kernel
+def step_watched(c, k, cs):
+    """Let exactly the instruction at RIP run and note which watched bytes it reaches."""
+    c.watch_step = ONE
+    c.crossing = c.crossing_end = c.watch_hits = ZERO
     c.single = ONE
     c.fault = FAULT.NONE
     poke32(cs + CS_CFLAGS, ONE)
@@ -208,6 +241,7 @@ def on_event(engine, number, user):
         return
     e = env_of(k.env[world])[0]
     if what == E_NM and k.owner != world and not e.cr[0] & (CR0.TS | CR0.EM):
+        c.resumed_at = ZERO
         give_back(c, e.rip + (ZERO if e.hflags & U64(1 << 15) else e.seg[4]))
         fetch_registers(k, world)
         e.hflags = U64(e.hflags) & ~(HF_TS | HF_MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << EIGHT
@@ -218,6 +252,9 @@ def on_event(engine, number, user):
     prologue(c, k, e, world, what)
     if what == E_DEVICE:
         step_device(c, k, cs)
+        return
+    if what == E_WATCH:
+        step_watched(c, k, cs)
         return
     call(k.f_model, c.self_address, what, ZERO, ZERO, ZERO, ZERO)
     while True:

@@ -37,7 +37,7 @@ _RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 
 # Helpers that become intercept stubs: (name, event number).  Numbers start above SVM's.
 INSTRUCTION = 0x3F0                        # an instruction the model executes
-DEADLINE, DEVICE, FAULTED, STEPPED, SPLIT = 0x3F1, 0x3F2, 0x3F3, 0x3F4, 0x3F5
+DEADLINE, DEVICE, FAULTED, STEPPED, SPLIT, WATCH, BREAK = 0x3F1, 0x3F2, 0x3F3, 0x3F4, 0x3F5, 0x3F6, 0x3F7
 INTERCEPTED = (
     "cpuid", "rdtsc", "rdtscp", "rdpmc", "rdmsr", "wrmsr", "hlt", "monitor", "mwait", "pause", "invlpg", "read_crN",
     "write_crN", "lmsw", "clts", "set_dr", "get_dr", "xsetbv", "xgetbv", "rdrand", "syscall", "sysret", "sysenter", "sysexit",

@@ -21,6 +21,7 @@ CORE = record(
     # functions of the engine and compiled entries
     ("f_exec", U64), ("f_exit_restore", U64), ("f_set_page", U64), ("f_flush", U64), ("f_flush_page", U64),
     ("f_invalidate", U64), ("f_forget", U64), ("f_block_of", U64), ("f_flags", U64), ("f_model", U64), ("f_processor", U64),
+    ("table", U64), ("table_mask", U64),                  # host address of the block table, and its last index
     ("code_buffer", U64),                                 # host address of 1,024 bytes: a block's code for the decoder
     ("steps", U64), ("scratch", U64),                     # the decoder's run of 40 steps, and an INSN record
 )

@@ -187,7 +187,8 @@ def finish(c, e):
         c.mtf_step = c.proc & PROC.MTF
         awaited = intercept.window_awaited(c)
         c.watch = awaited if awaited > c.watch else c.watch
-    if c.activity == ACTIVITY.ACTIVE and (c.nmi_pending and c.interruptibility & SHADOW and not c.interruptibility & BLOCKING.NMI):
+    awaits_nmi = c.nmi_pending and not c.interruptibility & BLOCKING.NMI
+    if c.activity == ACTIVITY.ACTIVE and c.interruptibility & SHADOW and (awaits_nmi or c.pending_debug):
         c.watch = WATCH_SHADOW
     if c.activity != ACTIVITY.ACTIVE or c.cycles >= c.quantum_end:
         c.halted_or_stopped = ONE

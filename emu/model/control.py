@@ -6,15 +6,15 @@ Source: SDM 3A, "Control Registers"; SDM 2B, "MOV-Move to/from Control Registers
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import apic, intercept, operand, tlb, walk
+from emu.model import apic, breakpoint, intercept, operand, tlb, walk
 from emu.model.cpu import LOW_32, attributes, code_64, cpl, refresh_hflags
-from emu.model.fault import gp0, raise_exception, ud, unmodelled
+from emu.model.fault import gp0, raise_exception, ud
 from emu.model.segment import kind
 from emu.model.walk import canonical
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, DR6, DR7, EFER, GPR, SEG, VECTOR
 from emu.spec.cpuid import XCR0
-from emu.spec.outcome import FAULT, MODE, RESULT, UNMODELLED
+from emu.spec.outcome import FAULT, MODE, RESULT
 from emu.spec.paging import CR3
 from emu.spec.profile import CR0_RULE, CR4_RULE
 from emu.spec.vmx import PROC2
@@ -28,7 +28,7 @@ CR4_REPORTED = CR4_RULE.may & ~(CR4.VME | CR4.PVI | CR4.UMIP)       # CPUID repo
 LMSW_BITS = CR0.PE | CR0.MP | CR0.EM | CR0.TS
 LOW_12, TSS_32 = U64(0xFFF), U64(8)
 DR6_ONES, DR6_WRITABLE = U64(0xFFFF_0FF0), DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT
-DR7_ONES, DR7_WRITABLE, DR7_ENABLES = DR7.ONE, U64(0xFFFF_23FF), U64(0xFF)
+DR7_ONES, DR7_WRITABLE = DR7.ONE, U64(0xFFFF_23FF)
 INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST = U64(0), U64(1), U64(3)
 
 
@@ -254,10 +254,9 @@ def mov_to_dr(c, e, insn):
         value = value & DR6_WRITABLE | DR6_ONES
     elif number == SEVEN:
         value = value & DR7_WRITABLE | DR7_ONES
-        if value & DR7_ENABLES:
-            return unmodelled(c, UNMODELLED.BREAKPOINT, value, ZERO)
     c.cycles += COST.CONTROL
     e.dr[number] = value
+    breakpoint.arm(c, e)
     return RESULT.NEXT
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from emu.bits import U64, get
 from emu.jit import kernel
-from emu.model import checks, exit, memory, tlb, world
+from emu.model import breakpoint, checks, exit, memory, tlb, world
 from emu.model.cpu import set_rflags
 from emu.model.vmcs import fields
 from emu.spec.cost import COST
@@ -27,7 +27,7 @@ SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 HIGH, SIGN, ALL_16 = U64(32), U64(48), U64(0xFFFF)
 KEY_SHIFT = U64(61)                                # top bits of a key choose its place among eight
 SEED = U64(0x243F_6A88_85A3_08D3)
-DR7_ZERO = U64(1 << 12 | 3 << 14)
+DR7_ZERO, DR7_ENABLES = U64(1 << 12 | 3 << 14), U64(0xFF)
 RFLAGS_KNOWN = RFLAGS.CF | RFLAGS.ONE | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.TF | RFLAGS.IF | \
     RFLAGS.DF | RFLAGS.OF | RFLAGS.IOPL | RFLAGS.NT | RFLAGS.RF | RFLAGS.AC | RFLAGS.VIF | RFLAGS.VIP | RFLAGS.ID
 EXTERNAL_ONLY = INTR.VALID | INTR.VECTOR           # an injected external interrupt has no other bit
@@ -277,6 +277,8 @@ def enter(c, launch):
     world.settle(c, g, level)
     tlb.vm_transition(c)
     tlb.select(c)
+    if c.armed or g.dr[7] & DR7_ENABLES:
+        breakpoint.arm(c, g)
     if launch:
         v[ONE] = ONE
     return ENTERED

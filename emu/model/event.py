@@ -3,25 +3,24 @@
 The execution core reports an event by number with the processor's state exact at an instruction boundary;
 `handle` does all that is due there and leaves the processor ready to run: `c.due` says until when, `c.watch`
 that a pending interrupt waits for RFLAGS.IF or the end of a shadow, `c.halted_or_stopped` that it must not run.
-Not modelled: code and data breakpoints through DR0-DR3 while DR7 enables none of them nothing is lost; with one
-enabled the machine stops.
 Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, decode, intercept, memory, route, system, task, vmx, walk
+from emu.model import boundary, breakpoint, decode, intercept, memory, route, system, task, vmx, walk
 from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
 from emu.spec.cpu import EVENT, RFLAGS, SEG, VECTOR
 from emu.spec.insn import INSN
-from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT
-from emu.spec.vmx import BLOCKING
+from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT, STOP
+from emu.spec.vmx import BLOCKING, PENDING
 from emu.state import ALL_ONES, env_of, insn_at, machine_at
 
 ZERO, ONE, THREE, EIGHT, FIFTEEN, SIXTEEN = U64(0), U64(1), U64(3), U64(8), U64(15), U64(16)
 PAGE_SIZE, OFFSET, LOW_32, LOW_16 = U64(4096), U64(0xFFF), U64(0xFFFF_FFFF), U64(0xFFFF)
 SIXTY_FOUR, THIRTY_TWO = U64(64), U64(32)
 E_INSTRUCTION, E_DEADLINE, E_DEVICE, E_FAULTED, E_STEPPED = U64(0x3F0), U64(0x3F1), U64(0x3F2), U64(0x3F3), U64(0x3F4)
+E_BREAK = U64(0x3F7)
 E_EXCEPTIONS, E_INTERCEPTS = U64(0x140), U64(0x160)     # the engine's SVM exit codes + 0x100
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 STI_OPCODE = U64(0xFB)
@@ -189,6 +188,7 @@ def instruction(c):
     trap = e.eflags & RFLAGS.TF
     result = execute(c, e, insn)
     if result == RESULT.FAULT:
+        breakpoint.forget(c)
         route.fault(c)
         return
     c.instructions += ONE
@@ -248,6 +248,42 @@ def faulted(c):
 
 
 @kernel
+def at_breakpoint(c, e):
+    """Raise the debug exception before the instruction at RIP, unless a debugger stops there first or MOV SS blocks it.
+
+    Source: SDM 3B, "Instruction-Breakpoint Exception Condition"; SDM 3A, "Masking Exceptions and Interrupts When
+    Switching Stacks"
+    """
+    la = linear_rip(e)
+    if breakpoint.waiting(c) or breakpoint.stops(c, e, la):
+        return
+    met = breakpoint.code(c, e, la)
+    if c.interruptibility & BLOCKING.MOV_SS:
+        c.blocked, c.blocked_at = la, c.instructions + ONE
+    elif met:
+        c.pending_debug |= met | PENDING.ENABLED
+        raise_exception(c, VECTOR.DB, ZERO)
+        route.fault(c)
+
+
+@kernel
+def stop_for_debugger(c):
+    """Stop the machine when a debugger's point was met, or its steps are done."""
+    if breakpoint.settle(c):
+        c.stop = STOP.BREAK
+    elif c.steps:
+        e, world = env_of(c.env)[0], ONE if c.vmx_mode == MODE.NONROOT else ZERO
+        rip = linear_rip(e)
+        if c.instructions != c.step_at or rip != c.step_rip or world != c.step_world:
+            c.steps -= ONE
+            c.step_at, c.step_rip, c.step_world = c.instructions, rip, world
+            if c.steps == ZERO:
+                c.stop = STOP.BREAK
+    if c.stop == STOP.BREAK:
+        route.stop(c)
+
+
+@kernel
 def handle(c, number):
     """Handle event `number` (0: the processor is about to run) and make the processor ready for its next block."""
     c.halted_or_stopped = ZERO
@@ -265,10 +301,17 @@ def handle(c, number):
             faulted(c)
         elif number == E_STEPPED:
             c.pending_debug |= BS
+        elif number == E_BREAK:
+            at_breakpoint(c, e)
         elif number >= E_EXCEPTIONS and number < E_INTERCEPTS:
             exception(c, number - E_EXCEPTIONS, U64(e.error_code) & LOW_16)
         else:
             instruction(c)
         if iret:
             intercept.iret_done(c)
+        breakpoint.pend(c)
+        if machine_at(c.machine)[0].debug and c.stop == STOP.NONE and breakpoint.settle(c):
+            c.stop = STOP.BREAK
     boundary.prepare(c)
+    if machine_at(c.machine)[0].debug and c.stop == STOP.NONE:
+        stop_for_debugger(c)

@@ -8,7 +8,7 @@ A pushed RF image that is 1 only because a repeated string instruction was inter
 """
 from emu.bits import U64, get
 from emu.jit import kernel, words
-from emu.model import memory, tlb, world
+from emu.model import breakpoint, memory, tlb, world
 from emu.model.cpu import HIGH, LOW_32, cpl, rflags, set_rflags, set_segment
 from emu.model.vmcs import fields
 from emu.spec.cost import COST
@@ -302,6 +302,8 @@ def to_root(c, v, r):
         world.settle(c, r, ZERO)
     tlb.vm_transition(c)
     tlb.select(c)
+    if c.armed:
+        breakpoint.arm(c, r)
     return RESULT.EXIT
 
 

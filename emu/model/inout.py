@@ -6,7 +6,7 @@ Source: SDM 1, "I/O Port Protection"; SDM 2A, "IN", "INS"; SDM 2B, "OUT", "OUTS"
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import linear, operand, port, walk
+from emu.model import breakpoint, linear, operand, port, walk
 from emu.model.cpu import attributes, base, cpl, limit, real_mode
 from emu.model.fault import gp0
 from emu.model.segment import TABLE_READ, kind, linear_mask
@@ -70,6 +70,7 @@ def read_port(c, e, insn):
         return RESULT.FAULT
     c.cycles += COST.DEVICE
     operand.set_reg(e, insn, GPR.RAX, size, port.read(c, number, size))
+    breakpoint.port(c, e, number, size)
     return RESULT.NEXT
 
 
@@ -81,6 +82,7 @@ def write_port(c, e, insn):
         return RESULT.FAULT
     c.cycles += COST.DEVICE
     port.write(c, number, size, operand.get_reg(e, insn, GPR.RAX, size))
+    breakpoint.port(c, e, number, size)
     return RESULT.NEXT
 
 
@@ -129,6 +131,7 @@ def ins(c, e, insn):
     c.cycles += COST.DEVICE
     if not linear.write(c, where, size, port.read(c, number, size), operand.explicit(e) | ACCESS.WRITE):
         return RESULT.FAULT
+    breakpoint.port(c, e, number, size)
     return RESULT.JUMP if step(e, insn, GPR.RDI) else RESULT.NEXT
 
 
@@ -145,4 +148,5 @@ def outs(c, e, insn):
         return RESULT.FAULT
     c.cycles += COST.DEVICE
     port.write(c, number, size, value)
+    breakpoint.port(c, e, number, size)
     return RESULT.JUMP if step(e, insn, GPR.RSI) else RESULT.NEXT

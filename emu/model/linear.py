@@ -4,12 +4,13 @@ Not modelled: alignment checks (the caller's), accesses that cross from or into 
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import memory, walk
+from emu.model import breakpoint, memory, walk
 from emu.model.fault import unmodelled
 from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
 from emu.spec.paging import KIND
 
 ZERO, ONE, EIGHT, OFFSET_4K, PAGE_BYTES = U64(0), U64(1), U64(8), U64(0xFFF), U64(0x1000)
+SILENT = ACCESS.EVENT | ACCESS.IMPLICIT                      # not what an instruction names: no data breakpoint
 ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
 
 
@@ -52,6 +53,8 @@ def read(c, la, size, access):
     first, second = _places(c, la, size, access | ACCESS.READ)
     if c.fault != FAULT.NONE:
         return ZERO
+    if c.armed and not access & SILENT:
+        breakpoint.access(c, la, first, size, False)
     m = memory.machine_of(c)
     here = PAGE_BYTES - (la & OFFSET_4K)
     if here >= size:
@@ -65,6 +68,8 @@ def write(c, la, size, value, access):
     first, second = _places(c, la, size, access | ACCESS.WRITE)
     if c.fault != FAULT.NONE:
         return False
+    if c.armed and not access & SILENT:
+        breakpoint.access(c, la, first, size, True)
     m = memory.machine_of(c)
     here = PAGE_BYTES - (la & OFFSET_4K)
     if here >= size:

@@ -5,12 +5,13 @@ device memory read as all ones, as unassigned addresses do.
 """
 from emu.bits import U64, layout
 from emu.jit import kernel, words
+from emu.model import breakpoint
 from emu.state import machine_at
 
 PAGE = layout("PAGE", 64, "ours: one ledger word for each page of RAM",
     CODE=(15, 0, "engines that hold translated code of this page"),
     WRITABLE=(31, 16, "engines whose TLB may map this page writable"),
-    DIRTY=(32, 32, "written since the last snapshot"), WATCHED=(33, 33, "a watchpoint lies in it"),
+    DIRTY=(32, 32, "written since the last snapshot"),
     MIXED=(34, 34, "written and executed by turns: the engine checks each store"))
 
 SEVEN, THREE, EIGHT, ZERO, ONE, SIXTY_FOUR = U64(7), U64(3), U64(8), U64(0), U64(1), U64(64)
@@ -74,6 +75,8 @@ def store(m, address, size, value):
     _store_word(m, address, value << shift, mask << shift)
     if shift + size * EIGHT > SIXTY_FOUR:
         _store_word(m, (address | SEVEN) + ONE, value >> (SIXTY_FOUR - shift), mask >> (SIXTY_FOUR - shift))
+    if m.debug:
+        breakpoint.stored(m, address, size)
 
 
 @kernel

@@ -8,6 +8,7 @@ from emu.model import apic, msr, tlb
 from emu.model.cpu import refresh_hflags, set_rflags, set_segment
 from emu.spec import cpuid
 from emu.spec.cpu import CR0, SEG
+from emu.spec.debug import ARMED
 from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY
 from emu.state import ALL_ONES, env_of, machine_at
@@ -46,6 +47,7 @@ def registers(c, e):
     e.dr[6], e.dr[7] = DR6_RESET, DR7_RESET
     c.interruptibility = c.pending_debug = c.monitor_armed = c.vectoring = ZERO
     c.nmi_pending = c.init_pending = ZERO
+    c.armed &= ~ARMED.REGISTERS
     e.hflags = ZERO
     refresh_hflags(e, ZERO)
 

@@ -44,7 +44,6 @@ UNMODELLED = codes("UNMODELLED", "ours: what is not modelled; the text is shown 
     V86=(7, 'virtual-8086 mode event {0} (SDM 3B, "Interrupt and Exception Handling in Virtual-8086 Mode")'),
     DEVICE=(8, 'device access at {0:#x}, operation {1:#x}'),
     APIC=(9, 'local APIC feature {0:#x} (SDM 3A, "Advanced Programmable Interrupt Controller")'),
-    BREAKPOINT=(10, 'hardware breakpoint condition {0:#x} (SDM 3B, "Debug Registers")'),
     VMX=(11, 'VMX feature {0:#x} (SDM 3C, "VM-Execution Control Fields")'),
     ATOMIC=(12, 'locked access to device memory at {0:#x}'),
     MEMORY=(13, 'access to {0:#x}, size {1}'))

@@ -1,4 +1,4 @@
-# Expect: pass; gap=1. DR0-DR3 break on execution before and on data after the instruction; DR7.GD guards the registers.
+# Expect: pass. DR0-DR3 break on execution before and on data after the instruction; DR7.GD guards the registers.
         .include "lib.s"
 
 test:   ON      VECTOR_DB, seen

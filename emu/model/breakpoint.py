@@ -1,0 +1,323 @@
+"""Breakpoints on execution and on data: those of the debug registers, and a debugger's points.
+
+Both are found the same way.  For execution, the execution core marks the blocks that hold one of the addresses
+(`marked`) and asks before such an instruction (`executes`).  For data, pages that hold watched bytes (`on_page`) are
+asked for at each access (`data`, `points`); the instruction then runs alone, and what it met is dealt with behind it.
+A debugger's points live here, not in guest memory, and nothing that a guest can see depends on them.
+Not modelled: an instruction breakpoint at an instruction whose fetch faults (the fault comes first, by the manual the
+breakpoint), data breakpoints on what event delivery pushes, and an uninitialised pair of R/Wn = 0 and LENn > 0 (never met).
+Source: SDM 3B, "Debug Registers", "Debug Exceptions"
+"""
+from emu.bits import U64
+from emu.jit import kernel
+from emu.model.cpu import code_64
+from emu.spec.cpu import CR4, RFLAGS
+from emu.spec.debug import ARMED, CONDITION, LENGTHS, POINT
+from emu.spec.outcome import MODE
+from emu.spec.vmx import PENDING
+from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at, tlb_at
+
+ZERO, ONE, TWO, THREE, FOUR, SEVEN, SIXTEEN = U64(0), U64(1), U64(2), U64(3), U64(4), U64(7), U64(16)
+LOW_32, PAGE_MASK, PAGE_SIZE, PAGE_OFFSET = U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_FFFF_F000), U64(4096), U64(0xFFF)
+ENABLES, MARKS = U64(0xFF), U64(64)                   # 8 processors, 4 registers, with and without the upper half
+LENGTH_CODES = U64(sum((n - 1) << 8 * i for i, n in enumerate(LENGTHS)))
+BYTE = U64(0xFF)
+
+
+# ---- the debug registers ------------------------------------------------------------------------------------
+@kernel
+def enabled(e, n):
+    """Return whether breakpoint `n` is enabled, locally or globally."""
+    return e.dr[7] >> n * TWO & THREE != ZERO
+
+
+@kernel
+def condition(e, n):
+    """Return R/Wn, a CONDITION."""
+    return e.dr[7] >> SIXTEEN + n * FOUR & THREE
+
+
+@kernel
+def last_byte(e, n):
+    """Return the distance from the first to the last byte that breakpoint `n` covers: its length less one."""
+    code = e.dr[7] >> SIXTEEN + n * FOUR + TWO & THREE
+    return LENGTH_CODES >> code * U64(8) & BYTE
+
+
+@kernel
+def _linear(e, address):
+    """Return the part of a debug register that takes part in comparisons: 32 bits outside 64-bit mode."""
+    return address if code_64(e) else address & LOW_32
+
+
+@kernel
+def _touches(e, n, first, last):
+    """Return whether breakpoint `n` covers some byte of `first` .. `last`; its address is aligned to its length."""
+    length = U64(last_byte(e, n))
+    start = U64(_linear(e, e.dr[n])) & ~length
+    return first <= start + length and start <= last
+
+
+@kernel
+def data(e, la, size, write):
+    """Return the breakpoints, as DR6 bits 3:0, that a data access of `size` bytes at linear `la` meets."""
+    met = ZERO
+    for i in range(4):
+        n = U64(i)
+        if enabled(e, n):
+            kind = condition(e, n)
+            if (kind == CONDITION.ACCESS or kind == CONDITION.WRITE and write) and _touches(e, n, la, la + size - ONE):
+                met |= ONE << n
+    return met
+
+
+@kernel
+def port(c, e, number, size):
+    """Note the breakpoints that an access to `size` ports from `number` on meets: a trap behind the instruction."""
+    if not c.armed & ARMED.REGISTERS or not e.cr[4] & CR4.DE:
+        return
+    for i in range(4):
+        n = U64(i)
+        if enabled(e, n) and condition(e, n) == CONDITION.PORT and _touches(e, n, number, number + size - ONE):
+            c.watch_hits |= ONE << n
+
+
+@kernel
+def code(c, e, la):
+    """Return the breakpoints, as DR6 bits 3:0, that execution of the instruction at linear `la` meets."""
+    met = ZERO
+    if e.dr[7] & ENABLES == ZERO or e.eflags & RFLAGS.RF or c.blocked == la and c.blocked_at == c.instructions + ONE:
+        return met
+    for i in range(4):
+        n = U64(i)
+        if enabled(e, n) and condition(e, n) == CONDITION.EXECUTE and last_byte(e, n) == ZERO and _linear(e, e.dr[n]) == la:
+            met |= ONE << n
+    return met
+
+
+@kernel
+def _in_use(m, address):
+    """Return whether some processor has linear `address` in DR0-DR3."""
+    for p in range(m.cpu_count):
+        dr = env_of(cpu_at(m.cpus[p])[0].env)[0].dr
+        for i in range(4):
+            if dr[U64(i)] == address or dr[U64(i)] & LOW_32 == address:
+                return True
+    return False
+
+
+@kernel
+def _mark(m, address):
+    """Have blocks with an instruction at linear `address` ask before it, from now on.
+
+    There is a place for all that the processors can hold at a time; one that none of them holds is given up first.
+    """
+    place = m.mark_count
+    for i in range(m.mark_count):
+        if m.mark[U64(i)] == address:
+            return
+        if place == m.mark_count and place == MARKS and not _in_use(m, m.mark[U64(i)]):
+            place = U64(i)
+    m.mark[place] = address
+    if place == m.mark_count:
+        m.mark_count += ONE
+    m.marks_changed = ONE
+
+
+@kernel
+def arm(c, e):
+    """Take note of the debug registers of ENV `e`, which the processor runs with from now on."""
+    m = machine_at(c.machine)[0]
+    if e.dr[7] & ENABLES == ZERO:
+        c.armed &= ~ARMED.REGISTERS
+        return
+    found = ZERO
+    for i in range(4):
+        n = U64(i)
+        if enabled(e, n):
+            if condition(e, n) == CONDITION.EXECUTE:
+                _mark(m, e.dr[n])
+                _mark(m, e.dr[n] & LOW_32)
+            else:
+                found = ARMED.REGISTERS
+    c.armed = c.armed & ~ARMED.REGISTERS | found
+    world = ONE if c.vmx_mode == MODE.NONROOT else ZERO
+    if found and (c.watched_control[world] != e.dr[7] or _moved(c, e, world)):
+        c.watched_control[world] = e.dr[7]
+        for i in range(4):
+            c.watched[world * FOUR + U64(i)] = e.dr[U64(i)]
+        tlb_at(c.tlb)[0].engine_flush += ONE               # pages with watched bytes are asked for at each access
+
+
+@kernel
+def _moved(c, e, world):
+    """Return whether an address differs from when the engine of `world` was last told."""
+    for i in range(4):
+        if c.watched[world * FOUR + U64(i)] != e.dr[U64(i)]:
+            return True
+    return False
+
+
+@kernel
+def pend(c):
+    """Make what the instruction before this boundary met a debug exception that is due here."""
+    if c.watch_hits:
+        c.pending_debug |= c.watch_hits | PENDING.ENABLED
+        c.watch_hits = ZERO
+
+
+# ---- a debugger's points --------------------------------------------------------------------------------------
+@kernel
+def _in_scope(c, e, d, i):
+    """Return whether point `i` is for the world, the partition and the address space that the processor is in."""
+    world = ONE if c.vmx_mode == MODE.NONROOT else ZERO
+    if d.world[i] != ALL_ONES and d.world[i] != world:
+        return False
+    if d.eptp[i] != ALL_ONES and (world == ZERO or d.eptp[i] != c.eptp & PAGE_MASK):
+        return False
+    return d.space[i] == ALL_ONES or d.space[i] == e.cr[3] & PAGE_MASK
+
+
+@kernel
+def _count(d, i):
+    """Count that point `i` was met; returns whether it stops the machine, not one of those to be ignored."""
+    d.hits[i] += ONE
+    if d.ignore[i]:
+        d.ignore[i] -= ONE
+        return False
+    return True
+
+
+@kernel
+def _note(d, i, la, size, write):
+    d.hit, d.hit_address, d.hit_size, d.hit_write = i + ONE, la, size, ONE if write else ZERO
+
+
+@kernel
+def stops(c, e, la):
+    """Return whether a debugger stops the machine before the instruction at linear `la`.
+
+    It does not a second time before an instruction that it let go on.
+    """
+    m = machine_at(c.machine)[0]
+    if m.debug == ZERO or c.passed == la and c.passed_at == c.instructions + ONE:
+        return False
+    d = debug_at(m.debug)[0]
+    for j in range(d.count):
+        i = U64(j)
+        if d.kind[i] == POINT.EXECUTE and d.address[i] == la and _in_scope(c, e, d, i):
+            c.passed, c.passed_at = la, c.instructions + ONE
+            if _count(d, i):
+                _note(d, i, la, ZERO, False)
+                return True
+    return False
+
+
+@kernel
+def points(c, e, la, pa, size, write):
+    """Note a debugger's point that a data access of `size` bytes at linear `la`, host-physical `pa`, meets."""
+    m = machine_at(c.machine)[0]
+    if m.debug == ZERO:
+        return False
+    d, wanted = debug_at(m.debug)[0], POINT.WRITE if write else POINT.READ
+    for j in range(d.count):
+        i = U64(j)
+        if d.kind[i] & wanted:
+            start = pa if d.kind[i] & POINT.PHYSICAL else la
+            if start < d.address[i] + d.length[i] and d.address[i] < start + size and _in_scope(c, e, d, i):
+                _note(d, i, start, size, write)
+                return True
+    return False
+
+
+@kernel
+def waiting(c):
+    """Return whether a point was met and not dealt with yet."""
+    m = machine_at(c.machine)[0]
+    return m.debug != ZERO and debug_at(m.debug)[0].hit != ZERO
+
+
+@kernel
+def settle(c):
+    """Count the data point that was met, if any; returns whether a point stops the machine."""
+    if not waiting(c):
+        return False
+    d = debug_at(machine_at(c.machine)[0].debug)[0]
+    if d.kind[d.hit - ONE] & POINT.EXECUTE or _count(d, d.hit - ONE):
+        return True
+    d.hit = ZERO
+    return False
+
+
+@kernel
+def forget(c):
+    """Forget what an instruction met that did not complete."""
+    c.watch_hits = ZERO
+    m = machine_at(c.machine)[0]
+    if m.debug:
+        debug_at(m.debug)[0].hit = ZERO
+
+
+# ---- what the execution core asks -----------------------------------------------------------------------------
+@kernel
+def marked(m, first, size):
+    """Return whether a block of `size` bytes at linear `first` has to ask before one of its instructions."""
+    for i in range(m.mark_count):
+        if m.mark[U64(i)] - first < size:
+            return True
+    if m.debug:
+        d = debug_at(m.debug)[0]
+        for i in range(d.count):
+            if d.kind[U64(i)] == POINT.EXECUTE and d.address[U64(i)] - first < size:
+                return True
+    return False
+
+
+@kernel
+def on_page(c, e, la, pa):
+    """Return whether accesses to the page of linear `la`, host-physical `pa`, are asked for each time.
+
+    An access that crosses into a watched page begins on the page before.
+    """
+    page = la & PAGE_MASK
+    if c.armed & ARMED.REGISTERS:
+        for i in range(4):
+            n = U64(i)
+            if enabled(e, n) and condition(e, n) != CONDITION.EXECUTE:
+                away = (U64(_linear(e, e.dr[n])) & PAGE_MASK) - page
+                if away == ZERO or away == PAGE_SIZE:
+                    return True
+    m = machine_at(c.machine)[0]
+    if m.debug == ZERO:
+        return False
+    d, frame = debug_at(m.debug)[0], pa & PAGE_MASK
+    for j in range(d.count):
+        i = U64(j)
+        if d.kind[i] & (POINT.READ | POINT.WRITE):
+            start = frame if d.kind[i] & POINT.PHYSICAL else page
+            if start < d.address[i] + d.length[i] and d.address[i] < start + PAGE_SIZE + SEVEN:
+                return True
+    return False
+
+
+@kernel
+def access(c, la, pa, size, write):
+    """Note what an access by an instruction that the model executes meets: linear `la`, its first byte at physical `pa`."""
+    e = env_of(c.env)[0]
+    if c.armed & ARMED.REGISTERS:
+        c.watch_hits |= data(e, la, size, write)
+    if c.armed & ~ARMED.REGISTERS:
+        points(c, e, la, pa, size, write)
+
+
+@kernel
+def stored(m, address, size):
+    """Note a debugger's physical point that a store of the model itself meets: page walks, event delivery, instructions."""
+    if m.debug == ZERO:
+        return
+    d = debug_at(m.debug)[0]
+    for j in range(d.count):
+        i = U64(j)
+        wanted = d.kind[i] & POINT.PHYSICAL and d.kind[i] & POINT.WRITE
+        if wanted and address < d.address[i] + d.length[i] and d.address[i] < address + size:
+            _note(d, i, address, size, True)

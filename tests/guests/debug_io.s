@@ -1,0 +1,49 @@
+# Expect: pass. I/O breakpoints trap behind IN and OUT of their ports while CR4.DE is set.
+        .include "lib.s"
+
+# MET bits - The instruction just done raised a trap with these bits, and none before it.
+        .macro  MET     bits
+        EQ      dword ptr [rip + hits], 1
+        mov     r8d, [rip + status]
+        EQ      r8d, \bits
+        mov     dword ptr [rip + hits], 0
+        .endm
+        .macro  NOT_MET
+        EQ      dword ptr [rip + hits], 0
+        .endm
+
+test:   ON      VECTOR_DB, seen
+        mov     eax, PORT_POST                  # I/O breakpoints need CR4.DE
+        mov     dr2, rax
+        mov     rax, cr4
+        or      eax, CR4_DE
+        mov     cr4, rax
+        mov     eax, DR7_ONE | DR7_L2 | put(DR7_RW2, 2) | put(DR7_LEN2, 0)
+        mov     dr7, rax
+        out     PORT_POST, al
+        MET     DR6_B2
+        in      al, PORT_POST
+        MET     DR6_B2
+        out     PORT_POST + 1, al
+        NOT_MET
+        mov     eax, [PORT_POST]                # memory of that address is something else
+        NOT_MET
+        xor     eax, eax
+        mov     dr7, rax
+        out     PORT_POST, al
+        NOT_MET
+        PASS
+
+seen:   inc     dword ptr [rip + hits]
+        mov     rax, [rdi + FRAME_RIP]
+        mov     [rip + place], rax
+        mov     rax, dr6
+        and     eax, 0xF
+        mov     [rip + status], eax
+        mov     eax, 0xFFFF0FF0
+        mov     dr6, rax
+        ret
+        .align  16
+hits:   .long   0
+status: .long   0
+place:  .quad   0
