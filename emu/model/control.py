@@ -7,10 +7,9 @@ Source: SDM 3A, "Control Registers"; SDM 2B, "MOV-Move to/from Control Registers
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model import apic, intercept, operand, tlb, walk
-from emu.model.cpu import LOW_32, attributes, code_64, cpl, refresh_hflags
+from emu.model.cpu import LOW_32, attributes, code_64, cpl, cpu_canonical, refresh_hflags
 from emu.model.fault import gp0, raise_exception, ud, unmodelled
 from emu.model.segment import kind
-from emu.model.walk import canonical
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, DR6, DR7, EFER, GPR, SEG, VECTOR
 from emu.spec.cpuid import XCR0
@@ -304,7 +303,7 @@ def invlpg(c, e, insn):
         return gp0(c)
     c.cycles += COST.CONTROL
     la = operand.address(c, insn)
-    if canonical(e, la):
+    if cpu_canonical(la):
         tlb.invlpg(c, la)
     return RESULT.NEXT
 
@@ -330,7 +329,7 @@ def invpcid(c, e, insn):
         return gp0(c)
     if how <= INVPCID_SINGLE and pcid and not e.cr[4] & CR4.PCIDE:
         return gp0(c)
-    if how == INVPCID_ADDRESS and not canonical(e, la):
+    if how == INVPCID_ADDRESS and not cpu_canonical(la):
         return gp0(c)
     c.cycles += COST.CONTROL
     tlb.invpcid(c, how, pcid, la)

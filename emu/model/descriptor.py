@@ -5,7 +5,7 @@ Source: SDM 2A and 2B, instruction pages; SDM 3A, "System Descriptor Types"
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model import linear, operand
-from emu.model.cpu import LOW_32, base, code_64, cpl, limit, long_mode, real_mode, selector, set_segment
+from emu.model.cpu import LOW_32, base, code_64, cpl, cpu_canonical, limit, long_mode, real_mode, selector, set_segment
 from emu.model.fault import gp0, raise_exception, ud
 from emu.model.segment import (
     INDEX,
@@ -21,7 +21,6 @@ from emu.model.segment import (
     limit_of,
     linear_mask,
 )
-from emu.model.walk import canonical
 from emu.spec.cost import COST
 from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import FAULT, RESULT
@@ -46,7 +45,7 @@ def load_table(c, e, insn, table):
         return RESULT.FAULT
     if insn.operand_size == TWO and not code_64(e):
         start &= BASE_24
-    if not canonical(e, start):
+    if not cpu_canonical(start):
         return gp0(c)
     c.cycles += COST.CONTROL
     set_segment(e, table, ZERO, start, size, ZERO)
@@ -116,7 +115,7 @@ def _wide_base(c, e, target, raw):
     if c.fault != FAULT.NONE:
         return ZERO
     start = base_of(raw) | (upper & LOW_32) << HIGH
-    if upper & UPPER_TYPE or not canonical(e, start):
+    if upper & UPPER_TYPE or not cpu_canonical(start):
         return _refuse(c, VECTOR.GP, target)
     return start
 

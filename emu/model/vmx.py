@@ -9,7 +9,7 @@ Not modelled: dual-monitor treatment of SMIs and SMM (VMCALL in root fails with 
 from emu.bits import U64
 from emu.jit import kernel, words
 from emu.model import entry, memory, operand, tlb, vmcs
-from emu.model.cpu import code_64, cpl, long_mode
+from emu.model.cpu import code_64, cpl, cpu_canonical, long_mode
 from emu.model.fault import gp0, ud, unmodelled
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, RFLAGS
@@ -33,7 +33,7 @@ LOADING, WORDS = U64(1 << 31) | REASON.ENTRY_MSR_LOAD, U64(REGION_WORDS)
 
 EPTP_KNOWN = EPTP.MEMORY_TYPE | EPTP.WALK | EPTP.AD | EPTP.ROOT & ~BEYOND
 WRITE_BACK, UNCACHEABLE, WALK_4 = U64(6), U64(0), U64(3 << 3)
-VPID_MASK, SIGN, TOP = U64(0xFFFF), U64(47), U64(0x1_FFFF)
+VPID_MASK = U64(0xFFFF)
 
 
 # ---- outcomes: SDM 3C, "Conventions" ----------------------------------------------------------------------
@@ -307,8 +307,7 @@ def invvpid(c, e, insn):
         return RESULT.FAULT
     if kind > INVVPID_TYPE.SINGLE_GLOBALS or vpid > VPID_MASK or (vpid == ZERO and kind != INVVPID_TYPE.ALL):
         return fail(c, VMERROR.INVALIDATE_OPERAND)
-    top = address >> SIGN
-    if kind == INVVPID_TYPE.ADDRESS and top != ZERO and top != TOP:
+    if kind == INVVPID_TYPE.ADDRESS and not cpu_canonical(address):
         return fail(c, VMERROR.INVALIDATE_OPERAND)
     tlb.invvpid(c, kind, vpid, address)
     return succeed(c)
