@@ -28,7 +28,7 @@ LMSW_BITS = CR0.PE | CR0.MP | CR0.EM | CR0.TS
 LOW_12, TSS_32 = U64(0xFFF), U64(8)
 DR6_ONES, DR6_WRITABLE = U64(0xFFFF_0FF0), DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT
 DR7_ONES, DR7_WRITABLE, DR7_ENABLES = DR7.ONE, U64(0xFFFF_23FF), U64(0xFF)
-INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST = U64(0), U64(1), U64(3)
+INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST, SIXTEEN = U64(0), U64(1), U64(3), U64(16)
 
 
 @kernel
@@ -318,6 +318,8 @@ def invpcid(c, e, insn):
         return ud(c)
     if cpl(e) != ZERO:
         return gp0(c)
+    if not operand.check_whole(c, insn, SIXTEEN, False):
+        return RESULT.FAULT
     how = operand.get_reg(e, insn, insn.reg, insn.operand_size)
     pcid = operand.load_part(c, insn, ZERO, EIGHT)
     if c.fault != FAULT.NONE:

@@ -37,10 +37,13 @@ def load_table(c, e, insn, table):
     """Execute LGDT or LIDT: 16-bit limit, base of 24, 32 or 64 bits by operand size."""
     if cpl(e) != ZERO:
         return gp0(c)
+    wide = EIGHT if code_64(e) else FOUR
+    if not operand.check_whole(c, insn, wide + TWO, False):
+        return RESULT.FAULT
     size = operand.load_part(c, insn, ZERO, TWO)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    start = operand.load_part(c, insn, TWO, EIGHT if code_64(e) else FOUR)
+    start = operand.load_part(c, insn, TWO, wide)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     if insn.operand_size == TWO and not code_64(e):
@@ -56,8 +59,7 @@ def load_table(c, e, insn, table):
 def store_table(c, e, insn, table):
     """Execute SGDT or SIDT: limit and base of 32 bits, of 64 in 64-bit mode; all bytes or none."""
     wide = EIGHT if code_64(e) else FOUR
-    operand.check(c, insn.segment, operand.offset(c, insn), wide + TWO, True)
-    if c.fault != FAULT.NONE:
+    if not operand.check_whole(c, insn, wide + TWO, True):
         return RESULT.FAULT
     if not operand.store_part(c, insn, TWO, wide, base(e, table)):
         return RESULT.FAULT

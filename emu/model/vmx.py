@@ -20,7 +20,7 @@ from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import BLOCKING, EPTP, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
 from emu.state import ALL_ONES, env_of
 
-ZERO, ONE, FOUR, EIGHT = U64(0), U64(1), U64(4), U64(8)
+ZERO, ONE, FOUR, EIGHT, SIXTEEN = U64(0), U64(1), U64(4), U64(8), U64(16)
 LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
 IDENTIFIER = U64(REVISION)                         # with bit 31, the shadow-VMCS indicator, clear
 BEYOND = ~U64((1 << PHYSICAL_BITS) - 1)            # address bits that do not exist
@@ -282,6 +282,8 @@ def eptp_valid(eptp):
 def invept(c, e, insn):
     """INVEPT reg, m128; the upper half of the descriptor is reserved and not looked at.  Source: SDM 3C, "INVEPT" """
     kind = type_operand(e, insn)
+    if not operand.check_whole(c, insn, SIXTEEN, False):
+        return RESULT.FAULT
     eptp = operand.load_part(c, insn, ZERO, EIGHT)
     if c.fault == FAULT.NONE:
         operand.load_part(c, insn, EIGHT, EIGHT)
@@ -299,6 +301,8 @@ def invept(c, e, insn):
 def invvpid(c, e, insn):
     """INVVPID reg, m128.  Source: SDM 3C, "INVVPID" """
     kind = type_operand(e, insn)
+    if not operand.check_whole(c, insn, SIXTEEN, False):
+        return RESULT.FAULT
     vpid = operand.load_part(c, insn, ZERO, EIGHT)
     address = ZERO
     if c.fault == FAULT.NONE:

@@ -255,7 +255,7 @@ def _segment(s):
         other = " GUEST_CS_SELECTOR" if s == "SS" else f" {rights}"
         rows["SELECTOR"] = _row(f"GUEST_{s}_SELECTOR{other}", ("usable: " if s == "LDTR" else "") + _SELECTORS[s],
                                 "correct the selector", zero=0 if s == "SS" else 4, part=3)
-    base = "bits 63:32 are 0" if s in ("ES", "CS", "SS", "DS") else "canonical"
+    base = "bits 63:32 are 0" if s in ("ES", "CS", "SS", "DS") else "canonical for this processor"
     rows["BASE"] = _row(f"GUEST_{s}_BASE {rights}", ("usable: " if s in ("ES", "SS", "DS", "LDTR") else "") + f"the base: {base}",
                         "correct the base", zero=HIGH_32 if s in ("ES", "CS", "SS", "DS") else 0, part=ALL)
     rows["TYPE"] = _row(rights, f"{usable}the type is " + _TYPES.get(s, "accessed (bit 0), and readable (bit 1) if code (bit 3)"),
