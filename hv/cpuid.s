@@ -1,6 +1,6 @@
 # cpuid.s - what CPUID tells a guest: the processor's own answer, filtered, and the hypervisor's leaves.
 #
-# Hidden: VMX, SMX, MONITOR, XSAVE and all that needs it, MTRRs, performance counters, LA57, protection keys, CET,
+# Hidden: VMX, SMX, MONITOR, XSAVE and all that needs it, MTRRs, performance counters, protection keys, CET,
 # speculation-control MSRs.  Leaves below CPUID_ROWS that depend on EAX alone are prepared at start.
 # Source  SDM 2A, "CPUID"; TLFS, "Feature and Interface Discovery"
 
@@ -143,6 +143,7 @@ cpuid_varies:
         .equ    OFFER_7B_1, FEATURE_7B_FSGSBASE | FEATURE_7B_BMI1 | FEATURE_7B_SMEP | FEATURE_7B_BMI2
         .equ    OFFER_7B_2, OFFER_7B_1 | FEATURE_7B_ERMS | FEATURE_7B_INVPCID | FEATURE_7B_NO_FPU_CS
         .equ    OFFER_7B, OFFER_7B_2 | FEATURE_7B_RDSEED | FEATURE_7B_ADX | FEATURE_7B_SMAP
+        .equ    OFFER_7C, FEATURE_7C_RDPID | FEATURE_7C_LA57
         .equ    OFFER_XC, EXTENDED_C_LAHF | EXTENDED_C_LZCNT | EXTENDED_C_PREFETCHW
         .equ    OFFER_XD, EXTENDED_D_SYSCALL | EXTENDED_D_NX | EXTENDED_D_PAGE_1G | EXTENDED_D_RDTSCP | EXTENDED_D_LM
 
@@ -153,7 +154,7 @@ cpuid_filters:
         .long   LEAF_CACHES, 0x00003FFF, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0, 0, 0, 0
         .long   LEAF_MONITOR, 0, 0, 0, 0, 0, 0, 0, 0
         .long   LEAF_POWER, 0x00000004, 0, 0, 0, 0, 0, 0, 0
-        .long   LEAF_EXTENDED_FEATURES, 0, OFFER_7B, FEATURE_7C_RDPID, 0, 0, 0, 0, 0
+        .long   LEAF_EXTENDED_FEATURES, 0, OFFER_7B, OFFER_7C, 0, 0, 0, 0, 0
         .long   LEAF_PERFORMANCE, 0, 0, 0, 0, 0, 0, 0, 0
         .long   LEAF_TOPOLOGY, 0, 0, 0, 0, 0, 0, 0, 0
         .long   LEAF_STATE, 0, 0, 0, 0, 0, 0, 0, 0

@@ -65,7 +65,7 @@ call_flush_list:
         xor     eax, eax
         ret
 1:      mov     rax, rdi
-        sar     rax, 47                         # canonical: all zeros or all ones
+        sar     rax, LINEAR_BITS - 1            # canonical as INVVPID checks it: all zeros or all ones
         inc     rax
         cmp     rax, 1
         ja      2f                              # out of range: ignored

@@ -147,9 +147,9 @@ reg_msr:
         or      rax, rdx
         xor     edx, edx
         ret
-reg_base_write:                                 # addresses must be canonical
+reg_base_write:                                 # addresses must be canonical as WRMSR checks it
         mov     rax, rsi
-        sar     rax, 47
+        sar     rax, LINEAR_BITS - 1
         inc     rax
         cmp     rax, 1
         mov     eax, HVSTATUS_INVALID_REGISTER_VALUE

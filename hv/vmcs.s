@@ -14,8 +14,8 @@
 # Bits that stay ours: what the guest may not change without an exit.
         .equ    CR0_OURS, CR0_NE | CR0_CD | CR0_NW
         .equ    CR4_GUEST_1, CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE
-        .equ    CR4_GUEST_2, CR4_GUEST_1 | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE
-        .equ    CR4_GUEST, CR4_GUEST_2 | CR4_SMEP | CR4_SMAP
+        .equ    CR4_GUEST_2, CR4_GUEST_1 | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE
+        .equ    CR4_GUEST, CR4_GUEST_2 | CR4_PCIDE | CR4_SMEP | CR4_SMAP
 
 # vp_init - Entry: rbx = VP, on its processor, in VMX root operation.  Exit: its VMCS is current and ready.
 vp_init:

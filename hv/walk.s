@@ -1,6 +1,6 @@
 # walk.s - the guest's own page tables, walked by software: for the bytes of an instruction and operands of INS and OUTS.
 #
-# 32-bit (with 4 MiB pages), PAE and 4-level paging, or none.  A page that the partition does not have counts as not
+# 32-bit (with 4 MiB pages), PAE, 4-level and 5-level paging, or none.  A page that the partition does not have counts as not
 # present.  Not looked at: reserved bits and SMAP; accessed and dirty bits are not set.
 # Source  SDM 3A, "Paging"
 
@@ -30,7 +30,11 @@ guest_walk:
         jz      1f
         VMGET   r14, VMCS_GUEST_CR0             # for WP
 1:      VMGET   rdi, VMCS_GUEST_CR3
+        VMGET   rax, VMCS_GUEST_CR4
         mov     r9d, 39                         # shift of the first level
+        test    eax, CR4_LA57
+        jz      walk_table
+        mov     r9d, 48
         jmp     walk_table
 
 walk_legacy:

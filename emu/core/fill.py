@@ -294,6 +294,18 @@ def met(c, e, la, pa, size, rw):
     return breakpoint.points(c, e, la, pa, size, write) or found
 
 
+@kernel
+def first_asked(e, address, size):
+    """Return the byte of an access of `size` bytes to translate first: the last one if it is not canonical.
+
+    Whether an access is canonical is decided before its first page fault.  x87 and SSE operands of more than 8 bytes
+    are accesses of their own for each piece, of which the first may be done when the next faults.
+    Source: SDM 3A, "Canonicality Checking", "Guaranteed Atomic Operations"
+    """
+    last = address + size - ONE
+    return last if size > ONE and (address ^ last) & PAGE_MASK and not walk.canonical(e, last) else address
+
+
 @entry(types.uint64(*[types.uint64] * 7))
 def fill(cs, address, size, rw, index, probe, ra):
     """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
@@ -302,6 +314,7 @@ def fill(cs, address, size, rw, index, probe, ra):
     world = U64(1) if cs == k.cs[1] else U64(0)
     e = env_of(k.env[world])[0]
     t = tlb_at(c.tlb)[0]
+    address = first_asked(e, address, size & BYTE)
     rw, index = rw & THREE, index & THREE
     k.fills += ONE
     page, access_size, size = address & PAGE_MASK, size & LOW_32, PAGE_SIZE

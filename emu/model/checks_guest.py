@@ -5,7 +5,8 @@
 from emu.bits import U64, every, get
 from emu.jit import kernel
 from emu.model.checks_controls import secondary
-from emu.model.checks_host import canonical, pat_valid
+from emu.model.checks_host import pat_valid
+from emu.model.cpu import cpu_canonical
 from emu.model.memory import load, machine_of
 from emu.spec.checks import BEYOND, GUEST, PAGE
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, VECTOR
@@ -51,13 +52,13 @@ def registers(v):
         bad |= GUEST.CR4
     if v[FIELD.GUEST_CR3] & BEYOND:
         bad |= GUEST.CR3
-    if not canonical(v[FIELD.GUEST_SYSENTER_ESP]):
+    if not cpu_canonical(v[FIELD.GUEST_SYSENTER_ESP]):
         bad |= GUEST.SYSENTER_ESP
-    if not canonical(v[FIELD.GUEST_SYSENTER_EIP]):
+    if not cpu_canonical(v[FIELD.GUEST_SYSENTER_EIP]):
         bad |= GUEST.SYSENTER_EIP
-    if not canonical(v[FIELD.GUEST_GDTR_BASE]):
+    if not cpu_canonical(v[FIELD.GUEST_GDTR_BASE]):
         bad |= GUEST.GDTR_BASE
-    if not canonical(v[FIELD.GUEST_IDTR_BASE]):
+    if not cpu_canonical(v[FIELD.GUEST_IDTR_BASE]):
         bad |= GUEST.IDTR_BASE
     if v[FIELD.GUEST_GDTR_LIMIT] & LIMIT_NOT:
         bad |= GUEST.GDTR_LIMIT

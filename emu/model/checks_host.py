@@ -4,9 +4,10 @@
 """
 from emu.bits import U64
 from emu.jit import kernel
+from emu.model.cpu import cpu_canonical, paging_canonical
 from emu.spec.checks import BEYOND, HOST
 from emu.spec.cpu import CR4, EFER
-from emu.spec.profile import CR0_RULE, CR4_RULE, EFER_MAY, LINEAR_BITS
+from emu.spec.profile import CR0_RULE, CR4_RULE, EFER_MAY
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ENTRYC, EXITC
 
@@ -14,16 +15,9 @@ ZERO, ONE, THREE = U64(0), U64(1), U64(3)
 BEYOND, HIGH = U64(BEYOND), U64(32)
 CR0_MUST, CR0_NOT, CR4_MUST, CR4_NOT = CR0_RULE.must, ~CR0_RULE.may, CR4_RULE.must, ~CR4_RULE.may
 EFER_NOT, EFER_MODE = ~U64(EFER_MAY), EFER.LMA | EFER.LME
-SIGN, LINEAR = U64(1 << (LINEAR_BITS - 1)), U64(LINEAR_BITS)
 RPL_TI = U64(7)
 SELECTORS = U64(7)                                             # ES CS SS DS FS GS TR, in the order of their rows
 PAT_RESERVED, PAT_2, PAT_4 = U64(0xF8F8_F8F8_F8F8_F8F8), U64(0x0202_0202_0202_0202), U64(0x0404_0404_0404_0404)
-
-
-@kernel
-def canonical(address):
-    """Return whether bits 63:47 of a linear address are equal."""
-    return (address + SIGN) >> LINEAR == ZERO
 
 
 @kernel
@@ -65,21 +59,21 @@ def registers(v):
 
 @kernel
 def bases(v):
-    """Check that addresses are canonical."""
+    """Check that addresses are canonical for this processor, whatever CR4.LA57 is or will be."""
     bad = ZERO
-    if not canonical(v[FIELD.HOST_SYSENTER_ESP]):
+    if not cpu_canonical(v[FIELD.HOST_SYSENTER_ESP]):
         bad |= HOST.SYSENTER_ESP
-    if not canonical(v[FIELD.HOST_SYSENTER_EIP]):
+    if not cpu_canonical(v[FIELD.HOST_SYSENTER_EIP]):
         bad |= HOST.SYSENTER_EIP
-    if not canonical(v[FIELD.HOST_FS_BASE]):
+    if not cpu_canonical(v[FIELD.HOST_FS_BASE]):
         bad |= HOST.FS_BASE
-    if not canonical(v[FIELD.HOST_GS_BASE]):
+    if not cpu_canonical(v[FIELD.HOST_GS_BASE]):
         bad |= HOST.GS_BASE
-    if not canonical(v[FIELD.HOST_TR_BASE]):
+    if not cpu_canonical(v[FIELD.HOST_TR_BASE]):
         bad |= HOST.TR_BASE
-    if not canonical(v[FIELD.HOST_GDTR_BASE]):
+    if not cpu_canonical(v[FIELD.HOST_GDTR_BASE]):
         bad |= HOST.GDTR_BASE
-    if not canonical(v[FIELD.HOST_IDTR_BASE]):
+    if not cpu_canonical(v[FIELD.HOST_IDTR_BASE]):
         bad |= HOST.IDTR_BASE
     return bad
 
@@ -103,7 +97,10 @@ def selectors(v):
 
 @kernel
 def sizes(v, ia32e):
-    """Check what the host's and the guest's address-space size demand of each other and of CR4 and RIP."""
+    """Check what the host's and the guest's address-space size demand of each other and of CR4 and RIP.
+
+    RIP must be canonical for the paging mode that the VM exit establishes.
+    """
     bad = ZERO
     host_64, guest_64 = v[FIELD.EXIT_CONTROLS] & EXITC.HOST_64, v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64
     cr4, rip = v[FIELD.HOST_CR4], v[FIELD.HOST_RIP]
@@ -114,7 +111,7 @@ def sizes(v, ia32e):
     if host_64:
         if not cr4 & CR4.PAE:
             bad |= HOST.PAE
-        if not canonical(rip):
+        if not paging_canonical(cr4, rip):
             bad |= HOST.RIP
     else:
         if cr4 & CR4.PCIDE:

@@ -4,7 +4,7 @@ import numpy as np
 from emu.bits import U64, every, get
 from emu.jit import kernel
 from emu.model.checks_controls import secondary
-from emu.model.checks_host import canonical
+from emu.model.cpu import cpu_canonical
 from emu.spec.checks import SEGMENT, V86
 from emu.spec.cpu import CR0, RFLAGS, SEG
 from emu.spec.vmcs import FIELD
@@ -73,9 +73,9 @@ def addresses(v):
         bad |= SEGMENT.DS_BASE
     if not v[FIELD.GUEST_ES_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_ES_BASE] >> HIGH:
         bad |= SEGMENT.ES_BASE
-    if not canonical(v[FIELD.GUEST_FS_BASE]):
+    if not cpu_canonical(v[FIELD.GUEST_FS_BASE]):
         bad |= SEGMENT.FS_BASE
-    if not canonical(v[FIELD.GUEST_GS_BASE]):
+    if not cpu_canonical(v[FIELD.GUEST_GS_BASE]):
         bad |= SEGMENT.GS_BASE
     return bad
 
@@ -163,7 +163,7 @@ def task(v):
     bad, rights = ZERO, v[FIELD.GUEST_TR_ACCESS_RIGHTS]
     if v[FIELD.GUEST_TR_SELECTOR] & TI:
         bad |= SEGMENT.TR_SELECTOR
-    if not canonical(v[FIELD.GUEST_TR_BASE]):
+    if not cpu_canonical(v[FIELD.GUEST_TR_BASE]):
         bad |= SEGMENT.TR_BASE
     kind = rights & AR.TYPE
     if kind != TSS_32 and (kind != TSS_16 or v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64):
@@ -190,7 +190,7 @@ def local(v):
         return bad
     if v[FIELD.GUEST_LDTR_SELECTOR] & TI:
         bad |= SEGMENT.LDTR_SELECTOR
-    if not canonical(v[FIELD.GUEST_LDTR_BASE]):
+    if not cpu_canonical(v[FIELD.GUEST_LDTR_BASE]):
         bad |= SEGMENT.LDTR_BASE
     if rights & AR.TYPE != LDT:
         bad |= SEGMENT.LDTR_TYPE

@@ -7,10 +7,9 @@ Source: SDM 3A, "Control Registers"; SDM 2B, "MOV-Move to/from Control Registers
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model import apic, breakpoint, intercept, operand, tlb, walk
-from emu.model.cpu import LOW_32, attributes, code_64, cpl, refresh_hflags
+from emu.model.cpu import LOW_32, attributes, code_64, cpl, cpu_canonical, refresh_hflags
 from emu.model.fault import gp0, raise_exception, ud
 from emu.model.segment import kind
-from emu.model.walk import canonical
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, DR6, DR7, EFER, GPR, SEG, VECTOR
 from emu.spec.cpuid import XCR0
@@ -29,7 +28,7 @@ LMSW_BITS = CR0.PE | CR0.MP | CR0.EM | CR0.TS
 LOW_12, TSS_32 = U64(0xFFF), U64(8)
 DR6_ONES, DR6_WRITABLE = U64(0xFFFF_0FF0), DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT
 DR7_ONES, DR7_WRITABLE = DR7.ONE, U64(0xFFFF_23FF)
-INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST = U64(0), U64(1), U64(3)
+INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST, SIXTEEN = U64(0), U64(1), U64(3), U64(16)
 
 
 @kernel
@@ -303,7 +302,7 @@ def invlpg(c, e, insn):
         return gp0(c)
     c.cycles += COST.CONTROL
     la = operand.address(c, insn)
-    if canonical(e, la):
+    if cpu_canonical(la):
         tlb.invlpg(c, la)
     return RESULT.NEXT
 
@@ -318,6 +317,8 @@ def invpcid(c, e, insn):
         return ud(c)
     if cpl(e) != ZERO:
         return gp0(c)
+    if not operand.check_whole(c, insn, SIXTEEN, False):
+        return RESULT.FAULT
     how = operand.get_reg(e, insn, insn.reg, insn.operand_size)
     pcid = operand.load_part(c, insn, ZERO, EIGHT)
     if c.fault != FAULT.NONE:
@@ -329,7 +330,7 @@ def invpcid(c, e, insn):
         return gp0(c)
     if how <= INVPCID_SINGLE and pcid and not e.cr[4] & CR4.PCIDE:
         return gp0(c)
-    if how == INVPCID_ADDRESS and not canonical(e, la):
+    if how == INVPCID_ADDRESS and not cpu_canonical(la):
         return gp0(c)
     c.cycles += COST.CONTROL
     tlb.invpcid(c, how, pcid, la)

@@ -2,6 +2,7 @@
 from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, RFLAGS, SEG
+from emu.spec.profile import LINEAR_BITS
 
 STATUS = RFLAGS.OF | RFLAGS.SF | RFLAGS.ZF | RFLAGS.AF | RFLAGS.PF | RFLAGS.CF
 HIGH = U64(32)
@@ -9,6 +10,8 @@ LOW_32 = U64(0xFFFF_FFFF)
 SELECTOR = U64(0xFFFF)
 TWO, THREE, ONE, ZERO = U64(2), U64(3), U64(1), U64(0)
 CC_OP_EFLAGS = 1
+HALF_48, HALF_57, HALF_CPU = U64(1 << 47), U64(1 << 56), U64(1 << LINEAR_BITS - 1)
+BITS_48, BITS_57, BITS_CPU = U64(48), U64(57), U64(LINEAR_BITS)
 
 
 @kernel
@@ -89,6 +92,28 @@ def code_bits(e):
     if attributes(e, SEG.CS) & DESCRIPTOR.DB and not (e.eflags & RFLAGS.VM):
         return U64(32)
     return U64(16)
+
+
+@kernel
+def paging_canonical(cr4, address):
+    """Return whether a linear address is canonical for the paging mode in IA-32e mode: 57 bits with CR4.LA57, else 48.
+
+    Source: SDM 3A, "Canonicality Checking"
+    """
+    if cr4 & CR4.LA57:
+        return address + HALF_57 >> BITS_57 == ZERO
+    return address + HALF_48 >> BITS_48 == ZERO
+
+
+@kernel
+def cpu_canonical(address):
+    """Return whether a linear address is canonical for the widest addresses of this processor, whatever CR4.LA57 is.
+
+    So are checked: MSRs and descriptor-table, LDT and TSS bases when they are loaded, the bases of VM-entry checks,
+    addresses to invalidate.  RIP, memory accesses, WRFSBASE and WRGSBASE are checked by `paging_canonical`.
+    Source: SDM 3A, "System Registers Containing Linear Addresses"
+    """
+    return address + HALF_CPU >> BITS_CPU == ZERO
 
 
 @kernel

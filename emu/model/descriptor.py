@@ -5,7 +5,7 @@ Source: SDM 2A and 2B, instruction pages; SDM 3A, "System Descriptor Types"
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model import linear, operand
-from emu.model.cpu import LOW_32, base, code_64, cpl, limit, long_mode, real_mode, selector, set_segment
+from emu.model.cpu import LOW_32, base, code_64, cpl, cpu_canonical, limit, long_mode, real_mode, selector, set_segment
 from emu.model.fault import gp0, raise_exception, ud
 from emu.model.segment import (
     INDEX,
@@ -21,7 +21,6 @@ from emu.model.segment import (
     limit_of,
     linear_mask,
 )
-from emu.model.walk import canonical
 from emu.spec.cost import COST
 from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import FAULT, RESULT
@@ -38,15 +37,18 @@ def load_table(c, e, insn, table):
     """Execute LGDT or LIDT: 16-bit limit, base of 24, 32 or 64 bits by operand size."""
     if cpl(e) != ZERO:
         return gp0(c)
+    wide = EIGHT if code_64(e) else FOUR
+    if not operand.check_whole(c, insn, wide + TWO, False):
+        return RESULT.FAULT
     size = operand.load_part(c, insn, ZERO, TWO)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    start = operand.load_part(c, insn, TWO, EIGHT if code_64(e) else FOUR)
+    start = operand.load_part(c, insn, TWO, wide)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     if insn.operand_size == TWO and not code_64(e):
         start &= BASE_24
-    if not canonical(e, start):
+    if not cpu_canonical(start):
         return gp0(c)
     c.cycles += COST.CONTROL
     set_segment(e, table, ZERO, start, size, ZERO)
@@ -57,8 +59,7 @@ def load_table(c, e, insn, table):
 def store_table(c, e, insn, table):
     """Execute SGDT or SIDT: limit and base of 32 bits, of 64 in 64-bit mode; all bytes or none."""
     wide = EIGHT if code_64(e) else FOUR
-    operand.check(c, insn.segment, operand.offset(c, insn), wide + TWO, True)
-    if c.fault != FAULT.NONE:
+    if not operand.check_whole(c, insn, wide + TWO, True):
         return RESULT.FAULT
     if not operand.store_part(c, insn, TWO, wide, base(e, table)):
         return RESULT.FAULT
@@ -116,7 +117,7 @@ def _wide_base(c, e, target, raw):
     if c.fault != FAULT.NONE:
         return ZERO
     start = base_of(raw) | (upper & LOW_32) << HIGH
-    if upper & UPPER_TYPE or not canonical(e, start):
+    if upper & UPPER_TYPE or not cpu_canonical(start):
         return _refuse(c, VECTOR.GP, target)
     return start
 

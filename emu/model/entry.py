@@ -18,13 +18,14 @@ from emu.model.vmcs import fields
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS
 from emu.spec.outcome import MODE
+from emu.spec.profile import LINEAR_BITS
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, PENDING, PIN, PROC, PROC2, REASON
 from emu.state import ALL_ONES, env_of
 
 ZERO, ONE = U64(0), U64(1)
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
-HIGH, SIGN, ALL_16 = U64(32), U64(48), U64(0xFFFF)
+HIGH, TOP, TOP_ONES = U64(32), U64(LINEAR_BITS), U64((1 << 64 - LINEAR_BITS) - 1)
 KEY_SHIFT = U64(61)                                # top bits of a key choose its place among eight
 SEED = U64(0x243F_6A88_85A3_08D3)
 DR7_ZERO, DR7_ENABLES = U64(1 << 12 | 3 << 14), U64(0xFF)
@@ -66,8 +67,7 @@ def plain(c, v):
         return False
     rip = v[FIELD.GUEST_RIP]
     if controls & ENTRYC.GUEST_64 and v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.L:
-        top = rip >> SIGN
-        if top != ZERO and top != ALL_16:
+        if rip >> TOP != ZERO and rip >> TOP != TOP_ONES:
             return False
     elif rip >> HIGH:
         return False

@@ -10,9 +10,8 @@ import numpy as np
 from emu.bits import U64
 from emu.jit import kernel, words
 from emu.model import apic, apic_timer
-from emu.model.cpu import LOW_32
+from emu.model.cpu import LOW_32, cpu_canonical
 from emu.model.fault import gp0, unmodelled
-from emu.model.walk import canonical
 from emu.spec.apic import X2APIC
 from emu.spec.cpu import CR0, EFER
 from emu.spec.msr import MEMORY_TYPE, MISCENABLE, MSR, NUMBER, RESET, RULE, RULES, WRITABLE
@@ -115,7 +114,7 @@ def _acceptable(c, row, value):
     """Return whether the rule of a row lets `value` be stored."""
     rule, writable = RULES[row], WRITABLE[row]
     if rule == RULE.CANONICAL:
-        return canonical(env_of(c.env)[0], value)
+        return cpu_canonical(value)
     if rule == RULE.TYPES:
         return _types_exist(value, RANGE_TYPES)
     if rule == RULE.PAT:

@@ -166,15 +166,19 @@ def store(c, insn, size, value):
 
 
 @kernel
+def check_whole(c, insn, size, write):
+    """Check a memory operand longer than eight bytes, before any part of it; returns False with c.fault set on failure."""
+    check(c, insn.segment, U64(offset(c, insn)), size, write)
+    return c.fault == FAULT.NONE
+
+
+@kernel
 def load_part(c, insn, at, size):
-    """Return `size` (1..8) bytes at byte `at` of a memory operand longer than eight bytes; c.fault as in load."""
+    """Return `size` (1..8) bytes at byte `at` of a memory operand longer than eight bytes (`check_whole` first); as load."""
     return read_at(c, insn.segment, U64(offset(c, insn)) + at, size)
 
 
 @kernel
 def store_part(c, insn, at, size, value):
-    """Write `size` (1..8) bytes at byte `at` of a memory operand longer than eight bytes; as store.
-
-    Check the whole operand first (`check`) where it must be all or nothing.
-    """
+    """Write `size` (1..8) bytes at byte `at` of a memory operand longer than eight bytes (`check_whole` first); as store."""
     return write_at(c, insn.segment, U64(offset(c, insn)) + at, size, value)

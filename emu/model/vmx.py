@@ -9,7 +9,7 @@ Not modelled: dual-monitor treatment of SMIs and SMM (VMCALL in root fails with 
 from emu.bits import U64
 from emu.jit import kernel, words
 from emu.model import entry, memory, operand, tlb, vmcs
-from emu.model.cpu import code_64, cpl, long_mode
+from emu.model.cpu import code_64, cpl, cpu_canonical, long_mode
 from emu.model.fault import gp0, ud, unmodelled
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, RFLAGS
@@ -20,7 +20,7 @@ from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import BLOCKING, EPTP, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
 from emu.state import ALL_ONES, env_of
 
-ZERO, ONE, FOUR, EIGHT = U64(0), U64(1), U64(4), U64(8)
+ZERO, ONE, FOUR, EIGHT, SIXTEEN = U64(0), U64(1), U64(4), U64(8), U64(16)
 LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
 IDENTIFIER = U64(REVISION)                         # with bit 31, the shadow-VMCS indicator, clear
 BEYOND = ~U64((1 << PHYSICAL_BITS) - 1)            # address bits that do not exist
@@ -33,7 +33,7 @@ LOADING, WORDS = U64(1 << 31) | REASON.ENTRY_MSR_LOAD, U64(REGION_WORDS)
 
 EPTP_KNOWN = EPTP.MEMORY_TYPE | EPTP.WALK | EPTP.AD | EPTP.ROOT & ~BEYOND
 WRITE_BACK, UNCACHEABLE, WALK_4 = U64(6), U64(0), U64(3 << 3)
-VPID_MASK, SIGN, TOP = U64(0xFFFF), U64(47), U64(0x1_FFFF)
+VPID_MASK = U64(0xFFFF)
 
 
 # ---- outcomes: SDM 3C, "Conventions" ----------------------------------------------------------------------
@@ -282,6 +282,8 @@ def eptp_valid(eptp):
 def invept(c, e, insn):
     """INVEPT reg, m128; the upper half of the descriptor is reserved and not looked at.  Source: SDM 3C, "INVEPT" """
     kind = type_operand(e, insn)
+    if not operand.check_whole(c, insn, SIXTEEN, False):
+        return RESULT.FAULT
     eptp = operand.load_part(c, insn, ZERO, EIGHT)
     if c.fault == FAULT.NONE:
         operand.load_part(c, insn, EIGHT, EIGHT)
@@ -299,6 +301,8 @@ def invept(c, e, insn):
 def invvpid(c, e, insn):
     """INVVPID reg, m128.  Source: SDM 3C, "INVVPID" """
     kind = type_operand(e, insn)
+    if not operand.check_whole(c, insn, SIXTEEN, False):
+        return RESULT.FAULT
     vpid = operand.load_part(c, insn, ZERO, EIGHT)
     address = ZERO
     if c.fault == FAULT.NONE:
@@ -307,8 +311,7 @@ def invvpid(c, e, insn):
         return RESULT.FAULT
     if kind > INVVPID_TYPE.SINGLE_GLOBALS or vpid > VPID_MASK or (vpid == ZERO and kind != INVVPID_TYPE.ALL):
         return fail(c, VMERROR.INVALIDATE_OPERAND)
-    top = address >> SIGN
-    if kind == INVVPID_TYPE.ADDRESS and top != ZERO and top != TOP:
+    if kind == INVVPID_TYPE.ADDRESS and not cpu_canonical(address):
         return fail(c, VMERROR.INVALIDATE_OPERAND)
     tlb.invvpid(c, kind, vpid, address)
     return succeed(c)

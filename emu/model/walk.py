@@ -8,6 +8,7 @@ Not modelled: protection keys, shadow-stack accesses, PSE-36, HLAT, the A20 gate
 from emu.bits import U64, shift_of
 from emu.jit import kernel
 from emu.model import ept, memory, tlb
+from emu.model.cpu import paging_canonical
 from emu.model.fault import gp0, raise_exception
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, EFER, VECTOR
@@ -38,8 +39,6 @@ ZERO, ONE, TWO, THREE, FOUR, FIVE = U64(0), U64(1), U64(2), U64(3), U64(4), U64(
 EIGHT, NINE, TEN, PAGE_SHIFT = U64(8), U64(9), U64(10), U64(12)
 ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
 LOW_32 = U64(0xFFFF_FFFF)
-HALF_48, HALF_57 = U64(1 << 47), U64(1 << 56)
-BITS_48, BITS_57 = U64(48), U64(57)
 KINDS = ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH
 DATA = ACCESS.READ | ACCESS.WRITE
 SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
@@ -64,10 +63,8 @@ def mode_of(e):
 
 @kernel
 def canonical(e, la):
-    """Return whether `la` is canonical for the linear-address width in use (48 or 57 bits)."""
-    if e.cr[4] & CR4.LA57:
-        return la + HALF_57 >> BITS_57 == ZERO
-    return la + HALF_48 >> BITS_48 == ZERO
+    """Return whether `la` is canonical for the linear-address width in use: 57 bits with CR4.LA57, else 48."""
+    return paging_canonical(e.cr[4], la)
 
 
 @kernel

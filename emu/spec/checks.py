@@ -9,7 +9,7 @@ from collections import namedtuple
 from emu.bits import U64, every
 from emu.spec.cpu import CR0, CR4, EFER, INTR, RFLAGS
 from emu.spec.profile import (
-    CR0_RULE, CR4_RULE, DEBUGCTL_MAY, EFER_MAY, ENTRY_RULE, EXIT_RULE, PHYSICAL_BITS, PIN_RULE, PROC2_RULE, PROC_RULE)
+    CR0_RULE, CR4_RULE, DEBUGCTL_MAY, EFER_MAY, ENTRY_RULE, EXIT_RULE, LINEAR_BITS, PHYSICAL_BITS, PIN_RULE, PROC2_RULE, PROC_RULE)
 from emu.spec.vmx import AR, BLOCKING, EPTP, PENDING, PIN, PROC, PROC2
 
 Check = namedtuple("Check", "number id kind section fields rule repair zero one part")
@@ -114,8 +114,9 @@ CONTROL = _checks(0, "control", ('SDM 3C, "VM-Execution Control Fields"', dict(
 )))
 
 
-def _canonical(field, condition=""):
-    return _row(field, f"{condition}the address is canonical", f"make bits 63:47 of {field.split()[0]} equal", part=ALL)
+def _canonical(field):
+    return _row(field, "the address is canonical for this processor, whatever CR4.LA57 is",
+                f"make bits 63:{LINEAR_BITS - 1} of {field} equal", part=ALL)
 
 
 def _null(name, condition="", fields=""):
@@ -154,7 +155,8 @@ HOST = _checks(1, "host", ('SDM 3C, "Checks on Host Control Registers, MSRs, and
     PCIDE=_row("HOST_CR4 EXIT_CONTROLS", "32-bit host: CR4.PCIDE is 0", "clear bit 17 of HOST_CR4", zero=CR4.PCIDE),
     RIP_HIGH=_row("HOST_RIP EXIT_CONTROLS", "32-bit host: bits 63:32 of RIP are 0", "put the exit handler below 4 GBytes", zero=HIGH_32),
     PAE=_row("HOST_CR4 EXIT_CONTROLS", "64-bit host: CR4.PAE is 1", "set bit 5 of HOST_CR4", one=CR4.PAE),
-    RIP=_canonical("HOST_RIP EXIT_CONTROLS", "64-bit host: "),
+    RIP=_row("HOST_RIP HOST_CR4 EXIT_CONTROLS", "64-bit host: RIP is canonical for the paging mode that LA57 in HOST_CR4 chooses",
+             "make bits 63:47 of HOST_RIP equal, with LA57 bits 63:56", part=ALL),
 )))
 
 # ---- guest state except segments: exit reason 33 -----------------------------------------------------------
@@ -187,8 +189,8 @@ GUEST = _checks(2, "guest", ('SDM 3C, "Checks on Guest Control Registers, Debug 
 )), ('SDM 3C, "Checks on Guest RIP, RFLAGS, and SSP"', dict(
     RIP_HIGH=_row("GUEST_RIP ENTRY_CONTROLS GUEST_CS_ACCESS_RIGHTS", "no IA-32e mode guest, or CS.L = 0: bits 63:32 of RIP are 0",
                   "clear bits 63:32 of GUEST_RIP, or make the guest a 64-bit one", zero=HIGH_32),
-    RIP=_row("GUEST_RIP ENTRY_CONTROLS GUEST_CS_ACCESS_RIGHTS", "64-bit guest: bits 63:48 of RIP are equal",
-             "make bits 63:48 of GUEST_RIP equal", part=ALL ^ (1 << 48) - 1),
+    RIP=_row("GUEST_RIP ENTRY_CONTROLS GUEST_CS_ACCESS_RIGHTS", f"64-bit guest: bits 63:{LINEAR_BITS} of RIP are equal",
+             f"make bits 63:{LINEAR_BITS} of GUEST_RIP equal", part=ALL ^ (1 << LINEAR_BITS) - 1),
     RFLAGS=_row("GUEST_RFLAGS", "bits 63:22, 15, 5 and 3 are 0 and bit 1 is 1", "GUEST_RFLAGS = 2",
                 zero=~every(RFLAGS), one=RFLAGS.ONE),
     RFLAGS_VM=_row("GUEST_RFLAGS ENTRY_CONTROLS GUEST_CR0", "IA-32e mode guest or CR0.PE = 0: RFLAGS.VM is 0",
@@ -253,7 +255,7 @@ def _segment(s):
         other = " GUEST_CS_SELECTOR" if s == "SS" else f" {rights}"
         rows["SELECTOR"] = _row(f"GUEST_{s}_SELECTOR{other}", ("usable: " if s == "LDTR" else "") + _SELECTORS[s],
                                 "correct the selector", zero=0 if s == "SS" else 4, part=3)
-    base = "bits 63:32 are 0" if s in ("ES", "CS", "SS", "DS") else "canonical"
+    base = "bits 63:32 are 0" if s in ("ES", "CS", "SS", "DS") else "canonical for this processor"
     rows["BASE"] = _row(f"GUEST_{s}_BASE {rights}", ("usable: " if s in ("ES", "SS", "DS", "LDTR") else "") + f"the base: {base}",
                         "correct the base", zero=HIGH_32 if s in ("ES", "CS", "SS", "DS") else 0, part=ALL)
     rows["TYPE"] = _row(rights, f"{usable}the type is " + _TYPES.get(s, "accessed (bit 0), and readable (bit 1) if code (bit 3)"),

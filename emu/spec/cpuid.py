@@ -1,7 +1,7 @@
 """CPUID: what this processor says of itself, leaf by leaf; only what the model and the engine carry out is reported.
 
 Left out on purpose: VME, PSE-36, DS, ACPI and thermal monitoring, AVX and all later vector sets, XSAVEC and XSAVES,
-UMIP, LA57, protection keys, CET, SGX, TSX, MPX, speculation control, performance monitoring.
+UMIP, protection keys, CET, SGX, TSX, MPX, speculation control, performance monitoring.
 Source: SDM 2A, "CPUID"
 """
 import numpy as np
@@ -32,7 +32,8 @@ FEATURE_7B = layout("FEATURE_7B", 32, 'SDM 2A, "CPUID" (leaf 7, EBX)',
     SMEP=(7, 7, "supervisor-mode execution prevention"), BMI2=(8, 8, "bit manipulation 2"), ERMS=(9, 9, "fast REP MOVSB and STOSB"),
     INVPCID=(10, 10, "INVPCID"), NO_FPU_CS=(13, 13, "FPU CS and DS are not saved"), RDSEED=(18, 18, "RDSEED"), ADX=(19, 19, "ADCX and ADOX"),
     SMAP=(20, 20, "supervisor-mode access prevention"))
-FEATURE_7C = layout("FEATURE_7C", 32, 'SDM 2A, "CPUID" (leaf 7, ECX)', RDPID=(22, 22, "RDPID"))
+FEATURE_7C = layout("FEATURE_7C", 32, 'SDM 2A, "CPUID" (leaf 7, ECX)',
+    LA57=(16, 16, "57-bit linear addresses and 5-level paging"), RDPID=(22, 22, "RDPID"))
 FEATURE_7D = layout("FEATURE_7D", 32, 'SDM 2A, "CPUID" (leaf 7, EDX)', ARCH_CAPABILITIES=(29, 29, "IA32_ARCH_CAPABILITIES"))
 EXTENDED_C = layout("EXTENDED_C", 32, 'SDM 2A, "CPUID" (leaf 80000001H, ECX)',
     LAHF=(0, 0, "LAHF and SAHF in 64-bit mode"), LZCNT=(5, 5, "LZCNT"), PREFETCHW=(8, 8, "PREFETCHW"))

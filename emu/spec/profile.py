@@ -16,7 +16,7 @@ from emu.spec.vmx import (
     BASIC, ENCODING, ENTRYC, EPTCAP, EXITC, FIELD, MISC, PIN, PROC, PROC2, REGION_WORDS, VMCS, VMXMSR)
 
 PHYSICAL_BITS = 39                                  # MAXPHYADDR, CPUID.80000008H:EAX[7:0]
-LINEAR_BITS = 48                                    # CPUID.80000008H:EAX[15:8]
+LINEAR_BITS = 57                                    # CPUID.80000008H:EAX[15:8], with CR4.LA57 = 0 too
 
 # ---- controls: what is allowed, and the default-1 class (SDM 3D, "Reserved Controls and Default Settings") ----
 DEFAULT1_PIN, DEFAULT1_PROC = 0x0000_0016, 0x0401_E172
@@ -43,7 +43,7 @@ CR0_MAY = 0xFFFF_FFFF
 CR4_MUST = int(CR4.VMXE)
 CR4_MAY = int(
     CR4.VME | CR4.PVI | CR4.TSD | CR4.DE | CR4.PSE | CR4.PAE | CR4.MCE | CR4.PGE | CR4.PCE | CR4.OSFXSR | CR4.OSXMMEXCPT |
-    CR4.UMIP | CR4.VMXE | CR4.FSGSBASE | CR4.PCIDE | CR4.OSXSAVE | CR4.SMEP | CR4.SMAP)
+    CR4.UMIP | CR4.LA57 | CR4.VMXE | CR4.FSGSBASE | CR4.PCIDE | CR4.OSXSAVE | CR4.SMEP | CR4.SMAP)
 EFER_MAY = int(EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE)
 DEBUGCTL_MAY = 0x3                                  # LBR, BTF
 DEBUGCTL_LBR, DEBUGCTL_BTF = U64(1), U64(2)

@@ -23,12 +23,12 @@
         mov     ss, eax
         .endm
 
-# ENTER_LONG - And back, with the library's tables.  Changes eax, ecx, edx.
-        .macro  ENTER_LONG
+# ENTER_LONG root - And back, with the library's tables or those at `root`.  Changes eax, ecx, edx.
+        .macro  ENTER_LONG root=TABLES
         mov     eax, cr4
         or      eax, CR4_PAE
         mov     cr4, eax
-        mov     eax, TABLES
+        mov     eax, \root
         mov     cr3, eax
         mov     ecx, MSR_EFER
         rdmsr

@@ -24,9 +24,9 @@ test:   NO_READ 0x12345678
         BITS    eax, EFER_LMA
         NO_WRITE MSR_PAT, 0x02                  # reserved memory types
         NO_WRITE MSR_PAT, 0x0100000000000008
-        NO_WRITE MSR_FS_BASE, 0x800000000000
+        NO_WRITE MSR_FS_BASE, 1 << (LINEAR_BITS - 1)
         NO_WRITE MSR_GS_BASE, 0x8000000000000000
-        NO_WRITE MSR_SYSENTER_EIP, 0x800000000000
+        NO_WRITE MSR_SYSENTER_EIP, 1 << (LINEAR_BITS - 1)
         NO_WRITE MSR_APIC_BASE, 0xFEE00400      # x2APIC without the global enable
         NO_WRITE MSR_APIC_BASE, 0xFEE00801      # reserved
         NO_WRITE MSR_MTRRCAP, 0                 # read-only

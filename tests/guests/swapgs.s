@@ -17,7 +17,7 @@ test:   mov     qword ptr [FREE], 11
         xor     eax, eax
         mov     gs, ax                          # a null selector: what happens to the base is the model's; load it anew
         WRMSR   MSR_GS_BASE, FREE
-        mov     rax, 0x800000000000
+        mov     rax, 1 << (LINEAR_BITS - 1)
         mov     rdx, rax
         shr     rdx, 32
         mov     ecx, MSR_KERNEL_GS_BASE

@@ -38,11 +38,11 @@ test:   WRMSR   MSR_STAR, (CODE64 << 32) | (USER_CODE32 << 48)
         sysretq
         CAUGHT
         WRMSR   MSR_LSTAR, entry
-        mov     rax, 0x800000000000
+        mov     rax, 1 << (LINEAR_BITS - 1)     # LSTAR must be canonical for the processor
         mov     rdx, rax
         shr     rdx, 32
         mov     ecx, MSR_LSTAR
-        EXPECT  VECTOR_GP                       # LSTAR must be canonical
+        EXPECT  VECTOR_GP
         wrmsr
         CAUGHT
         PASS

@@ -14,7 +14,7 @@ P = Processor()
 LOWER = [name.lower() for name in VMCS._fields]
 V = VALID
 WIDE = 1 << 39                                                  # first physical-address bit that does not exist
-CROOKED = 1 << 47                                               # smallest address that is not canonical
+CROOKED = 1 << 56                                               # smallest address that is not canonical
 SECOND = V["secondary_controls"]
 INFO = 1 << 31
 NARROW = dict(exit_controls=V["exit_controls"] & ~(1 << 9 | 1 << 21),
@@ -117,7 +117,7 @@ GUEST = {
     "gdtr_limit": dict(guest_gdtr_limit=0x10000),
     "idtr_limit": dict(guest_idtr_limit=0x10000),
     "rip_high": dict(guest_cs_access_rights=0xC09B, guest_rip=1 << 32),
-    "rip": dict(guest_rip=1 << 48),
+    "rip": dict(guest_rip=1 << 57),
     "rflags": dict(guest_rflags=0xA),
     "rflags_vm": dict(VM86, entry_controls=V["entry_controls"]),
     "rflags_if": event(0, 0x20),
@@ -237,13 +237,26 @@ def test_secondary_controls_count_only_when_activated():
     assert judge() == (0, set(), None)
 
 
+@pytest.mark.parametrize("cr4, rip, bad", [(0x2020, 1 << 47, True), (0x3020, 1 << 47, False), (0x3020, 1 << 56, True)])
+def test_host_rip_is_canonical_for_the_paging_mode_of_host_cr4(cr4, rip, bad):
+    P.reset(dict(host_cr4=cr4, host_rip=rip))
+    assert judge()[1] == ({"host.rip"} if bad else set())
+
+
+@pytest.mark.parametrize("cr4", [0x2020, 0x3020])
+def test_bases_and_guest_rip_go_by_the_width_of_the_processor(cr4):
+    P.reset({"host_cr4": cr4, "guest_cr4": cr4, "guest_rip": 1 << 56, **{f"{side}_{name}": 1 << 47 for side in ("host", "guest")
+             for name in ("fs_base", "gs_base", "tr_base", "gdtr_base", "idtr_base", "sysenter_eip", "sysenter_esp")}})
+    assert judge() == (0, set(), None)
+
+
 def test_link_pointer_to_another_vmcs_of_this_revision_passes():
     P.reset(dict(vmcs_link_pointer=OTHER_VMCS), {OTHER_VMCS: 0x68766C31})
     assert judge() == (0, set(), None)
 
 
 # ---- random mutations -------------------------------------------------------------------------------------------
-INTERESTING = [0, 1, 2, 3, 7, 8, 0x20, 0x80, 0xFFF, 0x1000, 0xFFFF, 1 << 31, 1 << 32, WIDE, CROOKED, 1 << 63, 2**64 - 1,
+INTERESTING = [0, 1, 2, 3, 7, 8, 0x20, 0x80, 0xFFF, 0x1000, 0xFFFF, 1 << 31, 1 << 32, WIDE, 1 << 47, CROOKED, 1 << 63, 2**64 - 1,
                0x10093, 0x8B, 0xC09B, 0xF3, OTHER_VMCS, VMCS_AT, INFO, INFO | 0x202, INFO | 0x30D, INFO | 0xB0D,
                INFO | 0x301, INFO | 0x312, INFO | 0x480, INFO | 0x700]
 READ = sorted({name.lower() for check in CHECKS.values() for name in check.fields})
@@ -261,7 +274,8 @@ def mutation(draw):
     return name, value & top
 
 
-STARTS = [{}, NARROW, PAE, VM86, {"secondary_controls": SECOND | 1 << 7}, shadowed(), dict(guest_rflags=0x202)]
+STARTS = [{}, NARROW, PAE, VM86, {"secondary_controls": SECOND | 1 << 7}, shadowed(), dict(guest_rflags=0x202),
+          dict(host_cr4=0x3020, host_rip=1 << 47), dict(guest_cr4=0x3020, guest_rip=1 << 56)]
 
 
 @pytest.mark.parametrize("entry", [checks.entry, checks.entry.py_func], ids=["compiled", "python"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from emu.bits import name_of
 from emu.model import cpu, operand
 from emu.model.decode import decode
-from emu.spec.cpu import CR0, EFER, SEG, VECTOR
+from emu.spec.cpu import CR0, CR4, EFER, SEG, VECTOR
 from emu.spec.outcome import FAULT
 from emu.state import CPU, ENV, INSN, MACHINE, TLB
 from tests.reference import operand as reference
@@ -107,18 +107,20 @@ def test_registers(registers, n, size, rex, value):
 
 @given(mode=st.sampled_from(("real", "protected", "long")), stack=st.booleans(), flags=st.integers(0, 31),
        limit=st.sampled_from((0, 0xFFF, 0xFFFF, 0x1_0000, 0xFFFF_FFFF)), size=st.sampled_from((1, 2, 4, 8)),
-       near=st.integers(-9, 9), at=st.sampled_from(("limit", "top", "canonical")), write=st.booleans())
+       near=st.integers(-9, 9), at=st.sampled_from(("limit", "top", 1 << 47, 1 << 56, -1 << 47, -1 << 56)), write=st.booleans(),
+       wide=st.booleans())
 @QUICK
-def test_segment_checks(mode, stack, flags, limit, size, near, at, write):
+def test_segment_checks(mode, stack, flags, limit, size, near, at, write, wide):
     present, code, bit1, down, big = (bool(flags >> bit & 1) for bit in range(5))
     bench = Bench()
     bench.mode(mode)
     s = SEG.SS if stack else SEG.DS
     bench.segment(s, 0, limit, 0x1000 | present << 15 | code << 11 | down << 10 | bit1 << 9 | big << 22)
-    middle = {"limit": limit, "top": 0xFFFF_FFFF, "canonical": 1 << 47}[at]
+    bench.env[0].cr[4] = CR4.LA57 if wide else 0
+    middle = {"limit": limit, "top": 0xFFFF_FFFF}.get(at, at)
     offset = (middle + near) % 2**64 if mode == "long" else max(0, middle + near) % 2**32
     where = both(operand.check, bench.cpu[0], s, U64(offset), U64(size), write)
-    expected = reference.segment_fault(mode, stack, present, code, bit1, down, big, limit, offset, size, write, offset)
+    expected = reference.segment_fault(mode, stack, present, code, bit1, down, big, limit, offset, size, write, offset, 57 if wide else 48)
     assert bench.fault() == {None: None, 12: "SS", 13: "GP"}[expected]
     assert where == offset
 

@@ -259,6 +259,13 @@ def test_outs_goes_down_with_the_direction_flag():
     assert w.register("RSI") == DATA - 2 and tuple(w.c.chain[1:4]) == (0x3F8, 2, 0xABCD)
 
 
+def five_level(w):
+    """Put a level above the tables of a world in IA-32e mode."""
+    w.put(0xF000, int(w.e.cr[3]) | 3)
+    w.e.cr[3], w.e.cr[4] = 0xF000, int(w.e.cr[4]) | 1 << 12
+    return w
+
+
 # ---- descriptor tables ------------------------------------------------------------------------------------
 def test_lgdt_and_sgdt_in_64_bit_mode_move_ten_bytes():
     w = World("long")
@@ -268,8 +275,23 @@ def test_lgdt_and_sgdt_in_64_bit_mode_move_ten_bytes():
     assert (w.e.seg[25], w.e.seg[26]) == (0xFFFF_8000_0000_1000, 0x1234)
     assert w.execute("SGDT", **memory(DATA + 16)) == NEXT
     assert (w.get(DATA + 16, 2), w.get(DATA + 18)) == (0x1234, 0xFFFF_8000_0000_1000)
-    w.put(DATA + 2, 0x8000_0000_0000)
+    w.put(DATA + 2, 1 << 56)
     faults(w, GP, "LIDT", **memory(DATA))
+
+
+@pytest.mark.parametrize("base, accepted", [((1 << 56) - 1, True), (0xFF00_0000_0000_0000, True), (1 << 56, False), (1 << 63, False)])
+@pytest.mark.parametrize("la57", [False, True])
+def test_table_bases_go_by_the_width_of_the_processor(base, accepted, la57):
+    w = five_level(World("long")) if la57 else World("long")
+    w.put(DATA + 2, base)
+    assert w.execute("LGDT", **memory(DATA)) == (NEXT if accepted else FAULT)
+    assert (w.e.seg[25] == base) == accepted
+    w = five_level(World("long")) if la57 else World("long")
+    low, high = base & 0xFFFF_FFFF, base >> 32
+    w.put(GDT + 0x50, (low & 0xFF_FFFF) << 16 | (low >> 24) << 56 | 0x89 << 40 | 0x67)
+    w.put(GDT + 0x58, high)
+    w.set(RAX=0x50)
+    assert w.execute("LTR", rm=0, operand_size=2) == (NEXT if accepted else FAULT)
 
 
 def test_lidt_with_16_bit_operands_keeps_24_bits_of_base():
@@ -493,6 +515,10 @@ def test_segment_base_instructions():
     assert w.execute("WRGSBASE", rm=0, operand_size=8) == NEXT and w.e.seg[16] == 0x1234_5678_9ABC
     assert w.execute("RDGSBASE", rm=3, operand_size=4) == NEXT and w.register("RBX") == 0x5678_9ABC
     w.set(RAX=0x8000_0000_0000)
+    faults(w, GP, "WRFSBASE", rm=0, operand_size=8)
+    w.e.cr[4] = int(w.e.cr[4]) | 1 << 12
+    assert w.execute("WRFSBASE", rm=0, operand_size=8) == NEXT and w.e.seg[13] == 0x8000_0000_0000
+    w.set(RAX=1 << 56)
     faults(w, GP, "WRFSBASE", rm=0, operand_size=8)
 
 

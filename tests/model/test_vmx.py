@@ -291,7 +291,7 @@ def test_bad_invept_operand_fails_with_28(w, kind, descriptor):
 
 
 @pytest.mark.parametrize(
-    "kind, vpid, address", [(4, 1, 0), (0, 0, 0), (1, 0, 0), (3, 0, 0), (1, 0x1_0001, 0), (0, 1, 1 << 47)]
+    "kind, vpid, address", [(4, 1, 0), (0, 0, 0), (1, 0, 0), (3, 0, 0), (1, 0x1_0001, 0), (0, 1, 1 << 56)]
 )
 def test_bad_invvpid_operand_fails_with_28(w, kind, vpid, address):
     w.root.regs[1] = kind
@@ -305,7 +305,7 @@ def test_bad_invvpid_operand_fails_with_28(w, kind, vpid, address):
     [
         ("INVEPT", 1, 0x1E, 0),
         ("INVEPT", 2, 0, 0),
-        ("INVVPID", 0, 1, 1 << 46),
+        ("INVVPID", 0, 1, 1 << 55),
         ("INVVPID", 1, 1, 0),
         ("INVVPID", 2, 0, 0),
         ("INVVPID", 3, 0xFFFF, 1 << 47),

@@ -1,6 +1,6 @@
 """VM-entry checks retold in plain integers: a list of (id, fails) from a dictionary of fields, no shared tables.
 
-Follows SDM volume 3C, "VM Entries", for a processor with MAXPHYADDR 39, 48-bit linear addresses and the
+Follows SDM volume 3C, "VM Entries", for a processor with MAXPHYADDR 39, 57-bit linear addresses and the
 controls that the default profile offers.
 """
 N = 39
@@ -9,7 +9,7 @@ CONTROLS = {                                                    # field: (must b
     "exit": ("exit_controls", 0x36DFB, 0x7FEFFF), "entry": ("entry_controls", 0x11FB, 0xD3FF)}
 SECONDARY_MAY = sum(1 << n for n in (1, 2, 3, 5, 6, 7, 11, 12, 16, 25))
 CR0 = (0x80000021, 0xFFFFFFFF)
-CR4 = (0x2000, sum(1 << n for n in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 16, 17, 18, 20, 21)))
+CR4 = (0x2000, sum(1 << n for n in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 18, 20, 21)))
 EFER_BITS = 1 | 1 << 8 | 1 << 10 | 1 << 11
 NONE = 2**64 - 1
 
@@ -29,9 +29,10 @@ def inside(address, align):
     return address % align == 0 and address < 1 << N
 
 
-def canonical(address):
-    """Return whether a linear address is canonical."""
-    return address < 1 << 47 or address >= 2**64 - (1 << 47)
+def canonical(address, width=57):
+    """Return whether a linear address of `width` bits is canonical."""
+    half = 1 << width - 1
+    return address < half or address >= 2**64 - half
 
 
 def pat(value):
@@ -113,7 +114,7 @@ def host(f, ia32e):
     yield "pcide", not wide and on(cr4, 17)
     yield "rip_high", not wide and rip >= 1 << 32
     yield "pae", wide and not on(cr4, 5)
-    yield "rip", wide and not canonical(rip)
+    yield "rip", wide and not canonical(rip, 57 if on(cr4, 12) else 48)
 
 
 def guest_registers(f):
@@ -140,7 +141,7 @@ def guest_registers(f):
     yield "idtr_limit", f["guest_idtr_limit"] > 0xFFFF
     code_64 = wide and on(f["guest_cs_access_rights"], 13)
     yield "rip_high", not code_64 and rip >= 1 << 32
-    yield "rip", code_64 and rip >> 48 not in (0, 0xFFFF)
+    yield "rip", code_64 and rip >> 57 not in (0, 0x7F)
     yield "rflags", flags >> 22 != 0 or on(flags, 15) or on(flags, 5) or on(flags, 3) or not on(flags, 1)
     yield "rflags_vm", on(flags, 17) and (wide or not on(cr0, 0))
     yield "rflags_if", on(info, 31) and info >> 8 & 7 == 0 and not on(flags, 9)

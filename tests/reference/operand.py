@@ -34,19 +34,19 @@ def with_register(registers, n, size, rex, value):
     return after
 
 
-def canonical(address):
-    """Return whether bits 63:47 are alike."""
-    return address >> 47 in (0, (1 << 17) - 1)
+def canonical(address, width):
+    """Return whether bits 63:width-1 are alike."""
+    return address >> width - 1 in (0, (1 << 65 - width) - 1)
 
 
-def segment_fault(mode, stack, present, code, bit1, expand_down, big, limit, offset, size, write, linear):
+def segment_fault(mode, stack, present, code, bit1, expand_down, big, limit, offset, size, write, linear, width):
     """Return None, or the vector (12 or 13) that an access raises; mode is real, protected or long.
 
-    bit1 is the readable bit of code and the writable bit of data.
+    bit1 is the readable bit of code and the writable bit of data; width: of linear addresses in the paging mode.
     """
     vector = 12 if stack else 13
     if mode == "long":
-        return None if canonical(linear) and canonical((linear + size - 1) & ALL) else vector
+        return None if canonical(linear, width) and canonical((linear + size - 1) & ALL, width) else vector
     if mode == "protected":
         if not present:
             return vector

@@ -3,7 +3,7 @@
 PE, NE, WP, NW, CD, PG = 1, 1 << 5, 1 << 16, 1 << 29, 1 << 30, 1 << 31
 PAE, PCIDE, VMXE, LA57 = 1 << 5, 1 << 17, 1 << 13, 1 << 12
 CR0_BITS = 0xE005003F
-CR4_BITS = sum(1 << n for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 16, 17, 18, 20, 21))
+CR4_BITS = sum(1 << n for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 18, 20, 21))
 LME, LMA = 1 << 8, 1 << 10
 
 
@@ -31,16 +31,16 @@ def cr4(old, new, cr3, efer, vmx):
     """Return CR4 after MOV to CR4 of `new`, or "gp"."""
     if new & ~CR4_BITS or vmx and not new & VMXE:
         return "gp"
-    if efer & LMA and not new & PAE:
+    if efer & LMA and (not new & PAE or (old ^ new) & LA57):
         return "gp"
     if new & PCIDE and not old & PCIDE and (not efer & LMA or cr3 & 0xFFF):
         return "gp"
     return new
 
 
-def canonical(value):
-    """Return whether bits 63:47 are alike."""
-    return value >> 47 in (0, 0x1FFFF)
+def canonical(value, width=48):
+    """Return whether bits 63:width-1 are alike."""
+    return value >> width - 1 in (0, (1 << 65 - width) - 1)
 
 
 def _types(value, allowed):
@@ -51,7 +51,7 @@ def wrmsr(index, old, value, locked=False, paging=False):
     """Return what MSR `index` holds after a write of `value`, or "gp"."""
     ranges = (0, 1, 4, 5, 6)
     if index in (0x175, 0x176, 0xC0000082, 0xC0000083, 0xC0000100, 0xC0000101, 0xC0000102):
-        return value if canonical(value) else "gp"
+        return value if canonical(value, 57) else "gp"             # what the processor has, whatever CR4.LA57
     if index == 0x174:
         return value & 0xFFFFFFFF
     if index in (0xC0000084, 0xC0000103):
