@@ -1,7 +1,11 @@
 """The real command, in this process."""
+from pathlib import Path
+
 import pytest
 
 from emu.cli.group import start
+
+GUESTS = Path(__file__).resolve().parent.parent / "guests"
 
 
 @pytest.fixture
@@ -17,3 +21,14 @@ def hvlab(monkeypatch, capfdbinary):
         return ended.value.code, out.decode(), err.decode()
 
     return call
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Return a function: text of a guest program behind `test:` with VMX -> the path of its source file."""
+    def write(text):
+        path = tmp_path / "program.s"
+        path.write_text("".join(f'        .include "{GUESTS / name}"\n' for name in ("lib.s", "vmxlib.s")) + text)
+        return path
+
+    return write
