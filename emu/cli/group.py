@@ -8,7 +8,7 @@ import click
 
 from emu.errors import HvlabError
 
-COMMANDS = {"run": "run", "asm": "asm", "demo": "demo", "bench": "bench", "explain": "explain", "vmcs": "vmcs"}
+COMMANDS = {"run": "run", "asm": "asm", "demo": "demo", "bench": "bench", "explain": "explain", "vmcs": "vmcs", "xlate": "xlate"}
 OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
 NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())     # click before 8.2 shows the help itself
