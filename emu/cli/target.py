@@ -97,7 +97,9 @@ def stopped(target, processor=None, **at):
         machine, found = stop.run_to_entry_failure(target.make, 1, target.max_cycles)
         where = "before the first VM entry that fails"
     elif name == "at_cycle":
-        machine, found, where = stop.run_to_cycle(target.make, value), 0, "stopped"
+        machine, found = stop.run_to_cycle(target.make, value), 0
+        reached = max(int(c.cycles) for c in machine.cpu) >= value
+        where = "stopped" if reached else f"at the end of the run, which comes before cycle {value:,}"
     else:
         machine, found, where = stop.run_to_cycle(target.make, target.max_cycles), 0, "at the end of the run"
     chosen = found if processor is None else processor

@@ -70,7 +70,7 @@ def allowed(title, table, value):
         said = "must be 1" if one else "0 or 1" if zero else "must be 0"
         rows.append(Bits(decode.places(mask), name, int(bool(one)) << 1 | int(bool(zero)), f"{said:9}  {text_of(table, name)}"))
     unnamed = must & ~sum(int(mask) for mask in table)
-    note = f"bits {decode.runs(unnamed)} have no name and must be 1" if unnamed else ""
+    note = f"{decode.positions(unnamed)} without a name must be 1" if unnamed else ""
     return Part(title, value, rows, [], 'SDM 3D, "Reserved Controls and Default Settings"', note)
 
 
@@ -142,7 +142,7 @@ def fixed(name, value):
     if low:
         said.append(f"{', '.join(_fields(table, low))} must be 1")
     if high:
-        said.append(f"bits {decode.runs(high)} ({', '.join(_fields(table, high)) or 'no name'}) must be 0")
+        said.append(f"{decode.positions(high)} ({', '.join(_fields(table, high)) or 'no name'}) must be 0")
     free = " (PE and PG are free in an unrestricted guest)" if name == "cr0" and low else ""
     return [("in VMX operation", ("; ".join(said) + free) if said else "a value that is allowed")]
 
@@ -156,5 +156,5 @@ def judged(part, name, value):
     rule, said = CONTROL_RULES[name], []
     for bits, must in ((int(rule.must) & ~value, 1), (value & ~int(rule.may), 0)):
         if bits:
-            said.append(f"bits {decode.runs(bits)} must be {must} here")
+            said.append(f"{decode.positions(bits)} must be {must} here")
     return replace(part, note="; ".join(said) or "allowed here")

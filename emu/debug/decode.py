@@ -70,6 +70,12 @@ def layout(title, table, value, only=None):
     return Part(title, value, rows, clear, details(table).source)
 
 
+def positions(mask):
+    """Return the set bits as text with the word before them: "bit 3" or "bits 63:40, 3"."""
+    text = runs(mask)
+    return f"bit{'s' if ':' in text or ',' in text else ''} {text}"
+
+
 def runs(mask):
     """Return the positions of the set bits as text, such as "63:40, 3"."""
     found, position = [], 0

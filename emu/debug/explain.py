@@ -152,7 +152,7 @@ def check(text):
     facts = [("fails by", ERRORS[row.kind]), ("reads", ", ".join(row.fields)), ("repair", row.repair)]
     masks = [("must be 0", row.zero), ("must be 1", row.one), ("about", row.part)]
     width = (1 << width_of(getattr(VMCS, row.fields[0]))) - 1
-    facts += [(label, f"bits {decode.runs(mask & width)} of {row.fields[0]}") for label, mask in masks if mask & width]
+    facts += [(label, f"{decode.positions(mask & width)} of {row.fields[0]}") for label, mask in masks if mask & width]
     return Explanation("check", row.id, row.number, row.rule, row.section, facts)
 
 

@@ -42,7 +42,7 @@ EXPLAINED = [
     (("field", "exit_reason", "0x8000000a"), ["0x4402", "read-only", r"31 +ENTRY_FAILURE", "CPUID"]),
     (("field", "pin_based", "0x16"), ["0x4000", "32 bits", "allowed here"]),
     (("field", "0x4000", "0"), ["bits 4, 2:1 must be 1 here"]),
-    (("field", "0x4000", "0x96"), ["bits 7 must be 0 here", "POSTED_INTERRUPTS"]),
+    (("field", "0x4000", "0x96"), ["bit 7 must be 0 here", "POSTED_INTERRUPTS"]),
     (("field", "guest_activity", "3"), ["WAIT_SIPI"]),
     (("field", "pml_address"), ["0x200e", "this processor lacks it"]),
     # SDM 4; SDM 3D, "VMX Capability Reporting Facility"
@@ -60,7 +60,7 @@ EXPLAINED = [
     (("vector", "15"), ["reserved by the manual"]),
     (("cr0", "0x80000021"), [r"0 +PE", r"5 +NE", r"31 +PG", "a value that is allowed"]),
     (("cr0", "0x10"), ["PE, NE, PG must be 1"]),
-    (("cr4", "0x1000"), ["LA57", "VMXE must be 1", r"bits 12 \(LA57\) must be 0"]),
+    (("cr4", "0x1000"), ["LA57", "VMXE must be 1", r"bit 12 \(LA57\) must be 0"]),
     (("rflags", "0x202"), [r"9 +IF", r"13:12 +IOPL +0x0"]),
     (("pfec", "0x15"), [r"0 +P ", r"2 +US", r"4 +ID"]),
     (("dr6", "0x4000"), [r"14 +BS"]),
