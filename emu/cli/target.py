@@ -78,6 +78,14 @@ def _one_of(**wanted):
     return given[0] if given else (None, None)
 
 
+def _ended(machine):
+    """Return where a run is over, and how it ended, in words."""
+    from emu.bits import name_of
+    from emu.spec.outcome import STOP
+
+    return f"at the end of the run ({name_of(STOP, machine.record[0].stop).lower().replace('_', ' ')})"
+
+
 def stopped(target, processor=None, **at):
     """Return the Stopped run of a target.
 
@@ -99,9 +107,10 @@ def stopped(target, processor=None, **at):
     elif name == "at_cycle":
         machine, found = stop.run_to_cycle(target.make, value), 0
         reached = max(int(c.cycles) for c in machine.cpu) >= value
-        where = "stopped" if reached else f"at the end of the run, which comes before cycle {value:,}"
+        where = "stopped" if reached else f"{_ended(machine)}, which comes before cycle {value:,}"
     else:
-        machine, found, where = stop.run_to_cycle(target.make, target.max_cycles), 0, "at the end of the run"
+        machine, found = stop.run_to_cycle(target.make, target.max_cycles), 0
+        where = _ended(machine)
     chosen = found if processor is None else processor
     if chosen >= len(machine.cpu):
         raise ConfigError(f"the machine has processors 0 to {len(machine.cpu) - 1}, not {chosen}")

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 from emu.bits import details, name_of, text_of
 from emu.debug import decode, lookup
-from emu.debug.decode import Bits, Part
+from emu.debug.decode import Bits, Explanation, Part
 from emu.model.apic import MSR_READ, MSR_WRITE
 from emu.spec.apic import APIC, APICBASE, X2APIC
 from emu.spec.cpu import CR0, CR4, EFER
@@ -116,7 +116,6 @@ def _facts(number, family, row):
 
 def msr(text, value=None):
     """Return the Explanation of an MSR; see `emu.debug.explain.msr`."""
-    from emu.debug.explain import Explanation
     name, number, family, row = _find(text)
     facts, parts = _facts(number, family, row), []
     source = {"vmx": VMXMSR, "architectural": MSR, "synthetic": HVMSR, "x2APIC": X2APIC}[family]

@@ -1,5 +1,5 @@
 """Values taken apart by the layouts of `emu.spec`: a row for each field, with what its number names."""
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from emu.bits import details, every, name_of, shift_of
 from emu.spec.cpu import GPR, SEG
@@ -28,6 +28,25 @@ class Part:
     clear: list = field(default_factory=list)
     source: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a number or name means: facts as (label, text), decoded values, and where the manual tells it."""
+
+    kind: str
+    name: str
+    number: int | None
+    text: str
+    source: str
+    facts: list = field(default_factory=list)
+    parts: list = field(default_factory=list)
+
+    def as_json(self):
+        """Return the explanation as plain data."""
+        body = asdict(self)
+        body["facts"] = [dict(label=label, text=text) for label, text in self.facts]
+        return body
 
 
 def places(mask):

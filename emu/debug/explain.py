@@ -1,15 +1,15 @@
 """Numbers and names of the manuals explained, without a machine, from the tables that the kernels use."""
-from dataclasses import asdict, dataclass, field
-
 from emu.bits import details, name_of, text_of
 from emu.debug import capability, decode, lookup, qualify
+from emu.debug.decode import Explanation
+from emu.failure import WITH_ERROR
 from emu.spec.checks import CHECKS
 from emu.spec.cpu import CR0, CR4, DR6, DR7, EFER, INTR, RFLAGS, VECTOR
 from emu.spec.hypercall import HVSTATUS_ALL, HYPERCALL, HYPERCALL_SOURCE, KIND
 from emu.spec.intercept import GUARD, ROWS, WORD
 from emu.spec.paging import CR3, PFEC
 from emu.spec.profile import ABSENT
-from emu.spec.qualification import ADDRESSED, ENTRY_FAILURES, INFORMATION, NEVER
+from emu.spec.qualification import ADDRESSED, ENTRY_FAILURES, INFORMATION, NEVER, VECTORED
 from emu.spec.tlfs import HVCALL, HVSTATUS
 from emu.spec.vmcs import GROUP, VMCS, group_of, width_of
 from emu.spec.vmx import ACTIVITY, EXIT, FORMAT, PROC, PROC2, REASON, VMERROR
@@ -17,25 +17,6 @@ from emu.spec.vmx import ACTIVITY, EXIT, FORMAT, PROC, PROC2, REASON, VMERROR
 CONTROLS = {int(WORD.PROC): (PROC, "PRIMARY_CONTROLS"), int(WORD.PROC2): (PROC2, "SECONDARY_CONTROLS")}
 REGISTERS = {"cr0": CR0, "cr3": CR3, "cr4": CR4, "efer": EFER, "rflags": RFLAGS, "dr6": DR6, "dr7": DR7, "pfec": PFEC}
 ERRORS = {"control": "VM-instruction error 7", "host": "VM-instruction error 8", "guest": "exit reason 33"}
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What a number or name means: facts as (label, text), decoded values, and where the manual tells it."""
-
-    kind: str
-    name: str
-    number: int | None
-    text: str
-    source: str
-    facts: list = field(default_factory=list)
-    parts: list = field(default_factory=list)
-
-    def as_json(self):
-        """Return the explanation as plain data."""
-        body = asdict(self)
-        body["facts"] = [dict(label=label, text=text) for label, text in self.facts]
-        return body
 
 
 def _numbers(table):
@@ -77,7 +58,9 @@ def exit(text, qualification=None, interruption=None, vectoring=None, informatio
     if name in NEVER:
         facts.append(("here", NEVER[name]))
     if name in ENTRY_FAILURES:
-        facts.append(("also", "bit 31 of the exit-reason field is 1; host state is loaded, guest state and launch state are as before"))
+        facts.append(("also", "bit 31 of EXIT_REASON is 1; host state is loaded, guest-state area and launch state stay as they were"))
+    if name in VECTORED:
+        facts.append(("also", VECTORED[name]))
     if name in ADDRESSED:
         facts.append(("also", "GUEST_PHYSICAL_ADDRESS holds the address"))
     if name in INFORMATION:
@@ -199,7 +182,7 @@ def vector(text):
         return Explanation("vector", f"{found}", found, what, details(VECTOR).source)
     number = lookup.number_or_name(text.lstrip("#"), numbers, "vector", _allowed("vector", numbers) + " Vectors end at 255.")
     name = name_of(VECTOR, number)
-    pushes = "pushes an error code" if number in (8, 10, 11, 12, 13, 14, 17, 21) else "pushes no error code"
+    pushes = "pushes an error code" if number in WITH_ERROR else "pushes no error code"
     return Explanation("vector", f"#{name}", number, text_of(VECTOR, name), details(VECTOR).source, [("delivery", pushes)])
 
 

@@ -119,9 +119,9 @@ def _present(fields, value):
 
 
 def _operand(fields, value):
-    """Return the operand as an assembler writes it, "" when the exit has none."""
+    """Return the operand as an assembler writes it; for I/O, when the value means anything."""
     if "REGISTER" not in fields:
-        return ""
+        return "for INS and OUTS only, the segment for OUTS only" if "SEGMENT" in fields else ""
     part = {name: _field(value, mask) for name, mask in zip(INFO._fields, INFO, strict=True)}
     if part["REGISTER"]:
         return f"operand: {name_of(GPR, part['REG1']).lower()}"

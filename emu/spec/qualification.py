@@ -15,10 +15,9 @@ QUAL_EOI = layout("QUAL_EOI", 64, _BASIC, VECTOR=(7, 0, "vector of the virtualiz
 QUAL_APIC_WRITE = layout("QUAL_APIC_WRITE", 64, _BASIC, OFFSET=(11, 0, "offset of the write in the virtual-APIC page"))
 QUAL_MWAIT = layout("QUAL_MWAIT", 64, _BASIC, ARMED=(0, 0, "address-range monitoring hardware is armed"))
 QUAL_PML = layout("QUAL_PML", 64, 'SDM 3C, "Exit Qualification for Page-Modification Log-Full Events"',
-    NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"), ASYNCHRONOUS=(16, 16, "asynchronous to the instruction"))
+    NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"))
 QUAL_SPP = layout("QUAL_SPP", 64, 'SDM 3C, "Exit Qualification for SPP-Related Events"',
-    MISS=(11, 11, "1 = SPP miss, 0 = SPP misconfiguration"), NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"),
-    ASYNCHRONOUS=(16, 16, "asynchronous to the instruction"))
+    MISS=(11, 11, "1 = SPP miss, 0 = SPP misconfiguration"), NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"))
 QUAL_TIMEOUT = layout("QUAL_TIMEOUT", 64, _BASIC,
     INVALID=(0, 0, "the context of the virtual machine is not valid"), NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"))
 QUAL_LINEAR = layout("QUAL_LINEAR", 64, _BASIC, ADDRESS=(63, 0, "linear address"))
@@ -72,7 +71,8 @@ INFORMATION = {name: _FIELDS[form] for name, form in _FORMATS.items() if form in
 IDENTITIES = {"GDTR_IDTR": ("SGDT", "SIDT", "LGDT", "LIDT"), "LDTR_TR": ("SLDT", "STR", "LLDT", "LTR")}
 
 # Which other fields an exit fills in (SDM 3C, "Information for VM Exits Due to Vectored Events" and the sections after it).
-VECTORED = ("EXCEPTION", "EXTERNAL_INTERRUPT")
+VECTORED = {"EXCEPTION": "EXIT_INTERRUPTION_INFO tells the event, EXIT_INTERRUPTION_ERROR_CODE its error code",
+            "EXTERNAL_INTERRUPT": "EXIT_INTERRUPTION_INFO tells the vector if acknowledge interrupt on exit is 1"}
 ADDRESSED = ("EPT_VIOLATION", "EPT_MISCONFIG", "SPP")          # guest-physical address
 ENTRY_FAILURES = ("ENTRY_GUEST_STATE", "ENTRY_MSR_LOAD", "ENTRY_MACHINE_CHECK")      # bit 31 of the exit reason is 1
 
