@@ -4,7 +4,9 @@ import json
 import pytest
 
 from emu.debug import stop
+from emu.debug.vmcs import Vmcs
 from emu.errors import ConfigError
+from emu.failure import read_linear
 from emu.machine import Config, Machine
 from tests.debug.conftest import close
 
@@ -56,7 +58,6 @@ def test_exit_stops_before_the_first_instruction_of_the_hypervisor(guest, number
     assert (processor, stop.exits_of(machine), int(words.vmx_mode)) == (0, number, 1)
     assert int(words.exits[reason]) == 1
     assert int(machine.env(0).rip) == program.symbols["vmx_exit"]
-    from emu.debug.vmcs import Vmcs
     at = program.symbols[label] - (3 if number == 2 else 0)
     assert Vmcs(machine).guest_rip == at
 
@@ -107,7 +108,20 @@ def test_budget_ends_the_search(guest):
         stop.run_to_exit(guest(THREE)[0], 1, 50_000)
 
 
-def test_exits_of_two_processors_are_found_in_the_order_of_the_log(tmp_path):
+def test_console_that_fills_its_ring_does_not_move_the_place(guest):
+    talk = "test:   mov     ecx, 50000\n.talk:  mov     al, 0x2E\n        out     PORT_DEBUG_CONSOLE, al\n        loop    .talk\n"
+    make, program = guest(THREE.replace("test: ", talk))
+    whole = make()
+    expected = whole.run()
+    for number in (1, 3):
+        machine, _ = stop.run_to_exit(make, number)
+        assert stop.exits_of(machine) == number and int(machine.env(0).rip) == program.symbols["vmx_exit"]
+        assert (machine.run().cycles, machine.digest()) == (expected.cycles, whole.digest())
+
+
+@pytest.fixture
+def demo():
+    """Return a function that makes a machine of two processors with the demonstration."""
     machines = []
 
     def make():
@@ -116,16 +130,28 @@ def test_exits_of_two_processors_are_found_in_the_order_of_the_log(tmp_path):
         machines.append(machine)
         return machine
 
-    traced = make()
+    yield make
+    for machine in machines:
+        close(machine)
+
+
+def test_exits_of_two_processors_are_found_in_the_order_of_the_log(demo, tmp_path):
+    traced = demo()
     traced.trace_exits(tmp_path / "exits")
     traced.run(max_cycles=100_000_000)
     traced.close_trace()
     rows = [json.loads(line) for line in (tmp_path / "exits").read_text().splitlines()]
     numbers = [n for cpu in (0, 1) for n in [n for n, row in enumerate(rows, 1) if row["cpu"] == cpu][5:400:130]]
     assert {rows[n - 1]["cpu"] for n in numbers} == {0, 1}
-    for number, machine, processor in stop.run_to_exits(make, numbers):
+    for number, machine, processor in stop.run_to_exits(demo, numbers):
         c, row = machine.cpu[processor], rows[number - 1]
         assert (processor, int(c.exit_began), int(c.exit_reason_now)) == (row["cpu"], row["cycle"], row["number"])
         assert stop.exits_of(machine) == number and int(c.vmx_mode) == 1
-    for machine in machines:
-        close(machine)
+
+
+@pytest.mark.parametrize("number", [1, 2, 300, 1001])
+def test_launches_of_two_processors_stop_before_the_instruction(demo, number):
+    machine, processor = stop.run_to_launch(demo, number)
+    e = machine.env(processor)
+    assert sum(int(c.entries) for c in machine.cpu) == number - 1
+    assert read_linear(machine, e, int(e.rip), 3) in (VMLAUNCH, VMRESUME)
