@@ -2,13 +2,20 @@
 
 Everything is read from the records after the run; nothing of the machine changes, not even an accessed bit.
 """
-from emu.bits import name_of, show, text_of
-from emu.model import checks
+from dataclasses import dataclass
+
+from emu.bits import U64, name_of, show, text_of
+from emu.jit import words
+from emu.model import checks, msr, world
 from emu.model.cpu import code_bits
+from emu.model.vmcs import View
 from emu.spec.cpu import CR0, CR4, EFER, RFLAGS, SEG, VECTOR
+from emu.spec.msr import MSR, RULE, RULES
 from emu.spec.outcome import MODE
 from emu.spec.paging import PFEC
-from emu.spec.vmx import ACTIVITY, REASON, VMABORT, VMERROR
+from emu.spec.profile import CAPABILITIES
+from emu.spec.vmcs import REGION_WORDS
+from emu.spec.vmx import ACTIVITY, REASON, VMABORT, VMERROR, VMXMSR
 from emu.state import ALL_ONES
 
 NOWHERE = int(ALL_ONES)
@@ -143,6 +150,66 @@ def _name(vector):
     return f"vector {name}" if name.startswith("0x") else f"#{name}"
 
 
+# ---- the VM-entry MSR-load list ---------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class MsrFailure:
+    """An entry of the MSR-load list that VM entry fails at: its number from 1, host-physical address, MSR and value."""
+
+    number: int
+    address: int
+    index: int
+    value: int
+    name: str
+    rule: str
+
+    id = "entry_msr_load"
+    section = 'SDM 3C, "Loading MSRs" (VM entries)'
+    repair = "correct the entry, or lower ENTRY_MSR_LOAD_COUNT"
+
+    def __str__(self):
+        """Return the failure as lines of text for a terminal."""
+        return (f"{self.id}, entry {self.number}\n    at {self.address:#x}: MSR {self.index:#x} ({self.name}) = {self.value:#x}\n"
+                f"    rule: {self.rule}\n    source: {self.section}\n    repair: {self.repair}")
+
+
+def msr_name(index):
+    """Return the name of an MSR for people."""
+    if index in CAPABILITIES:
+        return text_of(VMXMSR, name_of(VMXMSR, index))
+    if int(world.X2APIC_FIRST) <= index <= int(world.X2APIC_LAST):
+        return "x2APIC register"
+    found = name_of(MSR, index)
+    return "no MSR of this processor" if found.startswith("0x") else f"IA32_{found}"
+
+
+def msr_rule(index):
+    """Return the rule that an MSR of the list breaks.
+
+    Source: SDM 3C, "Loading MSRs" (VM entries)
+    """
+    if index >> 32:
+        return "bits 63:32 of the first quadword of an entry are 0"
+    if index in (int(world.FS_BASE), int(world.GS_BASE)):
+        return "the list does not name IA32_FS_BASE or IA32_GS_BASE: the guest-state area has their bases"
+    if int(world.X2APIC_FIRST) <= index <= int(world.X2APIC_LAST):
+        return "the list does not name an x2APIC register (800H to 8FFH)"
+    if index == int(world.SMM_MONITOR_CTL):
+        return "the list does not name IA32_SMM_MONITOR_CTL outside SMM"
+    row = int(msr.find(U64(index)))
+    if row == int(msr.NONE) and index not in CAPABILITIES:
+        return "WRMSR of it would be #GP(0): this processor has no such MSR"
+    if index in CAPABILITIES or RULES[row] == RULE.READ_ONLY:
+        return "WRMSR of it would be #GP(0): it is read-only"
+    return "WRMSR of this value would be #GP(0): a bit is reserved, or may not change in the guest's mode"
+
+
+def msr_entry(machine, view, number):
+    """Return the MsrFailure that describes entry `number` of the VM-entry MSR-load list of a VMCS, as memory holds it now."""
+    address = view.entry_msr_load_address + 16 * (number - 1)
+    index, value = _entry(machine, address, 8), _entry(machine, address + 8, 8)
+    return MsrFailure(number, address, index, value, msr_name(index), msr_rule(index))
+
+
 # ---- VMX --------------------------------------------------------------------------------------------------------
 def entry_failure(machine, c):
     """Return the lines that tell the last VM entry of a processor that failed, with every check that failed."""
@@ -160,6 +227,9 @@ def entry_failure(machine, c):
     then.vmcs = c.failure_vmcs                             # the VMCS as it was when entry failed
     for failure in checks.explain(then):
         lines += ["  " + line for line in str(failure).splitlines()]
+    if found == ENTRY_FAILURE | int(REASON.ENTRY_MSR_LOAD):
+        view = View(words(then.vmcs, REGION_WORDS))
+        lines += ["  " + line for line in str(msr_entry(machine, view, view.exit_qualification)).splitlines()]
     if int(c.failures) > 1:
         lines.append(f"  {int(c.failures):,} VM entries failed on this processor in all, {int(c.entries):,} succeeded")
     return lines

@@ -8,7 +8,10 @@ import click
 
 from emu.errors import HvlabError
 
-COMMANDS = {"run": "run", "asm": "asm", "demo": "demo", "bench": "bench"}
+COMMANDS = {
+    "run": "run", "asm": "asm", "demo": "demo", "bench": "bench",
+    "explain": "explain", "vmcs": "vmcs", "xlate": "xlate", "why-irq": "why_irq",
+}
 OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
 NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())     # click before 8.2 shows the help itself
@@ -25,6 +28,8 @@ Start here:
   hvlab run kernel.elf --as partition        the same image as the guest of a child partition
   hvlab run bzImage --append "console=ttyS0" --module initrd.img
   hvlab asm program.s --list                 addresses, bytes and source of a program
+  hvlab explain exit 48 0x182                a number of the manuals in words
+  hvlab vmcs check kernel.elf                why a VM entry fails
 
 \b
 What is written where:

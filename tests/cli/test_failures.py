@@ -109,6 +109,20 @@ def test_failed_guest_state_is_an_exit_33(run):
     assert code == 3 and "exit reason 33 (" in said[0] and said[1].startswith("  guest.activity")
 
 
+def test_failed_msr_load_names_the_entry(run):
+    text = BAD_ENTRY.format(end="FAIL    8").replace("CR3_TARGET_COUNT, rax", "ENTRY_MSR_LOAD_COUNT, 2\n"
+                                                     "        PUT     ENTRY_MSR_LOAD_ADDRESS, list")
+    code, said, _ = run(text + "        .align  16\nlist:   .quad   0xC0000082, 0, 0xC0000101, 7\n", vmx=True)
+    assert code == 3 and "exit reason 34 (VM-entry failure: MSR loading)" in said[0]
+    assert plain(said[1:]) == """\
+  entry_msr_load, entry 2
+      at A: MSR 0xc0000101 (IA32_GS_BASE) = 0x7
+      rule: the list does not name IA32_FS_BASE or IA32_GS_BASE: the guest-state area has their bases
+      source: SDM 3C, "Loading MSRs" (VM entries)
+      repair: correct the entry, or lower ENTRY_MSR_LOAD_COUNT
+the guest ended the run: failed with exit code 8"""
+
+
 def test_vmx_abort_names_its_indicator(run):
     text = BAD_ENTRY.format(end="PASS").replace("CR3_TARGET_COUNT, rax", "EXIT_MSR_LOAD_COUNT, rax\n        mov     eax, list\n"
                                                 "        PUT     EXIT_MSR_LOAD_ADDRESS, rax")

@@ -1,0 +1,127 @@
+"""`hvlab explain`: numbers and names of the manuals, offline, from the tables that the machine uses."""
+
+import click
+import msgspec
+
+from emu.cli import report, tell
+
+HELP = """Explain a number or a name of the manuals: an exit, a VMCS field, an MSR, a hypercall, a check of VM entry.
+
+Everything comes from the tables that the machine itself works with, and each answer names its section of the manual.
+Numbers are decimal or hexadecimal (0x). Names may be cut short while they stay unique, in any case. Without a number or
+name the whole table is listed.
+
+\b
+What you see in a hypervisor's log            What to ask
+  exit reason 48, qualification 0x182         hvlab explain exit 48 0x182
+  VMWRITE to 0x6802 fails                     hvlab explain field 0x6802
+  which controls may I set                    hvlab explain msr 0x48b
+  VMLAUNCH fails with error 7                 hvlab explain error 7
+  a check by its id                           hvlab explain check guest.cr0
+  a page fault that exits                     hvlab explain exit 0 0x1000 --interruption-info 0x80000b0e
+  a hypercall and its result                  hvlab explain hypercall 0x5c; hvlab explain status 5
+  a register's value                          hvlab explain cr4 0x2020
+"""
+
+
+class Number(click.ParamType):
+    """A number of up to 64 bits, decimal or hexadecimal."""
+
+    name = "VALUE"
+
+    def convert(self, value, param, context):
+        from emu.debug import lookup
+
+        return value if isinstance(value, int) else lookup.value(value, param.human_readable_name.upper())
+
+
+def _tell(found, as_json):
+    if as_json:
+        report.write_json(msgspec.json.format(msgspec.json.encode(dict(schema="hvlab.explain.1", **found.as_json())), indent=2))
+    else:
+        tell.write(tell.explanation(found))
+
+
+def _list(kind, as_json):
+    from emu.debug import explain
+
+    rows = explain.listing(kind)
+    if as_json:
+        body = dict(schema="hvlab.explain-list.1", kind=kind, rows=[dict(number=n, name=name, text=text) for n, name, text in rows])
+        report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
+    elif kind == "check":
+        tell.write(tell.columns([row[1:] for row in rows], 0, ("cyan",)))
+    else:
+        tell.write(tell.columns([(f"{number:#x}", str(number), name, text) for number, name, text in rows], 0, ("", "", "cyan")))
+
+
+@click.group("explain", help=HELP, short_help="Explain exits, VMCS fields, MSRs, hypercalls, checks.", no_args_is_help=True)
+def command():
+    """Hold the kinds of things that can be explained."""
+
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
+
+
+def _kind(name, what, value=None):
+    """Add a command for things that a number or a name tells, and perhaps a value to decode."""
+
+    @command.command(name, short_help=f"Explain {what}.", help=f"Explain {what}; without {name.upper()} list all of them.")
+    @click.argument("which", metavar=f"[{name.upper()}]", required=False)
+    @JSON
+    def one(which, as_json, **values):
+        from emu.debug import explain
+
+        if which is None:
+            return _list(name, as_json)
+        function = {"field": explain.vmcs_field}.get(name) or getattr(explain, name)
+        return _tell(function(which, *values.values()), as_json)
+
+    if value:
+        click.argument("value", metavar=f"[{value}]", type=Number(), required=False)(one)
+    return one
+
+
+for _name, _what, _value in (
+    ("field", "a VMCS field, and what a value of it means", "VALUE"),
+    ("msr", "a model-specific register, and what a value of it means", "VALUE"),
+    ("error", "a VM-instruction error", None),
+    ("check", "a check of VM entry", None),
+    ("hypercall", "a hypercall", None),
+    ("status", "the status of a hypercall", None),
+    ("vector", "an exception vector", None),
+):
+    _kind(_name, _what, _value)
+
+
+@command.command("exit", short_help="Explain a VM exit, its qualification and its information fields.")
+@click.argument("which", metavar="[EXIT]", required=False)
+@click.argument("qualification", type=Number(), required=False)
+@click.option("--interruption-info", "interruption", type=Number(), help="VM-exit interruption information (4404H).")
+@click.option("--vectoring-info", "vectoring", type=Number(), help="IDT-vectoring information (4408H).")
+@click.option("--instruction-info", "information", type=Number(), help="VM-exit instruction information (440EH).")
+@JSON
+def exit_command(which, qualification, interruption, vectoring, information, as_json):
+    """Explain a VM exit; without EXIT list all exit reasons.
+
+    EXIT is a basic exit reason or the whole exit-reason field.
+    """
+    from emu.debug import explain
+
+    if which is None:
+        return _list("exit", as_json)
+    return _tell(explain.exit(which, qualification, interruption, vectoring, information), as_json)
+
+
+def _register(name):
+    @command.command(name, short_help=f"Explain the bits of {name.upper()}.", help=f"Explain the bits of {name.upper()}, or a value of it.")
+    @click.argument("value", type=Number(), required=False)
+    @JSON
+    def one(value, as_json):
+        from emu.debug import explain
+
+        _tell(explain.register(name, value), as_json)
+
+
+for _name in ("cr0", "cr3", "cr4", "efer", "rflags", "dr6", "dr7", "pfec"):
+    _register(_name)

@@ -1,0 +1,110 @@
+"""`hvlab xlate`: how a linear address is translated, entry by entry, as text and as a drawing."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import msgspec
+from rich.text import Text
+
+from emu.cli import report, tell
+from emu.cli import target as targets
+from emu.errors import ConfigError
+
+HELP = """Show how a linear address is translated: each entry read, and what stops the access.
+
+ADDRESS is a number or a symbol of the image. The run of IMAGE is stopped where you say, without changing it. In a guest with
+EPT the way goes from guest-virtual to guest-physical to host-physical addresses; each entry of the guest's tables comes
+after the EPT entries that lead to it.
+
+\b
+Examples:
+  hvlab xlate 0x105000 kernel.elf --at-exit 2 --world guest
+  hvlab xlate 0x7fff0000 kernel.elf --at-cycle 2M --write --user
+  hvlab xlate 0x105000 kernel.elf --at-exit 2 --world guest --svg walk.svg
+"""
+
+
+def _address(target, text):
+    """Return the linear address that a number or a symbol of the image means."""
+    from emu.debug import lookup
+
+    found = lookup.number(text)
+    if found is None:
+        found = target.loaded.symbols.address(text) if target.loaded.symbols else None
+        if found is None:
+            raise ConfigError(f"ADDRESS must be a number, such as 0x100000, or a symbol of the image, not {text!r}")
+    return lookup.value(str(found), "ADDRESS")
+
+
+def _save(path, text):
+    """Write a file under a temporary name, then give it its own."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _row(name, row):
+    return name, f"level {row.level}", f"{row.host:#x}", f"{row.value:#x}", row.decoded, "stops here" if row.stops else ""
+
+
+def _lines(found, stop):
+    """Return a Translation as lines of Text."""
+    eptp = f", EPTP {found.eptp:#x}" if found.eptp is not None else ""
+    lines = [Text(f"linear {found.linear:#x}, {found.access}, {found.world} of processor {stop.processor}, {stop.where}"),
+             Text(f"{found.mode}, CR3 {found.cr3:#x}{eptp}")]
+    cells = []
+    for group in found.groups:
+        if group.ept:
+            what = "the access" if group.entry is None else group.entry.name
+            cells.append((f"EPT for {what} at {group.address:#x}", "", "", "", "", ""))
+            cells += [_row(f"  {row.name}", row) for row in group.ept]
+        if group.entry:
+            cells.append(_row(group.entry.name, group.entry))
+    for line, cell in zip(tell.columns(cells, 2, ("cyan",)), cells, strict=True):
+        if cell[-1]:
+            line.stylize("bold red")
+        lines.append(line)
+    if found.reaches:
+        guest = f"guest-physical {found.guest:#x}, " if found.guest is not None else ""
+        page = f", {found.page} page" if found.page else ""
+        lines.append(Text(f"reaches {guest}host-physical {found.host:#x}: {found.kind}{page}", "bold green"))
+    else:
+        lines += [Text(f"stops at {found.stop}" if found.groups else found.stop, "bold red"), Text(f"then {found.outcome}", "red")]
+    return lines
+
+
+@click.command("xlate", help=HELP, short_help="Show how a linear address is translated, entry by entry.")
+@click.argument("address")
+@targets.at("cycle", "exit", "launch")
+@targets.PROCESSOR
+@click.option("--world", type=click.Choice(["root", "guest"]), help="Whose translation; default: of the world that runs.")
+@click.option("--write", is_flag=True, help="A write; default: a read.")
+@click.option("--fetch", is_flag=True, help="An instruction fetch.")
+@click.option("--user", is_flag=True, help="At privilege level 3.")
+@click.option("--svg", "drawing", type=click.Path(path_type=Path, dir_okay=False), help="Draw the walk into this file.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
+@targets.options
+def command(target, address, at_cycle, at_exit, at_launch, processor, world, write, fetch, user, drawing, as_json):
+    """Show a translation."""
+    from emu.debug import xlate
+
+    if write and fetch:
+        raise ConfigError("an access is a write or an instruction fetch: give --write or --fetch, not both")
+    linear = _address(target, address)
+    stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch)
+    access = "write" if write else "fetch" if fetch else "read"
+    found = xlate.translate(stop.machine, linear, stop.processor, access, user, world)
+    if drawing:
+        from emu.debug.drawing import svg
+
+        _save(drawing, svg(found))
+    if as_json:
+        body = dict(schema="hvlab.xlate.1", image=str(target.image), processor=stop.processor, cycle=stop.cycle, reaches=found.reaches)
+        report.write_json(msgspec.json.format(msgspec.json.encode(body | asdict(found)), indent=2))
+    else:
+        tell.write(_lines(found, stop))

@@ -1,0 +1,289 @@
+"""Why an interrupt is not delivered: from the device's line through the controllers to what the processor holds against it.
+
+Read from the records as they are; nothing is acknowledged, no time passes.  Not seen: virtual interrupt controllers that a
+hypervisor keeps in its own memory; what it asks VM entry to inject is.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from emu.bits import get, name_of, text_of
+from emu.debug.vmcs import processor_of
+from emu.errors import ConfigError
+from emu.model import apic, apic_timer, checks, message, pic
+from emu.model.cpu import HF_INHIBIT, rflags
+from emu.model.vmcs import View
+from emu.spec.apic import APICBASE, DELIVERY, ENTRY, LVT, PENDING, REDIRECT, SVR
+from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
+from emu.spec.outcome import MODE
+from emu.spec.platform import IRQ, isa_pin
+from emu.spec.vmx import ACTIVITY, BLOCKING, PIN, PROC
+from emu.state import ALL_ONES, PINS, env_of
+
+APIC_CHAPTER = 'SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"'
+PRIORITY = 'SDM 3A, "Task and Processor Priorities"'
+MASKING = 'SDM 3A, "Masking Maskable Hardware Interrupts"'
+SHADOW = 'SDM 2B, "STI"; SDM 3A, "Masking Exceptions and Interrupts When Switching Stacks"'
+NONROOT = 'SDM 3C, "Other Causes of VM Exits"'
+IOAPIC, PIC8259 = 'Intel 82093AA data sheet, "I/O Redirection Table Registers"', "Intel 8259A data sheet"
+LVT_TABLE = 'SDM 3A, "Local Vector Table"'
+INJECTED = 1                                               # CPU.vectoring_source: VM entry asks to deliver the event
+NMI, LOWEST, INJECTION = int(VECTOR.NMI), 16, 'SDM 3C, "Event Injection"'
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason why an interrupt is not delivered now: a short id, a sentence, and where the manual tells it."""
+
+    id: str
+    text: str
+    source: str
+
+
+def why(machine, processor, vector):
+    """Return the list of Reasons why interrupt `vector` is not delivered to a processor now, nearest to its origin first.
+
+    vector: 16 to 255; 2 is the NMI.  An empty list: it is pending, and comes at the next instruction boundary.
+    Raises ConfigError for a processor that the machine lacks or a vector that no interrupt has.
+    """
+    c = processor_of(machine, processor)
+    if vector != NMI and not LOWEST <= vector < 256:
+        raise ConfigError(f"a vector of an interrupt is 16 to 255, or 2 for NMI, not {vector}")
+    injected = _injection(c, vector)
+    if vector == NMI:
+        return injected or (_nmi(c) if c.nmi_pending else [_nowhere("no NMI is pending at this processor")])
+    a = machine.processors[processor].apic[0]
+    if _has(a.irr, vector):
+        return _held(c, a, vector) + _processor(c)
+    if _extint_vector(machine, c, a) == vector:
+        return _processor(c)
+    sources = _local(c, a, vector) + _pins(machine, c, vector) + _elsewhere(machine, processor, vector)
+    found = injected + sources + _lines(machine, c, a, vector)
+    if _has(a.isr, vector):
+        found.append(Reason("in_service", f"vector {vector:#x} is in service: its handler has not written EOI, and it is not "
+                            "requested again", 'SDM 3A, "Interrupt Acceptance for Fixed Interrupts"'))
+    if not found:
+        found.append(_nowhere("no interrupt controller holds it, and no LVT entry, pin or line is set up for it"))
+        sources = found
+    return found + (_off(c, a) if sources else [])
+
+
+def _off(c, a):
+    """Return the reason of a local APIC that takes no fixed interrupts."""
+    if not c.apic_base & APICBASE.EN:
+        return [Reason("apic_disabled", "the local APIC is disabled (IA32_APIC_BASE bit 11 is 0): it takes no message", APIC_CHAPTER)]
+    if not a.svr & SVR.ENABLE:
+        return [Reason("apic_software_disabled", "the local APIC is disabled by software (SVR bit 8 is 0): it accepts no fixed interrupt, "
+                       "and its LVT entries stay masked", APIC_CHAPTER)]
+    return []
+
+
+def _nowhere(text):
+    return Reason("not_requested", f"not requested anywhere: {text}", APIC_CHAPTER)
+
+
+def _has(bits, vector):
+    return bool(int(bits[vector >> 6]) >> (vector & 63) & 1)
+
+
+# ---- requested, but lower in priority -------------------------------------------------------------------------------
+def _held(c, a, vector):
+    """Return the reasons of the local APIC against a vector in IRR."""
+    found, level = [], vector >> 4
+    service, first = int(apic.highest(a.isr)), int(apic.highest(a.irr))
+    if int(a.tpr) >> 4 >= level:
+        found.append(Reason("tpr", f"the task priority is {int(a.tpr):#x}: class {int(a.tpr) >> 4} holds back class {level} and below",
+                            PRIORITY))
+    if service != int(ALL_ONES) and service >> 4 >= level:
+        found.append(Reason("isr", f"vector {service:#x} is in service (no EOI yet): its class {service >> 4} holds back class {level} "
+                            "and below", PRIORITY))
+    if first > vector and first >> 4 > int(apic.ppr(a)) >> 4:
+        found.append(Reason("irr", f"vector {first:#x} is requested too, and goes first", PRIORITY))
+    if not c.apic_base & APICBASE.EN:
+        found.append(Reason("apic_disabled", "the local APIC is disabled (IA32_APIC_BASE bit 11 is 0)", APIC_CHAPTER))
+    elif apic.pending(c) == PENDING.EXTINT:
+        found.append(Reason("extint", "the 8259 pair asks as well, and goes first", APIC_CHAPTER))
+    return found
+
+
+# ---- what the processor holds against an interrupt ------------------------------------------------------------------
+def _shadow(c):
+    """Return the blocking by STI or MOV SS in words, "" for none."""
+    if c.interruptibility & BLOCKING.MOV_SS:
+        return "MOV SS or POP SS"
+    if c.interruptibility & BLOCKING.STI or int(env_of(c.env)[0].hflags) & int(HF_INHIBIT):
+        return "STI"
+    return ""
+
+
+def _states(c):
+    """Return the reasons of the activity state and of an event in delivery."""
+    found = []
+    if c.activity == ACTIVITY.WAIT_SIPI:
+        found.append(Reason("wait_sipi", "the processor waits for a start-up interrupt, and takes nothing else",
+                            'SDM 3A, "MP Initialization Protocol Algorithm"'))
+    if c.activity == ACTIVITY.SHUTDOWN:
+        found.append(Reason("shutdown", "the processor is shut down", 'SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"'))
+    if int(c.vectoring) & int(INTR.VALID) and c.vectoring_source == INJECTED:
+        found.append(Reason("entry", f"VM entry is delivering {_event(int(c.vectoring))}: that comes first", INJECTION))
+    return found
+
+
+def _event(info):
+    kind, vector = name_of(EVENT, (info & int(INTR.TYPE)) >> 8), info & int(INTR.VECTOR)
+    return f"{text_of(EVENT, kind)}, vector {vector:#x}" if not kind.startswith("0x") else f"an event of reserved type, vector {vector:#x}"
+
+
+def _processor(c):
+    """Return the reasons of the processor against an external interrupt that its APIC or the 8259 pair offers."""
+    found, shadow = _states(c), _shadow(c)
+    exits = c.vmx_mode == MODE.NONROOT and int(c.pin) & int(PIN.EXTERNAL_INTERRUPT)
+    if shadow:
+        found.append(Reason("shadow", f"{shadow} blocks interrupts until the next instruction is over", SHADOW))
+    if exits:
+        found.append(Reason("exits", "external-interrupt exiting is 1 (PIN_BASED_CONTROLS bit 0): it causes a VM exit with reason 1 "
+                            "instead, whatever RFLAGS.IF is", NONROOT))
+    elif not int(rflags(env_of(c.env)[0])) & int(RFLAGS.IF):
+        whose = {int(MODE.ROOT): " of the hypervisor", int(MODE.NONROOT): " of the guest"}.get(int(c.vmx_mode), "")
+        found.append(Reason("if", f"RFLAGS.IF{whose} is 0", MASKING))
+    elif c.vmx_mode == MODE.NONROOT and int(c.proc) & int(PROC.INTERRUPT_WINDOW) and not shadow:
+        found.append(Reason("window", "interrupt-window exiting is 1 (PRIMARY_CONTROLS bit 2): the exit with reason 7 comes first",
+                            NONROOT))
+    return found
+
+
+def _nmi(c):
+    """Return the reasons against a pending NMI."""
+    found, shadow, nonroot = _states(c), _shadow(c), c.vmx_mode == MODE.NONROOT
+    if int(c.interruptibility) & int(BLOCKING.NMI):
+        found.append(Reason("nmi_blocking", "NMIs are blocked until the next IRET: one is being handled",
+                            'SDM 3A, "Handling Multiple NMIs"'))
+    exits = nonroot and int(c.pin) & int(PIN.NMI)
+    if shadow and not (exits and shadow == "STI"):
+        found.append(Reason("shadow", f"{shadow} blocks NMIs until the next instruction is over", SHADOW))
+    if exits:
+        found.append(Reason("exits", "NMI exiting is 1 (PIN_BASED_CONTROLS bit 3): it causes a VM exit with reason 0 instead", NONROOT))
+    return found
+
+
+# ---- injection by a hypervisor --------------------------------------------------------------------------------------
+def _injection(c, vector):
+    """Return the reasons why an event that the current VMCS asks VM entry to inject is not delivered yet."""
+    if c.vmcs_pointer == ALL_ONES or c.vmx_mode == MODE.NONROOT:
+        return []
+    info = View.of(c).entry_interruption_info
+    if not info & int(INTR.VALID) or info & int(INTR.VECTOR) != vector:
+        return []
+    text = f"VM entry is to inject {_event(info)} (ENTRY_INTERRUPTION_INFO = {info:#x}), and has not happened"
+    found = [Reason("injection", text, INJECTION)]
+    for check in checks.failing(c):
+        if "ENTRY_INTERRUPTION_INFO" in check.fields:
+            found.append(Reason(check.id, f"VM entry would refuse it: {check.rule}", check.section))
+    return found
+
+
+# ---- not requested: where it could come from ------------------------------------------------------------------------
+def _local(c, a, vector):
+    """Return what the LVT entries set up for a vector say."""
+    found = []
+    for name, number in zip(ENTRY._fields, ENTRY, strict=True):
+        entry = int(a.lvt[number])
+        if entry & int(LVT.VECTOR) != vector or (name != "TIMER" and get(np.uint64(entry), LVT.MODE) != DELIVERY.FIXED):
+            continue
+        if entry & int(LVT.MASKED):
+            found.append(Reason("lvt_masked", f"LVT entry {name} is set up for it and masked (bit 16)", LVT_TABLE))
+        elif name == "TIMER":
+            when = int(apic_timer.next_deadline(c))
+            text = "is not running" if when == int(ALL_ONES) else f"fires at cycle {when:,}, the processor is at {int(c.cycles):,}"
+            found.append(Reason("timer", f"the local APIC timer, set up for it, {text}", 'SDM 3A, "APIC Timer"'))
+        elif entry & int(LVT.REMOTE_IRR):
+            found.append(Reason("lvt_remote_irr", f"LVT entry {name} awaits the EOI of an earlier one (remote IRR)", LVT_TABLE))
+        else:
+            found.append(Reason("lvt_idle", f"LVT entry {name} is set up for it, and its source is quiet", LVT_TABLE))
+    return found
+
+
+def _device(pin):
+    """Return the name of the device at a pin of the I/O APIC."""
+    names = [name for name, number in zip(IRQ._fields, IRQ, strict=True) if isa_pin(int(number)) == pin and name != "CASCADE"]
+    return f" ({names[0]})" if names else ""
+
+
+def _pins(machine, c, vector):
+    """Return what the I/O APIC pins set up for a vector say."""
+    found, r = [], machine.board.ioapic
+    for pin in range(PINS):
+        entry = np.uint64(r.entry[pin])
+        if int(get(entry, REDIRECT.VECTOR)) != vector or get(entry, REDIRECT.MODE) not in (DELIVERY.FIXED, DELIVERY.LOWEST):
+            continue
+        active = (int(r.lines) >> pin & 1) != int(get(entry, REDIRECT.POLARITY))
+        line = "its line is active" if active else "its line is not active"
+        where, e = f"I/O APIC pin {pin}{_device(pin)}", int(entry)
+        target, logical = np.uint64(message.widen(np.uint64(get(entry, REDIRECT.DESTINATION)))), bool(e & int(REDIRECT.LOGICAL))
+        if e & int(REDIRECT.MASKED):
+            found.append(Reason("ioapic_masked", f"{where} is set up for it and masked (bit 16); {line}", IOAPIC))
+        elif not message.matches(c, target, logical):
+            whom = [int(other.id) for other in machine.cpu if message.matches(other, target, logical)]
+            reached = f"processor {', '.join(map(str, whom))}" if whom else "no processor"
+            found.append(Reason("destination", f"{where} sends it to {'logical' if logical else 'physical'} destination {int(target):#x}, "
+                                f"which is {reached}", 'SDM 3A, "Determining IPI Destination"'))
+        elif e & int(REDIRECT.LEVEL) and e & int(REDIRECT.REMOTE_IRR):
+            found.append(Reason("remote_irr", f"{where} awaits the EOI of an earlier one (remote IRR is 1); {line}", IOAPIC))
+        elif not active:
+            found.append(Reason("line", f"{where} is set up for it, and {line}: the device does not ask", IOAPIC))
+        else:
+            found.append(Reason("edge", f"{where} is set up for it; {line}, but its edge came before: it was sent, or lost while masked",
+                                IOAPIC))
+    return found
+
+
+def _extint_vector(machine, c, a):
+    """Return the vector that the 8259 pair would give this processor now, or None."""
+    if apic.pending(c) != PENDING.EXTINT:
+        return None
+    p = machine.board.pic
+    line = int(pic._candidate(p, np.uint64(0)))
+    if line == 2:
+        second = int(pic._candidate(p, np.uint64(1)))
+        return int(p.vector[1]) + (second if second < 8 else 7)
+    return int(p.vector[0]) + (line if line < 8 else 7)
+
+
+def _lines(machine, c, a, vector):
+    """Return what the 8259 pair says of a vector of its own."""
+    p, found = machine.board.pic, []
+    for chip in (0, 1):
+        line = vector - int(p.vector[chip])
+        if not 0 <= line < 8 or int(p.vector[chip]) < LOWEST:
+            continue
+        number, bit = line + 8 * chip, 1 << line
+        where = f"line {number}{_device(isa_pin(number))} of the 8259 pair"
+        asks = int(p.irr[chip]) & bit
+        if int(p.imr[chip]) & bit:
+            found.append(Reason("pic_masked", f"{where} is masked; it is {'' if asks else 'not '}requested", PIC8259))
+        elif not asks:
+            found.append(Reason("line", f"{where} is not requested", PIC8259))
+        elif chip and int(p.imr[0]) & 4:
+            found.append(Reason("pic_cascade", f"{where} is requested, but line 2 of the first 8259 is masked", PIC8259))
+        elif int(p.isr[chip]) or chip and int(p.isr[0]):
+            service = int(p.isr[chip]) or int(p.isr[0])
+            found.append(Reason("pic_service", f"{where} is requested; lines in service (no EOI yet): {service:#04x}", PIC8259))
+        else:
+            found.append(_reach(c, a, where))
+    return found
+
+
+def _reach(c, a, where):
+    """Return why a request of the 8259 pair does not reach this processor: LINT0, or another line goes first."""
+    lint = int(a.lvt[ENTRY.LINT0])
+    if c.apic_base & APICBASE.EN and lint & int(LVT.MASKED):
+        return Reason("lint0_masked", f"{where} is requested, but LVT entry LINT0 is masked", LVT_TABLE)
+    if c.apic_base & APICBASE.EN and get(np.uint64(lint), LVT.MODE) != DELIVERY.EXTINT:
+        return Reason("lint0_mode", f"{where} is requested, but LVT entry LINT0 is not in ExtINT mode", LVT_TABLE)
+    return Reason("pic_priority", f"{where} is requested, and a line of higher priority goes first", PIC8259)
+
+
+def _elsewhere(machine, processor, vector):
+    """Return at which other processors a vector is requested."""
+    others = [n for n, unit in enumerate(machine.processors) if n != processor and _has(unit.apic[0].irr, vector)]
+    return [Reason("other", f"it is requested at processor {', '.join(map(str, others))}, not at this one", APIC_CHAPTER)] if others else []
