@@ -19,7 +19,7 @@ def printed(command, drawing=DRAWING):
     code = "from emu.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
                           env=os.environ | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)}, timeout=300, check=False)
-    return done.stdout
+    return done.stdout.lstrip("\n")                       # a first start compiles kernels and says so
 
 
 def commands(text):

@@ -3,6 +3,7 @@ from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.cpu import VECTOR
 from emu.spec.outcome import FAULT, RESULT, STOP
+from emu.state import env_of
 
 ZERO = U64(0)
 
@@ -33,6 +34,8 @@ def unmodelled(c, row, a, b):
     c.stop_a = row
     c.stop_b = a
     c.stop_c = b
+    if c.env:
+        c.stop_rip = env_of(c.env)[0].rip
     return RESULT.FAULT
 
 

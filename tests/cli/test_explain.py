@@ -60,7 +60,7 @@ EXPLAINED = [
     (("vector", "15"), ["reserved by the manual"]),
     (("cr0", "0x80000021"), [r"0 +PE", r"5 +NE", r"31 +PG", "a value that is allowed"]),
     (("cr0", "0x10"), ["PE, NE, PG must be 1"]),
-    (("cr4", "0x1000"), ["LA57", "VMXE must be 1", r"bit 12 \(LA57\) must be 0"]),
+    (("cr4", "0x801000"), ["LA57", "VMXE must be 1", r"bit 23 \(CET\) must be 0"]),
     (("rflags", "0x202"), [r"9 +IF", r"13:12 +IOPL +0x0"]),
     (("pfec", "0x15"), [r"0 +P ", r"2 +US", r"4 +ID"]),
     (("dr6", "0x4000"), [r"14 +BS"]),
