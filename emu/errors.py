@@ -31,6 +31,12 @@ class EngineError(HvlabError):
     exit_code = 6
 
 
+class DebugError(HvlabError):
+    """A debugger asked for what is not there: memory that is not mapped, a register that is not known, a breakpoint without number."""
+
+    exit_code = 2
+
+
 class Unmodelled(HvlabError):
     """The machine met something that is not modelled, and stops rather than guess.
 

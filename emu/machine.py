@@ -30,6 +30,7 @@ from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
 MEMORY_LIMIT = 3 << 30
+FOREVER = 1 << 62                                         # cycles
 PAUSE_CYCLES, TRACE_PAUSE_CYCLES = 20_000_000, 4_000_000
 
 
@@ -176,6 +177,13 @@ class Machine:
             raise ConfigError(f"{size} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
         return self.ram[address:address + size].tobytes()
 
+    def peek(self, address, size):
+        """Return bytes of RAM or of the boot ROM at a physical address, or None where other things answer."""
+        for start, memory in ((0, self.ram), (ROM_BASE, self.rom)):
+            if start <= address and address + size <= start + memory.nbytes:
+                return memory[address - start:address - start + size].tobytes()
+        return None
+
     def load(self, image):
         """Place an image (emu.image.load) in memory; the boot ROM starts it after power-on."""
         if image.memory_bytes > self.ram.nbytes:
@@ -234,29 +242,35 @@ class Machine:
                 for callback in self._console:
                     callback(source, data)
 
+    def advance(self, until=FOREVER, pause=0):
+        """Run until the machine stops, reaches cycle `until`, or a processor's turn ends behind cycle `pause`.
+
+        Returns a STOP code; NONE: it pauses between turns, or to have its console drained.  Where a run is cut changes nothing in it.
+        """
+        m = self.record[0]
+        if m.stop == STOP.BUDGET:
+            m.stop = STOP.NONE
+        stop = int(self._run(self.record.ctypes.data, until, pause))
+        self._drain()
+        if self._trace:
+            self._trace.drain()
+        if stop == STOP.OUTPUT:                           # the ring was full, and has been drained
+            stop = m.stop = self.cpu[int(m.stop_cpu)].stop = int(STOP.NONE)
+        return stop
+
     def run(self, max_cycles=None, pause=None):
         """Run until the guest ends the run, something stops the machine, or `max_cycles` have passed in all.
 
         pause: called between slices; returning True leaves the machine paused.
         Returns a Result.  Raises Unmodelled when the machine met what it does not model.
         """
-        until = int(max_cycles) if max_cycles is not None else (1 << 62)
-        m, started = self.record[0], time.perf_counter()
-        if m.stop == STOP.BUDGET:
-            m.stop = STOP.NONE
+        until, started = int(max_cycles) if max_cycles is not None else FOREVER, time.perf_counter()
         while True:
-            stop = self._run(self.record.ctypes.data, until, int(m.now) + (TRACE_PAUSE_CYCLES if self._trace else PAUSE_CYCLES))
-            self._drain()
-            if self._trace:
-                self._trace.drain()
-            if stop == STOP.OUTPUT:                       # the ring was full, and has been drained
-                m.stop = self.cpu[int(m.stop_cpu)].stop = STOP.NONE
-            elif stop:
-                break
-            if pause and pause():
+            stop = self.advance(until, int(self.record[0].now) + (TRACE_PAUSE_CYCLES if self._trace else PAUSE_CYCLES))
+            if stop or pause and pause():
                 break
         self.wall_seconds += time.perf_counter() - started
-        return self.result(int(stop))
+        return self.result(stop)
 
     def result(self, stop):
         """Return the Result of the run so far for a STOP code."""

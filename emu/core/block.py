@@ -182,7 +182,7 @@ def must_leave(c, flags, eflags):
 @kernel
 def at_breakpoint(c, env, la):
     """Return whether the instruction at linear `la` is not to run before the model has seen it."""
-    return breakpoint.code(c, env, la) != ZERO or breakpoint.stops(c, env, la)
+    return breakpoint.code(c, env, la) != ZERO or breakpoint.asked(c, env, la)
 
 
 @kernel

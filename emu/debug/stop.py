@@ -9,11 +9,11 @@ import numpy as np
 
 from emu.bits import name_of
 from emu.errors import ConfigError
+from emu.machine import FOREVER
 from emu.model.exit import TRACE_BYTES, TRACE_SLOTS
 from emu.spec.outcome import STOP
 from emu.state import REASONS
 
-FOREVER = 1 << 62
 CUTS = 2000                                                # cuts of a turn that one more run looks at
 
 
@@ -36,18 +36,13 @@ class Playback:
     def play(self, until=FOREVER):
         """Play the next turn, or the rest of one that was cut, up to cycle `until`; returns False when the run is over."""
         machine, m, end = self.machine, self.machine.record[0], min(until, self.limit)
-        if m.stop == STOP.BUDGET:
-            m.stop = STOP.NONE
         while True:
-            stop = machine._run(machine.record.ctypes.data, end, 0)
-            machine._drain()
-            if stop == STOP.OUTPUT:                        # the console's ring was full, and has been drained
-                m.stop = machine.cpu[int(m.stop_cpu)].stop = STOP.NONE
-            if stop != STOP.OUTPUT or not m.turn:
+            stop = machine.advance(end)
+            if stop or not m.turn:
                 break
         if not m.turn:
             self.turns += 1
-        self.ended = stop not in (STOP.NONE, STOP.OUTPUT) and not (stop == STOP.BUDGET and end < self.limit)
+        self.ended = stop != STOP.NONE and not (stop == STOP.BUDGET and end < self.limit)
         return not self.ended
 
     def to(self, place):

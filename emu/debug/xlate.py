@@ -73,7 +73,7 @@ class Translation:
         return self.host is not None
 
 
-def _in_world(machine, processor, world):
+def in_world(machine, processor, world):
     """Return (Copies, "root" | "guest" | "bare") with the copied processor in the world that is asked for.
 
     The guest's registers come from the current VMCS while the hypervisor runs; the root world's, while a guest runs, are
@@ -107,7 +107,7 @@ def translate(machine, linear, processor=0, access="read", user=False, world=Non
     access: "read", "write" or "fetch"; user: at privilege level 3; world: "root", "guest", None for the one that runs.
     Raises ConfigError when that processor has no such world.
     """
-    copies, where = _in_world(machine, processor, world)
+    copies, where = in_world(machine, processor, world)
     c = copies.cpu
     e = env_of(c.env)[0]
     wanted = int(KINDS[access]) | (int(ACCESS.USER) if user else 0)

@@ -194,23 +194,40 @@ def _note(d, i, la, size, write):
 
 
 @kernel
-def stops(c, e, la):
-    """Return whether a debugger stops the machine before the instruction at linear `la`.
+def _here(c, e, d, i, la):
+    """Return whether point `i` stands before the instruction at linear `la`, in the scope that the processor is in."""
+    return d.kind[i] == POINT.EXECUTE and d.address[i] == la and _in_scope(c, e, d, i)
 
-    It does not a second time before an instruction that it let go on.
+
+@kernel
+def asked(c, e, la):
+    """Return whether a debugger is to be asked before the instruction at linear `la`.
+
+    It is not a second time before an instruction that it let go on.
     """
     m = machine_at(c.machine)[0]
     if m.debug == ZERO or c.passed == la and c.passed_at == c.instructions + ONE:
         return False
     d = debug_at(m.debug)[0]
+    for i in range(d.count):
+        if _here(c, e, d, U64(i), la):
+            return True
+    return False
+
+
+@kernel
+def stops(c, e, la):
+    """Count the points before the instruction at linear `la`, where the processor is; returns whether one stops the machine."""
+    if not asked(c, e, la):
+        return False
+    d, found = debug_at(machine_at(c.machine)[0].debug)[0], False
+    c.passed, c.passed_at = la, c.instructions + ONE
     for j in range(d.count):
         i = U64(j)
-        if d.kind[i] == POINT.EXECUTE and d.address[i] == la and _in_scope(c, e, d, i):
-            c.passed, c.passed_at = la, c.instructions + ONE
-            if _count(d, i):
-                _note(d, i, la, ZERO, False)
-                return True
-    return False
+        if _here(c, e, d, i, la) and _count(d, i) and not found:
+            _note(d, i, la, ZERO, False)
+            found = True
+    return found
 
 
 @kernel

@@ -255,7 +255,7 @@ def at_breakpoint(c, e):
     Switching Stacks"
     """
     la = linear_rip(e)
-    if breakpoint.waiting(c) or breakpoint.stops(c, e, la):
+    if breakpoint.stops(c, e, la):
         return
     met = breakpoint.code(c, e, la)
     if c.interruptibility & BLOCKING.MOV_SS:

@@ -97,3 +97,8 @@ def trace(c, la, access):
         return steps
     offset = int(OFFSET[(word & int(TLBE.SIZE)) >> int(walk.SIZE_SHIFT)])
     return _end(c, m, word & int(TLBE.PAGE) | la & offset, access, steps)
+
+
+def place(c, gpa):
+    """Return the host-physical address of guest-physical `gpa` for a read of processor `c`, None when EPT refuses it."""
+    return _place(c, memory.machine_of(c), int(gpa), ACCESS.READ, [])

@@ -1,0 +1,126 @@
+"""Breakpoints and watchpoints of a debugger: their numbers, scopes and counts, in the record that the kernels look at.
+
+Setting one changes nothing in guest memory; the engines are told to look at blocks and pages again.
+"""
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from emu.errors import DebugError
+from emu.spec.debug import ARMED, POINT
+from emu.state import ALL_ONES, DEBUG, POINTS
+
+ANY = int(ALL_ONES)
+ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(POINT.READ | POINT.WRITE)}
+SPACES = ("linear", "guest", "host")
+PAGE_MASK = ~0xFFF & ANY
+LIMIT = 1 << 64
+
+
+@dataclass
+class Breakpoint:
+    """A breakpoint (access "execute") or watchpoint; world, eptp and cr3 are its scope, None: any.
+
+    condition: called with the Thread that met it, false lets the machine go on; ignore: how many times it is let pass.
+    places: where it stands in the record, one place for each host-physical piece.
+    """
+
+    number: int
+    access: str
+    space: str
+    address: int
+    size: int
+    world: int | None
+    eptp: int | None
+    cr3: int | None
+    condition: Callable | None = None
+    temporary: bool = False
+    places: list = field(default_factory=list)
+    passed: int = 0                                        # hits that the condition let go on
+    table: "Points | None" = field(default=None, repr=False)
+
+    @property
+    def hits(self):
+        """Return how many times it was met with its condition true, ignored times included."""
+        return sum(int(self.table.record.hits[place]) for place in self.places) - self.passed
+
+    @property
+    def ignore(self):
+        """Return how many more times it will be let pass."""
+        return max(int(self.table.record.ignore[place]) for place in self.places)
+
+
+class Points:
+    """The points of a machine: places of its DEBUG record by number."""
+
+    def __init__(self, machine):
+        self.machine, self._array = machine, np.zeros(1, DEBUG)
+        self.record, self.numbers, self._next = self._array[0], {}, 1
+        machine.record[0].debug = self._array.ctypes.data
+
+    def close(self):
+        """Take all points out of the machine."""
+        for number in list(self.numbers):
+            self.remove(number)
+        self.machine.record[0].debug = 0
+
+    def add(self, point, pieces):
+        """Enter a Breakpoint with its [(address, size), ...] as the machine compares them; returns its number."""
+        free = [place for place in range(POINTS) if not self.record.kind[place]]
+        if len(free) < len(pieces):
+            raise DebugError(f"{len(pieces)} places are needed for this point, {len(free)} of {POINTS} are free: remove others")
+        d, kind = self.record, int(POINT.EXECUTE) if point.access == "execute" else ACCESSES[point.access]
+        if point.space != "linear":
+            kind |= int(POINT.PHYSICAL)
+        for place, (address, size) in zip(free, pieces, strict=False):
+            d.kind[place], d.address[place], d.length[place] = kind, address, size
+            d.world[place] = ANY if point.world is None else point.world
+            d.eptp[place] = ANY if point.eptp is None else point.eptp & PAGE_MASK
+            d.space[place] = ANY if point.cr3 is None else point.cr3 & PAGE_MASK
+            d.ignore[place] = d.hits[place] = 0
+            point.places.append(place)
+        d.count = max(int(d.count), *(place + 1 for place in point.places))
+        point.number, point.table, self._next = self._next, self, self._next + 1
+        self.numbers[point.number] = point
+        self._tell(point)
+        return point.number
+
+    def get(self, number):
+        """Return the Breakpoint of a number; DebugError when there is none."""
+        if number not in self.numbers:
+            known = ", ".join(map(str, self.numbers)) or "none"
+            raise DebugError(f"there is no breakpoint {number} (there are: {known})")
+        return self.numbers[number]
+
+    def remove(self, number):
+        """Remove a point; DebugError when there is none of that number."""
+        point = self.get(number)
+        for place in point.places:
+            self.record.kind[place] = 0
+        del self.numbers[number]
+        self.record.count = max((place + 1 for other in self.numbers.values() for place in other.places), default=0)
+        self._tell(point)
+
+    def ignore(self, number, times):
+        """Let a point pass so many times from now on."""
+        for place in self.get(number).places:
+            self.record.ignore[place] = times
+
+    def at(self, place):
+        """Return the Breakpoint that stands in a place of the record."""
+        return next(point for point in self.numbers.values() if place in point.places)
+
+    def _tell(self, point):
+        """Have the engines look at blocks or pages again."""
+        if point.access == "execute":
+            self.machine.record[0].marks_changed = 1
+            return
+        armed = 0
+        for other in self.numbers.values():
+            if other.access != "execute":
+                armed |= int(ARMED.LINEAR if other.space == "linear" else ARMED.PHYSICAL)
+        for c, unit in zip(self.machine.cpu, self.machine.processors, strict=True):
+            c.armed = int(c.armed) & int(ARMED.REGISTERS) | armed
+            for tlb in unit.tlbs:
+                tlb[0].engine_flush += 1

@@ -1,0 +1,185 @@
+"""Registers of one world of a processor by name: `rax`, `rip`, `rflags`, `cs`, `cs_base`, `cr3`, `efer`, `gdtr_limit`, `xmm0`, `dr7` ...
+
+A world that runs has its registers in the engine's ENV record.  A guest whose hypervisor runs has them in its VMCS, but for
+the general and the x87 and SSE registers, which its hypervisor keeps where only it knows.
+"""
+import numpy as np
+
+from emu.errors import DebugError
+from emu.model import apic, breakpoint, control, cpu, intercept, tlb, world
+from emu.spec.cpu import GPR, SEG
+from emu.spec.outcome import RESULT
+from emu.state import env_of
+
+U64 = np.uint64
+GENERAL = tuple(name.lower() for name in GPR._fields)
+SEGMENTS = ("es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr")
+TABLES = ("gdtr", "idtr")
+PARTS = ("base", "limit", "attributes")
+CONTROL, DEBUG = ("cr0", "cr2", "cr3", "cr4", "cr8"), ("dr0", "dr1", "dr2", "dr3", "dr6", "dr7")
+VECTOR = tuple(f"xmm{n}" for n in range(16))
+X87 = tuple(f"st{n}" for n in range(8))
+FLOAT = (*X87, "fctrl", "fstat", "ftag", *VECTOR, "mxcsr")
+DEBUG_BITS = {"dr6": (int(control.DR6_WRITABLE), int(control.DR6_ONES)), "dr7": (int(control.DR7_WRITABLE), int(control.DR7_ONES))}
+LONG, WORDS = 1 << 64, 8                                  # WORDS: of the engine for each vector register
+STALE = tuple(name for name in GENERAL if name != "rsp")
+VMCS_PLAIN = {"rip": "guest_rip", "rsp": "guest_rsp", "rflags": "guest_rflags", "cr0": "guest_cr0", "cr3": "guest_cr3", "cr4": "guest_cr4",
+              "dr7": "guest_dr7", "efer": "guest_efer"}
+NAMES = (*GENERAL, "rip", "rflags", *SEGMENTS, *(f"{s}_{part}" for s in (*SEGMENTS, *TABLES) for part in PARTS if s in SEGMENTS or
+                                                 part != "attributes"), *CONTROL, "efer", *DEBUG, *FLOAT)
+
+
+def width(name):
+    """Return how many bits a register has."""
+    if name in VECTOR:
+        return 128
+    if name in X87:
+        return 80
+    if name in ("fctrl", "fstat", "ftag", *SEGMENTS):
+        return 16
+    return 32 if name == "mxcsr" or name.endswith(("_limit", "_attributes")) else 64
+
+
+def checked(name, value=0):
+    """Return the name in lower case; raises DebugError when there is no such register or the value does not fit."""
+    name = name.lower()
+    if name not in NAMES:
+        raise DebugError(f"there is no register {name!r}; there are {', '.join(NAMES[:18])}, cs, cs_base, cs_limit, cs_attributes, "
+                         f"gdtr_base, cr0 to cr8, efer, dr0 to dr7, st0 to st7, xmm0 to xmm15")
+    if not 0 <= value < 1 << width(name):
+        raise DebugError(f"{name} has {width(name)} bits, {value:#x} does not fit")
+    return name
+
+
+# ---- a world that runs ------------------------------------------------------------------------------------------
+class Live:
+    """Registers of a world that lie in an ENV record (host address `env`); `floats` is the ENV that holds x87 and SSE registers.
+
+    The root world keeps those of its last VM entry while the guest runs, but for general and debug registers.
+    """
+
+    def __init__(self, c, floats, env):
+        self.c, self.e, self.floats, self.stale = c, env_of(env)[0], floats, env != c.env
+
+    def read(self, name):
+        """Return the value of a register of `NAMES`, None when this world does not have it now."""
+        e = self.e
+        if self.stale and (name in STALE or name in DEBUG or name in FLOAT or name == "cr8"):
+            return None
+        if name in GENERAL:
+            return int(e.regs[GENERAL.index(name)])
+        if name == "rip":
+            return int(e.rip)
+        if name == "rflags":
+            return int(cpu.rflags(e))
+        if name == "efer":
+            return int(e.efer)
+        if name == "cr8":
+            return int(intercept.cr8_read(self.c) if intercept.tpr_shadow(self.c) else apic.cr8(self.c))
+        if name in CONTROL:
+            return int(e.cr[int(name[2])])
+        if name in DEBUG:
+            return int(e.dr[int(name[2])])
+        if name in FLOAT:
+            return _float(self.floats, name)
+        segment, _, part = name.partition("_")
+        return _segment(e, segment, part)
+
+    def write(self, name, value):
+        """Change a register as far as the processor allows: what MOV to the register would refuse is a DebugError."""
+        c, e = self.c, self.e
+        if name in GENERAL:
+            e.regs[GENERAL.index(name)] = value
+        elif name == "rip":
+            e.rip = value
+        elif name == "rflags":
+            cpu.set_rflags(e, U64(value))
+            cpu.refresh_hflags(e, cpu.cpl(e))
+        elif name in CONTROL:
+            self._control(name, value)
+        elif name in DEBUG:
+            may, must = DEBUG_BITS.get(name, (LONG - 1, 0))
+            e.dr[int(name[2])] = value & may | must
+            breakpoint.arm(c, e)
+        elif name in FLOAT:
+            _set_float(self.floats, name, value)
+        elif name == "efer":
+            raise DebugError("efer is written by WRMSR of the program, not by a debugger")
+        else:
+            self._segment(name, value)
+
+    def _control(self, name, value):
+        c, e = self.c, self.e
+        if name == "cr2":
+            e.cr[2] = value
+            return
+        kept = int(c.fault), int(c.fault_vector), int(c.fault_error)
+        result = control.set_cr8(c, U64(value)) if name == "cr8" else getattr(control, f"set_{name}")(c, e, U64(value))
+        c.fault, c.fault_vector, c.fault_error = kept
+        if result == RESULT.FAULT:
+            raise DebugError(f"the processor refuses {value:#x} in {name}: MOV of it would be a #GP now (SDM 3A, \"Control Registers\")")
+        tlb.flush_all(c)
+
+    def _segment(self, name, value):
+        segment, _, part = name.partition("_")
+        e, number = self.e, int(getattr(SEG, segment.upper()))
+        values = {which: _segment(e, segment, which) for which in ("", *PARTS)} | {part: value}
+        cpu.set_segment(e, U64(number), U64(values[""]), U64(values["base"]), U64(values["limit"]), U64(values["attributes"]))
+        cpu.refresh_hflags(e, cpu.cpl(e))
+
+
+def _segment(e, segment, part):
+    s = U64(int(getattr(SEG, segment.upper())))
+    return int({"": cpu.selector, "base": cpu.base, "limit": cpu.limit, "attributes": cpu.attributes}[part](e, s))
+
+
+def _float(e, name):
+    if name in VECTOR:
+        first = int(name[3:]) * WORDS
+        return int(e.xmm[first]) | int(e.xmm[first + 1]) << 64
+    if name in X87:
+        place = (int(name[2]) + int(e.fpstt)) % 8 * 2
+        return int(e.fpregs[place]) | (int(e.fpregs[place + 1]) & 0xFFFF) << 64
+    if name == "ftag":
+        return sum((3 if int(e.fptags[n]) else 0) << 2 * n for n in range(8))
+    return {"fctrl": int(e.fpuc), "fstat": int(e.fpus) & ~0x3800 | (int(e.fpstt) & 7) << 11, "mxcsr": int(e.mxcsr)}[name]
+
+
+def _set_float(e, name, value):
+    if name in VECTOR:
+        first = int(name[3:]) * WORDS
+        e.xmm[first], e.xmm[first + 1] = value % LONG, value >> 64
+    elif name in X87:
+        place = (int(name[2]) + int(e.fpstt)) % 8 * 2
+        e.fpregs[place], e.fpregs[place + 1] = value % LONG, value >> 64
+    else:
+        raise DebugError(f"{name} is written by the program (FLDCW, FXRSTOR, LDMXCSR), not by a debugger")
+
+
+# ---- a guest whose hypervisor runs --------------------------------------------------------------------------------
+class Saved:
+    """Registers of a guest as its VMCS holds them; the rest is None."""
+
+    def __init__(self, vmcs):
+        self.vmcs = vmcs
+
+    def _field(self, name):
+        segment, _, part = name.partition("_")
+        if segment in SEGMENTS:
+            return f"guest_{segment}_{ {'': 'selector', 'attributes': 'access_rights'}.get(part, part)}"
+        return f"guest_{name}" if segment in TABLES else VMCS_PLAIN.get(name)
+
+    def read(self, name):
+        """Return the value of a register, None when the VMCS does not hold it."""
+        field = self._field(name)
+        if field is None:
+            return None
+        value = self.vmcs[field]
+        return int(world.attributes_of(U64(value))) if name.endswith("_attributes") else value
+
+    def write(self, name, value):
+        """Change the field of the VMCS; whether the value is possible shows at VM entry."""
+        field = self._field(name)
+        if field is None:
+            raise DebugError(f"{name} of a guest that does not run is where its hypervisor keeps it, not in the VMCS")
+        self.vmcs[field] = int(world.rights_of(U64(value))) if name.endswith("_attributes") else value

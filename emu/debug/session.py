@@ -1,0 +1,255 @@
+"""A debugger's hold on a machine: run, step, breakpoints and watchpoints, threads.
+
+    session = Session(machine)
+    session.break_at(machine.symbols.address("vm_exit"))
+    stop = session.run()
+    print(stop.reason, stop.thread.register("rip"))
+
+Nothing here changes the run: `machine.digest()` at its end is the same with and without.  Not here: the protocols of
+debuggers, and time travel.
+"""
+from dataclasses import dataclass, field
+
+from emu.bits import name_of
+from emu.debug.points import ACCESSES, LIMIT, SPACES, Breakpoint, Points
+from emu.debug.thread import GUEST, ROOT, Thread, has_guest
+from emu.debug.vmcs import processor_of
+from emu.errors import DebugError, Unmodelled
+from emu.machine import FOREVER, PAUSE_CYCLES
+from emu.spec.outcome import MODE, STOP
+
+PAGE = 4096
+REASONS = ("breakpoint", "watchpoint", "step", "interrupted", "budget", "ended")
+
+
+@dataclass
+class Stop:
+    """Why a machine stopped, and where.
+
+    reason: one of REASONS; number: of the breakpoint or watchpoint, 0: none; address: first byte of the access that a
+    watchpoint met (linear, or host-physical for the other spaces), else the linear RIP; detail: {"access": "read" | "write",
+    "size": bytes} of a watchpoint; result: the machine's Result when it ended; error: Unmodelled when that ended it.
+    """
+
+    reason: str
+    processor: int
+    world: int
+    number: int
+    address: int
+    thread: Thread
+    detail: dict = field(default_factory=dict)
+    result: object = None
+    error: Unmodelled | None = None
+
+    def __str__(self):
+        what = f"{self.reason} {self.number}" if self.number else self.reason
+        return f"{what} at {self.address:#x}, {self.thread.name}"
+
+
+class Session:
+    """A debugger at a machine; one at a time.  `close` leaves the machine as if there had been none."""
+
+    def __init__(self, machine):
+        if machine.record[0].debug:
+            raise DebugError("a debugger holds this machine already")
+        self.machine, self.points, self._partitions, self._at = machine, Points(machine), {}, 0
+
+    def close(self):
+        """Let the machine go."""
+        self._resume(None)
+        self.points.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # ---- threads ------------------------------------------------------------------------------------------------------
+    def partition_of(self, eptp):
+        """Return the number of an EPT hierarchy: 1, 2, ... in the order they are met."""
+        return self._partitions.setdefault(eptp, len(self._partitions) + 1)
+
+    def thread(self, processor, world=None):
+        """Return the Thread of a processor's world: 0 root, 1 guest, None the one that it is in now."""
+        c = processor_of(self.machine, processor)
+        if world is None:
+            world = GUEST if c.vmx_mode == MODE.NONROOT else ROOT
+        if world == ROOT:
+            return Thread(self.machine, processor, ROOT, f"cpu{processor}" + (" root" if c.vmx_mode != MODE.BARE else ""))
+        if not has_guest(c):
+            where = "outside VMX operation" if c.vmx_mode == MODE.BARE else "without a current VMCS"
+            raise DebugError(f"processor {processor} has no guest: it is {where}")
+        thread = Thread(self.machine, processor, GUEST, "")
+        thread.partition = self.partition_of(thread.eptp)
+        thread.name = f"partition {thread.partition} on cpu{processor}"
+        return thread
+
+    def threads(self):
+        """Return a Thread for each world of each processor: root or bare, and the guest of the current VMCS."""
+        found = [self.thread(n, ROOT) for n in range(len(self.machine.cpu))]
+        return found + [self.thread(n, GUEST) for n, c in enumerate(self.machine.cpu) if has_guest(c)]
+
+    def current(self):
+        """Return the Thread that ran when the machine stopped last."""
+        return self.thread(self._at)
+
+    # ---- breakpoints and watchpoints -------------------------------------------------------------------------------------
+    def break_at(self, address, *, world=None, eptp=None, cr3=None, condition=None, ignore=0, temporary=False):
+        """Stop before the instruction at linear `address`; returns the number.
+
+        world: 0 root or bare, 1 guest; eptp: of one partition; cr3: of one address space; None: any.
+        condition(thread): whether to stop; ignore: let it pass so many times first; temporary: remove it when it stops.
+        """
+        self._check(address, 1, world)
+        point = Breakpoint(0, "execute", "linear", address, 1, world, eptp, cr3, condition, temporary)
+        return self._enter(point, [(address, 1)], ignore)
+
+    def watch(self, address, size, *, access="write", space="linear", world=None, eptp=None, cr3=None, condition=None, ignore=0,
+              temporary=False, thread=None):
+        """Stop after an instruction that reads or writes some of `size` bytes at `address`; returns the number.
+
+        access: "write", "read" or "access" (both); space: "linear"; "guest" (guest-physical, through the EPT of `thread`, as
+        it maps them now); "host" (physical).  Page walks and event delivery count as accesses for "host" and "guest".
+        """
+        if access not in ACCESSES or space not in SPACES:
+            raise DebugError(f"a watchpoint's access is one of {', '.join(ACCESSES)}, its space one of {', '.join(SPACES)}, "
+                             f"not {access!r} and {space!r}")
+        self._check(address, size, world)
+        pieces = [(address, size)] if space != "guest" else self._host_pieces(address, size, thread or self.current())
+        point = Breakpoint(0, access, space, address, size, world, eptp, cr3, condition, temporary)
+        return self._enter(point, pieces, ignore)
+
+    def _check(self, address, size, world):
+        if not 0 <= address < LIMIT or not 1 <= size <= LIMIT - address:
+            raise DebugError(f"an address is 0 to {LIMIT - 1:#x} and a range ends there, not {size} bytes at {address:#x}")
+        if world not in (None, ROOT, GUEST):
+            raise DebugError(f"a world is 0 (root or bare), 1 (guest) or None (any), not {world!r}")
+
+    def _host_pieces(self, address, size, thread):
+        found, at = [], address
+        while at < address + size:
+            here = min(address + size - at, PAGE - at % PAGE)
+            host = thread.translate_guest(at)
+            if host is None:
+                raise DebugError(f"guest-physical address {at:#x} of {thread.name} is not mapped by its EPT")
+            if found and sum(found[-1]) == host:
+                found[-1] = found[-1][0], found[-1][1] + here
+            else:
+                found.append((host, here))
+            at += here
+        return found
+
+    def _enter(self, point, pieces, ignore):
+        if ignore < 0:
+            raise DebugError(f"ignore is a number of hits from 0 on, not {ignore}")
+        number = self.points.add(point, pieces)
+        self.points.ignore(number, ignore)
+        return number
+
+    def remove(self, number):
+        """Remove a breakpoint or watchpoint; DebugError when there is none of that number."""
+        self.points.remove(number)
+
+    def breakpoints(self):
+        """Return the Breakpoints, in the order of their numbers."""
+        return [self.points.numbers[number] for number in sorted(self.points.numbers)]
+
+    # ---- running ------------------------------------------------------------------------------------------------------
+    def run(self, *, max_cycles=None, pause=None):
+        """Run until something stops the machine; returns a Stop.
+
+        pause: called between slices of a few milliseconds, true: stop there ("interrupted").
+        """
+        return self._go(None, 0, FOREVER if max_cycles is None else int(max_cycles), pause)
+
+    def step(self, processor=None, count=1, *, max_cycles=None, pause=None):
+        """Let a processor (None: the one that stopped last) come `count` boundaries further; returns a Stop.
+
+        A boundary follows an instruction, a delivered event, a VM exit, a VM entry: VMLAUNCH ends on the guest's first
+        instruction, an instruction that exits on HOST_RIP.  Other processors run as the schedule says.
+        """
+        if count < 1:
+            raise DebugError(f"steps are counted from 1, not {count}")
+        number = self._at if processor is None else processor
+        c = processor_of(self.machine, number)
+        thread = self.thread(number)
+        c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, thread.pc, thread.world
+        return self._go(number, count, FOREVER if max_cycles is None else int(max_cycles), pause)
+
+    def _resume(self, processor):
+        """Clear what stopped the machine; the processor that stopped is not to stop again where it is."""
+        m = self.machine.record[0]
+        for c in self.machine.cpu:
+            if c.stop == STOP.BREAK:
+                c.stop = STOP.NONE
+            if processor is None:
+                c.steps = 0
+        if m.stop == STOP.BREAK:
+            m.stop = STOP.NONE
+            c = self.machine.cpu[self._at]
+            c.passed, c.passed_at = self.current().pc, c.instructions + 1
+        self.points.record.hit = 0
+
+    def _go(self, processor, steps, until, pause):
+        self._resume(processor)
+        m, machine = self.machine.record[0], self.machine
+        while True:
+            stop = machine.advance(until, int(m.now) + PAUSE_CYCLES)
+            if stop == STOP.BREAK:
+                self._at = int(m.stop_cpu)
+                told = self._stopped()
+                if told is not None:
+                    break
+                self._resume(processor)
+            elif stop:
+                told = self._ended(stop)
+                break
+            if pause and pause():
+                told = self._told("interrupted")
+                break
+        for c in machine.cpu:
+            c.steps = 0
+        return told
+
+    def _told(self, reason, number=0, address=None, **more):
+        thread = self.current()
+        return Stop(reason, self._at, thread.world, number, thread.pc if address is None else address, thread, **more)
+
+    def _stopped(self):
+        """Return the Stop of a point or step, None when a point's condition lets the machine go on."""
+        d = self.points.record
+        if not d.hit:
+            return self._told("step")
+        point = self.points.at(int(d.hit) - 1)
+        if point.condition and not point.condition(self.current()):
+            point.passed += 1
+            others = [p for p in self.points.numbers.values() if p.access == "execute" == point.access and p.address == point.address
+                      and p is not point and p.condition and self._in_scope(p) and p.condition(self.current())]
+            if not others:
+                return None
+            point = others[0]
+        if point.temporary:
+            self.remove(point.number)
+        if point.access == "execute":
+            return self._told("breakpoint", point.number)
+        detail = {"access": "write" if d.hit_write else "read", "size": int(d.hit_size)}
+        return self._told("watchpoint", point.number, int(d.hit_address), detail=detail)
+
+    def _in_scope(self, point):
+        thread = self.current()
+        return point.world in (None, thread.world) and point.eptp in (None, thread.eptp) and \
+            (point.cr3 is None or point.cr3 & ~0xFFF == thread.register("cr3") & ~0xFFF)
+
+    def _ended(self, stop):
+        m = self.machine.record[0]
+        if stop != STOP.BUDGET and stop != STOP.IDLE:
+            self._at = int(m.stop_cpu)
+        try:
+            return self._told("budget" if stop == STOP.BUDGET else "ended", result=self.machine.result(stop))
+        except Unmodelled as error:
+            return self._told("ended", error=error)
+
+    def state(self):
+        """Return in a word how the machine is: "ready", or the STOP name that ended it."""
+        return name_of(STOP, int(self.machine.record[0].stop)).lower().replace("_", " ") if self.machine.record[0].stop else "ready"

@@ -1,0 +1,162 @@
+"""A thread for a debugger: one world of a processor, with its registers and memory as it sees them."""
+import numpy as np
+
+from emu.debug import registers
+from emu.debug.vmcs import Vmcs
+from emu.debug.xlate import in_world
+from emu.errors import DebugError
+from emu.model import cpu, steps
+from emu.spec.outcome import ACCESS, MODE
+from emu.spec.vmx import PROC, PROC2
+from emu.state import ALL_ONES, env_of
+
+PAGE = 4096
+NO_EPT = 0
+READ = ACCESS.READ | ACCESS.AC                             # SMAP keeps no debugger out
+ROOT, GUEST = 0, 1
+WORLDS = ("root", "guest")
+
+
+class Thread:
+    """World 0 (bare or VMX root) or 1 (VMX non-root) of processor number `processor` of a machine.
+
+    partition: 0 for the root world, else a number that the session gives to each EPT hierarchy in the order it meets them.
+    """
+
+    def __init__(self, machine, processor, world, name, partition=0):
+        self.machine, self.processor, self.world, self.name, self.partition = machine, processor, world, name, partition
+
+    def __repr__(self):
+        return f"<Thread {self.name}, RIP {self.register('rip'):#x}{'' if self.running else ', not in this world now'}>"
+
+    @property
+    def c(self):
+        """Return the CPU record."""
+        return self.machine.cpu[self.processor]
+
+    @property
+    def running(self):
+        """Return whether the processor is in this world now."""
+        return (self.c.vmx_mode == MODE.NONROOT) == (self.world == GUEST)
+
+    @property
+    def eptp(self):
+        """Return the host-physical address of the EPT PML4 table; 0 without EPT and for the root world."""
+        if self.world == ROOT:
+            return NO_EPT
+        if self.running:
+            return int(self.c.eptp) & ~(PAGE - 1) if steps.ept.active(self.c) else NO_EPT
+        vmcs = Vmcs(self.machine, self.processor)
+        active = vmcs.primary_controls & int(PROC.SECONDARY) and vmcs.secondary_controls & int(PROC2.EPT)
+        return vmcs.ept_pointer & ~(PAGE - 1) if active else NO_EPT
+
+    # ---- registers ------------------------------------------------------------------------------------------------
+    def _registers(self):
+        if not self.running and self.world == GUEST:
+            return registers.Saved(Vmcs(self.machine, self.processor))
+        unit = self.machine.processors[self.processor]
+        floats = unit.engines[int(unit.core[0].owner)].env[0]
+        return registers.Live(self.c, floats, self.c.env if self.running else self.c.root_env)
+
+    def register(self, name):
+        """Return the value of a register of `registers.NAMES`; None: only the hypervisor knows where it keeps it."""
+        return self._registers().read(registers.checked(name))
+
+    def registers(self):
+        """Return {name: value} of all registers; values as those of `register`."""
+        found = self._registers()
+        return {name: found.read(name) for name in registers.NAMES}
+
+    def set_register(self, name, value):
+        """Change a register; DebugError where the processor would refuse the value or the world does not run."""
+        name = registers.checked(name, value)
+        if self.world == ROOT and not self.running:
+            raise DebugError(f"processor {self.processor} runs its guest: at the next VM exit {name} is loaded from the VMCS or lost; "
+                             "write HOST_... of the VMCS, or stop in the hypervisor")
+        self._registers().write(name, value)
+
+    @property
+    def pc(self):
+        """Return the linear address of the next instruction."""
+        found = self._registers()
+        return found.read("rip") if self.bits == 64 else found.read("rip") + found.read("cs_base") & 0xFFFF_FFFF
+
+    @property
+    def bits(self):
+        """Return 16, 32 or 64: the width of the code that runs."""
+        if self.running:
+            return int(cpu.code_bits(env_of(self.c.env)[0]))
+        found = self._registers()
+        attributes, long_mode = found.read("cs_attributes"), (found.read("efer") or 0) >> 10 & 1
+        return 64 if long_mode and attributes >> 21 & 1 else 32 if attributes >> 22 & 1 else 16
+
+    # ---- memory -----------------------------------------------------------------------------------------------------
+    def _host(self, copies, linear):
+        told = steps.trace(copies.cpu, np.uint64(linear), READ)[-1]
+        return told.address if told.verdict == "DONE" else None
+
+    def _copies(self):
+        return in_world(self.machine, self.processor, None if self.running else WORLDS[self.world])[0]
+
+    def translate(self, linear):
+        """Return the host-physical address of a linear one through this world's paging (and EPT); None: not mapped."""
+        return self._host(self._copies(), linear)
+
+    def translate_guest(self, address):
+        """Return the host-physical address of a guest-physical one; None: EPT does not map it."""
+        if not self.eptp:
+            return address
+        copies = self._copies()                            # held: `cpu` is a view of its memory
+        return steps.place(copies.cpu, address)
+
+    def _pieces(self, address, size, where):
+        """Yield (host-physical address, bytes) of the parts of a range that lie on a page each; stops at the first that is not mapped."""
+        while size:
+            here = min(size, PAGE - address % PAGE)
+            yield where(address), here
+            address, size = address + here & 0xFFFF_FFFF_FFFF_FFFF, size - here
+
+    def _read(self, address, size, where, what):
+        found = b""
+        for host, here in self._pieces(address, size, where):
+            data = None if host is None else self.machine.peek(host, here)
+            if data is None:
+                if found:
+                    break
+                raise DebugError(f"{what} {address:#x} is not mapped" if host is None else
+                                 f"{what} {address:#x} is not memory: a device or nothing is at physical {host:#x}")
+            found += data
+        return found
+
+    def read(self, address, size):
+        """Return up to `size` bytes at a linear address: fewer where a page that is not mapped follows, DebugError if the first is."""
+        copies = self._copies()
+        return self._read(address, size, lambda linear: self._host(copies, linear), "linear address")
+
+    def read_physical(self, address, size):
+        """Return up to `size` bytes at a physical address: guest-physical for a guest with EPT."""
+        return self._read(address, size, self.translate_guest, "guest-physical address" if self.eptp else "physical address")
+
+    def _write(self, address, data, where, what):
+        pieces, done = list(self._pieces(address, len(data), where)), 0
+        for host, here in pieces:
+            if host is None or host + here > self.machine.ram.nbytes:
+                raise DebugError(f"{what} {address:#x} to {address + len(data) - 1:#x} is not all mapped to RAM; nothing was written")
+        for host, here in pieces:
+            self.machine.write(host, data[done:done + here])
+            done += here
+
+    def write(self, address, data):
+        """Write bytes at a linear address, read-only pages too; all or, with DebugError, nothing."""
+        copies = self._copies()
+        self._write(address, data, lambda linear: self._host(copies, linear), "linear address")
+
+    def write_physical(self, address, data):
+        """Write bytes at a physical address, guest-physical for a guest with EPT; all or, with DebugError, nothing."""
+        self._write(address, data, self.translate_guest, "guest-physical address" if self.eptp else "physical address")
+
+
+def has_guest(c):
+    """Return whether a CPU record runs a guest or has a current VMCS that makes one."""
+    return c.vmx_mode == MODE.NONROOT or c.vmx_mode == MODE.ROOT and c.vmcs_pointer != ALL_ONES
+
