@@ -169,6 +169,6 @@ uart_line:
         jz      7f
         push    rdx
         mov     edi, IRQ_UART
-        call    pic_raise
+        call    line_raise
         pop     rdx
 7:      ret

@@ -1,7 +1,7 @@
 # apic.s - the virtual local APIC: requests and service; registers are in apic_registers.s, commands in apic_command.s.
 #
 # VP_APIC holds the registers at their own offsets.  Not here: remote read, lowest-priority arbitration (one VP),
-# SMI, INIT and start-up commands (they have no effect on a VP that runs), EOI broadcast (no I/O APIC).
+# SMI, INIT and start-up commands (they have no effect on a VP that runs).
 # Source  SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"
 
         .equ    APIC_VERSION_VALUE, 0x00050014  # integrated, six LVT entries
@@ -133,4 +133,10 @@ apic_eoi:
         call    apic_bit
         btr     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
         WORK    WORK_EVENT
+        bt      dword ptr [rbx + rdx + VP_APIC + APIC_TMR*16], ecx
+        jnc     1f
+        push    rbp
+        mov     rbp, [rbx + VP_PARTITION]
+        call    ioapic_eoi
+        pop     rbp
 1:      ret

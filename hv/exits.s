@@ -123,6 +123,8 @@ exit_hlt:
         je      1f
         test    byte ptr [rbp + PIC_MASTER + PIC_IMR], 1 << IRQ_PIT
         jz      3f
+        test    dword ptr [rbp + PART_IOAPIC + PIN_PIT*8], REDIRECT_MASKED
+        jz      3f
 1:      cmp     qword ptr [rbx + VP_DEADLINE], -1
         je      2f
         test    dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE

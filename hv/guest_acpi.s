@@ -1,7 +1,7 @@
 # guest_acpi.s - ACPI tables for guests that look for them: the firmware's own, less what a partition does not have.
 #
 # The tables lie at the same address (LOW_ACPI) in the machine and in the partition, so their pointers hold.  MADT entries
-# of the I/O APIC, its interrupts and of other processors get a type that software skips.
+# of other processors and of what else a partition lacks get a type that software skips.
 # Source  ACPI, "Root System Description Pointer (RSDP)", "Multiple APIC Description Table (MADT)"
 
         .equ    ACPI_BYTES, 0x4000              # more than the firmware's tables take
@@ -12,6 +12,8 @@
         .equ    SIGNATURE_MADT, 0x43495041      # "APIC"
         .equ    MADT_ENTRIES, 44
         .equ    MADT_LOCAL_APIC, 0
+        .equ    MADT_IO_APIC, 1
+        .equ    MADT_OVERRIDE, 2
         .equ    MADT_LOCAL_NMI, 4
         .equ    MADT_SKIPPED, 0x80              # for OEM use
         .equ    MADT_ID, 3
@@ -45,6 +47,10 @@ guest_acpi:
         jae     acpi_checksum
         movzx   eax, byte ptr [rsi]
         cmp     al, MADT_LOCAL_NMI
+        je      5f
+        cmp     al, MADT_IO_APIC
+        je      5f
+        cmp     al, MADT_OVERRIDE
         je      5f
         cmp     al, MADT_LOCAL_APIC
         jne     4f

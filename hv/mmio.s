@@ -1,4 +1,4 @@
-# mmio.s - EPT violations: the virtual APIC's page, the hypercall page, and addresses where nothing is.
+# mmio.s - EPT violations: the pages of the virtual APICs, the hypercall page, and addresses where nothing is.
 #
 # Source  SDM 3C, "EPT Violations"; hv/README.md, "What a partition finds"
 
@@ -74,7 +74,7 @@ mmio_access:
 # mmio_write - Entry: eax = value, r12 = address.
 mmio_write:
         call    mmio_is_apic
-        jnz     1f                              # nothing there: lost
+        jnz     mmio_write_io
         cmp     dword ptr [rbx + VP_OP_SIZE], 4
         jb      1f                              # the APIC takes aligned doublewords only
         test    r12d, 15
@@ -88,11 +88,10 @@ mmio_write:
         jmp     apic_write
 1:      ret
 
-# mmio_read - Exit: rax = what lies at r12: ones, or an APIC register from its byte on.
+# mmio_read - Exit: rax = what lies at r12: ones, or a register of an APIC from its byte on.
 mmio_read:
         call    mmio_is_apic
-        mov     rax, -1
-        jnz     2f
+        jnz     mmio_read_io
         mov     edi, r12d
         and     edi, PAGE - 1
         shr     edi, 4
@@ -109,7 +108,6 @@ mmio_read:
         xor     eax, eax
 1:      shr     rax, cl
 2:      ret
-
 # mmio_alu - Two operands, flags, and where the result goes.  The operation is done by the instruction itself.
 mmio_alu:
         call    mmio_read

@@ -174,7 +174,7 @@ pit_deadline:
 # pit_fire - Counter 0 has reached its end: line 0, and in modes 2 and 3 the next period.  Entry: rbx = VP, rbp = partition.
 pit_fire:
         xor     edi, edi
-        call    pic_raise
+        call    line_raise
         lea     rsi, [rbp + PART_PIT]
         mov     rax, NEVER
         mov     [rbx + VP_PIT_DEADLINE], rax

@@ -118,4 +118,4 @@ partition_devices:
         mov     dword ptr [rbp + PIC_MASTER], put(0xFF0000, 0xFF) | 0x08 << 24  # masked, vectors as a PC's firmware sets them
         mov     dword ptr [rbp + PIC_SLAVE], put(0xFF0000, 0xFF) | 0x70 << 24
         mov     word ptr [rbp + PART_UART], 12  # divisor for 9600 baud
-        ret
+        jmp     ioapic_reset

@@ -41,6 +41,7 @@
         .field  TSC_OFFSET, 8           # guest TSC - TSC
         .field  TSC_TARGET, 8           # what the guest wrote to IA32_TSC_DEADLINE
         .field  APIC_BASE, 8
+        .field  ASSIST, 8               # HVMSR_VP_ASSIST_PAGE
         .field  NMI, 4                  # an NMI waits
         .field  WINDOW, 4               # interrupt-window exiting is on
         .field  AGAIN, 4                # event cut off by an exit: interruption information
@@ -107,6 +108,7 @@
         .field  PIT, 96                 # three counters, see pit.s
         .field  SPEAKER, 8
         .field  PIC, 32                 # master and slave, see pic.s
+        .field  IOAPIC, 200             # redirection table, select, ID; see ioapic.s
         .field  PIT_NEXT, 8             # tick at which counter 0 raises line 0
         .field  FW_SELECTOR, 4
         .field  FW_OFFSET, 4

@@ -1,4 +1,4 @@
-# synthetic.s - the hypervisor's own MSRs, and the hypercall page.
+# synthetic.s - the hypervisor's own MSRs; the hypercall page is in overlay.s.
 #
 # Every privilege of cpuid.s belongs to every ENLIGHTENED partition; an MSR that is not here is #GP(0), as it is for the others.
 # Source  TLFS, "Synthetic MSRs", "Establishing the Hypercall Interface", "Partition Reference Time", "Reset MSR"
@@ -22,6 +22,9 @@ synthetic_read:
         je      synthetic_read_icr
         cmp     edi, HVMSR_TPR
         je      synthetic_read_tpr
+        mov     rax, [rbx + VP_ASSIST]
+        cmp     edi, HVMSR_VP_ASSIST_PAGE
+        je      synthetic_ok
         xor     eax, eax
         cmp     edi, HVMSR_RESET
         je      synthetic_ok
@@ -84,6 +87,8 @@ synthetic_write:
         je      synthetic_write_os
         cmp     edi, HVMSR_HYPERCALL
         je      synthetic_write_page
+        cmp     edi, HVMSR_VP_ASSIST_PAGE
+        je      synthetic_write_assist
         cmp     edi, HVMSR_RESET
         jne     synthetic_refuse
         test    rsi, ~HVRESET_RESET
@@ -117,6 +122,20 @@ synthetic_write_icr:
         clc
         ret
 
+# The page is the guest's own memory; we never waive an EOI, so its first word stays 0.
+synthetic_write_assist:
+        test    esi, HVPAGE_ENABLE
+        jz      1f
+        mov     rax, rsi
+        and     rax, -PAGE
+        cmp     rax, [rbp + PART_MEMORY]
+        jae     synthetic_refuse
+        add     rax, [rbp + PART_BASE]
+        mov     dword ptr [rax], 0
+1:      mov     [rbx + VP_ASSIST], rsi
+        clc
+        ret
+
 synthetic_write_os:
         mov     [rbp + PART_OS_ID], rsi
         test    rsi, rsi
@@ -145,47 +164,4 @@ synthetic_write_page:
         jz      synthetic_ok
         call    overlay_on
         clc
-        ret
-
-# overlay_on - Lay our frame over the guest's page that the MSR names.  Entry: rbp = partition.
-overlay_on:
-        mov     rax, [rbp + PART_CALL_FRAME]
-        test    rax, rax
-        jnz     1f
-        mov     edi, PAGE
-        mov     esi, PAGE
-        call    frames_take
-        mov     [rbp + PART_CALL_FRAME], rax
-        mov     rdi, rax
-        mov     ecx, PAGE
-        mov     al, 0xCC
-        rep stosb
-        mov     rax, [rbp + PART_CALL_FRAME]
-        mov     edx, [rel hypercall_code]
-        mov     [rax], edx
-1:      mov     rdi, [rbp + PART_HYPERCALL]
-        and     rdi, -PAGE
-        lea     rsi, [rdi + 1]
-        mov     [rbp + PART_CALL_OLD], rsi
-        lea     rsi, [rax + EPT_CODE]
-        call    ept_map
-        jmp     ept_flush
-
-# overlay_off - Give the page back to the guest.  Entry: rbp = partition.
-overlay_off:
-        mov     rdi, [rbp + PART_CALL_OLD]
-        test    rdi, rdi
-        jz      1f
-        dec     rdi
-        mov     qword ptr [rbp + PART_CALL_OLD], 0
-        mov     rsi, [rbp + PART_BASE]
-        add     rsi, rdi
-        add     rsi, EPT_RAM
-        call    ept_map
-        call    ept_flush
-1:      ret
-
-        .balign 4
-hypercall_code:
-        vmcall
         ret

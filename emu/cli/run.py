@@ -39,7 +39,7 @@ def _writer(json, partition):
     )
 
 
-def _machine(image, place, processors):
+def machine_with(image, place, processors):
     """Return a Machine with the image loaded."""
     from emu.cli import power
 
@@ -49,17 +49,17 @@ def _machine(image, place, processors):
     return machine
 
 
-def _loaded(path, memory, append, modules):
+def load(path, memory, append, modules):
     """Return the Image of a file, or of an assembled source file."""
-    from emu.image import load, of_assembly
+    from emu import image
 
     if path.suffix != ".s":
-        return load(path, memory, append, modules)
+        return image.load(path, memory, append, modules)
     if append is not None or modules:
         raise ConfigError(f"{path}: an assembled program takes neither --append nor --module")
     from emu.asm import assemble
 
-    return of_assembly(assemble(path), memory)
+    return image.of_assembly(assemble(path), memory)
 
 
 def _tell(result, digest, screen):
@@ -116,8 +116,8 @@ def _tell(result, digest, screen):
 @click.option("--screen", "with_screen", is_flag=True, help="Write the VGA text screen when the run is over.")
 def command(image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen):
     """Run an image."""
-    loaded = _loaded(image, memory, append, modules)
-    machine = _machine(loaded, place, smp)
+    loaded = load(image, memory, append, modules)
+    machine = machine_with(loaded, place, smp)
     writer = _writer(as_json, place == "partition")
     machine.on_console(writer)
     if trace_exits:

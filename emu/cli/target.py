@@ -29,11 +29,11 @@ class Target:
     @cached_property
     def loaded(self):
         """Return the Image, read or assembled once."""
-        return run._loaded(self.image, self.memory, self.append, self.modules)
+        return run.load(self.image, self.memory, self.append, self.modules)
 
     def make(self):
         """Return a new machine with the image in its memory."""
-        return run._machine(self.loaded, self.place, self.smp)
+        return run.machine_with(self.loaded, self.place, self.smp)
 
 
 def options(function):

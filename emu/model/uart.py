@@ -1,7 +1,7 @@
 """16550A UART: FIFOs, interrupt identification and priorities, loopback.
 
 A byte written is sent at once and the transmitter always reads as empty; the interrupt that says so comes
-after the time of the characters.  Received bytes arrive one per character time and wait outside while
+after the time of the characters, of as many as the FIFO holds.  Received bytes arrive one per character time and wait outside while
 the FIFO is full, as behind a handshake; only loopback overruns.
 Not modelled: break, parity and framing errors.
 Source: National Semiconductor PC16550D data sheet
@@ -191,7 +191,8 @@ def _send(c, m, u, byte):
     else:
         console.put(c, m, u, byte)
     u.thre = ZERO
-    u.thre_at = (u.now if u.thre_at == NEVER else u.thre_at) + character(u)
+    at, most = (u.now if u.thre_at == NEVER else u.thre_at) + character(u), u.now + _capacity(u) * character(u)
+    u.thre_at = at if at < most else most                 # who polls writes more than the FIFO holds: that was sent at once
 
 
 @kernel

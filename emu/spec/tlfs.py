@@ -15,7 +15,7 @@ HVTEXT = codes("HVTEXT", 'TLFS, "Hypervisor CPUID Leaf Range"',
 
 PRIVILEGE = layout("PRIVILEGE", 64, 'TLFS, "HV_PARTITION_PRIVILEGE_MASK"',
     VP_RUN_TIME=(0, 0, "MSR VP_RUNTIME"), REFERENCE_COUNTER=(1, 1, "MSR TIME_REF_COUNT"), SYNIC=(2, 2, "SynIC MSRs"),
-    TIMERS=(3, 3, "synthetic timers"), APIC=(4, 4, "MSRs EOI, ICR, TPR"), HYPERCALL=(5, 5, "MSRs GUEST_OS_ID, HYPERCALL"),
+    TIMERS=(3, 3, "synthetic timers"), APIC=(4, 4, "MSRs EOI, ICR, TPR, VP_ASSIST_PAGE"), HYPERCALL=(5, 5, "MSRs GUEST_OS_ID, HYPERCALL"),
     VP_INDEX=(6, 6, "MSR VP_INDEX"), RESET=(7, 7, "MSR RESET"), STATS=(8, 8, "statistics pages"),
     REFERENCE_TSC=(9, 9, "reference TSC page"), GUEST_IDLE=(10, 10, "MSR GUEST_IDLE"), FREQUENCIES=(11, 11, "MSRs TSC, APIC frequency"),
     POST_MESSAGES=(36, 36, "HvCallPostMessage"), SIGNAL_EVENTS=(37, 37, "HvCallSignalEvent"),
@@ -34,7 +34,8 @@ HVMSR = codes("HVMSR", 'TLFS, "Synthetic MSRs"',
     GUEST_OS_ID=(0x4000_0000, "guest identity"), HYPERCALL=(0x4000_0001, "hypercall page"), VP_INDEX=(0x4000_0002, "VP index"),
     RESET=(0x4000_0003, "reset the partition"), TIME_REF_COUNT=(0x4000_0020, "100 ns since creation"),
     TSC_FREQUENCY=(0x4000_0022, "Hz"), APIC_FREQUENCY=(0x4000_0023, "Hz"), EOI=(0x4000_0070, "end of interrupt"),
-    ICR=(0x4000_0071, "interrupt command"), TPR=(0x4000_0072, "task priority"))
+    ICR=(0x4000_0071, "interrupt command"), TPR=(0x4000_0072, "task priority"),
+    VP_ASSIST_PAGE=(0x4000_0073, "page that the guest and the hypervisor share for each VP"))
 
 HVPAGE = layout("HVPAGE", 64, 'TLFS, "Establishing the Hypercall Interface"',
     ENABLE=(0, 0, "page is there"), LOCKED=(1, 1, "write-protected until reset"), GPFN=(63, 12, "guest page frame number"))

@@ -18,13 +18,19 @@ class Missing(AssertionError):
     """A tool or a package that the tests need is not there."""
 
 
-def run(*command, cwd=None):
-    """Run a command; raises Missing with what it said when it is not there or fails."""
+def output(*command, cwd=None):
+    """Run a command and return what it printed; raises Missing with what it said when it is not there or fails."""
     if shutil.which(command[0]) is None:
         raise Missing(f"this test needs the command {command[0]}")
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     if done.returncode:
         raise Missing(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def run(*command, cwd=None):
+    """Run a command for what it does; raises Missing as `output`."""
+    output(*command, cwd=cwd)
 
 
 def package(name):

@@ -80,6 +80,18 @@ def test_transmitter_interrupt_comes_after_the_character_time():
     assert (line(rig), rig.read(0x3FA), line(rig)) == (1, 0xC2, 0)
 
 
+@pytest.mark.parametrize(("fifo", "characters"), [(0x01, 16), (0x00, 1)])
+def test_polled_output_leaves_no_backlog_before_the_transmitter_interrupt(fifo, characters):
+    rig = ready(fifo=fifo, ier=2)
+    rig.read(0x3FA)
+    for byte in b"a line that a kernel writes by polling, longer than the FIFO":
+        rig.write(0x3F8, byte)
+    go(rig, characters * CHARACTER - 1)
+    assert line(rig) == 0
+    go(rig, 1)
+    assert line(rig) == 1
+
+
 def test_receive_interrupt_at_the_trigger_level_then_timeout():
     rig = ready(fifo=0x41, ier=1)
     rig.board.feed(b"abcde", 0)

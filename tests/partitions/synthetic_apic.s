@@ -1,8 +1,9 @@
-# Expect: pass. Cluster IPIs and the synthetic EOI, ICR and TPR MSRs drive the virtual APIC.
+# Expect: pass. Cluster IPIs and the synthetic EOI, ICR, TPR and VP_ASSIST_PAGE MSRs drive the virtual APIC.
         .include "hvlib.s"
 
         .equ    LESS, 0x51
         .equ    MORE, 0x71
+        .equ    PAGE_OF_VP, 0x400000
 test:   ON      LESS, taken
         ON      MORE, taken
         ENLIGHTEN
@@ -47,6 +48,21 @@ test:   ON      LESS, taken
         WRMSR   HVMSR_EOI, 0
         APIC_READ (APIC_ISR + 2)
         EQ      eax, 0
+
+        RDMSR   HVMSR_VP_ASSIST_PAGE            # the page: accepted and read back, its first word cleared, no EOI waived
+        EQ      eax, 0
+        mov     dword ptr [PAGE_OF_VP], -1
+        WRMSR   HVMSR_VP_ASSIST_PAGE, PAGE_OF_VP | 1
+        RDMSR   HVMSR_VP_ASSIST_PAGE
+        EQ      eax, PAGE_OF_VP | 1
+        EQ      dword ptr [PAGE_OF_VP], 0
+        WRMSR   HVMSR_VP_ASSIST_PAGE, 0
+        mov     ecx, HVMSR_VP_ASSIST_PAGE
+        mov     eax, 0xF0000001                 # where no memory is
+        xor     edx, edx
+        EXPECT  VECTOR_GP
+        wrmsr
+        CAUGHT
         PASS
 
 taken:  inc     dword ptr [rip + count]

@@ -1,0 +1,177 @@
+# ioapic.s - the I/O APIC of a partition: 24 pins, redirection table, EOI by message and by register.
+#
+# Our devices raise edges: an edge on a masked pin is lost, and on a level-triggered pin it counts as a level that is gone
+# again by the EOI.  Not here: SMI, INIT and ExtINT entries (nothing is delivered), arbitration (one VP).
+# Source  Intel 82093AA data sheet, "I/O APIC Registers"; ICH9 data sheet, "EOIR"
+
+        .equ    IOAPIC_PINS, 24
+        .record IOA
+        .field  ENTRY, IOAPIC_PINS*8
+        .field  SELECT, 4
+        .field  ID, 4
+        .endrecord
+        .equ    PINS, PART_IOAPIC + IOA_ENTRY
+        .equ    REDIRECT_KEPT, REDIRECT_STATUS | REDIRECT_REMOTE_IRR
+        .equ    REDIRECT_LOW, REDIRECT_VECTOR | REDIRECT_MODE | REDIRECT_LOGICAL | REDIRECT_POLARITY | REDIRECT_LEVEL | REDIRECT_MASKED
+
+# ioapic_reset - All pins masked.  Entry: rbp = partition.  Changes rax, rcx.
+ioapic_reset:
+        mov     ecx, IOAPIC_PINS
+        mov     eax, REDIRECT_MASKED
+1:      mov     [rbp + rcx*8 + PINS - 8], rax
+        loop    1b
+        mov     qword ptr [rbp + PART_IOAPIC + IOA_SELECT], 0
+        ret
+
+# line_raise - An edge of a device, to both interrupt controllers.  Entry: edi = ISA line, rbx = VP, rbp = partition.
+# Changes rax, rcx, rdx, rdi, rsi.
+line_raise:
+        push    rdi
+        call    pic_raise
+        pop     rdi
+        test    edi, edi
+        jnz     ioapic_raise
+        mov     edi, PIN_PIT                    # line 0 is pin 2
+ioapic_raise:                                   # edi = pin
+        lea     rax, [rbp + rdi*8 + PINS]
+        mov     edi, [rax]
+        test    edi, REDIRECT_MASKED
+        jnz     3f
+        mov     esi, [rax + 4]
+        shr     esi, 24                         # destination; REDIRECT_LOGICAL is ICR_LOGICAL
+        cmp     esi, 0xFF
+        jne     1f
+        mov     esi, -1                         # broadcast in x2APIC mode too
+        test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
+        jnz     1f
+        mov     esi, 0xFF
+1:      push    rax
+        call    apic_for_us
+        pop     rax
+        jz      3f
+        mov     ecx, edi
+        and     ecx, REDIRECT_MODE
+        cmp     ecx, put(REDIRECT_MODE, DELIVERY_NMI)
+        je      apic_command_nmi
+        cmp     ecx, put(REDIRECT_MODE, DELIVERY_LOWEST)
+        ja      3f
+        mov     ecx, edi
+        and     edi, REDIRECT_VECTOR
+        test    ecx, REDIRECT_LEVEL
+        jz      apic_raise
+        test    ecx, REDIRECT_REMOTE_IRR
+        jnz     3f                              # the one before awaits its EOI
+        cmp     edi, 16
+        jb      apic_raise
+        or      dword ptr [rax], REDIRECT_REMOTE_IRR
+        call    apic_raise                      # rdx, ecx: where its bit lies
+        bts     dword ptr [rbx + rdx + VP_APIC + APIC_TMR*16], ecx
+3:      ret
+
+# ioapic_eoi - End level-triggered interrupts of a vector.  Entry: edi = vector, rbp = partition.  Changes rax, rcx.
+ioapic_eoi:
+        mov     ecx, IOAPIC_PINS
+1:      mov     eax, [rbp + rcx*8 + PINS - 8]
+        test    eax, REDIRECT_REMOTE_IRR
+        jz      2f
+        cmp     al, dil
+        jne     2f
+        and     dword ptr [rbp + rcx*8 + PINS - 8], ~REDIRECT_REMOTE_IRR & 0xFFFFFFFF
+2:      loop    1b
+        ret
+
+# ioapic_read - Entry: edi = offset in the page, rbp = partition.  Exit: eax = the register.  Changes rcx, rdi.
+ioapic_read:
+        mov     eax, [rbp + PART_IOAPIC + IOA_SELECT]
+        cmp     edi, IOWINDOW_SELECT
+        je      2f
+        mov     ecx, eax
+        xor     eax, eax
+        cmp     edi, IOWINDOW_DATA
+        jne     2f
+        mov     eax, [rbp + PART_IOAPIC + IOA_ID]
+        cmp     ecx, IOAPIC_ID
+        je      2f
+        cmp     ecx, IOAPIC_ARBITRATION
+        je      2f
+        mov     eax, IOAPIC_VERSION_VALUE
+        cmp     ecx, IOAPIC_VERSION
+        je      2f
+        xor     eax, eax
+        sub     ecx, IOAPIC_REDIRECTION
+        cmp     ecx, IOAPIC_PINS*2
+        jae     2f
+        mov     eax, [rbp + rcx*4 + PINS]
+2:      ret
+        .equ    IOAPIC_VERSION_VALUE, 0x00170020
+
+# ioapic_write - Entry: edi = offset in the page, esi = value, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rdi.
+ioapic_write:
+        movzx   eax, sil
+        cmp     edi, IOWINDOW_EOI
+        je      ioapic_write_eoi
+        cmp     edi, IOWINDOW_SELECT
+        jne     1f
+        mov     [rbp + PART_IOAPIC + IOA_SELECT], eax
+        ret
+1:      cmp     edi, IOWINDOW_DATA
+        jne     3f
+        mov     ecx, [rbp + PART_IOAPIC + IOA_SELECT]
+        cmp     ecx, IOAPIC_ID
+        jne     2f
+        and     esi, 0x0F000000
+        mov     [rbp + PART_IOAPIC + IOA_ID], esi
+        ret
+2:      sub     ecx, IOAPIC_REDIRECTION
+        cmp     ecx, IOAPIC_PINS*2
+        jae     3f
+        lea     rdx, [rbp + rcx*4 + PINS]
+        test    ecx, 1
+        jnz     4f
+        and     esi, REDIRECT_LOW
+        mov     eax, [rdx]
+        and     eax, REDIRECT_KEPT
+        test    esi, REDIRECT_LEVEL
+        jnz     5f
+        xor     eax, eax                        # an edge awaits no EOI
+5:      or      eax, esi
+        mov     [rdx], eax
+3:      ret
+4:      and     esi, 0xFF000000
+        mov     [rdx], esi
+        ret
+ioapic_write_eoi:
+        mov     edi, eax
+        jmp     ioapic_eoi
+
+# mmio_write_io, mmio_read_io - The parts of mmio_write and mmio_read for what is not the local APIC.
+mmio_write_io:
+        call    mmio_is_ioapic
+        jnz     1f                              # nothing there: lost
+        cmp     dword ptr [rbx + VP_OP_SIZE], 4
+        jb      1f
+        mov     esi, eax
+        mov     edi, r12d
+        and     edi, PAGE - 1
+        jmp     ioapic_write
+1:      ret
+mmio_read_io:
+        call    mmio_is_ioapic
+        mov     rax, -1
+        jnz     2f
+        mov     edi, r12d
+        and     edi, PAGE - 4
+        call    ioapic_read
+        mov     ecx, r12d
+        and     ecx, 3
+        shl     ecx, 3
+        shr     rax, cl
+2:      ret
+
+# mmio_is_ioapic - Exit: zero flag set when r12 lies in the page of the I/O APIC.  Changes rcx, rdx.
+mmio_is_ioapic:
+        mov     rdx, r12
+        and     rdx, -PAGE
+        mov     ecx, MEMORY_IOAPIC
+        cmp     rdx, rcx
+        ret

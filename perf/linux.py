@@ -1,0 +1,53 @@
+"""How long does Debian's Linux kernel take to a busybox shell and off again, beside QEMU TCG in the same run?
+
+    python perf/linux.py            downloads the kernel and busybox with apt-get the first time
+"""
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import measuring
+from measuring import HERE, QEMU
+
+sys.path.insert(0, str(HERE.parent))
+from tests.machine import foreign, linux  # noqa: E402
+
+QUESTION = "How long does Linux take to a shell?"
+MEMORY, END = "256M", "end of the shell"
+
+
+def boot(*command):
+    """Run a command until it ends; returns the seconds to the end of the shell."""
+    started, shell = time.perf_counter(), None
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+        for line in process.stdout:
+            if END in line and shell is None:
+                shell = time.perf_counter() - started
+    if process.returncode or shell is None:
+        raise SystemExit(f"{command[0]} ended with {process.returncode} {'without' if shell is None else 'after'} the shell")
+    return shell
+
+
+def measure():
+    """Yield rows (name, value, unit, baseline, goal): seconds to the end of the shell; the baseline is QEMU TCG's."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            kernel, initrd = str(linux.kernel()), str(linux.initrd(Path(folder)))
+        except foreign.Missing as missing:
+            print(f"Linux is not measured: {missing}", file=sys.stderr)
+            return
+        qemu = (QEMU, "-accel", "tcg,thread=single", "-cpu", "max", "-m", MEMORY, "-kernel", kernel, "-initrd", initrd, "-append",
+                linux.CONSOLE, "-nographic", "-no-reboot")
+        base = {smp: boot(*qemu, "-smp", smp) if shutil.which(QEMU) else None for smp in "12"}
+        run = (sys.executable, "-c", "from emu.cli import main; main()", "run", kernel, "--module", initrd, "--append", linux.CONSOLE,
+               "--memory", MEMORY, "--max-cycles", "60G")
+        yield "to the shell's end, bare machine", boot(*run), "s", base["1"], None
+        yield "the same, two processors", boot(*run, "--smp", "2"), "s", base["2"], None
+        yield "the same, guest of hv", boot(*run, "--as", "partition"), "s", base["1"], None
+
+
+if __name__ == "__main__":
+    measuring.main(measure)
