@@ -142,6 +142,7 @@ MACHINE = record(
     ("disturb", U64),                                     # for tests: state of the disturbances, 0: none
     ("exit_ring", U64), ("trace_count", U64),             # host address of the ring of VM exits, 0: off; exits so far
     ("mark_count", U64), ("mark", U64, 64), ("marks_changed", U64),   # addresses that execution breakpoints were set at
+    ("vmcs_count", U64), ("vmcs_seen", U64, 64),          # VMCSs that VMPTRLD chose, for debuggers: physical addresses, the first 64
     ("debug", U64),                                       # host address of the DEBUG record, 0: no debugger
     ("budget", U64), ("quantum", U64), ("kick", U64),     # kick: a processor that does not run got a message
     ("stale_count", U64), ("stale", U64, 64),             # pages with translated code that the model wrote

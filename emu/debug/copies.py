@@ -35,6 +35,11 @@ class Copies:
         self.enter(now)
         m.cpus[processor] = c.self_address
 
+    def take(self, region):
+        """Put a copy of a VMCS region (uint64[512]) in the place of the current VMCS."""
+        self.vmcs = region.copy()
+        self.cpu.vmcs = self.vmcs.ctypes.data
+
     def enter(self, world):
         """Make world 0 (root) or 1 (guest) the one that the copy is in; its operation mode stays."""
         c = self.cpu

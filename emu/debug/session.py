@@ -67,7 +67,7 @@ class Session:
 
     # ---- threads ------------------------------------------------------------------------------------------------------
     def partition_of(self, eptp):
-        """Return the number of an EPT hierarchy: 1, 2, ... in the order they are met."""
+        """Return the number of an EPT hierarchy: 1, 2, ... in the order that their first VMCSs were chosen."""
         return self._partitions.setdefault(eptp, len(self._partitions) + 1)
 
     def thread(self, processor, world=None):
@@ -80,15 +80,24 @@ class Session:
         if not has_guest(c):
             where = "outside VMX operation" if c.vmx_mode == MODE.BARE else "without a current VMCS"
             raise DebugError(f"processor {processor} has no guest: it is {where}")
-        thread = Thread(self.machine, processor, GUEST, "")
-        thread.partition = self.partition_of(thread.eptp)
-        thread.name = f"partition {thread.partition} on cpu{processor}"
+        return self._guest(processor, int(c.vmcs_pointer))
+
+    def _guest(self, processor, pointer):
+        m, thread = self.machine.record[0], Thread(self.machine, processor, GUEST, "", pointer=pointer)
+        for seen in map(int, m.vmcs_seen[:int(m.vmcs_count)]):
+            self.partition_of(Thread(self.machine, processor, GUEST, "", pointer=seen).eptp or seen)
+        thread.partition = self.partition_of(thread.eptp or pointer)
+        thread.name = f"partition {thread.partition} / VMCS {pointer:#x}"
         return thread
 
+    def guests(self):
+        """Return a Thread for each VMCS that the hypervisor has chosen: those that run or wait, by physical address."""
+        m, current = self.machine.record[0], {int(c.vmcs_pointer): n for n, c in enumerate(self.machine.cpu) if has_guest(c)}
+        return [self._guest(current.get(pointer, 0), pointer) for pointer in map(int, m.vmcs_seen[:int(m.vmcs_count)])]
+
     def threads(self):
-        """Return a Thread for each world of each processor: root or bare, and the guest of the current VMCS."""
-        found = [self.thread(n, ROOT) for n in range(len(self.machine.cpu))]
-        return found + [self.thread(n, GUEST) for n, c in enumerate(self.machine.cpu) if has_guest(c)]
+        """Return a Thread for each processor's root or bare world, then one for each guest."""
+        return [self.thread(n, ROOT) for n in range(len(self.machine.cpu))] + self.guests()
 
     def current(self):
         """Return the Thread that ran when the machine stopped last."""

@@ -2,11 +2,13 @@
 import numpy as np
 
 from emu.debug import registers
-from emu.debug.vmcs import Vmcs
 from emu.debug.xlate import in_world
 from emu.errors import DebugError
+from emu.jit import words
 from emu.model import cpu, steps
+from emu.model.vmcs import View
 from emu.spec.outcome import ACCESS, MODE
+from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import PROC, PROC2
 from emu.state import ALL_ONES, env_of
 
@@ -21,10 +23,12 @@ class Thread:
     """World 0 (bare or VMX root) or 1 (VMX non-root) of processor number `processor` of a machine.
 
     partition: 0 for the root world, else a number that the session gives to each EPT hierarchy in the order it meets them.
+    pointer: physical address of the guest's VMCS; it need not be the processor's current one, then the guest waits.
     """
 
-    def __init__(self, machine, processor, world, name, partition=0):
+    def __init__(self, machine, processor, world, name, partition=0, pointer=None):
         self.machine, self.processor, self.world, self.name, self.partition = machine, processor, world, name, partition
+        self.pointer = int(self.c.vmcs_pointer) if pointer is None else pointer
 
     def __repr__(self):
         return f"<Thread {self.name}, RIP {self.register('rip'):#x}{'' if self.running else ', not in this world now'}>"
@@ -37,7 +41,12 @@ class Thread:
     @property
     def running(self):
         """Return whether the processor is in this world now."""
-        return (self.c.vmx_mode == MODE.NONROOT) == (self.world == GUEST)
+        if self.world == ROOT:
+            return bool(self.c.vmx_mode != MODE.NONROOT)
+        return bool(self.c.vmx_mode == MODE.NONROOT and self.c.vmcs_pointer == self.pointer)
+
+    def _region(self):
+        return words(self.machine.record[0].ram + self.pointer, REGION_WORDS)
 
     @property
     def eptp(self):
@@ -46,14 +55,14 @@ class Thread:
             return NO_EPT
         if self.running:
             return int(self.c.eptp) & ~(PAGE - 1) if steps.ept.active(self.c) else NO_EPT
-        vmcs = Vmcs(self.machine, self.processor)
+        vmcs = View(self._region())
         active = vmcs.primary_controls & int(PROC.SECONDARY) and vmcs.secondary_controls & int(PROC2.EPT)
         return vmcs.ept_pointer & ~(PAGE - 1) if active else NO_EPT
 
     # ---- registers ------------------------------------------------------------------------------------------------
     def _registers(self):
         if not self.running and self.world == GUEST:
-            return registers.Saved(Vmcs(self.machine, self.processor))
+            return registers.Saved(View(self._region()))
         unit = self.machine.processors[self.processor]
         floats = unit.engines[int(unit.core[0].owner)].env[0]
         return registers.Live(self.c, floats, self.c.env if self.running else self.c.root_env)
@@ -96,7 +105,9 @@ class Thread:
         return told.address if told.verdict == "DONE" else None
 
     def _copies(self):
-        return in_world(self.machine, self.processor, None if self.running else WORLDS[self.world])[0]
+        if self.running:
+            return in_world(self.machine, self.processor, None)[0]
+        return in_world(self.machine, self.processor, WORLDS[self.world], self._region() if self.world == GUEST else None)[0]
 
     def translate(self, linear):
         """Return the host-physical address of a linear one through this world's paging (and EPT); None: not mapped."""

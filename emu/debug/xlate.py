@@ -73,16 +73,16 @@ class Translation:
         return self.host is not None
 
 
-def in_world(machine, processor, world):
+def in_world(machine, processor, world, region=None):
     """Return (Copies, "root" | "guest" | "bare") with the copied processor in the world that is asked for.
 
     The guest's registers come from the current VMCS while the hypervisor runs; the root world's, while a guest runs, are
-    those of its last VM entry.
+    those of its last VM entry.  region: uint64[512], a VMCS region to take in the place of the current VMCS.
     """
     c = processor_of(machine, processor)
     copies = Copies(machine, processor)
     copy, now = copies.cpu, "bare" if c.vmx_mode == MODE.BARE else "guest" if c.vmx_mode == MODE.NONROOT else "root"
-    if world is None or world == now or (world, now) == ("root", "bare"):
+    if region is None and (world is None or world == now or (world, now) == ("root", "bare")):
         return copies, now
     if world == "root":
         copies.enter(0)
@@ -90,9 +90,12 @@ def in_world(machine, processor, world):
         if walk.mode_of(copies.root) == PAGING.PAE:
             exit.load_pdptes(copy, copies.root.cr[3])
         return copies, world
-    if now == "bare":
+    if region is not None:
+        copies.take(region)
+    elif now == "bare":
         raise ConfigError(f"processor {processor} is outside VMX operation: it has no guest")
-    Vmcs(machine, processor)
+    else:
+        Vmcs(machine, processor)                           # there is one
     entry.load_registers(copy, copies.vmcs, copies.guest, copies.root)
     entry.latch(copy, copies.vmcs)
     entry.load_pdptes(copy, copies.vmcs, copies.guest)

@@ -195,6 +195,17 @@ def vmclear(c, insn):
 
 
 @kernel
+def _note_chosen(m, pointer):
+    """Keep the address of a VMCS for debuggers, who list virtual processors by it."""
+    for i in range(m.vmcs_count):
+        if m.vmcs_seen[U64(i)] == pointer:
+            return
+    if m.vmcs_count < U64(len(m.vmcs_seen)):
+        m.vmcs_seen[m.vmcs_count] = pointer
+        m.vmcs_count += ONE
+
+
+@kernel
 def vmptrld(c, insn):
     """VMPTRLD m64.  Source: SDM 3C, "VMPTRLD" """
     pointer = operand.load(c, insn, EIGHT)
@@ -213,6 +224,7 @@ def vmptrld(c, insn):
         release(c)
         memory.touch(m, pointer)
         c.vmcs_pointer, c.vmcs = pointer, m.ram + pointer
+        _note_chosen(m, pointer)
     return succeed(c)
 
 

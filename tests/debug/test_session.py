@@ -193,7 +193,7 @@ def test_registers_of_both_worlds(debug):
     session.break_at(at["guest.after"], world=1)
     session.run()
     guest, root = session.thread(0, 1), session.thread(0, 0)
-    assert guest.running and not root.running and [t.name for t in session.threads()] == ["cpu0 root", "partition 1 on cpu0"]
+    assert guest.running and not root.running and [t.name for t in session.threads()] == ["cpu0 root", guest.name]
     assert guest.register("rip") == at["guest.after"]
     assert root.register("rax") is None and root.register("cr3") == Vmcs(session.machine).host_cr3
     session.break_at(Vmcs(session.machine).host_rip)

@@ -1,0 +1,1 @@
+"""A remote stub for gdb: packets, target description, agent expressions, commands, server."""
