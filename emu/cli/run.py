@@ -74,6 +74,17 @@ def _tell(result, digest, screen):
     report.explain(result)
 
 
+def _debugged(loaded, place, smp, listen, more):
+    """Run an image under gdb; returns the exit code."""
+    from emu.cli import gdb
+    from emu.debug.gdb.server import address_of
+
+    if more:
+        raise ConfigError("--gdb goes with none of --json, --trace-exits, --hash, --screen, --max-cycles: the debugger ends the run")
+    make = gdb.machines(lambda: machine_with(loaded, place, smp))
+    return gdb.serve(make, address_of(listen), lambda text: click.echo(f"hvlab: {text}", err=True))
+
+
 @click.command("run", help=HELP, short_help="Run an image on the machine.")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option(
@@ -114,9 +125,12 @@ def _tell(result, digest, screen):
     help="Write a digest of the final state and cycle count: the same in every run.",
 )
 @click.option("--screen", "with_screen", is_flag=True, help="Write the VGA text screen when the run is over.")
-def command(image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen):
+@click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction, as `hvlab gdb` does.")
+def command(image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen, listen):
     """Run an image."""
     loaded = load(image, memory, append, modules)
+    if listen is not None:
+        return _debugged(loaded, place, smp, listen, as_json or trace_exits or with_hash or with_screen or max_cycles)
     machine = machine_with(loaded, place, smp)
     writer = _writer(as_json, place == "partition")
     machine.on_console(writer)

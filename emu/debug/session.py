@@ -16,10 +16,12 @@ from emu.debug.thread import GUEST, ROOT, Thread, has_guest
 from emu.debug.vmcs import processor_of
 from emu.errors import DebugError, Unmodelled
 from emu.machine import FOREVER, PAUSE_CYCLES
+from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
 
 PAGE = 4096
-REASONS = ("breakpoint", "watchpoint", "step", "interrupted", "budget", "ended")
+REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended")
+TRANSITIONS = {"entry": int(UNTIL.ENTRY), "exit": int(UNTIL.EXIT)}
 
 
 @dataclass
@@ -186,6 +188,23 @@ class Session:
         c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, thread.pc, thread.world
         return self._go(number, count, FOREVER if max_cycles is None else int(max_cycles), pause)
 
+    def run_until(self, transition, *, vmcs=None, max_cycles=None, pause=None):
+        """Run until the next VM "entry" or VM "exit" of any processor; returns a Stop of that reason, or of what came before.
+
+        vmcs: physical address, only entries to or exits from the guest of this VMCS count.  After an exit, "entry" with its
+        VMCS passes over the handler: it stops on the guest's next instruction.
+        """
+        if transition not in TRANSITIONS:
+            raise DebugError(f"a transition is one of {', '.join(TRANSITIONS)}, not {transition!r}")
+        d = self.points.record
+        for c in self.machine.cpu:
+            c.step_world = GUEST if c.vmx_mode == MODE.NONROOT else ROOT
+        d.until, d.until_vmcs = TRANSITIONS[transition], vmcs or 0
+        try:
+            return self._go(None, 0, FOREVER if max_cycles is None else int(max_cycles), pause)
+        finally:
+            d.until = UNTIL.NEVER
+
     def _resume(self, processor):
         """Clear what stopped the machine; the processor that stopped is not to stop again where it is."""
         m = self.machine.record[0]
@@ -229,7 +248,7 @@ class Session:
         """Return the Stop of a point or step, None when a point's condition lets the machine go on."""
         d = self.points.record
         if not d.hit:
-            return self._told("step")
+            return self._told(next(name for name, code in TRANSITIONS.items() if code == d.until) if d.until else "step")
         point = self.points.at(int(d.hit) - 1)
         if point.condition and not point.condition(self.current()):
             point.passed += 1

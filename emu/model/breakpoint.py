@@ -12,7 +12,7 @@ from emu.bits import U64
 from emu.jit import kernel
 from emu.model.cpu import code_64
 from emu.spec.cpu import CR4, RFLAGS
-from emu.spec.debug import ARMED, CONDITION, LENGTHS, POINT
+from emu.spec.debug import ARMED, CONDITION, LENGTHS, POINT, UNTIL
 from emu.spec.outcome import MODE
 from emu.spec.vmx import PENDING
 from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at, tlb_at
@@ -264,6 +264,18 @@ def settle(c):
         return True
     d.hit = ZERO
     return False
+
+
+@kernel
+def transition(c):
+    """Return whether the change of worlds that a debugger waits for has just come; `c.step_world` is the world before."""
+    d = debug_at(machine_at(c.machine)[0].debug)[0]
+    if d.until == UNTIL.NEVER:
+        return False
+    before, now = U64(c.step_world), ONE if c.vmx_mode == MODE.NONROOT else ZERO
+    c.step_world = now
+    wanted = ONE if d.until == UNTIL.ENTRY else ZERO
+    return before != now and now == wanted and (d.until_vmcs == ZERO or d.until_vmcs == c.vmcs_pointer)
 
 
 @kernel

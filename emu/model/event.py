@@ -268,8 +268,8 @@ def at_breakpoint(c, e):
 
 @kernel
 def stop_for_debugger(c):
-    """Stop the machine when a debugger's point was met, or its steps are done."""
-    if breakpoint.settle(c):
+    """Stop the machine when a debugger's point was met, the world it waits for is there, or its steps are done."""
+    if breakpoint.settle(c) or breakpoint.transition(c):
         c.stop = STOP.BREAK
     elif c.steps:
         e, world = env_of(c.env)[0], ONE if c.vmx_mode == MODE.NONROOT else ZERO

@@ -11,5 +11,7 @@ POINT = layout("POINT", 64, "ours: what a debugger's point stops at; 0: a free p
     EXECUTE=(0, 0, "before the instruction at a linear address"), READ=(1, 1, "after a read of some of its bytes"),
     WRITE=(2, 2, "after a write to some of its bytes"), PHYSICAL=(3, 3, "its address is host-physical, not linear"))
 
+UNTIL = codes("UNTIL", "ours: DEBUG.until", NEVER=(0, "no change of worlds stops"), ENTRY=(1, "a VM entry does"), EXIT=(2, "a VM exit does"))
+
 ARMED = layout("ARMED", 8, "ours: CPU.armed, whose data breakpoints the processor has to look for",
     REGISTERS=(0, 0, "of its own debug registers"), LINEAR=(1, 1, "a debugger's, linear"), PHYSICAL=(2, 2, "a debugger's, physical"))

@@ -177,6 +177,21 @@ def test_step_over_launch_lands_on_the_guests_first_instruction_and_over_an_exit
     assert before.thread.world == 0 and stop.address == at["guest.after"]
 
 
+def test_run_to_the_next_exit_and_over_its_handler(debug):
+    session, at = debug(ENTER)
+    stop = session.run_until("entry")
+    assert (stop.reason, stop.world, stop.address) == ("entry", 1, at["guest"])
+    vmcs = stop.thread.pointer
+    stop = session.run_until("exit")
+    assert (stop.reason, stop.world, stop.address) == ("exit", 0, Vmcs(session.machine).host_rip)
+    assert Vmcs(session.machine).exit_reason == 10
+    stop = session.run_until("entry", vmcs=vmcs)
+    assert (stop.reason, stop.address) == ("entry", at["guest.after"])
+    assert session.run_until("exit", vmcs=0x1000).reason == "ended"
+    with pytest.raises(DebugError, match="one of entry, exit"):
+        session.run_until("fault")
+
+
 def test_budget_interrupt_and_end_are_told(debug):
     session, at = debug(COUNT)
     assert session.run(max_cycles=1000).reason == "budget"

@@ -62,19 +62,22 @@ SYSTEM = (Register("cr0", 64, "cr0_flags", "cr0"), Register("cr2", 64, "data_ptr
           *(Register(f"{name}_base", 64, "data_ptr", f"{name}_base") for name in ("cs", "ss", "ds", "es", "ldtr", "tr")),
           Register("code_bits", 32, "int32", _bits))
 VMX = (Register("vmx_mode", 32, "vmx_modes", _mode), Register("vmcs_pointer", 64, "int64", _pointer),
-       Register("exit_reason", 32, "int32", _field("exit_reason")), Register("exit_qualification", 64, "int64", _field("exit_qualification")),
-       Register("pin_controls", 32, "pin_flags", _field("pin_based_controls")), Register("proc_controls", 32, "proc_flags", _field("primary_controls")),
+       Register("exit_reason", 32, "int32", _field("exit_reason")),
+       Register("exit_qualification", 64, "int64", _field("exit_qualification")),
+       Register("pin_controls", 32, "pin_flags", _field("pin_based_controls")),
+       Register("proc_controls", 32, "proc_flags", _field("primary_controls")),
        Register("proc2_controls", 32, "proc2_flags", _field("secondary_controls")))
 FEATURES = (("org.gnu.gdb.i386.core", CORE), ("org.gnu.gdb.i386.sse", SSE), ("org.gnu.gdb.i386.segments", BASES),
             ("org.hvlab.system", SYSTEM), ("org.hvlab.vmx", VMX))
 ALL = tuple(register for _, group in FEATURES for register in group)
 GENERAL = len(CORE) + len(SSE) + len(BASES)                # those of the `g` packet that every client knows
 GROUPS = {"org.hvlab.system": "system", "org.hvlab.vmx": "vmx"}
-VEC128 = """<vector id="v8i16" type="int16" count="8"/><vector id="v4i32" type="int32" count="4"/><vector id="v2i64" type="int64" count="2"/>\
-<vector id="v16i8" type="int8" count="16"/><vector id="v4f" type="ieee_single" count="4"/><vector id="v2d" type="ieee_double" count="2"/>\
-<union id="vec128"><field name="v4_float" type="v4f"/><field name="v2_double" type="v2d"/><field name="v16_int8" type="v16i8"/>\
-<field name="v8_int16" type="v8i16"/><field name="v4_int32" type="v4i32"/><field name="v2_int64" type="v2i64"/>\
-<field name="uint128" type="uint128"/></union>"""
+VECTORS = (("v8i16", "int16", 8), ("v4i32", "int32", 4), ("v2i64", "int64", 2), ("v16i8", "int8", 16), ("v4f", "ieee_single", 4),
+           ("v2d", "ieee_double", 2))
+PARTS = (("v4_float", "v4f"), ("v2_double", "v2d"), ("v16_int8", "v16i8"), ("v8_int16", "v8i16"), ("v4_int32", "v4i32"),
+         ("v2_int64", "v2i64"), ("uint128", "uint128"))
+VEC128 = "".join(f'<vector id="{name}" type="{kind}" count="{count}"/>' for name, kind, count in VECTORS) + \
+    f'<union id="vec128">{"".join(f"""<field name="{name}" type="{kind}"/>""" for name, kind in PARTS)}</union>'
 MXCSR = ("IE", "DE", "ZE", "OE", "UE", "PE", "DAZ", "IM", "DM", "ZM", "OM", "UM", "PM")
 
 

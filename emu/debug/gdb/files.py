@@ -1,0 +1,117 @@
+"""Files that gdb reads through the connection: the image itself, and ELF files with the symbols of assembled programs.
+
+Source: System V ABI, "Object Files"; Debugging with GDB, "Host I/O Packets"
+"""
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from emu.errors import DebugError
+from emu.image import elf
+
+HEADER, SECTION, SYMBOL = 64, 64, 24
+PROGBITS, SYMTAB, STRTAB, ALLOC, EXECUTE = 1, 2, 3, 2, 4
+NAMES = b"\0.text\0.symtab\0.strtab\0.shstrtab\0"
+OPEN_READ, NOT_FOUND, BAD, INVALID = 0, 2, 9, 22
+
+
+def symbol_file(base, code, addresses):
+    """Return an ELF64 file (bytes) with `code` as .text at `base` and a function symbol for each name: address."""
+    names, symbols = bytearray(b"\0"), bytearray(SYMBOL)
+    for name, address in sorted(addresses.items(), key=lambda row: row[1]):
+        inside = base <= address < base + len(code)
+        symbols += struct.pack("<IBBHQQ", len(names), 1 << 4 | (2 if inside else 0), 0, 1 if inside else 0xFFF1, address, 0)
+        names += name.encode() + b"\0"
+    parts, at = [code, bytes(symbols), bytes(names), NAMES], HEADER
+    places = []
+    for part in parts:
+        places.append(at)
+        at += len(part)
+    rows = [(0,) * 10,
+            (1, PROGBITS, ALLOC | EXECUTE, base, places[0], len(code), 0, 0, 1, 0),
+            (7, SYMTAB, 0, 0, places[1], len(symbols), 3, 1, 8, SYMBOL),
+            (15, STRTAB, 0, 0, places[2], len(names), 0, 0, 1, 0), (23, STRTAB, 0, 0, places[3], len(NAMES), 0, 0, 1, 0)]
+    head = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, base, 0, at, 0, HEADER, 0, 0, SECTION, len(rows), 4)
+    return head + b"".join(parts) + b"".join(struct.pack("<IIQQQQIIQQ", *row) for row in rows)
+
+
+def of_machine(machine):
+    """Return {path: bytes}: what gdb may read of a machine's hypervisor and image; the image's path comes last."""
+    found = {}
+    image = machine.image
+    if machine.partitions:
+        found["hvlab/hv.elf"] = _assembled(image)
+    for source in [image] if not machine.partitions else [each.image for each in machine.partitions]:
+        path = getattr(source, "path", None) or "program"
+        if path != "program" and elf.is_elf(data := Path(path).read_bytes()):
+            found[str(Path(path).resolve())] = data
+        elif len(source.symbols):
+            found[f"hvlab/{Path(path).stem}.elf"] = _assembled(source)
+    return found
+
+
+def _assembled(image):
+    base, data = max(((address, bytes(data)) for address, data in image.segments), key=lambda row: len(row[1]))
+    return symbol_file(base, data, image.symbols.addresses)
+
+
+class Host:
+    """gdb's Host I/O on the files of a dictionary {path: bytes}: reading only."""
+
+    def __init__(self, files):
+        self.files, self._open, self._next = files, {}, 3
+
+    def answer(self, request):
+        """Return the reply to a vFile request (bytes behind "vFile:")."""
+        what, _, rest = request.partition(b":")
+        words = rest.split(b",")
+        known: dict[bytes, Callable] = {b"setfs": self._setfs, b"open": self._opened, b"pread": self._read, b"close": self._closed,
+                                        b"fstat": self._stat}
+        try:
+            return known.get(what, self._none)(*words)
+        except (ValueError, TypeError, IndexError):
+            return b"F-1,%x" % INVALID
+
+    def _none(self, *_):
+        return b""
+
+    def _setfs(self, _):
+        return b"F0"
+
+    def _opened(self, path, flags, _mode):
+        name = bytes.fromhex(path.decode()).decode()
+        data = self.files.get(name, self.files.get(name.lstrip("/")))
+        if data is None or int(flags, 16) != OPEN_READ:
+            return b"F-1,%x" % NOT_FOUND
+        number, self._next = self._next, self._next + 1
+        self._open[number] = data
+        return b"F%x" % number
+
+    def _data(self, number):
+        data = self._open.get(int(number, 16))
+        if data is None:
+            raise ValueError("no such file")
+        return data
+
+    def _read(self, number, size, offset):
+        from emu.debug.gdb.packet import escape
+        data = self._data(number)[int(offset, 16):][:min(int(size, 16), 0x2000)]
+        return b"F%x;" % len(data) + escape(data)
+
+    def _stat(self, number):
+        from emu.debug.gdb.packet import escape
+        size = len(self._data(number))
+        stat = struct.pack(">IIIIIIIQQQIII", 0, 0, 0o100444, 1, 0, 0, 0, size, 4096, -(-size // 512), 0, 0, 0)
+        return b"F%x;" % len(stat) + escape(stat)
+
+    def _closed(self, number):
+        self._open.pop(int(number, 16), None)
+        return b"F0"
+
+
+def range_of(files, path):
+    """Return the address of the .text of a symbol file made here; DebugError for another file."""
+    data = files.get(path)
+    if data is None:
+        raise DebugError(f"there is no file {path!r}")
+    return struct.unpack_from("<Q", data, 24)[0]

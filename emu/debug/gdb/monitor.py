@@ -1,0 +1,150 @@
+"""`monitor` commands: what gdb itself cannot show of the machine.
+
+    monitor help
+"""
+from collections.abc import Callable
+
+import capstone
+
+from emu.bits import name_of
+from emu.debug import explain, irq, xlate
+from emu.debug import vmcs as vmcs_of
+from emu.debug.lookup import number as number_of
+from emu.errors import DebugError, HvlabError
+from emu.failure import place
+from emu.spec.outcome import MODE
+from emu.spec.vmx import REASON
+from emu.state import ALL_ONES
+
+LONGEST = 15
+MODES = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
+
+
+def _lines(cells):
+    widths = [max(len(str(row[n])) for row in cells) for n in range(len(cells[0]) - 1)] if cells else []
+    return ["  ".join([f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=False)] + [str(row[-1])]).rstrip() for row in cells]
+
+
+class Monitor:
+    """Commands on a Session; `thread` is the one that gdb has chosen."""
+
+    def __init__(self, session):
+        self.session, self.until = session, None            # until: (transition, VMCS or None) that ends the next `continue`
+        self.commands: dict[str, tuple[Callable, str, str]] = {
+            "help": (self._help, "", "this list"),
+            "state": (self._state, "", "processors: mode, clock, place"),
+            "vmcs": (self._vmcs, "[control|exit|guest|host] | check", "fields of the current VMCS; whether VM entry would accept it"),
+            "exits": (self._exits, "", "VM exits by reason"),
+            "xlate": (self._xlate, "ADDRESS [write|fetch|user]", "how a linear address is translated"),
+            "why-irq": (self._irq, "VECTOR", "why an interrupt is not delivered"),
+            "explain": (self._explain, "exit|field|msr|... NUMBER [VALUE]", "what a number means, as `hvlab explain`"),
+            "points": (self._points, "", "breakpoints and watchpoints with their hits"),
+            "until": (self._until, "exit | entry | return", "let the next `continue` run to a VM exit, a VM entry, the entry of this VMCS"),
+            "disassemble": (self._disassemble, "ADDRESS [COUNT]", "in the width of the code that runs"),
+        }
+
+    def run(self, thread, line):
+        """Return the text that a command answers; DebugError tells what is wrong with it."""
+        words = line.split() or ["help"]
+        found = [name for name in self.commands if name.startswith(words[0])]
+        if words[0] not in self.commands and len(found) != 1:
+            raise DebugError(f"monitor {words[0]}: must be one of {', '.join(self.commands)}")
+        name = words[0] if words[0] in self.commands else found[0]
+        try:
+            return "\n".join(self.commands[name][0](thread, *words[1:])) + "\n"
+        except TypeError as error:
+            raise DebugError(f"usage: monitor {name} {self.commands[name][1]}") from error
+        except HvlabError as error:
+            raise DebugError(f"monitor {name}: {error}") from error
+
+    def _help(self, _thread):
+        return _lines([(f"{name} {usage}".strip(), text) for name, (_, usage, text) in self.commands.items()])
+
+    def _state(self, _thread):
+        machine, cells = self.session.machine, []
+        for n, c in enumerate(machine.cpu):
+            thread = self.session.thread(n)
+            mode = name_of(MODE, int(c.vmx_mode)).lower()
+            cells.append((f"cpu{n}", mode, thread.name, f"cycle {int(c.cycles):,}", place(machine, thread.pc)))
+        return _lines(cells)
+
+    def _vmcs(self, thread, *groups):
+        machine, number = self.session.machine, thread.processor
+        if groups == ("check",):
+            return vmcs_of.check(machine, number).lines()
+        for group in groups:
+            if group not in vmcs_of.GROUPS:
+                raise DebugError(f"{group!r} must be one of {', '.join(vmcs_of.GROUPS)}, check")
+        found = []
+        for group, rows in vmcs_of.Vmcs(machine, number).rows(*groups):
+            cells = [(f"  {code:#x}", name, f"{value:#x}", text) for name, code, value, text in rows]
+            found += [f"{group}:", *_lines(cells)]
+        return found
+
+    def _exits(self, _thread):
+        counts = {}
+        for c in self.session.machine.cpu:
+            for number, count in enumerate(c.exits):
+                counts[number] = counts.get(number, 0) + int(count)
+        cells = [(name_of(REASON, n), f"{count:,}") for n, count in sorted(counts.items(), key=lambda row: -row[1]) if count]
+        return _lines(cells) or ["no VM exit so far"]
+
+    def _address(self, text):
+        symbols = getattr(self.session.machine, "symbols", None)
+        found = number_of(text)
+        found = symbols.address(text) if found is None and symbols else found
+        if found is None:
+            raise DebugError(f"{text!r} is neither a number nor a symbol")
+        return found
+
+    def _xlate(self, thread, address, *how):
+        kinds = [word for word in how if word in xlate.KINDS]
+        if set(how) - set(kinds) - {"user"}:
+            raise DebugError(f"{' '.join(how)!r} must be of {', '.join(xlate.KINDS)}, user")
+        world = None if thread.running else xlate.WORLDS[thread.world]
+        kind = kinds[0] if kinds else "read"
+        found = xlate.translate(self.session.machine, self._address(address), thread.processor, kind, "user" in how, world)
+        lines = [f"linear {found.linear:#x}, {found.access}, {found.world}; {found.mode}, CR3 {found.cr3:#x}"]
+        rows = []
+        for group in found.groups:
+            rows += [(f"  {each.name}", f"level {each.level}", f"{each.host:#x}", f"{each.value:#x}", each.decoded) for each in group.ept]
+            if group.entry:
+                each = group.entry
+                rows.append((each.name, f"level {each.level}", f"{each.host:#x}", f"{each.value:#x}", each.decoded))
+        end = f"host-physical {found.host:#x}: {found.kind}" if found.reaches else f"stopped: {found.stop}; {found.outcome}"
+        return [*lines, *_lines(rows), end]
+
+    def _irq(self, thread, vector):
+        return [str(reason.text) for reason in irq.why(self.session.machine, thread.processor, self._address(vector))]
+
+    def _explain(self, _thread, kind, *words):
+        makers = {"exit": explain.exit, "field": explain.vmcs_field, "msr": explain.msr, "error": explain.error, "check": explain.check,
+                  "hypercall": explain.hypercall, "status": explain.status, "vector": explain.vector}
+        if kind not in makers:
+            raise DebugError(f"{kind!r} must be one of {', '.join(makers)}")
+        found = makers[kind](*words[:1], *(int(word, 0) for word in words[1:]))
+        lines = [f"{found.kind} {found.name}: {found.text}", *_lines([("  " + str(row[0]), *row[1:]) for row in found.facts])]
+        for part in found.parts:
+            lines.append(f"  {part.title}" + ("" if part.value is None else f" = {part.value:#x}"))
+            lines += _lines([(f"    {row.bits}", row.name, "" if part.value is None else f"{row.value:#x}", row.text) for row in part.rows])
+        return lines
+
+    def _until(self, thread, transition):
+        if transition not in ("exit", "entry", "return"):
+            raise DebugError(f"{transition!r} must be exit, entry or return")
+        vmcs = int(thread.c.vmcs_pointer)
+        if transition == "return" and vmcs == ALL_ONES:
+            raise DebugError(f"processor {thread.processor} has no current VMCS to return to")
+        self.until = ("entry", vmcs) if transition == "return" else (transition, None)
+        return ["continue runs to the next VM " + {"return": f"entry of VMCS {vmcs:#x}"}.get(transition, transition)]
+
+    def _points(self, _thread):
+        cells = [(p.number, p.access, p.space, f"{p.address:#x}", f"{p.size} bytes", f"{p.hits} hits") for p in self.session.breakpoints()]
+        return _lines(cells) or ["no breakpoint"]
+
+    def _disassemble(self, thread, address=None, count="8"):
+        at, wanted = thread.pc if address is None else self._address(address), int(count, 0)
+        machine = capstone.Cs(capstone.CS_ARCH_X86, MODES[thread.bits])
+        data = thread.read(at, LONGEST * max(wanted, 1))
+        cells = [(f"{each.address:#x}", each.bytes.hex(" "), f"{each.mnemonic} {each.op_str}") for each in machine.disasm(data, at, wanted)]
+        return _lines(cells) or [f"{at:#x}  {data[:LONGEST].hex(' ')}  (bad)"]

@@ -1,0 +1,106 @@
+"""What gdb asks about the machine as a whole: features, threads, files, the monitor's commands."""
+from emu.debug.gdb import description, files
+from emu.debug.gdb.packet import LIMIT, escape
+from emu.errors import DebugError
+
+PAGE = 0x2000                                              # bytes of a qXfer reply
+MACHINE = 1
+FEATURES = ("multiprocess+", "swbreak+", "hwbreak+", "qXfer:features:read+", "qXfer:threads:read+", "qXfer:exec-file:read+",
+            "qXfer:libraries:read+", "qXfer:osdata:read+", "QStartNoAckMode+", "vContSupported+", "ConditionalBreakpoints+", "QNonStop-")
+NOTHING = b""
+
+
+class Refused(Exception):
+    """A packet that is malformed or asks for what cannot be; the text goes to gdb."""
+
+
+def hexadecimal(text, what):
+    """Return the number that hexadecimal digits of a packet write; Refused when they are none."""
+    try:
+        return int(text, 16)
+    except ValueError:
+        raise Refused(f"{what} must be hexadecimal, not {text!r}") from None
+
+
+def place(text):
+    """Return (address, length) of `ADDRESS,LENGTH`."""
+    address, _, size = text.partition(",")
+    return hexadecimal(address, "an address"), hexadecimal(size, "a length")
+
+
+def supported(stub, _):
+    """Answer qSupported."""
+    return ";".join((f"PacketSize={LIMIT:x}", *FEATURES)).encode()
+
+
+def first_threads(stub, _):
+    """Answer qfThreadInfo: all threads at once."""
+    return ("m" + ",".join(f"p{p:x}.{n:x}" for p, n in stub.threads())).encode()
+
+
+def info(stub, text):
+    """Answer qThreadExtraInfo."""
+    thread = stub.thread(stub.which(text))
+    return f"{thread.name}, {'runs' if thread.running else 'waits'}, {thread.bits}-bit".encode().hex().encode()
+
+
+def command(stub, text):
+    """Answer qRcmd: a monitor command."""
+    line = bytes.fromhex(text).decode()
+    try:
+        return stub.monitor.run(stub.thread() if not stub.exited else stub.session.current(), line).encode().hex().encode()
+    except DebugError as error:
+        return f"{error}\n".encode().hex().encode()
+
+
+def transfer(stub, text):
+    """Answer qXfer: a window of a document."""
+    what, operation, name, window = text.split(":")
+    offset, size = place(window)
+    if operation != "read":
+        return NOTHING
+    content = {"features": features, "threads": thread_list, "exec-file": exec_file,
+               "libraries": libraries, "osdata": osdata}.get(what, lambda *_: None)(stub, name)
+    if content is None:
+        return NOTHING
+    data = content.encode()
+    part = data[offset:offset + min(size, PAGE)]
+    return (b"m" if offset + len(part) < len(data) else b"l") + escape(part)
+
+
+def features(stub, name):
+    """Return target.xml."""
+    if name != "target.xml":
+        raise Refused(f"there is no {name}, but target.xml")
+    return description.xml()
+
+
+def thread_list(stub, _):
+    """Return the list of threads."""
+    rows = [f'<thread id="p{p:x}.{n:x}" core="{thread.processor}" name="{thread.name}">{"runs" if thread.running else "waits"}</thread>'
+            for (p, n), thread in stub.threads().items()]
+    return f'<?xml version="1.0"?><threads>{"".join(rows)}</threads>'
+
+
+def exec_file(stub, name):
+    """Return the file that gdb should read symbols from, None when there is none."""
+    paths = list(stub.files)
+    return "/" + (paths[0] if name in ("", "1") else paths[-1]).lstrip("/") if paths else None
+
+
+def libraries(stub, _):
+    """Return the list of further symbol files."""
+    rows = [f'<library name="/{path.lstrip("/")}"><section address="{files.range_of(stub.files, path):#x}"/></library>'
+            for path in list(stub.files)[1:] if path.startswith("hvlab/")]
+    return f'<library-list>{"".join(rows)}</library-list>'
+
+
+def osdata(stub, name):
+    """Return the list of processes, or of what can be listed."""
+    guests = {guest.partition for guest in stub.session.guests()}
+    rows = [(MACHINE, "the machine: hypervisor or bare")] + [(MACHINE + n, f"partition {n}") for n in sorted(guests)]
+    if name == "":
+        items = '<item><column name="Type">processes</column><column name="Description">The machine and its partitions</column></item>'
+        return f'<osdata type="types">{items}</osdata>'
+    items = "".join(f'<item><column name="pid">{pid}</column><column name="command">{text}</column></item>' for pid, text in rows)
+    return f'<osdata type="processes">{items}</osdata>'

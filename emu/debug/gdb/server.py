@@ -1,0 +1,160 @@
+"""A TCP server on 127.0.0.1 for one gdb at a time.
+
+The machine runs in this thread, a few milliseconds at a time; between slices the connection is looked at.  A client that
+comes second is told so; one whose connection drops leaves the machine stopped as it is, for the next.
+"""
+import select
+import socket
+
+from emu.debug.gdb import packet
+from emu.errors import ConfigError
+
+HOST, DEFAULT_PORT = "127.0.0.1", 1234
+CHUNK, SECONDS = 65536, 0.2
+BUSY = b"E.another debugger holds this machine: one at a time"
+
+
+def address_of(text):
+    """Return (host, port) of `[127.0.0.1:]PORT`; ConfigError for another host or no port."""
+    host, colon, port = text.rpartition(":")
+    if colon and host not in (HOST, "localhost", ""):
+        raise ConfigError(f"the server listens on {HOST} only, not on {host!r}: a debugger may do anything with the machine")
+    if not port.isdecimal() or not 0 <= int(port) < 65536:
+        raise ConfigError(f"the address must be [{HOST}:]PORT with a port of 0 (any free one) to 65535, not {text!r}")
+    return HOST, int(port)
+
+
+class Server:
+    """Listens at once; `serve` answers until the debugger kills the machine, or lets it go and it has ended."""
+
+    def __init__(self, address, stub_of, log=None):
+        """address: (host, port), port 0: any; stub_of(poll, tell): makes the Stub; log(text): what happens, for people."""
+        self.log = log or (lambda text: None)
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self.listener.bind(address)
+        except OSError as error:
+            self.listener.close()
+            raise ConfigError(f"{address[0]}:{address[1]} cannot be listened on: {error.strerror}") from error
+        self.listener.listen(4)
+        self.address = self.listener.getsockname()
+        self.client, self.reader, self.waiting, self.dropped, self.acknowledge = None, packet.Reader(), [], False, True
+        self._sent = b""
+        self.stub = stub_of(self.poll, self.tell)
+
+    def close(self):
+        """Close the connection and the listening socket."""
+        for each in (self.client, self.listener):
+            if each:
+                each.close()
+        self.client = None
+
+    # ---- one connection -------------------------------------------------------------------------------------------------
+    def _send(self, data):
+        self._sent = data
+        try:
+            self.client.sendall(data)
+        except OSError:
+            self.dropped = True
+
+    def tell(self, text):
+        """Write text on gdb's console; it may come only while a run is on."""
+        if self.client:
+            self._send(packet.frame(b"O" + text.encode().hex().encode()))
+
+    def _receive(self):
+        """Take what has come; notes a connection that is gone."""
+        try:
+            data = self.client.recv(CHUNK)
+        except OSError:
+            data = b""
+        self.dropped = self.dropped or not data
+        self.waiting += self.reader.feed(data)
+
+    def _ready(self, seconds=0.0):
+        """Look at the sockets: refuse a second client, take what the first sent."""
+        watched = [self.listener] + ([self.client] if self.client and not self.dropped else [])
+        for each in select.select(watched, [], [], seconds)[0]:
+            if each is self.client:
+                self._receive()
+            elif self.client:
+                self._refuse()
+            else:
+                self._accept()
+
+    def _accept(self):
+        self.client, peer = self.listener.accept()
+        self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.reader, self.waiting, self.dropped, self.acknowledge = packet.Reader(), [], False, True
+        self.log(f"a debugger connected from port {peer[1]}")
+
+    def _refuse(self):
+        other, peer = self.listener.accept()
+        with other:
+            try:
+                other.settimeout(SECONDS)
+                other.sendall(b"+" + packet.frame(BUSY))
+            except OSError:
+                pass
+        self.log(f"a second debugger from port {peer[1]} was turned away")
+
+    def poll(self):
+        """Return whether a run is to be interrupted: Ctrl-C came, or the connection is gone."""
+        self._ready()
+        if self.dropped and self.client:
+            return True
+        asked = [each for each in self.waiting if each.kind == "interrupt"]
+        self.waiting = [each for each in self.waiting if each.kind not in ("interrupt", "ack")]
+        return bool(asked)
+
+    def _handle(self, each):
+        if each.kind == "nak" and self._sent:
+            self._send(self._sent)
+        elif each.kind == "broken" and self.acknowledge:
+            self._send(packet.REFUSE)
+        elif each.kind == "broken":
+            self._send(packet.frame(b"E.the packet is broken: wrong checksum, cut off, or longer than %d bytes" % packet.LIMIT))
+        elif each.kind == "packet":
+            if self.acknowledge:
+                self._send(packet.ACKNOWLEDGE)
+            reply = self.stub.answer(each.data)
+            if reply is not None and not (self.dropped or self.stub.killed and each.data == b"k"):
+                self._send(packet.frame(reply))
+            if each.data == b"QStartNoAckMode" and reply == b"OK":
+                self.acknowledge = False
+
+    def _let_go(self):
+        """End the connection; the machine stays as it is."""
+        self.client.close()
+        self.client = None
+        self.log("the debugger went away" + ("; the machine runs on" if self.stub.detached else "; the machine waits as it is"))
+
+    # ---- until the end ----------------------------------------------------------------------------------------------------
+    def serve(self):
+        """Answer until `k`, or until the machine, let go by a detach, has ended; returns the Stub."""
+        while not self.stub.killed:
+            if self.client and (self.dropped or self.stub.detached):
+                self._let_go()
+            if self.stub.exited and not self.client:
+                break
+            if self.stub.detached and not self.client:
+                if not self._run_free():
+                    break
+            self._ready(SECONDS if not self.waiting else 0)
+            while self.waiting and self.client and not self.stub.killed:
+                self._handle(self.waiting.pop(0))
+        return self.stub
+
+    def _run_free(self):
+        """Let the machine run without a debugger until it ends or one connects; returns whether one did."""
+        def connected():
+            self._ready()
+            return self.client is not None
+
+        stop = self.stub.session.run(pause=connected)
+        self.stub.detached = False
+        if stop.reason == "ended":
+            self.stub.result, self.stub.error = stop.result, stop.error
+            return False
+        return True

@@ -1,0 +1,170 @@
+"""`hvlab gdb` with the real gdb, in batch mode."""
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emu.jit import ROOT
+from tests.cli.gdb_programs import PROGRAMS
+from tests.machine import foreign
+
+SETTINGS = ROOT / "debug" / "gdb" / "init.gdb"
+LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
+
+
+def hvlab(*arguments):
+    """Start the command; returns the process."""
+    code = "from emu.cli import main; main()"
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.fixture
+def session(tmp_path):
+    """Return a function: (program, gdb commands, hvlab options...) -> (what gdb printed, exit code of hvlab, what it printed)."""
+    def run(name, commands, *options, command="gdb"):
+        if shutil.which("gdb") is None:
+            raise foreign.Missing("this test needs the command gdb")
+        image = name
+        if name in PROGRAMS:
+            image = tmp_path / f"{name}.s"
+            image.write_text(PROGRAMS[name])
+        listen = ("--listen", "0") if command == "gdb" else ("--gdb", "0")
+        server = hvlab(command, image, *listen, "--memory", "16M", *options)
+        said = b""
+        while not (found := LISTENING.search(said)):
+            assert select.select([server.stderr], [], [], 120)[0], said
+            said += server.stderr.read1()
+            assert server.poll() is None, said
+        script = tmp_path / "script.gdb"
+        script.write_text(f"source {SETTINGS}\ntarget extended-remote 127.0.0.1:{int(found[1])}\n{commands}\n")
+        done = subprocess.run(["gdb", "-nx", "-q", "-batch", "-x", script], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+        try:
+            out, err = server.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            raise
+        return done.stdout, server.returncode, (out.decode(), (said + err).decode())
+
+    return run
+
+
+def lines(text, *patterns):
+    """Fail unless lines with these patterns come in this order."""
+    at = 0
+    for pattern in patterns:
+        found = re.compile(pattern, re.MULTILINE).search(text, at)
+        assert found, (pattern, text)
+        at = found.end()
+
+
+@pytest.mark.slow
+def test_symbols_breakpoints_registers_and_the_end(session):
+    text, code, (out, err) = session("count", """
+info registers rip cr0 vmx_mode
+break count
+break *&again if $ecx == 3
+continue
+continue
+print $ecx
+print/x *(int *)&cell
+set $ecx = 8
+watch *(int *)&cell
+continue
+delete
+info registers eflags cr4
+continue""")
+    lines(text, r"rip +0xfffffff0", r"cr0 +0x60000010 +\[ ET NW CD \]", r"vmx_mode .*bare", r"Breakpoint 1, .* in test \(\)",
+          r"Breakpoint 2, .* in again \(\)", r"^\$1 = 3", r"^\$2 = 0x2", r"Old value = 2", r"New value = 8", r"eflags .*\[", r"cr4 .*PAE",
+          r"exited with code 07")
+    assert code == 1 and "a debugger connected" in err and "firmware" in out
+
+
+@pytest.mark.slow
+def test_step_over_entry_and_exit_and_partitions(session):
+    text, code, _ = session("enter", """
+break guest
+continue
+stepi
+x/i $pc
+stepi
+info registers vmx_mode exit_reason
+info symbol $pc
+finish-exit
+info symbol $pc
+next-exit
+vmcs exit
+exits
+partitions
+info threads
+thread 2.1
+info registers rip
+delete
+continue""")
+    lines(text, r"Breakpoint 1, .* in guest", r"=> .* <exits>:\s+cpuid", r"vmx_mode .*root", r"exit_reason +0xa", r"vmx_exit in section",
+          r"after in section", r"EXIT_REASON +0x12 +VMCALL", r"CPUID +1", r"2 +process 2", r"1\.1 .*cpu0 root",
+          r"2\.1 .*partition 1 / VMCS", r"rip +0x\w+ .*<after\+\d+>", r"exited normally")
+    assert code == 0
+
+
+@pytest.mark.slow
+def test_code_of_other_widths_is_disassembled_as_such(session):
+    text, _, _ = session("count", "x/2i $pc\nkill")
+    lines(text, r"0xfffffff0:\s+jmp\s+0xff")
+
+
+@pytest.mark.slow
+def test_triple_fault_stops_with_its_explanation(session):
+    text, code, _ = session("crash", "continue\ninfo registers rip\nstate\ncontinue")
+    lines(text, "triple fault", "SIGSEGV", r"rip +0x", r"cpu0 +bare")
+    assert code == 4
+
+
+@pytest.mark.slow
+def test_hv_and_its_guest_have_their_symbols(session):
+    text, code, _ = session(ROOT.parent / "tests" / "partitions" / "vmx_hidden.s", """
+break vmexit
+continue
+backtrace 1
+info sharedlibrary
+delete
+continue""", "--as", "partition")
+    lines(text, r"Breakpoint 1, .* vmexit", r"#0 .*vmexit")
+    assert code == 0
+
+
+@pytest.mark.slow
+def test_run_waits_for_gdb_and_repeats_on_run(session):
+    text, code, _ = session("count", "break again\ncontinue\nrun\nprint $pc\ncontinue\nprint $ecx\nkill", command="run")
+    lines(text, r"Breakpoint 1, .* in again", r"Breakpoint 1, .* in again", r"^\$2 = 1", "killed")
+    assert code == 0
+
+
+@pytest.mark.slow
+def test_session_of_the_page_is_what_gdb_shows():
+    command = "import gdb; text = gdb.PAGE.read_text(); assert gdb.render(text) == text, gdb.render(text)"
+    subprocess.run([sys.executable, "-c", command], cwd=ROOT.parent / "docs", env={**os.environ, "PYTHONPATH": str(ROOT.parent)}, check=True,
+                   timeout=120)
+
+
+def test_wrong_options_are_refused(tmp_path):
+    program = tmp_path / "program.s"
+    program.write_text(PROGRAMS["count"])
+    for arguments, words in (
+        (("gdb", program, "--listen", "0.0.0.0:1"), "listens on 127.0.0.1 only"), (("gdb", program, "--listen", "x"), "PORT"),
+        (("gdb", tmp_path / "none.elf"), "no such file"), (("run", program, "--gdb", "0", "--hash"), "--gdb goes with none"),
+    ):
+        process = hvlab(*arguments)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 2 and words in err.decode(), err
+
+
+def test_name_of_the_settings_file():
+    process = hvlab("gdb", "--init")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and Path(out.decode().strip()) == SETTINGS and "schedule-multiple" in SETTINGS.read_text()

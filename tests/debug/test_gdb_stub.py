@@ -1,0 +1,312 @@
+"""gdb's packets answered: registers, memory, breakpoints, steps, processes; whatever comes, the machine keeps its state."""
+import random
+import re
+import socket
+import threading
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from emu.debug.gdb import description, packet
+from emu.debug.gdb.server import Server, address_of
+from emu.debug.gdb.stub import Stub
+from emu.errors import ConfigError
+from tests.debug.test_session import COUNT, ENTER
+
+
+@pytest.fixture
+def stub(guest):
+    """Return a function: program text -> (Stub, {symbol: address})."""
+    made = []
+
+    def of(text, processors=1):
+        make, program = guest(text, processors)
+        made.append(Stub(make))
+        return made[-1], program.symbols
+
+    yield of
+    for each in made:
+        each.session.close()
+
+
+def registers(stub):
+    """Return {name: text} of the g packet."""
+    text, found, at = stub.answer(b"g").decode(), {}, 0
+    for register in description.ALL:
+        found[register.name] = text[at:at + register.bits // 4]
+        at += register.bits // 4
+    assert at == len(text)
+    return found
+
+
+def number(stub, name):
+    return int.from_bytes(bytes.fromhex(registers(stub)[name]), "little")
+
+
+def test_description_is_what_gdb_takes(stub):
+    unit, _ = stub(COUNT)
+    text, offset = "", 0
+    while True:
+        part = packet.unescape(unit.answer(b"qXfer:features:read:target.xml:%x,400" % offset)).decode()
+        text, offset = text + part[1:], offset + len(part) - 1
+        if part[0] == "l":
+            break
+    tree = ElementTree.fromstring(text.replace('<!DOCTYPE target SYSTEM "gdb-target.dtd">', ""))
+    rows = tree.findall(".//reg")
+    assert [row.get("name") for row in rows] == [register.name for register in description.ALL]
+    assert {"org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse", "org.gnu.gdb.i386.segments"} < {f.get("name") for f in tree.findall("feature")}
+    assert unit.answer(b"qXfer:features:read:other.xml:0,10").startswith(b"E.there is no other.xml")
+
+
+def test_breakpoint_step_and_registers(stub):
+    unit, at = stub(COUNT)
+    assert unit.answer(b"?") == b"T05thread:p1.1;"
+    assert unit.answer(b"Z0,%x,1" % at["test.loop"]) == b"OK"
+    assert unit.answer(b"vCont;c") == b"T05thread:p1.1;core:0;swbreak:;"
+    assert number(unit, "rip") == at["test.loop"] and number(unit, "rcx") == 0
+    assert unit.answer(b"vCont;s:p1.1") == b"T05thread:p1.1;core:0;"
+    assert number(unit, "rcx") == 1
+    assert unit.answer(b"P2=0900000000000000") == b"OK" and unit.answer(b"p2") == b"0900000000000000"
+    assert unit.answer(b"vCont;r%x,%x:p1.1" % (at["test.loop"], at["test.loop"] + 14)) == b"T05thread:p1.1;core:0;"
+    assert number(unit, "rip") == at["test.loop"] + 14
+    assert unit.answer(b"z0,%x,1" % at["test.loop"]) == b"OK"
+    assert unit.answer(b"c") == b"W00;process:1"
+    assert unit.answer(b"qfThreadInfo") == b"m" and unit.answer(b"g").startswith(b"E.there is no thread")
+
+
+def test_write_all_registers_back_changes_nothing(stub):
+    unit, at = stub(ENTER)
+    unit.answer(b"Z1,%x,1" % at["guest"])
+    assert unit.answer(b"c") == b"T05thread:p1.1;core:0;hwbreak:;"
+    digest, before = unit.machine.digest(), unit.answer(b"g")
+    assert unit.answer(b"G" + before) == b"OK" and unit.machine.digest() == digest
+
+
+def test_watchpoints_tell_the_address(stub):
+    unit, at = stub(COUNT)
+    assert unit.answer(b"Z2,%x,4" % (at["cell"] + 2)) == b"OK"
+    assert unit.answer(b"c") == b"T05thread:p1.1;core:0;watch:%x;" % (at["cell"] + 2)
+    assert unit.answer(b"z2,%x,4" % (at["cell"] + 2)) == b"OK"
+    assert unit.answer(b"Z3,%x,1" % at["cell"]) == b"OK"
+    assert unit.answer(b"c") == b"T05thread:p1.1;core:0;rwatch:%x;" % at["cell"]
+
+
+def test_condition_of_gdb_is_evaluated_here(stub):
+    unit, at = stub(COUNT)
+    program = "260002220713" + "27"                        # reg 2 (rcx) == 7
+    assert unit.answer(b"Z0,%x,1;X7,%s" % (at["test.loop"], program.encode())) == b"OK"
+    unit.answer(b"c")
+    assert number(unit, "rcx") == 7
+
+
+def test_memory(stub):
+    unit, at = stub(COUNT)
+    unit.answer(b"Z0,%x,1" % at["test"])
+    unit.answer(b"c")
+    assert unit.answer(b"M%x,4:11223344" % at["cell"]) == b"OK" and unit.answer(b"m%x,4" % at["cell"]) == b"11223344"
+    assert unit.answer(b"X%x,3:" % at["cell"] + packet.escape(b"#$}")) == b"OK" and unit.answer(b"m%x,3" % at["cell"]) == b"23247d"
+    assert unit.answer(b"m7f0000000000,4").startswith(b"E.linear address 0x7f0000000000 is not mapped")
+    assert unit.answer(b"M%x,4:11" % at["cell"]).startswith(b"E.4 bytes are announced, 1 came")
+    assert unit.answer(b"qSearch:memory:%x;1000;$}" % at["test"]) == b"1,%x" % (at["cell"] + 1)
+    assert unit.answer(b"qSearch:memory:%x;10;not here" % at["test"]) == b"0"
+    assert unit.answer(b"Qqemu.PhyMemMode:1") == b"OK" and unit.answer(b"qqemu.PhyMemMode") == b"1"
+    assert unit.answer(b"m%x,3" % at["cell"]) == b"23247d"
+
+
+def test_partitions_are_processes_and_breakpoints_have_their_scope(stub):
+    unit, at = stub(ENTER)
+    unit.answer(b"Z0,%x,1" % at["guest"])
+    unit.answer(b"c")
+    assert unit.answer(b"qfThreadInfo") == b"mp1.1"
+    assert unit.answer(b"vAttach;9").startswith(b"E.there is no process 9, but 1, 2")
+    assert unit.answer(b"vAttach;2") == b"T05thread:p2.1;"
+    assert unit.answer(b"qfThreadInfo") == b"mp1.1,p2.1" and unit.answer(b"qC") == b"QCp2.1"
+    assert unit.answer(b"Z0,%x,1" % at["guest.after"]) == b"OK"                        # in the partition
+    assert unit.answer(b"Hgp1.1") == b"OK" and unit.answer(b"Z0,%x,1" % (at["guest.after"])) == b"OK"      # in the root: never met
+    assert unit.answer(b"vCont;s:p2.1") == b"T05thread:p2.1;core:0;"
+    stop = unit.answer(b"vCont;s:p2.1")
+    assert stop == b"T05thread:p1.1;core:0;"               # CPUID exits: the hypervisor's entry point
+    assert unit.answer(b"vCont;c") == b"T05thread:p2.1;core:0;swbreak:;"
+    assert number(unit, "rip") == at["guest.after"]
+    assert [point.hits for point in unit.session.breakpoints()] == [1, 1, 0]
+    threads = unit.answer(b"qXfer:threads:read::0,1000").decode()
+    assert re.findall(r'name="([^"]+)"', threads) == [unit.session.guests()[0].name] * 2      # the processor is in that guest
+
+
+def test_step_of_a_waiting_partition_runs_until_it_is_there(stub):
+    unit, at = stub(ENTER)
+    unit.answer(b"Z0,%x,1" % at["guest"])
+    unit.answer(b"c")
+    unit.answer(b"vAttach;2")
+    unit.answer(b"vCont;s:p2.1")
+    assert unit.answer(b"vCont;s:p2.1").startswith(b"T05thread:p1.1")
+    assert unit.answer(b"vCont;s:p2.1") == b"T05thread:p2.1;core:0;"
+    assert number(unit, "rip") == at["guest.after"]
+
+
+def test_end_that_nobody_asked_for_stops_first(guest):
+    told = []
+    unit = Stub(guest("test:   lidt    [rip + none]\n        ud2\nnone:   .quad   0, 0\n")[0], tell=told.append)
+    assert unit.answer(b"c") == b"T0bthread:p1.1;core:0;"
+    assert "triple fault" in "".join(told) and number(unit, "rip")
+    assert unit.answer(b"c").startswith(b"W")
+    unit.session.close()
+
+
+def test_restart_begins_anew(stub):
+    unit, at = stub(COUNT)
+    unit.answer(b"Z0,%x,1" % at["test.loop"])
+    unit.answer(b"c")
+    assert unit.answer(b"vRun;") == b"T05thread:p1.1;" and number(unit, "rip") == 0xFFFFFFF0
+    assert unit.answer(b"Z0,%x,1" % at["test.loop"]) == b"OK"
+    assert unit.answer(b"c") == b"T05thread:p1.1;core:0;swbreak:;"
+
+
+def test_monitor_commands(stub):
+    unit, at = stub(ENTER)
+    unit.answer(b"Z0,%x,1" % at["guest.after"])
+    unit.answer(b"c")
+
+    def ask(line):
+        return bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
+
+    assert "why-irq VECTOR" in ask("help")
+    assert re.search(r"cpu0 +nonroot +partition 1", ask("state"))
+    assert re.search(r"0x4402 +EXIT_REASON +0xa +CPUID", ask("vmcs exit"))
+    assert "VM entry" in ask("vmcs check")
+    assert ask("exits").split() == ["CPUID", "1"]
+    assert "host-physical 0x600018: RAM" in ask("xlate 0x600018 write")
+    assert "0x30" in ask("why-irq 0x30") or "no interrupt" in ask("why-irq 0x30")
+    assert "EPT violation" in ask("explain exit 48")
+    assert re.search(r"execute +linear", ask("points"))
+    assert re.match(rf"{at['guest.after']:#x} ", ask("disassemble"))
+    for line, words in (("dance", "must be one of help"), ("vmcs nowhere", "must be one of control"), ("xlate", "usage: monitor xlate"),
+                        ("xlate nowhere", "neither a number nor a symbol"), ("why-irq 3", "16 to 255"), ("xlate 0 fly", "must be of read")):
+        assert words in ask(line), line
+
+
+def test_malformed_packets_leave_the_machine_as_it_is(stub):
+    unit, at = stub(COUNT)
+    unit.answer(b"Z0,%x,1" % at["test.loop"])
+    unit.answer(b"c")
+    digest, chance = unit.machine.digest(), random.Random(5)
+    heads = [
+        b"g", b"G", b"p", b"P", b"m", b"M", b"X", b"Z", b"z", b"H", b"T", b"qXfer:", b"qXfer:features:read:",
+        b"qRcmd,", b"vFile:", b"vFile:open:", b"vAttach;", b"qThreadExtraInfo,", b"qSearch:memory:",
+        b"Qqemu.PhyMemMode:", b"vFile:pread:", b"qOffsets", b"\xff", b"",
+    ]
+    for _ in range(3000):
+        tail = bytes(chance.choice(b"0123456789abcdef,;:=pXz-\xfe") for _ in range(chance.randrange(12)))
+        head = chance.choice(heads)
+        if head in (b"M", b"X", b"G", b"P"):
+            tail = b"zz" + tail                            # what they could write is tested elsewhere
+        if not head and tail[:1] in (b"c", b"X"):          # these are in order
+            continue
+        assert isinstance(unit.answer(head + tail), bytes)
+    assert unit.machine.digest() == digest
+
+
+# ---- over a socket ----------------------------------------------------------------------------------------------
+class Client:
+    """A connection to a server that runs in a thread."""
+
+    def __init__(self, address):
+        self.socket, self.reader, self.waiting = socket.create_connection(address, timeout=20), packet.Reader(), []
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def receive(self, kind="packet"):
+        while True:
+            while self.waiting:
+                found = self.waiting.pop(0)
+                if found.kind == kind:
+                    return found.data
+            data = self.socket.recv(65536)
+            if not data:
+                raise EOFError
+            self.waiting += self.reader.feed(data)
+
+    def ask(self, data):
+        self.send(packet.frame(data))
+        return self.receive()
+
+
+@pytest.fixture
+def served(guest):
+    """Return a function: program text -> (a function that connects, {symbol: address}, the server)."""
+    servers, clients = [], []
+
+    def of(text):
+        make, program = guest(text)
+        server = Server(("127.0.0.1", 0), lambda poll, tell: Stub(make, poll, tell))
+        thread = threading.Thread(target=server.serve, daemon=True)
+        thread.start()
+        servers.append((server, thread))
+
+        def connect():
+            clients.append(Client(server.address))
+            return clients[-1]
+
+        return connect, program.symbols, server
+
+    yield of
+    for client in clients:
+        client.socket.close()
+    for server, thread in servers:
+        server.stub.killed = True
+        thread.join(20)
+        assert not thread.is_alive()
+        server.close()
+        server.stub.session.close()
+
+
+def test_server_acknowledges_and_stops_doing_so(served):
+    connect, _, _ = served(COUNT)
+    client = connect()
+    client.send(b"$g#00")
+    assert client.receive("nak") == b""
+    client.send(packet.frame(b"QStartNoAckMode"))
+    assert client.receive("ack") == b"" and client.receive() == b"OK"
+    client.send(b"$g#00")
+    assert client.receive().startswith(b"E.the packet is broken")
+
+
+def test_second_client_is_told_and_a_dropped_one_leaves_the_machine(served):
+    connect, at, _ = served(COUNT)
+    first = connect()
+    assert first.ask(b"Z0,%x,1" % at["test.loop"]) == b"OK"
+    assert first.ask(b"c").startswith(b"T05")
+    second = connect()
+    assert second.receive().startswith(b"E.another debugger holds this machine")
+    with pytest.raises(EOFError):
+        second.receive()
+    assert first.ask(b"p2") == b"0" * 16
+    first.socket.close()
+    third = connect()
+    assert third.ask(b"p10") == at["test.loop"].to_bytes(8, "little").hex().encode()       # where the first left it
+    assert third.ask(b"s") == b"T05thread:p1.1;core:0;"
+
+
+def test_interrupt_stops_a_run(served):
+    connect, _, _ = served("test: jmp test\n")
+    client = connect()
+    client.send(packet.frame(b"c"))
+    client.send(b"\x03")
+    assert client.receive() == b"T02thread:p1.1;core:0;"
+
+
+def test_detach_lets_the_machine_run_on(served):
+    connect, at, server = served("test: inc qword ptr [rip + cell]\n jmp test\n .align 8\ncell: .quad 0\n")
+    client = connect()
+    assert client.ask(b"D;1") == b"OK"
+    client = connect()
+    assert client.ask(b"?") == b"T05thread:p1.1;"
+    assert int.from_bytes(bytes.fromhex(client.ask(b"m%x,8" % at["cell"]).decode()), "little") >= 0
+    client.send(packet.frame(b"k"))
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0:1234", "example.org:1", "port", "70000", ""])
+def test_other_addresses_are_refused(text):
+    with pytest.raises(ConfigError, match="127.0.0.1"):
+        address_of(text)
