@@ -21,6 +21,7 @@ from emu.device.board import Board, BoardConfig
 from emu.errors import ConfigError
 from emu.exitlog import Trace
 from emu.image import of_assembly
+from emu.model.memory import PAGE
 from emu.spec.cpu import GPR, SEG
 from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
@@ -30,6 +31,7 @@ from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
 MEMORY_LIMIT = 3 << 30
+DIRTY = np.uint64(int(PAGE.DIRTY))
 FOREVER = 1 << 62                                         # cycles
 PAUSE_CYCLES, TRACE_PAUSE_CYCLES = 20_000_000, 4_000_000
 
@@ -164,6 +166,7 @@ class Machine:
             raise ConfigError(f"{len(data)} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
         self.ram[address:address + len(data)] = np.frombuffer(bytes(data), np.uint8)
         m, pages = self.record[0], range(address >> 12, (address + max(len(data), 1) - 1 >> 12) + 1)
+        self.ledger[pages.start:pages.stop] |= DIRTY
         for page in pages:
             if int(self.ledger[page]) & 0xFFFF and m.stale_count < 64:
                 m.stale[int(m.stale_count)] = page

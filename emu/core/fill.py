@@ -130,6 +130,7 @@ def protection(m, k, bit, page, rw, rights, here):
     state = ledger[page]
     code, writers = state & PAGE.CODE, (state & PAGE.WRITABLE) >> WRITABLE_SHIFT
     mixed = state & PAGE.MIXED != ZERO
+    read, execute = READ if rights & ACCESS.READ else ZERO, EXECUTE if rights & ACCESS.FETCH else ZERO
     if rw == TWO:
         others = writers if not mixed else writers & ~bit
         if others:
@@ -139,9 +140,9 @@ def protection(m, k, bit, page, rw, rights, here):
         if mixed and rights & ACCESS.WRITE and not code & ~bit:
             ledger[page] = state | bit | bit << WRITABLE_SHIFT | PAGE.DIRTY
             return READ | WRITE | EXECUTE
-        return READ | EXECUTE
+        return read | EXECUTE
     if rw == ZERO and (code or not rights & ACCESS.WRITE):
-        return READ | EXECUTE if code & bit else READ
+        return READ | execute if code & bit else READ
     if not rights & ACCESS.WRITE:
         return READ
     if code:
@@ -156,7 +157,7 @@ def protection(m, k, bit, page, rw, rights, here):
             state &= ~others
     state |= bit << WRITABLE_SHIFT | PAGE.DIRTY
     ledger[page] = state
-    return READ | WRITE | EXECUTE if state & PAGE.CODE & bit else READ | WRITE
+    return READ | WRITE | execute if state & PAGE.CODE & bit else READ | WRITE
 
 
 @kernel

@@ -100,6 +100,10 @@ class Board:
             self.rtc.ram[index] = value
         self.rtc.seconds = self.config.start_seconds
 
+    def records(self):
+        """Return {name: one-element record array} of all devices."""
+        return self._arrays
+
     def reset(self):
         """Reset every device as the reset line does; the clock and CMOS memory, output and input stay."""
         for unit in (ioapic, pic, pit, rtc, uart, acpi, keyboard, pci, vga):
