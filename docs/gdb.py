@@ -7,8 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "gdb.md"
 SESSION = re.compile(r"(?<=exit handler:\n\n```console\n)(.*?)(?=```\n)", re.DOTALL)
-COMMANDS = ("break vmexit", "continue", "vmcs exit", "print $vmx_mode", "info registers rip proc_controls", "finish-exit", "print $vmx_mode",
-            "next-exit", "print $exit_reason", "partitions", "info threads", "exits")
+COMMANDS = ("break vmexit", "continue", "vmcs exit", "print $vmx_mode", "info registers rip proc_controls", "finish-exit",
+            "print $vmx_mode", "next-exit", "print $exit_reason", "partitions", "info threads", "exits")
 
 
 def session():

@@ -147,7 +147,9 @@ class Machine:
         self.board = Board(BoardConfig(ram_bytes=config.memory_bytes, cpu_count=config.processors, start_seconds=config.start_time), m)
         self.cpu = [processor.record[0] for processor in self.processors]
         self._run, self._console, self._trace, self.wall_seconds = entries["call_run"], [], None, 0.0
-        self.partitions = []
+        self.partitions: list = []
+        self._shown: dict[str, int] = {}
+        self.edits = 0                                    # times that a debugger changed registers or memory
         self.reset()
 
     def reset(self):
@@ -240,10 +242,14 @@ class Machine:
         self._console.append(callback)
 
     def _drain(self):
-        for source, data in (("serial", self.board.drain()), ("debug", self.board.drain_debug()), *self.board.drain_partitions()):
-            if data:
-                for callback in self._console:
-                    callback(source, data)
+        """Hand new console output on; what was handed on before the machine was taken back is not handed on again."""
+        for ring, (end, runs) in self.board.drain_all().items():
+            start = end - sum(len(data) for _, data in runs)
+            known, self._shown[ring] = max(0, self._shown.get(ring, 0) - start), max(self._shown.get(ring, 0), end)
+            for source, data in runs:
+                fresh, known = data[known:], max(0, known - len(data))
+                for callback in self._console if fresh else ():
+                    callback(source, fresh)
 
     def advance(self, until=FOREVER, pause=0):
         """Run until the machine stops, reaches cycle `until`, or a processor's turn ends behind cycle `pause`.

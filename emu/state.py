@@ -70,6 +70,7 @@ CPU = record(
     ("passed", U64), ("passed_at", U64),                  # linear RIP that a debugger let go on, and `instructions` then, plus 1
     ("blocked", U64), ("blocked_at", U64),                # the same of one whose breakpoint MOV SS blocks
     ("resumed", U64), ("resumed_at", U64),                # linear RIP that RFLAGS.RF was set for, and `instructions` after it
+    ("goal", U64),                                        # cycle that ends a debugger's steps early, 0: none
     ("steps", U64), ("step_rip", U64), ("step_at", U64), ("step_world", U64),   # a debugger's: boundaries to go, where from
     ("wake_at", U64),                                     # cycle at which a halted processor was first seen to have work, 0: it has none
     # non-register state; bits as in the VMCS fields of the same names

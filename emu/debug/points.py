@@ -111,11 +111,19 @@ class Points:
         """Return the Breakpoint that stands in a place of the record."""
         return next(point for point in self.numbers.values() if place in point.places)
 
+    def tell(self):
+        """Have the engines look at all blocks and pages again."""
+        self.machine.record[0].marks_changed = 1
+        self._tell_pages()
+
     def _tell(self, point):
-        """Have the engines look at blocks or pages again."""
+        """Have the engines look at blocks or pages again, whichever the point is about."""
         if point.access == "execute":
             self.machine.record[0].marks_changed = 1
-            return
+        else:
+            self._tell_pages()
+
+    def _tell_pages(self):
         armed = 0
         for other in self.numbers.values():
             if other.access != "execute":

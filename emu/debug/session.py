@@ -8,6 +8,7 @@
 Nothing here changes the run: `machine.digest()` at its end is the same with and without.  Not here: the protocols of
 debuggers, and time travel.
 """
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from emu.bits import name_of
@@ -19,8 +20,8 @@ from emu.machine import FOREVER, PAUSE_CYCLES
 from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
 
-PAGE = 4096
-REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended")
+PAGE, MANY = 4096, 1 << 40
+REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history")
 TRANSITIONS = {"entry": int(UNTIL.ENTRY), "exit": int(UNTIL.EXIT)}
 
 
@@ -55,6 +56,7 @@ class Session:
         if machine.record[0].debug:
             raise DebugError("a debugger holds this machine already")
         self.machine, self.points, self._partitions, self._at = machine, Points(machine), {}, 0
+        self.history, self._replays = None, False          # history: emu.debug.history.History
 
     def close(self):
         """Let the machine go."""
@@ -222,6 +224,8 @@ class Session:
     def _go(self, processor, steps, until, pause):
         self._resume(processor)
         m, machine = self.machine.record[0], self.machine
+        if self.history and not self._replays:
+            self.history.begin()
         while True:
             stop = machine.advance(until, int(m.now) + PAUSE_CYCLES)
             if stop == STOP.BREAK:
@@ -233,12 +237,72 @@ class Session:
             elif stop:
                 told = self._ended(stop)
                 break
+            elif self.history and not self._replays:
+                self.history.note()
             if pause and pause():
                 told = self._told("interrupted")
                 break
         for c in machine.cpu:
             c.steps = 0
         return told
+
+    # ---- what a history needs ---------------------------------------------------------------------------------------------
+    def told(self, reason, processor):
+        """Return a Stop of a reason at a processor, where it is."""
+        self._at = processor
+        return self._told(reason)
+
+    def settle(self):
+        """Take the machine as a restored snapshot left it: nothing is under way, the points are as they are now."""
+        for c in self.machine.cpu:
+            c.steps = c.goal = 0
+        self.points.record.hit = 0
+        self.points.tell()
+
+    @contextmanager
+    def silent(self):
+        """Let no point be met meanwhile, and no history be noted."""
+        d, before = self.points.record, self._replays
+        count, d.count, self._replays = int(d.count), 0, True
+        try:
+            yield
+        finally:
+            d.count, self._replays = count, before
+
+    def replay(self, pause):
+        """Run on as `run` does, with points that are ignored met too and temporary ones kept."""
+        d, before = self.points.record, self._replays
+        ignored, d.ignore[:], self._replays = d.ignore.copy(), 0, True
+        try:
+            return self._go(None, 0, FOREVER, pause)
+        finally:
+            d.ignore[:], self._replays = ignored, before
+
+    def replay_to(self, cycle):
+        """Run until a processor whose turn it is reaches `cycle`."""
+        self._resume(None)
+        while self.machine.advance(cycle) == STOP.NONE:
+            pass
+
+    def steps_to(self, processor, cycle):
+        """Step a processor until its clock reaches `cycle`; returns how many boundaries that took."""
+        self.machine.cpu[processor].goal = cycle
+        try:
+            return MANY - self.replay_steps(processor, MANY)
+        finally:
+            self.machine.cpu[processor].goal = 0
+
+    def replay_steps(self, processor, count):
+        """Step a processor by `count` boundaries, or to its goal; returns how many were left."""
+        c, thread = self.machine.cpu[processor], self.thread(processor)
+        self._resume(processor)
+        c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, thread.pc, thread.world
+        while (stop := self.machine.advance()) == STOP.NONE:
+            pass
+        left, c.steps = int(c.steps), 0
+        if stop == STOP.BREAK:
+            self._at = int(self.machine.record[0].stop_cpu)
+        return left
 
     def _told(self, reason, number=0, address=None, **more):
         thread = self.current()
@@ -257,7 +321,7 @@ class Session:
             if not others:
                 return None
             point = others[0]
-        if point.temporary:
+        if point.temporary and not self._replays:
             self.remove(point.number)
         if point.access == "execute":
             return self._told("breakpoint", point.number)

@@ -25,7 +25,7 @@ class Store:
     def __init__(self):
         self.data = np.zeros((FIRST_PLACES, PAGE_BYTES), np.uint8)
         self.count = np.zeros(FIRST_PLACES, np.int64)
-        self.count[ZERO_PAGE] = 1
+        self.count[ZERO_PAGE] = 1                          # never free
         self._free = np.arange(FIRST_PLACES - 1, ZERO_PAGE, -1)
         self._free_count = FIRST_PLACES - 1
 
@@ -122,6 +122,12 @@ class Keeper:
             for tlb in unit.tlbs:
                 tlb[0].engine_flush += 1
 
+    def _base(self, index):
+        """Note which pages memory is equal to; the places are held, whatever becomes of the snapshot."""
+        self.store.hold(index)
+        self.store.drop(self._index)
+        self._index = index
+
     def take(self):
         """Return a Snapshot of the machine as it is: paused, between two instructions."""
         dirty = self._dirty()
@@ -131,7 +137,7 @@ class Keeper:
         index[fresh] = self.store.put(self.pages[fresh])
         self.store.hold(index)
         self._settle()
-        self._index = index
+        self._base(index)
         records = {name: array.copy() for name, array in self.records.items()}
         records |= {f"cpu{n}.owner": unit.core["owner"].copy() for n, unit in enumerate(self.machine.processors)}
         return Snapshot(self.store, records, index, position(self.machine), sum(int(c.instructions) for c in self.machine.cpu))
@@ -157,7 +163,7 @@ class Keeper:
             for world, tlb in enumerate(unit.tlbs):
                 tlb[0].engine_flush = max(flushes[2 * n + world], int(tlb[0].engine_flush)) + 1
         self._forget_code(m, changed[(machine.ledger[changed] & CODE) != 0])
-        self._index = snapshot.index
+        self._base(snapshot.index)
         self._settle()
 
     def _forget_code(self, m, pages):

@@ -82,6 +82,7 @@ class Thread:
         if self.world == ROOT and not self.running:
             raise DebugError(f"processor {self.processor} runs its guest: at the next VM exit {name} is loaded from the VMCS or lost; "
                              "write HOST_... of the VMCS, or stop in the hypervisor")
+        self.machine.edits += 1
         self._registers().write(name, value)
 
     @property
@@ -153,6 +154,7 @@ class Thread:
         for host, here in pieces:
             if host is None or host + here > self.machine.ram.nbytes:
                 raise DebugError(f"{what} {address:#x} to {address + len(data) - 1:#x} is not all mapped to RAM; nothing was written")
+        self.machine.edits += 1
         for host, here in pieces:
             self.machine.write(host, data[done:done + here])
             done += here

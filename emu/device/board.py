@@ -149,6 +149,12 @@ class Board:
         r.tagged_drained = r.tagged_sent
         return [(source, bytes(data)) for source, data in runs]
 
+    def drain_all(self):
+        """Return {ring: (bytes it has sent in all, [(source, bytes), ...] since the last call)} of all console output."""
+        serial, debug, partitions = self.drain(), self.drain_debug(), self.drain_partitions()
+        return {"serial": (int(self.uart.drained), [("serial", serial)]), "debug": (int(self.console.drained), [("debug", debug)]),
+                "partitions": (int(self.console.tagged_drained), partitions)}
+
     def feed(self, data, cycle):
         """Hand bytes to the UART's receiver at `cycle`; returns how many it took (the rest must come later)."""
         u = self.uart

@@ -277,7 +277,7 @@ def stop_for_debugger(c):
         if c.instructions != c.step_at or rip != c.step_rip or world != c.step_world:
             c.steps -= ONE
             c.step_at, c.step_rip, c.step_world = c.instructions, rip, world
-            if c.steps == ZERO:
+            if c.steps == ZERO or c.goal and c.cycles >= c.goal:
                 c.stop = STOP.BREAK
     if c.stop == STOP.BREAK:
         route.stop(c)

@@ -113,6 +113,35 @@ continue""")
 
 
 @pytest.mark.slow
+def test_back_in_time(session):
+    text, code, _ = session("enter", """
+break after
+continue
+reverse-stepi
+info symbol $pc
+info registers vmx_mode
+reverse-stepi
+delete
+watch *(int *)0x600018
+break guest
+reverse-continue
+info symbol $pc
+set *(int *)0x600018 = 5
+delete 3
+continue
+reverse-continue
+print *(int *)0x600018
+info symbol $pc
+delete
+reverse-continue
+continue""")
+    lines(text, r"Breakpoint 1, .* in after", r"^vmx_run.resume. in section", r"vmx_mode .*root", r"Breakpoint 3, .* in guest",
+          r"^guest in section", r"Old value = 5", r"New value = 0", r"Old value = 0", r"New value = 5", r"^\$1 = 5", r"^after in section",
+          r"No more reverse-execution history", r"exited normally")
+    assert code == 0
+
+
+@pytest.mark.slow
 def test_code_of_other_widths_is_disassembled_as_such(session):
     text, _, _ = session("count", "x/2i $pc\nkill")
     lines(text, r"0xfffffff0:\s+jmp\s+0xff")
@@ -148,8 +177,8 @@ def test_run_waits_for_gdb_and_repeats_on_run(session):
 @pytest.mark.slow
 def test_session_of_the_page_is_what_gdb_shows():
     command = "import gdb; text = gdb.PAGE.read_text(); assert gdb.render(text) == text, gdb.render(text)"
-    subprocess.run([sys.executable, "-c", command], cwd=ROOT.parent / "docs", env={**os.environ, "PYTHONPATH": str(ROOT.parent)}, check=True,
-                   timeout=120)
+    subprocess.run([sys.executable, "-c", command], cwd=ROOT.parent / "docs", env={**os.environ, "PYTHONPATH": str(ROOT.parent)},
+                   check=True, timeout=120)
 
 
 def test_wrong_options_are_refused(tmp_path):

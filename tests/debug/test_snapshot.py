@@ -92,6 +92,23 @@ def test_a_debugger_stays_through_a_restore(guest):
         assert stop.reason == "breakpoint" and stop.thread.read(program.symbols["cell"], 1) == b"\0"
 
 
+def test_a_released_snapshot_leaves_the_machine_and_the_others_whole(guest):
+    make, program = guest("test: mov edi, 0x300000\n.next: inc byte ptr [rdi]\n add edi, 4096\n jmp .next\n")
+    machine = make()
+    keeper, kept = Keeper(machine), []
+    for turn in range(40):
+        machine.run(max_cycles=int(machine.cpu[0].cycles) + 5000)
+        snapshot, memory = keeper.take(), machine.ram.copy()
+        if turn % 3 == 0:
+            keeper.restore(snapshot)                       # it is the base now, and is released
+            snapshot.release()
+        else:
+            kept.append((snapshot, memory))
+    for snapshot, memory in kept[::-1] + kept:
+        keeper.restore(snapshot)
+        assert (machine.ram == memory).all()
+
+
 def test_foreign_and_released_snapshots_are_refused(guest):
     make, _ = guest("test: jmp test\n")
     one, other = Keeper(make()), Keeper(make())

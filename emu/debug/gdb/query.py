@@ -6,7 +6,8 @@ from emu.errors import DebugError
 PAGE = 0x2000                                              # bytes of a qXfer reply
 MACHINE = 1
 FEATURES = ("multiprocess+", "swbreak+", "hwbreak+", "qXfer:features:read+", "qXfer:threads:read+", "qXfer:exec-file:read+",
-            "qXfer:libraries:read+", "qXfer:osdata:read+", "QStartNoAckMode+", "vContSupported+", "ConditionalBreakpoints+", "QNonStop-")
+            "qXfer:libraries:read+", "qXfer:osdata:read+", "QStartNoAckMode+", "vContSupported+", "ConditionalBreakpoints+", "ReverseStep+",
+            "ReverseContinue+", "QNonStop-")
 NOTHING = b""
 
 

@@ -74,14 +74,14 @@ class Server:
 
     def _ready(self, seconds=0.0):
         """Look at the sockets: refuse a second client, take what the first sent."""
-        watched = [self.listener] + ([self.client] if self.client and not self.dropped else [])
-        for each in select.select(watched, [], [], seconds)[0]:
+        watched = ([self.client] if self.client and not self.dropped else []) + [self.listener]
+        for each in select.select(watched, [], [], 0 if self.dropped else seconds)[0]:
             if each is self.client:
                 self._receive()
-            elif self.client:
-                self._refuse()
-            else:
+            elif not self.client:
                 self._accept()
+            elif not self.dropped:                         # else it waits until the one before is let go
+                self._refuse()
 
     def _accept(self):
         self.client, peer = self.listener.accept()

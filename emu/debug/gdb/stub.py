@@ -8,6 +8,7 @@ from emu.debug.gdb import agent, description, files, query
 from emu.debug.gdb.monitor import Monitor
 from emu.debug.gdb.packet import LIMIT, unescape
 from emu.debug.gdb.query import MACHINE, Refused, hexadecimal, place
+from emu.debug.history import History
 from emu.debug.session import Session
 from emu.errors import DebugError, HvlabError
 
@@ -27,6 +28,7 @@ class Stub:
 
     def _start(self, machine):
         self.machine, self.session = machine, Session(machine)
+        self.history = History(self.session)
         self.monitor = Monitor(self.session)
         self.files = files.of_machine(machine)
         self.host = files.Host(self.files)
@@ -264,6 +266,15 @@ class Stub:
                 raise Refused(f"vCont action {what!r} must be of c, C, s, S, r, t")
         return self._continue("")
 
+    def _back(self, text):
+        """Go back: `bs` by a step of the chosen thread's processor, `bc` to a breakpoint or watchpoint."""
+        if text not in ("s", "c"):
+            raise Refused(f"b{text} must be bs or bc")
+        self.ended = self.exited = False
+        if text == "s":
+            return self._report(self.history.reverse_step(self.thread().processor))
+        return self._report(self.history.reverse_continue())
+
     def _report(self, stop):
         """Return the stop reply of a Stop."""
         self._chosen = process, number = self._id_of(stop)
@@ -275,6 +286,8 @@ class Stub:
             point = next(p for p in self.session.breakpoints() if p.number == stop.number)
             kind = {"write": "watch", "read": "rwatch", "access": "awatch"}[point.access]
             where += f"{kind}:{max(stop.address, point.address):x};"
+        elif stop.reason == "history":
+            where += "replaylog:begin;"
         elif stop.reason == "breakpoint":
             software = any(key[0] == "0" for key, number in self._points.items() if number == stop.number)
             where += "swbreak:;" if software else "hwbreak:;"
@@ -363,5 +376,5 @@ class Stub:
     SHORT = {
         "?": _why, "g": _read_all, "G": _write_all, "p": _read_one, "P": _write_one, "m": _read_memory, "M": _write_memory, "Z": _insert,
         "z": _remove, "c": _continue, "C": _continue, "s": _step, "S": _step, "H": _choose, "T": _alive, "D": _detach, "k": _kill,
-        "R": _run, "!": lambda self, _: OK,
+        "R": _run, "b": _back, "!": lambda self, _: OK,
     }

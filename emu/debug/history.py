@@ -1,0 +1,173 @@
+"""The past of a run: a ring of snapshots, and the way back by running again from one of them.
+
+    history = History(session)             before or while the session runs
+    session.run(); history.reverse_step()
+
+A moment is named by the sum of all processors' clocks (`emu.debug.snapshot.position`), which grows with everything that happens.
+A run goes the same way each time, so snapshots of what is ahead stay good until a debugger changes something.
+"""
+from itertools import islice
+
+from emu.debug.snapshot import Keeper, position
+from emu.debug.vmcs import processor_of
+from emu.errors import DebugError
+
+EVERY_CYCLES, MEMORY_BOUND = 40_000_000, 1 << 30
+NEAR = 60_000                                              # cycles before a moment from which on steps are counted; more than some turns
+
+
+class History:
+    """Snapshots of a session's machine, about `every_cycles` apart, thinned out to hold at most `memory_bound` bytes of pages."""
+
+    def __init__(self, session, every_cycles=EVERY_CYCLES, memory_bound=MEMORY_BOUND):
+        if session.history:
+            raise DebugError("this session keeps a history already")
+        self.session, self.machine, self.every, self.bound = session, session.machine, every_cycles, memory_bound
+        self.keeper, self.cut = Keeper(session.machine), False
+        self.kept, self._edits = [self.keeper.take()], session.machine.edits
+        session.history = self
+
+    @property
+    def first(self):
+        """Return the position that one can go back to; `cut` tells whether earlier ones were given up for the memory bound."""
+        return self.kept[0].cycles
+
+    # ---- what the session tells -----------------------------------------------------------------------------------------
+    def begin(self):
+        """Note that the machine is about to go on: after a change by the debugger another future lies ahead."""
+        if self.machine.edits == self._edits:
+            return
+        self._edits, now = self.machine.edits, position(self.machine)
+        while self.kept and self.kept[-1].cycles > now:
+            self.kept.pop().release()
+        self.kept.append(self.keeper.take())
+
+    def note(self):
+        """Take a snapshot when the last one is old enough."""
+        if position(self.machine) - self.kept[-1].cycles < self.every * len(self.machine.cpu):
+            return
+        self.kept.append(self.keeper.take())
+        while self.keeper.store.bytes > self.bound and len(self.kept) > 2:
+            self._thin()
+
+    def _thin(self):
+        """Give up the snapshot that leaves the smallest gap, or the first when all gaps are wide."""
+        gaps = [self.kept[n + 1].cycles - self.kept[n - 1].cycles for n in range(1, len(self.kept) - 1)]
+        least = min(range(len(gaps)), key=gaps.__getitem__)
+        self.cut = self.cut or len(self.kept) == 3
+        self.kept.pop(0 if len(self.kept) == 3 else least + 1).release()
+
+    # ---- back -----------------------------------------------------------------------------------------------------------
+    def _before(self, now, processor=None, cycle=0):
+        """Return the last snapshot before a position, and before a cycle of a processor; None when history does not reach there."""
+        for snapshot in reversed(self.kept):
+            clock = 0 if processor is None else int(snapshot.records[f"cpu{processor}"]["cycles"][0])
+            if snapshot.cycles < now and (processor is None or clock < cycle):
+                return snapshot
+        return None
+
+    def restore(self, snapshot):
+        """Bring the machine back to a snapshot of this history, its breakpoints as they are now."""
+        self.keeper.restore(snapshot)
+        self.session.settle()
+
+    def _approach(self, snapshot, processor, cycle, now):
+        """Restore a snapshot and run to shortly before a cycle of a processor, and before position `now`."""
+        self.restore(snapshot)
+        c = self.machine.cpu[processor]
+        if cycle - NEAR > int(c.cycles):
+            self.session.replay_to(cycle - NEAR)
+            if position(self.machine) >= now or int(c.cycles) >= cycle:
+                self.restore(snapshot)
+
+    def _boundary(self, processor):
+        """Return what tells a boundary of a processor from others at the same cycle."""
+        thread = self.session.thread(processor)
+        return int(thread.c.instructions), thread.pc, thread.world
+
+    def _step_before(self, processor, cycle, boundary):
+        """Step a processor to the boundary before the one at `cycle` that `boundary` tells; returns the Stop."""
+        here = self.keeper.take()
+        try:
+            count = self.session.steps_to(processor, cycle)
+            while self._boundary(processor) != boundary and int(self.machine.cpu[processor].cycles) == cycle:
+                count += 1 - self.session.replay_steps(processor, 1)
+            for back in (1, 2):                            # 2: now is behind the fetch of its instruction, which took time
+                self.restore(here)
+                if count > back:
+                    self.session.replay_steps(processor, count - back)
+                if self._boundary(processor) != boundary:
+                    break
+            return self.session.told("step", processor)
+        finally:
+            here.release()
+
+    def reverse_step(self, processor=None):
+        """Go back by one boundary of a processor (None: the one that stopped last); the opposite of `Session.step`.
+
+        Returns a Stop; its reason is "history" at the first moment that is known.
+        """
+        processor = self.session.current().processor if processor is None else processor
+        c, now = processor_of(self.machine, processor), position(self.machine)
+        self.begin()
+        cycle, boundary = int(c.cycles), self._boundary(processor)
+        snapshot = self._before(now, processor, cycle)
+        if snapshot is None:
+            self.restore(self.kept[0])
+            return self.session.told("history", processor)
+        with self.session.silent():
+            self._approach(snapshot, processor, cycle, now)
+            return self._step_before(processor, cycle, boundary)
+
+    def seek(self, cycle, processor=0):
+        """Go to the first boundary of a processor from `cycle` on, back or ahead; returns a Stop.  DebugError before the first moment."""
+        c = processor_of(self.machine, processor)
+        self.begin()
+        snapshot = self._before(1 << 63, processor, cycle + 1)
+        if snapshot is None:
+            clock = int(self.kept[0].records[f"cpu{processor}"]["cycles"][0])
+            raise DebugError(f"the history of processor {processor} begins at cycle {clock:,}"
+                             f"{' (the memory bound was reached)' if self.cut else ''}, not before {cycle:,}")
+        with self.session.silent():
+            if int(snapshot.records[f"cpu{processor}"]["cycles"][0]) > int(c.cycles) or int(c.cycles) > cycle:
+                self._approach(snapshot, processor, cycle, 1 << 63)
+            elif cycle - NEAR > int(c.cycles):
+                self.session.replay_to(cycle - NEAR)
+            if int(c.cycles) < cycle:
+                self.session.steps_to(processor, cycle)
+            return self.session.told("step", processor)
+
+    def reverse_continue(self):
+        """Go back to where a breakpoint or watchpoint was met last before now; returns a Stop, "history" where none was.
+
+        A watchpoint leaves the machine before the instruction that accesses, a breakpoint before its instruction.
+        """
+        self.begin()
+        end = position(self.machine)
+        while (snapshot := self._before(end)) is not None:
+            count = self._met(snapshot, end)
+            if count:
+                return self._return_to(snapshot, count)
+            end = snapshot.cycles
+        self.restore(self.kept[0])
+        return self.session.told("history", self.session.current().processor)
+
+    def _hits(self, snapshot, end):
+        """Yield the Stop of each point that is met from a snapshot on before position `end`."""
+        self.restore(snapshot)
+        while True:
+            stop = self.session.replay(lambda: position(self.machine) >= end)
+            past = position(self.machine) - end            # an access at `end` was before it: behind its instruction
+            if stop.reason not in ("breakpoint", "watchpoint") or past >= (stop.reason == "watchpoint"):
+                return
+            yield stop
+
+    def _met(self, snapshot, end):
+        return sum(1 for _ in self._hits(snapshot, end))
+
+    def _return_to(self, snapshot, count):
+        stop = next(islice(self._hits(snapshot, 1 << 63), count - 1, None))
+        if stop.reason == "watchpoint":
+            before = self.reverse_step(stop.processor)
+            stop.thread, stop.world = before.thread, before.world
+        return stop

@@ -1,0 +1,167 @@
+"""The way back: steps and stops met again, in reverse, across worlds and processors."""
+import pytest
+
+from emu.debug.gdb.stub import Stub
+from emu.debug.history import History
+from emu.debug.session import Session
+from emu.debug.snapshot import position
+from emu.errors import DebugError
+from emu.machine import Config, Machine
+from tests.debug.conftest import close
+from tests.debug.test_session import COUNT, ENTER
+
+
+@pytest.fixture
+def past(guest):
+    """Return a function: program text -> (Session, History, {symbol: address})."""
+    sessions = []
+
+    def of(text, processors=1, **options):
+        make, program = guest(text, processors)
+        sessions.append(Session(make()))
+        return sessions[-1], History(sessions[-1], **options), program.symbols
+
+    yield of
+    for session in sessions:
+        session.close()
+
+
+def moment(session, processor=0):
+    """Return what tells one moment from another."""
+    thread = session.thread(processor)
+    return position(session.machine), thread.pc, thread.world, session.machine.digest()
+
+
+def test_steps_are_taken_back_across_entries_and_exits(past):
+    session, history, at = past(ENTER)
+    session.break_at(at["guest"], ignore=0, world=1, temporary=True)
+    session.run()
+    session.step()                                         # a stop at a breakpoint comes after the fetch, that of a step before it
+    moments = [moment(session)]
+    worlds = set()
+    while len(moments) < 120:
+        stop = session.step()
+        if stop.reason == "ended":
+            break
+        worlds.add(stop.world)
+        moments.append(moment(session))
+    assert worlds == {0, 1}
+    for expected in reversed(moments[:-1]):
+        stop = history.reverse_step()
+        assert stop.reason == "step" and moment(session) == expected
+
+
+def test_back_and_forth_on_two_processors():
+    machine = Machine(Config(memory_bytes=48 << 20, processors=2))
+    machine.load_demo()
+    with Session(machine) as session:
+        history = History(session, every_cycles=1_000_000)
+        session.run(max_cycles=12_000_000)
+        for processor in (0, 1):
+            moments = []
+            for _ in range(40):
+                session.step(processor)
+                moments.append(moment(session, processor))
+            for expected in reversed(moments[:-1]):
+                history.reverse_step(processor)
+                assert moment(session, processor) == expected
+        result = session.run().result
+        assert (result.reason, result.exit_code) == ("EXIT_CODE", 0)
+        digest = machine.digest()
+        assert history.seek(50_000_000).reason == "step" and int(machine.cpu[0].cycles) >= 50_000_000
+        assert session.run().reason == "ended" and machine.digest() == digest
+    close(machine)
+
+
+def test_reverse_continue_meets_the_last_breakpoint_first(past):
+    session, history, at = past(COUNT)
+    session.break_at(at["test.loop"])
+    while session.run().reason == "breakpoint":
+        pass
+    for turn in range(9, -1, -1):
+        stop = history.reverse_continue()
+        assert (stop.reason, stop.address) == ("breakpoint", at["test.loop"]) and stop.thread.register("rcx") == turn
+    assert history.reverse_continue().reason == "history" and position(session.machine) == history.first
+    assert session.run().thread.register("rcx") == 0            # and forward again
+
+
+def test_reverse_continue_stops_before_the_write(past):
+    session, history, at = past(COUNT)
+    assert session.run().reason == "ended"
+    session.watch(at["cell"], 4)
+    for value in range(10, 0, -1):
+        stop = history.reverse_continue()
+        assert stop.reason == "watchpoint" and stop.thread.pc == at["test.loop"] + 2
+        assert stop.thread.read(at["cell"], 4) == (value - 1).to_bytes(4, "little") and stop.thread.register("rcx") == value
+    assert history.reverse_continue().reason == "history"
+
+
+def test_console_output_is_shown_once(past):
+    session, history, at = past("test: mov al, 'a'\n.next: out PORT_DEBUG_CONSOLE, al\n inc al\n cmp al, 'f'\n jb .next\n PASS\n")
+    shown = bytearray()
+    session.machine.on_console(lambda source, data: shown.extend(data) if source == "debug" else None)
+    session.break_at(at["test.next"])
+    for _ in range(4):
+        session.run()
+    history.reverse_continue()
+    history.reverse_continue()
+    while session.run().reason != "ended":
+        pass
+    assert shown == b"abcde"
+
+
+def test_counts_and_ignores_of_the_user_stay(past):
+    session, history, at = past(COUNT)
+    number = session.break_at(at["test.loop"], ignore=5)
+    session.run()
+    hits = session.breakpoints()[0].hits
+    assert (hits, history.reverse_continue().thread.register("rcx")) == (6, 4)          # an ignored one counts as met here
+    assert session.points.get(number).ignore == 0
+
+
+def test_a_change_makes_another_future_and_stays_in_the_past(past):
+    session, history, at = past(COUNT, every_cycles=1000)
+    session.break_at(at["test.loop"], ignore=2)
+    thread = session.run().thread
+    thread.set_register("rcx", 8)
+    session.remove(1)
+    session.break_at(at["test.loop"])
+    assert session.run().thread.register("rcx") == 9
+    before = history.reverse_step().thread
+    assert before.register("rcx") == 9 and before.read(at["cell"], 1) == b"\x09"
+    assert history.reverse_continue().thread.register("rcx") == 1                       # before the change
+    session.step()
+    assert session.thread(0).register("rcx") == 2                                       # that future is gone
+
+
+def test_memory_bound_thins_the_ring_and_says_when_history_is_cut():
+    machine = Machine(Config(memory_bytes=48 << 20, processors=1))
+    machine.load_demo()
+    with Session(machine) as session:
+        history = History(session, every_cycles=1_000_000, memory_bound=1)
+        session.run(max_cycles=150_000_000)
+        assert len(history.kept) == 2 and history.cut and history.first > 0
+        with pytest.raises(DebugError, match=r"begins at cycle [\d,]+ \(the memory bound was reached\), not before 1,000"):
+            history.seek(1000)
+        with pytest.raises(DebugError, match="keeps a history already"):
+            History(session)
+    close(machine)
+
+
+def test_gdb_goes_back(guest):
+    make, program = guest(COUNT)
+    stub, loop = Stub(make), program.symbols["test.loop"]
+    assert b"ReverseStep+;ReverseContinue+" in stub.answer(b"qSupported:multiprocess+")
+    stub.answer(b"Z0,%x,1" % loop)
+    for _ in range(3):
+        stub.answer(b"c")
+    assert stub.answer(b"p2") == b"0200000000000000"
+    assert stub.answer(b"bc") == b"T05thread:p1.1;core:0;swbreak:;" and stub.answer(b"p2") == b"0100000000000000"
+    assert stub.answer(b"bs") == b"T05thread:p1.1;core:0;" and stub.answer(b"p10") != loop.to_bytes(8, "little").hex().encode()
+    assert stub.answer(b"bc") == b"T05thread:p1.1;core:0;swbreak:;"
+    assert stub.answer(b"bc") == b"T05thread:p1.1;core:0;replaylog:begin;"
+    assert stub.answer(b"bx").startswith(b"E.bx must be bs or bc")
+    assert stub.answer(b"z0,%x,1" % loop) == b"OK" and stub.answer(b"c") == b"W00;process:1"
+    assert stub.answer(b"Z0,%x,1" % loop) == b"OK" and stub.answer(b"bc").endswith(b"swbreak:;")     # back from the end
+    assert stub.answer(b"p2") == b"0900000000000000"
+    stub.session.close()
