@@ -155,9 +155,11 @@ DEBUG = record(
     ("count", U64),                                       # places in use, some of them perhaps free again
     ("kind", U64, POINTS), ("address", U64, POINTS), ("length", U64, POINTS),    # kind: emu.spec.debug.POINT
     ("world", U64, POINTS), ("eptp", U64, POINTS), ("space", U64, POINTS),       # scope, all ones: any; space: CR3 without its flags
-    ("ignore", U64, POINTS), ("hits", U64, POINTS),
+    ("ignore", U64, POINTS), ("hits", U64, POINTS), ("value", U64, POINTS),      # value: of a CHANGE point's word, last seen
     ("until", U64), ("until_vmcs", U64),                  # a change of worlds that stops: emu.spec.debug.UNTIL; of this VMCS, 0: any
     ("hit", U64), ("hit_address", U64), ("hit_size", U64), ("hit_write", U64),   # hit: place + 1 of the point that was met
+    ("followed", U64), ("followed_value", U64),           # a 64-bit word (host address, 0: none) looked at after each step, last seen
+    ("changes", U64), ("changed_left", U64),              # how often it changed, CPU.steps after the last change
 )
 
 # ---- our architectural TLB: open addressing, 2**TLB_BITS entries -----------------------------------------

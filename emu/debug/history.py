@@ -137,36 +137,61 @@ class History:
                 self.session.steps_to(processor, cycle)
             return self.session.told("step", processor)
 
-    def reverse_continue(self):
+    def reverse_continue(self, only=None):
         """Go back to where a breakpoint or watchpoint was met last before now; returns a Stop, "history" where none was.
 
         A watchpoint leaves the machine before the instruction that accesses, a breakpoint before its instruction.
+        only: the number of the one that is meant; all others are let pass.
         """
         self.begin()
         end = position(self.machine)
         while (snapshot := self._before(end)) is not None:
-            count = self._met(snapshot, end)
+            count = self._met(snapshot, end, only)
             if count:
-                return self._return_to(snapshot, count)
+                return self._return_to(snapshot, count, only)
             end = snapshot.cycles
         self.restore(self.kept[0])
         return self.session.told("history", self.session.current().processor)
 
-    def _hits(self, snapshot, end):
+    def last_change(self, processor, cycle, window, address):
+        """Go to before the step that changed the 64-bit word at a host address last, of those `window` cycles before `cycle`.
+
+        Returns whether there was one; if not, the machine is anywhere.
+        """
+        start = max(cycle - window, 1)
+        snapshot = self._before(1 << 63, processor, start) or self.kept[0]
+        with self.session.silent():
+            self.restore(snapshot)
+            if start > int(self.machine.cpu[processor].cycles):
+                self.session.replay_to(start)
+            here = self.keeper.take()
+            try:
+                count = self.session.last_change(processor, cycle, address)
+                self.restore(here)
+                if count > 1:
+                    self.session.replay_steps(processor, count - 1)
+                self.session.told("step", processor)
+                return count > 0
+            finally:
+                here.release()
+
+    def _hits(self, snapshot, end, only=None):
         """Yield the Stop of each point that is met from a snapshot on before position `end`."""
         self.restore(snapshot)
         while True:
             stop = self.session.replay(lambda: position(self.machine) >= end)
+            if only is not None and stop.number not in (0, only):
+                continue
             past = position(self.machine) - end            # an access at `end` was before it: behind its instruction
             if stop.reason not in ("breakpoint", "watchpoint") or past >= (stop.reason == "watchpoint"):
                 return
             yield stop
 
-    def _met(self, snapshot, end):
-        return sum(1 for _ in self._hits(snapshot, end))
+    def _met(self, snapshot, end, only):
+        return sum(1 for _ in self._hits(snapshot, end, only))
 
-    def _return_to(self, snapshot, count):
-        stop = next(islice(self._hits(snapshot, 1 << 63), count - 1, None))
+    def _return_to(self, snapshot, count, only):
+        stop = next(islice(self._hits(snapshot, 1 << 63, only), count - 1, None))
         if stop.reason == "watchpoint":
             before = self.reverse_step(stop.processor)
             stop.thread, stop.world = before.thread, before.world

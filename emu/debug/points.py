@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emu.errors import DebugError
+from emu.jit import words
 from emu.spec.debug import ARMED, POINT
 from emu.state import ALL_ONES, DEBUG, POINTS
 
 ANY = int(ALL_ONES)
 ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(POINT.READ | POINT.WRITE)}
+KINDS = {"execute": int(POINT.EXECUTE), "change": int(POINT.CHANGE), **ACCESSES}
 SPACES = ("linear", "guest", "host")
 PAGE_MASK = ~0xFFF & ANY
 LIMIT = 1 << 64
@@ -70,8 +72,8 @@ class Points:
         free = [place for place in range(POINTS) if not self.record.kind[place]]
         if len(free) < len(pieces):
             raise DebugError(f"{len(pieces)} places are needed for this point, {len(free)} of {POINTS} are free: remove others")
-        d, kind = self.record, int(POINT.EXECUTE) if point.access == "execute" else ACCESSES[point.access]
-        if point.space != "linear":
+        d, kind = self.record, KINDS[point.access]
+        if point.access in ACCESSES and point.space != "linear":
             kind |= int(POINT.PHYSICAL)
         for place, (address, size) in zip(free, pieces, strict=False):
             d.kind[place], d.address[place], d.length[place] = kind, address, size
@@ -79,6 +81,7 @@ class Points:
             d.eptp[place] = ANY if point.eptp is None else point.eptp & PAGE_MASK
             d.space[place] = ANY if point.cr3 is None else point.cr3 & PAGE_MASK
             d.ignore[place] = d.hits[place] = 0
+            d.value[place] = words(address, 1)[0] if point.access == "change" else 0
             point.places.append(place)
         d.count = max(int(d.count), *(place + 1 for place in point.places))
         point.number, point.table, self._next = self._next, self, self._next + 1
@@ -112,7 +115,10 @@ class Points:
         return next(point for point in self.numbers.values() if place in point.places)
 
     def tell(self):
-        """Have the engines look at all blocks and pages again."""
+        """Have the engines look at all blocks and pages again, and words be compared with what they are now."""
+        for point in self.numbers.values():
+            for place in point.places if point.access == "change" else ():
+                self.record.value[place] = words(int(self.record.address[place]), 1)[0]
         self.machine.record[0].marks_changed = 1
         self._tell_pages()
 
@@ -126,7 +132,7 @@ class Points:
     def _tell_pages(self):
         armed = 0
         for other in self.numbers.values():
-            if other.access != "execute":
+            if other.access in ACCESSES:
                 armed |= int(ARMED.LINEAR if other.space == "linear" else ARMED.PHYSICAL)
         for c, unit in zip(self.machine.cpu, self.machine.processors, strict=True):
             c.armed = int(c.armed) & int(ARMED.REGISTERS) | armed

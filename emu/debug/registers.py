@@ -9,7 +9,7 @@ from emu.errors import DebugError
 from emu.model import apic, breakpoint, control, cpu, intercept, tlb, world
 from emu.spec.cpu import GPR, SEG
 from emu.spec.outcome import RESULT
-from emu.state import env_of
+from emu.state import ENV, env_of
 
 U64 = np.uint64
 GENERAL = tuple(name.lower() for name in GPR._fields)
@@ -49,6 +49,11 @@ def checked(name, value=0):
     if not 0 <= value < 1 << width(name):
         raise DebugError(f"{name} has {width(name)} bits, {value:#x} does not fit")
     return name
+
+
+def address(c, name):
+    """Return the host address of a general register of the world that a processor is in."""
+    return int(c.env) + ENV.fields["regs"][1] + 8 * GENERAL.index(name)
 
 
 # ---- a world that runs ------------------------------------------------------------------------------------------

@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from emu.bits import name_of
+from emu.debug.explain import vmcs_field
 from emu.debug.points import ACCESSES, LIMIT, SPACES, Breakpoint, Points
 from emu.debug.thread import GUEST, ROOT, Thread, has_guest
-from emu.debug.vmcs import processor_of
+from emu.debug.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
+from emu.jit import words
 from emu.machine import FOREVER, PAUSE_CYCLES
 from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
+from emu.spec.vmcs import VMCS
 
 PAGE, MANY = 4096, 1 << 40
 REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history")
@@ -99,6 +102,13 @@ class Session:
         m, current = self.machine.record[0], {int(c.vmcs_pointer): n for n, c in enumerate(self.machine.cpu) if has_guest(c)}
         return [self._guest(current.get(pointer, 0), pointer) for pointer in map(int, m.vmcs_seen[:int(m.vmcs_count)])]
 
+    def guest_of(self, pointer):
+        """Return the Thread of the guest whose VMCS is at physical address `pointer`."""
+        for guest in self.guests():
+            if guest.pointer == pointer:
+                return guest
+        raise DebugError(f"no VMCS at {pointer:#x} was ever chosen by VMPTRLD")
+
     def threads(self):
         """Return a Thread for each processor's root or bare world, then one for each guest."""
         return [self.thread(n, ROOT) for n in range(len(self.machine.cpu))] + self.guests()
@@ -132,6 +142,20 @@ class Session:
         pieces = [(address, size)] if space != "guest" else self._host_pieces(address, size, thread or self.current())
         point = Breakpoint(0, access, space, address, size, world, eptp, cr3, condition, temporary)
         return self._enter(point, pieces, ignore)
+
+    def watch_word(self, what, address, *, condition=None, ignore=0, temporary=False):
+        """Stop behind the instruction, VM entry or VM exit that changes the 64-bit word at a host address; returns the number.
+
+        what: its name, for people.  A word that only translated code changes (a register) is looked at while stepping.
+        """
+        point = Breakpoint(0, "change", what, address, 8, None, None, None, condition, temporary)
+        return self._enter(point, [(address, 8)], ignore)
+
+    def watch_field(self, name, processor=0, **options):
+        """Stop behind what changes a field of the current VMCS: VMWRITE, a VM exit; returns the number.  The name may be cut short."""
+        vmcs = Vmcs(self.machine, processor)
+        field = name_of(VMCS, vmcs_field(name).number)
+        return self.watch_word(f"{field} of VMCS {vmcs.pointer:#x}", vmcs.address(field), **options)
 
     def _check(self, address, size, world):
         if not 0 <= address < LIMIT or not 1 <= size <= LIMIT - address:
@@ -291,6 +315,16 @@ class Session:
             return MANY - self.replay_steps(processor, MANY)
         finally:
             self.machine.cpu[processor].goal = 0
+
+    def last_change(self, processor, cycle, address):
+        """Step a processor to a cycle; returns after how many steps the word at a host address changed last, 0 when it did not."""
+        d = self.points.record
+        d.followed, d.followed_value, d.changes = address, words(address, 1)[0], 0
+        try:
+            self.steps_to(processor, cycle)
+        finally:
+            d.followed = 0
+        return MANY - int(d.changed_left) if d.changes else 0
 
     def replay_steps(self, processor, count):
         """Step a processor by `count` boundaries, or to its goal; returns how many were left."""

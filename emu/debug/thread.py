@@ -48,6 +48,10 @@ class Thread:
     def _region(self):
         return words(self.machine.record[0].ram + self.pointer, REGION_WORDS)
 
+    def vmcs(self):
+        """Return the View of the guest's VMCS."""
+        return View(self._region())
+
     @property
     def eptp(self):
         """Return the host-physical address of the EPT PML4 table; 0 without EPT and for the root world."""

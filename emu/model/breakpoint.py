@@ -9,7 +9,7 @@ breakpoint), data breakpoints on what event delivery pushes, and an uninitialise
 Source: SDM 3B, "Debug Registers", "Debug Exceptions"
 """
 from emu.bits import U64
-from emu.jit import kernel
+from emu.jit import kernel, words
 from emu.model.cpu import code_64
 from emu.spec.cpu import CR4, RFLAGS
 from emu.spec.debug import ARMED, CONDITION, LENGTHS, POINT, UNTIL
@@ -252,6 +252,30 @@ def waiting(c):
     """Return whether a point was met and not dealt with yet."""
     m = machine_at(c.machine)[0]
     return m.debug != ZERO and debug_at(m.debug)[0].hit != ZERO
+
+
+@kernel
+def changes(c):
+    """Note a CHANGE point whose word is not what it was at the boundary before."""
+    d = debug_at(machine_at(c.machine)[0].debug)[0]
+    for j in range(d.count):
+        i = U64(j)
+        if d.kind[i] == POINT.CHANGE:
+            now = words(d.address[i], ONE)[ZERO]
+            if now != d.value[i]:
+                d.value[i] = now
+                _note(d, i, d.address[i], U64(8), True)
+
+
+@kernel
+def follow(c):
+    """Note after a step whether the word that is followed has changed."""
+    d = debug_at(machine_at(c.machine)[0].debug)[0]
+    if d.followed:
+        now = words(d.followed, ONE)[ZERO]
+        if now != d.followed_value:
+            d.followed_value, d.changed_left = now, c.steps
+            d.changes += ONE
 
 
 @kernel

@@ -269,6 +269,7 @@ def at_breakpoint(c, e):
 @kernel
 def stop_for_debugger(c):
     """Stop the machine when a debugger's point was met, the world it waits for is there, or its steps are done."""
+    breakpoint.changes(c)
     if breakpoint.settle(c) or breakpoint.transition(c):
         c.stop = STOP.BREAK
     elif c.steps:
@@ -277,6 +278,7 @@ def stop_for_debugger(c):
         if c.instructions != c.step_at or rip != c.step_rip or world != c.step_world:
             c.steps -= ONE
             c.step_at, c.step_rip, c.step_world = c.instructions, rip, world
+            breakpoint.follow(c)
             if c.steps == ZERO or c.goal and c.cycles >= c.goal:
                 c.stop = STOP.BREAK
     if c.stop == STOP.BREAK:

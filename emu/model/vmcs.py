@@ -106,6 +106,10 @@ class View:
     def __setitem__(self, name, value):
         setattr(self, name.lower(), value)
 
+    def address(self, name):
+        """Return the host address of the 64-bit word that holds a field."""
+        return self._region.ctypes.data + 8 * int(_word(name))
+
     def __dir__(self):
         return [name.lower() for name in VMCS._fields] + ["listing"]
 

@@ -1,4 +1,6 @@
 """A machine without an engine: records, APICs and a board, for tests of interrupt controllers and devices."""
+from collections import deque
+
 import numpy as np
 
 from emu.device.board import Board, BoardConfig
@@ -7,12 +9,17 @@ from emu.spec.platform import DEVICE
 from emu.state import CPU, LOCAL_APIC, MACHINE
 
 U = np.uint64
+_alive = deque(maxlen=16)
 
 
 class Rig:
-    """Up to eight processors, their local APICs, and all devices."""
+    """Up to eight processors, their local APICs, and all devices.
+
+    Records hold each other's addresses, so the latest rigs live on, also behind a test that keeps one record only.
+    """
 
     def __init__(self, cpus=1, ram_bytes=16 << 20, **config):
+        _alive.append(self)
         self._machine = np.zeros(1, MACHINE)
         self._cpu = [np.zeros(1, CPU) for _ in range(cpus)]
         self._apic = [np.zeros(1, LOCAL_APIC) for _ in range(cpus)]

@@ -1,0 +1,93 @@
+"""Who wrote it last: the instruction that gave memory, a register or a VMCS field the value it has now.
+
+Each is watched from snapshots on, the latest first, and the last hit before now is it.  The machine is then before that instruction.
+Of a register and a VMCS field only changes are seen, not a write of the value that it has.
+"""
+from dataclasses import dataclass
+
+from emu.debug import registers
+from emu.debug.vmcs import Vmcs
+from emu.errors import DebugError
+from emu.failure import place
+
+FIRST_WINDOW, LAST_WINDOW = 50_000, 20_000_000             # cycles back that a register is looked for, step by step
+
+
+@dataclass(frozen=True)
+class Write:
+    """A write: what, old and new value, and by whom; cycle and RIP are those of the instruction, before it runs."""
+
+    what: str
+    old: int
+    new: int
+    processor: int
+    thread: str
+    cycle: int
+    rip: int
+    place: str
+
+    def __str__(self):
+        return f"{self.what}: {self.old:#x} -> {self.new:#x} by the instruction at {self.place}, {self.thread}, cycle {self.cycle:,}"
+
+
+def _told(session, what, old, new, processor):
+    thread = session.thread(processor)
+    return Write(what, old, new, processor, thread.name, int(thread.c.cycles), thread.pc, place(session.machine, thread.pc))
+
+
+def _found(history, number, what):
+    """Go back to the last hit of a point, and remove it; DebugError when there is none."""
+    try:
+        stop = history.reverse_continue(only=number)
+    finally:
+        history.session.remove(number)
+    if stop.reason != "watchpoint":
+        raise DebugError(f"nothing has written {what} since the history began")
+    return stop
+
+
+def memory(history, address, size=8, space="linear", thread=None):
+    """Return the last Write of `size` bytes (1 to 8) at `address`; space as in `Session.watch`.  DebugError when none is known."""
+    session, what = history.session, f"{size} bytes at {address:#x}"
+    thread = thread or session.current()
+    if not 1 <= size <= 8:
+        raise DebugError(f"a value has 1 to 8 bytes, not {size}")
+    hosts = {"linear": thread.translate, "guest": thread.translate_guest, "host": int}[space]
+    first, last = hosts(address), hosts(address + size - 1)
+    if first is None or last != first + size - 1:
+        raise DebugError(f"{what} do not lie in one piece of memory")
+    new = int.from_bytes(session.machine.read(first, size), "little")
+    stop = _found(history, session.watch(first, size, space="host"), what)
+    return _told(session, what, int.from_bytes(session.machine.read(first, size), "little"), new, stop.processor)
+
+
+def field(history, name, processor=0):
+    """Return the last Write that changed a field of the current VMCS, by VMWRITE or VM exit; the name may be cut short."""
+    session, vmcs = history.session, Vmcs(history.session.machine, processor)
+    number = session.watch_field(name, processor)
+    what = session.points.get(number).space
+    short = what.split()[0]
+    new, pointer = vmcs[short], vmcs.pointer
+    stop = _found(history, number, what)
+    old = session.guest_of(pointer).vmcs()[short]
+    return _told(session, what, old, new, stop.processor)
+
+
+def register(history, name, processor=None):
+    """Return the last Write that changed a general register of the world that a processor is in; DebugError when none is near."""
+    session = history.session
+    thread = session.current() if processor is None else session.thread(processor)
+    name = registers.checked(name)
+    if name not in registers.GENERAL:
+        raise DebugError(f"{name} is not followed, but one of {', '.join(registers.GENERAL)}")
+    c, new, window = thread.c, thread.register(name), FIRST_WINDOW
+    here, end = history.keeper.take(), int(c.cycles)
+    try:
+        while window <= LAST_WINDOW:
+            if history.last_change(thread.processor, end, window, registers.address(c, name)):
+                return _told(session, name, session.thread(thread.processor).register(name), new, thread.processor)
+            history.restore(here)
+            window *= 8
+    finally:
+        here.release()
+    raise DebugError(f"{name} did not change in the last {LAST_WINDOW:,} cycles of processor {thread.processor}")

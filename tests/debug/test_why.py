@@ -1,0 +1,62 @@
+"""Who wrote memory, a register, a VMCS field last."""
+import pytest
+
+from emu.debug import why
+from emu.debug.vmcs import Vmcs
+from emu.errors import DebugError
+from tests.debug.test_history import past  # noqa: F401
+from tests.debug.test_session import COUNT, ENTER
+
+
+def test_memory_was_written_by_the_last_store_that_reached_it(past):  # noqa: F811
+    session, history, at = past(COUNT)
+    session.break_at(at["test"])
+    session.run()
+    session.remove(1)
+    assert session.run().reason == "ended"
+    found = why.memory(history, at["cell"], 4)
+    assert (found.old, found.new, found.rip, found.processor) == (9, 10, at["test.loop"] + 2, 0)
+    assert session.thread(0).pc == found.rip and "test.loop" in str(found) and "0x9 -> 0xa" in str(found)
+    assert not session.breakpoints()
+    with pytest.raises(DebugError, match="nothing has written 4 bytes at 0x400000"):
+        why.memory(history, 0x400000, 4, "host")
+    with pytest.raises(DebugError, match="1 to 8 bytes, not 9"):
+        why.memory(history, 0, 9)
+
+
+def test_vmcs_field_was_written_by_vmwrite_or_by_an_exit(past):  # noqa: F811
+    session, history, at = past(ENTER)
+    other = session.break_at(at["guest.after"], world=1)
+    session.run()
+    assert Vmcs(session.machine).exit_reason == 10
+    found = why.field(history, "exit_reason")
+    assert (found.new, found.rip, session.thread(0).world) == (10, at["guest.exits"], 1)
+    assert [p.number for p in session.breakpoints()] == [other]
+    session.run()
+    found = why.field(history, "guest_rip")                     # SKIP: VMWRITE of the handler
+    assert found.new == at["guest.after"] and session.thread(0).world == 0
+    assert session.thread(0).read(found.rip, 2) == b"\x0f\x79"
+
+
+def test_register_was_changed_by_the_last_instruction_that_wrote_it(past):  # noqa: F811
+    session, history, at = past(COUNT)
+    number = session.break_at(at["test.loop"], ignore=7)
+    session.run()
+    found = why.register(history, "rcx")
+    assert (found.old, found.new, found.rip) == (6, 7, at["test.loop"]) and session.thread(0).register("rcx") == 6
+    assert session.points.get(number).hits == 8
+    found = why.register(history, "rax")
+    assert found.new == 6 and found.rip == at["test.loop"] + 8
+    with pytest.raises(DebugError, match="cr3 is not followed"):
+        why.register(history, "cr3")
+
+
+def test_field_is_watched_forward(past):  # noqa: F811
+    session, _, at = past(ENTER)
+    session.break_at(at["guest"], world=1, temporary=True)
+    session.run()
+    number = session.watch_field("exit_reason")
+    stop = session.run()
+    assert (stop.reason, stop.number, stop.thread.pc) == ("watchpoint", number, Vmcs(session.machine).host_rip)
+    assert session.run().address == Vmcs(session.machine).address("exit_reason")          # VMCALL
+    assert session.run().reason == "ended"
