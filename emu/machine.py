@@ -21,6 +21,7 @@ from emu.device.board import Board, BoardConfig
 from emu.errors import ConfigError
 from emu.exitlog import Trace
 from emu.image import of_assembly
+from emu.model.memory import PAGE
 from emu.spec.cpu import GPR, SEG
 from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
@@ -146,6 +147,7 @@ class Machine:
         self.cpu = [processor.record[0] for processor in self.processors]
         self._run, self._console, self._trace, self.wall_seconds = entries["call_run"], [], None, 0.0
         self.partitions = []
+        self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
         self.reset()
 
     def reset(self):
@@ -164,6 +166,7 @@ class Machine:
             raise ConfigError(f"{len(data)} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
         self.ram[address:address + len(data)] = np.frombuffer(bytes(data), np.uint8)
         m, pages = self.record[0], range(address >> 12, (address + max(len(data), 1) - 1 >> 12) + 1)
+        self.ledger[pages.start:pages.stop] |= PAGE.DIRTY
         for page in pages:
             if int(self.ledger[page]) & 0xFFFF and m.stale_count < 64:
                 m.stale[int(m.stale_count)] = page

@@ -1,0 +1,179 @@
+"""Snapshots of a whole machine in memory: take one, go back to it any number of times.
+
+    before = take(machine)
+    machine.run(max_cycles=...)
+    restore(machine, before)
+
+A run that goes on from a restored snapshot is the run that went on from where it was taken, to the bit.  Taking changes
+nothing in it.  A page of memory costs room once, however many snapshots hold it: `take` looks only at pages that
+the page ledger marks DIRTY, `restore` copies only those and the ones in which the two snapshots differ.
+What the execution engines derived is dropped or known to be right: their TLBs go (so that the next write to a page is
+noticed), translations of pages that change go through the list of stale pages, as when the model writes to code.
+"""
+import weakref
+from dataclasses import fields
+
+import numpy as np
+
+from emu.bits import U64
+from emu.debug import parts
+from emu.debug.pages import PAGE, PageStore, put
+from emu.errors import SnapshotError
+from emu.model import breakpoint
+from emu.model.memory import PAGE as LEDGER
+from emu.state import ALL_ONES
+
+SHIFT = 12
+SEEN = LEDGER.DIRTY | LEDGER.WRITABLE                      # no more true of any page after a snapshot
+STALE = 64                                                 # pages that MACHINE.stale holds; above, all code is dropped
+
+
+class Snapshot:
+    """The state of a machine at an instruction boundary.  Immutable; its memory is shared with other snapshots.
+
+    config: the machine's Config; cycles, instructions: of each processor; now: the largest clock; fed: how many of the
+    machine's inputs had been delivered; partitions: names of the partitions that were loaded.
+    """
+
+    def __init__(self, config, store, table, cycles, instructions, fed, partitions):
+        self.config, self.store, self.table = config, store, table
+        self.cycles, self.instructions, self.fed, self.partitions = cycles, instructions, fed, partitions
+        store.hold(table)
+        weakref.finalize(self, store.release, table)
+
+    @property
+    def now(self):
+        """Return the largest clock of a processor, in cycles."""
+        return max(self.cycles)
+
+    @property
+    def ram_pages(self):
+        """Return how many pages of RAM the machine has; the table goes on with the pages of `emu.debug.parts`."""
+        return self.config.memory_bytes >> SHIFT
+
+    def state(self):
+        """Return the pages of the parts as bytes (uint8[n]), laid out by `parts.offsets`."""
+        rows = np.zeros((len(self.table) - self.ram_pages, PAGE), np.uint8)
+        places = self.table[self.ram_pages:]
+        put(self.store.addresses(places), _rows(rows), np.empty(len(rows), np.bool_))
+        return rows.reshape(-1)
+
+    def page(self, number):
+        """Return page `number` of RAM as bytes."""
+        return self.store.page(self.table[number])
+
+    def differs(self, other):
+        """Return the numbers of RAM pages whose contents differ from another Snapshot's (int64[n])."""
+        mine, theirs = self.table[:self.ram_pages], other.table[:self.ram_pages]
+        if self.store is other.store:
+            return np.flatnonzero(mine != theirs)
+        return np.array([n for n in np.flatnonzero((mine != 0) | (theirs != 0)) if self.page(n) != other.page(n)], np.int64)
+
+
+def _rows(rows):
+    """Return the host address of each page of uint8[n, 4096]."""
+    return U64(rows.ctypes.data) + np.arange(len(rows), dtype=np.uint64) * U64(PAGE)
+
+
+def _ram(machine, pages):
+    return U64(machine.ram.ctypes.data) + pages.astype(np.uint64) * U64(PAGE)
+
+
+def _dirty(machine):
+    """Return the numbers of RAM pages that may differ from `machine.base` (int64[n]), in order.
+
+    The pages of current VMCSs always count: VM exits write them without a mark (`emu.model.exit`).
+    """
+    marked = (machine.ledger & LEDGER.DIRTY) != 0
+    for c in machine.cpu:
+        if c.vmcs != c.spare_vmcs:
+            marked[int(c.vmcs_pointer) >> SHIFT] = True
+    return np.flatnonzero(marked)
+
+
+def _forget(machine):
+    """Have every engine look up every page again: the next write to each is then marked."""
+    machine.ledger &= ~SEEN
+    for unit in machine.processors:
+        unit.core[0].flush_seen[:] = ALL_ONES
+
+
+def _check_idle(machine):
+    if any(unit.core[0].depth for unit in machine.processors):
+        raise SnapshotError("a machine that is running has no snapshot: pause it first")
+
+
+# ---- take ------------------------------------------------------------------------------------------------------------
+def take(machine):
+    """Return a Snapshot of a machine that is between two calls of `run` or `advance`, or in a callback between slices."""
+    _check_idle(machine)
+    ram_pages, found, base = len(machine.ledger), parts.parts(machine), machine.base
+    starts, size = parts.offsets(found)
+    if base is None:
+        store, table = PageStore(), np.zeros(ram_pages + (size >> SHIFT), np.uint32)
+    else:
+        store, table = base.store, base.table.copy()
+    dirty = _dirty(machine)
+    table[dirty] = store.keep(_ram(machine, dirty), table[dirty])
+    rows = np.zeros((size >> SHIFT, PAGE), np.uint8)
+    parts.read(machine, found, rows.reshape(-1))
+    table[ram_pages:] = store.keep(_rows(rows), table[ram_pages:])
+    made = Snapshot(machine.config, store, table, tuple(int(c.cycles) for c in machine.cpu),
+                    tuple(int(c.instructions) for c in machine.cpu), 0, tuple(p.name for p in machine.partitions))
+    _forget(machine)
+    machine.base = made
+    return made
+
+
+# ---- restore ---------------------------------------------------------------------------------------------------------
+def check_config(machine, config):
+    """Raise SnapshotError when a machine is not made as a snapshot's was."""
+    for field in fields(config):
+        mine, theirs = getattr(machine.config, field.name), getattr(config, field.name)
+        if mine != theirs:
+            raise SnapshotError(f"the snapshot is of a machine with {field.name} = {theirs}, this one has {mine}")
+
+
+def restore(machine, snapshot):
+    """Bring a machine back to a Snapshot; its engines keep what stays true.
+
+    The machine may be another one than the snapshot's, if it is made alike.  Raises SnapshotError when it is not.
+    """
+    _check_idle(machine)
+    check_config(machine, snapshot.config)
+    base, ram_pages = machine.base, len(machine.ledger)
+    wanted = snapshot.table[:ram_pages]
+    if base is not None and base.store is snapshot.store:
+        away = base.table[:ram_pages] != wanted
+    else:
+        away = wanted != 0 if base is None else (wanted != 0) | (base.table[:ram_pages] != 0)
+    away[_dirty(machine)] = True
+    pages = np.flatnonzero(away)
+    changed = np.empty(len(pages), np.bool_)
+    put(snapshot.store.addresses(wanted[pages]), _ram(machine, pages), changed)
+    _make_stale(machine, pages[changed])
+    parts.write(machine, parts.parts(machine), snapshot.state())
+    _forget(machine)
+    _settle(machine)
+    machine.base = snapshot
+
+
+def _make_stale(machine, pages):
+    """Have the translated code of pages that changed dropped before anything runs."""
+    m, coded = machine.record[0], pages[(machine.ledger[pages] & LEDGER.CODE) != 0]
+    count = int(m.stale_count)
+    if count + len(coded) <= STALE:
+        m.stale[count:count + len(coded)] = coded
+    m.stale_count = count + len(coded)
+
+
+def _settle(machine):
+    """Bring what engines hold besides code and TLBs into line with the records."""
+    for unit in machine.processors:
+        for engine in unit.engines:
+            engine.ask_for_any_block()
+    for c, unit in zip(machine.cpu, machine.processors, strict=True):
+        e = unit.engines[0 if c.env == c.root_env else 1].env[0]
+        if e.dr[7] & breakpoint.ENABLES:
+            breakpoint.arm(c, e)
+
