@@ -18,6 +18,7 @@ from emu.bits import name_of
 from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
 from emu.device.board import Board, BoardConfig
+from emu.device.inputs import Inputs
 from emu.errors import ConfigError
 from emu.exitlog import Trace
 from emu.image import of_assembly
@@ -147,6 +148,7 @@ class Machine:
         self.cpu = [processor.record[0] for processor in self.processors]
         self._run, self._console, self._trace, self.wall_seconds = entries["call_run"], [], None, 0.0
         self.partitions = []
+        self.inputs, self.symbols = Inputs(), None
         self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
         self.reset()
 
@@ -248,18 +250,40 @@ class Machine:
     def advance(self, until=FOREVER, pause=0):
         """Run until the machine stops, reaches cycle `until`, or a processor's turn ends behind cycle `pause`.
 
-        Returns a STOP code; NONE: it pauses between turns, or to have its console drained.  Where a run is cut changes nothing in it.
+        Returns a STOP code; NONE: it pauses between turns, to have its console drained or an input delivered.  Where a run is
+        cut changes nothing in it.
         """
-        m = self.record[0]
+        m, fed = self.record[0], self.inputs.next_cycle
         if m.stop == STOP.BUDGET:
             m.stop = STOP.NONE
-        stop = int(self._run(self.record.ctypes.data, until, pause))
+        stop = int(self._run(self.record.ctypes.data, min(until, fed), pause))
         self._drain()
         if self._trace:
             self._trace.drain()
         if stop == STOP.OUTPUT:                           # the ring was full, and has been drained
             stop = m.stop = self.cpu[int(m.stop_cpu)].stop = int(STOP.NONE)
+        if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
+            self.inputs.deliver(self.board)
+            stop = m.stop = int(STOP.NONE)
+        elif stop == STOP.IDLE and self.inputs.next_cycle <= FOREVER:
+            stop = m.stop = int(STOP.BUDGET)              # it waits for an input behind the budget
         return stop
+
+    @property
+    def clock(self):
+        """Return the largest clock of a processor, in cycles."""
+        return max(int(c.cycles) for c in self.cpu)
+
+    def console_input(self, data, cycle=None):
+        """Send bytes to the UART's receiver, one per character time from cycle `cycle` on; None: from now on.
+
+        Raises ConfigError when the cycle has passed.
+        """
+        self.inputs.add(cycle, "console", data, self.clock)
+
+    def press(self, scancodes, cycle=None):
+        """Let the keyboard send scan codes (set 1, bytes) at cycle `cycle`; None: now."""
+        self.inputs.add(cycle, "keys", scancodes, self.clock)
 
     def run(self, max_cycles=None, pause=None):
         """Run until the guest ends the run, something stops the machine, or `max_cycles` have passed in all.

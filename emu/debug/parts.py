@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from emu.device.board import RECORDS
-from emu.errors import SnapshotError
-from emu.machine import ROM_BYTES
+from emu.machine import ROM_BASE, ROM_BYTES
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP
 from emu.state import CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
@@ -45,11 +44,6 @@ class Part:
     record: Any                                            # the record, for parts with fields to translate
     memory: tuple                                          # uint8 arrays
 
-    @property
-    def size(self):
-        """Return its size in bytes."""
-        return sum(len(piece) for piece in self.memory)
-
 
 def schema(dtype):
     """Return a hash over names, types and places of a record's fields, which says whether two layouts are the same."""
@@ -60,37 +54,59 @@ def schema(dtype):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _whole(name, kind, dtype, array):
-    flat = array.reshape(-1)
-    return Part(name, kind, dtype, flat[0] if dtype.fields else None, (flat.view(np.uint8),))
-
-
-def parts(machine):
-    """Return the Parts of a machine, in an order that its configuration fixes."""
-    found = [_whole("machine", "machine", MACHINE, machine.record), _whole("rom", "bytes", np.dtype(np.uint8), machine.rom)]
-    for name, dtype in RECORDS.items():
-        found.append(_whole(name.lower(), name.lower(), dtype, machine.board._arrays[name]))
-    for n, unit in enumerate(machine.processors):
-        found.append(_whole(f"cpu{n}", "cpu", CPU, unit.record))
-        found.append(Part(f"cpu{n}.owner", "owner", np.dtype(np.uint64), unit.core[0], (unit.core["owner"].view(np.uint8),)))
-        for world, engine, tlb in zip(("root", "guest"), unit.engines, unit.tlbs, strict=True):
-            octets = engine.env.view(np.uint8)
-            found.append(Part(f"cpu{n}.{world}", "env", ENV, engine.env[0], tuple(octets[a:b] for a, b in ENV_PIECES)))
-            found.append(_whole(f"cpu{n}.{world}.tlb", "tlb", TLB, tlb))
-        found.append(_whole(f"cpu{n}.apic", "apic", LOCAL_APIC, unit.apic))
-        found.append(_whole(f"cpu{n}.insn", "insn", INSN, unit.insn[:1]))   # the second is scratch of the engine's side
-        for name in ("spare", "failed", "far"):
-            found.append(_whole(f"cpu{n}.{name}", "bytes", np.dtype(np.uint8), getattr(unit, name)))
+def layout(processors):
+    """Return [(name, kind, dtype, bytes)] of the parts of a machine, in their order."""
+    octets = np.dtype(np.uint8)
+    found = [("machine", "machine", MACHINE, MACHINE.itemsize), ("rom", "bytes", octets, ROM_BYTES)]
+    found += [(name.lower(), name.lower(), dtype, dtype.itemsize) for name, dtype in RECORDS.items()]
+    for n in range(processors):
+        found += [(f"cpu{n}", "cpu", CPU, CPU.itemsize), (f"cpu{n}.owner", "owner", np.dtype(np.uint64), 8)]
+        for world in ("root", "guest"):
+            found.append((f"cpu{n}.{world}", "env", ENV, sum(end - start for start, end in ENV_PIECES)))
+            found.append((f"cpu{n}.{world}.tlb", "tlb", TLB, TLB.itemsize))
+        found += [(f"cpu{n}.apic", "apic", LOCAL_APIC, LOCAL_APIC.itemsize), (f"cpu{n}.insn", "insn", INSN, INSN.itemsize)]
+        found += [(f"cpu{n}.{name}", "bytes", octets, PAGE) for name in ("spare", "failed", "far")]
     return found
 
 
-def offsets(found):
-    """Return ([first byte of each part], bytes in all) when they lie behind each other, each from a page's start."""
+def _memory(machine):
+    """Return {name of a part: one-element array, or bytes, or the pieces of an ENV} of a machine."""
+    found = dict(machine=machine.record, rom=machine.rom)
+    found.update((name.lower(), array) for name, array in machine.board._arrays.items())
+    for n, unit in enumerate(machine.processors):
+        found[f"cpu{n}"], found[f"cpu{n}.owner"], found[f"cpu{n}.apic"] = unit.record, unit.core["owner"], unit.apic
+        found[f"cpu{n}.insn"] = unit.insn[:1]              # the second is scratch of the engine's side
+        for world, engine, tlb in zip(("root", "guest"), unit.engines, unit.tlbs, strict=True):
+            found[f"cpu{n}.{world}"], found[f"cpu{n}.{world}.tlb"] = engine.env, tlb
+        for name in ("spare", "failed", "far"):
+            found[f"cpu{n}.{name}"] = getattr(unit, name)
+    return found
+
+
+def parts(machine):
+    """Return the Parts of a machine, in the order of `layout`."""
+    memory, found = _memory(machine), []
+    for name, kind, dtype, _ in layout(len(machine.cpu)):
+        array = memory[name]
+        octets = array.view(np.uint8)
+        pieces = tuple(octets[start:end] for start, end in ENV_PIECES) if kind == "env" else (octets,)
+        found.append(Part(name, kind, dtype, array[0] if dtype.fields else None, pieces))
+    return found
+
+
+def offsets(rows):
+    """Return ([first byte of each part], bytes in all) when those of a `layout` lie behind each other, each from a page's start."""
     starts, at = [], 0
-    for part in found:
+    for *_, size in rows:
         starts.append(at)
-        at += -(-part.size // PAGE) * PAGE
+        at += -(-size // PAGE) * PAGE
     return starts, at
+
+
+def places(machine):
+    """Return ([(Part, its first byte)], bytes in all)."""
+    starts, size = offsets(layout(len(machine.cpu)))
+    return list(zip(parts(machine), starts, strict=True)), size
 
 
 # ---- to and from a form without host addresses ------------------------------------------------------------------------
@@ -116,20 +132,23 @@ def _turn(machine):
     return next(n for n, unit in enumerate(machine.processors) if unit.record.ctypes.data == turn)
 
 
-def read(machine, found, memory):
-    """Write each part into `memory` (uint8[n], laid out by `offsets`)."""
-    for part, start in zip(found, offsets(found)[0], strict=True):
+def read(machine):
+    """Return all parts as uint8[n], laid out by `offsets`."""
+    found, size = places(machine)
+    memory = np.zeros(size, np.uint8)
+    for part, start in found:
         at = start
         for piece in part.memory:
             memory[at:at + len(piece)] = piece
             at += len(piece)
         if part.kind in KEPT:
             _portable(machine, part, memory[start:at].view(part.dtype)[0])
+    return memory
 
 
-def write(machine, found, memory):
-    """Bring each part to what `read` wrote into `memory`."""
-    for part, start in zip(found, offsets(found)[0], strict=True):
+def write(machine, memory):
+    """Bring each part to what `read` returned."""
+    for part, start in places(machine)[0]:
         kept = {name: part.record[name].copy() for name in KEPT.get(part.kind, ())}
         armed = part.record.armed & ~ARMED.REGISTERS if part.kind == "cpu" else None
         at = start
@@ -152,18 +171,22 @@ def _wire(machine, c, armed):
     c.armed |= armed
 
 
-def check(found, memory, machine):
-    """Raise SnapshotError when a part's references, which may come from a file, lead out of the machine."""
-    for part, start in zip(found, offsets(found)[0], strict=True):
-        if part.kind == "machine":
-            m = memory[start:start + part.size].view(MACHINE)[0]
-            if m.turn > len(machine.cpu) or m.cpu_count != len(machine.cpu) or m.ram_bytes != machine.ram.nbytes or \
-                    m.rom_bytes != ROM_BYTES or m.stop_cpu >= len(machine.cpu):
-                raise SnapshotError("the part 'machine' is of another machine")
-        elif part.kind == "cpu":
-            c = memory[start:start + part.size].view(CPU)[0]
-            if c.env > 1 or c.tlb > 1 or c.vmcs > machine.ram.nbytes - PAGE + 1 or c.vmcs and (int(c.vmcs) - 1) % PAGE:
-                raise SnapshotError(f"the part {part.name!r} refers to what the machine does not have")
-        elif part.kind == "owner" and memory[start:start + 8].view(np.uint64)[0] > 1:
-            raise SnapshotError(f"the part {part.name!r} must be 0 or 1")
+def wrong(rows, memory, config):
+    """Return a sentence when references in parts that come from a file lead out of a machine, else "".
 
+    rows: the `layout`; memory: uint8[n]; config: the machine's Config.
+    """
+    for (name, kind, dtype, _), start in zip(rows, offsets(rows)[0], strict=True):
+        if kind == "machine":
+            m = memory[start:start + dtype.itemsize].view(dtype)[0]
+            if m.turn > config.processors or m.stop_cpu >= config.processors:
+                return "the part 'machine' names a processor that the machine does not have"
+            if (m.cpu_count, m.ram_bytes, m.rom_base, m.rom_bytes) != (config.processors, config.memory_bytes, ROM_BASE, ROM_BYTES):
+                return "the part 'machine' is of a machine with other memory or processors"
+        elif kind == "cpu":
+            c = memory[start:start + dtype.itemsize].view(dtype)[0]
+            if c.env > 1 or c.tlb > 1 or c.vmcs > config.memory_bytes - PAGE + 1 or c.vmcs and int(c.vmcs) % PAGE != 1:
+                return f"the part {name!r} refers to what the machine does not have"
+        elif kind == "owner" and memory[start:start + 8].view(np.uint64)[0] > 1:
+            return f"the part {name!r} must be 0 or 1"
+    return ""

@@ -11,7 +11,8 @@ What the execution engines derived is dropped or known to be right: their TLBs g
 noticed), translations of pages that change go through the list of stale pages, as when the model writes to code.
 """
 import weakref
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -28,23 +29,44 @@ SEEN = LEDGER.DIRTY | LEDGER.WRITABLE                      # no more true of any
 STALE = 64                                                 # pages that MACHINE.stale holds; above, all code is dropped
 
 
+@dataclass(frozen=True)
+class About:
+    """What a snapshot knows besides the machine's state.
+
+    cycles, instructions: of each processor; inputs: the machine's, of which the first `fed` had been delivered;
+    partitions: names of those that were loaded; symbols: emu.image Symbols, or None.
+    """
+
+    cycles: tuple
+    instructions: tuple
+    inputs: tuple = ()
+    fed: int = 0
+    partitions: tuple = ()
+    symbols: Any = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """A partition of which only the name is known."""
+
+    name: str
+
+
 class Snapshot:
     """The state of a machine at an instruction boundary.  Immutable; its memory is shared with other snapshots.
 
-    config: the machine's Config; cycles, instructions: of each processor; now: the largest clock; fed: how many of the
-    machine's inputs had been delivered; partitions: names of the partitions that were loaded.
+    config: the machine's Config; about: About.
     """
 
-    def __init__(self, config, store, table, cycles, instructions, fed, partitions):
-        self.config, self.store, self.table = config, store, table
-        self.cycles, self.instructions, self.fed, self.partitions = cycles, instructions, fed, partitions
+    def __init__(self, config, store, table, about):
+        self.config, self.store, self.table, self.about = config, store, table, about
         store.hold(table)
         weakref.finalize(self, store.release, table)
 
     @property
     def now(self):
         """Return the largest clock of a processor, in cycles."""
-        return max(self.cycles)
+        return max(self.about.cycles)
 
     @property
     def ram_pages(self):
@@ -55,7 +77,7 @@ class Snapshot:
         """Return the pages of the parts as bytes (uint8[n]), laid out by `parts.offsets`."""
         rows = np.zeros((len(self.table) - self.ram_pages, PAGE), np.uint8)
         places = self.table[self.ram_pages:]
-        put(self.store.addresses(places), _rows(rows), np.empty(len(rows), np.bool_))
+        put(self.store.addresses(places), rows_of(rows), np.empty(len(rows), np.bool_))
         return rows.reshape(-1)
 
     def page(self, number):
@@ -70,7 +92,7 @@ class Snapshot:
         return np.array([n for n in np.flatnonzero((mine != 0) | (theirs != 0)) if self.page(n) != other.page(n)], np.int64)
 
 
-def _rows(rows):
+def rows_of(rows):
     """Return the host address of each page of uint8[n, 4096]."""
     return U64(rows.ctypes.data) + np.arange(len(rows), dtype=np.uint64) * U64(PAGE)
 
@@ -107,19 +129,17 @@ def _check_idle(machine):
 def take(machine):
     """Return a Snapshot of a machine that is between two calls of `run` or `advance`, or in a callback between slices."""
     _check_idle(machine)
-    ram_pages, found, base = len(machine.ledger), parts.parts(machine), machine.base
-    starts, size = parts.offsets(found)
+    ram_pages, base, rows = len(machine.ledger), machine.base, parts.read(machine).reshape(-1, PAGE)
     if base is None:
-        store, table = PageStore(), np.zeros(ram_pages + (size >> SHIFT), np.uint32)
+        store, table = PageStore(), np.zeros(ram_pages + len(rows), np.uint32)
     else:
         store, table = base.store, base.table.copy()
     dirty = _dirty(machine)
     table[dirty] = store.keep(_ram(machine, dirty), table[dirty])
-    rows = np.zeros((size >> SHIFT, PAGE), np.uint8)
-    parts.read(machine, found, rows.reshape(-1))
-    table[ram_pages:] = store.keep(_rows(rows), table[ram_pages:])
-    made = Snapshot(machine.config, store, table, tuple(int(c.cycles) for c in machine.cpu),
-                    tuple(int(c.instructions) for c in machine.cpu), 0, tuple(p.name for p in machine.partitions))
+    table[ram_pages:] = store.keep(rows_of(rows), table[ram_pages:])
+    made = Snapshot(machine.config, store, table, About(
+        tuple(int(c.cycles) for c in machine.cpu), tuple(int(c.instructions) for c in machine.cpu),
+        tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols))
     _forget(machine)
     machine.base = made
     return made
@@ -152,10 +172,21 @@ def restore(machine, snapshot):
     changed = np.empty(len(pages), np.bool_)
     put(snapshot.store.addresses(wanted[pages]), _ram(machine, pages), changed)
     _make_stale(machine, pages[changed])
-    parts.write(machine, parts.parts(machine), snapshot.state())
+    parts.write(machine, snapshot.state())
     _forget(machine)
     _settle(machine)
+    _take_over(machine, snapshot.about)
     machine.base = snapshot
+
+
+def _take_over(machine, about):
+    """Go back in the list of inputs: those that came later come again.  Learn names that the machine does not have."""
+    if machine.inputs.log[:about.fed] != list(about.inputs[:about.fed]) or len(machine.inputs.log) < about.fed:
+        machine.inputs.log = list(about.inputs)
+    machine.inputs.done = about.fed
+    if tuple(p.name for p in machine.partitions) != about.partitions:
+        machine.partitions = [Named(name) for name in about.partitions]
+    machine.symbols = machine.symbols or about.symbols
 
 
 def _make_stale(machine, pages):
