@@ -263,6 +263,7 @@ class Machine:
         if stop == STOP.OUTPUT:                           # the ring was full, and has been drained
             stop = m.stop = self.cpu[int(m.stop_cpu)].stop = int(STOP.NONE)
         if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
+            m.now = max(int(m.now), fed)                  # a processor that sleeps wakes now, not when it fell asleep
             self.inputs.deliver(self.board)
             stop = m.stop = int(STOP.NONE)
         elif stop == STOP.IDLE and self.inputs.next_cycle <= FOREVER:
