@@ -43,6 +43,18 @@ class SnapshotError(HvlabError):
     exit_code = 2
 
 
+class HistoryError(HvlabError):
+    """A place in a run that history does not reach: before its first snapshot."""
+
+    exit_code = 2
+
+
+class ReplayError(HvlabError):
+    """A run that was repeated is not the recorded one; the message names what differs."""
+
+    exit_code = 1
+
+
 class Unmodelled(HvlabError):
     """The machine met something that is not modelled, and stops rather than guess.
 

@@ -149,6 +149,8 @@ class Machine:
         self._run, self._console, self._trace, self.wall_seconds = entries["call_run"], [], None, 0.0
         self.partitions = []
         self.inputs, self.symbols = Inputs(), None
+        self.heard: list | None = None                    # Board.sent() up to which console output is not shown again; None: all is
+        self.cut = 0                                      # the budget that stopped it last, in cycles
         self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
         self.reset()
 
@@ -242,6 +244,9 @@ class Machine:
         self._console.append(callback)
 
     def _drain(self):
+        if self.heard is not None:
+            self.board.pass_over(self.heard)
+            self.heard = [max(pair) for pair in zip(self.heard, self.board.sent(), strict=True)]
         for source, data in (("serial", self.board.drain()), ("debug", self.board.drain_debug()), *self.board.drain_partitions()):
             if data:
                 for callback in self._console:
@@ -268,6 +273,8 @@ class Machine:
             stop = m.stop = int(STOP.NONE)
         elif stop == STOP.IDLE and self.inputs.next_cycle <= FOREVER:
             stop = m.stop = int(STOP.BUDGET)              # it waits for an input behind the budget
+        if stop == STOP.BUDGET:
+            self.cut = until
         return stop
 
     @property

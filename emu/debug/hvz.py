@@ -22,7 +22,7 @@ import zstandard
 from emu.core.native import VERSION as ENGINE
 from emu.debug import parts
 from emu.debug.pages import PAGE, PageStore
-from emu.debug.snapshot import About, Snapshot, rows_of, restore
+from emu.debug.snapshot import About, Snapshot, restore, rows_of
 from emu.device.inputs import Input
 from emu.errors import ConfigError, SnapshotError
 from emu.image import Symbols

@@ -145,6 +145,17 @@ class Board:
         r.tagged_drained = r.tagged_sent
         return [(source, bytes(data)) for source, data in runs]
 
+    def sent(self):
+        """Return how many bytes were sent in all by UART, debug console and partition console."""
+        return [int(self.uart.sent), int(self.console.sent), int(self.console.tagged_sent)]
+
+    def pass_over(self, counts):
+        """Count bytes up to these numbers (of `sent`) as drained: a run that is repeated sends them again."""
+        u, r = self.uart, self.console
+        for record, name, count in ((u, "drained", counts[0]), (r, "drained", counts[1]), (r, "tagged_drained", counts[2])):
+            sent = int(record["tagged_sent" if name == "tagged_drained" else "sent"])
+            record[name] = max(int(record[name]), min(sent, count))
+
     def feed(self, data, cycle):
         """Hand bytes to the UART's receiver at `cycle`; returns how many it took (the rest must come later)."""
         u = self.uart

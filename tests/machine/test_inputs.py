@@ -95,7 +95,8 @@ class Slow:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3 * RETRY), st.binary(min_size=1, max_size=6)), max_size=6), st.lists(st.integers(0, 4), max_size=9))
+@given(st.lists(st.tuples(st.integers(0, 3 * RETRY), st.binary(min_size=1, max_size=6)), max_size=6),
+       st.lists(st.integers(0, 4), max_size=9))
 def test_nothing_is_lost_or_overtaken(given_, room):
     inputs, board = Inputs(), Slow(room)
     for cycle, data in given_:
