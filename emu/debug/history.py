@@ -10,12 +10,15 @@ place of its largest clock, so that running on from it reaches every later place
 """
 from contextlib import contextmanager
 
+import numpy as np
+
 from emu.debug.snapshot import restore, take
+from emu.debug.thread import GUEST, ROOT, Thread
 from emu.errors import HistoryError
 from emu.machine import FOREVER
-from emu.spec.outcome import STOP
+from emu.spec.outcome import MODE, STOP
 from emu.spec.vmx import ACTIVITY
-from emu.state import ALL_ONES, debug_at
+from emu.state import ALL_ONES, DEBUG, debug_at
 
 EVERY, BOUND = 20_000_000, 512 << 20
 
@@ -164,13 +167,52 @@ class History:
     def back(self, processor=0):
         """Bring the machine to the boundary before the one at which a processor is; returns its clock there.
 
+        A boundary follows an instruction, a delivered event, a VM exit, a VM entry of that processor, as in `Session.step`.
         Raises HistoryError when that is before the first snapshot.
         """
-        clock = int(self.machine.cpu[processor].cycles)
-        before = [each.about.cycles[processor] for each in self._ring if each.about.cycles[processor] < clock]
-        before = [cycle for cycle in before if cycle >= self.first]
-        if not before:
-            raise HistoryError(f"history begins at cycle {self.first:,}: there is no boundary of processor {processor} before {clock:,}")
-        self.latest(lambda machine: machine.cpu[processor].cycles < clock, max(before), self.machine.clock)
-        return int(self.machine.cpu[processor].cycles)
+        c, until = self.machine.cpu[processor], self.machine.clock
+        clock, kept = int(c.cycles), self._well_before(processor)
+        low, high = 0, 1                                   # a processor that was woken may have come far since
 
+        def goes(count):
+            """Go `count` boundaries on from `kept`; return whether that is still before the one to go back from."""
+            restore(self.machine, kept)
+            return not count or _walk(self.machine, processor, count, until) and c.cycles < clock
+
+        while goes(high):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if goes(middle) else (low, middle)
+        goes(low)
+        return int(c.cycles)
+
+    def _well_before(self, processor):
+        """Return a Snapshot of a place two instructions of a processor ago, or one if history begins there.
+
+        A place in between may lie within an instruction that waits for a page walk.
+        """
+        c = self.machine.cpu[processor]
+        clock, instructions, until = int(c.cycles), int(c.instructions), self.machine.clock
+        for limit in (instructions - 1, instructions):
+            before = [cycle for each in self._ring if each.about.instructions[processor] < limit and
+                      (cycle := each.about.cycles[processor]) >= self.first]
+            if before:
+                self.latest(lambda machine, limit=limit: c.instructions < limit, max(before), until)
+                return take(self.machine)
+        raise HistoryError(f"history begins at cycle {self.first:,}: there is no boundary of processor {processor} before {clock:,}")
+
+
+def _walk(machine, processor, count, until):
+    """Let a processor come `count` boundaries further, within `until`; returns whether it did."""
+    m, c, own = machine.record[0], machine.cpu[processor], np.zeros(1, DEBUG)
+    world = GUEST if c.vmx_mode == MODE.NONROOT else ROOT
+    with unseen(machine):
+        debug, m.debug = int(m.debug), m.debug or own.ctypes.data
+        c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, Thread(machine, processor, world, "").pc, world
+        while not (stop := machine.advance(until, FOREVER)):
+            pass
+        c.steps, m.debug = 0, debug
+    if stop == STOP.BREAK:
+        m.stop = machine.cpu[int(m.stop_cpu)].stop = STOP.NONE
+    return stop == STOP.BREAK
