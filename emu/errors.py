@@ -37,6 +37,18 @@ class DebugError(HvlabError):
     exit_code = 2
 
 
+class SnapshotError(HvlabError):
+    """A snapshot or a recording cannot be used: altered, of another version, or of another machine."""
+
+    exit_code = 2
+
+
+class ReplayError(HvlabError):
+    """A run that was repeated is not the recorded one; the message names what differs."""
+
+    exit_code = 1
+
+
 class Unmodelled(HvlabError):
     """The machine met something that is not modelled, and stops rather than guess.
 

@@ -18,6 +18,7 @@ from emu.bits import name_of
 from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
 from emu.device.board import Board, BoardConfig
+from emu.device.inputs import Inputs
 from emu.errors import ConfigError
 from emu.exitlog import Trace
 from emu.image import of_assembly
@@ -149,7 +150,10 @@ class Machine:
         self._run, self._console, self._trace, self.wall_seconds = entries["call_run"], [], None, 0.0
         self.partitions: list = []
         self._shown: dict[str, int] = {}
-        self.edits = 0                                    # times that a debugger changed registers or memory
+        self.edits = 0                                    # times that registers, memory or inputs were changed from outside
+        self.inputs, self.image, self.symbols = Inputs(), None, None
+        self.cut = 0                                      # the budget that stopped it last, in cycles
+        self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
         self.reset()
 
     def reset(self):
@@ -241,6 +245,10 @@ class Machine:
         """Call `callback(source, data)` with console output: source is "serial", "debug" or "partition N"."""
         self._console.append(callback)
 
+    def forget_output(self):
+        """Hand on what comes next on the consoles, also if it was before the machine was taken back."""
+        self._shown.clear()
+
     def _drain(self):
         """Hand new console output on; what was handed on before the machine was taken back is not handed on again."""
         for ring, (end, runs) in self.board.drain_all().items():
@@ -254,18 +262,45 @@ class Machine:
     def advance(self, until=FOREVER, pause=0):
         """Run until the machine stops, reaches cycle `until`, or a processor's turn ends behind cycle `pause`.
 
-        Returns a STOP code; NONE: it pauses between turns, or to have its console drained.  Where a run is cut changes nothing in it.
+        Returns a STOP code; NONE: it pauses between turns, to have its console drained or an input delivered.  Where a run is
+        cut changes nothing in it.
         """
-        m = self.record[0]
+        m, fed = self.record[0], self.inputs.next_cycle
         if m.stop == STOP.BUDGET:
             m.stop = STOP.NONE
-        stop = int(self._run(self.record.ctypes.data, until, pause))
+        stop = int(self._run(self.record.ctypes.data, min(until, fed), pause))
         self._drain()
         if self._trace:
             self._trace.drain()
         if stop == STOP.OUTPUT:                           # the ring was full, and has been drained
             stop = m.stop = self.cpu[int(m.stop_cpu)].stop = int(STOP.NONE)
+        if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
+            m.now = max(int(m.now), fed)                  # a processor that sleeps wakes now, not when it fell asleep
+            self.inputs.deliver(self.board)
+            stop = m.stop = int(STOP.NONE)
+        elif stop == STOP.IDLE and self.inputs.next_cycle <= FOREVER:
+            stop = m.stop = int(STOP.BUDGET)              # it waits for an input behind the budget
+        if stop == STOP.BUDGET:
+            self.cut = until
         return stop
+
+    @property
+    def clock(self):
+        """Return the largest clock of a processor, in cycles."""
+        return max(int(c.cycles) for c in self.cpu)
+
+    def console_input(self, data, cycle=None):
+        """Send bytes to the UART's receiver, one per character time from cycle `cycle` on; None: from now on.
+
+        Raises ConfigError when the cycle has passed.
+        """
+        self.inputs.add(cycle, "console", data, self.clock)
+        self.edits += 1
+
+    def press(self, scancodes, cycle=None):
+        """Let the keyboard send scan codes (set 1, bytes) at cycle `cycle`; None: now."""
+        self.inputs.add(cycle, "keys", scancodes, self.clock)
+        self.edits += 1
 
     def run(self, max_cycles=None, pause=None):
         """Run until the guest ends the run, something stops the machine, or `max_cycles` have passed in all.

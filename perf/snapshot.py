@@ -4,7 +4,7 @@ import time
 import measuring
 import numpy as np
 
-from emu.debug.snapshot import Keeper
+from emu.debug.snapshot import restore, take
 from emu.machine import Config, Machine
 
 QUESTION = "How long does a snapshot take, and going back to it?"
@@ -26,24 +26,25 @@ def measure():
     """Yield rows (name, value, unit, baseline, goal): the baseline copies all memory, as a machine without a ledger must."""
     machine = Machine(Config(memory_bytes=MEMORY_BYTES, processors=2))
     machine.load_demo()
-    keeper, copy = Keeper(machine), np.empty_like(machine.ram)
+    copy = np.empty_like(machine.ram)
+    take(machine)
     machine.run(max_cycles=50_000_000)
     whole = milliseconds(lambda: np.copyto(copy, machine.ram))
-    yield "take, few pages written", milliseconds(keeper.take), "ms", whole, TAKE_MS
-    first = keeper.take()
+    yield "take, few pages written", milliseconds(lambda: take(machine)), "ms", whole, TAKE_MS
+    first = take(machine)
     machine.run(max_cycles=200_000_000)
-    keeper.take()
-    yield "go back, few pages differ", milliseconds(lambda: keeper.restore(first)), "ms", whole, RESTORE_MS
+    take(machine)
+    yield "go back, few pages differ", milliseconds(lambda: restore(machine, first)), "ms", whole, RESTORE_MS
     for address in range(32 << 20, 232 << 20, 4096):
         machine.ram[address] ^= 0xFF
     machine.ledger[(32 << 20) >> 12:(232 << 20) >> 12] |= np.uint64(1 << 32)
     started = time.perf_counter()
-    busy = keeper.take()
+    busy = take(machine)
     yield "take, 200 MiB written", (time.perf_counter() - started) * 1e3, "ms", whole, None
     spent = []
     for snapshot in (first, busy, first, busy):
         started = time.perf_counter()
-        keeper.restore(snapshot)
+        restore(machine, snapshot)
         spent.append((time.perf_counter() - started) * 1e3)
     yield "go back, 200 MiB differ", sorted(spent)[len(spent) // 2], "ms", whole, None
 

@@ -70,5 +70,5 @@ def command(target, listen):
     from emu.debug.gdb.server import address_of
 
     address = address_of(listen)
-    _ = target.loaded                                      # what is wrong with the image is said at once
+    target.check()
     return serve(machines(target.make), address, lambda text: click.echo(f"hvlab: {text}", err=True))

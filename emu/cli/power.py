@@ -37,8 +37,20 @@ def machine(memory_bytes, processors=1):
     from emu.machine import Config, Machine
 
     config = Config(memory_bytes=memory_bytes, processors=processors)
+    return _made(lambda progress: Machine(config, progress=progress))
+
+
+def of_snapshot(path):
+    """Return a Machine that goes on from the snapshot in a file; raises SnapshotError when it cannot."""
+    from emu.debug import hvz
+
+    snapshot = hvz.load(path)
+    return _made(lambda progress: hvz.machine_of(snapshot, progress))
+
+
+def _made(make):
     compiling = Compiling()
     try:
-        return Machine(config, progress=compiling)
+        return make(compiling)
     finally:
         compiling.close()

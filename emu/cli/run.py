@@ -4,14 +4,16 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from emu.cli import report
+from emu.cli import outside, report
 from emu.cli.console import Prefixed, Raw, Split, talk
 from emu.cli.values import Count, Memory
 from emu.errors import ConfigError
 
 HYPERVISOR_BYTES = 64 << 20
 PARTITION = "partition "
+OUT = click.Path(path_type=Path, dir_okay=False)
 
 HELP = """Run an image until it ends the run, stops the machine, or has used up its cycles.
 
@@ -27,6 +29,11 @@ Examples:
   hvlab run kernel.elf --append "quiet" --module initrd.img --module config,verbose
   hvlab run memtest.bin --as partition --max-cycles 200G --screen
   hvlab run kernel.elf --hash --json
+  hvlab run kernel.elf --input commands.txt --input-at 300M --record run.hvr     then: hvlab replay run.hvr
+  hvlab run kernel.elf --max-cycles 300M --save booted.hvz                       then: hvlab run booted.hvz
+
+IMAGE may also be a snapshot (.hvz) that --save wrote: the run goes on from it. A recording (.hvr) holds what came into the
+machine from outside, each piece with its cycle, and the digest of the end; hvlab replay repeats it to the bit.
 """
 
 
@@ -74,15 +81,20 @@ def _tell(result, digest, screen):
     report.explain(result)
 
 
-def _debugged(loaded, place, smp, listen, more):
-    """Run an image under gdb; returns the exit code."""
+def _refuse_with_gdb(context):
+    """Raise ConfigError for options that make no sense when a debugger leads the run."""
+    for name in ("as_json", "trace_exits", "with_hash", "with_screen", "max_cycles", "record_to", "save_to", "source"):
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            option = next(each.opts[0] for each in context.command.params if each.name == name)
+            raise ConfigError(f"--gdb does not go with {option}: the debugger leads the run and ends it")
+
+
+def _debugged(make, listen):
+    """Serve the machine that `make` returns to gdb; returns the exit code."""
     from emu.cli import gdb
     from emu.debug.gdb.server import address_of
 
-    if more:
-        raise ConfigError("--gdb goes with none of --json, --trace-exits, --hash, --screen, --max-cycles: the debugger ends the run")
-    make = gdb.machines(lambda: machine_with(loaded, place, smp))
-    return gdb.serve(make, address_of(listen), lambda text: click.echo(f"hvlab: {text}", err=True))
+    return gdb.serve(gdb.machines(make), address_of(listen), lambda text: click.echo(f"hvlab: {text}", err=True))
 
 
 @click.command("run", help=HELP, short_help="Run an image on the machine.")
@@ -125,31 +137,61 @@ def _debugged(loaded, place, smp, listen, more):
     help="Write a digest of the final state and cycle count: the same in every run.",
 )
 @click.option("--screen", "with_screen", is_flag=True, help="Write the VGA text screen when the run is over.")
+@click.option(
+    "--input",
+    "source",
+    metavar="FILE",
+    help="Bytes for the guest's serial port; - is standard input, read while the guest runs when it is a terminal.",
+)
+@click.option("--input-at", type=Count(), help="The cycle from which these bytes arrive, one per character time; default: at once.")
+@click.option("--record", "record_to", type=OUT, help="Write a recording of the run for hvlab replay, however it ends.")
 @click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction, as `hvlab gdb` does.")
-def command(image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen, listen):
+@click.option("--save", "save_to", type=OUT, help="Write a snapshot of the machine as it is at the end; hvlab run goes on from it.")
+@click.pass_context
+def command(context, image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen, source,
+            input_at, record_to, listen, save_to):
     """Run an image."""
-    loaded = load(image, memory, append, modules)
     if listen is not None:
-        return _debugged(loaded, place, smp, listen, as_json or trace_exits or with_hash or with_screen or max_cycles)
-    machine = machine_with(loaded, place, smp)
+        _refuse_with_gdb(context)
+    snapshot = image.suffix == outside.SNAPSHOT
+    loaded = None if snapshot else load(image, memory, append, modules)
+
+    def make():
+        return outside.of_snapshot(image, context) if snapshot else machine_with(loaded, place, smp)
+
+    if listen is not None:
+        return _debugged(make, listen)
+    machine, kind = make(), "snapshot" if snapshot else loaded.kind
+    if snapshot:
+        place = "partition" if machine.partitions else "bare"
+    recorder = outside.recorder(machine, image, place, smp, memory, append, modules) if record_to else None
+    typed = outside.feed(machine, source, input_at) if source else None
+    result = watched(machine, place, as_json, trace_exits, lambda: outside.run(machine, max_cycles, typed),
+                     lambda: outside.finish(machine, recorder, record_to, save_to))
+    return told(machine, result, as_json, with_hash, with_screen, image=str(image), kind=kind, place=place)
+
+
+def watched(machine, place, as_json, trace_exits, run, finish):
+    """Run a machine with its console shown, and call `finish` however that ends; returns the Result."""
     writer = _writer(as_json, place == "partition")
     machine.on_console(writer)
     if trace_exits:
         machine.trace_exits(trace_exits)
     try:
-        result = machine.run(max_cycles=max_cycles)
+        return run()
     finally:
         writer.close()
         if trace_exits:
             machine.close_trace()
+        finish()
+
+
+def told(machine, result, as_json, with_hash, with_screen, **about):
+    """Tell a Result as the options ask; returns the exit code."""
     digest = f"sha256:{machine.digest()}" if with_hash else None
     screen = machine.screen() if with_screen else None
     if as_json:
-        report.write_json(
-            report.as_json(
-                "hvlab.run.1", result, image=str(image), kind=loaded.kind, place=place, digest=digest, screen=screen
-            )
-        )
+        report.write_json(report.as_json("hvlab.run.1", result, **about, digest=digest, screen=screen))
         report.explain(result)
     else:
         sys.stdout.flush()

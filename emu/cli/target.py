@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from emu.cli import run
+from emu.cli import outside, run
 from emu.cli.values import Count, Memory
 from emu.errors import ConfigError
 
@@ -31,8 +31,20 @@ class Target:
         """Return the Image, read or assembled once."""
         return run.load(self.image, self.memory, self.append, self.modules)
 
+    @property
+    def symbols(self):
+        """Return the Symbols of the image, or None."""
+        return None if self.image.suffix == outside.SNAPSHOT else self.loaded.symbols
+
+    def check(self):
+        """Raise what is wrong with the image, before a machine is made."""
+        if self.image.suffix != outside.SNAPSHOT:
+            _ = self.loaded
+
     def make(self):
-        """Return a new machine with the image in its memory."""
+        """Return a new machine with the image in its memory, or one that goes on from a snapshot."""
+        if self.image.suffix == outside.SNAPSHOT:
+            return outside.of_snapshot(self.image, click.get_current_context())
         return run.machine_with(self.loaded, self.place, self.smp)
 
 

@@ -32,7 +32,7 @@ def _address(target, text):
 
     found = lookup.number(text)
     if found is None:
-        found = target.loaded.symbols.address(text) if target.loaded.symbols else None
+        found = target.symbols.address(text) if target.symbols else None
         if found is None:
             raise ConfigError(f"ADDRESS must be a number, such as 0x100000, or a symbol of the image, not {text!r}")
     return lookup.value(str(found), "ADDRESS")

@@ -86,6 +86,10 @@ class Engine:
         env.intercept_cr_read = env.intercept_cr_write = env.intercept_dr_read = env.intercept_dr_write = 0xFFFF
         env.intercept_exceptions = 0xFFFF_FFFF
 
+    def ask_for_any_block(self):
+        """Take back what was asked of the next block, such as a length: whoever asked is gone."""
+        ctypes.c_uint32.from_address(self.cs + at.CS_CFLAGS_NEXT).value = 0xFFFF_FFFF
+
     def close(self):
         """Let the engine go; its class functions must not be ours when Unicorn frees it."""
         ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "owner")).value = 0

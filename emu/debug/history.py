@@ -8,7 +8,8 @@ A run goes the same way each time, so snapshots of what is ahead stay good until
 """
 from itertools import islice
 
-from emu.debug.snapshot import Keeper, position
+from emu.debug.pages import PAGE
+from emu.debug.snapshot import position, restore, take
 from emu.debug.vmcs import processor_of
 from emu.errors import DebugError
 
@@ -23,14 +24,13 @@ class History:
         if session.history:
             raise DebugError("this session keeps a history already")
         self.session, self.machine, self.every, self.bound = session, session.machine, every_cycles, memory_bound
-        self.keeper, self.cut = Keeper(session.machine), False
-        self.kept, self._edits = [self.keeper.take()], session.machine.edits
+        self.kept, self.cut, self._edits = [take(session.machine)], False, session.machine.edits
         session.history = self
 
     @property
     def first(self):
         """Return the position that one can go back to; `cut` tells whether earlier ones were given up for the memory bound."""
-        return self.kept[0].cycles
+        return self.kept[0].position
 
     # ---- what the session tells -----------------------------------------------------------------------------------------
     def begin(self):
@@ -38,37 +38,37 @@ class History:
         if self.machine.edits == self._edits:
             return
         self._edits, now = self.machine.edits, position(self.machine)
-        while self.kept and self.kept[-1].cycles > now:
-            self.kept.pop().release()
-        self.kept.append(self.keeper.take())
+        while self.kept and self.kept[-1].position > now:
+            self.kept.pop()
+        self.kept.append(take(self.machine))
 
     def note(self):
         """Take a snapshot when the last one is old enough."""
-        if position(self.machine) - self.kept[-1].cycles < self.every * len(self.machine.cpu):
+        if position(self.machine) - self.kept[-1].position < self.every * len(self.machine.cpu):
             return
-        self.kept.append(self.keeper.take())
-        while self.keeper.store.bytes > self.bound and len(self.kept) > 2:
+        self.kept.append(take(self.machine))
+        while self.machine.base.store.used * PAGE > self.bound and len(self.kept) > 2:
             self._thin()
 
     def _thin(self):
         """Give up the snapshot that leaves the smallest gap, or the first when all gaps are wide."""
-        gaps = [self.kept[n + 1].cycles - self.kept[n - 1].cycles for n in range(1, len(self.kept) - 1)]
+        gaps = [self.kept[n + 1].position - self.kept[n - 1].position for n in range(1, len(self.kept) - 1)]
         least = min(range(len(gaps)), key=gaps.__getitem__)
         self.cut = self.cut or len(self.kept) == 3
-        self.kept.pop(0 if len(self.kept) == 3 else least + 1).release()
+        self.kept.pop(0 if len(self.kept) == 3 else least + 1)
 
     # ---- back -----------------------------------------------------------------------------------------------------------
     def _before(self, now, processor=None, cycle=0):
         """Return the last snapshot before a position, and before a cycle of a processor; None when history does not reach there."""
         for snapshot in reversed(self.kept):
-            clock = 0 if processor is None else int(snapshot.records[f"cpu{processor}"]["cycles"][0])
-            if snapshot.cycles < now and (processor is None or clock < cycle):
+            clock = 0 if processor is None else snapshot.about.cycles[processor]
+            if snapshot.position < now and (processor is None or clock < cycle):
                 return snapshot
         return None
 
     def restore(self, snapshot):
-        """Bring the machine back to a snapshot of this history, its breakpoints as they are now."""
-        self.keeper.restore(snapshot)
+        """Bring the machine back to a snapshot of this history, its breakpoints as they are now; output is not shown again."""
+        restore(self.machine, snapshot, again=False)
         self.session.settle()
 
     def _approach(self, snapshot, processor, cycle, now):
@@ -87,20 +87,16 @@ class History:
 
     def _step_before(self, processor, cycle, boundary):
         """Step a processor to the boundary before the one at `cycle` that `boundary` tells; returns the Stop."""
-        here = self.keeper.take()
-        try:
-            count = self.session.steps_to(processor, cycle)
-            while self._boundary(processor) != boundary and int(self.machine.cpu[processor].cycles) == cycle:
-                count += 1 - self.session.replay_steps(processor, 1)
-            for back in (1, 2):                            # 2: now is behind the fetch of its instruction, which took time
-                self.restore(here)
-                if count > back:
-                    self.session.replay_steps(processor, count - back)
-                if self._boundary(processor) != boundary:
-                    break
-            return self.session.told("step", processor)
-        finally:
-            here.release()
+        here, count = take(self.machine), self.session.steps_to(processor, cycle)
+        while self._boundary(processor) != boundary and int(self.machine.cpu[processor].cycles) == cycle:
+            count += 1 - self.session.replay_steps(processor, 1)
+        for back in (1, 2):                                # 2: now is behind the fetch of its instruction, which took time
+            self.restore(here)
+            if count > back:
+                self.session.replay_steps(processor, count - back)
+            if self._boundary(processor) != boundary:
+                break
+        return self.session.told("step", processor)
 
     def reverse_step(self, processor=None):
         """Go back by one boundary of a processor (None: the one that stopped last); the opposite of `Session.step`.
@@ -125,11 +121,11 @@ class History:
         self.begin()
         snapshot = self._before(1 << 63, processor, cycle + 1)
         if snapshot is None:
-            clock = int(self.kept[0].records[f"cpu{processor}"]["cycles"][0])
+            clock = self.kept[0].about.cycles[processor]
             raise DebugError(f"the history of processor {processor} begins at cycle {clock:,}"
                              f"{' (the memory bound was reached)' if self.cut else ''}, not before {cycle:,}")
         with self.session.silent():
-            if int(snapshot.records[f"cpu{processor}"]["cycles"][0]) > int(c.cycles) or int(c.cycles) > cycle:
+            if snapshot.about.cycles[processor] > int(c.cycles) or int(c.cycles) > cycle:
                 self._approach(snapshot, processor, cycle, 1 << 63)
             elif cycle - NEAR > int(c.cycles):
                 self.session.replay_to(cycle - NEAR)
@@ -149,7 +145,7 @@ class History:
             count = self._met(snapshot, end, only)
             if count:
                 return self._return_to(snapshot, count, only)
-            end = snapshot.cycles
+            end = snapshot.position
         self.restore(self.kept[0])
         return self.session.told("history", self.session.current().processor)
 
@@ -164,16 +160,12 @@ class History:
             self.restore(snapshot)
             if start > int(self.machine.cpu[processor].cycles):
                 self.session.replay_to(start)
-            here = self.keeper.take()
-            try:
-                count = self.session.last_change(processor, cycle, address)
-                self.restore(here)
-                if count > 1:
-                    self.session.replay_steps(processor, count - 1)
-                self.session.told("step", processor)
-                return count > 0
-            finally:
-                here.release()
+            here, count = take(self.machine), self.session.last_change(processor, cycle, address)
+            self.restore(here)
+            if count > 1:
+                self.session.replay_steps(processor, count - 1)
+            self.session.told("step", processor)
+            return count > 0
 
     def _hits(self, snapshot, end, only=None):
         """Yield the Stop of each point that is met from a snapshot on before position `end`."""

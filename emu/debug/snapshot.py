@@ -1,87 +1,100 @@
-"""Snapshots of a whole machine, and the way back to one: copy-on-write by page, through the ledger of written pages.
+"""Snapshots of a whole machine in memory: take one, go back to it any number of times.
 
-A snapshot holds the records of processors and devices as bytes, and for each page of RAM a place in a store that all
-snapshots of a machine share.  Taking one copies only pages written since the last; going back copies only pages that differ.
-What the engines derived (translations, their TLBs) is dropped where it may be wrong, and made again.
+    before = take(machine)
+    machine.run(max_cycles=...)
+    restore(machine, before)
+
+A run that goes on from a restored snapshot is the run that went on from where it was taken, to the bit.  Taking changes
+nothing in it.  A page of memory costs room once, however many snapshots hold it: `take` looks only at pages that
+the page ledger marks DIRTY, `restore` copies only those and the ones in which the two snapshots differ.
+What the execution engines derived is dropped or known to be right: their TLBs go (so that the next write to a page is
+noticed), translations of pages that change go through the list of stale pages, as when the model writes to code.
 """
+import weakref
+from dataclasses import dataclass, fields
+from typing import Any
+
 import numpy as np
 
-from emu.errors import DebugError
-from emu.model.memory import PAGE
-from emu.spec.outcome import MODE
+from emu.bits import U64
+from emu.debug import parts
+from emu.debug.pages import PAGE, PageStore, put
+from emu.errors import SnapshotError
+from emu.model import breakpoint
+from emu.model.memory import PAGE as LEDGER
 from emu.state import ALL_ONES
 
-PAGE_BYTES = 4096
-ZERO_PAGE = 0                                              # place in the store of a page of zeros
-DIRTY, CODE = np.uint64(int(PAGE.DIRTY)), np.uint64(int(PAGE.CODE))
-# Of MACHINE: what belongs to whoever watches the machine, not to the machine.
-KEPT = ("debug", "exit_ring", "trace_count", "disturb", "stale_count", "stale", "mark_count", "mark", "marks_changed")
-FIRST_PLACES, MANY_STALE = 1024, 65
+SHIFT = 12
+SEEN = LEDGER.DIRTY | LEDGER.WRITABLE                      # no more true of any page after a snapshot
+STALE = 64                                                 # pages that MACHINE.stale holds; above, all code is dropped
 
 
-class Store:
-    """Pages by place, counted: a place is free again when no snapshot holds it."""
+@dataclass(frozen=True)
+class About:
+    """What a snapshot knows besides the machine's state.
 
-    def __init__(self):
-        self.data = np.zeros((FIRST_PLACES, PAGE_BYTES), np.uint8)
-        self.count = np.zeros(FIRST_PLACES, np.int64)
-        self.count[ZERO_PAGE] = 1                          # never free
-        self._free = np.arange(FIRST_PLACES - 1, ZERO_PAGE, -1)
-        self._free_count = FIRST_PLACES - 1
+    cycles, instructions: of each processor; inputs: the machine's, of which the first `fed` had been delivered;
+    partitions: names of those that were loaded; symbols: emu.image Symbols, or None.
+    """
 
-    @property
-    def bytes(self):
-        """Return how many bytes of pages the store holds."""
-        return (len(self.count) - 1 - self._free_count) * PAGE_BYTES
+    cycles: tuple
+    instructions: tuple
+    inputs: tuple = ()
+    fed: int = 0
+    partitions: tuple = ()
+    symbols: Any = None
 
-    def put(self, pages):
-        """Keep copies of pages (uint8[n, 4096]); returns their places."""
-        while self._free_count < len(pages):
-            self._grow()
-        self._free_count -= len(pages)
-        places = self._free[self._free_count:self._free_count + len(pages)].copy()
-        self.data[places] = pages
-        return places
 
-    def _grow(self):
-        old = len(self.count)
-        data = np.zeros((old * 2, PAGE_BYTES), np.uint8)
-        data[:old] = self.data
-        free = np.zeros(old * 2, np.int64)
-        free[:self._free_count] = self._free[:self._free_count]
-        free[self._free_count:self._free_count + old] = np.arange(old * 2 - 1, old - 1, -1)
-        self.data, self._free, self._free_count = data, free, self._free_count + old
-        self.count = np.concatenate([self.count, np.zeros(old, np.int64)])
+@dataclass(frozen=True)
+class Named:
+    """A partition of which only the name is known."""
 
-    def hold(self, index):
-        """Count one more holder of each place of a snapshot's index."""
-        self.count[index] += 1
-        self.count[ZERO_PAGE] = 1
-
-    def drop(self, index):
-        """Count one holder less; places without any are free."""
-        self.count[index] -= 1
-        self.count[ZERO_PAGE] = 1
-        free = np.unique(index[self.count[index] == 0])
-        self._free[self._free_count:self._free_count + len(free)] = free
-        self._free_count += len(free)
+    name: str
 
 
 class Snapshot:
-    """A moment of a machine: `records` {name: array}, `index` int64[pages], places of the store; `cycles` and `instructions` of it."""
+    """The state of a machine at an instruction boundary.  Immutable; its memory is shared with other snapshots.
 
-    def __init__(self, store, records, index, cycles, instructions):
-        self.store, self.records, self.index, self.cycles, self.instructions = store, records, index, cycles, instructions
+    config: the machine's Config; about: About.
+    """
 
-    def release(self):
-        """Give its pages back; the snapshot cannot be restored any more."""
-        if self.index is not None:
-            self.store.drop(self.index)
-            self.index = None
+    def __init__(self, config, store, table, about):
+        self.config, self.store, self.table, self.about = config, store, table, about
+        store.hold(table)
+        weakref.finalize(self, store.release, table)
+
+    @property
+    def now(self):
+        """Return the largest clock of a processor, in cycles."""
+        return max(self.about.cycles)
+
+    @property
+    def position(self):
+        """Return the sum of all processors' clocks, as `position` does of a machine."""
+        return sum(self.about.cycles)
+
+    @property
+    def ram_pages(self):
+        """Return how many pages of RAM the machine has; the table goes on with the pages of `emu.debug.parts`."""
+        return self.config.memory_bytes >> SHIFT
+
+    def state(self):
+        """Return the pages of the parts as bytes (uint8[n]), laid out by `parts.offsets`."""
+        rows = np.zeros((len(self.table) - self.ram_pages, PAGE), np.uint8)
+        places = self.table[self.ram_pages:]
+        put(self.store.addresses(places), rows_of(rows), np.empty(len(rows), np.bool_))
+        return rows.reshape(-1)
 
     def page(self, number):
-        """Return the bytes of page `number` of RAM."""
-        return self.store.data[self.index[number]].tobytes()
+        """Return page `number` of RAM as bytes."""
+        return self.store.page(self.table[number])
+
+    def differs(self, other):
+        """Return the numbers of RAM pages whose contents differ from another Snapshot's (int64[n])."""
+        mine, theirs = self.table[:self.ram_pages], other.table[:self.ram_pages]
+        if self.store is other.store:
+            return np.flatnonzero(mine != theirs)
+        return np.array([n for n in np.flatnonzero((mine != 0) | (theirs != 0)) if self.page(n) != other.page(n)], np.int64)
 
 
 def position(machine):
@@ -89,88 +102,120 @@ def position(machine):
     return sum(int(c.cycles) for c in machine.cpu)
 
 
-def records_of(machine):
-    """Return {name: array} of all records that hold a machine's state; they are views, not copies."""
-    found = {"machine": machine.record, "rom": machine.rom}
-    for n, unit in enumerate(machine.processors):
-        found |= {f"cpu{n}": unit.record, f"cpu{n}.apic": unit.apic, f"cpu{n}.spare": unit.spare, f"cpu{n}.failed": unit.failed,
-                  f"cpu{n}.far": unit.far, f"cpu{n}.insn": unit.insn}
-        for world, name in enumerate(("root", "guest")):
-            found |= {f"cpu{n}.{name}": unit.engines[world].env, f"cpu{n}.{name}_tlb": unit.tlbs[world]}
-    return found | {f"board.{name}": array for name, array in machine.board.records().items()}
+def rows_of(rows):
+    """Return the host address of each page of uint8[n, 4096]."""
+    return U64(rows.ctypes.data) + np.arange(len(rows), dtype=np.uint64) * U64(PAGE)
 
 
-class Keeper:
-    """Takes and restores the snapshots of one machine; `base` is the one that memory was last equal to, but for dirty pages."""
+def _ram(machine, pages):
+    return U64(machine.ram.ctypes.data) + pages.astype(np.uint64) * U64(PAGE)
 
-    def __init__(self, machine):
-        self.machine, self.store = machine, Store()
-        self.pages = machine.ram.reshape(-1, PAGE_BYTES)
-        self._index = np.zeros(len(self.pages), np.int64)  # pages as they were when none was dirty
-        self.records = records_of(machine)
 
-    def _dirty(self):
-        return np.flatnonzero(self.machine.ledger & DIRTY)
+def _dirty(machine):
+    """Return the numbers of RAM pages that may differ from `machine.base` (int64[n]), in order."""
+    return np.flatnonzero(machine.ledger & LEDGER.DIRTY)
 
-    def _settle(self):
-        """Make every page clean, and let the engines ask before they write one; pages that kernels write unasked stay dirty."""
-        machine = self.machine
-        machine.ledger &= ~DIRTY
-        for c, unit in zip(machine.cpu, machine.processors, strict=True):
-            if c.vmx_mode != MODE.BARE and c.vmcs_pointer != ALL_ONES:
-                machine.ledger[int(c.vmcs_pointer) // PAGE_BYTES] |= DIRTY
-            for tlb in unit.tlbs:
-                tlb[0].engine_flush += 1
 
-    def _base(self, index):
-        """Note which pages memory is equal to; the places are held, whatever becomes of the snapshot."""
-        self.store.hold(index)
-        self.store.drop(self._index)
-        self._index = index
+def _forget(machine):
+    """Have every engine look up every page again: the next write to each is then marked.
 
-    def take(self):
-        """Return a Snapshot of the machine as it is: paused, between two instructions."""
-        dirty = self._dirty()
-        fresh = dirty[self.pages[dirty].any(axis=1)] if len(dirty) else dirty
-        index = self._index.copy()
-        index[dirty] = ZERO_PAGE
-        index[fresh] = self.store.put(self.pages[fresh])
-        self.store.hold(index)
-        self._settle()
-        self._base(index)
-        records = {name: array.copy() for name, array in self.records.items()}
-        records |= {f"cpu{n}.owner": unit.core["owner"].copy() for n, unit in enumerate(self.machine.processors)}
-        return Snapshot(self.store, records, index, position(self.machine), sum(int(c.instructions) for c in self.machine.cpu))
+    The pages of current VMCSs stay marked: VM exits write them without a mark (`emu.model.exit`).
+    """
+    machine.ledger &= ~SEEN
+    for c, unit in zip(machine.cpu, machine.processors, strict=True):
+        unit.core[0].flush_seen[:] = ALL_ONES
+        if c.vmcs != c.spare_vmcs:
+            machine.ledger[int(c.vmcs_pointer) >> SHIFT] |= LEDGER.DIRTY
 
-    def restore(self, snapshot):
-        """Bring the machine back to a snapshot; console output that was shown is not shown again."""
-        if snapshot.store is not self.store or snapshot.index is None:
-            raise DebugError("this snapshot is of another machine, or was released")
-        machine = self.machine
-        different = snapshot.index != self._index
-        different[self._dirty()] = True
-        changed = np.flatnonzero(different)
-        self.pages[changed] = self.store.data[snapshot.index[changed]]
-        m = machine.record[0]
-        kept = {name: np.copy(machine.record[name]) for name in KEPT}
-        flushes = [int(tlb[0].engine_flush) for unit in machine.processors for tlb in unit.tlbs]
-        for name, array in self.records.items():
-            array[:] = snapshot.records[name]
-        for name, value in kept.items():
-            machine.record[name] = value
-        for n, unit in enumerate(machine.processors):
-            unit.core["owner"] = snapshot.records[f"cpu{n}.owner"]
-            for world, tlb in enumerate(unit.tlbs):
-                tlb[0].engine_flush = max(flushes[2 * n + world], int(tlb[0].engine_flush)) + 1
-        self._forget_code(m, changed[(machine.ledger[changed] & CODE) != 0])
-        self._base(snapshot.index)
-        self._settle()
 
-    def _forget_code(self, m, pages):
-        """Have the engines drop what they translated from pages that changed."""
-        if int(m.stale_count) + len(pages) < MANY_STALE:
-            for page in pages:
-                m.stale[int(m.stale_count)] = page
-                m.stale_count += 1
-        else:
-            m.stale_count = MANY_STALE
+def _check_idle(machine):
+    if any(unit.core[0].depth for unit in machine.processors):
+        raise SnapshotError("a machine that is running has no snapshot: pause it first")
+
+
+# ---- take ------------------------------------------------------------------------------------------------------------
+def take(machine):
+    """Return a Snapshot of a machine that is between two calls of `run` or `advance`, or in a callback between slices."""
+    _check_idle(machine)
+    ram_pages, base, rows = len(machine.ledger), machine.base, parts.read(machine).reshape(-1, PAGE)
+    if base is None:
+        store, table = PageStore(), np.zeros(ram_pages + len(rows), np.uint32)
+    else:
+        store, table = base.store, base.table.copy()
+    dirty = _dirty(machine)
+    table[dirty] = store.keep(_ram(machine, dirty), table[dirty])
+    table[ram_pages:] = store.keep(rows_of(rows), table[ram_pages:])
+    made = Snapshot(machine.config, store, table, About(
+        tuple(int(c.cycles) for c in machine.cpu), tuple(int(c.instructions) for c in machine.cpu),
+        tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols))
+    _forget(machine)
+    machine.base = made
+    return made
+
+
+# ---- restore ---------------------------------------------------------------------------------------------------------
+def check_config(machine, config):
+    """Raise SnapshotError when a machine is not made as a snapshot's was."""
+    for field in fields(config):
+        mine, theirs = getattr(machine.config, field.name), getattr(config, field.name)
+        if mine != theirs:
+            raise SnapshotError(f"the snapshot is of a machine with {field.name} = {theirs}, this one has {mine}")
+
+
+def restore(machine, snapshot, again=True):
+    """Bring a machine back to a Snapshot; its engines keep what stays true.
+
+    again: whether console output that now comes once more is handed on once more.
+    The machine may be another one than the snapshot's, if it is made alike.  Raises SnapshotError when it is not.
+    """
+    _check_idle(machine)
+    check_config(machine, snapshot.config)
+    base, ram_pages = machine.base, len(machine.ledger)
+    wanted = snapshot.table[:ram_pages]
+    if base is not None and base.store is snapshot.store:
+        away = base.table[:ram_pages] != wanted
+    else:
+        away = wanted != 0 if base is None else (wanted != 0) | (base.table[:ram_pages] != 0)
+    away[_dirty(machine)] = True
+    pages = np.flatnonzero(away)
+    changed = np.empty(len(pages), np.bool_)
+    put(snapshot.store.addresses(wanted[pages]), _ram(machine, pages), changed)
+    _make_stale(machine, pages[changed])
+    parts.write(machine, snapshot.state())
+    _forget(machine)
+    _settle(machine)
+    _take_over(machine, snapshot.about)
+    if again:
+        machine.forget_output()
+    machine.base = snapshot
+
+
+def _take_over(machine, about):
+    """Go back in the list of inputs: those that came later come again.  Learn names that the machine does not have."""
+    if machine.inputs.log[:about.fed] != list(about.inputs[:about.fed]) or len(machine.inputs.log) < about.fed:
+        machine.inputs.log = list(about.inputs)
+    machine.inputs.done = about.fed
+    if tuple(p.name for p in machine.partitions) != about.partitions:
+        machine.partitions = [Named(name) for name in about.partitions]
+    machine.symbols = machine.symbols or about.symbols
+
+
+def _make_stale(machine, pages):
+    """Have the translated code of pages that changed dropped before anything runs."""
+    m, coded = machine.record[0], pages[(machine.ledger[pages] & LEDGER.CODE) != 0]
+    count = int(m.stale_count)
+    if count + len(coded) <= STALE:
+        m.stale[count:count + len(coded)] = coded
+    m.stale_count = count + len(coded)
+
+
+def _settle(machine):
+    """Bring what engines hold besides code and TLBs into line with the records."""
+    for unit in machine.processors:
+        for engine in unit.engines:
+            engine.ask_for_any_block()
+    for c, unit in zip(machine.cpu, machine.processors, strict=True):
+        e = unit.engines[0 if c.env == c.root_env else 1].env[0]
+        if e.dr[7] & breakpoint.ENABLES:
+            breakpoint.arm(c, e)
+

@@ -6,6 +6,7 @@ Of a register and a VMCS field only changes are seen, not a write of the value t
 from dataclasses import dataclass
 
 from emu.debug import registers
+from emu.debug.snapshot import take
 from emu.debug.vmcs import Vmcs
 from emu.errors import DebugError
 from emu.failure import place
@@ -81,13 +82,10 @@ def register(history, name, processor=None):
     if name not in registers.GENERAL:
         raise DebugError(f"{name} is not followed, but one of {', '.join(registers.GENERAL)}")
     c, new, window = thread.c, thread.register(name), FIRST_WINDOW
-    here, end = history.keeper.take(), int(c.cycles)
-    try:
-        while window <= LAST_WINDOW:
-            if history.last_change(thread.processor, end, window, registers.address(c, name)):
-                return _told(session, name, session.thread(thread.processor).register(name), new, thread.processor)
-            history.restore(here)
-            window *= 8
-    finally:
-        here.release()
+    here, end = take(session.machine), int(c.cycles)
+    while window <= LAST_WINDOW:
+        if history.last_change(thread.processor, end, window, registers.address(c, name)):
+            return _told(session, name, session.thread(thread.processor).register(name), new, thread.processor)
+        history.restore(here)
+        window *= 8
     raise DebugError(f"{name} did not change in the last {LAST_WINDOW:,} cycles of processor {thread.processor}")

@@ -37,8 +37,10 @@ def symbol_file(base, code, addresses):
 
 def of_machine(machine):
     """Return {path: bytes}: what gdb may read of a machine's hypervisor and image; the image's path comes last."""
-    found = {}
+    found: dict[str, bytes] = {}
     image = machine.image
+    if image is None:                                      # a snapshot of another process
+        return {"hvlab/snapshot.elf": symbol_file(0, b"", machine.symbols.addresses)} if machine.symbols else found
     if machine.partitions:
         found["hvlab/hv.elf"] = _assembled(image)
     for source in [image] if not machine.partitions else [each.image for each in machine.partitions]:

@@ -1,0 +1,74 @@
+"""`hvlab bisect`: where two recorded runs part."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import msgspec
+from rich.text import Text
+
+from emu.cli import report, tell
+from emu.cli.group import FAILED, OK
+from emu.cli.replay import machine_of
+
+MOST = 40
+
+HELP = """Find where two recorded runs part, and say in what.
+
+A and B are recordings (.hvr) of hvlab run --record, of the same image or of two versions of one, on machines of the same size.
+Both runs are repeated side by side; the first cycle at which registers, devices or memory differ is found by halving. A
+difference that comes and goes within a sixty-fourth of the run may be passed over.
+
+The exit code is 0 when the runs are the same to their ends, and 1 when they part.
+
+\b
+Examples:
+  hvlab bisect good.hvr bad.hvr
+  hvlab bisect monday.hvr today.hvr --image-b build/kernel.elf --json
+"""
+
+
+def _places(divergence):
+    a, b = divergence.places
+    cells = [(who, f"processor {each.processor}", f"cycle {each.cycle:,}", f"{each.rip:#x} {each.name}".rstrip())
+             for who, places in ([("A and B", a)] if a == b else [("A", a), ("B", b)]) for each in places]
+    return tell.columns(cells)
+
+
+def _lines(found):
+    """Return a Divergence as lines of Text."""
+    if found.last_equal is None:
+        lines = [Text("the runs differ before the first instruction:", "bold")]
+    else:
+        lines = [Text(f"the runs are the same up to cycle {found.last_equal:,}"), Text(f"and differ at cycle {found.cycle:,}:", "bold")]
+    lines += _places(found)
+    lines += [Text(f"  {sentence}") for sentence in found.inputs]
+    rows = [(each.where, each.what, each.a, each.b) for each in found.differences]
+    lines += tell.columns([("", "", "A", "B"), *rows[:MOST]], 2, ("", "cyan"))
+    if len(rows) > MOST:
+        lines.append(Text(f"  and {len(rows) - MOST:,} more"))
+    return lines
+
+
+@click.command("bisect", help=HELP, short_help="Find where two recorded runs part.")
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--image-a", type=click.Path(path_type=Path), help="The image of A, when it is not where it was.")
+@click.option("--image-b", type=click.Path(path_type=Path), help="The image of B.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
+def command(a, b, image_a, image_b, as_json):
+    """Compare two runs."""
+    from emu.debug import bisect, record
+
+    recordings = [record.load(path) for path in (a, b)]
+    machines = [machine_of(recording, image, str(path))
+                for recording, image, path in zip(recordings, (image_a, image_b), (a, b), strict=True)]
+    found = bisect.bisect(machines[0], recordings[0], machines[1], recordings[1])
+    if as_json:
+        body = dict(schema="hvlab.bisect.1", a=str(a), b=str(b), same=found is None)
+        if found is not None:
+            body |= asdict(found)
+        report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
+    else:
+        tell.write([Text("the runs are the same to their ends")] if found is None else _lines(found))
+    return OK if found is None else FAILED

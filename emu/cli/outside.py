@@ -1,0 +1,91 @@
+"""What comes into a run from outside, a file or what is typed, and what of the run is kept: recording and snapshot."""
+
+import os
+import select
+import sys
+from pathlib import Path
+
+from click.core import ParameterSource
+
+from emu.errors import ConfigError
+
+BYTES = 4096
+SNAPSHOT = ".hvz"
+
+
+class Typed:
+    """Standard input while the machine runs: what comes between two slices reaches the guest at the next cycle."""
+
+    def __init__(self, machine, source=None):
+        self.machine, self.source, self.open = machine, sys.stdin.fileno() if source is None else source, True
+
+    def look(self, seconds=0.0):
+        """Take what is there, waiting up to `seconds` (None: until something is); returns False, which lets the run go on."""
+        while self.open and select.select([self.source], [], [], seconds)[0]:
+            data = os.read(self.source, BYTES)
+            self.open, seconds = bool(data), 0.0
+            if data:
+                self.machine.console_input(data)
+        return False
+
+
+def feed(machine, path, cycle):
+    """Give a machine the bytes of a file ("-": standard input) from a cycle on; returns a Typed when they are typed meanwhile."""
+    if path != "-":
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    elif sys.stdin.isatty():
+        return Typed(machine)
+    else:
+        data = sys.stdin.buffer.read()
+    if data:
+        machine.console_input(data, cycle)
+    return None
+
+
+def run(machine, max_cycles, typed):
+    """Run a machine; one that sleeps for ever waits for what is typed.  Returns the Result."""
+    if typed is None:
+        return machine.run(max_cycles=max_cycles)
+    result = machine.run(max_cycles=max_cycles, pause=typed.look)
+    while result.reason == "IDLE" and typed.open:
+        typed.look(None)
+        if typed.open:
+            result = machine.run(max_cycles=max_cycles, pause=typed.look)
+    return result
+
+
+# ---- snapshots and recordings ----------------------------------------------------------------------------------------
+LOADING = dict(place="as", smp="smp", memory="memory", append="append", modules="module", record_to="record")
+
+
+def of_snapshot(path, context):
+    """Return a Machine that goes on from a snapshot; raises ConfigError for options that belong to an image."""
+    from emu.cli import power
+
+    for parameter, name in LOADING.items():
+        if context.get_parameter_source(parameter) == ParameterSource.COMMANDLINE:
+            raise ConfigError(f"{path} is a snapshot, which has its machine in it: --{name} goes with an image")
+    return power.of_snapshot(path)
+
+
+def recorder(machine, image, place, smp, memory, append, modules):
+    """Return a Recorder of a machine that was loaded with these options of `hvlab run`."""
+    from emu.debug import record
+
+    files = [record.file_row(text.partition(",")[0]) for text in modules]
+    return record.Recorder(machine, record.Source(record.file_row(image), place, smp, memory, append, list(modules), files))
+
+
+def finish(machine, recorder, record_to, save_to):
+    """Write the recording and the snapshot that were asked for."""
+    if recorder:
+        from emu.debug import record
+
+        record.save(recorder.finish(), record_to)
+    if save_to:
+        from emu.debug import hvz, snapshot
+
+        hvz.save(snapshot.take(machine), save_to)

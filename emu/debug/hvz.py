@@ -1,0 +1,250 @@
+"""Snapshots in files: `save` and `load`.
+
+    save(take(machine), "boot.hvz")
+    machine = machine_of(load("boot.hvz"))                 # in another process
+
+A file is MAGIC, the size of the manifest (uint32), its SHA-256, the manifest (JSON), then its sections one behind another,
+each compressed with zstd: `state` (the parts of `emu.debug.parts`), `pages` (uint32 numbers of RAM pages that are not
+zeros), `ram.0`, `ram.1`, ... (4,096 such pages each).  The manifest names the layout of every part and the SHA-256 of
+every section: what is of another version, truncated or altered is refused with a SnapshotError that says what.
+"""
+import hashlib
+import os
+import struct
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import zstandard
+
+from emu.core.native import VERSION as ENGINE
+from emu.debug import parts
+from emu.debug.pages import PAGE, PageStore
+from emu.debug.snapshot import About, Snapshot, restore, rows_of
+from emu.device.inputs import Input
+from emu.errors import ConfigError, SnapshotError
+from emu.image import Symbols
+from emu.machine import Config, Machine
+
+MAGIC, HEAD = b"hvlab.hvz\n", struct.Struct("<I32s")
+SCHEMA = "hvlab.snapshot.1"
+LEVEL, CHUNK = 3, 4096                                     # of zstd; pages in a section
+MANIFEST_LIMIT = 64 << 20
+Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
+
+class PartRow(msgspec.Struct, forbid_unknown_fields=True):
+    """A part of the state: its layout by name, size in bytes, and hash over its fields."""
+
+    name: str
+    kind: str
+    bytes: Number
+    layout: str
+
+
+class Section(msgspec.Struct, forbid_unknown_fields=True):
+    """A run of bytes of the file, compressed."""
+
+    name: str
+    bytes: Number
+    stored: Number
+    sha256: str
+
+
+class InputRow(msgspec.Struct, forbid_unknown_fields=True):
+    """An input that was delivered or waits; see `emu.device.inputs`."""
+
+    cycle: Number
+    kind: str
+    data: bytes
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
+    """What a file says about itself."""
+
+    schema: str
+    program: str
+    engine: str
+    config: dict[str, int]
+    cycles: list[Number]
+    instructions: list[Number]
+    inputs: list[InputRow]
+    fed: Number
+    partitions: list[str]
+    symbols: dict[str, int]
+    parts: list[PartRow]
+    sections: list[Section]
+
+
+class _Schema(msgspec.Struct):
+    schema: str = ""
+
+
+# ---- save ------------------------------------------------------------------------------------------------------------
+def write_whole(path, data):
+    """Write a file (a list of bytes) under a temporary name, then give it its own; raises ConfigError when it cannot be."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            for piece in data:
+                file.write(piece)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _layout(processors):
+    return [PartRow(name, kind, size, parts.schema(dtype)) for name, kind, dtype, size in parts.layout(processors)]
+
+
+def _contents(snapshot):
+    """Yield (name, bytes) of each section."""
+    yield "state", snapshot.state().tobytes()
+    table = snapshot.table[:snapshot.ram_pages]
+    pages = np.flatnonzero(table).astype(np.uint32)
+    yield "pages", pages.tobytes()
+    for n, start in enumerate(range(0, len(pages), CHUNK)):
+        yield f"ram.{n}", snapshot.store.pages(table[pages[start:start + CHUNK]]).tobytes()
+
+
+def save(snapshot, path):
+    """Write a Snapshot to a file; it appears under its name when it is whole.  Raises ConfigError when it cannot be written."""
+    about, config = snapshot.about, snapshot.config
+    squeeze, sections, stored = zstandard.ZstdCompressor(level=LEVEL), [], []
+    for name, data in _contents(snapshot):
+        packed = squeeze.compress(data)
+        stored.append(packed)
+        sections.append(Section(name, len(data), len(packed), hashlib.sha256(packed).hexdigest()))
+    manifest = msgspec.json.encode(Manifest(
+        schema=SCHEMA, program=f"hvlab {version('hvlab')}", engine=ENGINE, config=vars(config), cycles=list(about.cycles),
+        instructions=list(about.instructions), inputs=[InputRow(i.cycle, i.kind, i.data) for i in about.inputs], fed=about.fed,
+        partitions=list(about.partitions), symbols=about.symbols.addresses if about.symbols else {},
+        parts=_layout(config.processors), sections=sections))
+    head = MAGIC + HEAD.pack(len(manifest), hashlib.sha256(manifest).digest())
+    write_whole(path, [head, manifest, *stored])
+
+
+# ---- load ------------------------------------------------------------------------------------------------------------
+def _manifest(path, data):
+    """Return (Manifest, first byte behind it)."""
+    if len(data) < len(MAGIC) + HEAD.size or not data.startswith(MAGIC):
+        raise SnapshotError(f"{path}: not a snapshot of hvlab (it does not begin with {MAGIC!r} and a manifest)")
+    size, digest = HEAD.unpack_from(data, len(MAGIC))
+    start = len(MAGIC) + HEAD.size
+    if size > MANIFEST_LIMIT or start + size > len(data):
+        raise SnapshotError(f"{path}: truncated: the manifest of {size:,} bytes does not lie in a file of {len(data):,}")
+    text = data[start:start + size]
+    if hashlib.sha256(text).digest() != digest:
+        raise SnapshotError(f"{path}: altered: the manifest is not what its hash says")
+    try:
+        schema = msgspec.json.decode(text, type=_Schema).schema
+        if schema != SCHEMA:
+            raise SnapshotError(f"{path}: schema {schema!r}; this program reads {SCHEMA}")
+        return msgspec.json.decode(text, type=Manifest), start + size
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(f"{path}: the manifest is not one of {SCHEMA}: {error}") from error
+
+
+def _config(path, manifest):
+    try:
+        config = Config(**manifest.config)
+    except (TypeError, ConfigError) as error:
+        raise SnapshotError(f"{path}: no machine of this program has its configuration: {error}") from error
+    if manifest.engine != ENGINE:
+        raise SnapshotError(f"{path}: of execution engine {manifest.engine}, this program has {ENGINE}")
+    if len(manifest.cycles) != config.processors or len(manifest.instructions) != config.processors:
+        raise SnapshotError(f"{path}: clocks of {len(manifest.cycles)} processors in a machine of {config.processors}")
+    return config
+
+
+def _check_parts(path, manifest, config):
+    ours, theirs = {row.name: row for row in _layout(config.processors)}, {row.name: row for row in manifest.parts}
+    for name in theirs:
+        if name not in ours:
+            raise SnapshotError(f"{path}: unknown part {name!r}: this program has no such unit")
+    for name, row in ours.items():
+        if name not in theirs:
+            raise SnapshotError(f"{path}: the part {name!r} is missing")
+        if theirs[name] != row:
+            raise SnapshotError(f"{path}: the part {name!r} has another layout than in this program")
+    if [row.name for row in manifest.parts] != list(ours):
+        raise SnapshotError(f"{path}: the parts are not in the order of this program")
+
+
+def _sections(path, data, manifest, at):
+    """Return {name: bytes} of all sections, checked."""
+    found = {}
+    if at + sum(section.stored for section in manifest.sections) != len(data):
+        raise SnapshotError(f"{path}: truncated or extended: its sections end at byte "
+                            f"{at + sum(section.stored for section in manifest.sections):,}, the file at {len(data):,}")
+    for section in manifest.sections:
+        packed = data[at:at + section.stored]
+        at += section.stored
+        if hashlib.sha256(packed).hexdigest() != section.sha256:
+            raise SnapshotError(f"{path}: altered: the section {section.name!r} is not what its hash says")
+        try:
+            found[section.name] = zstandard.ZstdDecompressor().decompress(packed, max_output_size=section.bytes)
+        except zstandard.ZstdError as error:
+            raise SnapshotError(f"{path}: the section {section.name!r} cannot be unpacked: {error}") from error
+        if len(found[section.name]) != section.bytes:
+            raise SnapshotError(f"{path}: the section {section.name!r} has {len(found[section.name]):,} bytes, not {section.bytes:,}")
+    return found
+
+
+def _table(path, sections, config, store):
+    """Return the table of a Snapshot whose pages are put into `store`."""
+    rows = parts.layout(config.processors)
+    state = np.frombuffer(sections.pop("state", b""), np.uint8)
+    if len(state) != parts.offsets(rows)[1]:
+        raise SnapshotError(f"{path}: the section 'state' has {len(state):,} bytes, not {parts.offsets(rows)[1]:,}")
+    wrong = parts.wrong(rows, state, config)
+    if wrong:
+        raise SnapshotError(f"{path}: {wrong}")
+    pages, ram_pages = np.frombuffer(sections.pop("pages", b""), np.uint32), config.memory_bytes // PAGE
+    names = [f"ram.{n}" for n in range(-(-len(pages) // CHUNK))]
+    if list(sections) != names:
+        raise SnapshotError(f"{path}: the sections of memory are {list(sections)}, not {names}")
+    if len(pages) and (pages[-1] >= ram_pages or (pages[1:] <= pages[:-1]).any()):
+        raise SnapshotError(f"{path}: the section 'pages' names pages that the machine does not have, or not in order")
+    table = np.zeros(ram_pages + len(state) // PAGE, np.uint32)
+    for n, name in enumerate(names):
+        chunk = pages[n * CHUNK:(n + 1) * CHUNK]
+        if len(sections[name]) != len(chunk) * PAGE:
+            raise SnapshotError(f"{path}: the section {name!r} does not hold {len(chunk):,} pages")
+        memory = np.frombuffer(sections[name], np.uint8).reshape(-1, PAGE)
+        table[chunk] = store.keep(rows_of(memory), np.zeros(len(chunk), np.uint32))
+    table[ram_pages:] = store.keep(rows_of(state.reshape(-1, PAGE)), table[ram_pages:])
+    return table
+
+
+def load(path):
+    """Return the Snapshot of a file; raises SnapshotError when it is not one that this program can go on from."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise SnapshotError(f"{path}: cannot be read ({error.strerror})") from error
+    manifest, at = _manifest(path, data)
+    config = _config(path, manifest)
+    _check_parts(path, manifest, config)
+    store = PageStore()
+    table = _table(path, _sections(path, data, manifest, at), config, store)
+    try:
+        inputs = tuple(Input(row.cycle, row.kind, row.data) for row in manifest.inputs)
+    except ConfigError as error:
+        raise SnapshotError(f"{path}: {error}") from error
+    if manifest.fed > len(inputs) or list(inputs) != sorted(inputs, key=lambda each: each.cycle):
+        raise SnapshotError(f"{path}: its inputs are not in order")
+    return Snapshot(config, store, table, About(
+        tuple(manifest.cycles), tuple(manifest.instructions), inputs, manifest.fed, tuple(manifest.partitions),
+        Symbols(manifest.symbols) if manifest.symbols else None))
+
+
+def machine_of(snapshot, progress=None):
+    """Return a new Machine that goes on from a Snapshot."""
+    machine = Machine(snapshot.config, progress)
+    restore(machine, snapshot)
+    return machine

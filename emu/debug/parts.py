@@ -1,0 +1,192 @@
+"""The state of a machine besides its RAM, as named parts in a form that holds no host address.
+
+What a run goes on from is here: the records of processors, worlds, TLBs, controllers and devices, the ROM.  What is not:
+what follows from it (translated code, the engines' TLBs, the page ledger), wiring (host addresses), and what belongs to
+who looks on (debugger's points, the ring of VM exits, marks in translated code).
+"""
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emu.device.board import RECORDS
+from emu.machine import ROM_BASE, ROM_BYTES
+from emu.spec.debug import ARMED
+from emu.spec.outcome import STOP
+from emu.state import CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
+
+PAGE = 4096
+# Fields that are host addresses, or belong to the host or to a debugger: zero in a part, left as they are by `write`.
+KEPT: dict[str, tuple[str, ...]] = {
+    "machine": ("ram", "rom", "ledger", "cpus", "devices", "exit_ring", "trace_count", "mark_count", "mark", "marks_changed", "debug",
+                "disturb", "stale_count", "stale"),
+    "cpu": ("machine", "root_env", "guest_env", "apic", "core", "root_tlb", "guest_tlb", "block", "self_address", "far_state",
+            "code_bytes", "spare_vmcs", "failure_vmcs", "insn", "steps", "step_rip", "step_at", "step_world"),
+    "fw_cfg": ("blob",),
+    "tlb": ("hits",),                                      # counts what the engines ask for: how much they forgot
+}
+# Bytes of an ENV that are a processor's: not the pointers to the engine's own break- and watchpoints, not its owner, not what
+# follows (features, which are fixed).  Source: Unicorn 2.1.4, struct CPUX86State
+POINTERS, BEHIND_POINTERS, RETURN_ADDRESS = 5464, 5496, 5560
+OWNER = ENV.fields["owner"][1]
+ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (BEHIND_POINTERS, RETURN_ADDRESS))
+HOST_STOPS = (STOP.BUDGET, STOP.BREAK, STOP.OUTPUT)        # the host's wishes, not the machine's
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: its name, kind, record layout, and the memory that holds it (bytes of a record, or pieces of it)."""
+
+    name: str
+    kind: str
+    dtype: Any
+    record: Any                                            # the record, for parts with fields to translate
+    memory: tuple                                          # uint8 arrays
+
+
+def schema(dtype):
+    """Return a hash over names, types and places of a record's fields, which says whether two layouts are the same."""
+    if dtype.fields is None:
+        text = str(dtype)
+    else:
+        text = repr([(name, str(kind.base), kind.shape, offset) for name, (kind, offset, *_) in dtype.fields.items()]) + f"{dtype.itemsize}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def layout(processors):
+    """Return [(name, kind, dtype, bytes)] of the parts of a machine, in their order."""
+    octets = np.dtype(np.uint8)
+    found = [("machine", "machine", MACHINE, MACHINE.itemsize), ("rom", "bytes", octets, ROM_BYTES)]
+    found += [(name.lower(), name.lower(), dtype, dtype.itemsize) for name, dtype in RECORDS.items()]
+    for n in range(processors):
+        found += [(f"cpu{n}", "cpu", CPU, CPU.itemsize), (f"cpu{n}.owner", "owner", np.dtype(np.uint64), 8)]
+        for world in ("root", "guest"):
+            found.append((f"cpu{n}.{world}", "env", ENV, sum(end - start for start, end in ENV_PIECES)))
+            found.append((f"cpu{n}.{world}.tlb", "tlb", TLB, TLB.itemsize))
+        found += [(f"cpu{n}.apic", "apic", LOCAL_APIC, LOCAL_APIC.itemsize), (f"cpu{n}.insn", "insn", INSN, INSN.itemsize)]
+        found += [(f"cpu{n}.{name}", "bytes", octets, PAGE) for name in ("spare", "failed", "far")]
+    return found
+
+
+def _memory(machine):
+    """Return {name of a part: one-element array, or bytes, or the pieces of an ENV} of a machine."""
+    found = dict(machine=machine.record, rom=machine.rom)
+    found.update((name.lower(), array) for name, array in machine.board._arrays.items())
+    for n, unit in enumerate(machine.processors):
+        found[f"cpu{n}"], found[f"cpu{n}.owner"], found[f"cpu{n}.apic"] = unit.record, unit.core["owner"], unit.apic
+        found[f"cpu{n}.insn"] = unit.insn[:1]              # the second is scratch of the engine's side
+        for world, engine, tlb in zip(("root", "guest"), unit.engines, unit.tlbs, strict=True):
+            found[f"cpu{n}.{world}"], found[f"cpu{n}.{world}.tlb"] = engine.env, tlb
+        for name in ("spare", "failed", "far"):
+            found[f"cpu{n}.{name}"] = getattr(unit, name)
+    return found
+
+
+def parts(machine):
+    """Return the Parts of a machine, in the order of `layout`."""
+    memory, found = _memory(machine), []
+    for name, kind, dtype, _ in layout(len(machine.cpu)):
+        array = memory[name]
+        octets = array.view(np.uint8)
+        pieces = tuple(octets[start:end] for start, end in ENV_PIECES) if kind == "env" else (octets,)
+        found.append(Part(name, kind, dtype, array[0] if dtype.fields else None, pieces))
+    return found
+
+
+def offsets(rows):
+    """Return ([first byte of each part], bytes in all) when those of a `layout` lie behind each other, each from a page's start."""
+    starts, at = [], 0
+    for *_, size in rows:
+        starts.append(at)
+        at += -(-size // PAGE) * PAGE
+    return starts, at
+
+
+def places(machine):
+    """Return ([(Part, its first byte)], bytes in all)."""
+    starts, size = offsets(layout(len(machine.cpu)))
+    return list(zip(parts(machine), starts, strict=True)), size
+
+
+# ---- to and from a form without host addresses ------------------------------------------------------------------------
+def _portable(machine, part, record):
+    """Translate the copy `record` of a part's record: no host address stays."""
+    if part.kind == "machine":
+        record.turn = 1 + _turn(machine) if record.turn else 0
+        if record.stop in HOST_STOPS:
+            record.stop = STOP.NONE
+    elif part.kind == "cpu":
+        here = part.record
+        record.env, record.tlb = here.env == here.guest_env, here.tlb == here.guest_tlb
+        record.vmcs = 0 if here.vmcs == here.spare_vmcs else int(here.vmcs) - machine.ram.ctypes.data + 1
+        record.armed = here.armed & ARMED.REGISTERS
+        if record.stop in HOST_STOPS:
+            record.stop = STOP.NONE
+    for name in KEPT.get(part.kind, ()):
+        record[name] = np.zeros_like(record[name])
+
+
+def _turn(machine):
+    turn = int(machine.record[0].turn)
+    return next(n for n, unit in enumerate(machine.processors) if unit.record.ctypes.data == turn)
+
+
+def read(machine):
+    """Return all parts as uint8[n], laid out by `offsets`."""
+    found, size = places(machine)
+    memory = np.zeros(size, np.uint8)
+    for part, start in found:
+        at = start
+        for piece in part.memory:
+            memory[at:at + len(piece)] = piece
+            at += len(piece)
+        if part.kind in KEPT:
+            _portable(machine, part, memory[start:at].view(part.dtype)[0])
+    return memory
+
+
+def write(machine, memory):
+    """Bring each part to what `read` returned."""
+    for part, start in places(machine)[0]:
+        kept = {name: part.record[name].copy() for name in KEPT.get(part.kind, ())}
+        armed = part.record.armed & ~ARMED.REGISTERS if part.kind == "cpu" else None
+        at = start
+        for piece in part.memory:
+            piece[:] = memory[at:at + len(piece)]
+            at += len(piece)
+        for name, value in kept.items():
+            part.record[name] = value
+        if part.kind == "machine":
+            m = part.record
+            m.turn = machine.processors[int(m.turn) - 1].record.ctypes.data if m.turn else 0
+        elif part.kind == "cpu":
+            _wire(machine, part.record, armed)
+
+
+def _wire(machine, c, armed):
+    """Turn what `_portable` made of a CPU record's references into host addresses again."""
+    c.env, c.tlb = (c.guest_env if c.env else c.root_env), (c.guest_tlb if c.tlb else c.root_tlb)
+    c.vmcs = machine.ram.ctypes.data + int(c.vmcs) - 1 if c.vmcs else c.spare_vmcs
+    c.armed |= armed
+
+
+def wrong(rows, memory, config):
+    """Return a sentence when references in parts that come from a file lead out of a machine, else "".
+
+    rows: the `layout`; memory: uint8[n]; config: the machine's Config.
+    """
+    for (name, kind, dtype, _), start in zip(rows, offsets(rows)[0], strict=True):
+        if kind == "machine":
+            m = memory[start:start + dtype.itemsize].view(dtype)[0]
+            if m.turn > config.processors or m.stop_cpu >= config.processors:
+                return "the part 'machine' names a processor that the machine does not have"
+            if (m.cpu_count, m.ram_bytes, m.rom_base, m.rom_bytes) != (config.processors, config.memory_bytes, ROM_BASE, ROM_BYTES):
+                return "the part 'machine' is of a machine with other memory or processors"
+        elif kind == "cpu":
+            c = memory[start:start + dtype.itemsize].view(dtype)[0]
+            if c.env > 1 or c.tlb > 1 or c.vmcs > config.memory_bytes - PAGE + 1 or c.vmcs and int(c.vmcs) % PAGE != 1:
+                return f"the part {name!r} refers to what the machine does not have"
+        elif kind == "owner" and memory[start:start + 8].view(np.uint64)[0] > 1:
+            return f"the part {name!r} must be 0 or 1"
+    return ""

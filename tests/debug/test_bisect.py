@@ -1,0 +1,100 @@
+"""Where two runs part: found exactly, and told by the names of what differs."""
+import pytest
+
+from emu.debug import compare, record
+from emu.debug.bisect import bisect
+from emu.errors import ReplayError
+from tests.debug.test_snapshot import make
+from tests.machine.conftest import close
+from tests.machine.test_inputs import ECHO
+
+
+def recorded(machine, data, at=2_000_000):
+    recorder = record.Recorder(machine)
+    machine.console_input(data, at)
+    machine.run()
+    return recorder.finish()
+
+
+@pytest.fixture
+def echo(guest):
+    """Return a function that makes machines with the echo program."""
+    return guest(ECHO)[0]
+
+
+def test_first_difference_is_found(echo):
+    one, other = recorded(echo(), b"hello."), recorded(echo(), b"help.")
+    found = bisect(echo(), one, echo(), other)
+    assert found.cycle == found.last_equal + 1 and found.places[0] == found.places[1]
+    assert found.inputs == ["only A gets b'hello.' (console) at cycle 2,000,000", "only B gets b'help.' (console) at cycle 2,000,000"]
+    # The fourth character is in the receiver, and nobody has read it yet.
+    assert [(d.where, d.what, d.a, d.b) for d in found.differences] == [("uart", "fifo[3]", f"{ord('l')}", f"{ord('p')}")]
+    for cycle, equal in ((found.last_equal, True), (found.cycle, False)):
+        a, b = echo(), echo()
+        record.prepare(a, one)
+        record.prepare(b, other)
+        a.run(max_cycles=cycle)
+        b.run(max_cycles=cycle)
+        assert (bytes(a.board.uart.fifo) == bytes(b.board.uart.fifo)) == equal == compare.same(a, b)
+
+
+def test_later_input_parts_where_it_comes(echo):
+    found = bisect(echo(), recorded(echo(), b"a."), echo(), recorded(echo(), b"a.", 2_000_500))
+    assert found.last_equal == 1_999_999
+    assert found.inputs[0] == "only A gets b'a.' (console) at cycle 2,000,000"
+
+
+def test_same_runs_do_not_part(echo):
+    one = recorded(echo(), b"hello.")
+    assert bisect(echo(), one, echo(), one) is None
+
+
+def test_two_versions_of_a_program_part_at_the_changed_instruction(guest):
+    text = "test:   mov ecx, 50000\n1:      dec ecx\n        jnz 1b\n        mov eax, {}\n        mov [rip + there], eax\n        PASS\n" \
+           "        .align 8\nthere:  .quad 0\n"
+    makes = [guest(text.format(value))[0] for value in (1, 1)]
+    machines = [make() for make in makes]
+    target = machines[1].symbols.address("test") + 9           # the immediate of `mov eax`
+    assert machines[1].read(target, 5)[0] == 0xB8
+    found = bisect(machines[0], recorded(makes[0](), b"x"), machines[1], recorded(makes[1](), b"x"))
+    assert found is None
+    a, b = makes[0](), makes[1]()
+    b.write(target + 1, b"\2")
+    c, d = makes[0](), makes[1]()
+    d.write(target + 1, b"\2")
+    found = bisect(c, recorded(a, b"x"), d, recorded(b, b"x"))
+    assert found.last_equal is None
+    assert [(each.where, each.a[:2], each.b[:2]) for each in found.differences] == [("memory", "01", "02")]
+    assert f"{target + 1:#x}" in found.differences[0].what
+
+
+@pytest.mark.parametrize("name, at", [("vmx_round_trip", 700_123), ("smp_ipi", 1_500_000), ("vmx_interrupts", 90_000)])
+def test_differences_by_name(name, at):
+    a, b = make(name), make(name)
+    for machine in (a, b):
+        machine.run(max_cycles=at)
+    assert compare.same(a, b) and compare.differences(a, b) == []
+    b.env(0).regs[3] ^= 0x10
+    b.board.pit.speaker += 1
+    b.cpu[0].random += 1
+    b.write(0x300000, b"\xAA\xBB")
+    if name.startswith("vmx"):
+        from emu.debug.vmcs import Vmcs
+        Vmcs(b).guest_rsp ^= 8
+    said = {(each.where, each.what): (each.a, each.b) for each in compare.differences(a, b)}
+    value = int(a.env(0).regs[3])
+    assert said.pop(("processor 0", "rbx")) == (f"{value:#x}", f"{value ^ 0x10:#x}")
+    assert said.pop(("pit", "speaker")) and said.pop(("processor 0", "random"))
+    assert said.pop(("memory", "2 bytes of the page at 0x300000, from 0x300000 on")) == ("00 " * 7 + "00", "aa bb" + " 00" * 6)
+    if name.startswith("vmx"):
+        assert any(what == "GUEST_RSP" for _, what in said)
+        said = {key: value for key, value in said.items() if key[1] != "GUEST_RSP" and key[0] != "memory" and key[1] != "rsp"}
+    assert not said and not compare.same(a, b)
+    for machine in (a, b):
+        close(machine)
+
+
+def test_machines_made_otherwise_are_not_compared(echo):
+    one = recorded(echo(), b".")
+    with pytest.raises(ReplayError, match="the runs cannot be compared: memory_bytes is"):
+        bisect(echo(), one, make("demo"), one)
