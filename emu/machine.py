@@ -152,6 +152,7 @@ class Machine:
         self._shown: dict[str, int] = {}
         self.edits = 0                                    # times that registers, memory or inputs were changed from outside
         self.inputs, self.image, self.symbols = Inputs(), None, None
+        self.limit = FOREVER                              # the cycle that no run goes beyond: a recording's end
         self.cut = 0                                      # the budget that stopped it last, in cycles
         self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
         self.reset()
@@ -265,7 +266,7 @@ class Machine:
         Returns a STOP code; NONE: it pauses between turns, to have its console drained or an input delivered.  Where a run is
         cut changes nothing in it.
         """
-        m, fed = self.record[0], self.inputs.next_cycle
+        m, fed, until = self.record[0], self.inputs.next_cycle, min(until, self.limit)
         if m.stop == STOP.BUDGET:
             m.stop = STOP.NONE
         stop = int(self._run(self.record.ctypes.data, min(until, fed), pause))

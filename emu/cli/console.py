@@ -17,17 +17,20 @@ def talk():
 
 
 class Raw:
-    """Write the bytes of every source to a binary stream as they come."""
+    """Write the bytes of every source to a binary stream as they come; end_line: end a line that is open when all is written."""
 
-    def __init__(self, stream=None):
-        self.stream = stream or sys.stdout.buffer
+    def __init__(self, stream=None, end_line=False):
+        self.stream, self.end_line, self.open = stream or sys.stdout.buffer, end_line, False
 
     def __call__(self, source, data):
         self.stream.write(data)
         self.stream.flush()
+        self.open = not data.endswith(b"\n")
 
     def close(self):
-        """Nothing is held back."""
+        """End the last line if that was asked for; nothing else is held back."""
+        if self.open and self.end_line:
+            self(None, b"\n")
 
 
 class Prefixed:

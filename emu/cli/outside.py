@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from emu.errors import ConfigError
 
 BYTES = 4096
-SNAPSHOT = ".hvz"
+SNAPSHOT, RECORDING = ".hvz", ".hvr"
 
 
 class Typed:
@@ -61,13 +61,18 @@ def run(machine, max_cycles, typed):
 LOADING = dict(place="as", smp="smp", memory="memory", append="append", modules="module", record_to="record")
 
 
+def refuse_options(path, kind, context):
+    """Raise ConfigError for options that belong to an image."""
+    for parameter, name in LOADING.items():
+        if context.get_parameter_source(parameter) == ParameterSource.COMMANDLINE:
+            raise ConfigError(f"{path} is a {kind}, which has its machine in it: --{name} goes with an image")
+
+
 def of_snapshot(path, context):
     """Return a Machine that goes on from a snapshot; raises ConfigError for options that belong to an image."""
     from emu.cli import power
 
-    for parameter, name in LOADING.items():
-        if context.get_parameter_source(parameter) == ParameterSource.COMMANDLINE:
-            raise ConfigError(f"{path} is a snapshot, which has its machine in it: --{name} goes with an image")
+    refuse_options(path, "snapshot", context)
     return power.of_snapshot(path)
 
 

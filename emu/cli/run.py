@@ -37,13 +37,15 @@ machine from outside, each piece with its cycle, and the digest of the end; hvla
 """
 
 
-def _writer(json, partition):
-    """Return the console callback: the guest to standard output, the rest, with its source, to standard error."""
+def writer(json, place, more):
+    """Return the console callback: the guest to standard output, the rest, with its source, to standard error.
+
+    more: whether lines follow the guest's on standard output.
+    """
     if json:
         return Prefixed(talk())
-    return Split(
-        Raw(), Prefixed(talk()), lambda source: source.startswith(PARTITION) if partition else source == "serial"
-    )
+    guest = PARTITION if place == "partition" else "serial"
+    return Split(Raw(end_line=more), Prefixed(talk()), lambda source: source.startswith(guest))
 
 
 def machine_with(image, place, processors):
@@ -89,7 +91,7 @@ def _refuse_with_gdb(context):
             raise ConfigError(f"--gdb does not go with {option}: the debugger leads the run and ends it")
 
 
-def _debugged(make, listen):
+def debugged(make, listen):
     """Serve the machine that `make` returns to gdb; returns the exit code."""
     from emu.cli import gdb
     from emu.debug.gdb.server import address_of
@@ -160,27 +162,27 @@ def command(context, image, place, smp, memory, max_cycles, append, modules, as_
         return outside.of_snapshot(image, context) if snapshot else machine_with(loaded, place, smp)
 
     if listen is not None:
-        return _debugged(make, listen)
+        return debugged(make, listen)
     machine, kind = make(), "snapshot" if snapshot else loaded.kind
     if snapshot:
         place = "partition" if machine.partitions else "bare"
     recorder = outside.recorder(machine, image, place, smp, memory, append, modules) if record_to else None
     typed = outside.feed(machine, source, input_at) if source else None
-    result = watched(machine, place, as_json, trace_exits, lambda: outside.run(machine, max_cycles, typed),
+    console = writer(as_json, place, with_hash or with_screen)
+    result = watched(machine, console, trace_exits, lambda: outside.run(machine, max_cycles, typed),
                      lambda: outside.finish(machine, recorder, record_to, save_to))
     return told(machine, result, as_json, with_hash, with_screen, image=str(image), kind=kind, place=place)
 
 
-def watched(machine, place, as_json, trace_exits, run, finish):
-    """Run a machine with its console shown, and call `finish` however that ends; returns the Result."""
-    writer = _writer(as_json, place == "partition")
-    machine.on_console(writer)
+def watched(machine, console, trace_exits, run, finish):
+    """Run a machine with its console shown by a `writer`, and call `finish` however that ends; returns the Result."""
+    machine.on_console(console)
     if trace_exits:
         machine.trace_exits(trace_exits)
     try:
         return run()
     finally:
-        writer.close()
+        console.close()
         if trace_exits:
             machine.close_trace()
         finish()

@@ -31,20 +31,29 @@ class Target:
         """Return the Image, read or assembled once."""
         return run.load(self.image, self.memory, self.append, self.modules)
 
-    @property
-    def symbols(self):
-        """Return the Symbols of the image, or None."""
-        return None if self.image.suffix == outside.SNAPSHOT else self.loaded.symbols
+    @cached_property
+    def recording(self):
+        """Return the Recording, read once."""
+        from emu.debug import record
+
+        return record.load(self.image)
 
     def check(self):
         """Raise what is wrong with the image, before a machine is made."""
-        if self.image.suffix != outside.SNAPSHOT:
+        if self.image.suffix == outside.RECORDING:
+            _ = self.recording
+        elif self.image.suffix != outside.SNAPSHOT:
             _ = self.loaded
 
     def make(self):
-        """Return a new machine with the image in its memory, or one that goes on from a snapshot."""
+        """Return a new machine with the image in its memory, one that goes on from a snapshot, or one that repeats a recording."""
         if self.image.suffix == outside.SNAPSHOT:
             return outside.of_snapshot(self.image, click.get_current_context())
+        if self.image.suffix == outside.RECORDING:
+            from emu.cli import replay
+
+            outside.refuse_options(self.image, "recording", click.get_current_context())
+            return replay.prepared(self.recording, None, self.image)
         return run.machine_with(self.loaded, self.place, self.smp)
 
 
@@ -63,7 +72,7 @@ def options(function):
         click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help="Logical processors."),
         click.option("--as", "place", type=click.Choice(["bare", "partition"]), default="bare", show_default=True,
                      help="On the bare machine, or as the guest of a child partition."),
-        click.argument("image", type=click.Path(path_type=Path)),
+        click.argument("image", type=click.Path(path_type=Path), metavar="IMAGE|FILE.hvz|FILE.hvr"),
     ):
         command = each(command)
     return command
@@ -81,6 +90,12 @@ class Stopped:
     def cycle(self):
         """Return the clock of that processor."""
         return int(self.machine.cpu[self.processor].cycles)
+
+    def close(self):
+        """Let the machine's engines go; it cannot run any more."""
+        for processor in self.machine.processors:
+            for unit in processor.engines:
+                unit.close()
 
 
 def _one_of(**wanted):

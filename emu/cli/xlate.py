@@ -26,18 +26,6 @@ Examples:
 """
 
 
-def _address(target, text):
-    """Return the linear address that a number or a symbol of the image means."""
-    from emu.debug import lookup
-
-    found = lookup.number(text)
-    if found is None:
-        found = target.symbols.address(text) if target.symbols else None
-        if found is None:
-            raise ConfigError(f"ADDRESS must be a number, such as 0x100000, or a symbol of the image, not {text!r}")
-    return lookup.value(str(found), "ADDRESS")
-
-
 def _save(path, text):
     """Write a file under a temporary name, then give it its own."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -91,12 +79,12 @@ def _lines(found, stop):
 @targets.options
 def command(target, address, at_cycle, at_exit, at_launch, processor, world, write, fetch, user, drawing, as_json):
     """Show a translation."""
-    from emu.debug import xlate
+    from emu.debug import lookup, xlate
 
     if write and fetch:
         raise ConfigError("an access is a write or an instruction fetch: give --write or --fetch, not both")
-    linear = _address(target, address)
     stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch)
+    linear = lookup.address(address, stop.machine.symbols)
     access = "write" if write else "fetch" if fetch else "read"
     found = xlate.translate(stop.machine, linear, stop.processor, access, user, world)
     if drawing:

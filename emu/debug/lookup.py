@@ -31,6 +31,16 @@ def value(text, what, bits=64):
     return found
 
 
+def address(text, symbols=None):
+    """Return the address that `text` is: a number, or a symbol of `symbols` (emu.image Symbols or None); ConfigError for neither."""
+    found = number(text)
+    if found is None and symbols:
+        found = symbols.address(text)
+    if found is None:
+        raise ConfigError(f"ADDRESS must be a number, such as 0x100000, or a symbol of the image, not {text!r}")
+    return value(str(found), "ADDRESS")
+
+
 def _plain(name):
     return re.sub(r"[^a-z0-9]", "", name.lower())
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from emu.jit import ROOT
-from tests.cli.gdb_programs import PROGRAMS
+from tests.cli.gdb_programs import HEAD, PROGRAMS
 from tests.machine import foreign
+from tests.machine.test_inputs import ECHO
 
 SETTINGS = ROOT / "debug" / "gdb" / "init.gdb"
 LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
@@ -34,7 +35,7 @@ def session(tmp_path):
             image = tmp_path / f"{name}.s"
             image.write_text(PROGRAMS[name])
         listen = ("--listen", "0") if command == "gdb" else ("--gdb", "0")
-        server = hvlab(command, image, *listen, "--memory", "16M", *options)
+        server = hvlab(command, image, *listen, *(() if command == "replay" else ("--memory", "16M")), *options)
         said = b""
         while not (found := LISTENING.search(said)):
             assert select.select([server.stderr], [], [], 120)[0], said
@@ -59,7 +60,7 @@ def lines(text, *patterns):
     at = 0
     for pattern in patterns:
         found = re.compile(pattern, re.MULTILINE).search(text, at)
-        assert found, (pattern, text)
+        assert found, f"{pattern} is not behind what came before it in:\n{text}"
         at = found.end()
 
 
@@ -172,6 +173,22 @@ def test_run_waits_for_gdb_and_repeats_on_run(session):
     text, code, _ = session("count", "break again\ncontinue\nrun\nprint $pc\ncontinue\nprint $ecx\nkill", command="run")
     lines(text, r"Breakpoint 1, .* in again", r"Breakpoint 1, .* in again", r"^\$2 = 1", "killed")
     assert code == 0
+
+
+@pytest.mark.slow
+def test_recording_is_debugged_to_its_end(session, tmp_path):
+    image, typed = tmp_path / "echo.s", tmp_path / "typed"
+    image.write_text(HEAD + ECHO)
+    typed.write_bytes(b"hi there.")
+    made = hvlab("run", image, "--memory", "16M", "--input", typed, "--input-at", "1M", "--max-cycles", "1200k",
+                 "--record", tmp_path / "a.hvr")
+    made.communicate(timeout=60)
+    assert made.returncode == 5
+    text, _, (out, _) = session(tmp_path / "a.hvr", "break test\ncontinue\ndelete\ncontinue\nstate\nseek 400000\nstate\nkill",
+                                command="replay")
+    lines(text, r"Breakpoint 1, .* in test", "No more reverse-execution history", r"cycle 1,200,\d+", r"cpu0 at cycle 400,\d+",
+          r"cycle 400,\d+")
+    assert "hi" in out and "there." not in out
 
 
 @pytest.mark.slow

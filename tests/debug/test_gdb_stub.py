@@ -181,8 +181,28 @@ def test_monitor_commands(stub):
     assert re.search(r"execute +linear", ask("points"))
     assert re.match(rf"{at['guest.after']:#x} ", ask("disassemble"))
     for line, words in (("dance", "must be one of help"), ("vmcs nowhere", "must be one of control"), ("xlate", "usage: monitor xlate"),
-                        ("xlate nowhere", "neither a number nor a symbol"), ("why-irq 3", "16 to 255"), ("xlate 0 fly", "must be of read")):
+                        ("xlate nowhere", "not 'nowhere'"), ("why color rax", "must be one of memory, register, vmcs"),
+                        ("why-irq 3", "16 to 255"), ("xlate 0 fly", "must be of read")):
         assert words in ask(line), line
+
+
+def test_monitor_tells_who_wrote_it_and_stays_where_it_is(stub):
+    unit, at = stub(ENTER)
+    unit.answer(b"Z0,%x,1" % at["guest.after"])
+    unit.answer(b"c")
+
+    def ask(line):
+        return bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
+
+    digest, cycle = unit.machine.digest(), int(unit.machine.cpu[0].cycles)
+    said = ask("why vmcs exit_reason")
+    assert re.search(rf"EXIT_REASON of VMCS 0x\w+: 0x0 -> 0xa by the instruction at {at['guest.exits']:#x}", said)
+    assert 'the instruction at' in ask(f"why memory {int(unit.machine.cpu[0].vmcs_pointer):#x} 4")
+    assert "rsp: " in ask("why register $rsp")
+    assert (unit.machine.digest(), int(unit.machine.cpu[0].cycles)) == (digest, cycle)
+    assert re.match(rf"cpu0 at cycle {cycle - 5000:,}\d*|cpu0 at cycle", ask(f"seek {cycle - 5000}"))
+    assert int(unit.machine.cpu[0].cycles) < cycle
+    assert unit.answer(b"c") == b"T05thread:p1.1;core:0;swbreak:;" and unit.machine.digest() == digest
 
 
 def test_malformed_packets_leave_the_machine_as_it_is(stub):

@@ -18,8 +18,21 @@ class Ask(gdb.Command):
 
 for _name, _text in (("vmcs", "vmcs [control|exit|guest|host] | vmcs check\nFields of the current VMCS, or the checks of VM entry that fail."),
                      ("exits", "exits\nVM exits so far, by reason."), ("xlate", "xlate ADDRESS [write|fetch|user]\nHow a linear address is translated."),
-                     ("why-irq", "why-irq VECTOR\nWhy an interrupt is not delivered."), ("state", "state\nProcessors: mode, clock, place.")):
+                     ("why-irq", "why-irq VECTOR\nWhy an interrupt is not delivered."), ("state", "state\nProcessors: mode, clock, place."),
+                     ("why", "why memory ADDRESS [SIZE] | why register NAME | why vmcs FIELD\nWho wrote it last.")):
     Ask(_name, _text)
+
+class Seek(gdb.Command):
+    """seek CYCLE
+    Go to a cycle of this processor, back or ahead."""
+    def __init__(self):
+        super().__init__("seek", gdb.COMMAND_RUNNING)
+    def invoke(self, argument, tty):
+        gdb.execute("monitor seek " + argument)
+        gdb.execute("maintenance flush register-cache", to_string=True)
+        gdb.execute("frame")
+
+Seek()
 
 class Until(gdb.Command):
     """Run to a change of worlds."""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import capstone
 
 from emu.bits import name_of
-from emu.debug import explain, irq, xlate
+from emu.debug import explain, irq, lookup, why, xlate
 from emu.debug import vmcs as vmcs_of
-from emu.debug.lookup import number as number_of
+from emu.debug.snapshot import take
 from emu.errors import DebugError, HvlabError
 from emu.failure import place
 from emu.spec.outcome import MODE
@@ -37,6 +37,8 @@ class Monitor:
             "exits": (self._exits, "", "VM exits by reason"),
             "xlate": (self._xlate, "ADDRESS [write|fetch|user]", "how a linear address is translated"),
             "why-irq": (self._irq, "VECTOR", "why an interrupt is not delivered"),
+            "why": (self._why, "memory ADDRESS [SIZE] | register NAME | vmcs FIELD", "who wrote it last; nothing moves"),
+            "seek": (self._seek, "CYCLE", "go to a cycle of this processor, back or ahead; then: maintenance flush register-cache"),
             "explain": (self._explain, "exit|field|msr|... NUMBER [VALUE]", "what a number means, as `hvlab explain`"),
             "points": (self._points, "", "breakpoints and watchpoints with their hits"),
             "until": (self._until, "exit | entry | return", "let the next `continue` run to a VM exit, a VM entry, the entry of this VMCS"),
@@ -90,12 +92,7 @@ class Monitor:
         return _lines(cells) or ["no VM exit so far"]
 
     def _address(self, text):
-        symbols = getattr(self.session.machine, "symbols", None)
-        found = number_of(text)
-        found = symbols.address(text) if found is None and symbols else found
-        if found is None:
-            raise DebugError(f"{text!r} is neither a number nor a symbol")
-        return found
+        return lookup.address(text, self.session.machine.symbols)
 
     def _xlate(self, thread, address, *how):
         kinds = [word for word in how if word in xlate.KINDS]
@@ -116,6 +113,25 @@ class Monitor:
 
     def _irq(self, thread, vector):
         return [str(reason.text) for reason in irq.why(self.session.machine, thread.processor, self._address(vector))]
+
+    def _why(self, thread, kind, what, size="8"):
+        """The machine is brought back to where it was: gdb does not expect a `monitor` command to move it."""
+        history, here = self.session.history, take(self.session.machine)
+        makers = {"memory": lambda: why.memory(history, self._address(what), int(size, 0), thread=thread),
+                  "register": lambda: why.register(history, what.lower().removeprefix("$"), thread.processor),
+                  "vmcs": lambda: why.field(history, what, thread.processor)}
+        if kind not in makers:
+            raise DebugError(f"{kind!r} must be one of {', '.join(makers)}")
+        at = self.session.current().processor
+        try:
+            return [str(makers[kind]())]
+        finally:
+            history.restore(here)
+            self.session.told("step", at)
+
+    def _seek(self, thread, cycle):
+        stop = self.session.history.seek(lookup.value(cycle, "CYCLE"), thread.processor)
+        return [f"cpu{stop.processor} at cycle {int(thread.c.cycles):,}, {place(self.session.machine, stop.thread.pc)}"]
 
     def _explain(self, _thread, kind, *words):
         makers = {"exit": explain.exit, "field": explain.vmcs_field, "msr": explain.msr, "error": explain.error, "check": explain.check,

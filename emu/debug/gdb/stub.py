@@ -288,6 +288,8 @@ class Stub:
             where += f"{kind}:{max(stop.address, point.address):x};"
         elif stop.reason == "history":
             where += "replaylog:begin;"
+        elif stop.reason == "budget":
+            where += "replaylog:end;"
         elif stop.reason == "breakpoint":
             software = any(key[0] == "0" for key, number in self._points.items() if number == stop.number)
             where += "swbreak:;" if software else "hwbreak:;"

@@ -1,0 +1,80 @@
+"""`hvlab why`: who wrote memory, a register or a VMCS field last."""
+
+from dataclasses import asdict
+
+import click
+import msgspec
+from rich.text import Text
+
+from emu.cli import report, tell
+from emu.cli import target as targets
+
+KINDS = ("memory", "register", "vmcs")
+WORLDS = ("root", "guest")
+
+HELP = """Tell who wrote something last before the point where the run of IMAGE is stopped.
+
+\b
+memory ADDRESS    the last write to these bytes: a number or a symbol, linear unless --space says otherwise
+register NAME     the last change of a general register (rax to r15) of the world that runs
+vmcs FIELD        the last change of a field of the current VMCS, by VMWRITE or by a VM exit; the name may be cut short
+
+The answer has the old and new value, and the instruction: cycle, processor, address, symbol, source line. The run is made once
+with snapshots on the way, then gone through backwards.
+
+\b
+Examples:
+  hvlab why vmcs guest_rip kernel.elf --at-entry-failure
+  hvlab why memory 0x7000 kernel.elf --size 4 --at-exit 12
+  hvlab why register rax kernel.elf --at-cycle 2M
+"""
+
+
+def history_at(target, stop):
+    """Return (Session, History) of a new run of a target, where a Stopped says; the first machine is let go."""
+    from emu.debug.history import NEAR, History
+    from emu.debug.session import Session
+
+    cycle = stop.cycle
+    stop.close()
+    session = Session(target.make())
+    history = History(session)
+    if cycle > NEAR:
+        session.run(max_cycles=cycle - NEAR)
+    history.seek(cycle, stop.processor)
+    return session, history
+
+
+def _found(kind, what, history, thread, size, space):
+    from emu.debug import lookup, why
+
+    if kind == "vmcs":
+        return why.field(history, what, thread.processor)
+    if kind == "register":
+        return why.register(history, what.lower(), thread.processor)
+    return why.memory(history, lookup.address(what, history.machine.symbols), size, space, thread)
+
+
+@click.command("why", help=HELP, short_help="Tell who wrote memory, a register or a VMCS field last.")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("what", metavar="ADDRESS|NAME|FIELD")
+@click.option("--size", type=click.IntRange(1, 8), default=8, show_default=True, help="Bytes of memory.")
+@click.option("--space", type=click.Choice(["linear", "guest", "host"]), default="linear", show_default=True,
+              help="ADDRESS is linear, guest-physical or host-physical.")
+@click.option("--world", type=click.Choice(WORLDS), help="Whose address it is; default: of the world that runs.")
+@targets.at("cycle", "exit", "launch", "entry-failure")
+@targets.PROCESSOR
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
+@targets.options
+def command(target, kind, what, size, space, world, at_cycle, at_exit, at_launch, at_entry_failure, processor, as_json):
+    """Tell who wrote it."""
+    stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch, at_entry_failure=at_entry_failure)
+    session, history = history_at(target, stop)
+    thread = session.thread(stop.processor, None if world is None else WORLDS.index(world))
+    found = _found(kind, what, history, thread, size, space)
+    if as_json:
+        return report.write_json(msgspec.json.format(msgspec.json.encode(
+            dict(schema="hvlab.why.1", image=str(target.image), where=stop.where, **asdict(found))), indent=2))
+    return tell.write([Text(f"{found.what}, {stop.where}"), *tell.columns([
+        ("  value", f"{found.old:#x} -> {found.new:#x}"), ("  written by", found.place),
+        ("  in", f"{found.thread}, processor {found.processor}"), ("  at cycle", f"{found.cycle:,}")])])

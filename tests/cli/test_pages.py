@@ -1,0 +1,61 @@
+"""The pages are true: each command prints what stands below it, drawings are those of the page, the Python runs."""
+import importlib.util
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from emu.asm import assemble
+from emu.image import of_assembly
+from emu.machine import Config, Machine
+
+ROOT = Path(__file__).resolve().parents[2]
+spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
+pages = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(pages)
+DEBUGGING, TIME_TRAVEL = (page.read_text() for page in pages.PAGES)
+PARTS = re.split(r"(?=^\$ )", "".join(pages.BLOCK.findall(DEBUGGING)), flags=re.MULTILINE)[1:]
+MEANT = "if the change is meant: python docs/pages.py"
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.splitlines()[0][2:])
+def test_command_prints_what_the_page_says(part, tmp_path):
+    command, said = part.split("\n", 1)
+    drawing = tmp_path / "walk.svg"
+    assert pages.printed(command[2:], tmp_path, drawing) == said, MEANT
+    if pages.DRAWING in command:
+        assert drawing.read_text() == (ROOT / pages.DRAWING).read_text(), MEANT
+        ElementTree.parse(drawing)
+
+
+def test_commands_that_build_on_each_other_print_what_the_page_says(tmp_path):
+    assert pages.render(TIME_TRAVEL, tmp_path) == TIME_TRAVEL, MEANT
+
+
+def test_every_command_is_shown():
+    shown = " ".join(pages.commands(DEBUGGING) + pages.commands(TIME_TRAVEL))
+    for words in ("explain exit", "explain field", "explain msr", "explain hypercall", "explain status", "explain check", "vmcs check",
+                  "--at-launch", "--at-exit", "--diff", "xlate", "--svg", "why-irq", "replay", "bisect", "why memory", "why vmcs",
+                  "why register", "--save", "--record"):
+        assert words in shown
+
+
+@pytest.mark.parametrize("text, image", [(DEBUGGING, "tests/guests/vmx_round_trip.s"), (TIME_TRAVEL, "tests/guests/vmx_injection.s")],
+                         ids=["debugging", "time_travel"])
+def test_python_block_prints_what_the_page_says(text, image):
+    program = assemble(ROOT / image)
+
+    def make():
+        machine = Machine(Config(memory_bytes=16 << 20))
+        machine.load(of_assembly(program, 16 << 20))
+        return machine
+
+    printed, said = pages.python_output(text, {"make": make})
+    assert printed == said
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
