@@ -1,17 +1,18 @@
-"""Write docs/debugging.md and docs/time_travel.md anew: below each command stands what it prints, taken from a run."""
+"""Write docs/debugging.md, time_travel.md and trace.md anew: below each command stands what it prints, taken from a run."""
 import contextlib
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = tuple(ROOT / "docs" / name for name in ("debugging.md", "time_travel.md"))
+PAGES = tuple(ROOT / "docs" / name for name in ("debugging.md", "time_travel.md", "trace.md"))
 DRAWING = "docs/xlate.svg"
-MADE = (".hvr", ".hvz")                                    # files that a page's commands make and read, in a folder that goes
+MADE = (".hvr", ".hvz", ".hvt", ".html", ".json")           # files that a page's commands make and read, in a folder that goes
 NO_ERRORS = " 2>/dev/null"
 BLOCK = re.compile(r"(?<=```console\n)(.*?)(?=```\n)", re.DOTALL)
 PYTHON = re.compile(r"(?<=```python\n)(.*?)(```\n\n```text\n)(.*?)(?=```)", re.DOTALL)
@@ -19,7 +20,7 @@ PYTHON = re.compile(r"(?<=```python\n)(.*?)(```\n\n```text\n)(.*?)(?=```)", re.D
 
 def printed(command, folder, drawing=DRAWING):
     """Return what a command line prints, both streams, with `drawing` in the place of the page's drawing, made files in `folder`."""
-    words = command.removesuffix(NO_ERRORS).split()[1:]
+    words = shlex.split(command.removesuffix(NO_ERRORS))[1:]
     arguments = [str(drawing) if word == DRAWING else str(Path(folder) / word) if word.endswith(MADE) else word for word in words]
     code = "from emu.cli import main; main()"
     errors = subprocess.DEVNULL if command.endswith(NO_ERRORS) else subprocess.STDOUT

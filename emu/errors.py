@@ -43,6 +43,12 @@ class SnapshotError(HvlabError):
     exit_code = 2
 
 
+class TraceError(HvlabError):
+    """A file of a trace cannot be used: altered, truncated or of another version."""
+
+    exit_code = 2
+
+
 class ReplayError(HvlabError):
     """A run that was repeated is not the recorded one; the message names what differs."""
 

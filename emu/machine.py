@@ -20,7 +20,6 @@ from emu.core.state import CORE, ENGINES
 from emu.device.board import Board, BoardConfig
 from emu.device.inputs import Inputs
 from emu.errors import ConfigError
-from emu.exitlog import Trace
 from emu.image import of_assembly
 from emu.model.memory import PAGE
 from emu.spec.cpu import GPR, SEG
@@ -28,13 +27,14 @@ from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
+from emu.watching import ExitFile, Watch
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
 MEMORY_LIMIT = 3 << 30
 DIRTY = np.uint64(int(PAGE.DIRTY))
 FOREVER = 1 << 62                                         # cycles
-PAUSE_CYCLES, TRACE_PAUSE_CYCLES = 20_000_000, 4_000_000
+PAUSE_CYCLES = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,8 @@ class Machine:
             m.cpus[i] = processor.record.ctypes.data
         self.board = Board(BoardConfig(ram_bytes=config.memory_bytes, cpu_count=config.processors, start_seconds=config.start_time), m)
         self.cpu = [processor.record[0] for processor in self.processors]
-        self._run, self._console, self._trace, self.wall_seconds = entries["call_run"], [], None, 0.0
+        self._run, self._console, self.wall_seconds = entries["call_run"], [], 0.0
+        self.watching, self._exit_file = Watch(m), None
         self.partitions: list = []
         self._shown: dict[str, int] = {}
         self.edits = 0                                    # times that registers, memory or inputs were changed from outside
@@ -271,8 +272,7 @@ class Machine:
             m.stop = STOP.NONE
         stop = int(self._run(self.record.ctypes.data, min(until, fed), pause))
         self._drain()
-        if self._trace:
-            self._trace.drain()
+        self.watching.drain()
         if stop == STOP.OUTPUT:                           # the ring was full, and has been drained
             stop = m.stop = self.cpu[int(m.stop_cpu)].stop = int(STOP.NONE)
         if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
@@ -311,7 +311,7 @@ class Machine:
         """
         until, started = int(max_cycles) if max_cycles is not None else FOREVER, time.perf_counter()
         while True:
-            stop = self.advance(until, int(self.record[0].now) + (TRACE_PAUSE_CYCLES if self._trace else PAUSE_CYCLES))
+            stop = self.advance(until, int(self.record[0].now) + PAUSE_CYCLES)
             if stop or pause and pause():
                 break
         self.wall_seconds += time.perf_counter() - started
@@ -334,12 +334,12 @@ class Machine:
 
     def trace_exits(self, path):
         """Write every VM exit from now on to a file, one JSON object a line; `close_trace` puts it in its place."""
-        self._trace = Trace(self.record[0], path)
+        self._exit_file = ExitFile(self.watching, path)
 
     def close_trace(self):
         """Finish the file of `trace_exits`: it gets its name only now.  Returns how many exits it holds."""
-        trace, self._trace = self._trace, None
-        return trace.close() if trace else 0
+        file, self._exit_file = self._exit_file, None
+        return file.close() if file else 0
 
     def disturb(self, seed):
         """For tests: from now on make the engines forget at arbitrary moments; nothing may change by it.  0: no more."""

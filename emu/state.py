@@ -141,7 +141,7 @@ MACHINE = record(
     ("next_event", U64),                                  # earliest cycle at which a device wants to act
     ("turn", U64),                                        # host address of the processor whose turn the budget cut, 0: none
     ("disturb", U64),                                     # for tests: state of the disturbances, 0: none
-    ("exit_ring", U64), ("trace_count", U64),             # host address of the ring of VM exits, 0: off; exits so far
+    ("watch", U64),                                       # host address of the WATCH record, 0: nobody watches
     ("mark_count", U64), ("mark", U64, 64), ("marks_changed", U64),   # addresses that execution breakpoints were set at
     ("vmcs_count", U64), ("vmcs_seen", U64, 64),          # VMCSs that VMPTRLD chose, for debuggers: physical addresses, the first 64
     ("debug", U64),                                       # host address of the DEBUG record, 0: no debugger
@@ -160,6 +160,18 @@ DEBUG = record(
     ("hit", U64), ("hit_address", U64), ("hit_size", U64), ("hit_write", U64),   # hit: place + 1 of the point that was met
     ("followed", U64), ("followed_value", U64),           # a 64-bit word (host address, 0: none) looked at after each step, last seen
     ("changes", U64), ("changed_left", U64),              # how often it changed, CPU.steps after the last change
+)
+
+# ---- who watches what happens: a trace, a debugger's event points (emu.model.watch) -------------------------
+WATCHES, PROGRAM_WORDS, WATCH_KEYS, RING_ROWS = 1536, 32, 1024, 1 << 16
+WATCH = record(
+    ("off", U64), ("everything", U64),                    # nothing is looked at; every row stays in the ring
+    ("ring", U64), ("count", U64), ("drained", U64),      # host address of uint64[RING_ROWS, 8]; rows so far; rows that the host has read
+    ("first", U64, WATCH_KEYS), ("next", U64, WATCHES),   # lists by kind << 7 | exit reason (127: any): place + 1, 0 at the end
+    ("action", U64, WATCHES), ("ignore", U64, WATCHES), ("hits", U64, WATCHES),
+    ("program", U64, WATCHES * PROGRAM_WORDS),
+    ("hit", U64), ("row", U64, 8), ("stack", U64, PROGRAM_WORDS),          # place + 1 of the point that stops the machine, and its row
+    ("known_key", U64, 8), ("known_count", U64, 8), ("known", U64, 8),     # of each processor: the partition that was found last
 )
 
 # ---- our architectural TLB: open addressing, 2**TLB_BITS entries -----------------------------------------
@@ -238,6 +250,7 @@ insn_at = viewer(INSN)
 machine_at = viewer(MACHINE)
 tlb_at = viewer(TLB)
 debug_at = viewer(DEBUG)
+watch_at = viewer(WATCH)
 apic_at = viewer(LOCAL_APIC)
 ioapic_at = viewer(IO_APIC)
 pic_at = viewer(PIC)

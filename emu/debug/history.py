@@ -175,7 +175,7 @@ class History:
             if only is not None and stop.number not in (0, only):
                 continue
             past = position(self.machine) - end            # an access at `end` was before it: behind its instruction
-            if stop.reason not in ("breakpoint", "watchpoint") or past >= (stop.reason == "watchpoint"):
+            if stop.reason not in ("breakpoint", "watchpoint", "event") or past >= (stop.reason != "breakpoint"):
                 return
             yield stop
 
@@ -184,7 +184,7 @@ class History:
 
     def _return_to(self, snapshot, count, only):
         stop = next(islice(self._hits(snapshot, 1 << 63, only), count - 1, None))
-        if stop.reason == "watchpoint":
+        if stop.reason != "breakpoint":
             before = self.reverse_step(stop.processor)
             stop.thread, stop.world = before.thread, before.world
         return stop

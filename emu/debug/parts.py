@@ -19,7 +19,7 @@ from emu.state import CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
 PAGE = 4096
 # Fields that are host addresses, or belong to the host or to a debugger: zero in a part, left as they are by `write`.
 KEPT: dict[str, tuple[str, ...]] = {
-    "machine": ("ram", "rom", "ledger", "cpus", "devices", "exit_ring", "trace_count", "mark_count", "mark", "marks_changed", "debug",
+    "machine": ("ram", "rom", "ledger", "cpus", "devices", "watch", "mark_count", "mark", "marks_changed", "debug",
                 "disturb", "stale_count", "stale"),
     "cpu": ("machine", "root_env", "guest_env", "apic", "core", "root_tlb", "guest_tlb", "block", "self_address", "far_state",
             "code_bytes", "spare_vmcs", "failure_vmcs", "insn", "steps", "step_rip", "step_at", "step_world"),

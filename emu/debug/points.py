@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from emu.debug.condition import Compiled
 from emu.errors import DebugError
 from emu.jit import words
 from emu.spec.debug import ARMED, POINT
+from emu.spec.watch import ACTION
 from emu.state import ALL_ONES, DEBUG, POINTS
+from emu.watching import Watch
 
 ANY = int(ALL_ONES)
 ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(POINT.READ | POINT.WRITE)}
@@ -53,6 +56,30 @@ class Breakpoint:
         return max(int(self.table.record.ignore[place]) for place in self.places)
 
 
+@dataclass
+class EventPoint:
+    """A point on what happens: a condition of `emu.debug.condition`; the fields that it has in common with a Breakpoint mean the same."""
+
+    number: int
+    compiled: Compiled
+    condition: Callable | None = None
+    temporary: bool = False
+    places: list = field(default_factory=list)             # of emu.watching.Watch
+    passed: int = 0
+    watch: "Watch | None" = field(default=None, repr=False)
+    access, space, address, size, world, eptp, cr3 = "event", "event", 0, 0, None, None, None
+
+    @property
+    def hits(self):
+        """Return how many times it was met with its condition true, ignored times included."""
+        return sum(int(self.watch.record.hits[place]) for place in self.places) - self.passed
+
+    @property
+    def ignore(self):
+        """Return how many more times it will be let pass."""
+        return max(int(self.watch.record.ignore[place]) for place in self.places)
+
+
 class Points:
     """The points of a machine: places of its DEBUG record by number."""
 
@@ -84,7 +111,21 @@ class Points:
             d.value[place] = words(address, 1)[0] if point.access == "change" else 0
             point.places.append(place)
         d.count = max(int(d.count), *(place + 1 for place in point.places))
-        point.number, point.table, self._next = self._next, self, self._next + 1
+        point.table = self
+        return self._number(point)
+
+    def add_event(self, point, ignore):
+        """Enter an EventPoint; returns its number.
+
+        One with several programs counts each of its kinds of rows by itself when it is to be ignored some times.
+        """
+        point.watch = self.machine.watching
+        for key, program in point.compiled.programs:
+            point.places.append(point.watch.add(program, key, ACTION.STOP, ignore))
+        return self._number(point)
+
+    def _number(self, point):
+        point.number, self._next = self._next, self._next + 1
         self.numbers[point.number] = point
         self._tell(point)
         return point.number
@@ -100,19 +141,30 @@ class Points:
         """Remove a point; DebugError when there is none of that number."""
         point = self.get(number)
         for place in point.places:
-            self.record.kind[place] = 0
+            if point.access == "event":
+                point.watch.remove(place)
+            else:
+                self.record.kind[place] = 0
         del self.numbers[number]
-        self.record.count = max((place + 1 for other in self.numbers.values() for place in other.places), default=0)
+        self.record.count = max((place + 1 for other in self._breakpoints() for place in other.places), default=0)
         self._tell(point)
+
+    def _breakpoints(self):
+        return [point for point in self.numbers.values() if point.access != "event"]
 
     def ignore(self, number, times):
         """Let a point pass so many times from now on."""
-        for place in self.get(number).places:
-            self.record.ignore[place] = times
+        point = self.get(number)
+        for place in point.places:
+            (point.watch if point.access == "event" else self).record.ignore[place] = times
 
     def at(self, place):
         """Return the Breakpoint that stands in a place of the record."""
-        return next(point for point in self.numbers.values() if place in point.places)
+        return next(point for point in self._breakpoints() if place in point.places)
+
+    def event_at(self, place):
+        """Return the EventPoint that stands in a place of the watchers."""
+        return next(point for point in self.numbers.values() if point.access == "event" and place in point.places)
 
     def tell(self):
         """Have the engines look at all blocks and pages again, and words be compared with what they are now."""
@@ -126,7 +178,7 @@ class Points:
         """Have the engines look at blocks or pages again, whichever the point is about."""
         if point.access == "execute":
             self.machine.record[0].marks_changed = 1
-        else:
+        elif point.access != "event":
             self._tell_pages()
 
     def _tell_pages(self):

@@ -11,20 +11,25 @@ debuggers, and time travel.
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from emu.bits import name_of
+from emu.debug.condition import compiled
 from emu.debug.explain import vmcs_field
-from emu.debug.points import ACCESSES, LIMIT, SPACES, Breakpoint, Points
+from emu.debug.happenings import happening
+from emu.debug.points import ACCESSES, LIMIT, SPACES, Breakpoint, EventPoint, Points
 from emu.debug.thread import GUEST, ROOT, Thread, has_guest
 from emu.debug.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
 from emu.jit import words
 from emu.machine import FOREVER, PAUSE_CYCLES
+from emu.model import watch
 from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import VMCS
 
 PAGE, MANY = 4096, 1 << 40
-REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history")
+REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history", "event")
 TRANSITIONS = {"entry": int(UNTIL.ENTRY), "exit": int(UNTIL.EXIT)}
 
 
@@ -34,7 +39,8 @@ class Stop:
 
     reason: one of REASONS; number: of the breakpoint or watchpoint, 0: none; address: first byte of the access that a
     watchpoint met (linear, or host-physical for the other spaces), else the linear RIP; detail: {"access": "read" | "write",
-    "size": bytes} of a watchpoint; result: the machine's Result when it ended; error: Unmodelled when that ended it.
+    "size": bytes} of a watchpoint, {"happening": Happening} of an event; result: the machine's Result when it ended; error:
+    Unmodelled when that ended it.
     """
 
     reason: str
@@ -58,7 +64,7 @@ class Session:
     def __init__(self, machine):
         if machine.record[0].debug:
             raise DebugError("a debugger holds this machine already")
-        self.machine, self.points, self._partitions, self._at = machine, Points(machine), {}, 0
+        self.machine, self.points, self._at = machine, Points(machine), 0
         self.history, self._replays = None, False          # history: emu.debug.history.History
 
     def close(self):
@@ -75,7 +81,7 @@ class Session:
     # ---- threads ------------------------------------------------------------------------------------------------------
     def partition_of(self, eptp):
         """Return the number of an EPT hierarchy: 1, 2, ... in the order that their first VMCSs were chosen."""
-        return self._partitions.setdefault(eptp, len(self._partitions) + 1)
+        return int(watch.number_of(self.machine.record[0], np.uint64(eptp)))
 
     def thread(self, processor, world=None):
         """Return the Thread of a processor's world: 0 root, 1 guest, None the one that it is in now."""
@@ -90,9 +96,7 @@ class Session:
         return self._guest(processor, int(c.vmcs_pointer))
 
     def _guest(self, processor, pointer):
-        m, thread = self.machine.record[0], Thread(self.machine, processor, GUEST, "", pointer=pointer)
-        for seen in map(int, m.vmcs_seen[:int(m.vmcs_count)]):
-            self.partition_of(Thread(self.machine, processor, GUEST, "", pointer=seen).eptp or seen)
+        thread = Thread(self.machine, processor, GUEST, "", pointer=pointer)
         thread.partition = self.partition_of(thread.eptp or pointer)
         thread.name = f"partition {thread.partition} / VMCS {pointer:#x}"
         return thread
@@ -156,6 +160,15 @@ class Session:
         vmcs = Vmcs(self.machine, processor)
         field = name_of(VMCS, vmcs_field(name).number)
         return self.watch_word(f"{field} of VMCS {vmcs.pointer:#x}", vmcs.address(field), **options)
+
+    def break_on(self, text, *, condition=None, ignore=0, temporary=False):
+        """Stop after what a condition on happenings says (`emu.debug.condition`); returns the number.
+
+        It is evaluated by the machine itself, also when it is ignored a million times.  condition: as of `break_at`.
+        """
+        if ignore < 0:
+            raise DebugError(f"ignore is a number of hits from 0 on, not {ignore}")
+        return self.points.add_event(EventPoint(0, compiled(text), condition, temporary), ignore)
 
     def _check(self, address, size, world):
         if not 0 <= address < LIMIT or not 1 <= size <= LIMIT - address:
@@ -243,7 +256,7 @@ class Session:
             m.stop = STOP.NONE
             c = self.machine.cpu[self._at]
             c.passed, c.passed_at = self.current().pc, c.instructions + 1
-        self.points.record.hit = 0
+        self.points.record.hit = self.machine.watching.record.hit = 0
 
     def _go(self, processor, steps, until, pause):
         self._resume(processor)
@@ -280,27 +293,34 @@ class Session:
         """Take the machine as a restored snapshot left it: nothing is under way, the points are as they are now."""
         for c in self.machine.cpu:
             c.steps = c.goal = 0
-        self.points.record.hit = 0
+        self.points.record.hit = self.machine.watching.record.hit = 0
         self.points.tell()
 
     @contextmanager
     def silent(self):
         """Let no point be met meanwhile, and no history be noted."""
-        d, before = self.points.record, self._replays
+        d, watch, before = self.points.record, self.machine.watching, (self._replays, self.machine.watching.muted)
         count, d.count, self._replays = int(d.count), 0, True
+        watch.record.off, watch.muted = 1, True
         try:
             yield
         finally:
-            d.count, self._replays = count, before
+            d.count, (self._replays, watch.muted), watch.record.off = count, before, 0
 
     def replay(self, pause):
         """Run on as `run` does, with points that are ignored met too and temporary ones kept."""
-        d, before = self.points.record, self._replays
-        ignored, d.ignore[:], self._replays = d.ignore.copy(), 0, True
+        d, watch, before = self.points.record, self.machine.watching, (self._replays, self.machine.watching.muted)
+        kept = [(record, record.ignore.copy(), record.hits.copy()) for record in (d, watch.record)]
+        d.ignore[:] = watch.record.ignore[:] = 0
+        self._replays = watch.muted = True
         try:
             return self._go(None, 0, FOREVER, pause)
         finally:
-            d.ignore[:], self._replays = ignored, before
+            for record, ignored, hits in kept:
+                record.ignore[:] = ignored
+                if record is not d:
+                    record.hits[:] = hits
+            self._replays, watch.muted = before
 
     def replay_to(self, cycle):
         """Run until a processor whose turn it is reaches `cycle`."""
@@ -344,7 +364,9 @@ class Session:
 
     def _stopped(self):
         """Return the Stop of a point or step, None when a point's condition lets the machine go on."""
-        d = self.points.record
+        d, w = self.points.record, self.machine.watching.record
+        if w.hit:
+            return self._happened(self.points.event_at(int(w.hit) - 1), w)
         if not d.hit:
             return self._told(next(name for name, code in TRANSITIONS.items() if code == d.until) if d.until else "step")
         point = self.points.at(int(d.hit) - 1)
@@ -361,6 +383,15 @@ class Session:
             return self._told("breakpoint", point.number)
         detail = {"access": "write" if d.hit_write else "read", "size": int(d.hit_size)}
         return self._told("watchpoint", point.number, int(d.hit_address), detail=detail)
+
+    def _happened(self, point, w):
+        """Return the Stop of a happening, None when its point's condition lets the machine go on."""
+        if point.condition and not point.condition(self.current()):
+            point.passed += 1
+            return None
+        if point.temporary and not self._replays:
+            self.remove(point.number)
+        return self._told("event", point.number, detail={"happening": happening(w.row)})
 
     def _in_scope(self, point):
         thread = self.current()

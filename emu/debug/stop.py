@@ -5,14 +5,13 @@ before it whole and cuts that turn at the cycle.  `make()` must return a new mac
 """
 from dataclasses import dataclass
 
-import numpy as np
-
 from emu.bits import name_of
 from emu.errors import ConfigError
 from emu.machine import FOREVER
-from emu.model.exit import TRACE_BYTES, TRACE_SLOTS
 from emu.spec.outcome import STOP
+from emu.spec.watch import ACTION, CYCLE, HAPPENING, HEAD
 from emu.state import REASONS
+from emu.watching import ALWAYS, key
 
 CUTS = 2000                                                # cuts of a turn that one more run looks at
 
@@ -82,21 +81,22 @@ def exits(make, numbers, max_cycles=None):
         if n < 1:
             raise ConfigError(f"VM exits are counted from 1, there is no exit {n}")
     run, found, done, wanted = Playback(make, max_cycles), {}, 0, set(numbers)
-    rows = np.zeros((int(TRACE_SLOTS), int(TRACE_BYTES) // 8), np.uint64)
-    run.machine.record[0].exit_ring = rows.ctypes.data
+    watch, rows = run.machine.watching, []
+    watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.KEEP)
+    watch.listen(lambda fresh: rows.extend(fresh[:, (CYCLE, HEAD)].tolist()))
     try:
         while wanted - found.keys():
             turn = run.turns
-            going, count = run.play(), int(run.machine.record[0].trace_count)
+            going, count = run.play(), done + len(rows)
             for n in sorted(wanted):
                 if done < n <= count:
-                    cycle, processor = (int(word) for word in rows[(n - 1) % len(rows)][:2])
-                    found[n] = Place(turn, cycle + 1, processor)
+                    cycle, head = rows[n - 1 - done]
+                    found[n] = Place(turn, cycle + 1, head >> 8 & 0xFF)
             done = count
+            rows.clear()
             if not going and wanted - found.keys():
                 raise _missing("VM exit", min(wanted - found.keys()), count, run)
     finally:
-        run.machine.record[0].exit_ring = 0
         run.close()
     return found
 

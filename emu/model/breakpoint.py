@@ -15,7 +15,7 @@ from emu.spec.cpu import CR4, RFLAGS
 from emu.spec.debug import ARMED, CONDITION, LENGTHS, POINT, UNTIL
 from emu.spec.outcome import MODE
 from emu.spec.vmx import PENDING
-from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at, tlb_at
+from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at, tlb_at, watch_at
 
 ZERO, ONE, TWO, THREE, FOUR, SEVEN, SIXTEEN = U64(0), U64(1), U64(2), U64(3), U64(4), U64(7), U64(16)
 LOW_32, PAGE_MASK, PAGE_SIZE, PAGE_OFFSET = U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_FFFF_F000), U64(4096), U64(0xFFF)
@@ -280,7 +280,10 @@ def follow(c):
 
 @kernel
 def settle(c):
-    """Count the data point that was met, if any; returns whether a point stops the machine."""
+    """Count the data point that was met, if any; returns whether a point, or a happening, stops the machine."""
+    m = machine_at(c.machine)[0]
+    if m.watch and watch_at(m.watch)[0].hit:
+        return True
     if not waiting(c):
         return False
     d = debug_at(machine_at(c.machine)[0].debug)[0]

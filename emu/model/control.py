@@ -6,7 +6,7 @@ Source: SDM 3A, "Control Registers"; SDM 2B, "MOV-Move to/from Control Registers
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import apic, breakpoint, intercept, operand, tlb, walk
+from emu.model import apic, breakpoint, intercept, operand, tlb, walk, watch
 from emu.model.cpu import LOW_32, attributes, code_64, cpl, cpu_canonical, refresh_hflags
 from emu.model.fault import gp0, raise_exception, ud
 from emu.model.segment import kind
@@ -68,11 +68,13 @@ def set_cr0(c, e, value):
     if pae_paging(new, e.cr[4], e.efer) and (new ^ old) & CR0_PDPTE:
         if not walk.load_pdptes(c, e.cr[3]):
             return RESULT.FAULT
+    before = watch.paging_mode(e)
     e.cr[0] = new
     if (new ^ old) & CR0.PG and e.efer & EFER.LME:
         e.efer = e.efer | EFER.LMA if new & CR0.PG else e.efer & ~EFER.LMA
     tlb.control_change(c, ZERO, old, new)
     refresh_hflags(e, cpl(e) if new & CR0.PE else ZERO)
+    watch.mode(c, e, before)
     return RESULT.NEXT
 
 
@@ -100,9 +102,11 @@ def set_cr4(c, e, value):
     if pae_paging(e.cr[0], value, e.efer) and (value ^ old) & CR4_PDPTE:
         if not walk.load_pdptes(c, e.cr[3]):
             return RESULT.FAULT
+    before = watch.paging_mode(e)
     e.cr[4] = value
     tlb.control_change(c, FOUR, old, value)
     refresh_hflags(e, cpl(e))
+    watch.mode(c, e, before)
     return RESULT.NEXT
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from emu.bits import U64, get
 from emu.jit import kernel
-from emu.model import breakpoint, checks, exit, memory, tlb, world
+from emu.model import breakpoint, checks, exit, memory, tlb, watch, world
 from emu.model.cpu import set_rflags
 from emu.model.vmcs import fields
 from emu.spec.cost import COST
@@ -258,7 +258,7 @@ def enter(c, launch):
     found = verdict(c, v, key)
     if found:
         return failed(c, found & ~exit.ENTRY_FAILURE, c.fault_qualification) if found & exit.ENTRY_FAILURE else found
-    charge(c)
+    spent = charge(c)
     latch(c, v)
     blocking = c.interruptibility & BLOCKING.NMI
     load_state(c, v, g)
@@ -273,6 +273,7 @@ def enter(c, launch):
             return failed(c, REASON.ENTRY_MSR_LOAD, entry)
     c.vmx_mode = MODE.NONROOT
     inject(c, v)
+    watch.vm_entry(c, v, r.rip, launch, spent)
     start_timer(c, v)
     world.settle(c, g, level)
     tlb.vm_transition(c)
@@ -293,9 +294,12 @@ def failed(c, reason, qualification):
 
 @kernel
 def charge(c):
-    """Count an entry and charge it; charge what passed since the last exit to its reason."""
+    """Count an entry and charge it; charge what passed since the last exit to its reason.  Returns that, 0 without an exit."""
     c.cycles += COST.VM_ENTRY
     c.entries += ONE
-    if c.exit_began:
-        c.exit_cycles[c.exit_reason_now] += c.cycles - c.exit_began
-        c.exit_began = ZERO
+    if c.exit_began == ZERO:
+        return ZERO
+    spent = c.cycles - c.exit_began
+    c.exit_cycles[c.exit_reason_now] += spent
+    c.exit_began = ZERO
+    return spent

@@ -7,8 +7,8 @@ manual leaves it undefined (it is then 0 or the length of the instruction that f
 A pushed RF image that is 1 only because a repeated string instruction was interrupted is 0.
 """
 from emu.bits import U64, get
-from emu.jit import kernel, words
-from emu.model import breakpoint, memory, tlb, world
+from emu.jit import kernel
+from emu.model import breakpoint, memory, tlb, watch, world
 from emu.model.cpu import HIGH, LOW_32, cpl, rflags, set_rflags, set_segment
 from emu.model.vmcs import fields
 from emu.spec.cost import COST
@@ -24,7 +24,6 @@ ENTRY_FAILURE = U64(1 << 31)                       # bit 31 of the exit reason
 TICK = U64(5)                                      # IA32_VMX_MISC[4:0]: the timer counts when this TSC bit changes
 PAGE_SHIFT = U64(12)
 REASON_MASK = U64(0xFFFF)
-TRACE_SLOTS, TRACE_BYTES = U64(1 << 17), U64(64)    # the ring of `note`
 FIVE, SIX, SEVEN = U64(5), U64(6), U64(7)
 
 # SDM 3C, "Loading Host Control Registers, Debug Registers, MSRs": CR0 bits that no transition changes.
@@ -320,7 +319,7 @@ def leave(c, reason, qualification):
     write_information(c, v, reason, qualification)
     save_guest(c, v, e, reason)
     count(c, reason)
-    note(c, v)
+    watch.vm_exit(c, v, reason)
     c.vmx_mode = MODE.ROOT
     if v[FIELD.EXIT_MSR_STORE_COUNT] and \
             not world.store_list(c, v[FIELD.EXIT_MSR_STORE_ADDRESS], v[FIELD.EXIT_MSR_STORE_COUNT]):
@@ -343,19 +342,6 @@ def count(c, reason):
 
 
 @kernel
-def note(c, v):
-    """Put an exit whose information fields are written into the ring that the host reads, when somebody wants it."""
-    m = memory.machine_of(c)
-    if m.exit_ring == ZERO:
-        return
-    row = words(m.exit_ring + m.trace_count % TRACE_SLOTS * TRACE_BYTES, EIGHT)
-    row[ZERO], row[ONE], row[TWO], row[THREE] = c.exit_began, c.id, v[FIELD.EXIT_REASON], v[FIELD.EXIT_QUALIFICATION]
-    row[FOUR], row[FIVE] = v[FIELD.GUEST_RIP], v[FIELD.EXIT_INSTRUCTION_LENGTH]
-    row[SIX], row[SEVEN] = v[FIELD.EXIT_INTERRUPTION_INFO], v[FIELD.GUEST_PHYSICAL_ADDRESS]
-    m.trace_count += ONE
-
-
-@kernel
 def entry_failure(c, reason, qualification):
     """End a VM entry that failed after its control and host checks (reasons 33, 34, 41) with host state loaded.
 
@@ -367,7 +353,7 @@ def entry_failure(c, reason, qualification):
     count(c, reason)
     v[FIELD.EXIT_REASON] = reason | ENTRY_FAILURE
     v[FIELD.EXIT_QUALIFICATION] = qualification
-    note(c, v)
+    watch.vm_exit(c, v, reason)
     if c.env != c.root_env:
         e = env_of(c.guest_env)[0]
         world.carry(e, r)

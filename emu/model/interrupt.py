@@ -8,7 +8,7 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 2A, "INT n/INTO/INT3/INT
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import interrupt_long, interrupt_protected, interrupt_real
+from emu.model import interrupt_long, interrupt_protected, interrupt_real, watch
 from emu.model.cpu import HF_INHIBIT, long_mode, real_mode, refresh_hflags, selector
 from emu.model.segment import RPL
 from emu.spec.cost import COST
@@ -125,7 +125,7 @@ def deliver(c, info, error, length):
     Registers and memory change only if the delivery succeeds, but for accessed bits of descriptors and tables.
     """
     e = env_of(c.env)[0]
-    c.fault = FAULT.NONE
+    c.fault, rip = FAULT.NONE, U64(e.rip)
     privilege = ZERO
     if real_mode(e):
         done = interrupt_real.deliver(c, e, info, error, length)
@@ -137,4 +137,5 @@ def deliver(c, info, error, length):
         privilege = selector(e, SEG.CS) & RPL
     if done:
         _finish(c, e, info, privilege)
+        watch.delivery(c, rip, info, error)
     return done

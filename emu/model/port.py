@@ -8,7 +8,7 @@ from functools import cache
 
 from emu.bits import U64
 from emu.jit import entry, kernel, octets
-from emu.model import acpi, console, events, fw_cfg, keyboard, pci, pic, pit, rtc, uart, vga
+from emu.model import acpi, console, events, fw_cfg, keyboard, pci, pic, pit, rtc, uart, vga, watch
 from emu.model.indirect import call
 from emu.spec.platform import DEVICE, PORT
 from emu.state import cpu_at, machine_at
@@ -121,11 +121,14 @@ def entries():
 def read(c, port, size):
     """Return `size` (1, 2, 4) bytes, zero-extended, from `port`."""
     m = machine_at(c.machine)[0]
-    return call(m.devices[DEVICE.PORT_READ], m.cpus[c.id], port, size, ZERO)
+    value = call(m.devices[DEVICE.PORT_READ], m.cpus[c.id], port, size, ZERO)
+    watch.port(c, port, size, value, ZERO)
+    return value
 
 
 @kernel
 def write(c, port, size, value):
     """Write the low `size` (1, 2, 4) bytes of `value` to `port`."""
     m = machine_at(c.machine)[0]
+    watch.port(c, port, size, value, ONE)
     call(m.devices[DEVICE.PORT_WRITE], m.cpus[c.id], port, size, value)

@@ -6,7 +6,7 @@ by name if it comes here; everything else without a branch is #UD, as instructio
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import branch, control, cpuid, descriptor, inout, miscellaneous, msr, syscall
+from emu.model import branch, control, cpuid, descriptor, inout, miscellaneous, msr, syscall, watch
 from emu.model.cpu import HIGH, LOW_32, cpl
 from emu.model.fault import gp0, ud, unmodelled
 from emu.spec.cost import COST
@@ -16,7 +16,7 @@ from emu.spec.msr import MSR
 from emu.spec.outcome import FAULT, RESULT, UNMODELLED
 from emu.state import env_of
 
-ZERO, MAP_SHIFT = U64(0), U64(8)
+ZERO, ONE, MAP_SHIFT = U64(0), U64(1), U64(8)
 
 
 @kernel
@@ -31,6 +31,7 @@ def rdmsr(c, e):
     if index == MSR.TSC:
         value = miscellaneous.time_stamp(c)
     c.cycles += COST.MSR
+    watch.msr(c, index, value, ZERO)
     e.regs[GPR.RAX] = value & LOW_32
     e.regs[GPR.RDX] = value >> HIGH
     return RESULT.NEXT
@@ -42,7 +43,11 @@ def wrmsr(c, e):
     if cpl(e) != ZERO:
         return gp0(c)
     c.cycles += COST.MSR
-    return msr.write(c, e.regs[GPR.RCX] & LOW_32, e.regs[GPR.RDX] << HIGH | e.regs[GPR.RAX] & LOW_32)
+    index, value = e.regs[GPR.RCX] & LOW_32, e.regs[GPR.RDX] << HIGH | e.regs[GPR.RAX] & LOW_32
+    result = msr.write(c, index, value)
+    if result == RESULT.NEXT:
+        watch.msr(c, index, value, ONE)
+    return result
 
 
 @kernel

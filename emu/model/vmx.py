@@ -8,7 +8,7 @@ Not modelled: dual-monitor treatment of SMIs and SMM (VMCALL in root fails with 
 """
 from emu.bits import U64
 from emu.jit import kernel, words
-from emu.model import entry, memory, operand, tlb, vmcs
+from emu.model import entry, memory, operand, tlb, vmcs, watch
 from emu.model.cpu import code_64, cpl, cpu_canonical, long_mode
 from emu.model.fault import gp0, ud, unmodelled
 from emu.spec.cost import COST
@@ -53,6 +53,7 @@ def succeed(c):
 @kernel
 def fail_invalid(c):
     """VMfailInvalid; returns RESULT.NEXT."""
+    watch.failure(c, ZERO, ZERO)
     flags(env_of(c.env)[0], RFLAGS.CF)
     return RESULT.NEXT
 
@@ -62,6 +63,7 @@ def fail(c, number):
     """VMfail: VMfailValid with a VMERROR number when there is a current VMCS, else VMfailInvalid."""
     if c.vmcs_pointer == ALL_ONES:
         return fail_invalid(c)
+    watch.failure(c, number, ZERO)
     vmcs.fields(c)[FIELD.VM_INSTRUCTION_ERROR] = number
     flags(env_of(c.env)[0], RFLAGS.ZF)
     return RESULT.NEXT
@@ -271,6 +273,8 @@ def launch(c, first):
     note_failure(c, found, rip, cycle)
     if found == entry.STOPPED:
         return RESULT.STOP
+    if found & ENTRY_FAILED:
+        watch.failure(c, found, c.fault_qualification)
     return RESULT.EXIT if found & ENTRY_FAILED else fail(c, found)
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
 pages = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(pages)
-DEBUGGING, TIME_TRAVEL = (page.read_text() for page in pages.PAGES)
+DEBUGGING, TIME_TRAVEL, TRACE = (page.read_text() for page in pages.PAGES)
 PARTS = re.split(r"(?=^\$ )", "".join(pages.BLOCK.findall(DEBUGGING)), flags=re.MULTILINE)[1:]
 MEANT = "if the change is meant: python docs/pages.py"
 
@@ -29,20 +29,21 @@ def test_command_prints_what_the_page_says(part, tmp_path):
         ElementTree.parse(drawing)
 
 
-def test_commands_that_build_on_each_other_print_what_the_page_says(tmp_path):
-    assert pages.render(TIME_TRAVEL, tmp_path) == TIME_TRAVEL, MEANT
+@pytest.mark.parametrize("text", [TIME_TRAVEL, TRACE], ids=["time_travel", "trace"])
+def test_commands_that_build_on_each_other_print_what_the_page_says(text, tmp_path):
+    assert pages.render(text, tmp_path) == text, MEANT
 
 
 def test_every_command_is_shown():
-    shown = " ".join(pages.commands(DEBUGGING) + pages.commands(TIME_TRAVEL))
+    shown = " ".join(pages.commands(DEBUGGING) + pages.commands(TIME_TRAVEL) + pages.commands(TRACE))
     for words in ("explain exit", "explain field", "explain msr", "explain hypercall", "explain status", "explain check", "vmcs check",
                   "--at-launch", "--at-exit", "--diff", "xlate", "--svg", "why-irq", "replay", "bisect", "why memory", "why vmcs",
-                  "why register", "--save", "--record"):
+                  "why register", "--save", "--record", "break", "trace", "--report", "--perfetto", "--jsonl"):
         assert words in shown
 
 
-@pytest.mark.parametrize("text, image", [(DEBUGGING, "tests/guests/vmx_round_trip.s"), (TIME_TRAVEL, "tests/guests/vmx_injection.s")],
-                         ids=["debugging", "time_travel"])
+@pytest.mark.parametrize("text, image", [(DEBUGGING, "tests/guests/vmx_round_trip.s"), (TIME_TRAVEL, "tests/guests/vmx_injection.s"),
+                                         (TRACE, "tests/guests/ept_violation.s")], ids=["debugging", "time_travel", "trace"])
 def test_python_block_prints_what_the_page_says(text, image):
     program = assemble(ROOT / image)
 

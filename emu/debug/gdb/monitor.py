@@ -40,7 +40,9 @@ class Monitor:
             "why": (self._why, "memory ADDRESS [SIZE] | register NAME | vmcs FIELD", "who wrote it last; nothing moves"),
             "seek": (self._seek, "CYCLE", "go to a cycle of this processor, back or ahead; then: maintenance flush register-cache"),
             "explain": (self._explain, "exit|field|msr|... NUMBER [VALUE]", "what a number means, as `hvlab explain`"),
-            "points": (self._points, "", "breakpoints and watchpoints with their hits"),
+            "points": (self._points, "", "breakpoints, watchpoints and conditions with their hits"),
+            "break": (self._break, "CONDITION [ignore N]", "stop after what happens: exit=ept_violation and gpa==0xfee00300"),
+            "delete": (self._delete, "NUMBER", "forget a condition of `monitor break`"),
             "until": (self._until, "exit | entry | return", "let the next `continue` run to a VM exit, a VM entry, the entry of this VMCS"),
             "disassemble": (self._disassemble, "ADDRESS [COUNT]", "in the width of the code that runs"),
         }
@@ -155,8 +157,25 @@ class Monitor:
         return ["continue runs to the next VM " + {"return": f"entry of VMCS {vmcs:#x}"}.get(transition, transition)]
 
     def _points(self, _thread):
-        cells = [(p.number, p.access, p.space, f"{p.address:#x}", f"{p.size} bytes", f"{p.hits} hits") for p in self.session.breakpoints()]
+        cells = []
+        for p in self.session.breakpoints():
+            what = (p.compiled.text, "", "") if p.access == "event" else (p.space, f"{p.address:#x}", f"{p.size} bytes")
+            cells.append((p.number, p.access, *what, f"{p.hits} hits"))
         return _lines(cells) or ["no breakpoint"]
+
+    def _break(self, _thread, *words):
+        """The last two words may be `ignore N`."""
+        ignore = lookup.value(words[-1], "ignore") if words[-2:-1] == ("ignore",) else 0
+        text = " ".join(words[:-2] if ignore or words[-2:-1] == ("ignore",) else words)
+        number = self.session.break_on(text, ignore=ignore)
+        return [f"condition {number}: {text}" + (f", ignored {ignore:,} times" if ignore else "")]
+
+    def _delete(self, _thread, number):
+        found = lookup.value(number, "NUMBER")
+        if self.session.points.get(found).access != "event":
+            raise DebugError(f"{found} is gdb's own breakpoint: use gdb's command delete")
+        self.session.remove(found)
+        return [f"{found} is gone"]
 
     def _disassemble(self, thread, address=None, count="8"):
         at, wanted = thread.pc if address is None else self._address(address), int(count, 0)

@@ -288,6 +288,8 @@ class Stub:
             where += f"{kind}:{max(stop.address, point.address):x};"
         elif stop.reason == "history":
             where += "replaylog:begin;"
+        elif stop.reason == "event":
+            self.tell(f"hvlab: {stop.number}: {stop.detail['happening']}\n")
         elif stop.reason == "budget":
             where += "replaylog:end;"
         elif stop.reason == "breakpoint":

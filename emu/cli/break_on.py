@@ -1,0 +1,83 @@
+"""`hvlab break`: run until something happens, and tell it."""
+
+from dataclasses import asdict
+
+import click
+import msgspec
+from rich.text import Text
+
+from emu.cli import report, tell
+from emu.cli import target as targets
+from emu.cli.values import Count
+
+HELP = """Run IMAGE until CONDITION happens, and tell what it was and where every processor is.
+
+\b
+What happens                    and fields of it (all: cycle, cpu, world, partition, rip, vmcs, registers)
+  exit=REASON                   qualification gpa gla msr value port leaf hypercall vector error length failed
+  entry, injection=VECTOR       spent (cycles since the exit) guest_rip vector error launch
+  failure[=ERROR]               a VMX instruction or VM entry that fails: qualification
+  exception=VECTOR, interrupt   error address exits (1: intercepted)
+  msr=NAME, port=NUMBER         write value size exits
+  hypercall=CODE, cpuid=LEAF    input fast reps
+  mode=MODE                     old: real protected paging_32 pae level_4 level_5
+
+Names of the manual's tables stand beside a comparison and may be cut short. There are and, or, not, in, == != < <= > >=,
+& | ^ + - << >>. The machine evaluates the condition by itself: a million ignored hits cost little.
+
+\b
+Examples:
+  hvlab break 'exit=ept_violation and gpa==0xfee00300 and partition==2' kernel.elf
+  hvlab break 'msr in (efer, tsc_deadline) and write' kernel.elf --ignore 3
+  hvlab break 'entry and spent>20000' kernel.elf --all
+"""
+
+
+def _lines(session, stop, hits):
+    from emu.failure import place
+
+    cells = []
+    for n, c in enumerate(session.machine.cpu):
+        thread = session.thread(n)
+        cells.append((f"cpu{n}", thread.name, f"cycle {int(c.cycles):,}", place(session.machine, thread.pc)))
+    return [Text(f"hit {hits:,}: {stop.detail['happening']}", "bold"), Text("and the processors are at"), *tell.columns(cells)]
+
+
+def _all(session, target, as_json):
+    """Tell every hit; returns how many there were."""
+    count = 0
+    while (stop := session.run(max_cycles=target.max_cycles)).reason == "event":
+        count += 1
+        happening = stop.detail["happening"]
+        click.echo(msgspec.json.encode(asdict(happening)).decode() if as_json else str(happening))
+    return count
+
+
+@click.command("break", help=HELP, short_help="Run until something happens: an exit, an MSR, a fault ...")
+@click.argument("condition")
+@click.option("--ignore", type=Count(), metavar="N", help="Let it happen so many times first.")
+@click.option("--all", "everything", is_flag=True, help="Tell every hit, a line each, and run on.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON: one object, or one a line with --all.")
+@targets.options
+def command(target, condition, ignore, everything, as_json):
+    """Run until a condition holds."""
+    from emu.cli.group import FAILED, OK
+    from emu.debug.condition import compiled
+    from emu.debug.session import Session
+
+    compiled(condition)
+    with Session(target.make()) as session:
+        number = session.break_on(condition, ignore=ignore or 0)
+        if everything:
+            return OK if _all(session, target, as_json) else FAILED
+        stop = session.run(max_cycles=target.max_cycles)
+        hits = session.points.get(number).hits
+        if stop.reason != "event":
+            how = stop.result.reason.lower().replace("_", " ") if stop.result else stop.error
+            more = f" more than {hits:,} times" if hits else ""
+            click.echo(f"hvlab: it did not happen{more}: the run ended at cycle {session.machine.clock:,} ({how})", err=True)
+            return FAILED
+        if as_json:
+            body = dict(schema="hvlab.break.1", image=str(target.image), condition=condition, hits=hits, **asdict(stop.detail["happening"]))
+            return report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
+        return tell.write(_lines(session, stop, hits))

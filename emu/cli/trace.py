@@ -1,0 +1,108 @@
+"""`hvlab trace`: what happens in a run, written down row by row, and in the forms that people read."""
+
+import sys
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from emu.cli import target as targets
+from emu.cli import tell
+from emu.errors import ConfigError
+
+TRACE = ".hvt"
+OUT = click.Path(path_type=Path, dir_okay=False)
+
+HELP = """Run IMAGE and write down what happens: VM exits and entries, events delivered and injected, MSR and port accesses,
+failures of VMX instructions, changes of the paging mode.
+
+The rows are written by the machine itself into FILE.hvt, about 20 bytes a row; the run stays the same, to the cycle. IMAGE may be
+such a file: then nothing runs and it is only turned into other forms. --filter takes a condition as of `hvlab break`.
+
+\b
+Examples:
+  hvlab trace kernel.elf -o run.hvt
+  hvlab trace kernel.elf --report run.html --filter 'exit or entry'
+  hvlab trace run.hvt --perfetto run.json        then open it in ui.perfetto.dev, or chrome://tracing
+  hvlab trace kernel.elf --filter 'exit=ept_violation and partition==2' --jsonl -
+"""
+
+
+def _write(path, pieces):
+    """Write a file under a temporary name, then give it its own; "-" is standard output."""
+    from emu.debug.hvz import write_whole
+
+    if str(path) == "-":
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    else:
+        write_whole(path, pieces)
+
+
+def _record(target, path, condition, quiet):
+    """Run a target and write its trace; returns the Result."""
+    from emu.cli import run
+    from emu.trace.log import Writer
+
+    machine, result = target.make(), None
+    console = run.writer(quiet, "partition" if machine.partitions else "bare", False)
+    machine.on_console(console)
+    writer = Writer(machine, path, target.image, target.place, condition)
+    try:
+        result = machine.run(max_cycles=target.max_cycles)
+    finally:
+        console.close()
+        writer.close(result)
+    return result
+
+
+def _told(reader, made):
+    said = reader.summary
+    lines = [Text(f"{said.rows:,} rows, {said.cycles:,} cycles, ended by {said.reason.lower().replace('_', ' ')}")]
+    return tell.write(lines + [Text(f"  {path}") for path in made if str(path) != "-"])
+
+
+def _forms(reader, jsonl, perfetto, report):
+    """Write the forms that were asked for."""
+    from emu.trace import perfetto as perfetto_of
+    from emu.trace import report as report_of
+    from emu.trace import text
+
+    if jsonl:
+        _write(jsonl, text.jsonl(reader))
+    if perfetto:
+        _write(perfetto, perfetto_of.perfetto(reader))
+    if report:
+        _write(report, [report_of.report(reader)])
+
+
+@click.command("trace", help=HELP, short_help="Write down what happens in a run: exits, entries, events ...")
+@click.option("-o", "--output", type=OUT, help="The file of rows, FILE.hvt.")
+@click.option("--filter", "text", metavar="CONDITION", help="Only rows for which this holds.")
+@click.option("--jsonl", type=click.Path(path_type=Path, allow_dash=True), help="One JSON object a row; - is standard output.")
+@click.option("--perfetto", type=OUT, help="JSON for ui.perfetto.dev: a track per processor and VP, flows from exit to entry.")
+@click.option("--report", type=OUT, help="One HTML file: exits by reason, timeline, longest exits, search.")
+@targets.options
+def command(target, output, text, jsonl, perfetto, report):
+    """Trace a run."""
+    import tempfile
+
+    from emu.debug.condition import compiled
+    from emu.trace.log import Reader
+
+    if target.image.suffix == TRACE:
+        if output or text:
+            raise ConfigError(f"{target.image} is a trace already: -o and --filter go with an image; give --jsonl, --perfetto or --report")
+        reader = Reader(target.image)
+        _forms(reader, jsonl, perfetto, report)
+        return _told(reader, [path for path in (jsonl, perfetto, report) if path]) if str(jsonl) != "-" else 0
+    if not (output or jsonl or perfetto or report):
+        raise ConfigError("say where the trace goes: -o FILE.hvt, --jsonl FILE, --perfetto FILE or --report FILE.html")
+    condition = compiled(text) if text else None
+    with tempfile.TemporaryDirectory() as folder:
+        path = output or Path(folder) / "trace.hvt"
+        _record(target, path, condition, str(jsonl) == "-")
+        reader = Reader(path)
+        _forms(reader, jsonl, perfetto, report)
+    return _told(reader, [path for path in (output, jsonl, perfetto, report) if path]) if str(jsonl) != "-" else 0

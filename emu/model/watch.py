@@ -1,0 +1,263 @@
+"""What happens, told to whoever watches: rows in a ring for a trace, and conditions that stop the machine.
+
+A happening costs a test of one field while nobody watches.  Conditions are programs for a small stack machine
+(`emu.debug.condition` writes them), so that a million that do not stop cost no time of the host's.  Nothing here
+changes what the machine does.
+"""
+from emu.bits import U64
+from emu.jit import kernel, words
+from emu.model.cpu import long_mode, real_mode
+from emu.spec.cpu import CR0, CR4, GPR, INTR
+from emu.spec.outcome import MODE, STOP
+from emu.spec.vmcs import FIELD, REGION_WORDS
+from emu.spec.vmx import PROC, PROC2, REASON
+from emu.spec.watch import ACTION, CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, PAGING_MODE, RIP, ROW_WORDS, SECOND, THIRD, VMCS_POINTER
+from emu.state import PROGRAM_WORDS, RING_ROWS, env_of, machine_at, watch_at
+
+ZERO, ONE, TWO, EIGHT, SIXTEEN, THIRTY_TWO, SIXTY_FOUR = U64(0), U64(1), U64(2), U64(8), U64(16), U64(32), U64(64)
+KEY_SHIFT, ANY_REASON, BYTE, LOW_32 = U64(7), U64(127), U64(0xFF), U64(0xFFFF_FFFF)
+ROW_BYTES, RING, WORDS, FULL = U64(8 * ROW_WORDS), U64(RING_ROWS), U64(PROGRAM_WORDS), U64(RING_ROWS * 3 // 4)
+PAGE_MASK = U64(0xFFFF_FFFF_FFFF_F000)
+I_CYCLE, I_HEAD, I_RIP, I_VMCS = U64(CYCLE), U64(HEAD), U64(RIP), U64(VMCS_POINTER)
+I_FIRST, I_SECOND, I_THIRD, I_FOURTH = U64(FIRST), U64(SECOND), U64(THIRD), U64(FOURTH)
+
+
+# ---- conditions -------------------------------------------------------------------------------------------------
+@kernel
+def _shifted(op, a, b):
+    if b >= SIXTY_FOUR:
+        return ZERO
+    return a << b if op == OP.SHL else a >> b
+
+
+@kernel
+def binary(op, a, b):
+    """Return the value of a two-operand OP; comparisons are unsigned and give 0 or 1."""
+    if op == OP.EQ:
+        return ONE if a == b else ZERO
+    if op == OP.NE:
+        return ONE if a != b else ZERO
+    if op == OP.AND:
+        return ONE if a != ZERO and b != ZERO else ZERO
+    if op == OP.OR:
+        return ONE if a != ZERO or b != ZERO else ZERO
+    if op == OP.LT:
+        return ONE if a < b else ZERO
+    if op == OP.LE:
+        return ONE if a <= b else ZERO
+    if op == OP.GT:
+        return ONE if a > b else ZERO
+    if op == OP.GE:
+        return ONE if a >= b else ZERO
+    if op == OP.BIT_AND:
+        return a & b
+    if op == OP.BIT_OR:
+        return a | b
+    if op == OP.XOR:
+        return a ^ b
+    if op == OP.ADD:
+        return a + b
+    if op == OP.SUB:
+        return a - b
+    return _shifted(op, a, b)
+
+
+@kernel
+def holds(c, w, row, place):
+    """Return whether the program of a place accepts a row (uint64[8]); a program never leaves its PROGRAM_WORDS."""
+    at, end, depth, stack = place * WORDS, place * WORDS + WORDS, ZERO, w.stack
+    while at < end:
+        word = w.program[at]
+        op, at = word & BYTE, at + ONE
+        if op == OP.END:
+            break
+        if op == OP.CONST:
+            stack[depth] = w.program[at]
+            at, depth = at + ONE, depth + ONE
+        elif op == OP.WORD:
+            width = word >> U64(24) & BYTE
+            value = row[word >> EIGHT & U64(7)] >> (word >> SIXTEEN & U64(63))
+            stack[depth] = value if width >= SIXTY_FOUR else value & ((ONE << width) - ONE)
+            depth += ONE
+        elif op == OP.REGISTER:
+            stack[depth] = env_of(c.env)[0].regs[word >> EIGHT & U64(15)]
+            depth += ONE
+        elif op == OP.NOT:
+            stack[depth - ONE] = ZERO if stack[depth - ONE] else ONE
+        else:
+            depth -= ONE
+            stack[depth - ONE] = binary(op, stack[depth - ONE], stack[depth])
+    return depth == ONE and stack[ZERO] != ZERO
+
+
+# ---- partitions -------------------------------------------------------------------------------------------------
+@kernel
+def hierarchy(m, pointer):
+    """Return what tells the partition of a VMCS at physical `pointer`: its EPT PML4 table, or `pointer` when it has none."""
+    v = words(m.ram + pointer, U64(REGION_WORDS))
+    if v[FIELD.PRIMARY_CONTROLS] & PROC.SECONDARY and v[FIELD.SECONDARY_CONTROLS] & PROC2.EPT:
+        return v[FIELD.EPT_POINTER] & PAGE_MASK
+    return pointer
+
+
+@kernel
+def number_of(m, wanted):
+    """Return the number of a partition by its `hierarchy`: 1, 2, ... in the order in which their first VMCSs were chosen; 0: none."""
+    number = ONE
+    for j in range(m.vmcs_count):
+        key = hierarchy(m, m.vmcs_seen[U64(j)])
+        if key == wanted:
+            return number
+        new = ONE
+        for i in range(j):
+            if hierarchy(m, m.vmcs_seen[U64(i)]) == key:
+                new = ZERO
+        number += new
+    return ZERO
+
+
+@kernel
+def partition(c, m, w):
+    """Return the number of the partition whose VMCS is current, 0 without one; what was found last is kept for each processor."""
+    pointer, i = U64(c.vmcs_pointer), U64(c.id)
+    if pointer >= m.ram_bytes:
+        return ZERO
+    key = hierarchy(m, pointer)
+    if w.known_key[i] != key or w.known_count[i] != m.vmcs_count:
+        w.known_key[i], w.known_count[i], w.known[i] = key, m.vmcs_count, number_of(m, key)
+    return w.known[i]
+
+
+# ---- the happening ----------------------------------------------------------------------------------------------
+@kernel
+def _met(c, w, row, key):
+    """Ask the points of one list; returns whether one of them keeps the row."""
+    keep, i = False, U64(w.first[key])
+    while i:
+        place = i - ONE
+        if holds(c, w, row, place):
+            w.hits[place] += ONE
+            if w.action[place] == ACTION.KEEP:
+                keep = True
+            elif w.ignore[place]:
+                w.ignore[place] -= ONE
+            elif w.hit == ZERO:
+                w.hit = i
+                for j in range(ROW_WORDS):
+                    w.row[U64(j)] = row[U64(j)]
+        i = U64(w.next[place])
+    return keep
+
+
+@kernel
+def happened(c, kind, reason, cycle, rip, first, second, third, fourth):
+    """Note a HAPPENING of processor `c`; reason: of a VM exit, else ANY_REASON.  The last four are words of its row."""
+    m = machine_at(c.machine)[0]
+    w = watch_at(m.watch)[0]
+    if w.off:
+        return
+    row = words(w.ring + w.count % RING * ROW_BYTES, U64(ROW_WORDS))
+    world = ONE if c.vmx_mode == MODE.NONROOT else ZERO
+    number = partition(c, m, w)
+    row[I_CYCLE], row[I_HEAD] = cycle, kind | c.id << EIGHT | world << SIXTEEN | number << THIRTY_TWO
+    row[I_RIP], row[I_VMCS] = rip, c.vmcs_pointer
+    row[I_FIRST], row[I_SECOND], row[I_THIRD], row[I_FOURTH] = first, second, third, fourth
+    keep = _met(c, w, row, kind << KEY_SHIFT | ANY_REASON)
+    if reason != ANY_REASON:
+        keep = _met(c, w, row, kind << KEY_SHIFT | reason) or keep
+    if keep or w.everything:
+        w.count += ONE
+        if w.count - w.drained >= FULL and m.stop == STOP.NONE:
+            m.stop, m.stop_cpu = STOP.OUTPUT, c.id
+
+
+@kernel
+def exit_row(c, v, reason):
+    """Note a VM exit whose information fields are written; guest registers are still the processor's.
+
+    Words: reason and length; qualification; what came (interruption, guest linear address, value written); what it was about
+    (guest-physical address, MSR, hypercall, CPUID leaf).
+    """
+    e, third, fourth = env_of(c.env)[0], ZERO, ZERO
+    if reason <= ONE:
+        third = v[FIELD.EXIT_INTERRUPTION_INFO] & LOW_32 | v[FIELD.EXIT_INTERRUPTION_ERROR_CODE] << THIRTY_TWO
+    elif reason == REASON.EPT_VIOLATION or reason == REASON.EPT_MISCONFIG:
+        third, fourth = v[FIELD.GUEST_LINEAR_ADDRESS], v[FIELD.GUEST_PHYSICAL_ADDRESS]
+    elif reason == REASON.RDMSR or reason == REASON.WRMSR:
+        third, fourth = e.regs[GPR.RDX] << THIRTY_TWO | e.regs[GPR.RAX] & LOW_32, e.regs[GPR.RCX] & LOW_32
+    elif reason == REASON.CPUID:
+        fourth = e.regs[GPR.RAX] & LOW_32 | e.regs[GPR.RCX] << THIRTY_TWO
+    elif reason == REASON.VMCALL:
+        third, fourth = e.regs[GPR.RDX], e.regs[GPR.RCX]
+    elif reason == REASON.IO:
+        third = e.regs[GPR.RAX] & LOW_32
+    happened(c, HAPPENING.EXIT, reason, c.exit_began, v[FIELD.GUEST_RIP],
+             v[FIELD.EXIT_REASON] | v[FIELD.EXIT_INSTRUCTION_LENGTH] << THIRTY_TWO, v[FIELD.EXIT_QUALIFICATION], third, fourth)
+
+
+@kernel
+def vm_exit(c, v, reason):
+    """Tell of a VM exit, if anybody watches."""
+    if machine_at(c.machine)[0].watch:
+        exit_row(c, v, reason)
+
+
+@kernel
+def vm_entry(c, v, rip, launch, spent):
+    """Tell of a VM entry by the instruction at `rip`, `spent` cycles after the last exit (0: there was none)."""
+    if machine_at(c.machine)[0].watch:
+        event = v[FIELD.ENTRY_INTERRUPTION_INFO] & LOW_32
+        if event & INTR.ERROR:
+            event |= v[FIELD.ENTRY_EXCEPTION_ERROR_CODE] << THIRTY_TWO
+        happened(c, HAPPENING.ENTRY, ANY_REASON, c.cycles, rip, event, v[FIELD.GUEST_RIP], launch, spent)
+
+
+@kernel
+def failure(c, number, qualification):
+    """Tell of a VMX instruction that fails: a VMERROR number (0: VMfailInvalid), or an exit reason with bit 31."""
+    if machine_at(c.machine)[0].watch:
+        happened(c, HAPPENING.FAILURE, ANY_REASON, c.cycles, env_of(c.env)[0].rip, number, qualification, ZERO, ZERO)
+
+
+@kernel
+def delivery(c, rip, info, error):
+    """Tell of an event that was delivered through the IDT; rip: where it came."""
+    if machine_at(c.machine)[0].watch:
+        e = env_of(c.env)[0]
+        happened(c, HAPPENING.DELIVERY, ANY_REASON, c.cycles, rip, info & LOW_32, error, e.rip, e.cr[2])
+
+
+@kernel
+def msr(c, index, value, write):
+    """Tell of RDMSR (write = 0) or WRMSR (1) that was carried out."""
+    if machine_at(c.machine)[0].watch:
+        happened(c, HAPPENING.MSR, ANY_REASON, c.cycles, env_of(c.env)[0].rip, index | write << THIRTY_TWO, value, ZERO, ZERO)
+
+
+@kernel
+def port(c, number, size, value, write):
+    """Tell of an access to a port that was carried out."""
+    if machine_at(c.machine)[0].watch:
+        first = number | size << SIXTEEN | write << THIRTY_TWO
+        happened(c, HAPPENING.PORT, ANY_REASON, c.cycles, env_of(c.env)[0].rip, first, value, ZERO, ZERO)
+
+
+@kernel
+def paging_mode(e):
+    """Return the PAGING_MODE that control registers select."""
+    if real_mode(e):
+        return PAGING_MODE.REAL
+    if not e.cr[0] & CR0.PG:
+        return PAGING_MODE.PROTECTED
+    if long_mode(e):
+        return PAGING_MODE.LEVEL_5 if e.cr[4] & CR4.LA57 else PAGING_MODE.LEVEL_4
+    return PAGING_MODE.PAE if e.cr[4] & CR4.PAE else PAGING_MODE.PAGING_32
+
+
+@kernel
+def mode(c, e, before):
+    """Tell of a change of the paging mode from what it was before."""
+    if machine_at(c.machine)[0].watch:
+        now = paging_mode(e)
+        if now != before:
+            happened(c, HAPPENING.MODE, ANY_REASON, c.cycles, e.rip, now | before << EIGHT, ZERO, ZERO, ZERO)

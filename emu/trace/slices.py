@@ -1,0 +1,61 @@
+"""Rows as slices of time: when a virtual processor ran, and what the hypervisor did from an exit to the next entry."""
+from dataclasses import dataclass, field
+
+from emu.debug.happenings import Happening, happening
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A piece of a processor's time, in cycles; kind "guest" (entry to exit) or "exit" (exit to entry, in root operation).
+
+    name: the reason of the exit that ends or begins it; vmcs, partition: whose; rip, args: of that exit.
+    """
+
+    kind: str
+    name: str
+    processor: int
+    partition: int
+    vmcs: int
+    rip: int
+    start: int
+    end: int
+    args: dict = field(default_factory=dict)
+
+    @property
+    def length(self):
+        """Return its length in cycles."""
+        return self.end - self.start
+
+
+class Slicer:
+    """Makes Slices of Happenings, one after the other; what is neither exit nor entry is an instant."""
+
+    def __init__(self):
+        self._entered: dict[int, int] = {}                 # by processor: cycle of the entry
+        self._left: dict[int, Happening] = {}                 # by VMCS: Happening of the last exit
+        self.last = 0
+
+    def of(self, each):
+        """Return the Slices that end with a Happening."""
+        self.last, found = max(self.last, each.cycle), []
+        if each.kind == "EXIT":
+            began = self._entered.pop(each.processor, None)
+            if began is not None:
+                found.append(Slice("guest", each.name, each.processor, each.partition, each.vmcs, each.rip, began, each.cycle, each.args))
+            self._left[each.vmcs] = each
+        elif each.kind == "ENTRY":
+            left = self._left.pop(each.vmcs, None)
+            if left is not None:
+                found.append(Slice("exit", left.name, left.processor, left.partition, each.vmcs, left.rip, left.cycle, each.cycle,
+                                   left.args))
+            self._entered[each.processor] = each.cycle
+        return found
+
+
+def slices(reader):
+    """Yield (Happening, [Slice, ...]) of each row of a trace."""
+    slicer = Slicer()
+    for rows in reader.chunks():
+        for row in rows.tolist():
+            each = happening(row)
+            yield each, slicer.of(each)

@@ -1,0 +1,154 @@
+"""Who watches what happens: the record and the ring that `emu.model.watch` fills, and the file of VM exits.
+
+    watch = Watch(machine.record[0])
+    place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.STOP)    # or a program of emu.debug.condition
+    watch.listen(rows)                                     # rows(uint64[n, 8]) is called with what came, in order
+"""
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from emu.bits import name_of
+from emu.errors import ConfigError, DebugError
+from emu.spec.vmx import REASON
+from emu.spec.watch import ACTION, CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, RIP, ROW_WORDS, SECOND, THIRD
+from emu.state import PROGRAM_WORDS, RING_ROWS, WATCH, WATCHES
+
+FAILURE, VALID = 1 << 31, 1 << 31
+ADDRESS = ("EPT_VIOLATION", "EPT_MISCONFIG")             # exits that report a guest-physical address
+ANY_REASON = 127
+ALWAYS = (int(OP.CONST), 1, int(OP.END))                  # the program that accepts every row
+
+
+def key(kind, reason=ANY_REASON):
+    """Return the number of the list of points for a HAPPENING, of one exit reason or of any."""
+    return int(kind) << 7 | reason
+
+
+class Watch:
+    """The watchers of one machine; `machine` is its MACHINE record, which knows of them only while there are some."""
+
+    def __init__(self, machine):
+        self.machine, self.array = machine, np.zeros(1, WATCH)
+        self.record = self.array[0]
+        self.rows = np.zeros((RING_ROWS, ROW_WORDS), np.uint64)
+        self.record.ring = self.rows.ctypes.data
+        self.muted, self._listeners = False, []
+        self._keys: dict[int, int] = {}                    # key of each place in use
+        self._last: dict[int, int] = {}                    # last place of the list of each key
+
+    def _attach(self):
+        wanted = bool(self._keys or self._listeners or self.record.everything)
+        self.machine.watch = self.array.ctypes.data if wanted else 0
+
+    # ---- points -----------------------------------------------------------------------------------------------------
+    def add(self, program, key, action, ignore=0):
+        """Have a program (words of OP) asked at the happenings of a `key`; returns its place.
+
+        Raises DebugError when there is no room, or the program is too long.
+        """
+        if len(program) > PROGRAM_WORDS:
+            raise DebugError(f"the condition takes {len(program)} words, a condition has at most {PROGRAM_WORDS}: make it shorter")
+        w, free = self.record, next((n for n in range(WATCHES) if n not in self._keys), None)
+        if free is None:
+            raise DebugError(f"there are {WATCHES} conditions already: remove some")
+        w.program[free * PROGRAM_WORDS:free * PROGRAM_WORDS + len(program)] = program
+        w.action[free], w.ignore[free], w.hits[free] = action, ignore, 0
+        self._append(free, key)
+        self._attach()
+        return free
+
+    def remove(self, place):
+        """Forget the point of a place."""
+        w, keys = self.record, {each: key for each, key in self._keys.items() if each != place}
+        w.action[place] = 0
+        w.first[:] = w.next[:] = 0
+        self._keys, self._last = {}, {}
+        for each, key in keys.items():
+            self._append(each, key)
+        self._attach()
+
+    def _append(self, place, key):
+        """Put a place at the end of the list of a key."""
+        w = self.record
+        if key in self._last:
+            w.next[self._last[key]] = place + 1
+        else:
+            w.first[key] = place + 1
+        w.next[place] = 0
+        self._keys[place], self._last[key] = key, place
+
+    # ---- rows -------------------------------------------------------------------------------------------------------
+    def listen(self, listener, everything=False):
+        """Call listener(rows) with the rows that are kept; everything: keep all, whatever the points say."""
+        self._listeners.append(listener)
+        if everything:
+            self.record.everything += 1
+        self._attach()
+
+    def leave(self, listener, everything=False):
+        """Undo `listen`."""
+        self.drain()
+        self._listeners.remove(listener)
+        if everything:
+            self.record.everything -= 1
+        self._attach()
+
+    def drain(self):
+        """Hand the rows that came since the last call to who listens."""
+        w = self.record
+        count, done = int(w.count), int(w.drained)
+        if count == done:
+            return
+        at = np.arange(done, count) % RING_ROWS
+        w.drained = count
+        if not self.muted:
+            rows = self.rows[at]
+            for listener in self._listeners:
+                listener(rows)
+
+
+# ---- the file of VM exits -------------------------------------------------------------------------------------------
+class ExitFile:
+    """A file of VM exits, one JSON object a line, in the making: it lies beside `path` until `close` gives it its name."""
+
+    def __init__(self, watch, path):
+        """watch: Watch of the machine; raises ConfigError when the file cannot be written."""
+        self.watch, self.path, self.done = watch, Path(path), 0
+        self.part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        try:
+            self.file = open(self.part, "w", encoding="ascii")
+        except OSError as error:
+            raise ConfigError(f"{self.path}: cannot be written ({error.strerror})") from error
+        self.place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.KEEP)
+        watch.listen(self._take)
+
+    def _take(self, rows):
+        exits = [row for row in rows.tolist() if row[HEAD] & 0xFF == HAPPENING.EXIT]
+        self.file.write("".join(line(row) + "\n" for row in exits))
+        self.done += len(exits)
+
+    def close(self):
+        """Write the rest, and give the file its name; returns how many exits it holds."""
+        self.watch.leave(self._take)
+        self.watch.remove(self.place)
+        self.file.close()
+        os.replace(self.part, self.path)
+        return self.done
+
+
+def line(row):
+    """Return one exit (the words of its row) as JSON text."""
+    reason, number = row[FIRST] & 0xFFFF_FFFF, row[FIRST] & 0xFFFF
+    name = name_of(REASON, number)
+    body = dict(cycle=row[CYCLE], cpu=row[HEAD] >> 8 & 0xFF, reason=name, number=number, qualification=row[SECOND], rip=row[RIP],
+                length=row[FIRST] >> 32)
+    if reason & FAILURE:
+        body["entry_failure"] = True
+    if row[THIRD] & VALID and number < 2:
+        body["interruption"] = row[THIRD] & 0xFFFF_FFFF
+    if name in ADDRESS:
+        body["guest_physical"] = row[FOURTH]
+    return json.dumps(body, separators=(",", ":"))

@@ -1,0 +1,123 @@
+"""Stops at what happens: exits, entries, failures, events, MSRs, ports, modes; counted by the machine; the run stays as it is."""
+import pytest
+
+from emu.asm import assemble
+from emu.debug.history import History
+from emu.debug.session import Session
+from emu.errors import ConfigError, DebugError
+from emu.image import of_assembly
+from emu.machine import Config, Machine
+from emu.spec.vmx import REASON
+from tests.debug.conftest import close
+from tests.debug.test_history import past  # noqa: F401
+from tests.debug.test_session import ENTER
+from tests.machine.guests import FOLDER
+
+
+@pytest.fixture
+def session():
+    """Return a function: name of a guest program -> Session."""
+    made = []
+
+    def of(name, processors=1):
+        machine = Machine(Config(memory_bytes=16 << 20, processors=processors))
+        machine.load(of_assembly(assemble(FOLDER / f"{name}.s"), 16 << 20))
+        made.append(Session(machine))
+        return made[-1]
+
+    yield of
+    for each in made:
+        each.close()
+        close(each.machine)
+
+
+def hits(session, text, **options):
+    """Return the Happenings of all hits of a condition in a run."""
+    session.break_on(text, **options)
+    found = []
+    while (stop := session.run()).reason == "event":
+        found.append(stop.detail["happening"])
+    assert stop.reason == "ended"
+    return found
+
+
+def test_all_exits_are_met_once_and_in_order(session):
+    one = session("vmx_exit_instructions")
+    found = hits(one, "exit")
+    c = one.machine.cpu[0]
+    assert len(found) == sum(int(each) for each in c.exits) > 5
+    counts = {}
+    for each in found:
+        counts[each.name] = counts.get(each.name, 0) + 1
+    assert counts == {name: int(c.exits[int(number)]) for name, number in zip(REASON._fields, REASON, strict=True) if c.exits[int(number)]}
+    assert [each.cycle for each in found] == sorted(each.cycle for each in found)
+    assert {each.world for each in found} == {"guest"} and {each.partition for each in found} == {1}
+
+
+def test_a_condition_looks_at_what_the_exit_is_about(session):
+    found = hits(session("vmx_msr"), "exit in (rdmsr, wrmsr)")
+    assert {each.args["msr"] for each in found} and all(each.name in ("RDMSR", "WRMSR") for each in found)
+    chosen = hits(session("vmx_msr"), f"exit=wrmsr and value=={found[-1].args.get('value', 0)}")
+    assert all(each.name == "WRMSR" for each in chosen)
+    writes = hits(session("vmx_io"), "port and write and exits")
+    assert writes and all(each.name == "IO" and each.args["write"] == 1 for each in writes)
+
+
+@pytest.mark.parametrize("name, text, words", [
+    ("vmx_entry_failure", "failure >= 0x80000000", "VM-entry failure"), ("vmx_errors", "failure==vmlaunch_not_clear", "VMLAUNCH_NOT_CLEAR"),
+    ("page_fault_codes", "exception==pf", "#PF"), ("apic_timer_periodic", "interrupt", "interrupt 0x"),
+    ("real_mode", "mode==real", "REAL"), ("ept_violation", "msr==efer and write", "EFER"), ("vmx_injection", "injection", "injects"),
+    ("vmx_round_trip", "entry and spent>100", "spent"), ("divide_error", "exception==de and not exits", "#DE"),
+    ("pit_pic", "port==0x43 and write", "port 0x43"), ("five_level", "mode==level_5", "LEVEL_5"),
+])
+def test_each_kind_is_met(session, name, text, words):
+    one = session(name)
+    one.break_on(text)
+    stop = one.run()
+    assert stop.reason == "event" and words in str(stop.detail["happening"]), stop
+    assert str(stop).startswith("event 1 at ")
+
+
+def test_hits_are_counted_by_the_machine_and_the_run_stays_as_it_is():
+    plain = Machine(Config(memory_bytes=48 << 20, processors=2))
+    plain.load_demo()
+    result = plain.run()
+    machine = Machine(Config(memory_bytes=48 << 20, processors=2))
+    machine.load_demo()
+    with Session(machine) as one:
+        number = one.break_on("exit=cpuid", ignore=10**9)
+        one.break_on("exit and partition==2 and gpa==0x123456789", ignore=0)
+        last = one.break_on("exit=cpuid", ignore=int(sum(int(c.exits[int(REASON.CPUID)]) for c in plain.cpu)) - 1)
+        stop = one.run()
+        assert (stop.reason, stop.number) == ("event", last)
+        assert one.run().reason == "ended"
+        assert one.points.get(number).hits == one.points.get(last).hits == sum(int(c.exits[int(REASON.CPUID)]) for c in plain.cpu)
+    assert machine.digest() == plain.digest() and machine.clock == result.cycles and not machine.record[0].watch
+    for each in (plain, machine):
+        close(each)
+
+
+def test_conditions_in_reverse_and_removed(past):  # noqa: F811
+    session, history, _ = past(ENTER)
+    assert isinstance(history, History)
+    number = session.break_on("exit")
+    first, second = session.run(), session.run()
+    assert (first.detail["happening"].name, second.detail["happening"].name) == ("CPUID", "VMCALL")
+    assert session.run().reason == "ended"
+    back = history.reverse_continue()
+    assert back.reason == "event" and back.detail["happening"] == second.detail["happening"] and back.world == 1
+    assert history.reverse_continue().detail["happening"].name == "CPUID"
+    session.remove(number)
+    assert session.run().reason == "ended" and not session.breakpoints()
+    with pytest.raises(DebugError, match="ignore is a number of hits"):
+        session.break_on("exit", ignore=-1)
+    with pytest.raises(ConfigError, match="must begin with what happens"):
+        session.break_on("nothing")
+
+
+def test_temporary_and_python_conditions(past):  # noqa: F811
+    session, _, at = past(ENTER)
+    session.break_on("exit", temporary=True)
+    assert session.run().reason == "event" and not session.breakpoints()
+    number = session.break_on("exit", condition=lambda thread: False)
+    assert session.run().reason == "ended" and session.points.get(number).hits == 0

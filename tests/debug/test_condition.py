@@ -1,0 +1,91 @@
+"""Conditions: what they say is what the machine evaluates, and what is wrong with one is said."""
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emu.debug.condition import COMMON, EXIT, KINDS, compiled
+from emu.errors import ConfigError
+from emu.model import watch
+from emu.spec.vmx import REASON
+from emu.spec.watch import HAPPENING
+from emu.state import WATCH
+from emu.watching import key
+from tests.model.rig import Rig
+
+FORMS = pytest.mark.parametrize("form", [lambda f: f, lambda f: f.py_func], ids=["compiled", "python"])
+QUICK = settings(deadline=None, max_examples=80, derandomize=True)
+ALL_ONES = (1 << 64) - 1
+FIELDS = {"cycle": (0, 0, 64), "cpu": (1, 8, 8), "rip": (2, 0, 64), "exit": (4, 0, 16), "qualification": (5, 0, 64), "error": (6, 32, 32),
+          "gpa": (7, 0, 64), "leaf": (7, 0, 32)}
+NUMBERS = st.one_of(st.integers(0, 80), st.integers(0, ALL_ONES))
+VALUES = st.recursive(
+    st.one_of(st.sampled_from(sorted(FIELDS)), NUMBERS.map(str)),
+    lambda inner: st.tuples(inner, st.sampled_from(["&", "|", "^", "+", "-", "<<", ">>"]), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+    max_leaves=3)
+TERMS = st.one_of(
+    st.tuples(VALUES, st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), VALUES).map(" ".join),
+    st.tuples(st.sampled_from(sorted(FIELDS)), st.lists(NUMBERS.map(str), min_size=1, max_size=2)).map(
+        lambda t: f"{t[0]} in ({', '.join(t[1])},)"))
+TEXTS = st.tuples(TERMS, st.sampled_from(["and", "or"]), TERMS, st.booleans()).map(
+    lambda t: f"exit < 70000 and ({'not ' * t[3]}({t[0]}) {t[1]} {t[2]})")
+
+
+def reference(text, row):
+    """Return what the text means, by Python: fields are 64-bit numbers, results too."""
+    class Word(int):
+        def __add__(self, b): return Word(int(self) + int(b) & ALL_ONES)
+        def __sub__(self, b): return Word(int(self) - int(b) & ALL_ONES)
+        def __lshift__(self, b): return Word(0 if int(b) > 63 else int(self) << int(b) & ALL_ONES)
+        def __rshift__(self, b): return Word(0 if int(b) > 63 else int(self) >> int(b))
+        def __and__(self, b): return Word(int(self) & int(b))
+        def __or__(self, b): return Word(int(self) | int(b))
+        def __xor__(self, b): return Word(int(self) ^ int(b))
+
+    names = {name: Word(row[at] >> low & (1 << width) - 1) for name, (at, low, width) in FIELDS.items()}
+    import re
+    return bool(eval(re.sub(r"(?<![\w.])(\d+)", r"Word(\1)", text), {"Word": Word}, names))
+
+
+@FORMS
+@QUICK
+@given(text=TEXTS, row=st.lists(NUMBERS, min_size=8, max_size=8))
+def test_program_means_what_the_text_says(form, text, row):
+    try:
+        (_, program), = compiled(text).programs
+    except ConfigError as error:
+        assert "make it shorter" in str(error)
+        return
+    record = np.zeros(1, WATCH)[0]
+    record.program[:len(program)] = program
+    with np.errstate(over="ignore"):
+        found = form(watch.holds)(Rig().cpu[0], record, np.array(row, np.uint64), np.uint64(0))
+    assert bool(found) == reference(text, row)
+
+
+def test_names_of_the_tables_and_the_list_of_one_reason():
+    one = compiled("exit=ept_violation and gpa==0x1000")
+    assert one.programs[0][0] == key(HAPPENING.EXIT, int(REASON.EPT_VIOLATION)) and one.kind == "exit"
+    assert compiled("exit==48 or gpa==1").programs[0][0] == key(HAPPENING.EXIT)
+    assert len(compiled("msr==efer and write").programs) == 3
+    assert compiled("hypercall==post_message").programs[0][0] == key(HAPPENING.EXIT, int(REASON.VMCALL))
+    assert compiled("exception").programs[1][0] == key(HAPPENING.EXIT, 0)
+
+
+@pytest.mark.parametrize("text, words", [
+    ("", "invalid syntax"), ("gpa==1", "must begin with what happens"), ("1 == 1", "must begin with"),
+    ("exit=nowhere", "there is no name 'nowhere'"),
+    ("exit and colour", "'colour' is no field of exit"), ("exit == 'x'", "is not understood"), ("exit() == 1", "is not understood"),
+    ("msr==efer and gpa==3 and lambda: 0", "invalid syntax"), ("exit in 3", "must be a list"), ("exit is 3", "is not understood"),
+    ("exit and " + " and ".join(f"rip=={n}" for n in range(20)), "make it shorter"), ("port.real", "is not understood"),
+])
+def test_what_is_wrong_is_said(text, words):
+    with pytest.raises(ConfigError) as said:
+        compiled(text)
+    assert words in str(said.value)
+
+
+def test_every_kind_has_its_own_value_field():
+    for name, kind in KINDS.items():
+        for variant in kind.variants:
+            assert name in variant.fields or name in COMMON or variant.fields is EXIT, name
