@@ -152,7 +152,7 @@ MACHINE = record(
 # ---- a debugger's points (emu.model.breakpoint) -------------------------------------------------------------
 POINTS = 256
 DEBUG = record(
-    ("count", U64),                                       # places in use, some of them perhaps free again
+    ("count", U64), ("near", U64),                        # places in use, some perhaps free again; whether each boundary is looked at
     ("kind", U64, POINTS), ("address", U64, POINTS), ("length", U64, POINTS),    # kind: emu.spec.debug.POINT
     ("world", U64, POINTS), ("eptp", U64, POINTS), ("space", U64, POINTS),       # scope, all ones: any; space: CR3 without its flags
     ("ignore", U64, POINTS), ("hits", U64, POINTS), ("value", U64, POINTS),      # value: of a CHANGE point's word, last seen

@@ -15,7 +15,7 @@ from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_INHIBIT
 from emu.spec.cost import COST
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE
-from emu.state import ALL_ONES, cpu_at, env_of, machine_at
+from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at
 
 ZERO, ONE, THREE, SEVEN, EIGHT, SIXTEEN = U64(0), U64(1), U64(3), U64(7), U64(8), U64(16)
 REX, REX_MASK, REX_R_SHIFT, REX_B_SHIFT = U64(0x40), U64(0xF0), U64(1), U64(3)
@@ -31,7 +31,8 @@ def plain(c, e):
     """Return whether the processor is where only the ordinary case can be: 64-bit root code at CPL 0."""
     if c.vmx_mode != MODE.ROOT or c.block == ZERO or c.deadline == ZERO or c.vmcs_pointer == ALL_ONES:
         return False
-    if machine_at(c.machine)[0].debug:                     # a debugger looks at each boundary
+    debug = machine_at(c.machine)[0].debug
+    if debug and (c.steps or debug_at(debug)[0].near):     # a debugger looks at each boundary
         return False
     return U64(e.hflags) & MODE_BITS == HF_CS64 and not e.eflags & SLOW_FLAGS
 

@@ -176,6 +176,7 @@ class Points:
 
     def _tell(self, point):
         """Have the engines look at blocks or pages again, whichever the point is about."""
+        self.record.near = any(other.access == "change" for other in self.numbers.values())
         if point.access == "execute":
             self.machine.record[0].marks_changed = 1
         elif point.access != "event":

@@ -258,6 +258,8 @@ def waiting(c):
 def changes(c):
     """Note a CHANGE point whose word is not what it was at the boundary before."""
     d = debug_at(machine_at(c.machine)[0].debug)[0]
+    if d.near == ZERO:
+        return
     for j in range(d.count):
         i = U64(j)
         if d.kind[i] == POINT.CHANGE:

@@ -176,6 +176,14 @@ def test_run_waits_for_gdb_and_repeats_on_run(session):
 
 
 @pytest.mark.slow
+def test_image_without_symbols(session, tmp_path):
+    image = tmp_path / "loop.bin"
+    image.write_bytes(b"\xb8\x34\x12\xeb\xfe")
+    text, _, _ = session(image, "stepi\nprint/x $ax\nx/i $pc\nkill")
+    lines(text, r"^\$1 = 0x1234", r"=> 0x7c03:\s+jmp\s+0x7c03")
+
+
+@pytest.mark.slow
 def test_recording_is_debugged_to_its_end(session, tmp_path):
     image, typed = tmp_path / "echo.s", tmp_path / "typed"
     image.write_text(HEAD + ECHO)

@@ -40,7 +40,7 @@ def of_machine(machine):
     found: dict[str, bytes] = {}
     image = machine.image
     if image is None:                                      # a snapshot of another process
-        return {"hvlab/snapshot.elf": symbol_file(0, b"", machine.symbols.addresses)} if machine.symbols else found
+        return {"hvlab/snapshot.elf": symbol_file(0, b"", machine.symbols.addresses if machine.symbols else {})}
     if machine.partitions:
         found["hvlab/hv.elf"] = _assembled(image)
     for source in [image] if not machine.partitions else [each.image for each in machine.partitions]:
@@ -49,7 +49,7 @@ def of_machine(machine):
             found[str(Path(path).resolve())] = data
         elif len(source.symbols):
             found[f"hvlab/{Path(path).stem}.elf"] = _assembled(source)
-    return found
+    return found or {"hvlab/image.elf": symbol_file(0, b"", {})}              # gdb insists on a file
 
 
 def _assembled(image):
