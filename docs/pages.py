@@ -1,4 +1,4 @@
-"""Write docs/debugging.md, time_travel.md and trace.md anew: below each command stands what it prints, taken from a run."""
+"""Write docs/debugging.md, time_travel.md, trace.md and python.md anew: below each command stands what it prints, taken from a run."""
 import contextlib
 import io
 import os
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = tuple(ROOT / "docs" / name for name in ("debugging.md", "time_travel.md", "trace.md"))
+PAGES = tuple(ROOT / "docs" / name for name in ("debugging.md", "time_travel.md", "trace.md", "python.md"))
 DRAWING = "docs/xlate.svg"
 MADE = (".hvr", ".hvz", ".hvt", ".html", ".json")           # files that a page's commands make and read, in a folder that goes
 NO_ERRORS = " 2>/dev/null"

@@ -21,7 +21,7 @@ MAGIC, CLEAN, ENLIGHTENED = b"HVPARTS1", 1, 1
 ANY_PROCESSOR = (1 << 64) - 1
 MOST, MOST_PIECES = 16, 8
 RESULT, STATES = 0x280, ("not started", "runs", "ended")
-DEMO_BYTES = 16 << 20
+DEMO_BYTES, HYPERVISOR_BYTES = 16 << 20, 64 << 20          # memory of a demo partition; beside a partition's memory for the hypervisor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,7 +111,7 @@ def steps():
             start = time.perf_counter()
             history.reverse_step()
             spent.append((time.perf_counter() - start) * 1e3)
-        yield f"reverse step after {times(LONG_RUN) / 1e9:.2g} s of machine time", statistics.median(spent), "ms", None, REVERSE_SECONDS * 1e3
+        yield f"reverse step after {times(LONG_RUN) / 1e9:.2g} s", statistics.median(spent), "ms", None, REVERSE_SECONDS * 1e3
 
 
 def through_gdb():

@@ -11,7 +11,6 @@ from emu.cli.console import Prefixed, Raw, Split, talk
 from emu.cli.values import Count, Memory
 from emu.errors import ConfigError
 
-HYPERVISOR_BYTES = 64 << 20
 PARTITION = "partition "
 OUT = click.Path(path_type=Path, dir_okay=False)
 
@@ -51,6 +50,7 @@ def writer(json, place, more):
 def machine_with(image, place, processors):
     """Return a Machine with the image loaded."""
     from emu.cli import power
+    from emu.partition import HYPERVISOR_BYTES
 
     extra = HYPERVISOR_BYTES if place == "partition" else 0
     machine = power.machine(image.memory_bytes + extra, processors)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
 pages = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(pages)
-DEBUGGING, TIME_TRAVEL, TRACE = (page.read_text() for page in pages.PAGES)
+DEBUGGING, TIME_TRAVEL, TRACE, PYTHON = (page.read_text() for page in pages.PAGES)
 PARTS = re.split(r"(?=^\$ )", "".join(pages.BLOCK.findall(DEBUGGING)), flags=re.MULTILINE)[1:]
 MEANT = "if the change is meant: python docs/pages.py"
 
@@ -43,7 +43,9 @@ def test_every_command_is_shown():
 
 
 @pytest.mark.parametrize("text, image", [(DEBUGGING, "tests/guests/vmx_round_trip.s"), (TIME_TRAVEL, "tests/guests/vmx_injection.s"),
-                                         (TRACE, "tests/guests/ept_violation.s")], ids=["debugging", "time_travel", "trace"])
+                                         (TRACE, "tests/guests/ept_violation.s"),
+                                         (PYTHON, "tests/guests/ept_violation.s")],
+                         ids=["debugging", "time_travel", "trace", "python"])
 def test_python_block_prints_what_the_page_says(text, image):
     program = assemble(ROOT / image)
 
