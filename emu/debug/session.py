@@ -306,6 +306,7 @@ class Session:
             yield
         finally:
             d.count, (self._replays, watch.muted), watch.record.off = count, before, 0
+            self.points.tell()                             # code was translated without their marks
 
     def replay(self, pause):
         """Run on as `run` does, with points that are ignored met too and temporary ones kept."""

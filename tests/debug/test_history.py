@@ -85,6 +85,19 @@ def test_reverse_continue_meets_the_last_breakpoint_first(past):
     assert session.run().thread.register("rcx") == 0            # and forward again
 
 
+def test_points_are_met_after_steps_back(past):
+    session, history, at = past(COUNT)
+    session.break_at(at["test.loop"])
+    session.watch(at["cell"], 4)
+    session.run()
+    session.step()
+    for _ in range(2):
+        history.reverse_step()
+    assert [session.run().reason for _ in range(4)] == ["breakpoint", "watchpoint", "breakpoint", "watchpoint"]
+    history.seek(int(session.machine.cpu[0].cycles) - 100)
+    assert session.run().reason in ("breakpoint", "watchpoint")
+
+
 def test_reverse_continue_stops_before_the_write(past):
     session, history, at = past(COUNT)
     assert session.run().reason == "ended"
