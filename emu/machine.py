@@ -223,16 +223,16 @@ class Machine:
         cpu.set_rflags(e, np.uint64(entry.rflags))
         cpu.refresh_hflags(e, np.uint64(0))
 
-    def load_partitions(self, partitions):
-        """Place the hypervisor and its partitions (emu.partition.Partition) in memory."""
-        self.load(of_assembly(partition.assembled("hv"), self.ram.nbytes))
+    def load_partitions(self, partitions, hv=None):
+        """Place the hypervisor and its partitions (emu.partition.Partition) in memory; hv: folder of other sources of it."""
+        self.load(of_assembly(partition.hypervisor(hv), self.ram.nbytes))
         for address, data in partition.layout(partitions, self.ram.nbytes):
             self.write(address, data)
         self.partitions = list(partitions)
 
-    def load_partition(self, image, enlightened=True):
-        """Place an image as the one partition of the hypervisor."""
-        self.load_partitions([partition.Partition(name="guest", image=image, enlightened=enlightened)])
+    def load_partition(self, image, enlightened=True, hv=None):
+        """Place an image as the one partition of the hypervisor; hv: as of `load_partitions`."""
+        self.load_partitions([partition.Partition(name="guest", image=image, enlightened=enlightened)], hv)
 
     def load_demo(self):
         """Place the two partitions of the demonstration."""

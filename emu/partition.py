@@ -90,6 +90,16 @@ def assembled(name):
     return assemble(folder(name))
 
 
+def hypervisor(path=None):
+    """Return the Assembly of the hypervisor: the built-in one, or that of a folder of its sources; ConfigError when it is none."""
+    if path is None:
+        return assembled("hv")
+    path = Path(path)
+    if not (path / "build.list").is_file():
+        raise ConfigError(f"{path}: a folder of the hypervisor's sources has a build.list; this one has none (start from a copy of hv/)")
+    return assemble(path)
+
+
 def pieces(image):
     """Return [(guest-physical address, bytes)] of an image, neighbours joined, page-aligned starts not needed."""
     ranges = join([(address, len(data)) for address, data in image.segments])

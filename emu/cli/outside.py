@@ -58,7 +58,7 @@ def run(machine, max_cycles, typed):
 
 
 # ---- snapshots and recordings ----------------------------------------------------------------------------------------
-LOADING = dict(place="as", smp="smp", memory="memory", append="append", modules="module", record_to="record")
+LOADING = dict(place="as", smp="smp", memory="memory", append="append", modules="module", record_to="record", hv="hv")
 
 
 def refuse_options(path, kind, context):

@@ -13,6 +13,7 @@ from emu.errors import ConfigError
 
 PARTITION = "partition "
 OUT = click.Path(path_type=Path, dir_okay=False)
+HV_HELP = "Another build of the hypervisor: a folder with the sources and a build.list, such as a changed copy of hv/."
 
 HELP = """Run an image until it ends the run, stops the machine, or has used up its cycles.
 
@@ -47,14 +48,21 @@ def writer(json, place, more):
     return Split(Raw(end_line=more), Prefixed(talk()), lambda source: source.startswith(guest))
 
 
-def machine_with(image, place, processors):
-    """Return a Machine with the image loaded."""
+def machine_with(image, place, processors, hv=None):
+    """Return a Machine with the image loaded; hv: folder of another build of the hypervisor."""
     from emu.cli import power
     from emu.partition import HYPERVISOR_BYTES
 
     extra = HYPERVISOR_BYTES if place == "partition" else 0
     machine = power.machine(image.memory_bytes + extra, processors)
-    (machine.load_partition if place == "partition" else machine.load)(image)
+    if place != "partition":
+        if hv is not None:
+            raise ConfigError("--hv is a build of the hypervisor, which runs partitions: it goes with --as partition")
+        machine.load(image)
+    elif hv is None:
+        machine.load_partition(image)
+    else:
+        machine.load_partition(image, hv=hv)
     return machine
 
 
@@ -147,11 +155,12 @@ def debugged(make, listen):
 )
 @click.option("--input-at", type=Count(), help="The cycle from which these bytes arrive, one per character time; default: at once.")
 @click.option("--record", "record_to", type=OUT, help="Write a recording of the run for hvlab replay, however it ends.")
+@click.option("--hv", type=click.Path(path_type=Path, file_okay=False), help=HV_HELP)
 @click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction, as `hvlab gdb` does.")
 @click.option("--save", "save_to", type=OUT, help="Write a snapshot of the machine as it is at the end; hvlab run goes on from it.")
 @click.pass_context
 def command(context, image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen, source,
-            input_at, record_to, listen, save_to):
+            input_at, record_to, hv, listen, save_to):
     """Run an image."""
     if listen is not None:
         _refuse_with_gdb(context)
@@ -159,13 +168,15 @@ def command(context, image, place, smp, memory, max_cycles, append, modules, as_
     loaded = None if snapshot else load(image, memory, append, modules)
 
     def make():
-        return outside.of_snapshot(image, context) if snapshot else machine_with(loaded, place, smp)
+        return outside.of_snapshot(image, context) if snapshot else machine_with(loaded, place, smp, hv)
 
     if listen is not None:
         return debugged(make, listen)
     machine, kind = make(), "snapshot" if snapshot else loaded.kind
     if snapshot:
         place = "partition" if machine.partitions else "bare"
+    if record_to and hv:
+        raise ConfigError("--record does not go with --hv: a recording holds the image, not another hypervisor")
     recorder = outside.recorder(machine, image, place, smp, memory, append, modules) if record_to else None
     typed = outside.feed(machine, source, input_at) if source else None
     console = writer(as_json, place, with_hash or with_screen)
