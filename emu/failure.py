@@ -27,11 +27,27 @@ WITH_ERROR = (8, 10, 11, 12, 13, 14, 17, 21)
 WORLD = {int(MODE.BARE): "", int(MODE.ROOT): " in VMX root operation", int(MODE.NONROOT): " in VMX non-root operation"}
 
 
+def _guest(c):
+    """Return 1 when a processor runs a guest, whichever: `symbols_of` asks for more only where partitions differ."""
+    return int(c.vmx_mode == MODE.NONROOT)
+
+
 # ---- places and memory ------------------------------------------------------------------------------------------
-def place(machine, rip):
-    """Return a linear address with its symbol and source line when the loaded image knows them."""
-    image = getattr(machine, "image", None)
-    symbols = getattr(machine, "symbols", None)
+def symbols_of(machine, partition=0):
+    """Return the Symbols of what runs, or None: the image's, or those of a partition's (its number) where it is known which it is."""
+    if not partition or not machine.partitions:
+        return getattr(machine, "symbols", None)
+    images = {id(each.image): each.image for each in machine.partitions if getattr(each, "image", None)}
+    return next(iter(images.values())).symbols if len(images) == 1 else None
+
+
+def place(machine, rip, partition=0):
+    """Return a linear address with its symbol and source line when the loaded image knows them.
+
+    partition: whose code it is, 0: the image's own.
+    """
+    image = getattr(machine, "image", None) if not partition else None
+    symbols = symbols_of(machine, partition)
     if not symbols or image and not any(start <= rip < start + size for start, size in image.ranges):
         return f"{rip:#x}"
     name, line = symbols.name(rip), symbols.where(rip)
@@ -252,8 +268,8 @@ def asleep(machine, c):
     if activity == ACTIVITY.SHUTDOWN:
         return f"{where} is shut down"
     if activity == ACTIVITY.ACTIVE:
-        return f"{where} runs at RIP {place(machine, linear_rip(e))}"
-    rip = place(machine, linear_rip(e))
+        return f"{where} runs at RIP {place(machine, linear_rip(e), _guest(c))}"
+    rip = place(machine, linear_rip(e), _guest(c))
     if not int(e.eflags) & int(RFLAGS.IF):
         return f"{where} halted with interrupts off (RFLAGS.IF = 0) before RIP {rip}"
     return f"{where} halted with interrupts on before RIP {rip}, and no timer or device will interrupt it"

@@ -230,9 +230,10 @@ class Machine:
             self.write(address, data)
         self.partitions = list(partitions)
 
-    def load_partition(self, image, enlightened=True, hv=None):
-        """Place an image as the one partition of the hypervisor; hv: as of `load_partitions`."""
-        self.load_partitions([partition.Partition(name="guest", image=image, enlightened=enlightened)], hv)
+    def load_partition(self, image, enlightened=True, hv=None, copies=1):
+        """Place an image as the one partition of the hypervisor, or as some of them; hv: as of `load_partitions`."""
+        names = ["guest"] if copies == 1 else [f"guest {n}" for n in range(1, copies + 1)]
+        self.load_partitions([partition.Partition(name=name, image=image, enlightened=enlightened) for name in names], hv)
 
     def load_demo(self):
         """Place the two partitions of the demonstration."""

@@ -34,12 +34,10 @@ Examples:
 
 
 def _lines(session, stop, hits):
-    from emu.failure import place
-
     cells = []
     for n, c in enumerate(session.machine.cpu):
         thread = session.thread(n)
-        cells.append((f"cpu{n}", thread.name, f"cycle {int(c.cycles):,}", place(session.machine, thread.pc)))
+        cells.append((f"cpu{n}", thread.name, f"cycle {int(c.cycles):,}", thread.place()))
     return [Text(f"hit {hits:,}: {stop.detail['happening']}", "bold"), Text("and the processors are at"), *tell.columns(cells)]
 
 

@@ -13,6 +13,7 @@ from emu.errors import ConfigError
 
 PARTITION = "partition "
 OUT = click.Path(path_type=Path, dir_okay=False)
+COPIES_HELP = "Partitions that run the image, each by itself."
 HV_HELP = "Another build of the hypervisor: a folder with the sources and a build.list, such as a changed copy of hv/."
 
 HELP = """Run an image until it ends the run, stops the machine, or has used up its cycles.
@@ -48,21 +49,21 @@ def writer(json, place, more):
     return Split(Raw(end_line=more), Prefixed(talk()), lambda source: source.startswith(guest))
 
 
-def machine_with(image, place, processors, hv=None):
-    """Return a Machine with the image loaded; hv: folder of another build of the hypervisor."""
+def machine_with(image, place, processors, hv=None, copies=1):
+    """Return a Machine with the image loaded; hv: folder of another build of the hypervisor; copies: partitions with the image."""
     from emu.cli import power
-    from emu.partition import HYPERVISOR_BYTES
+    from emu.partition import ALIGNMENT, HYPERVISOR_BYTES
 
-    extra = HYPERVISOR_BYTES if place == "partition" else 0
-    machine = power.machine(image.memory_bytes + extra, processors)
     if place != "partition":
-        if hv is not None:
-            raise ConfigError("--hv is a build of the hypervisor, which runs partitions: it goes with --as partition")
+        for option, given in (("--hv is a build of the hypervisor", hv is not None), ("--copies are partitions of it", copies > 1)):
+            if given:
+                raise ConfigError(f"{option}, which runs partitions: it goes with --as partition")
+        machine = power.machine(image.memory_bytes, processors)
         machine.load(image)
-    elif hv is None:
-        machine.load_partition(image)
-    else:
-        machine.load_partition(image, hv=hv)
+        return machine
+    each = image.memory_bytes if copies == 1 else -(-image.memory_bytes // ALIGNMENT) * ALIGNMENT
+    machine = power.machine(each * copies + HYPERVISOR_BYTES, processors)
+    machine.load_partition(image, hv=hv, copies=copies)
     return machine
 
 
@@ -155,12 +156,13 @@ def debugged(make, listen):
 )
 @click.option("--input-at", type=Count(), help="The cycle from which these bytes arrive, one per character time; default: at once.")
 @click.option("--record", "record_to", type=OUT, help="Write a recording of the run for hvlab replay, however it ends.")
+@click.option("--copies", type=click.IntRange(1, 16), default=1, help=COPIES_HELP)
 @click.option("--hv", type=click.Path(path_type=Path, file_okay=False), help=HV_HELP)
 @click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction, as `hvlab gdb` does.")
 @click.option("--save", "save_to", type=OUT, help="Write a snapshot of the machine as it is at the end; hvlab run goes on from it.")
 @click.pass_context
 def command(context, image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen, source,
-            input_at, record_to, hv, listen, save_to):
+            input_at, record_to, copies, hv, listen, save_to):
     """Run an image."""
     if listen is not None:
         _refuse_with_gdb(context)
@@ -168,15 +170,15 @@ def command(context, image, place, smp, memory, max_cycles, append, modules, as_
     loaded = None if snapshot else load(image, memory, append, modules)
 
     def make():
-        return outside.of_snapshot(image, context) if snapshot else machine_with(loaded, place, smp, hv)
+        return outside.of_snapshot(image, context) if snapshot else machine_with(loaded, place, smp, hv, copies)
 
     if listen is not None:
         return debugged(make, listen)
     machine, kind = make(), "snapshot" if snapshot else loaded.kind
     if snapshot:
         place = "partition" if machine.partitions else "bare"
-    if record_to and hv:
-        raise ConfigError("--record does not go with --hv: a recording holds the image, not another hypervisor")
+    if record_to and (hv or copies > 1):
+        raise ConfigError("--record goes neither with --hv nor --copies: a recording holds the image, of one partition")
     recorder = outside.recorder(machine, image, place, smp, memory, append, modules) if record_to else None
     typed = outside.feed(machine, source, input_at) if source else None
     console = writer(as_json, place, with_hash or with_screen)

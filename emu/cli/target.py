@@ -26,6 +26,7 @@ class Target:
     modules: tuple
     max_cycles: int
     hv: Path | None = None
+    copies: int = 1
 
     @cached_property
     def loaded(self):
@@ -55,18 +56,19 @@ class Target:
 
             outside.refuse_options(self.image, "recording", click.get_current_context())
             return replay.prepared(self.recording, None, self.image)
-        return run.machine_with(self.loaded, self.place, self.smp, self.hv)
+        return run.machine_with(self.loaded, self.place, self.smp, self.hv, self.copies)
 
 
 def options(function):
     """Add IMAGE and the options of `hvlab run` that say how it runs; the command gets a Target as `target`."""
 
     @wraps(function)
-    def command(image, place, smp, memory, append, modules, max_cycles, hv, **others):
-        return function(target=Target(image, place, smp, memory, append, modules, max_cycles, hv), **others)
+    def command(image, place, smp, memory, append, modules, max_cycles, hv, copies, **others):
+        return function(target=Target(image, place, smp, memory, append, modules, max_cycles, hv, copies), **others)
 
     for each in (
         click.option("--max-cycles", type=Count(), default=MAX_CYCLES, show_default=True, help="Look no further than this cycle."),
+        click.option("--copies", type=click.IntRange(1, 16), default=1, help=run.COPIES_HELP),
         click.option("--hv", type=click.Path(path_type=Path, file_okay=False), help=run.HV_HELP),
         click.option("--module", "modules", multiple=True, metavar="FILE[,ARGS]", help="A multiboot module, or the initial RAM disk."),
         click.option("--append", metavar="STRING", help="Command line of a multiboot or Linux image."),

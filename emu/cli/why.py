@@ -47,12 +47,14 @@ def history_at(target, stop):
 
 def _found(kind, what, history, thread, size, space):
     from emu.debug import lookup, why
+    from emu.failure import symbols_of
 
     if kind == "vmcs":
         return why.field(history, what, thread.processor)
     if kind == "register":
         return why.register(history, what.lower(), thread.processor)
-    return why.memory(history, lookup.address(what, history.machine.symbols), size, space, thread)
+    address = lookup.address(what, symbols_of(history.machine, thread.world if space == "linear" else 0))
+    return why.memory(history, address, size, space, thread)
 
 
 @click.command("why", help=HELP, short_help="Tell who wrote memory, a register or a VMCS field last.")

@@ -80,11 +80,12 @@ def _lines(found, stop):
 def command(target, address, at_cycle, at_exit, at_launch, processor, world, write, fetch, user, drawing, as_json):
     """Show a translation."""
     from emu.debug import lookup, xlate
+    from emu.failure import symbols_of
 
     if write and fetch:
         raise ConfigError("an access is a write or an instruction fetch: give --write or --fetch, not both")
     stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch)
-    linear = lookup.address(address, stop.machine.symbols)
+    linear = lookup.address(address, symbols_of(stop.machine, world == "guest"))
     access = "write" if write else "fetch" if fetch else "read"
     found = xlate.translate(stop.machine, linear, stop.processor, access, user, world)
     if drawing:

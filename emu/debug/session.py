@@ -272,7 +272,7 @@ class Session:
                     break
                 self._resume(processor)
             elif stop:
-                told = self._ended(stop)
+                told = self._met_at_the_end() or self._ended(stop)
                 break
             elif self.history and not self._replays:
                 self.history.note()
@@ -384,6 +384,16 @@ class Session:
             return self._told("breakpoint", point.number)
         detail = {"access": "write" if d.hit_write else "read", "size": int(d.hit_size)}
         return self._told("watchpoint", point.number, int(d.hit_address), detail=detail)
+
+    def _met_at_the_end(self):
+        """Return the Stop of a happening that came with what ended the machine, None without one; the end is told next."""
+        w = self.machine.watching.record
+        if not w.hit or self.machine.record[0].stop == STOP.BUDGET:
+            return None
+        self._at = int(self.machine.record[0].stop_cpu)
+        told = self._happened(self.points.event_at(int(w.hit) - 1), w)
+        w.hit = 0
+        return told
 
     def _happened(self, point, w):
         """Return the Stop of a happening, None when its point's condition lets the machine go on."""

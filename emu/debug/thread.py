@@ -4,6 +4,7 @@ import numpy as np
 from emu.debug import registers
 from emu.debug.xlate import in_world
 from emu.errors import DebugError
+from emu.failure import place
 from emu.jit import words
 from emu.model import cpu, steps
 from emu.model.vmcs import View
@@ -94,6 +95,10 @@ class Thread:
         """Return the linear address of the next instruction."""
         found = self._registers()
         return found.read("rip") if self.bits == 64 else found.read("rip") + found.read("cs_base") & 0xFFFF_FFFF
+
+    def place(self):
+        """Return where it is: the linear address, with symbol and source line where they are known."""
+        return place(self.machine, self.pc, self.world)
 
     @property
     def bits(self):

@@ -9,7 +9,6 @@ from emu.debug import registers
 from emu.debug.snapshot import take
 from emu.debug.vmcs import Vmcs
 from emu.errors import DebugError
-from emu.failure import place
 
 FIRST_WINDOW, LAST_WINDOW = 50_000, 20_000_000             # cycles back that a register is looked for, step by step
 
@@ -33,7 +32,7 @@ class Write:
 
 def _told(session, what, old, new, processor):
     thread = session.thread(processor)
-    return Write(what, old, new, processor, thread.name, int(thread.c.cycles), thread.pc, place(session.machine, thread.pc))
+    return Write(what, old, new, processor, thread.name, int(thread.c.cycles), thread.pc, thread.place())
 
 
 def _found(history, number, what):

@@ -8,7 +8,7 @@ from emu.bits import name_of
 from emu.debug import vmcs as vmcs_of
 from emu.debug import xlate
 from emu.errors import HvlabError
-from emu.failure import place
+from emu.failure import symbols_of
 from emu.spec.outcome import MODE
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES
@@ -58,7 +58,7 @@ def _before(thread, address, count, symbols):
 def code(session, thread, at=None, before=6, after=24):
     """Return the Lines around an address (None: where the thread is)."""
     at = thread.pc if at is None else at
-    symbols, lines = session.machine.symbols, []
+    symbols, lines = symbols_of(session.machine, thread.world), []
     for address, data, text in _before(thread, at, before, symbols) + _decoded(thread, at, LONGEST * after, after):
         where = symbols.where(address) if symbols else None
         lines.append(Line(address, data, text, f"{where[0].rsplit('/', 1)[-1]}:{where[1]}  {where[2].strip()}" if where else ""))
@@ -68,7 +68,7 @@ def code(session, thread, at=None, before=6, after=24):
 def code_text(session, thread, lines, cursor=None):
     """Return the code pane: the next instruction marked, breakpoints as dots, labels on lines of their own."""
     points = {point.address for point in session.breakpoints() if point.access == "execute"}
-    symbols, out, here = session.machine.symbols, [], thread.pc
+    symbols, out, here = symbols_of(session.machine, thread.world), [], thread.pc
     for line in lines:
         name = symbols.name(line.address) if symbols else ""
         if name and "+" not in name and not name.startswith("0x"):
@@ -157,7 +157,7 @@ def status(session, stop, thread):
     why = "ready" if stop is None else stop.reason if stop.reason != "ended" else _end(stop)
     if stop is not None and stop.reason == "event":
         why = str(stop.detail["happening"])
-    return Text(f" {why} │ {thread.name}, {mode}, {thread.bits}-bit{guest} │ {place(session.machine, thread.pc)} ")
+    return Text(f" {why} │ {thread.name}, {mode}, {thread.bits}-bit{guest} │ {thread.place()} ")
 
 
 def _end(stop):

@@ -30,7 +30,7 @@ class Machine:
     def load(self, image):
         self.calls.append(("load", image.kind, image.memory_bytes))
 
-    def load_partition(self, image):
+    def load_partition(self, image, hv=None, copies=1):
         self.calls.append(("load_partition", image.kind, image.memory_bytes))
 
     def load_demo(self):

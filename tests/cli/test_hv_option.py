@@ -26,6 +26,7 @@ def test_another_build_runs_the_partition(hvlab, build):
 
 def test_wrong_uses_are_refused(hvlab, build, tmp_path):
     for options, words in ((("--hv", build), "goes with --as partition"), (("--as", "partition", "--hv", tmp_path), "has a build.list"),
-                           (("--as", "partition", "--hv", build, "--record", tmp_path / "a.hvr"), "--record does not go with --hv")):
+                           (("--as", "partition", "--hv", build, "--record", tmp_path / "a.hvr"), "goes neither with --hv nor --copies"),
+                           (("--copies", "2"), "goes with --as partition")):
         code, _, err = hvlab("run", GUEST, "--memory", "16M", *options)
         assert code == 2 and words in err, err

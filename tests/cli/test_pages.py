@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
 pages = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(pages)
-DEBUGGING, TIME_TRAVEL, TRACE, PYTHON = (page.read_text() for page in pages.PAGES)
+DEBUGGING, TIME_TRAVEL, TRACE, PYTHON, SESSIONS = (page.read_text() for page in pages.PAGES)
 PARTS = re.split(r"(?=^\$ )", "".join(pages.BLOCK.findall(DEBUGGING)), flags=re.MULTILINE)[1:]
 MEANT = "if the change is meant: python docs/pages.py"
 
@@ -29,9 +29,17 @@ def test_command_prints_what_the_page_says(part, tmp_path):
         ElementTree.parse(drawing)
 
 
-@pytest.mark.parametrize("text", [TIME_TRAVEL, TRACE], ids=["time_travel", "trace"])
+@pytest.mark.parametrize("text", [TIME_TRAVEL, TRACE, pytest.param(SESSIONS, marks=pytest.mark.slow)],
+                         ids=["time_travel", "trace", "sessions"])
 def test_commands_that_build_on_each_other_print_what_the_page_says(text, tmp_path):
     assert pages.render(text, tmp_path) == text, MEANT
+
+
+def test_a_bug_that_does_not_fit_is_said(tmp_path, monkeypatch):
+    assert "ret" in (pages.planted(tmp_path, "advance") / "msr.s").read_text()
+    monkeypatch.setattr(pages.tomllib, "loads", lambda text: {"gone": {"file": "msr.s", "old": "no such line", "new": ""}})
+    with pytest.raises(ValueError, match=r"the bug 'gone' of docs/bugs.toml does not fit hv/msr.s"):
+        pages.planted(tmp_path, "gone")
 
 
 def test_every_command_is_shown():

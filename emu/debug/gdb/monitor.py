@@ -11,7 +11,6 @@ from emu.debug import explain, irq, lookup, why, xlate
 from emu.debug import vmcs as vmcs_of
 from emu.debug.snapshot import take
 from emu.errors import DebugError, HvlabError
-from emu.failure import place
 from emu.spec.outcome import MODE
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES
@@ -69,7 +68,7 @@ class Monitor:
         for n, c in enumerate(machine.cpu):
             thread = self.session.thread(n)
             mode = name_of(MODE, int(c.vmx_mode)).lower()
-            cells.append((f"cpu{n}", mode, thread.name, f"cycle {int(c.cycles):,}", place(machine, thread.pc)))
+            cells.append((f"cpu{n}", mode, thread.name, f"cycle {int(c.cycles):,}", thread.place()))
         return _lines(cells)
 
     def _vmcs(self, thread, *groups):
@@ -133,7 +132,7 @@ class Monitor:
 
     def _seek(self, thread, cycle):
         stop = self.session.history.seek(lookup.value(cycle, "CYCLE"), thread.processor)
-        return [f"cpu{stop.processor} at cycle {int(thread.c.cycles):,}, {place(self.session.machine, stop.thread.pc)}"]
+        return [f"cpu{stop.processor} at cycle {int(thread.c.cycles):,}, {stop.thread.place()}"]
 
     def _explain(self, _thread, kind, *words):
         makers = {"exit": explain.exit, "field": explain.vmcs_field, "msr": explain.msr, "error": explain.error, "check": explain.check,
