@@ -25,6 +25,7 @@ def session():
         out = subprocess.run(["gdb", "-nx", "-q", "-batch", *script, "-ex", "kill"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              text=True, cwd=ROOT, check=True).stdout
         server.wait(60)
+    out = out.replace(f"{ROOT}/", "")
     out = re.sub(r"127\.0\.0\.1:\d+ *", "127.0.0.1:1234 ", out[out.index("(gdb) break"):])
     noise = "[Switching", "Reading", "warning", "#0"
     kept = [line.rstrip() for line in out.splitlines() if not line.startswith(noise)]

@@ -18,7 +18,7 @@ from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import ACTIVITY, REASON, VMABORT, VMERROR, VMXMSR
 from emu.state import ALL_ONES
 
-NOWHERE = int(ALL_ONES)
+NOWHERE, NEAR = int(ALL_ONES), 0x4000                      # NEAR: bytes behind a symbol outside the image that still go by its name
 PRESENT, LARGE, FRAME = 1, 1 << 7, (1 << 52) - 1 & ~0xFFF
 GATES = {5: "task gate", 6: "16-bit interrupt gate", 7: "16-bit trap gate", 12: "call gate", 14: "interrupt gate", 15: "trap gate"}
 ENTRY_FAILURE, FOUR_GIB = 1 << 31, 1 << 32
@@ -48,7 +48,8 @@ def place(machine, rip, partition=0):
     """
     image = getattr(machine, "image", None) if not partition else None
     symbols = symbols_of(machine, partition)
-    if not symbols or image and not any(start <= rip < start + size for start, size in image.ranges):
+    inside = not image or any(start <= rip < start + size for start, size in image.ranges)
+    if not symbols or not inside and not symbols.near(rip, NEAR):
         return f"{rip:#x}"
     name, line = symbols.name(rip), symbols.where(rip)
     known = [name] * (not name.startswith("0x")) + [f"{line[0]}:{line[1]}"] * bool(line)

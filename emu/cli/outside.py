@@ -58,7 +58,8 @@ def run(machine, max_cycles, typed):
 
 
 # ---- snapshots and recordings ----------------------------------------------------------------------------------------
-LOADING = dict(place="as", smp="smp", memory="memory", append="append", modules="module", record_to="record", hv="hv", copies="copies")
+LOADING = dict(place="as", smp="smp", memory="memory", append="append", modules="module", record_to="record",
+               hv="hv", copies="copies", symbols="symbols")
 
 
 def refuse_options(path, kind, context):

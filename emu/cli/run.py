@@ -1,6 +1,7 @@
 """`hvlab run`: an image on the bare machine, or as the guest of a child partition."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,6 +14,8 @@ from emu.errors import ConfigError
 
 PARTITION = "partition "
 OUT = click.Path(path_type=Path, dir_okay=False)
+IN = click.Path(path_type=Path, exists=True, dir_okay=False)
+SYMBOLS_HELP = "Names for addresses, as nm or System.map list them, besides those of the image."
 COPIES_HELP = "Partitions that run the image, each by itself."
 HV_HELP = "Another build of the hypervisor: a folder with the sources and a build.list, such as a changed copy of hv/."
 
@@ -67,10 +70,14 @@ def machine_with(image, place, processors, hv=None, copies=1):
     return machine
 
 
-def load(path, memory, append, modules):
-    """Return the Image of a file, or of an assembled source file."""
+def load(path, memory, append, modules, symbols=None):
+    """Return the Image of a file, or of an assembled source file; symbols: a map file of names that it does not have itself."""
     from emu import image
+    from emu.image.symbols import from_map
 
+    if symbols is not None:
+        found = load(path, memory, append, modules)
+        return replace(found, symbols=found.symbols.with_more(from_map(symbols)))
     if path.suffix != ".s":
         return image.load(path, memory, append, modules)
     if append is not None or modules:
@@ -156,18 +163,19 @@ def debugged(make, listen):
 )
 @click.option("--input-at", type=Count(), help="The cycle from which these bytes arrive, one per character time; default: at once.")
 @click.option("--record", "record_to", type=OUT, help="Write a recording of the run for hvlab replay, however it ends.")
+@click.option("--symbols", type=IN, help=SYMBOLS_HELP)
 @click.option("--copies", type=click.IntRange(1, 16), default=1, help=COPIES_HELP)
 @click.option("--hv", type=click.Path(path_type=Path, file_okay=False), help=HV_HELP)
 @click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction, as `hvlab gdb` does.")
 @click.option("--save", "save_to", type=OUT, help="Write a snapshot of the machine as it is at the end; hvlab run goes on from it.")
 @click.pass_context
 def command(context, image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen, source,
-            input_at, record_to, copies, hv, listen, save_to):
+            input_at, record_to, symbols, copies, hv, listen, save_to):
     """Run an image."""
     if listen is not None:
         _refuse_with_gdb(context)
     snapshot = image.suffix == outside.SNAPSHOT
-    loaded = None if snapshot else load(image, memory, append, modules)
+    loaded = None if snapshot else load(image, memory, append, modules, symbols)
 
     def make():
         return outside.of_snapshot(image, context) if snapshot else machine_with(loaded, place, smp, hv, copies)

@@ -27,11 +27,12 @@ class Target:
     max_cycles: int
     hv: Path | None = None
     copies: int = 1
+    map_file: Path | None = None
 
     @cached_property
     def loaded(self):
         """Return the Image, read or assembled once."""
-        return run.load(self.image, self.memory, self.append, self.modules)
+        return run.load(self.image, self.memory, self.append, self.modules, self.map_file)
 
     @cached_property
     def recording(self):
@@ -63,11 +64,12 @@ def options(function):
     """Add IMAGE and the options of `hvlab run` that say how it runs; the command gets a Target as `target`."""
 
     @wraps(function)
-    def command(image, place, smp, memory, append, modules, max_cycles, hv, copies, **others):
-        return function(target=Target(image, place, smp, memory, append, modules, max_cycles, hv, copies), **others)
+    def command(image, place, smp, memory, append, modules, max_cycles, hv, copies, symbols, **others):
+        return function(target=Target(image, place, smp, memory, append, modules, max_cycles, hv, copies, symbols), **others)
 
     for each in (
         click.option("--max-cycles", type=Count(), default=MAX_CYCLES, show_default=True, help="Look no further than this cycle."),
+        click.option("--symbols", type=run.IN, help=run.SYMBOLS_HELP),
         click.option("--copies", type=click.IntRange(1, 16), default=1, help=run.COPIES_HELP),
         click.option("--hv", type=click.Path(path_type=Path, file_okay=False), help=run.HV_HELP),
         click.option("--module", "modules", multiple=True, metavar="FILE[,ARGS]", help="A multiboot module, or the initial RAM disk."),

@@ -66,28 +66,49 @@ def _lines(found, stop):
     return lines
 
 
+def _guest(stop, partition, vp):
+    """Return (processor, "guest", VMCS of a guest that waits or None) of a virtual processor; ConfigError when there is none."""
+    from emu.debug.session import Session
+
+    with Session(stop.machine) as session:
+        guests = session.guests()
+    found = [each for each in guests if each.partition == partition]
+    if not found:
+        known = ", ".join(str(number) for number in sorted({each.partition for each in guests})) or "none"
+        raise ConfigError(f"there is no partition {partition} here; there are: {known}")
+    if (vp or 0) >= len(found):
+        raise ConfigError(f"partition {partition} has virtual processors 0 to {len(found) - 1}, not {vp}")
+    chosen = found[vp or 0]
+    return chosen.processor, "guest", None if chosen.running else chosen.pointer
+
+
 @click.command("xlate", help=HELP, short_help="Show how a linear address is translated, entry by entry.")
 @click.argument("address")
 @targets.at("cycle", "exit", "launch")
 @targets.PROCESSOR
 @click.option("--world", type=click.Choice(["root", "guest"]), help="Whose translation; default: of the world that runs.")
+@click.option("--partition", type=click.IntRange(1), help="The guest of this partition, also when it waits.")
+@click.option("--vp", type=click.IntRange(0), help="Which virtual processor of the partition; default: the first.")
 @click.option("--write", is_flag=True, help="A write; default: a read.")
 @click.option("--fetch", is_flag=True, help="An instruction fetch.")
 @click.option("--user", is_flag=True, help="At privilege level 3.")
 @click.option("--svg", "drawing", type=click.Path(path_type=Path, dir_okay=False), help="Draw the walk into this file.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 @targets.options
-def command(target, address, at_cycle, at_exit, at_launch, processor, world, write, fetch, user, drawing, as_json):
+def command(target, address, at_cycle, at_exit, at_launch, processor, world, partition, vp, write, fetch, user, drawing, as_json):
     """Show a translation."""
     from emu.debug import lookup, xlate
     from emu.failure import symbols_of
 
+    if vp is not None and partition is None or partition and world == "root":
+        raise ConfigError("--vp goes with --partition, which is about a guest: not with --world root")
     if write and fetch:
         raise ConfigError("an access is a write or an instruction fetch: give --write or --fetch, not both")
     stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch)
+    processor, world, pointer = _guest(stop, partition, vp) if partition else (stop.processor, world, None)
     linear = lookup.address(address, symbols_of(stop.machine, world == "guest"))
     access = "write" if write else "fetch" if fetch else "read"
-    found = xlate.translate(stop.machine, linear, stop.processor, access, user, world)
+    found = xlate.translate(stop.machine, linear, processor, access, user, world, pointer)
     if drawing:
         from emu.debug.drawing import svg
 

@@ -12,10 +12,12 @@ from emu.bits import name_of, show, text_of
 from emu.debug.copies import Copies
 from emu.debug.vmcs import Vmcs, processor_of
 from emu.errors import ConfigError
+from emu.jit import words
 from emu.model import entry, exit, steps, walk
 from emu.spec.cpu import CR0, CR4, EFER
 from emu.spec.outcome import ACCESS, MODE
 from emu.spec.paging import ADDRESS, KIND, OFFSET, PAGING, PFEC, PTE, SIZE, STEP
+from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import QUAL_EPT
 from emu.state import env_of
 
@@ -104,13 +106,15 @@ def in_world(machine, processor, world, region=None):
     return copies, world
 
 
-def translate(machine, linear, processor=0, access="read", user=False, world=None):
+def translate(machine, linear, processor=0, access="read", user=False, world=None, pointer=None):
     """Return the Translation of linear address `linear` for an access of a processor, changing nothing.
 
-    access: "read", "write" or "fetch"; user: at privilege level 3; world: "root", "guest", None for the one that runs.
+    access: "read", "write" or "fetch"; user: at privilege level 3; world: "root", "guest", None for the one that runs;
+    pointer: physical address of the VMCS of a guest that waits, whose translation is meant.
     Raises ConfigError when that processor has no such world.
     """
-    copies, where = in_world(machine, processor, world)
+    region = None if pointer is None else words(machine.record[0].ram + pointer, REGION_WORDS)
+    copies, where = in_world(machine, processor, world, region)
     c = copies.cpu
     e = env_of(c.env)[0]
     wanted = int(KINDS[access]) | (int(ACCESS.USER) if user else 0)

@@ -6,33 +6,40 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from emu.debug.gdb import dwarf
 from emu.errors import DebugError
 from emu.image import elf
 
 HEADER, SECTION, SYMBOL = 64, 64, 24
-PROGBITS, SYMTAB, STRTAB, ALLOC, EXECUTE = 1, 2, 3, 2, 4
-NAMES = b"\0.text\0.symtab\0.strtab\0.shstrtab\0"
+PROGBITS, ALLOC, EXECUTE = 1, 2, 4
+KINDS = {".symtab": 2, ".strtab": 3, ".shstrtab": 3}
 OPEN_READ, NOT_FOUND, BAD, INVALID = 0, 2, 9, 22
 
 
-def symbol_file(base, code, addresses):
-    """Return an ELF64 file (bytes) with `code` as .text at `base` and a function symbol for each name: address."""
+def symbol_file(base, code, addresses, lines=(), files=None):
+    """Return an ELF64 file (bytes) with `code` as .text at `base`, a function symbol for each name: address, and a line table.
+
+    lines: [(address, bytes, file, line, source)] of the assembler; files: {file: absolute path}.
+    """
     names, symbols = bytearray(b"\0"), bytearray(SYMBOL)
     for name, address in sorted(addresses.items(), key=lambda row: row[1]):
         inside = base <= address < base + len(code)
         symbols += struct.pack("<IBBHQQ", len(names), 1 << 4 | (2 if inside else 0), 0, 1 if inside else 0xFFF1, address, 0)
         names += name.encode() + b"\0"
-    parts, at = [code, bytes(symbols), bytes(names), NAMES], HEADER
-    places = []
-    for part in parts:
-        places.append(at)
-        at += len(part)
-    rows = [(0,) * 10,
-            (1, PROGBITS, ALLOC | EXECUTE, base, places[0], len(code), 0, 0, 1, 0),
-            (7, SYMTAB, 0, 0, places[1], len(symbols), 3, 1, 8, SYMBOL),
-            (15, STRTAB, 0, 0, places[2], len(names), 0, 0, 1, 0), (23, STRTAB, 0, 0, places[3], len(NAMES), 0, 0, 1, 0)]
-    head = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, base, 0, at, 0, HEADER, 0, 0, SECTION, len(rows), 4)
-    return head + b"".join(parts) + b"".join(struct.pack("<IIQQQQIIQQ", *row) for row in rows)
+    debug = dwarf.sections(lines, files or {}) if lines else {}
+    parts = {".text": code, ".symtab": bytes(symbols), ".strtab": bytes(names), **debug}
+    titles = b"\0" + b"".join(name.encode() + b"\0" for name in (*parts, ".shstrtab"))
+    parts[".shstrtab"] = titles
+    rows, at = [(0,) * 10], HEADER
+    for name, data in parts.items():
+        kind, flags = KINDS.get(name, PROGBITS), ALLOC | EXECUTE if name == ".text" else 0
+        link, info, entry = (3, 1, SYMBOL) if name == ".symtab" else (0, 0, 0)
+        title = titles.index(b"\0" + name.encode() + b"\0") + 1
+        rows.append((title, kind, flags, base if flags else 0, at, len(data), link, info, 1, entry))
+        at += len(data)
+    fields = (2, 62, 1, base, 0, at, 0, HEADER, 0, 0, SECTION, len(rows), len(parts))
+    head = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", *fields)
+    return head + b"".join(parts.values()) + b"".join(struct.pack("<IIQQQQIIQQ", *row) for row in rows)
 
 
 def of_machine(machine):
@@ -54,7 +61,8 @@ def of_machine(machine):
 
 def _assembled(image):
     base, data = max(((address, bytes(data)) for address, data in image.segments), key=lambda row: len(row[1]))
-    return symbol_file(base, data, image.symbols.addresses)
+    symbols = image.symbols
+    return symbol_file(base, data, symbols.addresses, symbols.lines, symbols.files)
 
 
 class Host:
