@@ -31,6 +31,10 @@ Start here:
   hvlab asm program.s --list                 addresses, bytes and source of a program
   hvlab explain exit 48 0x182                a number of the manuals in words
   hvlab vmcs check kernel.elf                why a VM entry fails
+  hvlab break 'exit=ept_violation' kernel.elf          the first time that something happens
+  hvlab why vmcs guest_rip kernel.elf --at-exit 9      who wrote it last
+  hvlab trace kernel.elf --report run.html             what happened, as one page
+  hvlab gdb kernel.elf                       the same under gdb; hvlab tui: on the whole screen
 
 \b
 What is written where:
