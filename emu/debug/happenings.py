@@ -3,6 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from emu.bits import name_of
+from emu.errors import TraceError
 from emu.spec.cpu import EVENT, INTR, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
@@ -128,6 +129,8 @@ def happening(row):
     """Return the Happening of a row (eight numbers)."""
     row = [int(each) for each in row]
     head = row[HEAD]
+    if head & 0xFF not in KIND_OF:
+        raise TraceError(f"a row of kind {head & 0xFF}; there are {', '.join(f'{number} ({name})' for number, name in KIND_OF.items())}")
     kind = KIND_OF[head & 0xFF]
     name, args = TOLD[kind](row)
     vmcs = 0 if row[VMCS_POINTER] == ALL_ONES else row[VMCS_POINTER]

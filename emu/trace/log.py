@@ -58,7 +58,7 @@ class Writer:
         manifest = msgspec.json.encode(Manifest(SCHEMA, f"hvlab {version('hvlab')}", str(image), place, len(machine.cpu),
                                                 condition.text if condition else "", symbols))
         self.file.write(MAGIC + SIZE.pack(len(manifest)) + manifest)
-        self._squeeze = zstandard.ZstdCompressor(level=LEVEL)
+        self._squeeze = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
         for key, program in condition.programs if condition else ():
             self.places.append(machine.watching.add(program, key, ACTION.KEEP))
         machine.watching.listen(self._take, everything=condition is None)

@@ -26,7 +26,7 @@ def test_every_file_is_a_question_or_shared():
 
 
 @pytest.mark.parametrize("name, units", [("loops", {"MIPS"}), ("exits", {"exits/s"}), ("hypervisor", {"exits/s"}),
-                                         ("scale", {"MIPS", "ms", "MiB"})])
+                                         ("scale", {"MIPS", "ms", "MiB"}), ("snapshot", {"ms"})])
 def test_a_question_yields_rows_of_the_schema(name, units):
     done = run(name, "--json", "--quick")
     assert done.returncode == 0, done.stderr
@@ -37,6 +37,13 @@ def test_a_question_yields_rows_of_the_schema(name, units):
         assert row["question"] == name and row["value"] > 0
         assert all(row[key] is None or row[key] > 0 for key in ("baseline", "goal"))
     assert {row["unit"] for row in found["rows"]} == units
+
+
+@pytest.mark.slow
+def test_what_watching_costs_is_told():
+    done = run("debug", "--json", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert {row["unit"] for row in json.loads(done.stdout)["rows"]} == {"exits/s", "MIPS", "steps/s", "ms"}
 
 
 def test_the_measuring_kernel_ends_by_itself_under_hvlab_run():

@@ -166,6 +166,16 @@ def test_file_that_is_not_whole_is_refused(traced, tmp_path, spoil, words):
         Reader(bad).rows()
 
 
+def test_every_changed_byte_is_noticed(traced, tmp_path):
+    good, bad = traced[0].read_bytes(), tmp_path / "bad.hvt"
+    body = len(good) // 3
+    for at in range(body, body + 3000, 97):
+        bad.write_bytes(good[:at] + bytes([good[at] ^ 0x5A]) + good[at + 1:])
+        with pytest.raises(TraceError):
+            for _ in text.jsonl(Reader(bad)):
+                pass
+
+
 def test_file_that_cannot_be_written_is_said_before_the_run(tmp_path):
     machine = demo()
     with pytest.raises(ConfigError, match="cannot be written"):
