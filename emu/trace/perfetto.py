@@ -66,7 +66,7 @@ def events(reader):
         for piece in found:
             flow += piece.kind == "exit"
             made += _slice(tracks, piece, flow)
-        if each.kind in INSTANTS:
+        if each is not None and each.kind in INSTANTS:
             process, thread = tracks.processor(each.processor)
             made.append(dict(ph="i", s="t", name=f"{each.kind.lower()} {each.name}", cat=each.kind.lower(), pid=process, tid=thread,
                              ts=each.cycle / MICRO, args=dict(_args(each.args), rip=f"{each.rip:#x}")))

@@ -57,7 +57,7 @@ def gathered(reader):
     said, manifest = reader.summary, reader.manifest
     g = _Gathered(said.cycles)
     for each, pieces in slices(reader):
-        if each.kind not in ("EXIT", "ENTRY"):
+        if each is not None and each.kind not in ("EXIT", "ENTRY"):
             name = f"{each.kind.lower()}: {each.name}"
             g.others[name] = g.others.get(name, 0) + 1
         for piece in pieces:

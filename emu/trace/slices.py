@@ -42,6 +42,7 @@ class Slicer:
             began = self._entered.pop(each.processor, None)
             if began is not None:
                 found.append(Slice("guest", each.name, each.processor, each.partition, each.vmcs, each.rip, began, each.cycle, each.args))
+            found += self._without_entry(each.vmcs)
             self._left[each.vmcs] = each
         elif each.kind == "ENTRY":
             left = self._left.pop(each.vmcs, None)
@@ -52,10 +53,22 @@ class Slicer:
         return found
 
 
+    def _without_entry(self, *pointers):
+        """Return Slices without length of exits whose entry is not in the trace: a filter left it out, or there was none."""
+        found = [self._left.pop(vmcs) for vmcs in pointers if vmcs in self._left]
+        return [Slice("exit", left.name, left.processor, left.partition, left.vmcs, left.rip, left.cycle, left.cycle, left.args)
+                for left in found]
+
+    def rest(self):
+        """Return the Slices of exits that no entry followed."""
+        return self._without_entry(*list(self._left))
+
+
 def slices(reader):
-    """Yield (Happening, [Slice, ...]) of each row of a trace."""
+    """Yield (Happening, [Slice, ...]) of each row of a trace, and (None, [...]) of what is open at its end."""
     slicer = Slicer()
     for rows in reader.chunks():
         for row in rows.tolist():
             each = happening(row)
             yield each, slicer.of(each)
+    yield None, slicer.rest()
