@@ -192,7 +192,7 @@ def restore(machine, snapshot, again=True):
 
 def _take_over(machine, about):
     """Go back in the list of inputs: those that came later come again.  Learn names that the machine does not have."""
-    if machine.inputs.log[:about.fed] != list(about.inputs[:about.fed]) or len(machine.inputs.log) < about.fed:
+    if machine.inputs.log[:about.fed] != list(about.inputs[:about.fed]) or len(machine.inputs.log) < len(about.inputs):
         machine.inputs.log = list(about.inputs)
     machine.inputs.done = about.fed
     if tuple(p.name for p in machine.partitions) != about.partitions:

@@ -7,11 +7,14 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from emu.debug import hvz
 from emu.debug.gdb import description, packet
 from emu.debug.gdb.server import Server, address_of
 from emu.debug.gdb.stub import Stub
 from emu.errors import ConfigError
+from tests.debug.conftest import close
 from tests.debug.test_session import COUNT, ENTER
+from tests.machine.test_inputs import ECHO
 
 
 @pytest.fixture
@@ -203,6 +206,24 @@ def test_monitor_tells_who_wrote_it_and_stays_where_it_is(stub):
     assert re.match(rf"cpu0 at cycle {cycle - 5000:,}\d*|cpu0 at cycle", ask(f"seek {cycle - 5000}"))
     assert int(unit.machine.cpu[0].cycles) < cycle
     assert unit.answer(b"c") == b"T05thread:p1.1;core:0;swbreak:;" and unit.machine.digest() == digest
+
+
+def test_monitor_types_and_saves(stub, tmp_path):
+    unit, _ = stub(ECHO)
+
+    def ask(line):
+        return bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
+
+    said = bytearray()
+    unit.machine.on_console(lambda source, data: said.extend(data))
+    assert "4 bytes reach the serial port" in ask("type a\\x21c.")
+    assert "goes on" in ask(f"save {tmp_path / 'a.hvz'}") or "go on" in ask(f"save {tmp_path / 'a.hvz'}")
+    assert unit.answer(b"c") == b"W00;process:1" and said.endswith(b"a!c.")
+    again = hvz.machine_of(hvz.load(tmp_path / "a.hvz"))
+    again.run()
+    assert again.digest() == unit.machine.digest()
+    close(again)
+    assert "ends in .hvz" in ask("save a.txt") and "usage: monitor save" in ask("save") and "an escape that is none" in ask("type \\x")
 
 
 def test_malformed_packets_leave_the_machine_as_it_is(stub):

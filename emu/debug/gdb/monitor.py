@@ -7,7 +7,7 @@ from collections.abc import Callable
 import capstone
 
 from emu.bits import name_of
-from emu.debug import explain, irq, lookup, why, xlate
+from emu.debug import explain, hvz, irq, lookup, why, xlate
 from emu.debug import vmcs as vmcs_of
 from emu.debug.snapshot import take
 from emu.errors import DebugError, HvlabError
@@ -38,6 +38,8 @@ class Monitor:
             "why-irq": (self._irq, "VECTOR", "why an interrupt is not delivered"),
             "why": (self._why, "memory ADDRESS [SIZE] | register NAME | vmcs FIELD", "who wrote it last; nothing moves"),
             "seek": (self._seek, "CYCLE", "go to a cycle of this processor, back or ahead; then: maintenance flush register-cache"),
+            "type": (self._type, "TEXT", "bytes for the serial port; \\r, \\n, \\t, \\xNN as in C; a line ends with \\r"),
+            "save": (self._save, "FILE.hvz", "a snapshot of the machine, as `hvlab run --save` writes it"),
             "explain": (self._explain, "exit|field|msr|... NUMBER [VALUE]", "what a number means, as `hvlab explain`"),
             "points": (self._points, "", "breakpoints, watchpoints and conditions with their hits"),
             "break": (self._break, "CONDITION [ignore N]", "stop after what happens: exit=ept_violation and gpa==0xfee00300"),
@@ -129,6 +131,20 @@ class Monitor:
         finally:
             history.restore(here)
             self.session.told("step", at)
+
+    def _type(self, _thread, *words):
+        try:
+            data = " ".join(words).encode("latin-1", "backslashreplace").decode("unicode_escape").encode("latin-1")
+        except (UnicodeDecodeError, UnicodeEncodeError) as error:
+            raise DebugError(f"{' '.join(words)!r} has an escape that is none: {error}") from error
+        self.session.machine.console_input(data)
+        return [f"{len(data)} bytes reach the serial port from now on, one per character time"]
+
+    def _save(self, _thread, path):
+        if not path.endswith(".hvz"):
+            raise DebugError(f"a snapshot's name ends in .hvz, not {path!r}")
+        hvz.save(take(self.session.machine), path)
+        return [f"{path}: hvlab run, gdb, vmcs, xlate, why go on from it"]
 
     def _seek(self, thread, cycle):
         stop = self.session.history.seek(lookup.value(cycle, "CYCLE"), thread.processor)
