@@ -52,7 +52,6 @@ class Slicer:
             self._entered[each.processor] = each.cycle
         return found
 
-
     def _without_entry(self, *pointers):
         """Return Slices without length of exits whose entry is not in the trace: a filter left it out, or there was none."""
         found = [self._left.pop(vmcs) for vmcs in pointers if vmcs in self._left]

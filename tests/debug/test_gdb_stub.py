@@ -217,7 +217,7 @@ def test_monitor_types_and_saves(stub, tmp_path):
     said = bytearray()
     unit.machine.on_console(lambda source, data: said.extend(data))
     assert "4 bytes reach the serial port" in ask("type a\\x21c.")
-    assert "goes on" in ask(f"save {tmp_path / 'a.hvz'}") or "go on" in ask(f"save {tmp_path / 'a.hvz'}")
+    assert "why go on from it" in ask(f"save {tmp_path / 'a.hvz'}")
     assert unit.answer(b"c") == b"W00;process:1" and said.endswith(b"a!c.")
     again = hvz.machine_of(hvz.load(tmp_path / "a.hvz"))
     again.run()
