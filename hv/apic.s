@@ -103,13 +103,18 @@ apic_bit:
 apic_accept:
         call    apic_bit
         btr     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
+        bt      dword ptr [rbx + VP_AUTO_EOI], edi
+        jc      apic_accepted
         bts     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
+apic_accepted:
         ret
 apic_return:
         call    apic_bit
+        bt      dword ptr [rbx + VP_AUTO_EOI], edi
+        jc      2f
         btr     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
         jnc     1f                              # it came from the 8259 pair
-        bts     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
+2:      bts     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
 1:      ret
 apic_raise:
         cmp     edi, 16
@@ -123,8 +128,30 @@ apic_raise_illegal:
         or      dword ptr [rbx + VP_APIC + APIC_ESR*16], ESR_RECEIVE_ILLEGAL
         ret
 
-# apic_eoi - End of the highest interrupt in service.
+# apic_alone - Exit: zero flag set when one bit of the ISR is set at most.  Changes rax, rcx, rdx.
+apic_alone:
+        xor     edx, edx
+        mov     ecx, 7 * 16
+1:      popcnt  eax, [rbx + rcx + VP_APIC + APIC_ISR*16]
+        add     edx, eax
+        sub     ecx, 16
+        jns     1b
+        cmp     edx, 1
+        ja      2f
+        xor     edx, edx
+2:      ret
+
+# apic_eoi - End of the highest interrupt in service, by the guest's word; apic_eoi_plain - by the assist page.
 apic_eoi:
+        cmp     dword ptr [rbx + VP_OFFERED], 0
+        je      apic_eoi_plain
+        call    assist_settle
+        call    assist_withdraw
+apic_eoi_plain:
+        cmp     dword ptr [rbx + VP_WAITING], 0
+        je      2f
+        WORK    WORK_POSTS
+2:
         mov     edi, APIC_ISR
         call    apic_scan
         test    eax, eax

@@ -4,6 +4,9 @@
 
 # apic_read - Entry: edi = register number (offset / 16), rbx = VP.  Exit: eax.  Changes rcx, rdx, rdi.
 apic_read:
+        push    rdi
+        call    assist_settle
+        pop     rdi
         and     edi, APIC_REGISTERS - 1
         cmp     edi, APIC_PPR
         je      apic_ppr

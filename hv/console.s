@@ -60,6 +60,14 @@ putc:   push    rdx
         pop     rdx
         ret
 
+# putc_safe - The same for a byte of a guest: what is no printable ASCII becomes a space, so that it forges no lines.
+putc_safe:
+        lea     edx, [rax - ' ']
+        cmp     dl, '~' - ' '
+        jbe     putc
+        mov     al, ' '
+        jmp     putc
+
 # say - Entry: rsi = zero-terminated text.
 say:    lodsb
         test    al, al

@@ -2,7 +2,7 @@
 #
 # Source  hv/README.md, "Memory map", "Partition table"
 
-        .use    cpu, vmx, msr, apic, platform, uart, paging, firmware, tlfs, cpuid
+        .use    cpu, vmx, msr, apic, platform, uart, paging, firmware, tlfs, synic, cpuid
 
         .equ    HV_BASE, 0x100000
         .org    HV_BASE
@@ -26,11 +26,14 @@
         .equ    STACK_BYTES, 0x2000
         .equ    CANARY, 0x5AFE57AC4B10C8ED
         .equ    TIMER_VECTOR, 0x40              # host: idle processors wake by it
+        .equ    KICK_VECTOR, 0x41               # host: another processor has posted something
         .equ    SPURIOUS_VECTOR, 0xFF
         .equ    VPID_FIRST, 1
         .equ    CONSOLE_CONNECTION, 1
         .equ    REP_LIMIT, 64                   # elements of a repeat call in one go
         .equ    TICKS_PER_REFERENCE, HZ_TSC / 10000000
+        .equ    REFERENCE_SCALE, 0xFFFFFFFFFFFFFFFF / TICKS_PER_REFERENCE       # of the reference TSC page
+        .equ    VECTOR_LEAST, 16                # vectors below are exceptions
 
 # ---- partition table ----
         .equ    TABLE_MAGIC, 0x3153545241505648 # "HVPARTS1"
@@ -79,6 +82,7 @@
         .equ    KIND_LINUX64, 3
         .equ    KINDS, 4
         .equ    ENLIGHTENED, 1
+        .equ    ROOT, 2
 
         .equ    STATE_RUNS, 1
         .equ    STATE_ENDED, 2

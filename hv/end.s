@@ -32,7 +32,6 @@ partition_ends:
 
 # end_partition - Entry: rbx = VP with WORK_END.  Goes on with another VP, or ends the machine.
 end_partition:
-        mov     rsp, rbx
         mov     rbp, [rbx + VP_PARTITION]
         mov     r13, [rbp + PART_DESC]
         mov     dword ptr [rbx + VP_STATE], VP_ENDED

@@ -5,6 +5,8 @@
 
         .equ    EPT_TABLE, EPTE_R | EPTE_W | EPTE_X
         .equ    EPT_RAM, EPTE_R | EPTE_W | EPTE_X | put(EPTE_TYPE, MEMTYPE_WB)
+        .equ    EPT_DATA, EPTE_R | EPTE_W | put(EPTE_TYPE, MEMTYPE_WB)
+        .equ    EPT_READ, EPTE_R | put(EPTE_TYPE, MEMTYPE_WB)
         .equ    EPT_CODE, EPTE_R | EPTE_X | put(EPTE_TYPE, MEMTYPE_WB)
         .equ    EPT_POINTER, put(EPTP_MEMORY_TYPE, MEMTYPE_WB) | put(EPTP_WALK, 3)
         .equ    ENTRIES, 512

@@ -101,6 +101,7 @@ exit_interrupt:
         je      1f
         mov     edx, MEMORY_LOCAL_APIC
         mov     dword ptr [rdx + APIC_EOI*16], 0
+        WORK    WORK_POSTS
 1:      ret
 
 exit_window:
@@ -113,6 +114,7 @@ exit_clock:
 # exit_hlt - Sleep until the APIC has something; a VP that nothing can wake ends its partition.
 exit_hlt:
         call    advance
+        call    assist_settle
         cmp     dword ptr [rbx + VP_NMI], 0
         jne     exit_window
         test    dword ptr [rbx + VP_FLAGS], RFLAGS_IF
@@ -125,7 +127,9 @@ exit_hlt:
         jz      3f
         test    dword ptr [rbp + PART_IOAPIC + PIN_PIT*8], REDIRECT_MASKED
         jz      3f
-1:      cmp     qword ptr [rbx + VP_DEADLINE], -1
+1:      cmp     qword ptr [rbx + VP_STIMER_DEADLINE], -1
+        jne     3f
+        cmp     qword ptr [rbx + VP_DEADLINE], -1
         je      2f
         test    dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE
         jz      2f

@@ -1,20 +1,22 @@
 # hypercall.s - the hypercall interface: who may call, how the input is laid out, what comes back.
 #
 # Inside: r12 = input value, r13 = input GPA or first fast quadword, r14 = output GPA or second, r15 = row of the call.
-# Handlers: entry rsi = input header, rdi = output list, edx = element number, rbx = VP, rbp = partition; exit eax = HVSTATUS;
-# they keep rbx, rbp, r12-r15.
+# Handlers: entry rsi = input header, ecx = quadwords of variable header behind it, rdi = output, and of a repeat call edx = element
+# number, r8 = element, r9 = its output; rbx = VP, rbp = partition; exit eax = HVSTATUS or CALL_LATER; they keep rbx, rbp, r12-r15.
 # Source  TLFS, "Hypercall Interface"
 
-# A row: bytes of the input header, of an input element and of an output element, CALL flags, handler.
+# A row: bytes of the input header, of an input element and of the output (of an element), CALL flags, privilege, handler.
         .record CALL
-        .field  HEADER, 4
-        .field  ELEMENT, 4
-        .field  OUTPUT, 4
-        .field  FLAGS, 4
+        .field  HEADER, 2
+        .field  ELEMENT, 2
+        .field  OUTPUT, 2
+        .field  FLAGS, 2
+        .field  PRIVILEGE, 8                    # bit of the partition's mask, or 0
         .field  HANDLER, 8
         .endrecord
         .equ    CALL_REP, 1                     # a repeat call
-        .equ    CALL_DENIED, 2                  # no partition has the privilege
+        .equ    CALL_VARIABLE, 2                # has a variable header
+        .equ    CALL_LATER, 0x10000             # no status: RIP stays at VMCALL, the guest calls again
 
 exit_vmcall:
         test    dword ptr [rbp + PART_FLAGS], ENLIGHTENED
@@ -25,6 +27,7 @@ exit_vmcall:
         test    eax, eax
         jnz     fault_ud
         call    guest_is_long
+        mov     [rbx + VP_CALL_LONG], eax
         jz      call_32
         mov     r12, [rbx + VP_RCX]
         mov     r13, [rbx + VP_RDX]
@@ -74,54 +77,62 @@ call_do:
         mov     r15, [rdx + rax*8]
         test    r15, r15
         jz      call_no_code
-        mov     rax, HVINPUT_RESERVED1 | HVINPUT_RESERVED2 | HVINPUT_RESERVED3 | HVINPUT_NESTED | HVINPUT_VARIABLE
+        mov     rax, HVINPUT_RESERVED1 | HVINPUT_RESERVED2 | HVINPUT_RESERVED3 | HVINPUT_NESTED
         test    r12, rax
         jnz     call_bad_input
-        mov     rax, r12
-        shr     rax, shift(HVINPUT_COUNT)
-        and     eax, get(HVINPUT_COUNT, HVINPUT_COUNT)          # repetitions
-        mov     rcx, r12
-        shr     rcx, shift(HVINPUT_START)
-        and     ecx, get(HVINPUT_START, HVINPUT_START)
-        test    dword ptr [r15 + CALL_FLAGS], CALL_REP
-        jnz     1f
+        mov     edx, r12d
+        shr     edx, shift(HVINPUT_VARIABLE)
+        and     edx, get(HVINPUT_VARIABLE, HVINPUT_VARIABLE)
+        mov     [rbx + VP_CALL_VARIABLE], edx
+        jz      1f
+        test    word ptr [r15 + CALL_FLAGS], CALL_VARIABLE
+        jz      call_bad_input
+1:      call    call_counts                     # eax = repetitions, ecx = start
+        test    word ptr [r15 + CALL_FLAGS], CALL_REP
+        jnz     2f
         or      eax, ecx
         jnz     call_bad_input
-        jmp     2f
-1:      cmp     ecx, eax                        # also refuses a count of 0
+        mov     eax, 1                          # one output
+        xor     edi, edi
+        jmp     3f
+2:      cmp     ecx, eax                        # also refuses a count of 0
         jae     call_bad_input
+        movzx   edi, word ptr [r15 + CALL_ELEMENT]
+        imul    edi, eax
+3:      movzx   ecx, word ptr [r15 + CALL_HEADER]
+        lea     ecx, [rcx + rdx*8]
+        mov     [rbx + VP_CALL_LIST], ecx       # offset of the first element
+        add     ecx, edi
+        mov     [rbx + VP_CALL_BYTES], ecx
+        movzx   edx, word ptr [r15 + CALL_OUTPUT]
+        imul    edx, eax
+        mov     [rbx + VP_CALL_RESULT], edx
+        test    r12d, HVINPUT_FAST
+        jnz     call_fast
+        call    call_memory
+        jc      call_misaligned
 
-2:      test    r12d, HVINPUT_FAST
-        jz      3f
-        test    dword ptr [r15 + CALL_FLAGS], CALL_REP
-        jnz     call_bad_input
-        cmp     dword ptr [r15 + CALL_HEADER], 16
-        ja      call_bad_input
-        mov     [rbx + VP_FAST], r13
-        mov     [rbx + VP_FAST + 8], r14
-        lea     rsi, [rbx + VP_FAST]
-        jmp     4f
-3:      mov     edx, eax
-        imul    eax, [r15 + CALL_ELEMENT]
-        add     eax, [r15 + CALL_HEADER]
-        mov     rdi, r13
-        call    call_list
-        jc      call_misaligned
-        mov     rsi, rax
-        mov     eax, edx
-        imul    eax, [r15 + CALL_OUTPUT]
-        mov     rdi, r14
-        call    call_list
-        jc      call_misaligned
-        mov     rdi, rax
-4:      mov     eax, HVSTATUS_ACCESS_DENIED
-        test    dword ptr [r15 + CALL_FLAGS], CALL_DENIED
-        jnz     call_over
-        test    dword ptr [r15 + CALL_FLAGS], CALL_REP
+# call_run - The lists are known: privilege, then the handler.  Exit as call_do's.
+call_run:
+        mov     rax, [r15 + CALL_PRIVILEGE]
+        test    rax, rax
+        jz      1f
+        test    rax, [rbp + PART_PRIVILEGES]
+        jz      call_denied
+1:      test    word ptr [r15 + CALL_FLAGS], CALL_REP
         jnz     call_rep
+        mov     rsi, [rbx + VP_CALL_INPUT]
+        mov     rdi, [rbx + VP_CALL_OUTPUT]
+        mov     ecx, [rbx + VP_CALL_VARIABLE]
         call    qword ptr [r15 + CALL_HANDLER]
+        cmp     eax, CALL_LATER
+        je      call_later
 call_over:
         clc
+        ret
+call_later:
+        mov     rax, r12
+        stc
         ret
 call_no_code:
         mov     eax, HVSTATUS_INVALID_HYPERCALL_CODE
@@ -133,5 +144,9 @@ call_bad_input:
         ret
 call_misaligned:
         mov     eax, HVSTATUS_INVALID_ALIGNMENT
+        clc
+        ret
+call_denied:
+        mov     eax, HVSTATUS_ACCESS_DENIED
         clc
         ret

@@ -11,34 +11,47 @@
         .endrecord
         .equ    PHYSICAL_LIMIT_SHIFT, 52
         .equ    FLUSH_MOST, 16                  # pages dropped one by one; more: everything
+        .equ    FLUSH_LIST_FLAGS, HVFLUSH_ALL_PROCESSORS | HVFLUSH_ALL_SPACES
+        .equ    FLUSH_SPACE_FLAGS, FLUSH_LIST_FLAGS | HVFLUSH_NONGLOBAL
 
-# call_flush_header - Entry: rsi = header, r8 = flags that are not allowed.  Exit: eax = status; carry set when VP 0 is not meant.
-call_flush_header:
+# flush_flags - Entry: rsi = header, r10 = flags that are allowed.  Exit: eax = status.  Changes rdx.
+flush_flags:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         mov     rdx, [rsi + FLUSH_FLAGS]
-        test    rdx, r8
+        not     r10
+        test    rdx, r10
         jnz     2f
         test    edx, HVFLUSH_ALL_SPACES
         jnz     1f
-        mov     rcx, [rsi + FLUSH_SPACE]
-        shr     rcx, PHYSICAL_LIMIT_SHIFT
+        mov     rdx, [rsi + FLUSH_SPACE]
+        shr     rdx, PHYSICAL_LIMIT_SHIFT
         jnz     2f
-1:      test    edx, HVFLUSH_ALL_PROCESSORS
-        jnz     3f
-        mov     rcx, [rsi + FLUSH_MASK]
-        test    rcx, rcx
-        jz      2f
+1:      xor     eax, eax
+2:      ret
+
+# flush_header - The same, and the mask.  Exit: eax = status; carry set when VP 0 is not meant.
+flush_header:
+        call    flush_flags
+        test    eax, eax
+        jnz     1f
+        test    dword ptr [rsi + FLUSH_FLAGS], HVFLUSH_ALL_PROCESSORS
+        jnz     1f
+        mov     rdx, [rsi + FLUSH_MASK]
+        mov     eax, HVSTATUS_INVALID_PARAMETER
+        test    rdx, rdx
+        jz      1f
         xor     eax, eax
-        test    cl, 1
-        jnz     2f
+        test    dl, 1
+        jnz     1f
         stc
         ret
-3:      xor     eax, eax
-2:      ret                                     # TEST and XOR left the carry clear
+1:      clc
+        ret
 
 call_flush_space:
-        mov     r8, ~(HVFLUSH_ALL_PROCESSORS | HVFLUSH_ALL_SPACES | HVFLUSH_NONGLOBAL)
-        call    call_flush_header
+        mov     r10, FLUSH_SPACE_FLAGS
+        call    flush_header
+flush_space_go:
         jc      call_done
         test    eax, eax
         jnz     call_done
@@ -49,13 +62,13 @@ call_done:
 
 # One element: bits 11:0 more pages, the rest the first page.
 call_flush_list:
-        mov     r9d, edx
-        mov     r8, ~(HVFLUSH_ALL_PROCESSORS | HVFLUSH_ALL_SPACES)
-        call    call_flush_header
+        mov     r10, FLUSH_LIST_FLAGS
+        call    flush_header
+flush_list_go:
         jc      call_done
         test    eax, eax
         jnz     call_done
-        mov     rdi, [rsi + r9*8 + FLUSH_LIST]
+        mov     rdi, [r8]
         mov     r9d, edi
         and     r9d, PAGE - 1
         and     rdi, -PAGE
@@ -89,15 +102,22 @@ call_spin_wait:
         .field  RESERVED, 3
         .field  MASK, 8
         .endrecord
-call_cluster_ipi:
+# ipi_header - Entry: rsi = header.  Exit: eax = status, edi = vector.
+ipi_header:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         mov     edi, [rsi + IPI_VECTOR]
-        cmp     edi, 16
+        cmp     edi, VECTOR_LEAST
         jb      call_done
         cmp     edi, 255
         ja      call_done
         cmp     dword ptr [rsi + IPI_VTL], 0    # VTL 0, and what is reserved
         jne     call_done
+        xor     eax, eax
+        ret
+call_cluster_ipi:
+        call    ipi_header
+        test    eax, eax
+        jnz     call_done
         test    byte ptr [rsi + IPI_MASK], 1
         jz      1f
         call    apic_raise
@@ -112,7 +132,6 @@ call_cluster_ipi:
         .field  PAYLOAD, 240
         .endrecord
 # call_post_message - A line on the hypervisor's console, with the partition's name in front.
-# Bytes that are no printable ASCII become a space, so that a guest cannot forge other lines.
 call_post_message:
         mov     eax, HVSTATUS_INVALID_CONNECTION_ID
         cmp     dword ptr [rsi + POST_CONNECTION], CONSOLE_CONNECTION
@@ -133,14 +152,15 @@ call_post_message:
         jc      3f
         mov     al, [r13]
         inc     r13
-        lea     edx, [rax - ' ']
-        cmp     dl, '~' - ' '
-        jbe     2f
-        mov     al, ' '
-2:      call    putc
+        call    putc_safe
         jmp     1b
 3:      call    line_end
         pop     r13
         pop     r12
         xor     eax, eax
+        ret
+
+# call_signal_event - No connection of events exists.
+call_signal_event:
+        mov     eax, HVSTATUS_INVALID_CONNECTION_ID
         ret

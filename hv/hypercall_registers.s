@@ -8,9 +8,7 @@
         .field  PARTITION, 8
         .field  VP, 4
         .field  VTL, 4
-        .field  NAMES, 0
         .endrecord
-        .equ    REGS_SET_BYTES, 32
         .equ    REGS_SET_VALUE, 16
 
 # regs_header - Entry: rsi = header.  Exit: eax = status.
@@ -54,9 +52,8 @@ call_get_register:
         call    regs_header
         test    eax, eax
         jnz     1f
-        mov     ecx, [rsi + rdx*4 + REGS_NAMES]
-        shl     edx, 4
-        lea     r8, [rdi + rdx]                 # 16 bytes of result
+        mov     ecx, [r8]
+        mov     r8, r9                          # 16 bytes of result
         call    regs_find
         mov     eax, HVSTATUS_UNKNOWN_REGISTER_NAME
         jz      1f
@@ -71,10 +68,8 @@ call_set_register:
         call    regs_header
         test    eax, eax
         jnz     1f
-        shl     edx, 5
-        lea     rdx, [rsi + rdx + REGS_NAMES]
-        mov     ecx, [rdx]
-        mov     rsi, [rdx + REGS_SET_VALUE]
+        mov     ecx, [r8]
+        mov     rsi, [r8 + REGS_SET_VALUE]
         call    regs_find
         mov     eax, HVSTATUS_UNKNOWN_REGISTER_NAME
         jz      1f
@@ -163,23 +158,18 @@ reg_msr_write:
         xor     eax, eax
         ret
 reg_tsc:
-        rdtsc
-        shl     rdx, 32
-        or      rax, rdx
+        call    tsc_now
         add     rax, [rbx + VP_TSC_OFFSET]
         xor     edx, edx
         ret
 reg_time:
-        mov     rcx, rbp
-        mov     r11, r8
         call    reference_time
-        mov     r8, r11
         xor     edx, edx
         ret
 reg_constant:
         mov     eax, r10d
         ret
 reg_privileges:
-        mov     rax, PRIVILEGES
-        mov     rdx, HVFEATURE_FREQUENCIES << 32
+        mov     rax, [rbp + PART_PRIVILEGES]
+        mov     rdx, FEATURES << 32
         ret

@@ -44,6 +44,9 @@ event_keep:
 event_deliver:
         push    r12
         push    rbp
+        cmp     dword ptr [rbx + VP_OFFERED], 0
+        jne     event_offered
+event_choose:
         mov     rbp, [rbx + VP_PARTITION]
         xor     edi, edi
         xchg    edi, [rbx + VP_FAULT]
@@ -131,6 +134,9 @@ event_maskable:
         push    rdi
         call    apic_accept
         pop     rdi
+        push    rdi
+        call    assist_offer
+        pop     rdi
         jmp     3f
 2:      mov     eax, r12d
         call    pic_accept
@@ -150,25 +156,14 @@ event_done:
         pop     rbp
         pop     r12
         ret
-
-# event_pending - Exit: sign flag clear when an NMI or interrupt waits for the VP.  Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
-event_pending:
-        push    rbp
-        mov     rbp, [rbx + VP_PARTITION]
-        xor     eax, eax
-        cmp     [rbx + VP_NMI], eax
-        jne     1f
-        call    event_maskables
-1:      test    eax, eax
-        pop     rbp
-        ret
-event_maskables:                                # the same without NMI; rbp = partition
-        call    pic_pending
+event_offered:                                  # the guest may have ended it; what waits behind it needs an EOI
+        call    assist_settle
+        mov     edi, APIC_IRR
+        call    apic_scan
         test    eax, eax
-        jns     2f
-        call    apic_highest
-        test    eax, eax
-2:      ret
+        js      event_choose
+        call    assist_withdraw
+        jmp     event_choose
 
 # event_inject - Entry: edi = interruption information, rbp = partition.
 event_inject:

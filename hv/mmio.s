@@ -33,19 +33,12 @@ exit_ept:
         mov     edx, edx
         jmp     advance_rip
 
-# ept_inside - RAM: the only page with fewer rights is the hypercall page.
+# ept_inside - RAM: only pages of ours that lie over it have fewer rights.
 ept_inside:
-        mov     rax, [rbp + PART_CALL_OLD]
-        test    rax, rax
-        jz      1f
-        dec     rax
-        mov     rdx, r12
-        and     rdx, -PAGE
-        cmp     rax, rdx
-        jne     1f
-        test    r13d, QUAL_EPT_WRITE
+        mov     rdi, r12
+        call    overlay_find
         jnz     fault_gp
-1:      jmp     ept_flush                       # a translation from before a change of ours: again
+        jmp     ept_flush                       # a translation from before a change of ours: again
 
 mmio_fetch_fault:                               # eax = error code, VP_FETCHED = linear address
         mov     edi, eax

@@ -132,6 +132,7 @@ msr_write_tsc:
         sub     rsi, rax
         mov     [rbx + VP_TSC_OFFSET], rsi
         VMPUT   VMCS_TSC_OFFSET, rsi
+        call    reference_lost
         clc
         ret
 msr_write_deadline:

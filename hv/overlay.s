@@ -1,46 +1,102 @@
-# overlay.s - the hypercall page: a frame of ours over a page of the guest.
+# overlay.s - pages of ours laid over pages of the guest: hypercall page, reference TSC page, SIM, SIEF, assist page.
 #
-# Source  TLFS, "Establishing the Hypercall Interface", "GPA Overlay Pages"
+# A row remembers the EPT entry that it hides, so that two on one page form a stack and either may go first.
+# Source  TLFS, "GPA Overlay Pages"
 
-# overlay_on - Lay our frame over the guest's page that the MSR names.  Entry: rbp = partition.
-overlay_on:
-        mov     rax, [rbp + PART_CALL_FRAME]
-        test    rax, rax
-        jnz     1f
-        mov     edi, PAGE
-        mov     esi, PAGE
-        call    frames_take
-        mov     [rbp + PART_CALL_FRAME], rax
-        mov     rdi, rax
-        mov     ecx, PAGE
-        mov     al, 0xCC
-        rep stosb
-        mov     rax, [rbp + PART_CALL_FRAME]
-        mov     edx, [rel hypercall_code]
-        mov     [rax], edx
-1:      mov     rdi, [rbp + PART_HYPERCALL]
+        .assert OVERLAY_NEXT == 0, "a row is its own link"
+
+# overlay_msr - A page MSR was written.  Entry: rbp = partition, rsi = value, r8 = row, edx = EPT rights.
+# Exit: carry set when it would enable a page outside the partition's space.
+overlay_msr:
+        test    esi, HVPAGE_ENABLE
+        jz      1f
+        mov     rdi, rsi
         and     rdi, -PAGE
-        lea     rsi, [rdi + 1]
-        mov     [rbp + PART_CALL_OLD], rsi
-        lea     rsi, [rax + EPT_CODE]
-        call    ept_map
+        cmp     rdi, [rbp + PART_MEMORY]
+        cmc
+        jc      2f
+        mov     rsi, r8
+        call    overlay_put
+        clc
+        ret
+1:      mov     rsi, r8
+        call    overlay_drop
+        clc
+2:      ret
+
+# overlay_put - Entry: rbp = partition, rsi = row, rdi = guest-physical address of the page, rdx = EPT rights.
+overlay_put:
+        push    r12
+        push    r13
+        mov     r12, rsi
+        mov     r13, rdi
+        push    rdx
+        call    overlay_drop
+        pop     rdx
+        mov     [r12 + OVERLAY_RIGHTS], rdx
+        cmp     qword ptr [r12 + OVERLAY_FRAME], 0
+        jne     1f
+        mov     edi, PAGE
+        call    frames_zeroed
+        mov     [r12 + OVERLAY_FRAME], rax
+1:      mov     rdi, r13
+        call    ept_leaf
+        mov     rdx, [rax]
+        mov     [r12 + OVERLAY_UNDER], rdx
+        mov     rdx, [r12 + OVERLAY_FRAME]
+        or      rdx, [r12 + OVERLAY_RIGHTS]
+        mov     [rax], rdx
+        inc     r13
+        mov     [r12 + OVERLAY_AT], r13
+        mov     rdx, [rbp + PART_OVERLAYS]
+        mov     [r12 + OVERLAY_NEXT], rdx
+        mov     [rbp + PART_OVERLAYS], r12
+        pop     r13
+        pop     r12
         jmp     ept_flush
 
-# overlay_off - Give the page back to the guest.  Entry: rbp = partition.
-overlay_off:
-        mov     rdi, [rbp + PART_CALL_OLD]
+# overlay_drop - Take a page away; nothing happens when it is not there.  Entry: rbp = partition, rsi = row.
+overlay_drop:
+        mov     rdi, [rsi + OVERLAY_AT]
         test    rdi, rdi
-        jz      1f
+        jz      5f
         dec     rdi
-        mov     qword ptr [rbp + PART_CALL_OLD], 0
-        mov     rsi, [rbp + PART_BASE]
-        add     rsi, rdi
-        add     rsi, EPT_RAM
-        call    ept_map
-        call    ept_flush
-1:      ret
+        mov     qword ptr [rsi + OVERLAY_AT], 0
+        call    ept_leaf                        # keeps rsi
+        mov     rdx, [rsi + OVERLAY_FRAME]
+        or      rdx, [rsi + OVERLAY_RIGHTS]
+        mov     rcx, [rsi + OVERLAY_UNDER]
+        cmp     [rax], rdx
+        jne     1f
+        mov     [rax], rcx
+1:      lea     rax, [rbp + PART_OVERLAYS]      # leave the list; who hid our entry hides the one below now
+2:      mov     rdi, [rax]
+        test    rdi, rdi
+        jz      4f
+        cmp     rdi, rsi
+        jne     3f
+        mov     rdi, [rsi + OVERLAY_NEXT]
+        mov     [rax], rdi
+        jmp     2b
+3:      mov     rax, rdi
+        cmp     [rdi + OVERLAY_UNDER], rdx
+        jne     2b
+        mov     [rdi + OVERLAY_UNDER], rcx
+        jmp     2b
+4:      jmp     ept_flush
+5:      ret
 
-        .balign 4
-hypercall_code:
-        vmcall
-        ret
+# overlay_find - The row that covers a page.  Entry: rbp = partition, rdi = guest-physical address.
+# Exit: rsi = row, zero flag set when there is none.  Changes rdi.
+overlay_find:
+        or      rdi, PAGE - 1
+        sub     rdi, PAGE - 2                   # as OVERLAY_AT says it
+        mov     rsi, [rbp + PART_OVERLAYS]
+1:      test    rsi, rsi
+        jz      2f
+        cmp     [rsi + OVERLAY_AT], rdi
+        je      3f
+        mov     rsi, [rsi + OVERLAY_NEXT]
+        jmp     1b
+3:      test    rsi, rsi
+2:      ret

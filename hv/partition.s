@@ -76,6 +76,11 @@ partitions_make:
         mov     [rbp + PART_DESC], r13
         mov     eax, [r13 + DESC_FLAGS]
         mov     [rbp + PART_FLAGS], eax
+        mov     rdx, PRIVILEGES_CHILD
+        xor     ecx, ecx
+        test    eax, ENLIGHTENED
+        cmovnz  rcx, rdx
+        mov     [rbp + PART_PRIVILEGES], rcx
         mov     rax, [r13 + DESC_MEMORY]
         mov     [rbp + PART_MEMORY], rax
         call    partition_memory
@@ -130,11 +135,9 @@ partition_memory:
 
 # vp_make - One virtual processor, in the ring of its processor.  Entry: rbp = partition, r13 = descriptor.
 vp_make:
-        mov     edi, STACK_BYTES + PAGE
+        mov     edi, PAGE
         call    frames_zeroed
-        mov     rdx, CANARY
-        mov     [rax], rdx
-        lea     rbx, [rax + STACK_BYTES]
+        mov     rbx, rax
         mov     [rbp + PART_VP], rbx
         mov     [rbx + VP_PARTITION], rbp
         mov     eax, [rbp + PART_NUMBER]

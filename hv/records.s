@@ -2,7 +2,7 @@
 #
 # Source  hv/README.md, "The life of an exit", "Scheduling, locks, isolation"
 
-# ---- virtual processor: a page, its stack below it ----
+# ---- virtual processor: a page ----
         .record VP
         .field  RAX, 8
         .field  RCX, 8
@@ -41,7 +41,11 @@
         .field  TSC_OFFSET, 8           # guest TSC - TSC
         .field  TSC_TARGET, 8           # what the guest wrote to IA32_TSC_DEADLINE
         .field  APIC_BASE, 8
-        .field  ASSIST, 8               # HVMSR_VP_ASSIST_PAGE
+        .field  OFFERED, 4              # 1: the assist page says that the interrupt in service needs no EOI
+        .field  SUSPENDED, 4            # SUSPEND bits
+        .field  STIMER_DEADLINE, 8      # the first of the synthetic timers, TSC, or NEVER
+        .field  RAN, 8                  # TSC cycles on a processor, up to RAN_SINCE
+        .field  RAN_SINCE, 8
         .field  NMI, 4                  # an NMI waits
         .field  WINDOW, 4               # interrupt-window exiting is on
         .field  AGAIN, 4                # event cut off by an exit: interruption information
@@ -61,9 +65,14 @@
         .field  DR6, 8
         .field  FX, 512, 0x200                 # FXSAVE area
         .field  APIC, 1024              # registers at the APIC's own offsets
-        .field  FAST, 16                # input of a fast hypercall
-        .field  CALL_VALUE, 8
+        .field  FAST, 112               # registers of a fast hypercall: RDX, R8, XMM0-XMM5
+        .field  CALL_INPUT, 8                   # of the hypercall: host addresses of header and output
         .field  CALL_OUTPUT, 8
+        .field  CALL_LIST, 4                    # offset of its elements, bytes of input and output, quadwords of variable header
+        .field  CALL_BYTES, 4
+        .field  CALL_RESULT, 4
+        .field  CALL_VARIABLE, 4
+        .field  CALL_LONG, 8                    # not 0: the caller is 64-bit code
         .field  BYTES, 16                       # of the instruction that decode.s looks at
         .field  FETCHED, 8                       # its linear address
         .field  OP_LONG, 8                      # not 0: 64-bit code
@@ -75,12 +84,33 @@
         .field  OP_SIGNED, 4
         .field  OP_ALU, 8                       # operation of decode_opcode.s, or OP_MOV
         .field  OP_VALUE, 8                      # what it stores
+        .field  POSTS, 4                # POST bits, set by anyone by locked instructions
+        .field  QUEUE_LOCK, 4
+        .field  POSTED, 32              # vectors from other processors
+        .field  AUTO_EOI, 32            # vectors whose delivery is their end
+        .field  WAITING, 8              # messages in all queues
+        .field  SCONTROL, 8
+        .field  SINT, 128
+        .field  QUEUE, 16 * QUEUE_BYTES # messages that wait, for each SINT
+        .field  STIMER, 4 * STIMER_OF_BYTES
+        .field  ASSIST, OVERLAY_BYTES
+        .field  SIM, OVERLAY_BYTES
+        .field  SIEF, OVERLAY_BYTES
+        .field  ASSIST_MSR, 8
+        .field  SIMP, 8
+        .field  SIEFP, 8
+        .field  END, 0
         .endrecord
+        .assert VP_END <= PAGE, "a virtual processor fits a page"
 
         .equ    WORK_END, 1
         .equ    WORK_CLOCK, 2
         .equ    WORK_YIELD, 4
         .equ    WORK_EVENT, 8
+        .equ    WORK_POSTS, 16
+        .equ    POST_MESSAGES, 1
+        .equ    POST_VECTORS, 2
+        .equ    POST_NMI, 4
         .equ    VP_RUNNABLE, 0
         .equ    VP_HALTED, 1
         .equ    VP_ENDED, 2
@@ -98,9 +128,14 @@
         .field  STARTED, 8              # TSC: reference time 0
         .field  CODE, 8
         .field  OS_ID, 8
-        .field  HYPERCALL, 8            # the MSR
-        .field  CALL_FRAME, 8           # overlay frame
-        .field  CALL_OLD, 8             # guest frame number it covers, plus 1
+        .field  PRIVILEGES, 8           # PRIVILEGE bits
+        .field  HYPERCALL, 8            # the MSRs
+        .field  REFERENCE_TSC, 8
+        .field  CRASH, 40               # P0 to P4
+        .field  OVERLAYS, 8             # first of the rows that are laid over
+        .field  CALL_PAGE, OVERLAY_BYTES
+        .field  TSC_PAGE, OVERLAY_BYTES
+        .field  TSC_MOVED, 8            # 1: a VP has written its TSC, reference TSC pages are void
         .field  HYPERCALLS, 8
         .field  INJECTED, 8
         .field  VIOLATIONS, 8

@@ -6,7 +6,10 @@
 # Continues at vm_work with the VP it chose, or sleeps until one can run.
 schedule:
         and     dword ptr [rbx + VP_WORK], ~WORK_YIELD
-        mov     rsp, gs:[CPU_SELF]              # leave the VP's stack
+        mov     rsp, gs:[CPU_SELF]
+        call    tsc_now
+        sub     rax, [rbx + VP_RAN_SINCE]
+        add     [rbx + VP_RAN], rax
         mov     rbx, [rbx + VP_NEXT]
         jmp     schedule_look
 schedule_first:
@@ -26,9 +29,14 @@ schedule_look:
         jne     2f
         mov     rdi, r12                        # halted: what is due fires, and may wake it
         call    clock_fire
+        mov     rbp, [rbx + VP_PARTITION]
+        call    posts_take
         call    event_pending
         jns     schedule_wake
         mov     rax, [rbx + VP_DEADLINE]
+        mov     rdx, [rbx + VP_STIMER_DEADLINE]
+        cmp     rdx, rax
+        cmovb   rax, rdx
         mov     rdx, [rbx + VP_PIT_DEADLINE]
         cmp     rdx, rax
         cmovb   rax, rdx
@@ -55,11 +63,10 @@ schedule_wake:
 schedule_run:
         mov     rdx, CANARY
         lea     rdi, [rel text_canary]
-        cmp     [rbx - STACK_BYTES], rdx
-        jne     fatal
         mov     rax, gs:[CPU_SELF]
         cmp     [rax - STACK_BYTES], rdx
         jne     fatal
+        mov     [rbx + VP_RAN_SINCE], r12
         add     r12, SLICE_CYCLES
         mov     [rbx + VP_SLICE_END], r12
         mov     rdx, gs:[CPU_CURRENT]
@@ -71,72 +78,12 @@ schedule_run:
 1:      call    switch_load
         mov     gs:[CPU_CURRENT], rbx
 schedule_go:
-        mov     rsp, rbx
         mov     rbp, [rbx + VP_PARTITION]
         mov     dword ptr [rbx + VP_KNOWN], 0
-        WORK    WORK_CLOCK | WORK_EVENT
+        WORK    WORK_CLOCK | WORK_POSTS | WORK_EVENT
         jmp     vm_work
 
-# switch_save - Keep what the VMCS does not.  Entry: rdx = VP whose state the processor holds.
-switch_save:
-        mov     rdi, rdx
-        fxsave64 [rdi + VP_FX]
-        mov     rax, cr2
-        mov     [rdi + VP_CR2], rax
-        mov     rax, dr0
-        mov     [rdi + VP_DR0], rax
-        mov     rax, dr1
-        mov     [rdi + VP_DR1], rax
-        mov     rax, dr2
-        mov     [rdi + VP_DR2], rax
-        mov     rax, dr3
-        mov     [rdi + VP_DR3], rax
-        mov     rax, dr6
-        mov     [rdi + VP_DR6], rax
-        lea     rsi, [rel switched_msrs]
-        lea     rdi, [rdi + VP_SWITCHED]
-1:      mov     ecx, [rsi]
-        test    ecx, ecx
-        jz      2f
-        rdmsr
-        mov     [rdi], eax
-        mov     [rdi + 4], edx
-        add     rsi, 4
-        add     rdi, 8
-        jmp     1b
-2:      ret
-
-# switch_load - The other way, and make its VMCS current.  Entry: rbx = VP.
-switch_load:
-        vmptrld [rbx + VP_VMCS]
-        jbe     vmcs_refused
-        fxrstor64 [rbx + VP_FX]
-        mov     rax, [rbx + VP_CR2]
-        mov     cr2, rax
-        mov     rax, [rbx + VP_DR0]
-        mov     dr0, rax
-        mov     rax, [rbx + VP_DR1]
-        mov     dr1, rax
-        mov     rax, [rbx + VP_DR2]
-        mov     dr2, rax
-        mov     rax, [rbx + VP_DR3]
-        mov     dr3, rax
-        mov     rax, [rbx + VP_DR6]
-        mov     dr6, rax
-        lea     rsi, [rel switched_msrs]
-        lea     rdi, [rbx + VP_SWITCHED]
-1:      mov     ecx, [rsi]
-        test    ecx, ecx
-        jz      2f
-        mov     eax, [rdi]
-        mov     edx, [rdi + 4]
-        wrmsr
-        add     rsi, 4
-        add     rdi, 8
-        jmp     1b
-2:      ret
-
-# clock_fire - Let what is due happen: APIC timer, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.
+# clock_fire - Let what is due happen: APIC timer, synthetic timers, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.
 clock_fire:
         push    rbp
         mov     rbp, [rbx + VP_PARTITION]
@@ -144,7 +91,11 @@ clock_fire:
         cmp     [rbx + VP_DEADLINE], rdi
         ja      1f
         call    apic_timer_fire
-1:      pop     rdi
+1:      mov     rdi, [rsp]
+        cmp     [rbx + VP_STIMER_DEADLINE], rdi
+        ja      3f
+        call    stimer_fire
+3:      pop     rdi
         cmp     [rbx + VP_PIT_DEADLINE], rdi
         ja      2f
         call    pit_fire
@@ -163,6 +114,9 @@ clock_update:
         pop     rax
         mov     rdx, [rbx + VP_DEADLINE]
         mov     rcx, [rbx + VP_PIT_DEADLINE]
+        cmp     rcx, rdx
+        cmovb   rdx, rcx
+        mov     rcx, [rbx + VP_STIMER_DEADLINE]
         cmp     rcx, rdx
         cmovb   rdx, rcx
         cmp     qword ptr gs:[CPU_VPS], 1
@@ -189,6 +143,5 @@ clock_update:
         ret
 
         .balign 4
-switched_msrs:  .long MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_TSC_AUX, 0
 timer_rate:     .long 0
 text_canary:    .asciz "a stack of the hypervisor has overflowed"

@@ -1,51 +1,60 @@
-# synthetic.s - the hypervisor's own MSRs; the hypercall page is in overlay.s.
+# synthetic.s - the hypervisor's own MSRs: found by number, allowed by a privilege of the partition.
 #
-# Every privilege of cpuid.s belongs to every ENLIGHTENED partition; an MSR that is not here is #GP(0), as it is for the others.
-# Source  TLFS, "Synthetic MSRs", "Establishing the Hypercall Interface", "Partition Reference Time", "Reset MSR"
+# Readers (exit: rax) and writers (entry: rsi = value): edi = MSR, rdx = row, rbx = VP, rbp = partition; carry set for #GP.
+# Source  TLFS, "Synthetic MSRs", "Establishing the Hypercall Interface", "Reset MSR", "Virtual Processor Idle Sleep State"
 
-        .equ    SYNTHETIC_MSRS, 0x200
+        .equ    SYNTHETIC_MSRS, 0x200           # numbers that are ours
+        .record SYN
+        .field  PRIVILEGE, 8                    # any of these bits
+        .field  ARGUMENT, 8
+        .field  READ, 8                         # 0: write-only
+        .field  WRITE, 8                        # 0: read-only
+        .endrecord
 
-# synthetic_read - Entry: edi = MSR, rbx = VP.  Exit: rax = value, or carry set for #GP.
 synthetic_read:
-        mov     rcx, [rbx + VP_PARTITION]
-        test    dword ptr [rcx + PART_FLAGS], ENLIGHTENED
+        mov     ecx, SYN_READ
+        jmp     synthetic_go
+synthetic_write:
+        mov     ecx, SYN_WRITE
+synthetic_go:
+        mov     rbp, [rbx + VP_PARTITION]
+        mov     eax, edi
+        sub     eax, HVMSR_GUEST_OS_ID
+        cmp     eax, SYNTHETIC_ROWS
+        jae     synthetic_refuse
+        lea     rdx, [rel synthetic_at]
+        mov     rdx, [rdx + rax*8]
+        test    rdx, rdx
         jz      synthetic_refuse
-        cmp     edi, HVMSR_TIME_REF_COUNT
-        je      reference_time
-        cmp     edi, HVMSR_GUEST_OS_ID
-        je      synthetic_read_os
-        cmp     edi, HVMSR_HYPERCALL
-        je      synthetic_read_page
-        cmp     edi, HVMSR_VP_INDEX
-        je      synthetic_read_index
-        cmp     edi, HVMSR_ICR
-        je      synthetic_read_icr
-        cmp     edi, HVMSR_TPR
-        je      synthetic_read_tpr
-        mov     rax, [rbx + VP_ASSIST]
-        cmp     edi, HVMSR_VP_ASSIST_PAGE
-        je      synthetic_ok
-        xor     eax, eax
-        cmp     edi, HVMSR_RESET
-        je      synthetic_ok
-        mov     eax, HZ_TSC
-        cmp     edi, HVMSR_TSC_FREQUENCY
-        je      synthetic_ok
-        cmp     edi, HVMSR_APIC_FREQUENCY       # the same crystal
-        je      synthetic_ok
+        mov     rax, [rdx + SYN_PRIVILEGE]
+        test    rax, [rbp + PART_PRIVILEGES]
+        jz      synthetic_refuse
+        mov     rax, [rdx + rcx]
+        test    rax, rax
+        jz      synthetic_refuse
+        jmp     rax
 synthetic_refuse:
         stc
         ret
-synthetic_read_os:
-        mov     rax, [rcx + PART_OS_ID]
+
+# Readers of a word of the VP or of the partition, and of a constant.
+synthetic_vp:
+        mov     rax, [rdx + SYN_ARGUMENT]
+        mov     rax, [rbx + rax]
         clc
         ret
-synthetic_read_page:
-        mov     rax, [rcx + PART_HYPERCALL]
-        clc
-        ret
-synthetic_read_index:
+synthetic_index:
         mov     eax, [rbx + VP_INDEX]
+        clc
+        ret
+synthetic_partition:
+        mov     rax, [rdx + SYN_ARGUMENT]
+        mov     rax, [rbp + rax]
+        clc
+        ret
+synthetic_constant:
+        mov     rax, [rdx + SYN_ARGUMENT]
+synthetic_ok:
         clc
         ret
 synthetic_read_icr:
@@ -56,41 +65,30 @@ synthetic_read_icr:
         ret
 synthetic_read_tpr:
         mov     eax, [rbx + VP_APIC + APIC_TPR*16]
-synthetic_ok:
+        clc
+        ret
+synthetic_read_crash:
+        lea     eax, [rdi - HVMSR_CRASH_P0]
+        mov     rax, [rbp + rax*8 + PART_CRASH]
+        clc
+        ret
+synthetic_write_crash:
+        lea     eax, [rdi - HVMSR_CRASH_P0]
+        mov     [rbp + rax*8 + PART_CRASH], rsi
         clc
         ret
 
-# reference_time - Exit: rax = 100 ns since the partition began, carry clear.  rcx = partition.  Changes rdx, r8.
-reference_time:
-        rdtsc
-        shl     rdx, 32
-        or      rax, rdx
-        sub     rax, [rcx + PART_STARTED]
-        xor     edx, edx
-        mov     r8d, TICKS_PER_REFERENCE
-        div     r8
-        clc
+# synthetic_idle - Reading GUEST_IDLE: sleep until an interrupt, even one that RFLAGS.IF or the priority keeps back.
+synthetic_idle:
+        call    assist_settle
+        call    event_waits
+        jns     1f
+        mov     dword ptr [rbx + VP_STATE], VP_HALTED
+        WORK    WORK_YIELD
+1:      xor     eax, eax                        # carry clear
         ret
 
-# synthetic_write - Entry: edi = MSR, rsi = value, rbx = VP.  Exit: carry set for #GP.
-synthetic_write:
-        mov     rbp, [rbx + VP_PARTITION]
-        test    dword ptr [rbp + PART_FLAGS], ENLIGHTENED
-        jz      synthetic_refuse
-        cmp     edi, HVMSR_EOI
-        je      synthetic_write_eoi
-        cmp     edi, HVMSR_ICR
-        je      synthetic_write_icr
-        cmp     edi, HVMSR_TPR
-        je      synthetic_write_tpr
-        cmp     edi, HVMSR_GUEST_OS_ID
-        je      synthetic_write_os
-        cmp     edi, HVMSR_HYPERCALL
-        je      synthetic_write_page
-        cmp     edi, HVMSR_VP_ASSIST_PAGE
-        je      synthetic_write_assist
-        cmp     edi, HVMSR_RESET
-        jne     synthetic_refuse
+synthetic_write_reset:
         test    rsi, ~HVRESET_RESET
         jnz     synthetic_refuse
         test    esi, esi
@@ -99,7 +97,6 @@ synthetic_write:
         call    partition_ends
         clc
         ret
-
 synthetic_write_eoi:
         shr     rsi, 32
         jnz     synthetic_refuse
@@ -122,46 +119,57 @@ synthetic_write_icr:
         clc
         ret
 
-# The page is the guest's own memory; we never waive an EOI, so its first word stays 0.
+# synthetic_write_assist - The page begins with the word of the waived EOI.
 synthetic_write_assist:
-        test    esi, HVPAGE_ENABLE
-        jz      1f
-        mov     rax, rsi
-        and     rax, -PAGE
-        cmp     rax, [rbp + PART_MEMORY]
-        jae     synthetic_refuse
-        add     rax, [rbp + PART_BASE]
-        mov     dword ptr [rax], 0
-1:      mov     [rbx + VP_ASSIST], rsi
-        clc
-        ret
+        push    rsi
+        call    assist_settle
+        call    assist_withdraw
+        mov     rsi, [rsp]
+        lea     r8, [rbx + VP_ASSIST]
+        mov     edx, EPT_DATA
+        call    overlay_msr
+        pop     rsi
+        jc      1f
+        mov     [rbx + VP_ASSIST_MSR], rsi
+1:      ret
 
 synthetic_write_os:
         mov     [rbp + PART_OS_ID], rsi
         test    rsi, rsi
         jnz     synthetic_ok
         and     qword ptr [rbp + PART_HYPERCALL], ~HVPAGE_ENABLE
-        call    overlay_off
+        lea     rsi, [rbp + PART_CALL_PAGE]
+        call    overlay_drop
         clc
         ret
 
 synthetic_write_page:
-        mov     rax, [rbp + PART_HYPERCALL]
-        test    eax, HVPAGE_LOCKED
+        test    dword ptr [rbp + PART_HYPERCALL], HVPAGE_LOCKED
         jnz     synthetic_refuse
         cmp     qword ptr [rbp + PART_OS_ID], 0
         jne     1f
         and     rsi, ~HVPAGE_ENABLE             # nobody has said who it is: the page stays away
-1:      test    esi, HVPAGE_ENABLE
+1:      push    rsi
+        lea     r8, [rbp + PART_CALL_PAGE]
+        mov     edx, EPT_CODE
+        call    overlay_msr
+        pop     rsi
+        jc      3f
+        mov     [rbp + PART_HYPERCALL], rsi
+        mov     rdi, [rbp + PART_CALL_PAGE + OVERLAY_FRAME]
+        test    rdi, rdi
         jz      2f
-        mov     rax, rsi
-        and     rax, -PAGE
-        cmp     rax, [rbp + PART_MEMORY]
-        jae     synthetic_refuse
-2:      mov     [rbp + PART_HYPERCALL], rsi
-        call    overlay_off
-        test    dword ptr [rbp + PART_HYPERCALL], HVPAGE_ENABLE
-        jz      synthetic_ok
-        call    overlay_on
-        clc
+        mov     eax, [rel hypercall_code]
+        cmp     [rdi], eax
+        je      2f
+        stosd
+        mov     eax, 0xCCCCCCCC
+        mov     ecx, PAGE / 4 - 1
+        rep stosd
+2:      clc
+3:      ret
+
+        .balign 4
+hypercall_code:
+        vmcall
         ret

@@ -29,7 +29,7 @@ trap:   mov     rdi, [rsp]
         mov     rax, cr2
         jmp     panic_trap
 
-# trap_timer - Wake from host_sleep.
+# trap_timer - Wake from host_sleep: its deadline, or another processor's post.
 trap_timer:
         push    rdx
         mov     edx, MEMORY_LOCAL_APIC
@@ -52,8 +52,10 @@ idt_init:
         jb      1b
 2:      lea     rax, [rel trap_spurious]
         cmp     ecx, TIMER_VECTOR
+        je      4f
+        cmp     ecx, KICK_VECTOR
         jne     3f
-        lea     rax, [rel trap_timer]
+4:      lea     rax, [rel trap_timer]
 3:      call    idt_gate
         inc     ecx
         cmp     ecx, VECTORS

@@ -78,6 +78,7 @@ vp_init:
         mov     dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE | SVR_VECTOR
         mov     dword ptr [rbx + VP_APIC + APIC_LVT_LINT0*16], put(LVT_MODE, DELIVERY_EXTINT)
         mov     dword ptr [rbx + VP_APIC + APIC_LVT_LINT1*16], put(LVT_MODE, DELIVERY_NMI)
+        call    synic_reset
         mov     rax, NEVER
         mov     [rbx + VP_PIT_DEADLINE], rax
         mov     dword ptr [rbx + VP_CREDIT], 1

@@ -48,6 +48,7 @@ vmexit_slow_cpuid:
 vmexit_any:
         SAVE_REST
         mov     rbx, rsp
+        mov     rsp, gs:[CPU_SELF]              # this processor's stack
         mov     rbp, [rbx + VP_PARTITION]
         mov     dword ptr [rbx + VP_KNOWN], 0
         inc     qword ptr [rbx + VP_EXITS]
@@ -55,7 +56,7 @@ vmexit_any:
         jae     exit_unknown                    # entry failures have bit 31 set
         call    qword ptr [exits + rax*8]
 
-# vm_resume - what is due, then the guest.  rbx = rsp = VP
+# vm_resume - what is due, then the guest.  rbx = VP
 vm_resume:
         dec     dword ptr [rbx + VP_CREDIT]
         jle     vm_clock
@@ -80,8 +81,15 @@ vm_work:
         test    dword ptr [rbx + VP_WORK], WORK_END
         jnz     end_partition                   # does not come back
         btr     dword ptr [rbx + VP_WORK], shift(WORK_CLOCK)
-        jnc     vm_work_yield
+        jnc     vm_work_posts
         call    clock_update                    # may ask for YIELD and EVENT
+vm_work_posts:
+        btr     dword ptr [rbx + VP_WORK], shift(WORK_POSTS)
+        jnc     vm_work_yield
+        mov     rbp, [rbx + VP_PARTITION]
+        call    posts_take
+        test    dword ptr [rbx + VP_WORK], WORK_CLOCK
+        jnz     vm_work
 vm_work_yield:
         test    dword ptr [rbx + VP_WORK], WORK_YIELD
         jnz     schedule                        # continues at vm_work with the VP it chose
@@ -94,6 +102,7 @@ vm_work_yield:
 vmfail_hot:
         SAVE_REST
 vmfail: mov     rbx, rsp
+        mov     rsp, gs:[CPU_SELF]
         xor     edx, edx
         jc      vmfail_told                     # no current VMCS: there is no error field
         VMGET   rdx, VMCS_VM_INSTRUCTION_ERROR

@@ -13,25 +13,27 @@ KIND = codes("KIND", 'TLFS, "Hypercall Classes"; "Hypercall Inputs"', S=(0, "sim
 # number, kind, who may call: a privilege of the caller or "parent" of the partition it is about.
 _KNOWN = (
     (HVCALL.FLUSH_SPACE, "S", "anyone"), (HVCALL.FLUSH_LIST, "R", "anyone"), (HVCALL.SPIN_WAIT, "SF", "anyone"),
-    (HVCALL.CLUSTER_IPI, "SF", "anyone"), (HVCALL.GET_REGISTERS, "R", "parent, or itself with AccessVpRegisters"),
-    (HVCALL.SET_REGISTERS, "R", "parent, or itself with AccessVpRegisters"), (HVCALL.POST_MESSAGE, "S", "PostMessages"),
-    (HVCALL.SIGNAL_EVENT, "SF", "SignalEvents"))
+    (HVCALL.CLUSTER_IPI, "SF", "anyone"), (HVCALL.FLUSH_SPACE_EX, "SV", "anyone"), (HVCALL.FLUSH_LIST_EX, "RV", "anyone"),
+    (HVCALL.CLUSTER_IPI_EX, "SV", "anyone"), (HVCALL.CREATE_PARTITION, "S", "CreatePartitions"),
+    (HVCALL.INITIALIZE_PARTITION, "SF", "parent"), (HVCALL.FINALIZE_PARTITION, "SF", "parent"),
+    (HVCALL.DELETE_PARTITION, "SF", "parent"), (HVCALL.GET_PROPERTY, "S", "parent"), (HVCALL.SET_PROPERTY, "S", "parent"),
+    (HVCALL.GET_PARTITION_ID, "S", "AccessPartitionId"), (HVCALL.NEXT_CHILD, "S", "parent"),
+    (HVCALL.DEPOSIT_MEMORY, "R", "parent, AccessMemoryPool"), (HVCALL.WITHDRAW_MEMORY, "R", "parent, AccessMemoryPool"),
+    (HVCALL.MEMORY_BALANCE, "S", "parent, AccessMemoryPool"), (HVCALL.MAP_PAGES, "R", "parent"), (HVCALL.UNMAP_PAGES, "R", "parent"),
+    (HVCALL.INSTALL_INTERCEPT, "S", "parent"), (HVCALL.CREATE_VP, "S", "parent"), (HVCALL.DELETE_VP, "SF", "parent"),
+    (HVCALL.GET_REGISTERS, "R", "parent, or itself with AccessVpRegisters"),
+    (HVCALL.SET_REGISTERS, "R", "parent, or itself with AccessVpRegisters"), (HVCALL.TRANSLATE, "S", "parent"),
+    (HVCALL.READ_GPA, "S", "parent"), (HVCALL.WRITE_GPA, "S", "parent"), (HVCALL.CREATE_PORT_1, "S", "CreatePort"),
+    (HVCALL.DELETE_PORT, "SF", "CreatePort"), (HVCALL.CONNECT_PORT_1, "S", "ConnectPort"), (HVCALL.GET_PORT, "S", "CreatePort"),
+    (HVCALL.DISCONNECT_PORT, "SF", "ConnectPort"), (HVCALL.POST_MESSAGE, "S", "PostMessages"), (HVCALL.SIGNAL_EVENT, "SF", "SignalEvents"),
+    (HVCALL.MAP_SPARSE, "R", "parent"), (HVCALL.ASSERT_INTERRUPT, "S", "parent"), (HVCALL.CREATE_PORT, "S", "CreatePort"),
+    (HVCALL.CONNECT_PORT, "S", "ConnectPort"), (HVCALL.START_VP, "S", "StartVirtualProcessor"),
+    (HVCALL.VP_INDEX_OF_APIC, "R", "StartVirtualProcessor"))
 _MORE = (
     (0x0001, "SwitchVirtualAddressSpace", "SF", "anyone"), (0x0004, "GetLogicalProcessorRunTime", "S", "CpuManagement"),
     (0x000C, "ModifyVtlProtectionMask", "R", "AccessVsm"), (0x000D, "EnablePartitionVtl", "S", "AccessVsm"),
     (0x000F, "EnableVpVtl", "S", "AccessVsm"), (0x0011, "VtlCall", "S", "privilege level 0, by the code page"),
-    (0x0012, "VtlReturn", "S", "anyone"), (0x0013, "FlushVirtualAddressSpaceEx", "SV", "anyone"),
-    (0x0014, "FlushVirtualAddressListEx", "RV", "anyone"), (0x0015, "SendSyntheticClusterIpiEx", "SV", "anyone"),
-    (0x0040, "CreatePartition", "S", "CreatePartitions"), (0x0041, "InitializePartition", "SF", "parent"),
-    (0x0042, "FinalizePartition", "SF", "parent"), (0x0043, "DeletePartition", "SF", "parent"),
-    (0x0044, "GetPartitionProperty", "S", "parent"), (0x0045, "SetPartitionProperty", "S", "parent"),
-    (0x0046, "GetPartitionId", "S", "AccessPartitionId"), (0x0047, "GetNextChildPartition", "S", "parent"),
-    (0x0048, "DepositMemory", "R", "parent, AccessMemoryPool"), (0x0049, "WithdrawMemory", "R", "parent, AccessMemoryPool"),
-    (0x004A, "GetMemoryBalance", "S", "parent, AccessMemoryPool"), (0x004B, "MapGpaPages", "R", "parent"),
-    (0x004C, "UnmapGpaPages", "R", "parent"), (0x004D, "InstallIntercept", "S", "parent"), (0x004E, "CreateVp", "S", "parent"),
-    (0x004F, "DeleteVp", "SF", "parent"), (0x0052, "TranslateVirtualAddress", "S", "parent"), (0x0053, "ReadGpa", "S", "parent"),
-    (0x0054, "WriteGpa", "S", "parent"), (0x0056, "ClearVirtualInterrupt", "SF", "parent"), (0x0058, "DeletePort", "SF", "CreatePort"),
-    (0x005A, "GetPortProperty", "S", "CreatePort"), (0x005B, "DisconnectPort", "SF", "ConnectPort"),
+    (0x0012, "VtlReturn", "S", "anyone"), (0x0056, "ClearVirtualInterrupt", "SF", "parent"),
     (0x005E, "SavePartitionState", "S", "parent"), (0x005F, "RestorePartitionState", "S", "parent, CreatePartitions"),
     (0x0060, "InitializeEventLogBufferGroup", "S", "root"), (0x0061, "FinalizeEventLogBufferGroup", "SF", "root"),
     (0x0062, "CreateEventLogBuffer", "S", "root"), (0x0063, "DeleteEventLogBuffer", "SF", "root"),
@@ -40,7 +42,7 @@ _MORE = (
     (0x0068, "FlushEventLogBuffer", "SF", "root"), (0x0069, "PostDebugData", "S", "Debugging"),
     (0x006A, "RetrieveDebugData", "S", "Debugging"), (0x006B, "ResetDebugSession", "SF", "Debugging"),
     (0x006C, "MapStatsPage", "S", "AccessStats"), (0x006D, "UnmapStatsPage", "S", "AccessStats"),
-    (0x006E, "MapSparseGpaPages", "R", "parent"), (0x006F, "SetSystemProperty", "S", "root"), (0x0070, "SetPortProperty", "S", "CreatePort"),
+    (0x006F, "SetSystemProperty", "S", "root"), (0x0070, "SetPortProperty", "S", "CreatePort"),
     (0x0076, "AddLogicalProcessor", "S", "root, CpuManagement"), (0x0077, "RemoveLogicalProcessor", "S", "root, CpuManagement"),
     (0x0078, "QueryNumaDistance", "S", "root"), (0x0079, "SetLogicalProcessorProperty", "S", "root"),
     (0x007A, "GetLogicalProcessorProperty", "S", "root"), (0x007B, "GetSystemProperty", "S", "anyone"),
@@ -52,16 +54,16 @@ _MORE = (
     (0x008C, "InjectSyntheticMachineCheck", "S", "root"), (0x008D, "ScrubPartition", "S", "root"),
     (0x008E, "CollectLivedump", "S", "root, Debugging"), (0x008F, "DisableHypervisor", "S", "root"),
     (0x0090, "ModifySparseGpaPages", "R", "parent"), (0x0091, "RegisterInterceptResult", "S", "parent"),
-    (0x0092, "UnregisterInterceptResult", "S", "parent"), (0x0094, "AssertVirtualInterrupt", "S", "parent"),
-    (0x0095, "CreatePort", "S", "CreatePort"), (0x0096, "ConnectPort", "S", "ConnectPort"), (0x0097, "GetSpaPageList", "R", "root"),
-    (0x0099, "StartVirtualProcessor", "S", "StartVirtualProcessor"), (0x009A, "GetVpIndexFromApicId", "R", "StartVirtualProcessor"),
+    (0x0092, "UnregisterInterceptResult", "S", "parent"), (0x0097, "GetSpaPageList", "R", "root"),
     (0x00AC, "TranslateVirtualAddressEx", "S", "parent, or itself"), (0x00AD, "CheckForIoIntercept", "S", "parent"),
-    (0x00AF, "FlushGuestPhysicalAddressSpace", "S", "a nested hypervisor"), (0x00B0, "FlushGuestPhysicalAddressList", "R", "a nested hypervisor"),
-    (0x00C0, "SignalEventDirect", "S", "parent"), (0x00C1, "PostMessageDirect", "S", "parent"), (0x00C2, "DispatchVp", "S", "root"),
+    (0x00AF, "FlushGuestPhysicalAddressSpace", "S", "a nested hypervisor"),
+    (0x00B0, "FlushGuestPhysicalAddressList", "R", "a nested hypervisor"), (0x00C0, "SignalEventDirect", "S", "parent"),
+    (0x00C1, "PostMessageDirect", "S", "parent"), (0x00C2, "DispatchVp", "S", "root"),
     (0x00DB, "ModifySparseGpaPageHostVisibility", "R", "isolated guests"), (0x00E1, "MapVpStatePage", "S", "parent, or itself"),
     (0x00E2, "UnmapVpStatePage", "S", "parent, or itself"), (0x00E3, "GetVpState", "S", "parent"), (0x00E4, "SetVpState", "R", "parent"),
     (0x00E5, "GetVpSetFromMda", "S", "parent"), (0x00F4, "GetVpCpuidValues", "R", "parent"),
-    (0x8001, "ExtQueryCapabilities", "S", "EnableExtendedHypercalls"), (0x8002, "ExtGetBootZeroedMemory", "S", "EnableExtendedHypercalls"))
+    (0x8001, "ExtQueryCapabilities", "S", "EnableExtendedHypercalls"),
+    (0x8002, "ExtGetBootZeroedMemory", "S", "EnableExtendedHypercalls"))
 
 
 def _rows():
@@ -77,18 +79,13 @@ if len(HYPERCALL) != len(_KNOWN) + len(_MORE) or len(_KNOWN) != len(HVCALL):
 
 # Statuses that `hv/` does not give; the others are rows of HVSTATUS.
 _STATUS = codes("STATUS", details(HVSTATUS).source,
-    INVALID_PARTITION_STATE=(0x07, "state of the partition"), OPERATION_DENIED=(0x08, "not now, or not here"),
-    UNKNOWN_PROPERTY=(0x09, "no such property"), PROPERTY_VALUE_OUT_OF_RANGE=(0x0A, "value of a property"),
-    INSUFFICIENT_MEMORY=(0x0B, "deposit more memory and repeat the call"), PARTITION_TOO_DEEP=(0x0C, "depth of the partition tree"),
-    NOT_FOUND=(0x10, "no such object"), INVALID_PORT_ID=(0x11, "port"), INSUFFICIENT_BUFFERS=(0x13, "no message buffer is free; try again"),
-    NOT_ACKNOWLEDGED=(0x14, "the previous interrupt was not acknowledged"), INVALID_VP_STATE=(0x15, "state of the VP"),
+    NOT_FOUND=(0x10, "no such object"), NOT_ACKNOWLEDGED=(0x14, "the previous interrupt was not acknowledged"),
     ACKNOWLEDGED=(0x16, "the previous interrupt was acknowledged"), INVALID_SAVE_RESTORE_STATE=(0x17, "saved state"),
-    INVALID_SYNIC_STATE=(0x18, "the SynIC is not enabled or not set up"), OBJECT_IN_USE=(0x19, "object is in use"),
     INVALID_PROXIMITY_DOMAIN_INFO=(0x1A, "proximity domain"), NO_DATA=(0x1B, "nothing to retrieve"), INACTIVE=(0x1C, "not active"),
-    NO_RESOURCES=(0x1D, "no resources"), FEATURE_UNAVAILABLE=(0x1E, "feature is not available"), PARTIAL_PACKET=(0x1F, "only a part was taken"),
-    INSUFFICIENT_BUFFER=(0x33, "buffer is too small"), INVALID_LP_INDEX=(0x41, "logical processor"), INVALID_VTL_STATE=(0x51, "state of the VTL"),
-    INVALID_DEVICE_ID=(0x57, "device"), INVALID_DEVICE_STATE=(0x58, "state of the device"), OPERATION_FAILED=(0x71, "failed"),
-    TIME_OUT=(0x78, "took too long"), VTL_ALREADY_ENABLED=(0x86, "VTL is enabled already"))
+    FEATURE_UNAVAILABLE=(0x1E, "feature is not available"), PARTIAL_PACKET=(0x1F, "only a part was taken"),
+    INSUFFICIENT_BUFFER=(0x33, "buffer is too small"), INVALID_LP_INDEX=(0x41, "logical processor"),
+    INVALID_VTL_STATE=(0x51, "state of the VTL"), INVALID_DEVICE_ID=(0x57, "device"), INVALID_DEVICE_STATE=(0x58, "state of the device"),
+    OPERATION_FAILED=(0x71, "failed"), TIME_OUT=(0x78, "took too long"), VTL_ALREADY_ENABLED=(0x86, "VTL is enabled already"))
 HVSTATUS_ALL = {int(number): (name, text) for table in (HVSTATUS, _STATUS) for name, (number, text) in details(table).rows.items()}
 if len(HVSTATUS_ALL) != len(HVSTATUS) + len(_STATUS):
     raise ValueError("HVSTATUS_ALL: a number occurs twice")

@@ -1,7 +1,7 @@
 # hvlib.s - what programs of this folder add to tests/guests/lib.s: the hypercall page, and calls through it.
 
         .include "../guests/lib.s"
-        .use    tlfs
+        .use    tlfs, synic
 
         .equ    CALL_PAGE, FREE
         .equ    INPUT, FREE + 0x1000
@@ -27,6 +27,36 @@
         mov     r8, \second
         mov     eax, CALL_PAGE
         call    rax
+        .endm
+# GP_READ msr, GP_WRITE msr, value - #GP(0).
+        .macro  GP_READ msr
+        mov     ecx, \msr
+        EXPECT  VECTOR_GP
+        rdmsr
+        CAUGHT
+        .endm
+        .macro  GP_WRITE msr, value
+        mov     rdx, \value
+        mov     eax, edx
+        shr     rdx, 32
+        mov     ecx, \msr
+        EXPECT  VECTOR_GP
+        wrmsr
+        CAUGHT
+        .endm
+# UNTIL address, value - Wait, interrupts on, until a counter in memory has a value; OPEN: let what is due in.
+        .macro  UNTIL address, value
+        sti
+75:     pause
+        cmp     dword ptr [\address], \value
+        jb      75b
+        cli
+        .endm
+        .macro  OPEN
+        sti
+        nop
+        nop
+        cli
         .endm
 # STORE address, value - A quadword into memory.  Changes rax.
         .macro  STORE address, value

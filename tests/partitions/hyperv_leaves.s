@@ -7,7 +7,7 @@
         cpuid
         .endm
 test:   LEAF    HVLEAF_VENDOR
-        EQ      eax, HVLEAF_LIMITS
+        EQ      eax, HVLEAF_NESTED_FEATURES
         EQ      ebx, HVTEXT_EBX
         EQ      ecx, HVTEXT_ECX
         EQ      edx, HVTEXT_EDX
@@ -17,11 +17,21 @@ test:   LEAF    HVLEAF_VENDOR
         BITS    eax, PRIVILEGE_HYPERCALL
         BITS    eax, PRIVILEGE_VP_INDEX
         BITS    eax, PRIVILEGE_REFERENCE_COUNTER
-        NOBITS  eax, PRIVILEGE_SYNIC
+        BITS    eax, PRIVILEGE_SYNIC
+        BITS    eax, PRIVILEGE_TIMERS
+        BITS    eax, PRIVILEGE_REFERENCE_TSC
+        NOBITS  eax, PRIVILEGE_STATS
         BITS    ebx, PRIVILEGE_POST_MESSAGES >> 32
+        NOBITS  ebx, PRIVILEGE_CREATE_PARTITIONS >> 32
+        BITS    edx, HVFEATURE_DIRECT_TIMERS
+        BITS    edx, HVFEATURE_FAST_INPUT
         LEAF    HVLEAF_LIMITS
         EQ      eax, 1
-        LEAF    HVLEAF_LIMITS + 1
+        LEAF    HVLEAF_HARDWARE
+        BITS    eax, HVHARDWARE_SLAT
+        LEAF    HVLEAF_NESTED_FEATURES
+        EQ      eax, 0
+        LEAF    HVLEAF_NESTED_FEATURES + 1
         EQ      eax, 0
         LEAF    LEAF_FEATURES
         BITS    ecx, 0x80000000

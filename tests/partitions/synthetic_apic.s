@@ -49,7 +49,7 @@ test:   ON      LESS, taken
         APIC_READ (APIC_ISR + 2)
         EQ      eax, 0
 
-        RDMSR   HVMSR_VP_ASSIST_PAGE            # the page: accepted and read back, its first word cleared, no EOI waived
+        RDMSR   HVMSR_VP_ASSIST_PAGE            # the page: accepted, read back, and laid over the guest's own
         EQ      eax, 0
         mov     dword ptr [PAGE_OF_VP], -1
         WRMSR   HVMSR_VP_ASSIST_PAGE, PAGE_OF_VP | 1
@@ -57,6 +57,7 @@ test:   ON      LESS, taken
         EQ      eax, PAGE_OF_VP | 1
         EQ      dword ptr [PAGE_OF_VP], 0
         WRMSR   HVMSR_VP_ASSIST_PAGE, 0
+        EQ      dword ptr [PAGE_OF_VP], -1
         mov     ecx, HVMSR_VP_ASSIST_PAGE
         mov     eax, 0xF0000001                 # where no memory is
         xor     edx, edx

@@ -106,7 +106,7 @@ probe_control:
 probe_registers:
         NO_READ 0x12345678
         NO_WRITE 0x12345678, 0
-        NO_READ 0x40000090                      # a synthetic MSR that is not offered
+        NO_READ 0x400000E0                      # a synthetic MSR that is not offered
         NO_READ 0x480                           # VMX capabilities
         NO_WRITE MSR_MTRRCAP, 0
         RDMSR   MSR_MTRRCAP

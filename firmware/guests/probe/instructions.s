@@ -26,7 +26,7 @@ probe_cpuid:
         jnc     .bare
         mov     eax, HVLEAF_VENDOR
         cpuid
-        EQ      eax, HVLEAF_LIMITS
+        EQ      eax, HVLEAF_NESTED_FEATURES
         EQ      ebx, HVTEXT_EBX
         EQ      ecx, HVTEXT_ECX
         EQ      edx, HVTEXT_EDX
@@ -36,8 +36,8 @@ probe_cpuid:
         mov     eax, HVLEAF_FEATURES
         cpuid
         BITS    eax, PRIVILEGE_HYPERCALL
-        NOBITS  eax, PRIVILEGE_SYNIC
-        mov     eax, HVLEAF_LIMITS + 1          # beyond the last: zeros
+        BITS    eax, PRIVILEGE_SYNIC
+        mov     eax, HVLEAF_NESTED_FEATURES + 1          # beyond the last: zeros
         cpuid
         or      eax, ebx
         or      eax, ecx

@@ -1,0 +1,57 @@
+# posts.s - what others want of a VP: bits set by anyone, taken over by the VP's own processor before it enters it.
+#
+# Source  hv/README.md, "Scheduling, locks, isolation"
+
+# post - Entry: rsi = VP, eax = POST bits; rbx = VP this processor is about.  Changes rax, rcx, rdx.
+post:   lock or [rsi + VP_POSTS], eax
+        cmp     rsi, rbx
+        jne     1f
+        WORK    WORK_POSTS
+        ret
+1:      mov     rdx, [rsi + VP_PROCESSOR]
+        cmp     rdx, gs:[CPU_SELF]
+        jne     2f
+        cmp     dword ptr [rsi + VP_STATE], VP_HALTED
+        jne     3f
+        WORK    WORK_YIELD                      # let it wake
+3:      ret
+2:      mov     rax, [rdx + CPU_NUMBER]
+        shl     eax, 24
+        mov     edx, MEMORY_LOCAL_APIC
+        mov     [rdx + APIC_ICR_HIGH*16], eax
+        mov     dword ptr [rdx + APIC_ICR*16], KICK_VECTOR
+        ret
+
+# post_vector - An edge-triggered interrupt.  Entry: rsi = VP, edi = vector.  Changes rax, rcx, rdx.
+post_vector:
+        cmp     rsi, rbx
+        je      apic_raise
+        lock bts dword ptr [rsi + VP_POSTED], edi
+        mov     eax, POST_VECTORS
+        jmp     post
+
+# posts_take - Entry: rbx = VP, on its processor, rbp = partition.  Keeps rbx, rbp, r12-r15.
+posts_take:
+        xor     eax, eax
+        xchg    eax, [rbx + VP_POSTS]
+        test    eax, POST_NMI
+        jz      1f
+        mov     dword ptr [rbx + VP_NMI], 1
+        WORK    WORK_EVENT
+1:      test    eax, POST_VECTORS
+        jz      3f
+        xor     ecx, ecx
+2:      xor     eax, eax
+        xchg    eax, [rbx + rcx*4 + VP_POSTED]
+        mov     edx, ecx
+        shl     edx, 4
+        or      [rbx + rdx + VP_APIC + APIC_IRR*16], eax
+        not     eax
+        and     [rbx + rdx + VP_APIC + APIC_TMR*16], eax
+        inc     ecx
+        cmp     ecx, 8
+        jb      2b
+        WORK    WORK_EVENT
+3:      cmp     dword ptr [rbx + VP_WAITING], 0
+        jne     messages_deliver
+        ret
