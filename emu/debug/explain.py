@@ -5,12 +5,12 @@ from emu.debug.decode import Explanation
 from emu.failure import WITH_ERROR
 from emu.spec.checks import CHECKS
 from emu.spec.cpu import CR0, CR4, DR6, DR7, EFER, INTR, RFLAGS, VECTOR
-from emu.spec.hypercall import HVSTATUS_ALL, HYPERCALL, HYPERCALL_SOURCE, KIND
+from emu.spec.hypercall import HVSTATUS_ALL, HYPERCALL, HYPERCALL_SOURCE, KIND, OFFERED
 from emu.spec.intercept import GUARD, ROWS, WORD
 from emu.spec.paging import CR3, PFEC
 from emu.spec.profile import ABSENT
 from emu.spec.qualification import ADDRESSED, ENTRY_FAILURES, INFORMATION, NEVER, VECTORED
-from emu.spec.tlfs import HVCALL, HVSTATUS
+from emu.spec.tlfs import HVSTATUS
 from emu.spec.vmcs import GROUP, VMCS, group_of, width_of
 from emu.spec.vmx import ACTIVITY, EXIT, FORMAT, PROC, PROC2, REASON, VMERROR
 
@@ -159,7 +159,7 @@ def hypercall(text):
     number = lookup.number_or_name(text, numbers, "hypercall", _allowed("hypercall", numbers))
     name, kind, who = HYPERCALL[number]
     facts = [("kind", ", ".join(text_of(KIND, letter) for letter in kind)), ("caller", who)]
-    if number not in [int(code) for code in HVCALL]:
+    if number not in OFFERED:
         facts.append(("here", "the hypervisor of hv/ answers HV_STATUS_INVALID_HYPERCALL_CODE"))
     return Explanation("hypercall", name, number, "", HYPERCALL_SOURCE, facts)
 

@@ -16,7 +16,7 @@ echo "shell: $(busybox uname -sm)"
 echo "processors: $(busybox grep -c ^processor /proc/cpuinfo)"
 echo "clock: $(busybox cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 echo "command line: $(busybox cat /proc/cmdline)"
-busybox grep -E "ttyS0|LOC" /proc/interrupts
+busybox grep -E "ttyS0|LOC|HVS" /proc/interrupts
 i=0
 while [ $i -lt 200 ]; do i=$((i + 1)); done
 echo "counted: $i"

@@ -57,5 +57,8 @@ def test_kernel_as_the_guest_of_a_partition(machine, tmp_path):
     unit, result, text = boot(machine, tmp_path, "partition")
     assert (result.reason, result.exit_code) == ("EXIT_CODE", 0) and result.partitions[0].state == "ended"
     assert "Hypervisor detected: Microsoft Hyper-V" in text and "Hyper-V: Using enlightened APIC" in text
-    check(text, 1, "hyperv_clocksource_msr")
+    assert "Hyper-V: Using IPI hypercalls" in text and "Hyper-V: Using hypercall for remote TLB flush" in text
+    check(text, 1, "hyperv_clocksource_tsc_page")
+    ticks = re.search(r"^HVS: +(\d+) +Hyper-V stimer0 interrupts", text, re.MULTILINE)
+    assert ticks and int(ticks[1]) > 100, text[-3000:]
     assert result.exits and unit.cpu[0].entries > 10_000

@@ -3,6 +3,7 @@
 Programs in tests/partitions run as the guest of a child partition; so do those of tests/guests that need no device a
 partition lacks: what bare hardware does, a partition does.
 """
+import re
 import struct
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from emu.asm import assemble
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.partition import DESCRIPTOR, TABLE, TABLE_HEADER, Partition
+from emu.partition import DESCRIPTOR, TABLE, TABLE_HEADER, Partition, folder
+from emu.spec.hypercall import OFFERED
+from emu.spec.tlfs import HVCALL
 from tests.machine import guests
 
 FOLDER = Path(__file__).resolve().parent.parent / "partitions"
@@ -182,6 +185,11 @@ bad:    mov eax, 5
         out 0xF4, eax""")
     _, result, said = run([partition("flat", guest, bits=32)])
     assert result.exit_code == 0, said
+
+
+def test_table_of_calls_is_the_one_that_is_explained():
+    rows = re.findall(r"^ +CALLAT +(\w+),", (folder("hv") / "hypercall_rows.s").read_text(), re.MULTILINE)
+    assert {int(getattr(HVCALL, name)) for name in rows} == OFFERED
 
 
 def test_guest_that_only_exits_is_cut_off_in_time(tmp_path):
