@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent
 TABLE, TABLE_HEADER, DESCRIPTOR = 0x20_0000, 0x400, 0x400
 PIECES_FROM = 0x40_0000                                   # pieces lie above the hypervisor, its table, and their slack
 ALIGNMENT = 2 << 20                                       # of a partition's memory
-MAGIC, CLEAN, ENLIGHTENED = b"HVPARTS1", 1, 1
+MAGIC, CLEAN, ENLIGHTENED, OWNS = b"HVPARTS1", 1, 1, 2    # OWNS: ROOT in hv/defs.s
 ANY_PROCESSOR = (1 << 64) - 1
 MOST, MOST_PIECES = 16, 8
 RESULT, STATES = 0x280, ("not started", "runs", "ended")
@@ -31,6 +31,7 @@ class Partition:
     name: str
     image: Image
     enlightened: bool = False
+    root: bool = False                                    # owns what is left, creates partitions by hypercalls
     processor: int | None = None                          # None: partition number modulo processors
     command_line: str = ""
 
@@ -115,13 +116,17 @@ def pieces(image):
     return found
 
 
+def _flags(partition):
+    return (ENLIGHTENED if partition.enlightened or partition.root else 0) | (OWNS if partition.root else 0)
+
+
 def _descriptor(partition, placed):
     entry = partition.image.entry
     registers = [0] * 16
     for name, value in entry.registers.items():
         registers[int(getattr(GPR, name))] = value
     processor = ANY_PROCESSOR if partition.processor is None else partition.processor
-    text = struct.pack("<16sIIQQQ", partition.name.encode(), int(entry.payload), ENLIGHTENED if partition.enlightened else 0,
+    text = struct.pack("<16sIIQQQ", partition.name.encode(), int(entry.payload), _flags(partition),
                        partition.image.memory_bytes, processor, entry.rip)
     text += struct.pack("<16Q", *registers) + struct.pack("<II", len(placed), 0)
     text += b"".join(struct.pack("<QQQ", *each) for each in placed)
@@ -135,6 +140,8 @@ def layout(partitions, ram_bytes):
     """
     if not 1 <= len(partitions) <= MOST:
         raise ConfigError(f"the hypervisor runs 1 to {MOST} partitions, not {len(partitions)}")
+    if any(partition.root for partition in partitions[1:]):
+        raise ConfigError("the root partition is the first, and there is one: it is the parent of all others")
     segments, at = [], PIECES_FROM
     table = bytearray(struct.pack("<8sII", MAGIC, len(partitions), CLEAN).ljust(TABLE_HEADER, b"\0"))
     for partition in partitions:

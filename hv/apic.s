@@ -23,8 +23,11 @@ apic_reset:
         mov     rax, NEVER
         mov     [rbx + VP_DEADLINE], rax
         mov     qword ptr [rbx + VP_TSC_TARGET], 0
-        mov     eax, MEMORY_LOCAL_APIC | APICBASE_EN | APICBASE_BSP
-        mov     [rbx + VP_APIC_BASE], rax
+        mov     eax, MEMORY_LOCAL_APIC | APICBASE_EN
+        cmp     dword ptr [rbx + VP_INDEX], 0
+        jne     1f
+        or      eax, APICBASE_BSP
+1:      mov     [rbx + VP_APIC_BASE], rax
         ret
 
 # apic_mask_all - What software disable does to the local vector table.  Entry: rbx = VP.

@@ -1,80 +1,149 @@
-# apic_command.s - interrupt commands of the virtual APIC.
+# apic_command.s - interrupt commands of the virtual APIC, to any VP of the partition.
 #
 # Source  SDM 3A, "Issuing Interprocessor Interrupts", "Determining IPI Destination"
 
-# apic_command - Carry out an interrupt command.  Entry: edi = low half, esi = destination (8 bits, or 32 in x2APIC mode).
+# apic_command - Carry out an interrupt command.  Entry: edi = low half, esi = destination (8 bits, or 32 in x2APIC mode), rbx = VP.
 apic_command:
-        mov     eax, edi
-        and     eax, ICR_SHORTHAND
-        cmp     eax, put(ICR_SHORTHAND, SHORTHAND_OTHERS)
-        je      apic_command_done               # there are none
-        test    eax, eax
-        jnz     apic_command_self
-        call    apic_for_us
-        jz      apic_command_done
-apic_command_self:
-        mov     eax, edi
+        push    r12
+        push    r13
+        push    r14
+        mov     r12d, edi
+        mov     r13d, esi
+        mov     r14, [rbx + VP_PARTITION]
+        mov     r14, [r14 + PART_VP]
+1:      call    apic_meant
+        jz      2f
+        call    apic_send
+        mov     eax, r12d
         and     eax, ICR_MODE
-        cmp     eax, put(ICR_MODE, DELIVERY_NMI)
-        je      apic_command_nmi
         cmp     eax, put(ICR_MODE, DELIVERY_LOWEST)
-        ja      apic_command_done
-        and     edi, ICR_VECTOR
-        cmp     edi, 16
-        jae     apic_raise
-        or      dword ptr [rbx + VP_APIC + APIC_ESR*16], ESR_SEND_ILLEGAL
-        ret
-apic_command_nmi:
-        mov     dword ptr [rbx + VP_NMI], 1
-        WORK    WORK_EVENT
-apic_command_done:
+        je      3f                              # the first one takes it
+2:      mov     r14, [r14 + VP_SIBLING]
+        test    r14, r14
+        jnz     1b
+3:      pop     r14
+        pop     r13
+        pop     r12
         ret
 
-# apic_for_us - Is the destination this VP?  Entry: edi, esi as above.  Exit: zero flag clear when it is.  Changes rax, rcx.
-apic_for_us:
-        test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
-        jnz     apic_for_us_x2
-        cmp     esi, 0xFF
-        je      apic_is_us
-        test    edi, ICR_LOGICAL
-        jnz     1f
-        cmp     esi, [rbx + VP_INDEX]
-        je      apic_is_us
+# apic_send - Entry: r12 = command, r14 = VP it goes to, rbx = sender.  Changes rax, rcx, rdx, rdi, rsi.
+apic_send:
+        mov     rsi, r14
+        mov     eax, r12d
+        and     eax, ICR_MODE
+        cmp     eax, put(ICR_MODE, DELIVERY_NMI)
+        je      apic_send_nmi
+        cmp     eax, put(ICR_MODE, DELIVERY_INIT)
+        je      apic_send_init
+        cmp     eax, put(ICR_MODE, DELIVERY_SIPI)
+        je      apic_send_startup
+        cmp     eax, put(ICR_MODE, DELIVERY_LOWEST)
+        ja      apic_sent
+        mov     edi, r12d
+        and     edi, ICR_VECTOR
+        cmp     edi, VECTOR_LEAST
+        jae     post_vector
+        or      dword ptr [rbx + VP_APIC + APIC_ESR*16], ESR_SEND_ILLEGAL
+        ret
+apic_send_nmi:
+        mov     eax, POST_NMI
+        jmp     post
+apic_send_init:
+        cmp     rsi, rbx                        # a VP that runs is not reset by itself
+        je      apic_sent
+        mov     eax, r12d
+        and     eax, ICR_LEVEL | ICR_ASSERT
+        cmp     eax, ICR_LEVEL                  # level de-assert: no effect
+        je      apic_sent
+        mov     eax, POST_INIT
+        jmp     post
+apic_send_startup:
+        cmp     rsi, rbx
+        je      apic_sent
+        movzx   eax, r12b
+        mov     [rsi + VP_SIPI], eax
+        mov     eax, POST_SIPI
+        jmp     post
+apic_sent:
+        ret
+
+# apic_meant - Is VP r14 a destination?  Entry: r12, r13 as above, rbx = sender.  Exit: zero flag clear when it is.  Changes rax, rcx, rdx.
+apic_meant:
+        mov     eax, r12d
+        and     eax, ICR_SHORTHAND
+        jz      1f
+        cmp     eax, put(ICR_SHORTHAND, SHORTHAND_ALL)
+        je      apic_is_meant
+        cmp     eax, put(ICR_SHORTHAND, SHORTHAND_SELF)
+        je      2f
+        cmp     rbx, r14                        # all but itself
+        ret
+2:      cmp     rbx, r14
+        je      apic_is_meant
         xor     eax, eax
         ret
-1:      mov     eax, [rbx + VP_APIC + APIC_LDR*16]
+1:      test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
+        jnz     apic_meant_x2
+# apic_addressed - The same by an 8-bit destination in r13.
+apic_addressed:
+        cmp     r13d, 0xFF
+        je      apic_is_meant
+        test    r12d, ICR_LOGICAL
+        jz      apic_physical
+        mov     eax, [r14 + VP_APIC + APIC_LDR*16]
         shr     eax, 24
-        cmp     dword ptr [rbx + VP_APIC + APIC_DFR*16], 0xFFFFFFFF
-        je      2f                              # flat model
+        cmp     dword ptr [r14 + VP_APIC + APIC_DFR*16], 0xFFFFFFFF
+        je      1f                              # flat model
         mov     ecx, eax
-        xor     ecx, esi
+        xor     ecx, r13d
         test    ecx, 0xF0                       # cluster model: same cluster, then a member
         mov     ecx, 0
         cmovnz  eax, ecx
         and     eax, 0x0F
-2:      test    eax, esi
+1:      test    eax, r13d
         ret
-apic_for_us_x2:
-        cmp     esi, -1
-        je      apic_is_us
-        test    edi, ICR_LOGICAL
-        jnz     3f
-        cmp     esi, [rbx + VP_INDEX]
-        je      apic_is_us
+apic_physical:
+        cmp     r13d, [r14 + VP_INDEX]
+        je      apic_is_meant
         xor     eax, eax
         ret
-3:      mov     eax, [rbx + VP_INDEX]           # logical ID: cluster = id / 16, one bit of 16
+apic_meant_x2:
+        cmp     r13d, -1
+        je      apic_is_meant
+        test    r12d, ICR_LOGICAL
+        jz      apic_physical
+        mov     eax, [r14 + VP_INDEX]           # logical ID: cluster = id / 16, one bit of 16
         mov     ecx, eax
         shr     eax, 4
-        mov     edx, esi
+        mov     edx, r13d
         shr     edx, 16
         cmp     eax, edx
         mov     eax, 0
-        jne     4f
-        bt      esi, ecx
+        jne     1f
+        and     ecx, 15
+        bt      r13d, ecx
         adc     eax, 0
-4:      test    eax, eax
+1:      test    eax, eax
         ret
-apic_is_us:
+apic_is_meant:
         test    rsp, rsp                        # not zero
+        ret
+
+# apic_for_us - Is the destination of a line this VP?  Entry: edi = entry's low half, laid out as a command, esi = destination, rbx = VP.
+# Exit: zero flag clear when it is.  Changes rax, rcx, rdx.  apic_command_nmi - An NMI for this VP.
+apic_for_us:
+        push    r12
+        push    r13
+        push    r14
+        mov     r12d, edi
+        mov     r13d, esi
+        mov     r14, rbx
+        call    apic_meant
+        pop     r14
+        pop     r13
+        pop     r12
+        ret
+apic_command_nmi:
+        mov     dword ptr [rbx + VP_NMI], 1
+        WORK    WORK_EVENT
         ret

@@ -137,9 +137,12 @@ say_partition:
         call    say_number
         SAY     text_open
         mov     rsi, [rbp + PART_DESC]
+        test    rsi, rsi
+        jz      1f
         add     rsi, DESC_NAME
         mov     ecx, 16
         call    say_some
+1:
         SAY     text_close
         pop     rdi
         ret

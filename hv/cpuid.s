@@ -95,6 +95,13 @@ cpuid_row_done:
 # exit_cpuid - Any leaf.  Entry: rbx = VP, rbp = partition.
 exit_cpuid:
         sub     rsp, CPUID_ROW
+        xor     edx, edx
+        cmp     [rbp + PART_CPUID_COUNT], edx
+        je      1f
+        mov     eax, [rbx + VP_RAX]
+        call    intercept_cpuid
+        sete    dl
+1:      mov     [rbx + VP_INTERCEPT_DUE], edx   # the answer goes to the parent
         mov     rdi, rsp
         mov     esi, [rbx + VP_RAX]
         mov     edx, [rbx + VP_RCX]
@@ -125,6 +132,8 @@ exit_cpuid_features:
 exit_cpuid_ask:
         call    cpuid_row
 exit_cpuid_give:
+        cmp     dword ptr [rbx + VP_INTERCEPT_DUE], 0
+        jne     exit_cpuid_seen
         mov     eax, [rdi]
         mov     [rbx + VP_RAX], rax
         mov     eax, [rdi + 4]
@@ -136,3 +145,7 @@ exit_cpuid_give:
         add     rsp, CPUID_ROW
         jmp     advance
 
+exit_cpuid_seen:
+        call    seen_cpuid
+        add     rsp, CPUID_ROW
+        ret

@@ -50,7 +50,7 @@ cpuid_hv:
         .long   ADVICE, SPIN_ADVICE
 cpuid_hv_width:
         .long   0, 0
-        .long   1, PROCESSORS, 0, 0             # one VP in a partition
+        .long   VP_MOST, PROCESSORS, 0, 0
         .long   HVHARDWARE_APIC_ASSIST | HVHARDWARE_MSR_BITMAPS | HVHARDWARE_SLAT | HVHARDWARE_UNRESTRICTED, 0, 0, 0
         .long   0, 0, 0, 0
 
@@ -65,6 +65,8 @@ cpuid_hv_width:
         .equ    PRIVILEGES_CHILD, CHILD_3 | PRIVILEGE_SIGNAL_EVENTS | PRIVILEGE_VP_REGISTERS
 
         .balign 32
+cpuid_none:                                     # nothing prepared
+        .fill   CPUID_ROWS * CPUID_ROW, 1, 0
 cpuid_plain:
         .fill   CPUID_ROWS * CPUID_ROW, 1, 0
 cpuid_enlightened:

@@ -29,6 +29,8 @@
         .equ    KICK_VECTOR, 0x41               # host: another processor has posted something
         .equ    SPURIOUS_VECTOR, 0xFF
         .equ    VPID_FIRST, 1
+        .equ    VPID_CREATED, 0x40              # of the first VP that a hypercall creates
+        .equ    CPUID_MOST, 16                  # CPUID intercepts of a partition
         .equ    CONSOLE_CONNECTION, 1
         .equ    REP_LIMIT, 64                   # elements of a repeat call in one go
         .equ    TICKS_PER_REFERENCE, HZ_TSC / 10000000
@@ -82,7 +84,8 @@
         .equ    KIND_LINUX64, 3
         .equ    KINDS, 4
         .equ    ENLIGHTENED, 1
-        .equ    ROOT, 2
+        .equ    ROOT, 2                         # owns what is left, creates partitions
+        .equ    CREATED, 4                      # by hypercalls, not by the loader: no devices of a PC
 
         .equ    STATE_RUNS, 1
         .equ    STATE_ENDED, 2

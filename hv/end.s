@@ -5,8 +5,10 @@
 # partition_fatal - Say why a partition must end, and let it end before its next entry.
 # Entry: rbx = VP (its VMCS current), rdi = text, esi = end code.  Keeps rbx, r12-r15; rbp = partition.
 partition_fatal:
-        push    rdi
         mov     rbp, [rbx + VP_PARTITION]
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     child_fatal
+        push    rdi
         mov     [rbp + PART_CODE], esi
         WORK    WORK_END
         call    line_begin
@@ -26,6 +28,8 @@ partition_fatal:
 
 # partition_ends - The guest asked for it.  Entry: rbx = VP, rbp = partition, esi = end code.
 partition_ends:
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     child_fatal
         mov     [rbp + PART_CODE], esi
         WORK    WORK_END
         ret

@@ -38,6 +38,8 @@ ept_build_next:
         add     rsi, r13
         cmp     rdx, PAGE_2M
         jb      ept_build_small
+        test    dword ptr [rbp + PART_FLAGS], ROOT
+        jnz     ept_build_small                 # its pages may go one by one
         call    ept_directory                   # rax = page-directory entry of rdi
         lea     rdx, [rsi + EPT_RAM]
         or      rdx, EPDE_2M_PS
@@ -56,7 +58,8 @@ ept_build_done:
         ret
 
 # ept_directory - Find the page-directory entry of a guest-physical address, making the directory when it is missing.
-# Entry: rdi = address, rbp = partition.  Exit: rax = host-physical address of the entry.  Keeps rdi, rsi.
+# Entry: rdi = address, rbp = partition.  Exit: rax = host-physical address of the entry, or carry set when there is no memory for it.
+# Keeps rdi, rsi.
 ept_directory:
         push    rdi
         push    rsi
@@ -70,24 +73,25 @@ ept_directory:
         mov     rax, [rbx]
         test    rax, rax
         jnz     1f
-        mov     edi, PAGE
-        call    frames_zeroed
+        call    page_take
+        jc      2f
         add     rax, EPT_TABLE
         mov     [rbx], rax
 1:      and     rax, -PAGE
-        pop     rbx
-        pop     rsi
-        pop     rdi
         mov     rdx, rdi
         shr     rdx, 21
-        and     edx, ENTRIES - 1
+        and     edx, ENTRIES - 1                # carry clear
         lea     rax, [rax + rdx*8]
+2:      pop     rbx
+        pop     rsi
+        pop     rdi
         ret
 
 # ept_leaf - Find the 4 KiB entry of a guest-physical address, splitting a 2 MiB page when there is one.
-# Entry: rdi = address, rbp = partition.  Exit: rax = host-physical address of the entry.  Keeps rdi, rsi.
+# Entry, exit as ept_directory.
 ept_leaf:
         call    ept_directory
+        jc      5f
         push    rdi
         push    rsi
         push    rbx
@@ -97,8 +101,8 @@ ept_leaf:
         jz      1f
         test    eax, EPDE_2M_PS
         jz      3f
-1:      mov     edi, PAGE
-        call    frames_zeroed
+1:      call    page_take
+        jc      6f
         mov     rdx, [rbx]
         test    rdx, rdx
         jz      4f
@@ -112,14 +116,14 @@ ept_leaf:
 4:      add     rax, EPT_TABLE
         mov     [rbx], rax
 3:      and     rax, -PAGE
-        pop     rbx
-        pop     rsi
-        pop     rdi
         mov     rdx, rdi
         shr     rdx, 12
-        and     edx, ENTRIES - 1
+        and     edx, ENTRIES - 1                # carry clear
         lea     rax, [rax + rdx*8]
-        ret
+6:      pop     rbx
+        pop     rsi
+        pop     rdi
+5:      ret
 
 # ept_map - Set the 4 KiB entry of a guest-physical address.  Entry: rdi = address, rsi = entry, rbp = partition.
 ept_map:

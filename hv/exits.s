@@ -63,6 +63,8 @@ exit_unknown:
         lea     rdi, [rel text_entry_failed]
         mov     esi, CODE_ENTRY
         call    partition_fatal
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     vm_work
         call    say_vmcs
         jmp     vm_work
 1:      call    exit_other
@@ -85,14 +87,18 @@ exit_misconfig:
         mov     esi, CODE_EXIT
         jmp     partition_fatal
 
-# exit_exception - Only NMIs exit: the machine's own, of no interest to a guest.
+# exit_exception - NMIs of the machine, of no interest to a guest; exceptions that a parent intercepts.
 exit_exception:
         call    event_keep
         VMGET   rax, VMCS_EXIT_INTERRUPTION_INFO
         and     eax, INTR_TYPE
         cmp     eax, put(INTR_TYPE, EVENT_NMI)
-        jne     exit_other
-        ret
+        je      1f
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jz      exit_other
+        VMGET   r12, VMCS_EXIT_INTERRUPTION_INFO
+        jmp     seen_exception
+1:      ret
 
 # exit_interrupt - An interrupt of the machine, acknowledged by the exit.
 exit_interrupt:
@@ -102,7 +108,10 @@ exit_interrupt:
         mov     edx, MEMORY_LOCAL_APIC
         mov     dword ptr [rdx + APIC_EOI*16], 0
         WORK    WORK_POSTS
-1:      ret
+1:      cmp     qword ptr gs:[CPU_NEWCOMERS], 0
+        je      2f
+        WORK    WORK_YIELD
+2:      ret
 
 exit_window:
         WORK    WORK_EVENT
@@ -118,9 +127,11 @@ exit_hlt:
         cmp     dword ptr [rbx + VP_NMI], 0
         jne     exit_window
         test    dword ptr [rbx + VP_FLAGS], RFLAGS_IF
-        jz      2f
+        jz      4f
         call    event_pending
         jns     exit_window
+        test    dword ptr [rbp + PART_FLAGS], CREATED | ROOT
+        jnz     3f                              # others can wake it
         cmp     qword ptr [rbx + VP_PIT_DEADLINE], -1
         je      1f
         test    byte ptr [rbp + PIC_MASTER + PIC_IMR], 1 << IRQ_PIT
@@ -146,6 +157,8 @@ exit_hlt:
 3:      mov     dword ptr [rbx + VP_STATE], VP_HALTED
         WORK    WORK_YIELD
         ret
+4:      test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     3b                              # an NMI or INIT can
 2:      lea     rdi, [rel text_halted]
         mov     esi, CODE_HALTED
         jmp     partition_fatal

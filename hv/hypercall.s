@@ -16,6 +16,7 @@
         .endrecord
         .equ    CALL_REP, 1                     # a repeat call
         .equ    CALL_VARIABLE, 2                # has a variable header
+        .equ    CALL_LOCKED, 4                  # under parts_lock
         .equ    CALL_LATER, 0x10000             # no status: RIP stays at VMCALL, the guest calls again
 
 exit_vmcall:
@@ -119,7 +120,14 @@ call_run:
         jz      1f
         test    rax, [rbp + PART_PRIVILEGES]
         jz      call_denied
-1:      test    word ptr [r15 + CALL_FLAGS], CALL_REP
+1:      test    word ptr [r15 + CALL_FLAGS], CALL_LOCKED
+        jz      call_handle
+        SPIN    rel parts_lock
+        call    call_handle
+        mov     dword ptr [rel parts_lock], 0   # MOV leaves the carry
+        ret
+call_handle:
+        test    word ptr [r15 + CALL_FLAGS], CALL_REP
         jnz     call_rep
         mov     rsi, [rbx + VP_CALL_INPUT]
         mov     rdi, [rbx + VP_CALL_OUTPUT]

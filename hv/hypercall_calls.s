@@ -1,6 +1,6 @@
-# hypercall_calls.s - TLB flushes, spin notification, IPI and messages.  Calling convention: hypercall.s.
+# hypercall_calls.s - TLB flushes, spin notification, IPIs.  Calling convention: hypercall.s.
 #
-# A partition has one VP: index 0, bit 0 of every mask; other bits name VPs that do not exist and are ignored.
+# Bits of masks that name VPs that do not exist are ignored.
 # Source  TLFS, "Hypercall Reference"
 
         .record FLUSH
@@ -29,45 +29,45 @@ flush_flags:
 1:      xor     eax, eax
 2:      ret
 
-# flush_header - The same, and the mask.  Exit: eax = status; carry set when VP 0 is not meant.
+# flush_header - The same, and the mask.  Exit: eax = status; r10 = mask of VPs.
 flush_header:
         call    flush_flags
-        test    eax, eax
-        jnz     1f
+        mov     r10, -1
         test    dword ptr [rsi + FLUSH_FLAGS], HVFLUSH_ALL_PROCESSORS
         jnz     1f
-        mov     rdx, [rsi + FLUSH_MASK]
-        mov     eax, HVSTATUS_INVALID_PARAMETER
-        test    rdx, rdx
-        jz      1f
-        xor     eax, eax
-        test    dl, 1
+        test    eax, eax
         jnz     1f
-        stc
-        ret
-1:      clc
-        ret
+        mov     r10, [rsi + FLUSH_MASK]
+        mov     ecx, HVSTATUS_INVALID_PARAMETER
+        test    r10, r10
+        cmovz   eax, ecx
+1:      ret
 
 call_flush_space:
         mov     r10, FLUSH_SPACE_FLAGS
         call    flush_header
 flush_space_go:
-        jc      call_done
         test    eax, eax
         jnz     call_done
+        xor     edx, edx
+        call    flush_others
+        bt      r10, rcx                        # and the caller
+        jnc     call_done
         call    vpid_flush
         xor     eax, eax
 call_done:
         ret
 
-# One element: bits 11:0 more pages, the rest the first page.
+# One element: bits 11:0 more pages, the rest the first page.  Other VPs drop everything, once a list.
 call_flush_list:
         mov     r10, FLUSH_LIST_FLAGS
         call    flush_header
 flush_list_go:
-        jc      call_done
         test    eax, eax
         jnz     call_done
+        call    flush_others
+        bt      r10, rcx
+        jnc     call_done
         mov     rdi, [r8]
         mov     r9d, edi
         and     r9d, PAGE - 1
@@ -118,49 +118,19 @@ call_cluster_ipi:
         call    ipi_header
         test    eax, eax
         jnz     call_done
-        test    byte ptr [rsi + IPI_MASK], 1
-        jz      1f
-        call    apic_raise
-1:      xor     eax, eax
-        ret
+        mov     r10, [rsi + IPI_MASK]
 
-        .record POST
-        .field  CONNECTION, 4
-        .field  RESERVED, 4
-        .field  TYPE, 4
-        .field  LENGTH, 4
-        .field  PAYLOAD, 240
-        .endrecord
-# call_post_message - A line on the hypervisor's console, with the partition's name in front.
-call_post_message:
-        mov     eax, HVSTATUS_INVALID_CONNECTION_ID
-        cmp     dword ptr [rsi + POST_CONNECTION], CONSOLE_CONNECTION
-        jne     call_done
-        mov     eax, HVSTATUS_INVALID_PARAMETER
-        mov     edx, [rsi + POST_TYPE]
-        dec     edx                             # 0 becomes negative, too
-        js      call_done
-        cmp     dword ptr [rsi + POST_LENGTH], 240
-        ja      call_done
-        push    r12
-        push    r13
-        mov     r12d, [rsi + POST_LENGTH]
-        lea     r13, [rsi + POST_PAYLOAD]
-        call    line_begin
-        call    say_partition
-1:      sub     r12d, 1
-        jc      3f
-        mov     al, [r13]
-        inc     r13
-        call    putc_safe
-        jmp     1b
-3:      call    line_end
-        pop     r13
-        pop     r12
+# ipi_send - Entry: edi = vector, r10 = mask of VPs, rbp = partition.  Exit: eax = status 0.  Changes rcx, rdx, rsi.
+ipi_send:
+        mov     rsi, [rbp + PART_VP]
+1:      mov     ecx, [rsi + VP_INDEX]
+        bt      r10, rcx
+        jnc     2f
+        push    rdi
+        call    post_vector
+        pop     rdi
+2:      mov     rsi, [rsi + VP_SIBLING]
+        test    rsi, rsi
+        jnz     1b
         xor     eax, eax
-        ret
-
-# call_signal_event - No connection of events exists.
-call_signal_event:
-        mov     eax, HVSTATUS_INVALID_CONNECTION_ID
         ret

@@ -1,8 +1,8 @@
-# hypercall_registers.s - HvCallGetVpRegisters and HvCallSetVpRegisters of a VP on itself.
+# hypercall_registers.s - HvCallGetVpRegisters and HvCallSetVpRegisters: of a VP on itself, or of a child's by its parent.
 #
-# Every register of the table can be read.  General registers, CR2, CR8 and the SYSCALL MSRs can be written; what would
-# change the mode of the caller under its feet (RIP, RFLAGS, CR0, CR3, CR4, EFER, segments, tables) is INVALID_PARAMETER.
-# Source  TLFS, "HvCallGetVpRegisters", "Virtual Processor Registers"
+# A parent's call makes a VP that runs leave its processor and is continued until it has; then the VP is loaded in place
+# of the caller's.  Of itself a VP writes only what does not change its mode under its feet; the rest is INVALID_PARAMETER.
+# Source  TLFS, "HvCallGetVpRegisters", "HvCallSetVpRegisters", "Virtual Processor Registers"
 
         .record REGS
         .field  PARTITION, 8
@@ -11,165 +11,173 @@
         .endrecord
         .equ    REGS_SET_VALUE, 16
 
-# regs_header - Entry: rsi = header.  Exit: eax = status.
+# regs_header - Entry: rsi = header.  Exit: r11 = VP, carry clear; or eax = status and carry set.
 regs_header:
-        mov     eax, HVSTATUS_INVALID_PARTITION_ID
-        cmp     qword ptr [rsi + REGS_PARTITION], -1            # HV_PARTITION_ID_SELF
-        jne     1f
-        mov     eax, HVSTATUS_INVALID_VP_INDEX
-        mov     ecx, [rsi + REGS_VP]
+        mov     rdi, [rsi + REGS_PARTITION]
+        call    target_any
+        jc      3f
+        cmp     r10, rbp
+        je      1f
+        call    target_parent
+        jc      3f
+        STATES  PSTATE_ACTIVE
+        jz      2f
+        test    dword ptr [r10 + PART_FLAGS], CREATED
+        mov     eax, HVSTATUS_OPERATION_DENIED
+        jz      2f
+        jmp     4f
+1:      mov     eax, HVSTATUS_ACCESS_DENIED
+        mov     rcx, PRIVILEGE_VP_REGISTERS
+        test    [rbp + PART_PRIVILEGES], rcx
+        jz      2f
+4:      mov     ecx, [rsi + REGS_VP]
+        mov     r11, rbx
         cmp     ecx, SELF_VP
-        je      2f
-        cmp     ecx, [rbx + VP_INDEX]
-        jne     1f
-2:      mov     eax, HVSTATUS_INVALID_PARAMETER
+        je      5f
+        call    target_vp
+        jc      3f
+        cmp     r10, rbp                        # a brother's are not ours
+        jne     6f
+        cmp     r11, rbx
+        mov     eax, HVSTATUS_INVALID_VP_INDEX
+        jne     2f
+        jmp     6f
+5:      cmp     r10, rbp                        # "self" as a VP of another partition
+        mov     eax, HVSTATUS_INVALID_VP_INDEX
+        jne     2f
+6:      mov     eax, HVSTATUS_INVALID_PARAMETER
         test    dword ptr [rsi + REGS_VTL], ~0x10 & 0xFFFFFFFF  # VTL 0, named or not
-        jnz     1f
-        xor     eax, eax
-1:      ret
+        jnz     2f
+        clc
+        ret
+2:      stc
+3:      ret
 
-# regs_find - Entry: ecx = name.  Exit: r9 = row and r10 = its argument for this name, zero flag set when unknown.  Changes eax.
+# regs_find - Entry: ecx = name.  Exit: rdi = row and r10 = its argument for this name, zero flag set when unknown.  Changes eax.
 regs_find:
-        lea     r9, [rel regs]
-1:      mov     eax, [r9 + REG_FIRST]
+        lea     rdi, [rel regs]
+1:      mov     eax, [rdi + REG_FIRST]
         cmp     eax, 0xFFFFFFFF
         je      2f
         cmp     ecx, eax
         jb      3f
-        cmp     ecx, [r9 + REG_LAST]
+        cmp     ecx, [rdi + REG_LAST]
         ja      3f
         sub     ecx, eax
-        imul    ecx, [r9 + REG_STRIDE]
-        mov     r10d, [r9 + REG_ARGUMENT]
+        imul    ecx, [rdi + REG_STRIDE]
+        mov     r10d, [rdi + REG_ARGUMENT]
         add     r10d, ecx
-        test    r9, r9
+        test    rdi, rdi
         ret
-3:      add     r9, REG_SIZE
+3:      add     rdi, REG_SIZE
         jmp     1b
 2:      ret
 
 call_get_register:
         call    regs_header
-        test    eax, eax
-        jnz     1f
+        jc      2f
         mov     ecx, [r8]
-        mov     r8, r9                          # 16 bytes of result
+        cmp     ecx, HVREG_INTERCEPT_SUSPEND
+        jbe     suspend_get
         call    regs_find
         mov     eax, HVSTATUS_UNKNOWN_REGISTER_NAME
-        jz      1f
-        xor     edx, edx
-        call    qword ptr [r9 + REG_READ]       # rdx:rax
-        mov     [r8], rax
-        mov     [r8 + 8], rdx
+        jz      2f
+        cmp     r11, rbx
+        jne     1f
+        call    qword ptr [rdi + REG_READ]      # rdx:rax
+        mov     [r9], rax
+        mov     [r9 + 8], rdx
         xor     eax, eax
-1:      ret
+        ret
+1:      call    vp_hold
+        jc      call_once_more
+        mov     r8, rdi
+        call    vp_borrow
+        push    r9
+        call    qword ptr [r8 + REG_READ]
+        pop     r9
+        call    vp_return
+        mov     [r9], rax
+        mov     [r9 + 8], rdx
+regs_let_go:
+        call    vp_release
+        xor     eax, eax
+2:      ret
 
 call_set_register:
         call    regs_header
-        test    eax, eax
-        jnz     1f
+        jc      2b
         mov     ecx, [r8]
-        mov     rsi, [r8 + REGS_SET_VALUE]
+        cmp     ecx, HVREG_INTERCEPT_SUSPEND
+        jbe     suspend_set
         call    regs_find
         mov     eax, HVSTATUS_UNKNOWN_REGISTER_NAME
-        jz      1f
+        jz      2b
         mov     eax, HVSTATUS_INVALID_PARAMETER
-        cmp     qword ptr [r9 + REG_WRITE], 0
-        je      1f
-        jmp     qword ptr [r9 + REG_WRITE]      # rsi = value; exit eax = status
-1:      ret
+        cmp     r11, rbx
+        jne     1f
+        cmp     qword ptr [rdi + REG_WRITE], 0
+        je      2b
+        mov     rcx, [rdi + REG_WRITE]
+        mov     rsi, [r8 + REGS_SET_VALUE]
+        mov     rdi, [r8 + REGS_SET_VALUE + 8]
+        jmp     rcx                             # exit eax = status
+1:      mov     rcx, [rdi + REG_WRITE]
+        test    rcx, rcx
+        jnz     3f
+        mov     rcx, [rdi + REG_PARENT_WRITE]
+        test    rcx, rcx
+        jz      2b
+3:      push    rcx
+        call    vp_hold
+        pop     rcx
+        jc      call_once_more
+        push    r8
+        push    rcx
+        call    vp_borrow
+        pop     rcx
+        pop     r8
+        mov     rsi, [r8 + REGS_SET_VALUE]
+        mov     rdi, [r8 + REGS_SET_VALUE + 8]
+        call    rcx
+        call    vp_return
+        test    eax, eax
+        jz      regs_let_go
+        push    rax
+        call    vp_release
+        pop     rax
+        ret
 
-# Readers: r10 = argument, exit rdx:rax, rdx = 0 at entry.  Writers: rsi = value, exit eax = status.
-reg_word:
-        mov     rax, [rbx + r10 + VP_RAX]
-        ret
-reg_word_write:
-        mov     [rbx + r10 + VP_RAX], rsi
+# suspend_get, suspend_set - ExplicitSuspend and InterceptSuspend.  Entry: ecx = name, r11 = VP, r9 or r8 as above.
+suspend_get:
+        mov     eax, [r11 + VP_SUSPENDED]
+        shr     eax, cl                         # SUSPEND_EXPLICIT, SUSPEND_INTERCEPT
+        and     eax, 1
+        mov     [r9], rax
+        mov     qword ptr [r9 + 8], 0
         xor     eax, eax
         ret
-reg_partition:
-        mov     rax, [rbp + r10]
-        ret
-reg_field:
-        vmread  rax, r10
-        ret
-reg_rsp_write:
-        vmwrite r10, rsi
-        xor     eax, eax
-        ret
-reg_cr0:
-        mov     edx, CR0_OURS
-        jmp     reg_masked
-reg_cr4:
-        mov     rdx, ~CR4_GUEST
-reg_masked:                                     # what the guest would read: shadow for our bits
-        vmread  rax, r10
-        lea     ecx, [r10 + VMCS_CR0_READ_SHADOW - VMCS_GUEST_CR0]
-        cmp     r10d, VMCS_GUEST_CR0
+suspend_set:
+        mov     eax, HVSTATUS_INVALID_PARAMETER
+        cmp     r11, rbx
+        je      2f
+        mov     rdx, [r8 + REGS_SET_VALUE]
+        cmp     rdx, 1
+        ja      2f
         je      1f
-        mov     ecx, VMCS_CR4_READ_SHADOW
-1:      vmread  rcx, rcx
-        and     rcx, rdx
-        not     rdx
-        and     rax, rdx
-        or      rax, rcx
-        xor     edx, edx
-        ret
-reg_cr2:
-        mov     rax, cr2
-        ret
-reg_cr2_write:
-        mov     cr2, rsi
+        lea     eax, [rcx + 1]                  # 1 or 2: the bit
+        call    vp_resume
         xor     eax, eax
         ret
-reg_cr8:
-        mov     eax, [rbx + VP_APIC + APIC_TPR*16]
-        shr     eax, 4
-        ret
-reg_cr8_write:
-        mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
-        cmp     rsi, 15
-        ja      1f
-        shl     esi, 4
-        mov     [rbx + VP_APIC + APIC_TPR*16], esi
-        WORK    WORK_EVENT
-        xor     eax, eax
-1:      ret
-reg_msr:
-        mov     ecx, r10d
-        rdmsr
-        shl     rdx, 32
-        or      rax, rdx
-        xor     edx, edx
-        ret
-reg_base_write:                                 # addresses must be canonical as WRMSR checks it
-        mov     rax, rsi
-        sar     rax, LINEAR_BITS - 1
-        inc     rax
-        cmp     rax, 1
-        mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
-        ja      1b
-reg_msr_write:
-        mov     ecx, r10d
-        mov     rax, rsi
-        mov     rdx, rsi
-        shr     rdx, 32
-        wrmsr
-        xor     eax, eax
-        ret
-reg_tsc:
-        call    tsc_now
-        add     rax, [rbx + VP_TSC_OFFSET]
-        xor     edx, edx
-        ret
-reg_time:
-        call    reference_time
-        xor     edx, edx
-        ret
-reg_constant:
-        mov     eax, r10d
-        ret
-reg_privileges:
-        mov     rax, [rbp + PART_PRIVILEGES]
-        mov     rdx, FEATURES << 32
-        ret
+1:      cmp     ecx, HVREG_EXPLICIT_SUSPEND
+        jne     2f                              # only an intercept sets the other
+        lock or dword ptr [r11 + VP_SUSPENDED], SUSPEND_EXPLICIT
+        cmp     dword ptr [r11 + VP_STATE], VP_SUSPENDED_STATE
+        mov     eax, HVSTATUS_SUCCESS
+        je      2f
+        mov     rsi, r11
+        mov     eax, POST_LEAVE
+        call    post
+        WORK    WORK_YIELD
+        mov     eax, CALL_LATER
+2:      ret

@@ -1,6 +1,6 @@
 # hypercall_sets.s - sets of VPs, and the calls that take one: the Ex forms of flushes and cluster IPIs.
 #
-# A partition has one VP: index 0, bit 0 of bank 0; other bits name VPs that do not exist and are ignored.
+# Partitions have at most 64 VPs: those of bank 0.  Other bits name VPs that do not exist and are ignored.
 # Source  TLFS, "HV_VP_SET", "HvCallFlushVirtualAddressSpaceEx", "HvCallSendSyntheticClusterIpiEx"
 
         .record SET
@@ -9,42 +9,38 @@
         .field  FIRST, 0
         .endrecord
 
-# call_set - Is VP 0 in a set?  Entry: rdi = set, ecx = quadwords of variable header.
-# Exit: eax = status; carry set when it is HVSTATUS_SUCCESS and the VP is not meant.  Changes rdx.
+# call_set - Entry: rdi = set, ecx = quadwords of variable header.  Exit: eax = status, r10 = mask of VPs 0 to 63.  Changes rdx, r11.
 call_set:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         mov     rdx, [rdi + SET_FORMAT]
         cmp     rdx, 1
-        ja      2f
+        ja      1f
+        mov     r10, -1
+        mov     eax, HVSTATUS_SUCCESS
         je      1f
         mov     eax, HVSTATUS_INVALID_HYPERCALL_INPUT
         mov     rdx, [rdi + SET_BANKS]
-        popcnt  r10, rdx
-        cmp     r10, rcx
-        jne     2f
+        popcnt  r11, rdx
+        cmp     r11d, ecx
+        jne     1f
         xor     eax, eax
-        test    dl, 1                           # its bank, then its bit
-        jz      3f
-        test    byte ptr [rdi + SET_FIRST], 1
-        jz      3f
-        ret
-1:      xor     eax, eax
-2:      clc
-        ret
-3:      stc
-        ret
+        xor     r10d, r10d
+        test    dl, 1
+        jz      1f
+        mov     r10, [rdi + SET_FIRST]
+1:      ret
 
 # flush_header_ex - As flush_header, of an Ex call.
 flush_header_ex:
         call    flush_flags
         test    eax, eax
         jnz     1f
+        mov     r10, -1
         test    dword ptr [rsi + FLUSH_FLAGS], HVFLUSH_ALL_PROCESSORS
         jnz     1f
         lea     rdi, [rsi + FLUSH_MASK]
         jmp     call_set
-1:      clc
-        ret
+1:      ret
 
 call_flush_space_ex:
         mov     r10, FLUSH_SPACE_FLAGS
@@ -64,13 +60,10 @@ call_cluster_ipi_ex:
         call    ipi_header
         test    eax, eax
         jnz     1f
-        mov     r11d, edi
+        push    rdi
         lea     rdi, [rsi + IPI_EX_SET]
         call    call_set
-        jc      1f
+        pop     rdi
         test    eax, eax
-        jnz     1f
-        mov     edi, r11d
-        call    apic_raise
-        xor     eax, eax
+        jz      ipi_send
 1:      ret

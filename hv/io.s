@@ -4,6 +4,9 @@
 
 exit_io:
         VMGET   r12, VMCS_EXIT_QUALIFICATION
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     io_created
+io_here:
         test    r12d, QUAL_IO_STRING
         jnz     io_string
         mov     edi, r12d
@@ -32,6 +35,8 @@ exit_io:
 
 # port_find - Entry: edi = port.  Exit: rax = its row, zero flag set when there is none.  Changes rdx.
 port_find:
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     5f
         lea     rax, [rel ports]
 1:      mov     edx, [rax]
         cmp     edx, 0xFFFFFFFF
@@ -45,6 +50,8 @@ port_find:
         jmp     1b
 4:      test    rax, rax                        # zero flag clear
 2:      ret
+5:      cmp     eax, eax                        # no devices of a PC
+        ret
 
 # port_read - Entry: edi = port, esi = bytes, rbx = VP, rbp = partition.  Exit: eax, ones where nothing is.
 # A device of byte registers is asked for each byte.
@@ -145,3 +152,10 @@ ports:  PORTS   PORT_UART, PORT_UART + 7, 0, uart_read, uart_write
         PORTS   PORT_PM1_STATUS, PORT_PM1_CONTROL + 1, 1, pm1_read, pm1_write
         PORTS   PORT_RESET_CONTROL, PORT_RESET_CONTROL, 0, reset_read, reset_write
         .long   0xFFFFFFFF
+
+io_created:                                     # its parent may want to see it
+        mov     edi, r12d
+        shr     edi, shift(QUAL_IO_PORT)
+        call    intercept_port
+        jc      seen_io
+        jmp     io_here

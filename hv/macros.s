@@ -19,6 +19,21 @@
         vmwrite rcx, rax
         .endm
 
+# Take a lock of one word: changes nothing else
+        .macro  SPIN lock
+74:     lock bts dword ptr [\lock], 0
+        jnc     75f
+        pause
+        jmp     74b
+75:
+        .endm
+
+# Is a target in one of these states?  r10 = partition.  Exit: zero flag set and eax = status when it is not
+        .macro  STATES allowed
+        mov     eax, HVSTATUS_INVALID_PARTITION_STATE
+        test    dword ptr [r10 + PART_STATE], \allowed
+        .endm
+
 # Ask for work before the next entry.  rbx = VP
         .macro  WORK bits
         or      dword ptr [rbx + VP_WORK], \bits

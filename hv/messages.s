@@ -100,3 +100,38 @@ message_fill:
         cmp     edx, HVMESSAGE_TIMER_EXPIRED
         je      stimer_freed
         ret
+
+# message_forget - Take a node out of its queue, or wait until it is in its slot.  Entry: rdi = node, rsi = VP, edx = SINT.
+# Changes rax, rcx, rdx.
+message_forget:
+        cmp     dword ptr [rdi + NODE_BUSY], 0
+        je      4f
+        shl     edx, shift(QUEUE_BYTES)
+        lea     rcx, [rsi + rdx + VP_QUEUE]
+        SPIN    rsi + VP_QUEUE_LOCK
+        xor     edx, edx                        # the one before
+        mov     rax, [rcx + QUEUE_HEAD]
+1:      test    rax, rax
+        jz      3f
+        cmp     rax, rdi
+        je      2f
+        mov     rdx, rax
+        mov     rax, [rax + NODE_NEXT]
+        jmp     1b
+2:      mov     rax, [rdi + NODE_NEXT]
+        mov     dword ptr [rdi + NODE_BUSY], 0
+        dec     dword ptr [rsi + VP_WAITING]
+        test    rax, rax
+        jnz     5f
+        mov     [rcx + QUEUE_TAIL], rdx
+5:      test    rdx, rdx
+        jz      6f
+        mov     [rdx + NODE_NEXT], rax
+        jmp     3f
+6:      mov     [rcx + QUEUE_HEAD], rax
+3:      mov     dword ptr [rsi + VP_QUEUE_LOCK], 0
+7:      cmp     dword ptr [rdi + NODE_BUSY], 0  # its reader's processor copies it
+        je      4f
+        pause
+        jmp     7b
+4:      ret

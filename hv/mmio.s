@@ -8,6 +8,9 @@ exit_ept:
         call    event_keep
         VMGET   r12, VMCS_GUEST_PHYSICAL_ADDRESS
         VMGET   r13, VMCS_EXIT_QUALIFICATION
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     ept_created
+ept_device:
         cmp     r12, [rbp + PART_MEMORY]
         jb      ept_inside
         test    r13d, QUAL_EPT_FETCH
@@ -38,6 +41,10 @@ ept_inside:
         mov     rdi, r12
         call    overlay_find
         jnz     fault_gp
+        mov     rdi, r12
+        call    guest_memory
+        test    rax, rax
+        jz      fault_gp                        # the root's, deposited
         jmp     ept_flush                       # a translation from before a change of ours: again
 
 mmio_fetch_fault:                               # eax = error code, VP_FETCHED = linear address

@@ -30,8 +30,10 @@ msr_bitmap_init:
 # exit_rdmsr - Entry: rbx = VP, rbp = partition; the number is in the guest's ECX.
 exit_rdmsr:
         mov     edi, [rbx + VP_RCX]
+        mov     dword ptr [rbx + VP_MSR_THERE], 0
         call    msr_read                        # carry: #GP
-        jc      fault_gp
+        mov     esi, SEEN_READ
+        jc      msr_refused
         mov     edx, eax
         mov     [rbx + VP_RAX], rdx
         shr     rax, 32
@@ -44,12 +46,24 @@ exit_wrmsr:
         mov     rax, [rbx + VP_RDX]
         shl     rax, 32
         or      rsi, rax
+        mov     dword ptr [rbx + VP_MSR_THERE], 0
         call    msr_write
-        jc      fault_gp
+        mov     esi, SEEN_WRITE
+        jc      msr_refused
         jmp     advance
+
+# msr_refused - #GP, unless the MSR is none of ours and the parent intercepts those.  Entry: esi = access.
+msr_refused:
+        mov     rbp, [rbx + VP_PARTITION]
+        cmp     dword ptr [rbp + PART_MSRS], 0
+        je      fault_gp
+        cmp     dword ptr [rbx + VP_MSR_THERE], 0
+        jne     fault_gp
+        jmp     seen_msr
 
 # msr_find - Entry: edi = number.  Exit: rdx = its row, or carry set.  Changes rax.
 msr_find:
+        mov     dword ptr [rbx + VP_MSR_THERE], 1
         lea     rdx, [rel msr_rows]
 1:      mov     eax, [rdx]
         cmp     eax, 0xFFFFFFFF
@@ -58,7 +72,8 @@ msr_find:
         je      3f                              # carry clear
         add     rdx, MSR_ROW
         jmp     1b
-2:      stc
+2:      mov     dword ptr [rbx + VP_MSR_THERE], 0
+        stc
 3:      ret
 
 # msr_read - Entry: edi = number.  Exit: rax = value, or carry set.

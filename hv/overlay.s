@@ -6,25 +6,27 @@
         .assert OVERLAY_NEXT == 0, "a row is its own link"
 
 # overlay_msr - A page MSR was written.  Entry: rbp = partition, rsi = value, r8 = row, edx = EPT rights.
-# Exit: carry set when it would enable a page outside the partition's space.
+# Exit: carry set when it would enable a page outside the partition's space, or the pool has no memory for a table.
 overlay_msr:
         test    esi, HVPAGE_ENABLE
         jz      1f
         mov     rdi, rsi
         and     rdi, -PAGE
-        cmp     rdi, [rbp + PART_MEMORY]
+        mov     rax, [rbp + PART_MEMORY]
+        mov     rcx, GPA_LIMIT
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        cmovnz  rax, rcx
+        cmp     rdi, rax
         cmc
         jc      2f
         mov     rsi, r8
-        call    overlay_put
-        clc
-        ret
+        jmp     overlay_put
 1:      mov     rsi, r8
         call    overlay_drop
         clc
 2:      ret
 
-# overlay_put - Entry: rbp = partition, rsi = row, rdi = guest-physical address of the page, rdx = EPT rights.
+# overlay_put - Entry: rbp = partition, rsi = row, rdi = guest-physical address of the page, rdx = EPT rights.  Exit: carry as above.
 overlay_put:
         push    r12
         push    r13
@@ -36,11 +38,13 @@ overlay_put:
         mov     [r12 + OVERLAY_RIGHTS], rdx
         cmp     qword ptr [r12 + OVERLAY_FRAME], 0
         jne     1f
-        mov     edi, PAGE
-        call    frames_zeroed
+        call    page_take
+        jc      2f
         mov     [r12 + OVERLAY_FRAME], rax
-1:      mov     rdi, r13
+1:      SPIN    rbp + PART_MAP_LOCK
+        mov     rdi, r13
         call    ept_leaf
+        jc      2f
         mov     rdx, [rax]
         mov     [r12 + OVERLAY_UNDER], rdx
         mov     rdx, [r12 + OVERLAY_FRAME]
@@ -51,9 +55,13 @@ overlay_put:
         mov     rdx, [rbp + PART_OVERLAYS]
         mov     [r12 + OVERLAY_NEXT], rdx
         mov     [rbp + PART_OVERLAYS], r12
+        mov     dword ptr [rbp + PART_MAP_LOCK], 0
+        call    partition_flush
+        clc
+2:      mov     dword ptr [rbp + PART_MAP_LOCK], 0      # MOV leaves the carry
         pop     r13
         pop     r12
-        jmp     ept_flush
+        ret
 
 # overlay_drop - Take a page away; nothing happens when it is not there.  Entry: rbp = partition, rsi = row.
 overlay_drop:
@@ -61,8 +69,9 @@ overlay_drop:
         test    rdi, rdi
         jz      5f
         dec     rdi
+        SPIN    rbp + PART_MAP_LOCK
         mov     qword ptr [rsi + OVERLAY_AT], 0
-        call    ept_leaf                        # keeps rsi
+        call    ept_leaf                        # keeps rsi; the table exists
         mov     rdx, [rsi + OVERLAY_FRAME]
         or      rdx, [rsi + OVERLAY_RIGHTS]
         mov     rcx, [rsi + OVERLAY_UNDER]
@@ -83,7 +92,8 @@ overlay_drop:
         jne     2b
         mov     [rdi + OVERLAY_UNDER], rcx
         jmp     2b
-4:      jmp     ept_flush
+4:      mov     dword ptr [rbp + PART_MAP_LOCK], 0
+        jmp     partition_flush
 5:      ret
 
 # overlay_find - The row that covers a page.  Entry: rbp = partition, rdi = guest-physical address.

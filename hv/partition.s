@@ -80,10 +80,16 @@ partitions_make:
         xor     ecx, ecx
         test    eax, ENLIGHTENED
         cmovnz  rcx, rdx
+        mov     rdx, PRIVILEGES_ROOT
+        test    eax, ROOT
+        cmovnz  rcx, rdx
         mov     [rbp + PART_PRIVILEGES], rcx
         mov     rax, [r13 + DESC_MEMORY]
         mov     [rbp + PART_MEMORY], rax
+        mov     dword ptr [rbp + PART_STATE], PSTATE_ACTIVE
+        call    parts_add
         call    partition_memory
+        call    partition_root
         call    ept_build
         call    partition_devices
         call    vp_make
@@ -154,17 +160,7 @@ vp_make:
         lea     rax, [rel processors]
         mov     rax, [rax + rdx*8]
         mov     [rbx + VP_PROCESSOR], rax
-        inc     qword ptr [rax + CPU_VPS]
-        mov     rdx, [rax + CPU_RING]
-        test    rdx, rdx
-        jnz     2f
-        mov     [rax + CPU_RING], rbx
-        mov     [rax + CPU_LAST], rbx
-        mov     rdx, rbx
-2:      mov     rcx, [rax + CPU_LAST]           # behind the last of the ring
-        mov     [rcx + VP_NEXT], rbx
-        mov     [rbx + VP_NEXT], rdx
-        mov     [rax + CPU_LAST], rbx
+        call    ring_add
 
         lea     rax, [rel cpuid_plain]
         test    dword ptr [rbp + PART_FLAGS], ENLIGHTENED
@@ -178,6 +174,7 @@ vp_make:
         ret
 
         .balign 4
+root:           .quad 0                         # the root partition, or 0
 running:        .long 0                         # partitions that have not ended
 text_bad_magic: .asciz "no partition table at 0x200000"
 text_bad_count: .asciz "the partition table must hold 1 to 16 partitions"

@@ -15,7 +15,8 @@ post:   lock or [rsi + VP_POSTS], eax
         jne     3f
         WORK    WORK_YIELD                      # let it wake
 3:      ret
-2:      mov     rax, [rdx + CPU_NUMBER]
+2:
+kick:   mov     rax, [rdx + CPU_NUMBER]         # rdx = processor block
         shl     eax, 24
         mov     edx, MEMORY_LOCAL_APIC
         mov     [rdx + APIC_ICR_HIGH*16], eax
@@ -38,7 +39,10 @@ posts_take:
         jz      1f
         mov     dword ptr [rbx + VP_NMI], 1
         WORK    WORK_EVENT
-1:      test    eax, POST_VECTORS
+1:      test    eax, POST_LEAVE | POST_FLUSH | POST_INIT | POST_SIPI
+        jnz     posts_rare
+posts_vectors:
+        test    eax, POST_VECTORS
         jz      3f
         xor     ecx, ecx
 2:      xor     eax, eax
@@ -55,3 +59,24 @@ posts_take:
 3:      cmp     dword ptr [rbx + VP_WAITING], 0
         jne     messages_deliver
         ret
+
+posts_rare:
+        test    eax, POST_FLUSH
+        jz      1f
+        push    rax
+        call    vp_flush
+        pop     rax
+1:      test    eax, POST_INIT
+        jz      2f
+        mov     dword ptr [rbx + VP_STATE], VP_PARKED
+        mov     dword ptr [rbx + VP_STARTING], 0
+        WORK    WORK_YIELD
+2:      test    eax, POST_SIPI
+        jz      3f
+        cmp     dword ptr [rbx + VP_STATE], VP_PARKED   # any other ignores it
+        jne     3f
+        mov     dword ptr [rbx + VP_STARTING], 1
+3:      test    eax, POST_LEAVE
+        jz      posts_vectors
+        WORK    WORK_YIELD
+        jmp     posts_vectors

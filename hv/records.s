@@ -63,7 +63,7 @@
         .field  DR2, 8
         .field  DR3, 8
         .field  DR6, 8
-        .field  FX, 512, 0x200                 # FXSAVE area
+        .field  FX, 512, 16             # FXSAVE area
         .field  APIC, 1024              # registers at the APIC's own offsets
         .field  FAST, 112               # registers of a fast hypercall: RDX, R8, XMM0-XMM5
         .field  CALL_INPUT, 8                   # of the hypercall: host addresses of header and output
@@ -84,6 +84,15 @@
         .field  OP_SIGNED, 4
         .field  OP_ALU, 8                       # operation of decode_opcode.s, or OP_MOV
         .field  OP_VALUE, 8                      # what it stores
+        .field  SIBLING, 8              # next of its partition
+        .field  FLUSHED, 8              # number of the partition's latest change of tables it has seen
+        .field  ACTIVITY, 4             # state to go on with after it was suspended
+        .field  STARTING, 4             # 1: a start-up IPI has come
+        .field  SIPI, 4                 # its vector
+        .field  EXCEPTIONS, 4           # that exit, as its VMCS has it
+        .field  MSR_THERE, 4            # 1: the MSR of this exit exists
+        .field  INTERCEPT_DUE, 4        # 1: its message goes when it has left
+        .field  INTERCEPT, NODE_PAYLOAD + SLOTS_PAYLOAD
         .field  POSTS, 4                # POST bits, set by anyone by locked instructions
         .field  QUEUE_LOCK, 4
         .field  POSTED, 32              # vectors from other processors
@@ -111,9 +120,19 @@
         .equ    POST_MESSAGES, 1
         .equ    POST_VECTORS, 2
         .equ    POST_NMI, 4
+        .equ    POST_LEAVE, 8                   # it is suspended
+        .equ    POST_FLUSH, 16                  # its partition's tables have changed
+        .equ    POST_INIT, 32
+        .equ    POST_SIPI, 64
         .equ    VP_RUNNABLE, 0
         .equ    VP_HALTED, 1
         .equ    VP_ENDED, 2
+        .equ    VP_SUSPENDED_STATE, 3           # in no ring, its VMCS clear
+        .equ    VP_JOINING, 4                   # will be in the ring of its processor
+        .equ    VP_PARKED, 5                    # waits for a start-up IPI
+        .equ    SUSPEND_EXPLICIT, 1             # by its parent
+        .equ    SUSPEND_INTERCEPT, 2            # until its parent has answered
+        .equ    SUSPEND_HELD, 4                 # for a hypercall
 
 # ---- partition: a page ----
         .record PART
@@ -124,11 +143,34 @@
         .field  MEMORY, 8
         .field  EPT, 8                  # host-physical root
         .field  EPTP, 8
-        .field  VP, 8
+        .field  VP, 8                   # the first; VP_SIBLING leads on
         .field  STARTED, 8              # TSC: reference time 0
         .field  CODE, 8
         .field  OS_ID, 8
         .field  PRIVILEGES, 8           # PRIVILEGE bits
+        .field  LINK, 8                 # next of all partitions, in the order of creation
+        .field  ID, 8
+        .field  PARENT, 8
+        .field  CHILDREN, 8
+        .field  STATE, 4                # PSTATE bit
+        .field  POOL_LOCK, 4
+        .field  MAP_LOCK, 4
+        .field  EXCEPTIONS, 4           # vectors that its parent intercepts
+        .field  POOL_FREE, 8            # first free page of the pool, 0: none
+        .field  POOL_COUNT, 8
+        .field  POOL_USED, 8
+        .field  PAGES, 8                # words of its pages' state; of the root alone
+        .field  FLUSHES, 8              # changes of its tables
+        .field  PORTS, 8
+        .field  CONNECTIONS, 8
+        .field  PORTS_LOW, 8            # I/O ports that its parent intercepts: two pages
+        .field  PORTS_HIGH, 8
+        .field  CPU_RESERVE, 8
+        .field  CPU_CAP, 8
+        .field  CPU_WEIGHT, 8
+        .field  MSRS, 4                 # not 0: MSRs that are not there are intercepted
+        .field  CPUID_COUNT, 4
+        .field  CPUIDS, 4 * CPUID_MOST
         .field  HYPERCALL, 8            # the MSRs
         .field  REFERENCE_TSC, 8
         .field  CRASH, 40               # P0 to P4
@@ -154,26 +196,3 @@
         .field  SYSTEM_A, 4
         .field  POST, 4
         .endrecord
-
-# ---- processor: a page, its stack below it; GS base points to it ----
-        .record CPU
-        .field  SELF, 8
-        .field  NUMBER, 8
-        .field  CURRENT, 8              # VP whose state the hardware holds, or 0
-        .field  RING, 8                 # first VP of the ring, or 0
-        .field  LAST, 8                 # the one before RING
-        .field  VPS, 8                  # VPs that have not ended
-        .field  VMXON, 8
-        .field  READY, 8
-        .field  IDLE, 8                 # times it went idle
-        .field  GDT, 0x40, 0x100
-        .field  TSS, 0x80
-        .field  PSEUDO, 16              # operand of LGDT and LIDT
-        .endrecord
-        .equ    HOST_CS, 0x08
-        .equ    HOST_DS, 0x10
-        .equ    HOST_TR, 0x18
-        .equ    HOST_GDT_LIMIT, 0x27
-        .equ    HOST_TSS_LIMIT, 0x67
-        .equ    TSS_RSP0, 4
-        .equ    TSS_IST1, 0x24

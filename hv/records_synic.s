@@ -19,6 +19,7 @@
         .field  TYPE, 4
         .field  LENGTH, 8               # bytes of payload
         .field  ORIGIN, 8
+        .field  READER, 8               # VP, of a port's message
         .field  PAYLOAD, 0
         .endrecord
         .record TIMER                   # payload of HVMESSAGE_TIMER_EXPIRED
@@ -40,3 +41,9 @@
         .field  TAIL, 8
         .field  BYTES, 0
         .endrecord
+
+# ---- states of a partition ----
+        .equ    PSTATE_UNINITIALIZED, 1
+        .equ    PSTATE_ACTIVE, 2
+        .equ    PSTATE_FINALIZING, 4
+        .equ    PSTATE_FINALIZED, 8

@@ -10,21 +10,28 @@ schedule:
         call    tsc_now
         sub     rax, [rbx + VP_RAN_SINCE]
         add     [rbx + VP_RAN], rax
+        cmp     dword ptr [rbx + VP_SUSPENDED], 0
+        jne     schedule_leave
         mov     rbx, [rbx + VP_NEXT]
         jmp     schedule_look
 schedule_first:
         mov     rsp, gs:[CPU_SELF]
         mov     rbx, gs:[CPU_RING]
 schedule_look:
+        call    ring_join
         rdtsc
         shl     rdx, 32
         or      rax, rdx
         mov     r12, rax                        # now
         mov     r13, rbx                        # first of the round
         mov     r14, NEVER                      # earliest deadline of the halted
-1:      mov     eax, [rbx + VP_STATE]
+1:      cmp     dword ptr [rbx + VP_SUSPENDED], 0
+        jne     schedule_leave
+        mov     eax, [rbx + VP_STATE]
         cmp     eax, VP_RUNNABLE
         je      schedule_run
+        cmp     eax, VP_PARKED
+        je      schedule_parked
         cmp     eax, VP_HALTED
         jne     2f
         mov     rdi, r12                        # halted: what is due fires, and may wake it
@@ -42,6 +49,7 @@ schedule_look:
         cmovb   rax, rdx
         cmp     rax, -1
         je      schedule_stuck
+schedule_waits:
         cmp     rax, r14
         cmovb   r14, rax
 2:      mov     rbx, [rbx + VP_NEXT]
@@ -54,8 +62,17 @@ schedule_look:
         call    host_sleep
         jmp     schedule_look
 
+schedule_parked:
+        mov     rbp, [rbx + VP_PARTITION]
+        call    posts_take
+        cmp     dword ptr [rbx + VP_STARTING], 0
+        je      2b
+        mov     dword ptr [rbx + VP_STATE], VP_RUNNABLE
+        jmp     schedule_run
 schedule_stuck:                                 # its last timer has fired, and did not reach it
         mov     rbp, [rbx + VP_PARTITION]
+        test    dword ptr [rbp + PART_FLAGS], CREATED | ROOT
+        jnz     schedule_waits                  # others can wake it
         mov     dword ptr [rbp + PART_CODE], CODE_HALTED
         WORK    WORK_END
 schedule_wake:
@@ -78,9 +95,18 @@ schedule_run:
 1:      call    switch_load
         mov     gs:[CPU_CURRENT], rbx
 schedule_go:
+        call    vp_flush
         mov     rbp, [rbx + VP_PARTITION]
         mov     dword ptr [rbx + VP_KNOWN], 0
-        WORK    WORK_CLOCK | WORK_POSTS | WORK_EVENT
+        cmp     dword ptr [rbx + VP_STARTING], 0
+        je      1f
+        call    vp_start
+1:      mov     edx, [rbp + PART_EXCEPTIONS]
+        cmp     edx, [rbx + VP_EXCEPTIONS]
+        je      2f
+        mov     [rbx + VP_EXCEPTIONS], edx
+        VMPUT   VMCS_EXCEPTION_BITMAP, rdx
+2:      WORK    WORK_CLOCK | WORK_POSTS | WORK_EVENT
         jmp     vm_work
 
 # clock_fire - Let what is due happen: APIC timer, synthetic timers, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.

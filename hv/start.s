@@ -46,10 +46,6 @@ processor_run:
         cmp     rbx, r12
         jne     1b
         jmp     schedule_first
-processor_rest:                                 # no VP will ever come here
-        hlt
-        jmp     processor_rest
-
 # host_tables - Identity map the first 4 GiB by 2 MiB pages; the last GiB uncached.  Exit: host_cr3.
         .equ    HOST_ENTRY, PDE_P | PDE_RW
 host_tables:

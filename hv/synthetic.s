@@ -30,6 +30,7 @@ synthetic_go:
         test    rax, [rbp + PART_PRIVILEGES]
         jz      synthetic_refuse
         mov     rax, [rdx + rcx]
+        mov     dword ptr [rbx + VP_MSR_THERE], 1
         test    rax, rax
         jz      synthetic_refuse
         jmp     rax

@@ -25,7 +25,38 @@ vp_init:
         mov     edi, PAGE
         call    frames_zeroed
         mov     [rbx + VP_VMCS], rax
-        mov     r8, rax
+        call    vmcs_make
+        call    guest_state
+        mov     rax, [rbp + PART_DESC]
+        cmp     dword ptr [rax + DESC_KIND], KIND_LONG
+        je      2f
+        cmp     dword ptr [rax + DESC_KIND], KIND_LINUX64
+        jne     3f
+2:      VMGET   rax, VMCS_ENTRY_CONTROLS
+        or      eax, ENTRYC_GUEST_64
+        vmwrite rcx, rax
+
+3:      call    tsc_now
+        mov     [rbp + PART_STARTED], rax
+        mov     rdx, [rbp + PART_DESC]
+        mov     [rdx + DESC_STARTED], rax
+        mov     rdx, rax
+        neg     rdx
+        mov     [rbx + VP_TSC_OFFSET], rdx      # the guest's TSC begins at 0
+        VMPUT   VMCS_TSC_OFFSET, rdx
+        call    apic_reset                      # then as a PC's firmware leaves it: enabled, 8259 pair on LINT0
+        mov     dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE | SVR_VECTOR
+        mov     dword ptr [rbx + VP_APIC + APIC_LVT_LINT0*16], put(LVT_MODE, DELIVERY_EXTINT)
+        mov     dword ptr [rbx + VP_APIC + APIC_LVT_LINT1*16], put(LVT_MODE, DELIVERY_NMI)
+        call    synic_reset
+        call    vp_clear
+        pop     r12
+        pop     rbp
+        ret
+
+# vmcs_make - Entry: rbx = VP with a page for its VMCS, rbp = partition.  Exit: the VMCS is current, without guest state.  Changes r12.
+vmcs_make:
+        mov     r8, [rbx + VP_VMCS]
         mov     ecx, VMXMSR_BASIC
         rdmsr
         and     eax, BASIC_REVISION
@@ -53,46 +84,7 @@ vp_init:
         VMPUT   VMCS_EPT_POINTER, rax
         lea     rax, [rel msr_bitmap]
         VMPUT   VMCS_MSR_BITMAPS, rax
-        call    vmcs_host
-        call    guest_state
-        mov     rax, [rbp + PART_DESC]
-        cmp     dword ptr [rax + DESC_KIND], KIND_LONG
-        je      2f
-        cmp     dword ptr [rax + DESC_KIND], KIND_LINUX64
-        jne     3f
-2:      VMGET   rax, VMCS_ENTRY_CONTROLS
-        or      eax, ENTRYC_GUEST_64
-        vmwrite rcx, rax
-
-3:      rdtsc
-        shl     rdx, 32
-        or      rax, rdx
-        mov     [rbp + PART_STARTED], rax
-        mov     rdx, [rbp + PART_DESC]
-        mov     [rdx + DESC_STARTED], rax
-        mov     rdx, rax
-        neg     rdx
-        mov     [rbx + VP_TSC_OFFSET], rdx      # the guest's TSC begins at 0
-        VMPUT   VMCS_TSC_OFFSET, rdx
-        call    apic_reset                      # then as a PC's firmware leaves it: enabled, 8259 pair on LINT0
-        mov     dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE | SVR_VECTOR
-        mov     dword ptr [rbx + VP_APIC + APIC_LVT_LINT0*16], put(LVT_MODE, DELIVERY_EXTINT)
-        mov     dword ptr [rbx + VP_APIC + APIC_LVT_LINT1*16], put(LVT_MODE, DELIVERY_NMI)
-        call    synic_reset
-        mov     rax, NEVER
-        mov     [rbx + VP_PIT_DEADLINE], rax
-        mov     dword ptr [rbx + VP_CREDIT], 1
-        mov     word ptr [rbx + VP_FX], FCW_RESET       # x87 and SSE state of power-up
-        mov     dword ptr [rbx + VP_FX + FX_MXCSR], MXCSR_RESET
-        mov     dword ptr [rbx + VP_DR6], DR6_RESET
-        pop     r12
-        pop     rbp
-        ret
-
-        .equ    FCW_RESET, 0x37F
-        .equ    FX_MXCSR, 24
-        .equ    MXCSR_RESET, 0x1F80
-        .equ    DR6_RESET, 0xFFFF0FF0
+        jmp     vmcs_host
 
 # vmcs_control - Write one control field: what we want, what must be 1; ends the machine if a wanted bit may not be 1.
 # Entry: r12 = row: field, wanted, TRUE capability MSR, plain capability MSR.

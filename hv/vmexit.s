@@ -111,6 +111,8 @@ vmfail_told:
         mov     esi, CODE_ENTRY
         lea     rdi, [rel text_entry_failed]
         call    partition_fatal
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     vm_work
         mov     rdi, r12
         call    say_vmcs
         jmp     vm_work

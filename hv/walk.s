@@ -4,15 +4,6 @@
 # present.  Not looked at: reserved bits and SMAP; accessed and dirty bits are not set.
 # Source  SDM 3A, "Paging"
 
-# guest_memory - Entry: rdi = guest-physical address, rbp = partition.  Exit: rax = host address, 0 when it is no RAM.
-guest_memory:
-        xor     eax, eax
-        cmp     rdi, [rbp + PART_MEMORY]
-        jae     1f
-        mov     rax, [rbp + PART_BASE]
-        add     rax, rdi
-1:      ret
-
 # guest_walk - Entry: rdi = linear address, esi = PFEC_WR, PFEC_US, PFEC_ID wanted; rbx = VP, rbp = partition.
 # Exit: rax = guest-physical address, carry clear; or carry set and eax = error code of the page fault.
 # Changes rcx, rdx, rdi, r8-r11.

@@ -26,7 +26,7 @@ test:   LEAF    HVLEAF_VENDOR
         BITS    edx, HVFEATURE_DIRECT_TIMERS
         BITS    edx, HVFEATURE_FAST_INPUT
         LEAF    HVLEAF_LIMITS
-        EQ      eax, 1
+        EQ      eax, 64
         LEAF    HVLEAF_HARDWARE
         BITS    eax, HVHARDWARE_SLAT
         LEAF    HVLEAF_NESTED_FEATURES

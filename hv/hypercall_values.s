@@ -1,0 +1,110 @@
+# hypercall_values.s - how VP registers are read and written.
+#
+# Readers: r10 = argument, exit rdx:rax.  Writers: rdi:rsi = value, r10 = argument, exit eax = status.  rbx = VP, loaded, rbp =
+# partition; they keep r8, r9, r11.  A parent's writes are checked for reserved bits alone; what does not fit
+# together shows when the VP is entered.
+# Source  TLFS, "Virtual Processor Registers"
+
+reg_word:
+        mov     rax, [rbx + r10 + VP_RAX]
+        xor     edx, edx
+        ret
+reg_word_write:
+        mov     [rbx + r10 + VP_RAX], rsi
+        xor     eax, eax
+        ret
+reg_partition:
+        mov     rax, [rbp + r10]
+        xor     edx, edx
+        ret
+reg_field:
+        vmread  rax, r10
+        xor     edx, edx
+        ret
+reg_field_write:
+        vmwrite r10, rsi
+        xor     eax, eax
+        ret
+reg_cr0:
+        mov     edx, CR0_OURS
+        jmp     reg_masked
+reg_cr4:
+        mov     rdx, ~CR4_GUEST
+reg_masked:                                     # what the guest would read: shadow for our bits
+        vmread  rax, r10
+        lea     ecx, [r10 + VMCS_CR0_READ_SHADOW - VMCS_GUEST_CR0]
+        cmp     r10d, VMCS_GUEST_CR0
+        je      1f
+        mov     ecx, VMCS_CR4_READ_SHADOW
+1:      vmread  rcx, rcx
+        and     rcx, rdx
+        not     rdx
+        and     rax, rdx
+        or      rax, rcx
+        xor     edx, edx
+        ret
+reg_cr2:
+        mov     rax, cr2
+        xor     edx, edx
+        ret
+reg_cr2_write:
+        mov     cr2, rsi
+        xor     eax, eax
+        ret
+reg_cr8:
+        mov     eax, [rbx + VP_APIC + APIC_TPR*16]
+        shr     eax, 4
+        xor     edx, edx
+        ret
+reg_cr8_write:
+        mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
+        cmp     rsi, 15
+        ja      1f
+        shl     esi, 4
+        mov     [rbx + VP_APIC + APIC_TPR*16], esi
+        WORK    WORK_EVENT
+        xor     eax, eax
+1:      ret
+reg_msr:
+        mov     ecx, r10d
+        rdmsr
+        shl     rdx, 32
+        or      rax, rdx
+        xor     edx, edx
+        ret
+reg_base_write:                                 # addresses must be canonical as WRMSR checks it
+        mov     rax, rsi
+        sar     rax, LINEAR_BITS - 1
+        inc     rax
+        cmp     rax, 1
+        mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
+        ja      1b
+reg_msr_write:
+        mov     ecx, r10d
+        mov     rax, rsi
+        mov     rdx, rsi
+        shr     rdx, 32
+        wrmsr
+        xor     eax, eax
+        ret
+reg_tsc:
+        call    tsc_now
+        add     rax, [rbx + VP_TSC_OFFSET]
+        xor     edx, edx
+        ret
+reg_time:
+        call    reference_time
+        xor     edx, edx
+        ret
+reg_constant:
+        mov     eax, r10d
+        xor     edx, edx
+        ret
+reg_vp_index:
+        mov     eax, [rbx + VP_INDEX]
+        xor     edx, edx
+        ret
+reg_privileges:
+        mov     rax, [rbp + PART_PRIVILEGES]
+        mov     rdx, FEATURES << 32
+        ret

@@ -1,0 +1,70 @@
+# vps_end.s - the end of virtual processors.
+#
+# Source  TLFS, "HvCallDeleteVp", "HvCallFinalizePartition"
+
+# vps_hold - All of a partition.  Entry: r10.  Exit: carry set while one has not left.
+vps_hold:
+        mov     r11, [r10 + PART_VP]
+        xor     edi, edi
+1:      test    r11, r11
+        jz      2f
+        call    vp_hold
+        adc     edi, 0
+        mov     r11, [r11 + VP_SIBLING]
+        jmp     1b
+2:      neg     edi                             # carry: not 0
+        ret
+
+# vps_free - Entry: rbp = partition, all of whose VPs are suspended.
+vps_free:
+        mov     r11, [rbp + PART_VP]
+        test    r11, r11
+        jz      1f
+        mov     rax, [r11 + VP_SIBLING]
+        mov     [rbp + PART_VP], rax
+        call    vp_free
+        jmp     vps_free
+1:      ret
+
+# vp_free - Entry: r11 = VP, suspended, in no list of VPs; rbp = its partition.  Changes rax, rcx, rdx, rdi, rsi, r8.
+vp_free:
+        lea     rsi, [r11 + VP_SIM]
+        call    overlay_drop
+        lea     rsi, [r11 + VP_SIEF]
+        call    overlay_drop
+        lea     rsi, [r11 + VP_ASSIST]
+        call    overlay_drop
+        call    intercept_forget                # its message that the parent has not got
+        mov     rdi, [r11 + VP_SIM + OVERLAY_FRAME]
+        call    pool_give
+        mov     rdi, [r11 + VP_SIEF + OVERLAY_FRAME]
+        call    pool_give
+        mov     rdi, [r11 + VP_ASSIST + OVERLAY_FRAME]
+        call    pool_give
+        mov     rdi, [r11 + VP_VMCS]
+        call    pool_give
+        mov     rdi, r11
+        jmp     pool_give
+
+call_delete_vp:
+        call    map_target
+        jc      2f
+        mov     ecx, [rsi + 8]
+        call    target_vp
+        jc      2f
+        call    vp_hold
+        jc      call_once_more
+        mov     rcx, [r11 + VP_SIBLING]
+        lea     rax, [r10 + PART_VP]            # who came before it
+3:      cmp     [rax], r11
+        je      4f
+        mov     rax, [rax]
+        add     rax, VP_SIBLING
+        jmp     3b
+4:      mov     [rax], rcx
+        push    rbp
+        mov     rbp, r10
+        call    vp_free
+        pop     rbp
+        xor     eax, eax
+2:      ret

@@ -1,0 +1,134 @@
+# Expect: pass. A child's port, CPUID, MSR, exception and memory intercepts reach the root in their layouts and are answered by registers.
+        .include "rootlib.s"
+
+        .equ    DATA_AT, SLOT0 + SLOTS_DATA
+        .macro  INTERCEPT access, type, parameter
+        call    clear_input
+        mov     [INPUT], r15
+        mov     dword ptr [INPUT + 8], \access
+        mov     dword ptr [INPUT + 12], \type
+        STORE   INPUT + 16, \parameter
+        .endm
+test:   ROOT_BEGINS
+        NEW_CHILD guest, guest_end
+        INTERCEPT 1, 0, 0x3F8                   # a port wants both directions
+        STATUS  HVCALL_INSTALL_INTERCEPT, HVSTATUS_INVALID_PARAMETER
+        INTERCEPT 3, 0, 0x10000
+        STATUS  HVCALL_INSTALL_INTERCEPT, HVSTATUS_INVALID_PARAMETER
+        INTERCEPT 3, 5, 0
+        STATUS  HVCALL_INSTALL_INTERCEPT, HVSTATUS_INVALID_PARAMETER
+        INTERCEPT 3, 0, 0x3F8
+        OK      HVCALL_INSTALL_INTERCEPT
+        INTERCEPT 4, 2, 0x40000001
+        OK      HVCALL_INSTALL_INTERCEPT
+        INTERCEPT 3, 1, 0
+        OK      HVCALL_INSTALL_INTERCEPT
+        INTERCEPT 4, 3, VECTOR_UD
+        OK      HVCALL_INSTALL_INTERCEPT
+
+        GET     HVREG_EXPLICIT_SUSPEND
+        EQ      rax, 1
+        SET     HVREG_EXPLICIT_SUSPEND, 0
+        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT     # OUT 0x3F8, AL
+        EQ      [SLOT0 + SLOTS_ORIGIN], r15
+        EQ      byte ptr [SLOT0 + 4], 128
+        EQ      dword ptr [DATA_AT], 0
+        EQ      byte ptr [DATA_AT + 5], 1       # write
+        EQ      qword ptr [DATA_AT + 24], CHILD_CODE + guest_out - guest
+        EQ      word ptr [DATA_AT + 40], 0x3F8
+        EQ      byte ptr [DATA_AT + 42], 1      # one byte
+        EQ      byte ptr [DATA_AT + 48], 'A'
+        EQ      byte ptr [DATA_AT + 43], 16
+        EQ      byte ptr [DATA_AT + 56], 0xEE   # the instruction
+        GET     HVREG_INTERCEPT_SUSPEND
+        EQ      rax, 1
+        ADVANCE
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT     # IN AL, DX: we give 'B'
+        EQ      byte ptr [DATA_AT + 5], 0
+        SET     HVREG_RAX, 'B'
+        ADVANCE
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_CPUID_INTERCEPT
+        EQ      byte ptr [DATA_AT + 5], 2
+        EQ      qword ptr [DATA_AT + 40], 0x40000001
+        mov     eax, HVTEXT_INTERFACE
+        EQ      [DATA_AT + 72], rax             # what it would have got
+        SET     HVREG_RAX, 0x5EED
+        ADVANCE
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_MSR_INTERCEPT    # RDMSR 0x12345
+        EQ      dword ptr [DATA_AT + 40], 0x12345
+        EQ      byte ptr [DATA_AT + 5], 0
+        SET     HVREG_RAX, 0x77
+        ADVANCE
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_EXCEPTION_INTERCEPT      # UD2, which is 2 bytes
+        EQ      word ptr [DATA_AT + 40], VECTOR_UD
+        EQ      byte ptr [DATA_AT + 42], 0
+        EQ      word ptr [DATA_AT + 64], 0x0B0F
+        EQ      qword ptr [DATA_AT + 112], 0x77 # RAX
+        mov     rdx, [DATA_AT + 24]
+        add     rdx, 2
+        mov     esi, HVREG_RIP
+        call    set_register
+        EQ      eax, 0
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_UNMAPPED_GPA     # a store to 0x30000000
+        EQ      byte ptr [DATA_AT + 5], 1
+        EQ      qword ptr [DATA_AT + 56], 0x30000000
+        EQ      qword ptr [DATA_AT + 48], 0x30000000
+        EQ      byte ptr [DATA_AT + 45], 3
+        call    clear_input                     # give it a page: it goes on by itself
+        mov     [INPUT], r15
+        STORE   INPUT + 8, 0x30000
+        STORE   INPUT + 16, 3
+        STORE   INPUT + 24, (CHILD >> 12) + 100
+        CALL_HV HVCALL_MAP_PAGES | put(HVINPUT_COUNT, 1)
+        mov     rcx, put(HVRESULT_DONE, 1)
+        EQ      rax, rcx
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_GPA_INTERCEPT    # executes there: no right
+        EQ      byte ptr [DATA_AT + 5], 2
+        EQ      qword ptr [DATA_AT + 56], 0x30000000
+        EQ      dword ptr [CHILD + 100 * 0x1000], 0x90909090
+        SET     HVREG_RIP, CHILD_CODE + guest_last - guest
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_UNRECOVERABLE    # a triple fault
+        DONE_MESSAGE
+        END_CHILD
+        PASS
+
+guest:  mov     eax, 'A'
+        mov     edx, 0x3F8
+guest_out:
+        out     dx, al
+        in      al, dx
+        cmp     al, 'B'
+        jne     guest_bad
+        mov     eax, 0x40000001
+        cpuid
+        cmp     eax, 0x5EED
+        jne     guest_bad
+        mov     ecx, 0x12345
+        rdmsr
+        cmp     eax, 0x77
+        jne     guest_bad
+        ud2
+        mov     ebx, 0x30000000
+        mov     dword ptr [rbx], 0x90909090
+        jmp     rbx
+guest_last:
+        int     0x30                            # no IDT
+guest_bad:
+        hlt
+        jmp     guest_bad
+guest_end:
+        LIBRARY
