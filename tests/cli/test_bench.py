@@ -46,6 +46,13 @@ def test_what_watching_costs_is_told():
     assert {row["unit"] for row in json.loads(done.stdout)["rows"]} == {"exits/s", "MIPS", "steps/s", "ms"}
 
 
+@pytest.mark.slow
+def test_what_root_and_child_partitions_cost_is_told():
+    done = run("hyperv", "--json", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert {row["unit"] for row in json.loads(done.stdout)["rows"]} == {"times/s", "cycles", "MIPS"}
+
+
 def test_the_measuring_kernel_ends_by_itself_under_hvlab_run():
     done = run("anchor", "--json", "--quick")
     assert done.returncode == 0, done.stderr

@@ -54,7 +54,7 @@ test:   ROOT_BEGINS
         PORT_OF rbx, EVENTS, r15, 2, 3, 2049
         STATUS  HVCALL_CREATE_PORT, HVSTATUS_INVALID_PARAMETER
         PORT_OF rbx, EVENTS, r15, 2, 3, 64
-        OK      HVCALL_CREATE_PORT
+        OK      HVCALL_CREATE_PORT_1            # the older form
         CONNECT rbx, ID_OUT, r15, 99, 1
         STATUS  HVCALL_CONNECT_PORT, HVSTATUS_INVALID_PORT_ID
         CONNECT rbx, ID_OUT, r15, TO_CHILD, 1
@@ -63,7 +63,7 @@ test:   ROOT_BEGINS
         CONNECT r15, ID_IN, rbx, TO_ROOT, 1
         OK      HVCALL_CONNECT_PORT
         CONNECT r15, ID_EVENT, rbx, EVENTS, 2
-        OK      HVCALL_CONNECT_PORT
+        OK      HVCALL_CONNECT_PORT_1
 
         POST    ID_OUT, 1, rbx                  # the child's SynIC is off
         STATUS  HVCALL_POST_MESSAGE, HVSTATUS_INVALID_SYNIC_STATE

@@ -25,6 +25,17 @@ test:   LEAF    HVLEAF_VENDOR
         NOBITS  ebx, PRIVILEGE_CREATE_PARTITIONS >> 32
         BITS    edx, HVFEATURE_DIRECT_TIMERS
         BITS    edx, HVFEATURE_FAST_INPUT
+        LEAF    HVLEAF_VERSION
+        EQ      ebx, 1 << 16                    # version 1.0
+        LEAF    HVLEAF_ADVICE
+        BITS    eax, HVADVICE_EX_MASKS
+        BELOW   ecx, 53                         # bits of physical addresses
+        LEAF    HVLEAF_MANAGEMENT
+        EQ      eax, 0
+        LEAF    HVLEAF_SVM
+        EQ      eax, 0
+        LEAF    HVLEAF_NESTED
+        EQ      eax, 0
         LEAF    HVLEAF_LIMITS
         EQ      eax, 64
         LEAF    HVLEAF_HARDWARE
