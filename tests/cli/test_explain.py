@@ -69,7 +69,8 @@ EXPLAINED = [
     # TLFS
     (("hypercall", "0x5c"), ["HvCallPostMessage", "simple", "PostMessages"]),
     (("hypercall", "SignalEvent"), ["0x5d", "fast form"]),
-    (("hypercall", "0x4b"), ["HvCallMapGpaPages", "rep", "parent", "INVALID_HYPERCALL_CODE"]),
+    (("hypercall", "0x4b"), ["HvCallMapGpaPages", "rep", "parent"]),
+    (("hypercall", "0x6c"), ["HvCallMapStatsPage", "AccessStats", "INVALID_HYPERCALL_CODE"]),
     (("status", "0x12"), ["HV_STATUS_INVALID_CONNECTION_ID"]),
     (("status", "hv_status_invalid_vp_s"), ["0x15"]),
     (("check", "control.cr3"), ["control.cr3_target_count", "VM-instruction error 7", "at most 4", "set CR3_TARGET_COUNT to 0",
