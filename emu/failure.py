@@ -52,7 +52,7 @@ def place(machine, rip, partition=0):
     if not symbols or not inside and not symbols.near(rip, NEAR):
         return f"{rip:#x}"
     name, line = symbols.name(rip), symbols.where(rip)
-    known = [name] * (not name.startswith("0x")) + [f"{line[0]}:{line[1]}"] * bool(line)
+    known = [name] * (not name.startswith("0x")) + ([f"{line[0]}:{line[1]}"] if line else [])
     return f"{rip:#x}" + (f" ({', '.join(known)})" if known else "")
 
 

@@ -132,6 +132,8 @@ exit_hlt:
         jns     exit_window
         test    dword ptr [rbp + PART_FLAGS], CREATED | ROOT
         jnz     3f                              # others can wake it
+        cmp     qword ptr [rbp + PART_PARENT], 0
+        jne     3f
         cmp     qword ptr [rbx + VP_PIT_DEADLINE], -1
         je      1f
         test    byte ptr [rbp + PIC_MASTER + PIC_IMR], 1 << IRQ_PIT

@@ -87,6 +87,8 @@ partitions_make:
         mov     rax, [r13 + DESC_MEMORY]
         mov     [rbp + PART_MEMORY], rax
         mov     dword ptr [rbp + PART_STATE], PSTATE_ACTIVE
+        mov     qword ptr [rbp + PART_CPU_CAP], CPU_WHOLE
+        mov     qword ptr [rbp + PART_CPU_WEIGHT], CPU_USUAL
         call    parts_add
         call    partition_memory
         call    partition_root

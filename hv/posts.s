@@ -39,7 +39,7 @@ posts_take:
         jz      1f
         mov     dword ptr [rbx + VP_NMI], 1
         WORK    WORK_EVENT
-1:      test    eax, POST_LEAVE | POST_FLUSH | POST_INIT | POST_SIPI
+1:      test    eax, POST_LEAVE | POST_FLUSH | POST_INIT | POST_SIPI | POST_RESET
         jnz     posts_rare
 posts_vectors:
         test    eax, POST_VECTORS
@@ -76,7 +76,12 @@ posts_rare:
         cmp     dword ptr [rbx + VP_STATE], VP_PARKED   # any other ignores it
         jne     3f
         mov     dword ptr [rbx + VP_STARTING], 1
-3:      test    eax, POST_LEAVE
+3:      test    eax, POST_RESET
+        jz      4f
+        mov     dword ptr [rbx + VP_STATE], VP_RUNNABLE
+        mov     dword ptr [rbx + VP_STARTING], 2
+        WORK    WORK_YIELD
+4:      test    eax, POST_LEAVE
         jz      posts_vectors
         WORK    WORK_YIELD
         jmp     posts_vectors

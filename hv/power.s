@@ -55,8 +55,15 @@ vp_clear:
 
 # vp_start - A start-up IPI has come: power-up state, then CS:IP of its vector.  Entry: rbx = VP, its VMCS current, rbp.
 vp_start:
-        mov     dword ptr [rbx + VP_STARTING], 0
+        xor     eax, eax
+        xchg    eax, [rbx + VP_STARTING]
+        push    rax
+        call    queues_clear
+        call    pages_clear
         call    vp_power_on
+        pop     rax
+        cmp     eax, 1
+        jne     1f                              # a reset: at the reset vector
         movzx   eax, byte ptr [rbx + VP_SIPI]
         mov     edx, eax
         shl     eax, 8
@@ -65,7 +72,7 @@ vp_start:
         VMPUT   VMCS_GUEST_CS_BASE, rdx
         xor     eax, eax
         VMPUT   VMCS_GUEST_RIP, rax
-        ret
+1:      ret
 
         .equ    AR_REAL_DATA, put(AR_TYPE, 3) | AR_S | AR_P
         .equ    AR_REAL_CODE, put(AR_TYPE, 11) | AR_S | AR_P

@@ -2,8 +2,6 @@
 #
 # Source  TLFS, "HvCallGetPartitionProperty", "HvCallSetPartitionProperty", "HV_PARTITION_PROPERTY_CODE"
 
-        .equ    CPU_WHOLE, 0x10000
-        .equ    CPU_USUAL, 100
         .record PROPERTY
         .field  CODE, 4
         .field  STATES, 4                       # in which it may be set; 0: read-only
@@ -82,7 +80,10 @@ call_set_property:
         jb      1f
 3:      mov     rcx, [rdx + PROPERTY_ARGUMENT]
         mov     [r10 + rcx], rdi
-        xor     eax, eax
+        cmp     dword ptr [rdx + PROPERTY_CODE], 0x20001
+        jne     5f
+        mov     dword ptr [rel reserves], 1
+5:      xor     eax, eax
 1:      ret
 
 property_word:

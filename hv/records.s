@@ -46,6 +46,8 @@
         .field  STIMER_DEADLINE, 8      # the first of the synthetic timers, TSC, or NEVER
         .field  RAN, 8                  # TSC cycles on a processor, up to RAN_SINCE
         .field  RAN_SINCE, 8
+        .field  USED, 8                 # cycles of the period, see share.s
+        .field  PERIOD_SEEN, 8
         .field  NMI, 4                  # an NMI waits
         .field  WINDOW, 4               # interrupt-window exiting is on
         .field  AGAIN, 4                # event cut off by an exit: interruption information
@@ -87,7 +89,7 @@
         .field  SIBLING, 8              # next of its partition
         .field  FLUSHED, 8              # number of the partition's latest change of tables it has seen
         .field  ACTIVITY, 4             # state to go on with after it was suspended
-        .field  STARTING, 4             # 1: a start-up IPI has come
+        .field  STARTING, 4             # 1: a start-up IPI has come; 2: a reset
         .field  SIPI, 4                 # its vector
         .field  EXCEPTIONS, 4           # that exit, as its VMCS has it
         .field  MSR_THERE, 4            # 1: the MSR of this exit exists
@@ -124,6 +126,7 @@
         .equ    POST_FLUSH, 16                  # its partition's tables have changed
         .equ    POST_INIT, 32
         .equ    POST_SIPI, 64
+        .equ    POST_RESET, 128                 # begin at the reset vector
         .equ    VP_RUNNABLE, 0
         .equ    VP_HALTED, 1
         .equ    VP_ENDED, 2

@@ -11,6 +11,8 @@
         .field  LAST, 8                 # the one before RING
         .field  VPS, 8                  # VPs that have not ended
         .field  NEWCOMERS, 8            # VPs that are to join the ring
+        .field  PERIOD, 8               # number of this period
+        .field  CANDIDATE, 8            # VP that runs when nobody has to go before it
         .field  BORROWER, 8             # VP whose place another has for a moment
         .field  VMXON, 8
         .field  READY, 8

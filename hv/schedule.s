@@ -10,6 +10,7 @@ schedule:
         call    tsc_now
         sub     rax, [rbx + VP_RAN_SINCE]
         add     [rbx + VP_RAN], rax
+        call    share_used
         cmp     dword ptr [rbx + VP_SUSPENDED], 0
         jne     schedule_leave
         mov     rbx, [rbx + VP_NEXT]
@@ -23,13 +24,14 @@ schedule_look:
         shl     rdx, 32
         or      rax, rdx
         mov     r12, rax                        # now
+        call    share_begin
         mov     r13, rbx                        # first of the round
         mov     r14, NEVER                      # earliest deadline of the halted
 1:      cmp     dword ptr [rbx + VP_SUSPENDED], 0
         jne     schedule_leave
         mov     eax, [rbx + VP_STATE]
         cmp     eax, VP_RUNNABLE
-        je      schedule_run
+        je      schedule_runnable
         cmp     eax, VP_PARKED
         je      schedule_parked
         cmp     eax, VP_HALTED
@@ -52,10 +54,17 @@ schedule_look:
 schedule_waits:
         cmp     rax, r14
         cmovb   r14, rax
-2:      mov     rbx, [rbx + VP_NEXT]
+2:
+schedule_next:
+        mov     rbx, [rbx + VP_NEXT]
         cmp     rbx, r13
         jne     1b
 
+        mov     rax, gs:[CPU_CANDIDATE]         # nobody goes before it
+        test    rax, rax
+        mov     rbx, rax
+        jnz     schedule_run
+        mov     rbx, r13
         cmp     qword ptr gs:[CPU_VPS], 0
         je      processor_rest
         mov     rdi, r14
@@ -67,25 +76,37 @@ schedule_parked:
         call    posts_take
         cmp     dword ptr [rbx + VP_STARTING], 0
         je      2b
-        mov     dword ptr [rbx + VP_STATE], VP_RUNNABLE
-        jmp     schedule_run
+        jmp     schedule_wake
 schedule_stuck:                                 # its last timer has fired, and did not reach it
         mov     rbp, [rbx + VP_PARTITION]
         test    dword ptr [rbp + PART_FLAGS], CREATED | ROOT
         jnz     schedule_waits                  # others can wake it
+        cmp     qword ptr [rbp + PART_PARENT], 0
+        jne     schedule_waits
         mov     dword ptr [rbp + PART_CODE], CODE_HALTED
         WORK    WORK_END
 schedule_wake:
         mov     dword ptr [rbx + VP_STATE], VP_RUNNABLE
+schedule_runnable:
+        mov     rbp, [rbx + VP_PARTITION]
+        call    share_check
+        jc      schedule_next                   # its cap is used up
+        jz      schedule_run
+        cmp     qword ptr gs:[CPU_CANDIDATE], 0
+        jne     schedule_next
+        mov     gs:[CPU_CANDIDATE], rbx
+        jmp     schedule_next
 schedule_run:
+        mov     rbp, [rbx + VP_PARTITION]
         mov     rdx, CANARY
         lea     rdi, [rel text_canary]
         mov     rax, gs:[CPU_SELF]
         cmp     [rax - STACK_BYTES], rdx
         jne     fatal
         mov     [rbx + VP_RAN_SINCE], r12
-        add     r12, SLICE_CYCLES
-        mov     [rbx + VP_SLICE_END], r12
+        call    share_slice
+        add     rax, r12
+        mov     [rbx + VP_SLICE_END], rax
         mov     rdx, gs:[CPU_CURRENT]
         cmp     rdx, rbx
         je      schedule_go
@@ -145,8 +166,12 @@ clock_update:
         mov     rcx, [rbx + VP_STIMER_DEADLINE]
         cmp     rcx, rdx
         cmovb   rdx, rcx
+        mov     rcx, [rbx + VP_PARTITION]
+        cmp     dword ptr [rcx + PART_CPU_CAP], CPU_WHOLE
+        jb      4f
         cmp     qword ptr gs:[CPU_VPS], 1
         jbe     2f                              # nobody to share the processor with
+4:
         mov     rcx, [rbx + VP_SLICE_END]
         cmp     rcx, rdx
         cmovb   rdx, rcx

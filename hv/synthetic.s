@@ -94,6 +94,8 @@ synthetic_write_reset:
         jnz     synthetic_refuse
         test    esi, esi
         jz      synthetic_ok
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     partition_reset
         mov     esi, CODE_RESET
         call    partition_ends
         clc

@@ -1,0 +1,69 @@
+# Expect: pass. A child's reset: its first VP at the reset vector in its power-up state, the other waits for a start-up IPI; identity and pages are gone.
+        .include "rootlib.s"
+
+        .equ    GIVEN, PRIVILEGE_HYPERCALL | PRIVILEGE_SYNIC | PRIVILEGE_RESET | PRIVILEGE_VP_INDEX
+        .equ    C_COUNT, 0x28000
+        .equ    C_SIM, 0x29000
+test:   ROOT_BEGINS
+        NEW_CHILD guest, guest_end, GIVEN
+        MORE_VP 1, 0x7000
+        SET     HVREG_EXPLICIT_SUSPEND, 0
+        WAIT_MESSAGE HVMESSAGE_UNMAPPED_GPA     # the fetch at the reset vector
+        EQ      byte ptr [SLOT0 + SLOTS_DATA + 5], 2
+        mov     eax, 0xFFFFFFF0
+        EQ      [SLOT0 + SLOTS_DATA + 56], rax
+        EQ      dword ptr [SLOT0 + SLOTS_DATA], 0       # VP 0
+        GET     HVREG_RIP
+        EQ      rax, 0xFFF0
+        GET     HVREG_ES + 1
+        mov     ecx, 0xFFFF0000
+        EQ      rax, rcx
+        GET     HVREG_CR0
+        EQ      eax, CR0_ET | CR0_CD | CR0_NW
+        GET     HVREG_EFER
+        EQ      rax, 0
+        GET     HVREG_GUEST_OS_ID
+        EQ      rax, 0
+        GET     HVREG_SCONTROL
+        EQ      rax, 0
+        GET     HVREG_SIMP
+        EQ      rax, 0
+        EQ      dword ptr [CHILD + C_SIM], 0x1234       # its own page shows again
+        mov     eax, [CHILD + C_COUNT]          # VP 1 counts no more
+        mov     ebx, eax
+        mov     r14d, 10
+1:      CALL_FAST HVCALL_SPIN_WAIT, 1
+        dec     r14d
+        jnz     1b
+        EQ      [CHILD + C_COUNT], ebx
+        NE      ebx, 0
+        DONE_MESSAGE
+        END_CHILD
+        PASS
+guest:  mov     ecx, HVMSR_VP_INDEX
+        rdmsr
+        test    eax, eax
+        jnz     2f
+        mov     dword ptr [C_SIM], 0x1234
+        mov     ecx, HVMSR_GUEST_OS_ID
+        mov     eax, 1
+        mov     edx, eax
+        wrmsr
+        mov     ecx, HVMSR_SIMP
+        mov     eax, C_SIM | 1
+        xor     edx, edx
+        wrmsr
+        mov     ecx, HVMSR_SCONTROL
+        mov     eax, 1
+        wrmsr
+1:      cmp     dword ptr [C_COUNT], 1000
+        jb      1b
+        mov     ecx, HVMSR_RESET
+        mov     eax, 1
+        xor     edx, edx
+        wrmsr
+        ud2
+2:      inc     dword ptr [C_COUNT]
+        jmp     2b
+guest_end:
+        LIBRARY
