@@ -66,3 +66,9 @@ class Unmodelled(HvlabError):
     def __init__(self, what, rip=0, source="", place=""):
         self.what, self.rip, self.source = what, rip, source
         super().__init__(f"not modelled: {what} at RIP {place or f'{rip:#x}'}" + (f" ({source})" if source else ""))
+
+
+class ManageError(HvlabError):
+    """A virtual machine cannot do what was asked, or what it runs on has failed; the message says which and why."""
+
+    exit_code = 1

@@ -278,7 +278,7 @@ class Machine:
             stop = m.stop = self.cpu[int(m.stop_cpu)].stop = int(STOP.NONE)
         if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
             m.now = max(int(m.now), fed)                  # a processor that sleeps wakes now, not when it fell asleep
-            self.inputs.deliver(self.board)
+            self.inputs.deliver(self.board, self.write)
             stop = m.stop = int(STOP.NONE)
         elif stop == STOP.IDLE and self.inputs.next_cycle <= FOREVER:
             stop = m.stop = int(STOP.BUDGET)              # it waits for an input behind the budget
@@ -297,6 +297,13 @@ class Machine:
         Raises ConfigError when the cycle has passed.
         """
         self.inputs.add(cycle, "console", data, self.clock)
+        self.edits += 1
+
+    def place_input(self, address, data, cycle=None):
+        """Let a device of the host write bytes to physical memory at a cycle, recorded as an input; None: as soon as it can be."""
+        if address < 0 or address + len(data) > self.ram.nbytes:
+            raise ConfigError(f"{len(data)} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
+        self.inputs.add(cycle, "memory", address.to_bytes(8, "little") + bytes(data), self.clock)
         self.edits += 1
 
     def press(self, scancodes, cycle=None):

@@ -87,7 +87,7 @@ def folder(name):
 
 @cache
 def assembled(name):
-    """Return the Assembly of a built-in image: "firmware/boot", "hv", or a folder under firmware/guests."""
+    """Return the Assembly of a built-in image: "hv", or a folder under firmware, such as "firmware/boot"."""
     return assemble(folder(name))
 
 

@@ -122,6 +122,8 @@ apic_return:
 apic_raise:
         cmp     edi, 16
         jb      apic_raise_illegal
+        test    dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE
+        jz      apic_accepted                   # software disabled: it takes none
         call    apic_bit
         bts     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
         btr     dword ptr [rbx + rdx + VP_APIC + APIC_TMR*16], ecx

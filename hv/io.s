@@ -135,6 +135,7 @@ port_write:
         .balign 8
 ports:  PORTS   PORT_UART, PORT_UART + 7, 0, uart_read, uart_write
         PORTS   PORT_DEBUG_EXIT, PORT_DEBUG_EXIT + 3, 1, exit_port_read, exit_port_write
+        PORTS   PORT_PARTITION, PORT_PARTITION + 1, 1, ones_read, console_write
         PORTS   PORT_PIT0, PORT_PIT_CONTROL, 0, pit_read, pit_write
         PORTS   PORT_SPEAKER, PORT_SPEAKER, 0, speaker_read, speaker_write
         PORTS   PORT_PM_TIMER, PORT_PM_TIMER + 3, 1, pm_timer_read, ignore_write

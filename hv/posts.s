@@ -47,12 +47,14 @@ posts_vectors:
         xor     ecx, ecx
 2:      xor     eax, eax
         xchg    eax, [rbx + rcx*4 + VP_POSTED]
+        test    dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE
+        jz      4f                              # software disabled: it takes none
         mov     edx, ecx
         shl     edx, 4
         or      [rbx + rdx + VP_APIC + APIC_IRR*16], eax
         not     eax
         and     [rbx + rdx + VP_APIC + APIC_TMR*16], eax
-        inc     ecx
+4:      inc     ecx
         cmp     ecx, 8
         jb      2b
         WORK    WORK_EVENT

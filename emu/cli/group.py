@@ -11,7 +11,7 @@ from emu.errors import HvlabError
 COMMANDS = {
     "run": "run", "asm": "asm", "demo": "demo", "bench": "bench",
     "explain": "explain", "vmcs": "vmcs", "xlate": "xlate", "why": "why", "why-irq": "why_irq", "gdb": "gdb",
-    "tui": "tui", "break": "break_on", "trace": "trace", "replay": "replay", "bisect": "bisect",
+    "vm": "vm", "tui": "tui", "break": "break_on", "trace": "trace", "replay": "replay", "bisect": "bisect",
 }
 OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 

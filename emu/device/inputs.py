@@ -10,7 +10,8 @@ from emu.errors import ConfigError
 
 NEVER = 1 << 63
 RETRY = 1_000_000                                          # cycles until what the UART's ring had no room for is offered again
-KINDS = ("console", "keys")                                # bytes for the UART's receiver; scan codes (set 1) of the keyboard
+# Bytes for the UART's receiver; scan codes (set 1) of the keyboard; an address (8 bytes, little-endian) and what goes into memory there.
+KINDS = ("console", "keys", "memory")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Input:
             raise ConfigError(f"the cycle of an input is 0 to 2**63 - 1, not {self.cycle}")
         if not self.data:
             raise ConfigError(f"the input of {self.kind} at cycle {self.cycle:,} has no bytes")
+        if self.kind == "memory" and len(self.data) < 9:
+            raise ConfigError(f"the input of memory at cycle {self.cycle:,} is an address of 8 bytes and at least one more")
 
 
 class Inputs:
@@ -59,10 +62,13 @@ class Inputs:
         """Drop what has not been delivered."""
         del self.log[self.done:]
 
-    def deliver(self, board):
-        """Hand the next input to the board; what it has no room for comes again RETRY cycles later."""
+    def deliver(self, board, write):
+        """Hand the next input to the board, or to `write(address, data)`; what there is no room for comes again RETRY cycles later."""
         each = self.log[self.done]
-        if each.kind == "keys":
+        if each.kind == "memory":
+            write(int.from_bytes(each.data[:8], "little"), each.data[8:])
+            taken = len(each.data)
+        elif each.kind == "keys":
             board.press(*each.data)
             taken = len(each.data)
         else:

@@ -103,14 +103,14 @@ def test_nothing_is_lost_or_overtaken(given_, room):
         inputs.add(cycle, "console", data, 0)
     wanted = b"".join(data for _, data in sorted(given_, key=lambda each: each[0]))
     while inputs.next_cycle < 1 << 63:
-        inputs.deliver(board)
+        inputs.deliver(board, None)
     assert b"".join(data for _, data in board.got) == wanted == b"".join(each.data for each in inputs.log)
     assert [each.cycle for each in inputs.log] == sorted(each.cycle for each in inputs.log)
     again, same = Inputs(), Slow([len(each.data) for each in inputs.log])
     for each in inputs.log:                                 # what was delivered, delivered again, is the same
         again.add(each.cycle, each.kind, each.data, 0)
     while again.next_cycle < 1 << 63:
-        again.deliver(same)
+        again.deliver(same, None)
     assert again.log == inputs.log
 
 

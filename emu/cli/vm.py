@@ -1,0 +1,242 @@
+"""`hvlab vm`: virtual machines under the root partition: made, started, looked at, stopped."""
+
+import base64
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from emu.cli.group import OK
+from emu.cli.values import Memory
+from emu.errors import ConfigError, ManageError
+
+MIB = 1 << 20
+WAIT = 120                                                # seconds until a service that was started answers: it may compile kernels
+
+HELP = """Virtual machines under the hypervisor: children of the root partition, each with a worker process for its devices.
+
+A service (one process a state folder) owns the machine on which the hypervisor, the root partition and its children run; it is
+started when the first virtual machine is. A virtual machine boots from its disk: a file that `create` makes of a
+kernel (64-bit code: ELF, raw or assembly), or one of yours. Its serial line goes to a file.
+
+\b
+Examples:
+  hvlab vm create first --kernel kernel.elf --memory 16M
+  hvlab vm start first
+  hvlab vm type first 'hello\\n'
+  hvlab vm console first                     what its serial line has said
+  hvlab vm list
+  hvlab vm stop first && hvlab vm delete first
+  hvlab vm shutdown                          end the service, and all that runs
+"""
+
+
+def default_folder():
+    """Return the state folder: $XDG_STATE_HOME/hvlab/vms, or ~/.local/state/hvlab/vms."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "hvlab" / "vms"
+
+
+@click.group("vm", help=HELP, short_help="Virtual machines under the root partition.")
+@click.option("--state", "folder", type=click.Path(path_type=Path, file_okay=False), help="The state folder; another one is another world.")
+@click.pass_context
+def command(context, folder):
+    """Hold the commands."""
+    context.obj = folder or default_folder()
+
+
+def _store(folder):
+    from emu.manage.store import Store
+    return Store(folder)
+
+
+def _ask(folder, **request):
+    from emu.manage.service import ask
+    return ask(folder, **request)
+
+
+def _service(folder):
+    """Start a service unless there is one; returns when it answers."""
+    from emu.manage.service import MEMORY
+    if _ask(folder, do="list") is not None:
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(folder / "service.log", "ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "emu.manage.service", str(folder), str(MEMORY)], stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=log, start_new_session=True)
+    end = time.monotonic() + WAIT
+    while _ask(folder, do="list") is None:
+        if process.poll() is not None or time.monotonic() > end:
+            raise ManageError(f"the service does not start; {folder / 'service.log'} says why")
+        time.sleep(0.05)
+
+
+def _needed(folder, **request):
+    answer = _ask(folder, **request)
+    if answer is None:
+        name = request.get("name")
+        state = _store(folder).row(name).state if name else ""
+        raise ManageError(f"no service runs, so {name} does not either ({state})" if name else "no service runs")
+    return answer
+
+
+@command.command("create", short_help="Make a virtual machine that is off.")
+@click.argument("name")
+@click.option("--kernel", type=click.Path(path_type=Path), help="A disk is made of this kernel: ELF, raw image or assembly, 64-bit code from 0x10000 on.")
+@click.option("--disk", type=click.Path(path_type=Path, dir_okay=False), help="A disk of yours, used as it is.")
+@click.option("--disk-size", type=Memory(), default=0, help="Size of the disk that is made, such as 1M; at least what the kernel takes.")
+@click.option("--memory", type=Memory(), default="16M", show_default=True, help="Its memory, such as 16M: whole 2 MiB.")
+@click.pass_obj
+def create(folder, name, kernel, disk, disk_size, memory):
+    """Make a virtual machine that is off, with a disk made of --kernel, or --disk."""
+    from emu.manage.store import check_name
+    check_name(name)
+    if (kernel is None) == (disk is None):
+        raise ConfigError("a virtual machine boots from --kernel or from --disk: give one of them")
+    if memory % (2 * MIB):
+        raise ConfigError(f"the memory of a virtual machine is whole 2 MiB, not {memory} bytes")
+    store = _store(folder)
+    path = Path(disk).absolute() if disk else folder / f"{name}.disk"
+    if disk and not path.is_file():
+        raise ConfigError(f"{disk}: there is no such file")
+    made = _disk_of(kernel, memory, disk_size) if kernel else None
+    store.add(name, memory, str(path))
+    if made is not None:
+        part = path.with_suffix(".part")
+        part.write_bytes(made)
+        part.replace(path)
+    click.echo(f"{name}: {memory // MIB} MiB, disk {path}", err=True)
+    return OK
+
+
+def _disk_of(kernel, memory, disk_size):
+    from emu import image
+    from emu.asm import assemble
+    from emu.manage.disk import kernel_disk
+    loaded = image.of_assembly(assemble(kernel), memory) if kernel.suffix == ".s" or kernel.is_dir() else image.load(kernel, memory, "")
+    return kernel_disk(loaded, disk_size)
+
+
+def _act(verb, said):
+    @command.command(verb, short_help=said[1])
+    @click.argument("name")
+    @click.pass_obj
+    def act(folder, name):
+        _store(folder).row(name)
+        if verb == "start":
+            _service(folder)
+        _needed(folder, do=verb, name=name)
+        click.echo(f"{name}: {said[0]}", err=True)
+        return OK
+    act.help = said[1]
+    return act
+
+
+for _verb, _said in {"start": ("running", "Start a virtual machine, and the service if none runs."),
+                     "stop": ("off", "Take a virtual machine's processor, memory and devices away at once."),
+                     "pause": ("paused", "Suspend a virtual machine."), "resume": ("running", "Let a suspended one go on.")}.items():
+    _act(_verb, _said)
+
+
+@command.command("type", short_help="Bytes for its serial line.")
+@click.argument("name")
+@click.argument("text")
+@click.pass_obj
+def type_(folder, name, text):
+    """Give TEXT to the serial line of a virtual machine; \\n, \\t, \\xNN as in C."""
+    try:
+        data = text.encode().decode("unicode_escape").encode("latin-1")
+    except (UnicodeDecodeError, UnicodeEncodeError) as error:
+        raise ConfigError(f"{text!r} is no text with escapes as in C: {error.reason}") from None
+    _needed(folder, do="type", name=name, data=base64.b64encode(data).decode())
+    return OK
+
+
+@command.command("console", short_help="What its serial line has said.")
+@click.argument("name")
+@click.pass_obj
+def console(folder, name):
+    """Print what the serial line of a virtual machine has said since it was created."""
+    _store(folder).row(name)
+    path = folder / f"{name}.console"
+    sys.stdout.buffer.write(path.read_bytes() if path.is_file() else b"")
+    sys.stdout.buffer.flush()
+    return OK
+
+
+def _rows(folder):
+    answer = _ask(folder, do="list")
+    store = _store(folder)
+    if answer is None:
+        store.recover()                                   # nothing can run
+        return [{**each.__dict__, "worker": None} for each in store.rows()], None
+    return answer["vms"], answer["service"]
+
+
+@command.command("list", short_help="Every virtual machine and its state.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
+@click.pass_obj
+def list_(folder, as_json):
+    """List the virtual machines of the state folder."""
+    rows, service = _rows(folder)
+    if as_json:
+        click.echo(msgspec.json.encode({"schema": "hvlab.vms.1", "service": service, "vms": rows}).decode())
+        return OK
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("name", "state", "memory", "worker", "note"):
+        table.add_column(column, justify="right" if column in ("memory", "worker") else "left")
+    for each in rows:
+        table.add_row(each["name"], each["state"], f"{each['memory'] // MIB} MiB", str(each["worker"] or ""), each["note"])
+    Console().print(table if rows else "there is no virtual machine; `hvlab vm create` makes one")
+    return OK
+
+
+@command.command("show", short_help="One virtual machine.")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
+@click.pass_obj
+def show(folder, name, as_json):
+    """Show one virtual machine."""
+    _store(folder).row(name)
+    rows, service = _rows(folder)
+    row = next(each for each in rows if each["name"] == name)
+    if as_json:
+        click.echo(msgspec.json.encode({"schema": "hvlab.vm.1", "service": service, **row}).decode())
+        return OK
+    row |= {"memory": f"{row['memory'] // MIB} MiB", "console": folder / f"{name}.console", "service": service}
+    for key, value in row.items():
+        click.echo(f"{key:8} {'' if value is None else value}".rstrip())
+    return OK
+
+
+@command.command("delete", short_help="Forget one that is off, with its disk and console.")
+@click.argument("name")
+@click.pass_obj
+def delete(folder, name):
+    """Forget a virtual machine that does not run. A disk that `create` made, and its console, are removed; a disk of yours stays."""
+    if _ask(folder, do="list") is None:
+        _store(folder).recover()
+    _store(folder).delete(name)
+    for suffix in ("disk", "console"):
+        (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+    click.echo(f"{name}: deleted", err=True)
+    return OK
+
+
+@command.command("shutdown", short_help="End the service, and all that runs.")
+@click.pass_obj
+def shutdown(folder):
+    """End the service of the state folder."""
+    if _ask(folder, do="shutdown") is None:
+        click.echo("no service runs", err=True)
+        return OK
+    while _ask(folder, do="list") is not None:
+        time.sleep(0.02)
+    click.echo("the service has ended", err=True)
+    return OK

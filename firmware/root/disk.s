@@ -1,0 +1,52 @@
+# disk.s - the disk of a child: a request goes to the host, its answer comes as a command.
+#
+# Source  firmware/root/README.md, "Devices of a child"
+
+# ---- disk: the host does the work, and answers by ROOTOP_DISK_DONE ----
+disk_command:
+        cmp     qword ptr [rbx + VM_BUSY], 0
+        jne     1f
+        mov     qword ptr [rbx + VM_VDISK_FAILED], 1
+        cmp     edx, 1
+        jb      1f
+        cmp     edx, 2
+        ja      1f
+        mov     rcx, [rbx + VM_SECTORS]
+        lea     eax, [rcx - 1]
+        cmp     eax, VDISK_MOST
+        jae     1f
+        mov     rax, rcx
+        shl     rax, 9
+        add     rax, [rbx + VM_TARGET]          # within its memory
+        cmp     rax, [rbx + VM_BYTES_OF]
+        ja      1f
+        mov     qword ptr [rbx + VM_VDISK_FAILED], 0
+        mov     qword ptr [rbx + VM_BUSY], 1
+        mov     rax, [rbx + VM_SECTOR]
+        mov     [rel said], rax
+        mov     [rel said + 8], rcx
+        mov     rax, [rbx + VM_TARGET]
+        mov     [rel said + 16], rax
+        lea     eax, [rdx - 1]
+        mov     [rel said + 24], rax
+        call    vm_number
+        mov     ah, al
+        mov     al, ROOTSAY_DISK
+        mov     ecx, 32
+        jmp     channel_say
+1:      ret
+# disk_done - Entry: edi = slot, rsi = 0, or 1 when it failed.  Exit: eax = status.
+disk_done:
+        push    rbx
+        call    vm_slot
+        mov     eax, ROOTSTATUS_NO_SLOT
+        jz      1f
+        cmp     qword ptr [rbx + VM_BUSY], 1
+        jne     1f
+        and     esi, 1
+        mov     [rbx + VM_VDISK_FAILED], rsi
+        mov     qword ptr [rbx + VM_BUSY], 0
+        mov     edi, VVECTOR_DISK
+        call    vm_interrupt
+1:      pop     rbx
+        ret

@@ -1,0 +1,190 @@
+# vid_start.s - a virtual machine starts, is suspended, goes on; its registers for the host.
+#
+# Source  firmware/root/README.md, "What a child finds", "Commands"
+
+        .equ    C_GDT, 0x800                    # in the child's memory
+        .equ    C_TABLES, 0x1000                # PML4, PDPT, four PDs of 2 MiB pages
+        .equ    C_STACK, 0x7C00
+
+# vm_in - A machine in a state.  Entry: edi = slot, edx = state.  Exit: rbx = VM, zero flag clear; or eax = status and zero flag set.
+vm_in:  call    vm_slot
+        mov     eax, ROOTSTATUS_NO_SLOT
+        jz      1f
+        cmp     [rbx + VM_STATE], rdx
+        setne   al
+        test    al, al
+        mov     eax, ROOTSTATUS_NO_SLOT
+        jnz     2f
+        test    rbx, rbx
+1:      ret
+2:      cmp     eax, eax
+        ret
+
+# vm_start - Entry: edi = slot, rsi = address of its first instruction.  Exit: eax = status.
+vm_start:
+        push    rbx
+        push    r12
+        mov     r12, rsi
+        mov     edx, ROOTVM_READY
+        call    vm_in
+        jz      9f
+        mov     rsi, [rbx + VM_BASE]
+        lea     rdi, [rsi + C_GDT]
+        mov     qword ptr [rdi], 0
+        mov     rax, 0x00AF9B000000FFFF
+        mov     [rdi + 8], rax
+        mov     rax, 0x00CF93000000FFFF
+        mov     [rdi + 16], rax
+        mov     dword ptr [rsi + C_TABLES], C_TABLES + 0x1000 | PDE_P | PDE_RW
+        xor     ecx, ecx
+        mov     eax, C_TABLES + 0x2000 | PDE_P | PDE_RW
+1:      mov     [rsi + rcx*8 + C_TABLES + 0x1000], rax
+        add     eax, PAGE
+        inc     ecx
+        cmp     ecx, 4
+        jb      1b
+        xor     ecx, ecx
+        mov     eax, PDE_P | PDE_RW | PDE_2M_PS
+2:      mov     [rsi + rcx*8 + C_TABLES + 0x2000], rax
+        add     rax, PAGE_2M
+        inc     ecx
+        cmp     ecx, 2048
+        jb      2b
+        call    winhv_clear
+        mov     rax, [rbx + VM_ID]
+        mov     [INPUT], rax
+        lea     rsi, [rel start_registers]
+        mov     edi, INPUT + 16
+        mov     ecx, START_REGISTERS * 4
+        rep movsq
+        mov     [INPUT + 16 + 16], r12          # RIP is the first
+        mov     rax, [rbx + VM_BYTES_OF]
+        mov     [INPUT + 16 + 32 + 16], rax     # RDI: how much memory
+        mov     edx, START_REGISTERS
+        call    winhv_set_registers
+        test    eax, eax
+        jnz     9f
+        mov     qword ptr [rbx + VM_STATE], ROOTVM_RUNS
+9:      pop     r12
+        pop     rbx
+        ret
+
+        .macro  REGISTER name, low, high=0
+        .quad   HVREG_\name, 0, \low, \high
+        .endm
+        .macro  SEGMENT number, high
+        .quad   HVREG_ES + \number, 0, 0, \high
+        .endm
+        .equ    FLAT_DATA, 0xC0930010FFFFFFFF   # attributes, selector, limit
+        .align  8
+start_registers:
+        REGISTER RIP, 0
+        .quad   HVREG_RAX + 7, 0, 0, 0          # RDI
+        REGISTER EFER, EFER_LME | EFER_LMA | EFER_NXE
+        REGISTER CR4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT
+        REGISTER CR3, C_TABLES
+        REGISTER CR0, CR0_PE | CR0_PG | CR0_ET | CR0_NE | CR0_WP | CR0_MP
+        SEGMENT 1, 0xA09B0008FFFFFFFF
+        SEGMENT 0, FLAT_DATA
+        SEGMENT 2, FLAT_DATA
+        SEGMENT 3, FLAT_DATA
+        SEGMENT 4, FLAT_DATA
+        SEGMENT 5, FLAT_DATA
+        SEGMENT 7, 0x008B001800000067
+        REGISTER GDTR, 0x0017000000000000, C_GDT
+        REGISTER RSP, C_STACK
+        REGISTER RFLAGS, RFLAGS_ONE
+        REGISTER EXPLICIT_SUSPEND, 0
+        .equ    START_REGISTERS, (. - start_registers) / 32
+
+# vm_pause, vm_resume - Entry: edi = slot.  Exit: eax = status.
+vm_pause:
+        mov     edx, ROOTVM_RUNS
+        mov     ecx, ROOTVM_PAUSED
+        mov     r8d, 1
+        jmp     1f
+vm_resume:
+        mov     edx, ROOTVM_PAUSED
+        mov     ecx, ROOTVM_RUNS
+        xor     r8d, r8d
+1:      push    rbx
+        push    rcx
+        call    vm_in
+        jz      2f
+        mov     rdi, [rbx + VM_ID]
+        mov     esi, HVREG_EXPLICIT_SUSPEND
+        mov     rdx, r8
+        call    winhv_register
+        test    eax, eax
+        jnz     2f
+        mov     rcx, [rsp]
+        mov     [rbx + VM_STATE], rcx
+2:      pop     rcx
+        pop     rbx
+        ret
+
+# vm_read, vm_write - Registers of a machine that is suspended: names and values as HvCallSetVpRegisters has them, in ROOTS_REGISTERS.
+# Entry: edi = slot, rsi = how many, up to 64.  Exit: eax = status.
+vm_read:
+        push    rbx
+        push    r12
+        call    registers_check
+        jz      9f
+        xor     ecx, ecx
+1:      mov     rax, rcx
+        shl     eax, 5
+        mov     eax, [rax + ROOTS_REGISTERS]
+        mov     [INPUT + 16 + rcx*4], eax
+        inc     ecx
+        cmp     ecx, r12d
+        jb      1b
+        mov     edx, r12d
+        call    winhv_get_registers
+        test    eax, eax
+        jnz     9f
+        xor     ecx, ecx
+2:      mov     edx, ecx
+        shl     edx, 4
+        mov     rax, [rdx + OUTPUT]
+        mov     r8, [rdx + OUTPUT + 8]
+        mov     [rdx*2 + ROOTS_REGISTERS + 16], rax
+        mov     [rdx*2 + ROOTS_REGISTERS + 24], r8
+        inc     ecx
+        cmp     ecx, r12d
+        jb      2b
+        xor     eax, eax
+9:      pop     r12
+        pop     rbx
+        ret
+vm_write:
+        push    rbx
+        push    r12
+        call    registers_check
+        jz      9b
+        mov     esi, ROOTS_REGISTERS
+        mov     edi, INPUT + 16
+        mov     ecx, r12d
+        shl     ecx, 2
+        rep movsq
+        mov     edx, r12d
+        call    winhv_set_registers
+        jmp     9b
+registers_check:                                # zero flag set, eax = status: not this one, or not now
+        mov     r12, rsi
+        call    vm_slot
+        mov     eax, ROOTSTATUS_NO_SLOT
+        jz      3f
+        cmp     qword ptr [rbx + VM_STATE], ROOTVM_READY
+        je      4f
+        cmp     qword ptr [rbx + VM_STATE], ROOTVM_PAUSED
+        je      4f
+5:      cmp     eax, eax
+3:      ret
+4:      cmp     r12, 64
+        ja      5b
+        test    r12, r12
+        jz      3b
+        call    winhv_clear
+        mov     rax, [rbx + VM_ID]
+        mov     [INPUT], rax
+        ret

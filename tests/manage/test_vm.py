@@ -1,0 +1,214 @@
+"""Virtual machines under the root partition: the command, its service and the workers, as people and kill(1) meet them."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from emu.manage import disk, store
+from emu.manage.root import MIB, SLICE, Root
+
+HERE = Path(__file__).resolve().parent
+ECHO = HERE / "echo.s"
+WAIT = 60
+
+
+class Lab:
+    """`hvlab vm` with a state folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, *arguments, fails=0):
+        code = "from emu.cli.group import start; start()"
+        done = subprocess.run([sys.executable, "-c", code, "vm", "--state", str(self.folder), *arguments], capture_output=True, text=True,
+                              check=False, timeout=WAIT)
+        assert done.returncode == fails, (arguments, done.returncode, done.stdout, done.stderr)
+        return done.stderr if fails else done.stdout
+
+    def row(self, name):
+        return json.loads(self("show", name, "--json"))
+
+    def until(self, done, what):
+        end = time.monotonic() + WAIT
+        while not done():
+            assert time.monotonic() < end, (what, self("list", "--json"), self.log())
+            time.sleep(0.1)
+
+    def log(self):
+        path = self.folder / "service.log"
+        return path.read_text() if path.is_file() else ""
+
+    def heard(self, name):
+        path = self.folder / f"{name}.console"
+        return path.read_bytes().decode("latin-1") if path.is_file() else ""
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Return a Lab; its service ends with the test."""
+    made = Lab(tmp_path / "vms")
+    yield made
+    made("shutdown")
+
+
+def gone(pid):
+    """Has a process ended, if only its parent has not noticed?"""
+    path = Path(f"/proc/{pid}/stat")
+    return not path.exists() or path.read_text().split()[2] == "Z"
+
+
+def created(lab, name="one"):
+    lab("create", name, "--kernel", str(ECHO), "--disk-size", "64K", "--memory", "4M")
+    lab("start", name)
+    lab.until(lambda: "ready\n" in lab.heard(name), "ready")
+
+
+def test_life_of_a_virtual_machine(lab):
+    created(lab)
+    assert lab.heard("one") == "loader: reading the kernel\nhello from a child\nready\n"
+    lab("type", "one", "abc\\x64")                        # d: its disk takes what is written, and says when it cannot
+    lab.until(lambda: "failed" in lab.heard("one"), "disk")
+    assert lab.heard("one").endswith("ready\nabcnew!failed\n")
+    assert (lab.folder / "one.disk").read_bytes()[64 * 512:64 * 512 + 4] == b"new!"
+    lab("pause", "one")
+    assert lab.row("one")["state"] == "paused"
+    lab("type", "one", "later")
+    time.sleep(0.3)
+    assert "later" not in lab.heard("one")
+    lab("resume", "one")
+    lab.until(lambda: lab.heard("one").endswith("later"), "resume")
+    lab("type", "one", "q")
+    lab.until(lambda: lab.row("one")["state"] == "off", "its end")
+    assert lab.row("one")["note"] == "ended with 0x0" and lab.row("one")["worker"] is None
+    assert lab("console", "one").endswith("later")
+    lab("start", "one")
+    lab("stop", "one")
+    assert lab.row("one")["note"] == "stopped"
+    lab("delete", "one")
+    assert json.loads(lab("list", "--json"))["vms"] == [] and not (lab.folder / "one.disk").exists()
+
+
+@pytest.mark.slow
+def test_killed_worker_stops_only_its_virtual_machine(lab):
+    for name in ("one", "two"):
+        created(lab, name)
+    os.kill(lab.row("one")["worker"], signal.SIGKILL)
+    lab.until(lambda: lab.row("one")["state"] == "failed", "noticed")
+    assert lab.row("one")["note"] == "its worker process ended (signal 9)"
+    lab("type", "two", "alive")
+    lab.until(lambda: lab.heard("two").endswith("alive"), "the other goes on")
+    lab("start", "one")                                   # and it starts again: no memory was left behind
+    lab.until(lambda: lab.heard("one").count("ready\n") == 2, "again")
+
+
+@pytest.mark.slow
+def test_child_that_faults_is_told_and_leaves_the_rest_alone(lab):
+    created(lab)
+    lab("type", "one", "u")
+    lab.until(lambda: lab.row("one")["state"] == "failed", "the fault")
+    assert lab.row("one")["note"].startswith("its root cannot answer message 0x80000021 at 0x10")
+
+
+@pytest.mark.slow
+def test_killed_service_comes_back_right(lab):
+    created(lab)
+    service = lab.row("one")["service"]
+    worker = lab.row("one")["worker"]
+    os.kill(service, signal.SIGKILL)
+    lab.until(lambda: gone(worker), "its worker goes, too")
+    row = lab.row("one")
+    assert (row["state"], row["note"], row["service"]) == ("off", "its service ended while it ran", None)
+    assert "no service runs" in lab("pause", "one", fails=1)
+    lab("start", "one")
+    lab.until(lambda: lab.heard("one").count("ready\n") == 2, "again")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("create", "../x", "--kernel", str(ECHO)), "a virtual machine's name is 1 to 32 letters"),
+    (("create", "x"), "give one of them"),
+    (("create", "x", "--kernel", str(ECHO), "--memory", "3M"), "whole 2 MiB"),
+    (("create", "x", "--disk", "/nowhere/disk"), "there is no such file"),
+    (("start", "x"), "there is no virtual machine 'x'; there is none yet"),
+    (("show", "x"), "there is no virtual machine 'x'"),
+])
+def test_wrong_requests_are_told_in_words(lab, arguments, words):
+    assert words in lab(*arguments, fails=2)
+
+
+@pytest.mark.slow
+def test_too_much_memory_is_refused_and_nothing_stays(lab):
+    lab("create", "big", "--kernel", str(ECHO), "--memory", "1G")
+    assert "the root refuses create of slot 0: NO_MEMORY" in lab("start", "big", fails=1)
+    created(lab)
+
+
+@pytest.mark.slow
+def test_hostile_requests_do_no_damage(lab):
+    import socket
+    created(lab)
+    for text in (b"\n", b"{}\n", b"[1]\n", b'{"do": "start"}\n', b'{"do": "_end"}\n', b'{"do": "type", "name": "one", "data": 7}\n',
+                 b"\xff\xfe\n"):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(lab.folder / "service.sock"))
+            connection.sendall(text)
+            assert b'"error"' in connection.recv(65536)
+    assert lab.row("one")["state"] == "running"
+    assert (lab.folder / "service.sock").stat().st_mode & 0o077 == 0
+
+
+def test_database_that_is_none_is_named(tmp_path):
+    (tmp_path / "vms.sqlite").write_bytes(b"nonsense" * 100)
+    with pytest.raises(store.ManageError, match="this is no database of virtual machines"):
+        store.Store(tmp_path)
+
+
+def test_root_gives_everything_back_and_repeats():
+    def once():
+        root = Root(16 * MIB)
+        free = root.command("HELLO")
+        for _ in range(3):
+            slots = [root.command("CREATE", slot, 4 * MIB) for slot in range(4)]
+            assert slots == sorted(set(slots))
+            with pytest.raises(store.ManageError, match="NO_MEMORY"):
+                root.command("CREATE", 4, 4 * MIB)
+            for slot, base in enumerate(slots):
+                root.place(base + 0x10000, b"\xEB\xFE")
+                root.command("START", slot, 0x10000)
+            root.run(5 * SLICE)
+            for slot in range(4):
+                root.command("STOP", slot)
+        assert root.command("HELLO") == free
+        assert not root.machine.ram[root.base + 0xC0_0000:root.base + 0x1C0_0000].any()
+        return root.machine.digest()
+    assert once() == once()
+
+
+@pytest.mark.parametrize("op, slot, first, status", [
+    ("CREATE", 8, 4 * MIB, "NO_SLOT"), ("CREATE", 0, 4097, "NO_MEMORY"), ("CREATE", 0, 1 << 40, "NO_MEMORY"), ("START", 0, 0, "NO_SLOT"),
+    ("PAUSE", 3, 0, "NO_SLOT"), ("STOP", 1, 0, "NO_SLOT"), ("DISK_DONE", 0, 0, "NO_SLOT"), ("READ", 99, 1, "NO_SLOT")])
+def test_root_refuses_what_cannot_be(root, op, slot, first, status):
+    with pytest.raises(store.ManageError, match=f"the root refuses {op.lower()} of slot {slot}: {status}"):
+        root.command(op, slot, first)
+
+
+@pytest.fixture(scope="module")
+def root():
+    """Return a Root that nothing runs on."""
+    return Root(16 * MIB)
+
+
+def test_kernel_below_the_loaders_tables_is_refused():
+    from dataclasses import replace
+
+    from emu.asm import assemble
+    from emu.errors import ConfigError
+    from emu.image import of_assembly
+    image = of_assembly(assemble(ECHO), 4 * MIB)
+    assert disk.kernel_disk(image)[:8] == b"HVDISK01"
+    with pytest.raises(ConfigError, match="lies from 0x10000 on, this one begins at 0x7c00"):
+        disk.kernel_disk(replace(image, segments=((0x7C00, b"x"),)))
