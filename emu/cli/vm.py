@@ -88,7 +88,8 @@ def _needed(folder, **request):
 
 @command.command("create", short_help="Make a virtual machine that is off.")
 @click.argument("name")
-@click.option("--kernel", type=click.Path(path_type=Path), help="A disk is made of this kernel: ELF, raw image or assembly, 64-bit code from 0x10000 on.")
+@click.option("--kernel", type=click.Path(path_type=Path),
+              help="A disk is made of this kernel: ELF, raw image or assembly, 64-bit code from 0x10000 on.")
 @click.option("--disk", type=click.Path(path_type=Path, dir_okay=False), help="A disk of yours, used as it is.")
 @click.option("--disk-size", type=Memory(), default=0, help="Size of the disk that is made, such as 1M; at least what the kernel takes.")
 @click.option("--memory", type=Memory(), default="16M", show_default=True, help="Its memory, such as 16M: whole 2 MiB.")

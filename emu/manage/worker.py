@@ -2,8 +2,9 @@
 
     python -m emu.manage.worker DISK CONSOLE
 
-A request is a line of JSON on standard input: {"serial": base64}, {"id": n, "sector": s, "count": c} to read, the same with "data" to write.
-A disk request is answered by a line: {"id": n, "data": base64}, {"id": n} or {"id": n, "error": text}.  The process ends with its input.
+A request is a line of JSON on standard input: {"serial": base64}; {"id": n, "sector": s, "count": c} to read, the same with "data" to
+write.  A disk request is answered by a line: {"id": n, "data": base64}, {"id": n} or {"id": n, "error": text}.  The process ends with
+its input.
 """
 import base64
 import json
