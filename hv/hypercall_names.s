@@ -62,10 +62,17 @@ regs:   REGROW  RSP, RSP, VMCS_GUEST_RSP, 0, reg_field, reg_field_write
         REGROW  ES, TR, 0, 2, reg_segment, 0, reg_segment_write
         REGROW  IDTR, IDTR, 2, 0, reg_table, 0, reg_table_write
         REGROW  GDTR, GDTR, 0, 0, reg_table, 0, reg_table_write
-        REGROW  TSC, TSC, 0, 0, reg_tsc
+        REGROW  TSC, TSC, 0, 0, reg_tsc, 0, reg_tsc_write
+        REGROW  TSC_DEADLINE, TSC_DEADLINE, VP_TSC_TARGET - VP_RAX, 0, reg_word, 0, reg_deadline_write
+        REGROW  ACTIVITY, ACTIVITY, 0, 0, reg_activity, 0, reg_activity_write
+        REGROW  XMM0, XMM15, FX_XMM, 16, reg_fx, 0, reg_fx_write
+        REGROW  MMX0, MMX7, FX_ST, 16, reg_fx, 0, reg_fx_write
+        REGROW  FP_CONTROL, FP_CONTROL, 0, 0, reg_fx, 0, reg_fx_write
+        REGROW  XMM_CONTROL, XMM_CONTROL, FX_CONTROL, 0, reg_fx, 0, reg_mxcsr_write
+        REGROW  APIC_ID, APIC_DIVIDE, APIC_ID, 1, reg_apic, 0, reg_apic_write
         REGROW  EFER, EFER, VMCS_GUEST_EFER, 0, reg_field, 0, reg_efer_write
         REGROW  KERNEL_GS_BASE, KERNEL_GS_BASE, MSR_KERNEL_GS_BASE, 0, reg_msr, reg_base_write
-        REGROW  APIC_BASE, APIC_BASE, VP_APIC_BASE - VP_RAX, 0, reg_word
+        REGROW  APIC_BASE, APIC_BASE, VP_APIC_BASE - VP_RAX, 0, reg_word, 0, reg_apic_base_write
         REGROW  PAT, PAT, VMCS_GUEST_PAT, 0, reg_field, 0, reg_field_write
         REGROW  SYSENTER_CS, SYSENTER_CS, VMCS_GUEST_SYSENTER_CS, 0, reg_field, 0, reg_field_write
         REGROW  SYSENTER_EIP, SYSENTER_EIP, VMCS_GUEST_SYSENTER_EIP, 0, reg_field, 0, reg_field_write
@@ -73,16 +80,19 @@ regs:   REGROW  RSP, RSP, VMCS_GUEST_RSP, 0, reg_field, reg_field_write
         REGROW  STAR, STAR, MSR_STAR, 0, reg_msr, reg_msr_write
         REGROW  LSTAR, LSTAR, MSR_LSTAR, 0, reg_msr, reg_base_write
         REGROW  CSTAR, CSTAR, MSR_CSTAR, 0, reg_msr, reg_base_write
-        REGROW  SFMASK, SFMASK, MSR_FMASK, 0, reg_msr, 0, reg_msr_write
-        REGROW  HYPERCALL, HYPERCALL, PART_HYPERCALL, 0, reg_partition
-        REGROW  GUEST_OS_ID, GUEST_OS_ID, PART_OS_ID, 0, reg_partition
+        REGROW  SFMASK, SFMASK, MSR_FMASK, 0, reg_msr, 0, reg_fmask_write
+        REGROW  HYPERCALL, HYPERCALL, HVMSR_HYPERCALL, 0, reg_synthetic, 0, reg_synthetic_write
+        REGROW  GUEST_OS_ID, GUEST_OS_ID, HVMSR_GUEST_OS_ID, 0, reg_synthetic, 0, reg_synthetic_write
+        REGROW  ASSIST_PAGE, ASSIST_PAGE, HVMSR_VP_ASSIST_PAGE, 0, reg_synthetic, 0, reg_synthetic_write
+        REGROW  REFERENCE_TSC, REFERENCE_TSC, HVMSR_REFERENCE_TSC, 0, reg_synthetic, 0, reg_synthetic_write
         REGROW  VP_INDEX, VP_INDEX, 0, 0, reg_vp_index
         REGROW  TIME_REF_COUNT, TIME_REF_COUNT, 0, 0, reg_time
         REGROW  PRIVILEGES, PRIVILEGES, 0, 0, reg_privileges
         REGROW  PENDING_INTERRUPTION, PENDING_INTERRUPTION, 0, 0, reg_pending, 0, reg_pending_write
         REGROW  INTERRUPT_STATE, INTERRUPT_STATE, 0, 0, reg_interrupt_state, 0, reg_interrupt_state_write
-        REGROW  SINT0, SINT15, VP_SINT - VP_RAX, 8, reg_word
-        REGROW  SCONTROL, SCONTROL, VP_SCONTROL - VP_RAX, 0, reg_word
-        REGROW  SIEFP, SIEFP, VP_SIEFP - VP_RAX, 0, reg_word
-        REGROW  SIMP, SIMP, VP_SIMP - VP_RAX, 0, reg_word
+        REGROW  SINT0, SINT15, HVMSR_SINT0, 1, reg_synthetic, 0, reg_synthetic_write
+        REGROW  SCONTROL, SCONTROL, HVMSR_SCONTROL, 0, reg_synthetic, 0, reg_synthetic_write
+        REGROW  SIEFP, SIEFP, HVMSR_SIEFP, 0, reg_synthetic, 0, reg_synthetic_write
+        REGROW  SIMP, SIMP, HVMSR_SIMP, 0, reg_synthetic, 0, reg_synthetic_write
+        REGROW  STIMER0_CONFIG, STIMER3_COUNT, HVMSR_STIMER0_CONFIG, 1, reg_synthetic, 0, reg_synthetic_write
         .long   0xFFFFFFFF

@@ -78,7 +78,15 @@ call_set_property:
         jne     3f
         cmp     rdi, [r10 + PART_CPU_RESERVE]
         jb      1f
-3:      mov     rcx, [rdx + PROPERTY_ARGUMENT]
+3:      cmp     dword ptr [rdx + PROPERTY_CODE], 0x30005
+        jne     6f
+        imul    rdi, rdi, TICKS_PER_REFERENCE   # began so long ago
+        mov     rcx, rdx
+        call    tsc_now
+        mov     rdx, rcx
+        sub     rax, rdi
+        mov     rdi, rax
+6:      mov     rcx, [rdx + PROPERTY_ARGUMENT]
         mov     [r10 + rcx], rdi
         cmp     dword ptr [rdx + PROPERTY_CODE], 0x20001
         jne     5f
@@ -110,7 +118,7 @@ properties:
         PROPERTYROW 0x20002, PSTATE_ACTIVE, property_word, PART_CPU_CAP, 0, CPU_WHOLE
         PROPERTYROW 0x20003, PSTATE_ACTIVE, property_word, PART_CPU_WEIGHT, 1, 10000
         PROPERTYROW 0x30004, 0, property_constant, HZ_TSC, 0, 0         # APIC frequency
-        PROPERTYROW 0x30005, 0, property_time, 0, 0, 0                  # reference time
+        PROPERTYROW 0x30005, PSTATE_ACTIVE, property_time, PART_STARTED, 0, NEVER / 1024  # reference time
         PROPERTYROW 0x60000, 0, property_constant, 1, 0, 0              # vendor: Intel
         PROPERTYROW 0x60003, 0, property_constant, 8, 0, 0              # CLFLUSH, units of 8 bytes
         PROPERTYROW 0x60009, 0, property_constant, HZ_TSC, 0, 0         # clock

@@ -32,6 +32,7 @@ Examples:
   hvlab vm start first
   hvlab vm type first 'hello\\n'
   hvlab vm console first                     what its serial line has said
+  hvlab vm checkpoint first && hvlab vm stop first && hvlab vm apply first
   hvlab vm list
   hvlab vm stop first && hvlab vm delete first
   hvlab vm shutdown                          end the service, and all that runs
@@ -130,7 +131,7 @@ def _act(verb, said):
     @click.pass_obj
     def act(folder, name):
         _store(folder).row(name)
-        if verb == "start":
+        if verb in ("start", "apply"):
             _service(folder)
         _needed(folder, do=verb, name=name)
         click.echo(f"{name}: {said[0]}", err=True)
@@ -141,7 +142,9 @@ def _act(verb, said):
 
 for _verb, _said in {"start": ("running", "Start a virtual machine, and the service if none runs."),
                      "stop": ("off", "Take a virtual machine's processor, memory and devices away at once."),
-                     "pause": ("paused", "Suspend a virtual machine."), "resume": ("running", "Let a suspended one go on.")}.items():
+                     "pause": ("paused", "Suspend a virtual machine."), "resume": ("running", "Let a suspended one go on."),
+                     "checkpoint": ("kept as it is now", "Keep memory, registers, devices and disk of one as they are now."),
+                     "apply": ("running", "Let one that is off go on where its checkpoint was made.")}.items():
     _act(_verb, _said)
 
 
@@ -224,7 +227,7 @@ def delete(folder, name):
     if _ask(folder, do="list") is None:
         _store(folder).recover()
     _store(folder).delete(name)
-    for suffix in ("disk", "console"):
+    for suffix in ("disk", "console", "checkpoint", "checkpoint.disk"):
         (folder / f"{name}.{suffix}").unlink(missing_ok=True)
     click.echo(f"{name}: deleted", err=True)
     return OK

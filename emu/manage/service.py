@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emu.errors import ConfigError, HvlabError, ManageError
-from emu.manage import store
-from emu.manage.root import MIB, Root
+from emu.manage import checkpoint, store
+from emu.manage.root import MIB, SLICE, Root
 from emu.manage.store import Store
 from emu.partition import assembled
 from emu.spec.root import ROOTS, VDISK
@@ -27,6 +27,7 @@ STEP = 5_000_000                                          # cycles between two l
 AHEAD = 0.002                                             # seconds that the machine may be ahead of the host's clock
 LOADER = 0x7C00
 TYPED_MOST = 1 << 16
+PATIENCE = 5                                              # seconds for a worker to answer
 
 
 @dataclass
@@ -193,6 +194,55 @@ class Service:
     def do_start(self, name):
         """Give a virtual machine memory, a worker, and its boot loader."""
         _, row = self._vm(name, store.OFF, store.FAILED)
+        vm = self._create(row)
+        self.root.place(vm.base + LOADER, assembled("firmware/loader").code)
+        self.root.command("START", vm.slot, LOADER)
+        self._note(name, store.RUNNING)
+        return {"worker": vm.worker.pid}
+
+    def do_checkpoint(self, name):
+        """Keep a virtual machine's memory, registers, devices and disk as they are now."""
+        vm, row = self._vm(name, store.RUNNING, store.PAUSED)
+        if vm.state == store.RUNNING:
+            self.root.command("PAUSE", vm.slot)
+        end = time.monotonic() + PATIENCE
+        while vm.disk and time.monotonic() < end and name in self.vms:        # its disk's answer belongs to it
+            self._from_worker(vm)
+        if vm.disk or name not in self.vms:
+            raise ManageError(f"{name}: its worker does not answer; no checkpoint was made")
+        self.root.run(2 * SLICE)
+        data = checkpoint.take(self.root, vm.slot, vm.base, vm.memory)
+        _write(self._kept(name), data)
+        _write(self._kept(name, ".disk"), Path(row.disk).read_bytes())
+        if vm.state == store.RUNNING:
+            self.root.command("RESUME", vm.slot)
+        return {"bytes": len(data)}
+
+    def do_apply(self, name):
+        """Let a virtual machine that is off go on where its checkpoint was made; its disk is as it was then."""
+        _, row = self._vm(name, store.OFF, store.FAILED)
+        path = self._kept(name)
+        if not path.is_file():
+            raise ConfigError(f"{name} has no checkpoint; `hvlab vm checkpoint` makes one while it runs")
+        head, content = checkpoint.read(path.read_bytes(), path)
+        if head["memory"] != row.memory:
+            raise ConfigError(f"{path}: the checkpoint is of {head['memory']} bytes of memory, {name} has {row.memory}")
+        _write(Path(row.disk), self._kept(name, ".disk").read_bytes())
+        vm = self._create(row)
+        try:
+            checkpoint.give(self.root, vm.slot, vm.base, head, content)
+            self.root.command("RESUME", vm.slot)
+        except ManageError as error:
+            self._take_down(vm, store.FAILED, f"its checkpoint cannot be applied: {error}")
+            raise
+        self._note(name, store.RUNNING)
+
+    def _kept(self, name, suffix=""):
+        return self.folder / f"{name}.checkpoint{suffix}"
+
+    def _create(self, row):
+        """Give a virtual machine a slot, memory and a worker."""
+        name = row.name
         slots = set(range(int(ROOTS.SLOTS))) - {vm.slot for vm in self.vms.values()}
         if not slots:
             raise ManageError(f"{int(ROOTS.SLOTS)} virtual machines run already, which is all that can")
@@ -206,10 +256,7 @@ class Service:
         vm = self.vms[name] = Running(name, slot, base, row.memory, worker)
         self.selector.register(worker.stdout, selectors.EVENT_READ, lambda _: self._from_worker(vm))
         self.root.fresh(slot)
-        self.root.place(base + LOADER, assembled("firmware/loader").code)
-        self.root.command("START", slot, LOADER)
-        self._note(name, store.RUNNING)
-        return {"worker": worker.pid}
+        return vm
 
     def do_stop(self, name):
         """Take a virtual machine's processor, memory and devices away at once."""
@@ -283,6 +330,13 @@ class Service:
         self.selector.close()
         self.listener.close()
         (self.folder / SOCKET).unlink(missing_ok=True)
+
+
+def _write(path, data):
+    """Write a file whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)
 
 
 def _answers(path):

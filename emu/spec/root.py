@@ -8,13 +8,14 @@ ROOTVM = codes("ROOTVM", "firmware/root/README.md, \"States\"", NONE=(0, "no vir
                RUNS=(2, "runs"), PAUSED=(3, "is suspended"), FAILED=(4, "cannot go on"))
 ROOTS = codes("ROOTS", "firmware/root/README.md, \"Memory map\"", SLOTS=(8, "virtual machines at once"),
               MAILBOX=(0x20_0000, "command of the host"), INPUTS=(0x20_1000, "serial input, a page a slot"),
-              REGISTERS=(0x20_9000, "register values for the host"), POOLS=(0x40_0000, "pages to deposit, a MiB a slot"),
+              REGISTERS=(0x20_9000, "register values for the host"), RECORD=(0x20_9F00, "the root's record of a child, for the host"), POOLS=(0x40_0000, "pages to deposit, a MiB a slot"),
               MEMORY=(0xC0_0000, "memory of the children, from here on"), POOL_PAGES=(256, "pages of a slot"))
 ROOTOP = codes("ROOTOP", "firmware/root/README.md, \"Commands\"",
     HELLO=(1, "memory of the root, value: pages of its pool that are free"), CREATE=(2, "a virtual machine; value: where its memory lies"),
     START=(3, "run from an address"), PAUSE=(4, "suspend"), RESUME=(5, "go on"), STOP=(6, "end, and give everything back"),
     DISK_DONE=(7, "the answer to a disk request; argument: 0, or 1 when it failed"), READ=(8, "registers into the page REGISTERS"),
-    WRITE=(9, "registers from the page REGISTERS"))
+    WRITE=(9, "registers from the page REGISTERS"), SAVE=(10, "the root's own record of a child, and its reference time, behind them"),
+    RESTORE=(11, "the other way"))
 ROOTSAY = codes("ROOTSAY", "firmware/root/README.md, \"Channel\"",
     REPLY=(1, "sequence number, status, value"), ENDED=(2, "a child ended: code"), FAILED=(3, "a child cannot go on: message type, RIP"),
     DISK=(4, "sector, count, guest-physical address, 1 to write"), READY=(5, "the root has started"))

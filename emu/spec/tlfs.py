@@ -105,6 +105,7 @@ HVSTATUS = codes("HVSTATUS", 'TLFS, "Hypercall Status Code Summary"',
 
 HVREG = codes("HVREG", 'TLFS, "Virtual Processor Registers" (HV_REGISTER_NAME)',
     EXPLICIT_SUSPEND=(0x0, "the VP is suspended by its parent"), INTERCEPT_SUSPEND=(0x1, "the VP waits for an intercept's answer"),
+    ACTIVITY=(0x4, "waits for a start-up IPI, halted"),
     VERSION=(0x100, "hypervisor version"), PRIVILEGES=(0x200, "leaf 0x40000003"), PENDING_INTERRUPTION=(0x1_0002, "event to inject"),
     INTERRUPT_STATE=(0x1_0003, "shadow, NMI mask"), RAX=(0x2_0000, "first of sixteen"), RSP=(0x2_0004, "RSP"),
     R15=(0x2_000F, "last of sixteen"), RIP=(0x2_0010, "RIP"), RFLAGS=(0x2_0011, "RFLAGS"), CR0=(0x4_0000, "CR0"), CR2=(0x4_0001, "CR2"),
@@ -114,9 +115,14 @@ HVREG = codes("HVREG", 'TLFS, "Virtual Processor Registers" (HV_REGISTER_NAME)',
     KERNEL_GS_BASE=(0x8_0002, "KernelGSBase"), APIC_BASE=(0x8_0003, "ApicBase"), PAT=(0x8_0004, "PAT"),
     SYSENTER_CS=(0x8_0005, "SYSENTER_CS"), SYSENTER_EIP=(0x8_0006, "SYSENTER_EIP"), SYSENTER_ESP=(0x8_0007, "SYSENTER_ESP"),
     STAR=(0x8_0008, "STAR"), LSTAR=(0x8_0009, "LSTAR"), CSTAR=(0x8_000A, "CSTAR"), SFMASK=(0x8_000B, "SFMASK"),
+    TSC_DEADLINE=(0x8_0095, "IA32_TSC_DEADLINE"), APIC_ID=(0x8_4802, "first of the local APIC's, as x2APIC has them"),
+    APIC_DIVIDE=(0x8_483E, "last"), XMM0=(0x3_0000, "first of sixteen"), XMM15=(0x3_000F, "last"),
+    MMX0=(0x3_0010, "first of eight x87 registers"), MMX7=(0x3_0017, "last"), FP_CONTROL=(0x3_0018, "FpControlStatus"),
+    XMM_CONTROL=(0x3_0019, "XmmControlStatus"), ASSIST_PAGE=(0x9_0013, "MSR VP_ASSIST_PAGE"), REFERENCE_TSC=(0x9_0017, "MSR REFERENCE_TSC"),
     HYPERCALL=(0x9_0001, "MSR HYPERCALL"), GUEST_OS_ID=(0x9_0002, "MSR GUEST_OS_ID"), VP_INDEX=(0x9_0003, "MSR VP_INDEX"),
     TIME_REF_COUNT=(0x9_0004, "MSR TIME_REF_COUNT"), SINT0=(0xA_0000, "first of sixteen"), SINT15=(0xA_000F, "last"),
-    SCONTROL=(0xA_0010, "MSR SCONTROL"), SIEFP=(0xA_0012, "MSR SIEFP"), SIMP=(0xA_0013, "MSR SIMP"))
+    SCONTROL=(0xA_0010, "MSR SCONTROL"), SIEFP=(0xA_0012, "MSR SIEFP"), SIMP=(0xA_0013, "MSR SIMP"),
+    STIMER0_CONFIG=(0xB_0000, "first of the four timers' eight"), STIMER3_COUNT=(0xB_0007, "last"))
 
 SELF = codes("SELF", 'TLFS, "HV_PARTITION_ID", "HV_VP_INDEX"',
     PARTITION=(0xFFFF_FFFF_FFFF_FFFF, "HV_PARTITION_ID_SELF"), VP=(0xFFFF_FFFE, "HV_VP_INDEX_SELF"))

@@ -68,5 +68,5 @@ op_hello:                                       # how many pages of its pool are
         mov     rdx, [OUTPUT]
         ret
         .balign 8
-ops:    .quad   op_unknown, op_hello, vm_create, vm_start, vm_pause, vm_resume, vm_stop, disk_done, vm_read, vm_write
+ops:    .quad   op_unknown, op_hello, vm_create, vm_start, vm_pause, vm_resume, vm_stop, disk_done, vm_read, vm_write, vm_save, vm_restore
         .equ    OPS, (. - ops) / 8

@@ -104,7 +104,17 @@ vm_pause:
         mov     r8d, 1
         jmp     1f
 vm_resume:
+        push    rbx
+        call    vm_slot
+        mov     rcx, rbx
+        pop     rbx
+        mov     eax, ROOTSTATUS_NO_SLOT
+        jz      3f
         mov     edx, ROOTVM_PAUSED
+        cmp     qword ptr [rcx + VM_STATE], ROOTVM_READY        # with the registers of a checkpoint
+        jne     4f
+        mov     edx, ROOTVM_READY
+4:
         mov     ecx, ROOTVM_RUNS
         xor     r8d, r8d
 1:      push    rbx
@@ -121,70 +131,4 @@ vm_resume:
         mov     [rbx + VM_STATE], rcx
 2:      pop     rcx
         pop     rbx
-        ret
-
-# vm_read, vm_write - Registers of a machine that is suspended: names and values as HvCallSetVpRegisters has them, in ROOTS_REGISTERS.
-# Entry: edi = slot, rsi = how many, up to 64.  Exit: eax = status.
-vm_read:
-        push    rbx
-        push    r12
-        call    registers_check
-        jz      9f
-        xor     ecx, ecx
-1:      mov     rax, rcx
-        shl     eax, 5
-        mov     eax, [rax + ROOTS_REGISTERS]
-        mov     [INPUT + 16 + rcx*4], eax
-        inc     ecx
-        cmp     ecx, r12d
-        jb      1b
-        mov     edx, r12d
-        call    winhv_get_registers
-        test    eax, eax
-        jnz     9f
-        xor     ecx, ecx
-2:      mov     edx, ecx
-        shl     edx, 4
-        mov     rax, [rdx + OUTPUT]
-        mov     r8, [rdx + OUTPUT + 8]
-        mov     [rdx*2 + ROOTS_REGISTERS + 16], rax
-        mov     [rdx*2 + ROOTS_REGISTERS + 24], r8
-        inc     ecx
-        cmp     ecx, r12d
-        jb      2b
-        xor     eax, eax
-9:      pop     r12
-        pop     rbx
-        ret
-vm_write:
-        push    rbx
-        push    r12
-        call    registers_check
-        jz      9b
-        mov     esi, ROOTS_REGISTERS
-        mov     edi, INPUT + 16
-        mov     ecx, r12d
-        shl     ecx, 2
-        rep movsq
-        mov     edx, r12d
-        call    winhv_set_registers
-        jmp     9b
-registers_check:                                # zero flag set, eax = status: not this one, or not now
-        mov     r12, rsi
-        call    vm_slot
-        mov     eax, ROOTSTATUS_NO_SLOT
-        jz      3f
-        cmp     qword ptr [rbx + VM_STATE], ROOTVM_READY
-        je      4f
-        cmp     qword ptr [rbx + VM_STATE], ROOTVM_PAUSED
-        je      4f
-5:      cmp     eax, eax
 3:      ret
-4:      cmp     r12, 64
-        ja      5b
-        test    r12, r12
-        jz      3b
-        call    winhv_clear
-        mov     rax, [rbx + VM_ID]
-        mov     [INPUT], rax
-        ret

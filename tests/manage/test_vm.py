@@ -56,6 +56,25 @@ def lab(tmp_path):
     made("shutdown")
 
 
+def test_checkpoint_goes_on_where_it_was(lab):
+    created(lab)
+    lab("type", "one", "ab")
+    lab.until(lambda: lab.heard("one").endswith("ready\nab"), "echo")
+    lab("checkpoint", "one")
+    lab("type", "one", "cq")
+    lab.until(lambda: lab.row("one")["state"] == "off", "its end")
+    lab("apply", "one")
+    lab("type", "one", "de")                              # its timer wakes it; it has not begun again
+    lab.until(lambda: lab.heard("one").endswith("ready\nabcnew!failed\ne"), "what follows")
+    lab("stop", "one")
+    path = lab.folder / "one.checkpoint"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "the checkpoint is damaged" in lab("apply", "one", fails=2)
+    path.unlink()
+    assert "one has no checkpoint" in lab("apply", "one", fails=2)
+    assert lab.row("one")["state"] == "off"
+
+
 def gone(pid):
     """Has a process ended, if only its parent has not noticed?"""
     path = Path(f"/proc/{pid}/stat")

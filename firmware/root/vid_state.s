@@ -1,0 +1,120 @@
+# vid_state.s - the state of a machine that is suspended, for the host: registers, and what the root itself keeps of it.
+#
+# Source  firmware/root/README.md, "Commands"
+
+# vm_read, vm_write - Registers of a machine that is suspended: names and values as HvCallSetVpRegisters has them, in ROOTS_REGISTERS.
+# Entry: edi = slot, rsi = how many, up to 64.  Exit: eax = status.
+vm_read:
+        push    rbx
+        push    r12
+        call    registers_check
+        jz      9f
+        xor     ecx, ecx
+1:      mov     rax, rcx
+        shl     eax, 5
+        mov     eax, [rax + ROOTS_REGISTERS]
+        mov     [INPUT + 16 + rcx*4], eax
+        inc     ecx
+        cmp     ecx, r12d
+        jb      1b
+        mov     edx, r12d
+        call    winhv_get_registers
+        test    eax, eax
+        jnz     9f
+        xor     ecx, ecx
+2:      mov     edx, ecx
+        shl     edx, 4
+        mov     rax, [rdx + OUTPUT]
+        mov     r8, [rdx + OUTPUT + 8]
+        mov     [rdx*2 + ROOTS_REGISTERS + 16], rax
+        mov     [rdx*2 + ROOTS_REGISTERS + 24], r8
+        inc     ecx
+        cmp     ecx, r12d
+        jb      2b
+        xor     eax, eax
+9:      pop     r12
+        pop     rbx
+        ret
+vm_write:
+        push    rbx
+        push    r12
+        call    registers_check
+        jz      9b
+        mov     esi, ROOTS_REGISTERS
+        mov     edi, INPUT + 16
+        mov     ecx, r12d
+        shl     ecx, 2
+        rep movsq
+        mov     edx, r12d
+        call    winhv_set_registers
+        jmp     9b
+registers_check:                                # zero flag set, eax = status: not this one, or not now
+        mov     r12, rsi
+        call    vm_slot
+        mov     eax, ROOTSTATUS_NO_SLOT
+        jz      3f
+        cmp     qword ptr [rbx + VM_STATE], ROOTVM_READY
+        je      4f
+        cmp     qword ptr [rbx + VM_STATE], ROOTVM_PAUSED
+        je      4f
+5:      cmp     eax, eax
+3:      ret
+4:      cmp     r12, 64
+        ja      5b
+        call    winhv_clear
+        mov     rax, [rbx + VM_ID]
+        mov     [INPUT], rax
+        test    rbx, rbx                        # zero flag clear
+        ret
+
+# vm_save - The record and the reference time into ROOTS_RECORD.  vm_restore - Devices and reference time from there.  Entry: edi = slot.
+vm_save:
+        push    rbx
+        push    r12
+        xor     esi, esi
+        call    registers_check
+        jz      9b
+        mov     rsi, rbx
+        mov     edi, ROOTS_RECORD
+        mov     ecx, VM_BYTES / 8
+        rep movsq
+        mov     dword ptr [INPUT + 8], 0x30005
+        call    winhv_get_property
+        mov     rdx, [OUTPUT]
+        mov     [ROOTS_RECORD + VM_BYTES], rdx
+        jmp     9b
+vm_restore:
+        push    rbx
+        push    r12
+        xor     esi, esi
+        call    registers_check
+        jz      9b
+        mov     esi, ROOTS_RECORD
+        mov     rax, [rsi + VM_PERIOD]
+        mov     [rbx + VM_PERIOD], rax
+        mov     rax, [rsi + VM_LCR]
+        mov     [rbx + VM_LCR], rax             # and SCR
+        mov     eax, [rsi + VM_IER]
+        mov     [rbx + VM_IER], eax
+        mov     rax, [rsi + VM_SECTOR]
+        mov     [rbx + VM_SECTOR], rax
+        mov     rax, [rsi + VM_SECTORS]
+        mov     [rbx + VM_SECTORS], rax
+        mov     rax, [rsi + VM_TARGET]
+        mov     [rbx + VM_TARGET], rax
+        mov     rax, [rsi + VM_VDISK_FAILED]
+        mov     [rbx + VM_VDISK_FAILED], rax
+        mov     dword ptr [INPUT + 8], 0x30005
+        mov     rax, [rsi + VM_BYTES]
+        mov     [INPUT + 16], rax
+        call    winhv_set_property
+        test    eax, eax
+        jnz     9b
+        mov     qword ptr [rbx + VM_TIMER], 0
+        cmp     qword ptr [rbx + VM_PERIOD], 0
+        je      9b
+        call    time_now
+        add     rax, [rbx + VM_PERIOD]
+        mov     [rbx + VM_TIMER], rax
+        xor     eax, eax
+        jmp     9b
