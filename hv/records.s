@@ -127,12 +127,6 @@
         .equ    POST_INIT, 32
         .equ    POST_SIPI, 64
         .equ    POST_RESET, 128                 # begin at the reset vector
-        .equ    VP_RUNNABLE, 0
-        .equ    VP_HALTED, 1
-        .equ    VP_ENDED, 2
-        .equ    VP_SUSPENDED_STATE, 3           # in no ring, its VMCS clear
-        .equ    VP_JOINING, 4                   # will be in the ring of its processor
-        .equ    VP_PARKED, 5                    # waits for a start-up IPI
         .equ    SUSPEND_EXPLICIT, 1             # by its parent
         .equ    SUSPEND_INTERCEPT, 2            # until its parent has answered
         .equ    SUSPEND_HELD, 4                 # for a hypercall
@@ -180,7 +174,7 @@
         .field  OVERLAYS, 8             # first of the rows that are laid over
         .field  CALL_PAGE, OVERLAY_BYTES
         .field  TSC_PAGE, OVERLAY_BYTES
-        .field  TSC_MOVED, 8            # 1: a VP has written its TSC, reference TSC pages are void
+        .field  TSC_MOVED, 8            # 1: a VP has written its TSC, the page is void
         .field  HYPERCALLS, 8
         .field  INJECTED, 8
         .field  VIOLATIONS, 8

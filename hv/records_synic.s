@@ -47,3 +47,11 @@
         .equ    PSTATE_ACTIVE, 2
         .equ    PSTATE_FINALIZING, 4
         .equ    PSTATE_FINALIZED, 8
+
+# ---- states of a VP ----
+        .equ    VP_RUNNABLE, 0
+        .equ    VP_HALTED, 1
+        .equ    VP_ENDED, 2
+        .equ    VP_SUSPENDED_STATE, 3           # in no ring, its VMCS clear
+        .equ    VP_JOINING, 4                   # will be in the ring of its processor
+        .equ    VP_PARKED, 5                    # waits for a start-up IPI

@@ -31,13 +31,14 @@ REGISTERS = [
     *(int(getattr(HVREG, name)) for name in ("EFER", "CR4", "CR3", "CR0", "CR2", "RIP", "RFLAGS")), *_span("RAX", "R15"),
     *_span("DR0", "DR3"),
     *(int(getattr(HVREG, name)) for name in ("DR6", "DR7")), *_span("ES", "TR"),
-    *(int(getattr(HVREG, name)) for name in ("IDTR", "GDTR", "KERNEL_GS_BASE", "PAT", "SYSENTER_CS", "SYSENTER_EIP", "SYSENTER_ESP", "STAR",
-                                             "LSTAR", "CSTAR", "SFMASK", "FP_CONTROL", "XMM_CONTROL")),
+    *(int(getattr(HVREG, name)) for name in (
+        "IDTR", "GDTR", "KERNEL_GS_BASE", "PAT", "SYSENTER_CS", "SYSENTER_EIP", "SYSENTER_ESP", "STAR", "LSTAR", "CSTAR", "SFMASK",
+        "FP_CONTROL", "XMM_CONTROL")),
     *_span("MMX0", "MMX7"), *_span("XMM0", "XMM15"), int(HVREG.TSC), int(HVREG.APIC_BASE),
     *_apic(APIC.TPR, APIC.LDR, APIC.DFR, APIC.SVR, *range(int(APIC.ISR), int(APIC.ESR) + 1), APIC.ICR,
            *range(int(APIC.LVT_TIMER), int(APIC.LVT_ERROR) + 1), APIC.INITIAL_COUNT, APIC.DIVIDE, APIC.CURRENT_COUNT),
-    *(int(getattr(HVREG, name)) for name in ("TSC_DEADLINE", "GUEST_OS_ID", "HYPERCALL", "ASSIST_PAGE", "REFERENCE_TSC", "SCONTROL", "SIEFP",
-                                             "SIMP")),
+    *(int(getattr(HVREG, name)) for name in (
+        "TSC_DEADLINE", "GUEST_OS_ID", "HYPERCALL", "ASSIST_PAGE", "REFERENCE_TSC", "SCONTROL", "SIEFP", "SIMP")),
     *_span("SINT0", "SINT15"), *_span("STIMER0_CONFIG", "STIMER3_COUNT"),
     *(int(getattr(HVREG, name)) for name in ("PENDING_INTERRUPTION", "INTERRUPT_STATE", "ACTIVITY"))]
 

@@ -88,6 +88,12 @@ test:   ENLIGHTEN
         STATUS  HVCALL_SET_PROPERTY, HVSTATUS_PROPERTY_VALUE_OUT_OF_RANGE
         STORE   INPUT + 16, 500
         OK      HVCALL_SET_PROPERTY
+        mov     dword ptr [INPUT + 8], 0x30005  # reference time: goes on from what is set
+        STORE   INPUT + 16, 1000000
+        OK      HVCALL_SET_PROPERTY
+        OK      HVCALL_GET_PROPERTY
+        CONDITION jae, dword ptr [OUTPUT], 1000000
+        BELOW   dword ptr [OUTPUT], 1001000
         mov     dword ptr [INPUT + 8], 0x10000  # too late
         STATUS  HVCALL_SET_PROPERTY, HVSTATUS_INVALID_PARTITION_STATE
 

@@ -94,6 +94,35 @@ test:   ROOT_BEGINS
         BOTH    HVREG_SYSENTER_EIP, 0x4444
         BOTH    HVREG_INTERRUPT_STATE, 2
         BOTH    HVREG_PENDING_INTERRUPTION, 7 | 1 << 4 | 13 << 16 | 0x18 << 32
+        BOTH    HVREG_XMM0 + 15, 0x1234567812345678
+        BOTH    HVREG_MMX0 + 2, 0x4000000000000000
+        BOTH    HVREG_XMM_CONTROL, 0            # the data pointer; MXCSR lies behind it
+        BOTH    HVREG_APIC_ID - APIC_ID + APIC_TPR, 0x50
+        BOTH    HVREG_APIC_ID - APIC_ID + APIC_LVT_TIMER, LVT_MASKED | 0x41
+        BOTH    HVREG_APIC_ID - APIC_ID + APIC_IRR + 3, 0x80
+        BOTH    HVREG_APIC_ID - APIC_ID + APIC_IRR + 3, 0
+        BOTH    HVREG_SINT0 + 2, 0x52
+        BOTH    HVREG_SCONTROL, 1
+        BOTH    HVREG_GUEST_OS_ID, 0x8100000000000001
+        BOTH    HVREG_STIMER0_CONFIG + 2, STIMER_DIRECT | put(STIMER_VECTOR, 0x33)
+        BOTH    HVREG_ACTIVITY, 2
+        BOTH    HVREG_ACTIVITY, 0
+        BOTH    HVREG_APIC_BASE, MEMORY_LOCAL_APIC | APICBASE_EN | APICBASE_BSP
+        SET     HVREG_TSC, 0x100000000
+        GET     HVREG_TSC
+        mov     rcx, 0x100000000
+        CONDITION jae, rax, rcx
+        GET     HVREG_SFMASK
+        EQ      rax, 0
+        REFUSED HVREG_SFMASK, 1 << 40           # would be #GP
+        REFUSED HVREG_SINT0, 3                  # a vector of exceptions
+        REFUSED HVREG_APIC_BASE, 0x1000
+        REFUSED HVREG_ACTIVITY, 7
+        call    clear_input                     # MXCSR with reserved bits
+        mov     [INPUT], r15
+        mov     dword ptr [INPUT + 16], HVREG_XMM_CONTROL
+        mov     dword ptr [INPUT + 40], 0x10000
+        STATUS  HVCALL_SET_REGISTERS | put(HVINPUT_COUNT, 1), HVSTATUS_INVALID_REGISTER_VALUE
         REFUSED HVREG_RFLAGS, 1 << 40
         REFUSED HVREG_CR4, 1 << 40
         REFUSED HVREG_CR0, 1 << 40
