@@ -27,6 +27,7 @@
         .equ    CANARY, 0x5AFE57AC4B10C8ED
         .equ    TIMER_VECTOR, 0x40              # host: idle processors wake by it
         .equ    KICK_VECTOR, 0x41               # host: another processor has posted something
+        .equ    UART_VECTOR, 0x42               # host: something was typed
         .equ    SPURIOUS_VECTOR, 0xFF
         .equ    VPID_FIRST, 1
         .equ    VPID_CREATED, 0x40              # of the first VP that a hypercall creates

@@ -105,6 +105,10 @@ exit_interrupt:
         VMGET   rax, VMCS_EXIT_INTERRUPTION_INFO
         cmp     al, SPURIOUS_VECTOR
         je      1f
+        cmp     al, UART_VECTOR
+        jne     3f
+        mov     dword ptr [rel uart_waits], 1
+3:
         mov     edx, MEMORY_LOCAL_APIC
         mov     dword ptr [rdx + APIC_EOI*16], 0
         WORK    WORK_POSTS
@@ -134,6 +138,8 @@ exit_hlt:
         jnz     3f                              # others can wake it
         cmp     qword ptr [rbp + PART_PARENT], 0
         jne     3f
+        call    uart_wanted
+        jnz     3f                              # somebody may type
         cmp     qword ptr [rbx + VP_PIT_DEADLINE], -1
         je      1f
         test    byte ptr [rbp + PIC_MASTER + PIC_IMR], 1 << IRQ_PIT

@@ -95,6 +95,12 @@ partitions_make:
         call    ept_build
         call    partition_devices
         call    vp_make
+        test    dword ptr [rbp + PART_FLAGS], ROOT
+        jnz     2f
+        cmp     qword ptr [rel listener], 0
+        jne     2f
+        mov     [rel listener], rbp
+2:
         mov     dword ptr [r13 + DESC_STATE], STATE_RUNS
         lock inc dword ptr [rel running]
         inc     r12d

@@ -33,6 +33,10 @@ post_vector:
 
 # posts_take - Entry: rbx = VP, on its processor, rbp = partition.  Keeps rbx, rbp, r12-r15.
 posts_take:
+        cmp     dword ptr [rel uart_waits], 0
+        je      5f
+        call    uart_poll
+5:
         xor     eax, eax
         xchg    eax, [rbx + VP_POSTS]
         test    eax, POST_NMI

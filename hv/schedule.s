@@ -83,6 +83,8 @@ schedule_stuck:                                 # its last timer has fired, and 
         jnz     schedule_waits                  # others can wake it
         cmp     qword ptr [rbp + PART_PARENT], 0
         jne     schedule_waits
+        call    uart_wanted
+        jnz     schedule_waits
         mov     dword ptr [rbp + PART_CODE], CODE_HALTED
         WORK    WORK_END
 schedule_wake:

@@ -32,6 +32,7 @@ start:  cli
         call    cpuid_init
         call    msr_bitmap_init
         call    partitions_make
+        call    uart_listen
         call    processors_wake
         jmp     processor_run
 

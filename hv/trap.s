@@ -29,6 +29,9 @@ trap:   mov     rdi, [rsp]
         mov     rax, cr2
         jmp     panic_trap
 
+# trap_uart - The same, and note that something was typed.
+trap_uart:
+        mov     dword ptr [rel uart_waits], 1
 # trap_timer - Wake from host_sleep: its deadline, or another processor's post.
 trap_timer:
         push    rdx
@@ -54,7 +57,12 @@ idt_init:
         cmp     ecx, TIMER_VECTOR
         je      4f
         cmp     ecx, KICK_VECTOR
-        jne     3f
+        je      4f
+        lea     rax, [rel trap_uart]
+        cmp     ecx, UART_VECTOR
+        je      3f
+        lea     rax, [rel trap_spurious]
+        jmp     3f
 4:      lea     rax, [rel trap_timer]
 3:      call    idt_gate
         inc     ecx

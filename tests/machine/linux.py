@@ -29,6 +29,10 @@ echo "end of the shell"
 busybox sleep 1
 busybox poweroff -f
 """
+SHELL = """#!/bin/sh
+PATH=/bin
+exec busybox sh
+"""
 SHA256 = "6251e5743b6fd6a7d606130bdf7c15077ce85ebd3a0fdee284d15a46df199e38"      # seq 1 2000 | sha256sum
 
 

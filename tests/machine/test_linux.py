@@ -62,3 +62,20 @@ def test_kernel_as_the_guest_of_a_partition(machine, tmp_path):
     ticks = re.search(r"^HVS: +(\d+) +Hyper-V stimer0 interrupts", text, re.MULTILINE)
     assert ticks and int(ticks[1]) > 100, text[-3000:]
     assert result.exits and unit.cpu[0].entries > 10_000
+
+
+@pytest.mark.parametrize("place", ["bare", "partition"])
+def test_shell_answers_what_is_typed(machine, tmp_path, place):
+    unit = machine(memory_mib=MEMORY + (48 if place == "partition" else 0))
+    loaded = image.load(linux.kernel(), MEMORY * MIB, linux.CONSOLE, (str(linux.initrd(tmp_path, linux.SHELL)),))
+    (unit.load_partition if place == "partition" else unit.load)(loaded)
+    typed = [(b"# ", b"echo answer $((6 * 7))\n"), (b"answer 42\r\n", b"busybox poweroff -f\n")]
+
+    def answer():
+        if typed and typed[0][0] in unit.text:
+            unit.console_input(typed.pop(0)[1])
+    result = unit.run(max_cycles=BUDGET, pause=answer)
+    text = unit.text.decode("latin-1").replace("\r", "")
+    assert not typed and "reboot: Power down" in text, text[-2000:]
+    assert re.search(r"echo answer \$\(\(6 \* 7\)\)\nanswer 42\n", text), text[-2000:]
+    assert result.reason == ("EXIT_CODE" if place == "partition" else "POWER_OFF")

@@ -26,7 +26,7 @@ TRIPLE, HALTED, RESET, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_00
 # What a partition does not have, or what ends it in another way.
 NOT_HERE = {
     "acpi_power_off": "ends the partition", "port_reset": "ends the partition", "triple_fault": "ends the partition",
-    "uart_interrupt": "no UART receiver",
+    "uart_interrupt": "the transmitter is always empty at once",
     "debug_io": "hv answers port accesses without looking at I/O breakpoints",
     "msr_rules": "no MTRRs, no IA32_FEATURE_CONTROL",
 }

@@ -1,0 +1,230 @@
+# uart.s - COM1 of a partition, a 16550: a transmitter that is always ready, and for one partition the machine's receiver.
+#
+# What is typed reaches the first partition of the table that is not the root (`listener`). The machine's UART interrupts that
+# partition's processor, which makes an edge on line 4.  Calling convention: the table in io.s.
+# Source  PC16550D data sheet, "Interrupt Identification Register", "Line Status Register"; 82093AA data sheet, "I/O Redirection Table"
+
+        .record SERIAL
+        .field  DLL, 1
+        .field  DLM, 1
+        .field  IER, 1
+        .field  LCR, 1
+        .field  MCR, 1
+        .field  SCR, 1
+        .field  FCR, 1
+        .field  EMPTY, 1                        # "transmitter empty" waits to be read in IIR
+        .endrecord
+        .equ    SERIAL, PART_UART
+        .equ    IIR_FIFOS, 0xC0
+
+uart_read:
+        sub     edi, PORT_UART
+        jz      uart_read_data
+        cmp     edi, UART_IER
+        je      uart_read_ier
+        cmp     edi, UART_IIR
+        je      uart_read_iir
+        mov     al, [rbp + SERIAL + SERIAL_LCR]
+        cmp     edi, UART_LCR
+        je      1f
+        mov     al, [rbp + SERIAL + SERIAL_MCR]
+        cmp     edi, UART_MCR
+        je      1f
+        cmp     edi, UART_LSR
+        je      uart_read_status
+        mov     al, MSR_CTS | MSR_DSR | MSR_DCD
+        cmp     edi, UART_MSR
+        je      uart_read_modem
+        mov     al, [rbp + SERIAL + SERIAL_SCR]
+1:      ret
+uart_read_data:
+        xor     eax, eax
+        test    byte ptr [rbp + SERIAL + SERIAL_LCR], LCR_DLAB
+        jz      uart_take
+        mov     al, [rbp + SERIAL + SERIAL_DLL]
+        ret
+uart_read_ier:
+        mov     al, [rbp + SERIAL + SERIAL_IER]
+        test    byte ptr [rbp + SERIAL + SERIAL_LCR], LCR_DLAB
+        jz      1b
+        mov     al, [rbp + SERIAL + SERIAL_DLM]
+        ret
+uart_read_iir:
+        test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
+        jz      3f
+        call    uart_ready
+        test    al, LSR_DR
+        mov     al, IIR_DATA
+        jnz     2f
+3:      mov     cl, [rbp + SERIAL + SERIAL_EMPTY]
+        mov     byte ptr [rbp + SERIAL + SERIAL_EMPTY], 0       # reading it clears it
+        mov     al, IIR_NONE
+        test    cl, cl
+        jz      2f
+        mov     al, IIR_THRE
+2:      test    byte ptr [rbp + SERIAL + SERIAL_FCR], FCR_ENABLE
+        jz      1b
+        or      al, IIR_FIFOS
+        ret
+uart_read_modem:
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
+        jz      1b
+        mov     cl, [rbp + SERIAL + SERIAL_MCR] # loop-back: DTR to DSR, RTS to CTS, OUT1 to RI, OUT2 to DCD
+        and     ecx, 15
+        lea     rdx, [rel uart_loop]
+        mov     al, [rdx + rcx]
+        ret
+uart_loop:
+        .byte   0x00, 0x20, 0x10, 0x30, 0x40, 0x60, 0x50, 0x70, 0x80, 0xA0, 0x90, 0xB0, 0xC0, 0xE0, 0xD0, 0xF0
+
+uart_write:
+        sub     edi, PORT_UART
+        jz      uart_write_data
+        cmp     edi, UART_IER
+        je      uart_write_ier
+        cmp     edi, UART_IIR
+        jne     1f
+        mov     [rbp + SERIAL + SERIAL_FCR], dl
+        test    dl, FCR_CLEAR_RECEIVE
+        jnz     uart_forget
+        ret
+1:      cmp     edi, UART_LCR
+        jne     2f
+        mov     [rbp + SERIAL + SERIAL_LCR], dl
+        ret
+2:      cmp     edi, UART_MCR
+        jne     3f
+        and     dl, MCR_DTR | MCR_RTS | MCR_OUT1 | MCR_OUT2 | MCR_LOOP
+        mov     [rbp + SERIAL + SERIAL_MCR], dl
+        ret
+3:      cmp     edi, UART_SCR
+        jne     4f
+        mov     [rbp + SERIAL + SERIAL_SCR], dl
+4:      ret
+uart_write_data:
+        test    byte ptr [rbp + SERIAL + SERIAL_LCR], LCR_DLAB
+        jz      5f
+        mov     [rbp + SERIAL + SERIAL_DLL], dl
+        ret
+5:      mov     cl, [rbp + SERIAL + SERIAL_IER]
+        and     cl, IER_THRE
+        mov     [rbp + SERIAL + SERIAL_EMPTY], cl
+        call    uart_line
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
+        jnz     4b                              # nothing leaves the chip
+        mov     al, dl
+        jmp     partition_putc
+uart_write_ier:
+        test    byte ptr [rbp + SERIAL + SERIAL_LCR], LCR_DLAB
+        jz      6f
+        mov     [rbp + SERIAL + SERIAL_DLM], dl
+        ret
+6:      and     dl, IER_DATA | IER_THRE | IER_LINE | IER_MODEM
+        mov     [rbp + SERIAL + SERIAL_IER], dl
+        and     dl, IER_THRE
+        mov     [rbp + SERIAL + SERIAL_EMPTY], dl
+        call    uart_heard
+# uart_line - Line 4 when "transmitter empty" waits and OUT2 lets it out.  Keeps rdx.
+uart_line:
+        cmp     byte ptr [rbp + SERIAL + SERIAL_EMPTY], 0
+        je      7f
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
+        jz      7f
+        push    rdx
+        mov     edi, IRQ_UART
+        call    line_raise
+        pop     rdx
+7:      ret
+
+# ---- the receiver ----
+uart_read_status:
+        call    uart_ready
+        or      al, LSR_THRE | LSR_TEMT
+        ret
+
+# uart_ready - Exit: al = DR and OE of the machine's receiver, 0 for who does not listen.  Changes rdx.
+uart_ready:
+        xor     eax, eax
+        cmp     rbp, [rel listener]
+        jne     1f
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
+        jnz     1f
+        mov     edx, PORT_UART + UART_LSR
+        in      al, dx
+        and     al, LSR_DR | LSR_OE
+1:      ret
+uart_take:
+        call    uart_ready
+        test    al, LSR_DR
+        mov     eax, 0
+        jz      1b
+        mov     edx, PORT_UART + UART_DATA
+        in      al, dx
+        ret
+uart_forget:
+        cmp     rbp, [rel listener]
+        jne     1b
+        mov     al, FCR_ENABLE | FCR_CLEAR_RECEIVE
+        mov     edx, PORT_UART + UART_IIR
+        out     dx, al
+        ret
+
+# uart_heard - Something has come: line 4, when the guest wants to know.  Entry: rbx = VP, rbp = partition.  Keeps rdx.
+uart_heard:
+        test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
+        jz      1b
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
+        jz      1b
+        push    rdx
+        call    uart_ready
+        test    al, LSR_DR
+        jz      2f
+        mov     edi, IRQ_UART
+        call    line_raise
+2:      pop     rdx
+        ret
+
+# uart_wanted - Exit: zero flag clear when what is typed interrupts this partition.  Entry: rbp.
+uart_wanted:
+        cmp     rbp, [rel listener]
+        jne     3f
+        test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
+        jz      4f
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
+4:      ret
+3:      cmp     rbp, rbp
+        ret
+
+# uart_poll - The machine's UART has interrupted since the last look.  Entry: rbx = VP, rbp = partition.
+uart_poll:
+        cmp     rbp, [rel listener]
+        jne     4b
+        mov     dword ptr [rel uart_waits], 0
+        jmp     uart_heard
+
+# uart_listen - Let the machine's receiver interrupt the processor of the partition that listens.  Once, on the first processor.
+        .equ    UART_PIN, 0x10 + 2 * IRQ_UART   # redirection entry of the pin
+uart_listen:
+        mov     rdx, [rel listener]
+        test    rdx, rdx
+        jz      1b
+        mov     rdx, [rdx + PART_VP]
+        mov     rdx, [rdx + VP_PROCESSOR]
+        mov     rcx, [rdx + CPU_NUMBER]
+        shl     ecx, 24
+        mov     eax, MEMORY_IOAPIC
+        mov     dword ptr [rax], UART_PIN + 1
+        mov     [rax + 0x10], ecx
+        mov     dword ptr [rax], UART_PIN
+        mov     dword ptr [rax + 0x10], UART_VECTOR     # fixed, physical, edge, not masked
+        mov     al, IER_DATA
+        mov     edx, PORT_UART + UART_IER
+        out     dx, al
+        mov     al, MCR_DTR | MCR_RTS | MCR_OUT2
+        mov     edx, PORT_UART + UART_MCR
+        out     dx, al
+        ret
+
+        .balign 8
+listener:       .quad 0
+uart_waits:     .long 0                         # 1: it has interrupted
