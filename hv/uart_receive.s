@@ -1,0 +1,95 @@
+# uart_receive.s - the machine's receiver for the partition that listens.
+#
+# Source  PC16550D data sheet, "Line Status Register"; 82093AA data sheet, "I/O Redirection Table"
+
+uart_read_status:
+        call    uart_ready
+        or      al, LSR_THRE | LSR_TEMT
+        ret
+
+# uart_ready - Exit: al = DR and OE of the machine's receiver, 0 for who does not listen.  Changes rdx.
+uart_ready:
+        xor     eax, eax
+        cmp     rbp, [rel listener]
+        jne     1f
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
+        jnz     1f
+        mov     edx, PORT_UART + UART_LSR
+        in      al, dx
+        and     al, LSR_DR | LSR_OE
+1:      ret
+uart_take:
+        call    uart_ready
+        test    al, LSR_DR
+        mov     eax, 0
+        jz      1b
+        mov     edx, PORT_UART + UART_DATA
+        in      al, dx
+        ret
+uart_forget:
+        cmp     rbp, [rel listener]
+        jne     1b
+        mov     al, FCR_ENABLE | FCR_CLEAR_RECEIVE
+        mov     edx, PORT_UART + UART_IIR
+        out     dx, al
+        ret
+
+# uart_heard - Something has come: line 4, when the guest wants to know.  Entry: rbx = VP, rbp = partition.  Keeps rdx.
+uart_heard:
+        test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
+        jz      1b
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
+        jz      1b
+        push    rdx
+        call    uart_ready
+        test    al, LSR_DR
+        jz      2f
+        mov     edi, IRQ_UART
+        call    line_raise
+2:      pop     rdx
+        ret
+
+# uart_wanted - Exit: zero flag clear when what is typed interrupts this partition.  Entry: rbp.
+uart_wanted:
+        cmp     rbp, [rel listener]
+        jne     3f
+        test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
+        jz      4f
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
+4:      ret
+3:      cmp     rbp, rbp
+        ret
+
+# uart_poll - The machine's UART has interrupted since the last look.  Entry: rbx = VP, rbp = partition.
+uart_poll:
+        cmp     rbp, [rel listener]
+        jne     4b
+        mov     dword ptr [rel uart_waits], 0
+        jmp     uart_heard
+
+# uart_listen - Let the machine's receiver interrupt the processor of the partition that listens.  Once, on the first processor.
+        .equ    UART_PIN, 0x10 + 2 * IRQ_UART   # redirection entry of the pin
+uart_listen:
+        mov     rdx, [rel listener]
+        test    rdx, rdx
+        jz      1b
+        mov     rdx, [rdx + PART_VP]
+        mov     rdx, [rdx + VP_PROCESSOR]
+        mov     rcx, [rdx + CPU_NUMBER]
+        shl     ecx, 24
+        mov     eax, MEMORY_IOAPIC
+        mov     dword ptr [rax], UART_PIN + 1
+        mov     [rax + 0x10], ecx
+        mov     dword ptr [rax], UART_PIN
+        mov     dword ptr [rax + 0x10], UART_VECTOR     # fixed, physical, edge, not masked
+        mov     al, IER_DATA
+        mov     edx, PORT_UART + UART_IER
+        out     dx, al
+        mov     al, MCR_DTR | MCR_RTS | MCR_OUT2
+        mov     edx, PORT_UART + UART_MCR
+        out     dx, al
+        ret
+
+        .balign 8
+listener:       .quad 0
+uart_waits:     .long 0                         # 1: it has interrupted
