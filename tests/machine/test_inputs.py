@@ -73,7 +73,7 @@ def test_order_and_refusals():
         inputs.add(32, "console", b"late", 33)
     with pytest.raises(ConfigError, match="no bytes"):
         inputs.add(None, "console", b"", 0)
-    with pytest.raises(ConfigError, match="one of console, keys, not 'mouse'"):
+    with pytest.raises(ConfigError, match="one of console, keys, memory, not 'mouse'"):
         inputs.add(None, "mouse", b"x", 0)
     inputs.forget_future()
     assert inputs.log == []
