@@ -114,9 +114,8 @@ child_fatal:
         mov     edi, HVMESSAGE_UNRECOVERABLE
         cmp     esi, CODE_TRIPLE
         je      1f
-        mov     edi, HVMESSAGE_INVALID_REGISTER
         cmp     esi, CODE_ENTRY
-        je      1f
+        je      child_refused
         mov     edi, HVMESSAGE_UNSUPPORTED
 1:      mov     edx, SEEN_SIZE
         cmp     edi, HVMESSAGE_UNRECOVERABLE
@@ -140,6 +139,20 @@ child_fatal:
         jne     4f
         mov     dword ptr [r8 + 4], 0
 4:      ret
+
+child_refused:                                  # the event of the entry that failed waits again
+        VMGET   rax, VMCS_ENTRY_INTERRUPTION_INFO
+        test    eax, INTR_VALID
+        jz      5f
+        mov     [rbx + VP_AGAIN], eax
+        VMGET   rax, VMCS_ENTRY_EXCEPTION_ERROR_CODE
+        mov     [rbx + VP_AGAIN_ERROR], eax
+        VMGET   rax, VMCS_ENTRY_INSTRUCTION_LENGTH
+        mov     [rbx + VP_AGAIN_LENGTH], eax
+        xor     eax, eax
+        VMPUT   VMCS_ENTRY_INTERRUPTION_INFO, rax
+5:      mov     edi, HVMESSAGE_INVALID_REGISTER
+        jmp     1b
 
 # intercept_send - The VP has left its processor: its message, if there is one, goes.  Entry: r11 = VP, rbx = the same.
 intercept_send:

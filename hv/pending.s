@@ -1,4 +1,4 @@
-# pending.s - does something wait for a VP?
+# pending.s - does something wait for a VP, or is due?
 #
 # Source  SDM 3A, "Interrupt, Task, and Processor Priority"
 
@@ -28,3 +28,22 @@ event_maskables:                                # the same without NMI; rbp = pa
         call    apic_highest
         test    eax, eax
 2:      ret
+
+# clock_fire - Let what is due happen: APIC timer, synthetic timers, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.
+clock_fire:
+        push    rbp
+        mov     rbp, [rbx + VP_PARTITION]
+        push    rdi
+        cmp     [rbx + VP_DEADLINE], rdi
+        ja      1f
+        call    apic_timer_fire
+1:      mov     rdi, [rsp]
+        cmp     [rbx + VP_STIMER_DEADLINE], rdi
+        ja      3f
+        call    stimer_fire
+3:      pop     rdi
+        cmp     [rbx + VP_PIT_DEADLINE], rdi
+        ja      2f
+        call    pit_fire
+2:      pop     rbp
+        ret

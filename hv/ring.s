@@ -88,6 +88,10 @@ schedule_leave:
         mov     dword ptr [rbx + VP_WORK], 0
         mov     dword ptr [rbx + VP_STATE], VP_SUSPENDED_STATE  # from here on others may touch it
         call    intercept_send
+        cmp     dword ptr [r11 + VP_SUSPENDED], 0
+        jne     3f
+        call    vp_rejoin                       # it was told to go on while it was leaving
+3:
         mov     rdx, gs:[CPU_CURRENT]
         test    rdx, rdx
         jz      2f

@@ -67,6 +67,11 @@ schedule_next:
         mov     rbx, r13
         cmp     qword ptr gs:[CPU_VPS], 0
         je      processor_rest
+        mov     rbx, gs:[CPU_CURRENT]           # what it remembers is gone, too, while it waits for its share
+        test    rbx, rbx
+        jz      1f
+        call    vp_flush
+1:      mov     rbx, r13
         mov     rdi, r14
         call    host_sleep
         jmp     schedule_look
@@ -131,25 +136,6 @@ schedule_go:
         VMPUT   VMCS_EXCEPTION_BITMAP, rdx
 2:      WORK    WORK_CLOCK | WORK_POSTS | WORK_EVENT
         jmp     vm_work
-
-# clock_fire - Let what is due happen: APIC timer, synthetic timers, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.
-clock_fire:
-        push    rbp
-        mov     rbp, [rbx + VP_PARTITION]
-        push    rdi
-        cmp     [rbx + VP_DEADLINE], rdi
-        ja      1f
-        call    apic_timer_fire
-1:      mov     rdi, [rsp]
-        cmp     [rbx + VP_STIMER_DEADLINE], rdi
-        ja      3f
-        call    stimer_fire
-3:      pop     rdi
-        cmp     [rbx + VP_PIT_DEADLINE], rdi
-        ja      2f
-        call    pit_fire
-2:      pop     rbp
-        ret
 
 # clock_update - Fire the APIC timer if it is due, end the slice if it is over, set the preemption timer to what comes first.
 # Entry: rbx = VP.

@@ -118,9 +118,11 @@ vp_resume:
         not     eax
         lock and [r11 + VP_SUSPENDED], eax
         jnz     2f
-        cmp     dword ptr [r11 + VP_STATE], VP_SUSPENDED_STATE
+vp_rejoin:                                      # unless somebody else does it just now
+        mov     eax, VP_SUSPENDED_STATE
+        mov     edx, VP_JOINING
+        lock cmpxchg [r11 + VP_STATE], edx
         jne     2f
-        mov     dword ptr [r11 + VP_STATE], VP_JOINING
         mov     rdx, [r11 + VP_PROCESSOR]
         mov     rax, [rdx + CPU_NEWCOMERS]
 1:      mov     [r11 + VP_NEXT], rax

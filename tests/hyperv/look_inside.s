@@ -158,6 +158,23 @@ test:   ROOT_BEGINS
         jb      2b
         GET     HVREG_RAX + 6
         ABOVE   rax, r13
+        SET     HVREG_EXPLICIT_SUSPEND, 1
+        SET     HVREG_PENDING_INTERRUPTION, 1 | 1 << 1 | 5 << 16        # of a type that does not exist
+        SET     HVREG_EXPLICIT_SUSPEND, 0
+        WAIT_MESSAGE HVMESSAGE_INVALID_REGISTER
+        DONE_MESSAGE
+        GET     HVREG_PENDING_INTERRUPTION      # it is still there, to be put right
+        EQ      eax, 1 | 1 << 1 | 5 << 16
+        SET     HVREG_PENDING_INTERRUPTION, 0
+        GET     HVREG_RAX + 6
+        mov     r13, rax
+        RESUME
+        mov     r14d, 20
+3:      CALL_FAST HVCALL_SPIN_WAIT, 1
+        dec     r14d
+        jnz     3b
+        GET     HVREG_RAX + 6
+        ABOVE   rax, r13
         SET     HVREG_EFER, EFER_LME | EFER_LMA | EFER_NXE      # what does not fit together shows at the entry
         SET     HVREG_EXPLICIT_SUSPEND, 1
         SET     HVREG_CR0, CR0_PG
