@@ -1,7 +1,7 @@
 # winhv.s - WinHv: a stub for each hypercall.  Lists lie in INPUT and OUTPUT.
 #
 # winhv_NAME of a simple call: the input list is filled; exit eax = HV_STATUS.  Of a repeat call: edx = elements; exit eax = HV_STATUS,
-# edx = elements done.  Stubs change rax, rcx, rdx, r8; they go on with a call that the hypervisor did not finish, which is its own doing.
+# edx = elements done.  Stubs change rax, rcx, rdx, r8.  The hypervisor continues a long call by itself: a stub returns when it is over.
 # Source  TLFS, "Hypercall Interface", "Hypercall Reference"
 
         .macro  WINHV name, code

@@ -192,22 +192,8 @@ due:    .quad   0
         .if     ASKED == 10                     # CHILDREN partitions that count
         mov     r13d, MORE_POOL >> 12
         mov     dword ptr [rip + made], CHILDREN
-1:      CREATE
-        mov     rdi, r15
-        mov     esi, r13d
-        mov     edx, 32
+1:      EMPTY_CHILD r13d, 32
         add     r13d, 32
-        call    deposit
-        EQ      eax, 0
-        call    clear_input
-        mov     [INPUT], r15
-        OK      HVCALL_INITIALIZE_PARTITION
-        mov     rdi, r15
-        call    map_child
-        EQ      eax, 0
-        call    clear_input
-        mov     [INPUT], r15
-        OK      HVCALL_CREATE_VP
         lea     rsi, [rip + counts]
         mov     ecx, counts_end - counts
         call    load_child

@@ -4,21 +4,7 @@
         .equ    VPS, 16
         .equ    C_COUNTS, 0x28000
 test:   ROOT_BEGINS
-        CREATE
-        mov     rdi, r15
-        mov     esi, (POOL >> 12) + ROOT_POOL
-        mov     edx, 96
-        call    deposit
-        EQ      eax, 0
-        call    clear_input
-        mov     [INPUT], r15
-        OK      HVCALL_INITIALIZE_PARTITION
-        mov     rdi, r15
-        call    map_child
-        EQ      eax, 0
-        call    clear_input
-        mov     [INPUT], r15
-        OK      HVCALL_CREATE_VP
+        EMPTY_CHILD (POOL >> 12) + ROOT_POOL, 96
         lea     rsi, [rip + guest]
         mov     ecx, guest_end - guest
         call    load_child

@@ -80,12 +80,12 @@
         call    set_register
         EQ      ax, 0
         .endm
-# NEW_CHILD code, end - Everything up to a VP that is ready to run 64-bit code.
-        .macro  NEW_CHILD code, end, privileges=0
+# EMPTY_CHILD page, pages, privileges - A partition with a pool, CHILD's pages mapped, and VP 0.
+        .macro  EMPTY_CHILD page, pages, privileges=0
         CREATE
         mov     rdi, r15
-        mov     esi, (POOL >> 12) + ROOT_POOL
-        mov     edx, 32
+        mov     esi, \page
+        mov     edx, \pages
         call    deposit
         EQ      eax, 0
         call    clear_input
@@ -102,6 +102,10 @@
         call    clear_input
         mov     [INPUT], r15
         OK      HVCALL_CREATE_VP
+        .endm
+# NEW_CHILD code, end, privileges - Everything up to a VP that is ready to run 64-bit code.
+        .macro  NEW_CHILD code, end, privileges=0
+        EMPTY_CHILD (POOL >> 12) + ROOT_POOL, 32, \privileges
         lea     rsi, [rip + \code]
         mov     ecx, \end - \code
         call    load_child

@@ -12,22 +12,8 @@
         .endm
 # CHILD_OF id, pool - A partition whose VP counts in the word of its index; on processor 0.
         .macro  CHILD_OF id, number
-        CREATE
+        EMPTY_CHILD (POOL >> 12) + ROOT_POOL + 32 * \number, 32
         mov     [rip + \id], r15
-        mov     rdi, r15
-        mov     esi, (POOL >> 12) + ROOT_POOL + 32 * \number
-        mov     edx, 32
-        call    deposit
-        EQ      eax, 0
-        call    clear_input
-        mov     [INPUT], r15
-        OK      HVCALL_INITIALIZE_PARTITION
-        mov     rdi, r15
-        call    map_child
-        EQ      eax, 0
-        call    clear_input
-        mov     [INPUT], r15
-        OK      HVCALL_CREATE_VP
         call    long_child
         SET     HVREG_RAX + 6, C_COUNTS + 8 * \number
         .endm
