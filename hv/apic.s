@@ -116,7 +116,7 @@ apic_return:
         bt      dword ptr [rbx + VP_AUTO_EOI], edi
         jc      2f
         btr     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
-        jnc     1f                              # it came from the 8259 pair
+        jnc     external_return                 # or it came from the 8259 pair
 2:      bts     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
 1:      ret
 apic_raise:
@@ -169,6 +169,6 @@ apic_eoi_plain:
         jnc     1f
         push    rbp
         mov     rbp, [rbx + VP_PARTITION]
-        call    ioapic_eoi
+        call    level_eoi
         pop     rbp
 1:      ret

@@ -1,6 +1,7 @@
-# assert.s - HvCallAssertVirtualInterrupt: a parent interrupts a child.
+# assert.s - HvCallAssertVirtualInterrupt and HvCallClearVirtualInterrupt: a parent interrupts a child.
 #
-# Source  TLFS, "HvCallAssertVirtualInterrupt", "HV_INTERRUPT_CONTROL"
+# Level-triggered and external requests, and what their end tells the parent, are in request.s.
+# Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt", "HV_INTERRUPT_CONTROL", "HV_INTERRUPT_TYPE"
 
         .record ASSERT
         .field  PARTITION, 8
@@ -10,64 +11,122 @@
         .field  VECTOR, 4
         .field  VTL, 4
         .endrecord
-# call_assert - Edge-triggered interrupts of the types that an interrupt command has.
+        .equ    CONTROL_LEVEL, 1
+        .equ    CONTROL_LOGICAL, 2
+        .equ    ASSERT_LINT0, 8                 # beyond the types of an interrupt command
+        .equ    ASSERT_LINT1, 9
+        .equ    VECTOR_NONE, 0xFFFFFFFF         # withdraw
+        .equ    TYPES_VECTOR, 1 << DELIVERY_FIXED | 1 << DELIVERY_LOWEST | 1 << DELIVERY_EXTINT
+        .equ    TYPES_PLAIN, 1 << DELIVERY_NMI | 1 << DELIVERY_INIT | 1 << ASSERT_LINT0 | 1 << ASSERT_LINT1    # without a vector
+        .equ    TYPES_ALL, TYPES_VECTOR | TYPES_PLAIN | 1 << DELIVERY_SIPI
 call_assert:
         call    map_target
-        jc      3f
+        jc      assert_done
         mov     eax, HVSTATUS_INVALID_PARAMETER
         cmp     dword ptr [rsi + ASSERT_VTL], 0
-        jne     3f
-        test    dword ptr [rsi + ASSERT_CONTROL], ~2 & 0xFFFFFFFF
-        jnz     3f
+        jne     assert_done
+        mov     r8d, [rsi + ASSERT_CONTROL]
+        test    r8d, ~(CONTROL_LEVEL | CONTROL_LOGICAL) & 0xFFFFFFFF
+        jnz     assert_done
         mov     ecx, [rsi + ASSERT_TYPE]
-        mov     edx, 1 << DELIVERY_FIXED | 1 << DELIVERY_LOWEST | 1 << DELIVERY_NMI | 1 << DELIVERY_INIT | 1 << DELIVERY_SIPI
-        cmp     ecx, 7
-        ja      3f
+        cmp     ecx, ASSERT_LINT1
+        ja      assert_done
+        mov     edx, TYPES_ALL
+        bt      edx, ecx
+        jnc     assert_done
+        mov     edx, TYPES_VECTOR
+        bt      edx, ecx
+        setc    r9b                             # it may be level-triggered, and withdrawn
+        test    r8d, CONTROL_LEVEL
+        jz      1f
+        test    r9b, r9b
+        jz      assert_done
+1:      mov     edi, [rsi + ASSERT_VECTOR]
+        cmp     edi, 255
+        jbe     2f
+        cmp     edi, VECTOR_NONE
+        jne     assert_done
+        test    r9b, r9b
+        jz      assert_done
+2:      mov     edx, TYPES_PLAIN
         bt      edx, ecx
         jnc     3f
-        mov     edi, [rsi + ASSERT_VECTOR]
-        cmp     edi, 255
-        ja      3f
-        cmp     ecx, DELIVERY_NMI
-        je      1f
-        cmp     ecx, DELIVERY_INIT
-        jne     2f
-1:      test    edi, edi
-        jnz     3f
-2:      push    r12
+        test    edi, edi
+        jnz     assert_done
+3:      mov     rdx, [rsi + ASSERT_DESTINATION]
+        cmp     ecx, DELIVERY_EXTINT
+        je      external_assert
+        lea     r9, [rel assert_edge]
+        test    r8d, CONTROL_LEVEL
+        jz      4f
+        lea     r9, [rel level_assert]
+4:      cmp     ecx, ASSERT_LINT0
+        jb      assert_all
+        lea     r9, [rel assert_local]
+        jmp     assert_all
+assert_done:
+        ret
+
+# assert_all - Every VP that is addressed, or the first one.  Entry: ecx = type, edi = vector, rdx = destination, r8d = control,
+# r9 = what to do: r14 = VP, r12 = command, r13 = type and vector; r10 = partition.  Exit: eax = status.
+assert_all:
+        push    r12
         push    r13
         push    r14
-        shl     ecx, shift(ICR_MODE)
-        or      ecx, edi
         mov     r12d, ecx
-        test    dword ptr [rsi + ASSERT_CONTROL], 2
-        jz      4f
+        shl     r12d, shift(ICR_MODE)
+        and     r12d, ICR_MODE                  # the local ones get theirs from the VP
+        movzx   eax, dil
+        or      r12d, eax
+        test    r8d, CONTROL_LOGICAL
+        jz      1f
         or      r12d, ICR_LOGICAL
-4:      mov     r13, [rsi + ASSERT_DESTINATION]
+1:      shl     rdi, 32
+        or      rdi, rcx
+        push    rdi                             # vector, type
+        mov     r13, rdx
         mov     r14, [r10 + PART_VP]
-        xor     edi, edi                        # VPs reached
-        mov     rcx, r13
-        shr     rcx, 32
-        jnz     7f
-5:      test    r14, r14
-        jz      7f
+        mov     eax, HVSTATUS_INVALID_VP_INDEX
+        shr     rdx, 32
+        jnz     4f
+2:      test    r14, r14
+        jz      4f
+        push    rax
         call    apic_addressed
-        jz      6f
-        push    rdi
-        call    apic_send
-        pop     rdi
-        inc     edi
-        mov     eax, r12d
-        and     eax, ICR_MODE
-        cmp     eax, put(ICR_MODE, DELIVERY_LOWEST)
-        je      7f
-6:      mov     r14, [r14 + VP_SIBLING]
-        jmp     5b
-7:      pop     r14
+        pop     rax
+        jz      3f
+        mov     rdi, [rsp]
+        push    r9
+        push    r12
+        call    r9
+        pop     r12
+        pop     r9
+        xor     eax, eax
+        cmp     dword ptr [rsp], DELIVERY_LOWEST
+        je      4f
+3:      mov     r14, [r14 + VP_SIBLING]
+        jmp     2b
+4:      pop     rdi
+        pop     r14
         pop     r13
         pop     r12
-        mov     eax, HVSTATUS_INVALID_VP_INDEX
-        mov     ecx, HVSTATUS_SUCCESS
-        test    edi, edi
-        cmovnz  eax, ecx
-3:      ret
+        ret
+
+# What is done to a VP: entry rdi = vector << 32 | type, r12 = command, r14 = VP, rbx = caller's.  Changes rax, rcx, rdx, rdi, rsi, r12.
+assert_edge:
+        shr     rdi, 32
+        cmp     edi, VECTOR_NONE
+        jne     apic_send
+        ret                                     # there is nothing to withdraw
+assert_local:                                   # by the entry of the local vector table
+        mov     eax, APIC_LVT_LINT0 * 16
+        cmp     edi, ASSERT_LINT0
+        je      1f
+        mov     eax, APIC_LVT_LINT1 * 16
+1:      mov     r12d, [r14 + rax + VP_APIC]
+        test    r12d, LVT_MASKED
+        jnz     2f
+        and     r12d, LVT_VECTOR | LVT_MODE     # laid out as a command
+        .assert LVT_MODE == ICR_MODE && LVT_VECTOR == ICR_VECTOR
+        jmp     apic_send
+2:      ret

@@ -43,6 +43,7 @@ row_connect_port:   CALLROW 72, 0, 0, CALL_LOCKED, 0, call_connect_port
 row_disconnect:     CALLROW 16, 0, 0, CALL_LOCKED, 0, call_disconnect_port
 row_get_port:       CALLROW 24, 0, 8, CALL_LOCKED, 0, call_get_port
 row_assert:         CALLROW 32, 0, 0, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, call_assert
+row_clear:          CALLROW 8, 0, 0, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, call_clear
 row_start_vp:       CALLROW 240, 0, 0, CALL_LOCKED, PRIVILEGE_START_VP, call_start_vp
 row_vp_index:       CALLROW 16, 4, 4, CALL_REP | CALL_LOCKED, PRIVILEGE_START_VP, call_vp_index
 row_translate:      CALLROW 32, 0, 16, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, call_translate
@@ -83,6 +84,7 @@ calls:
         CALLAT  TRANSLATE, row_translate
         CALLAT  READ_GPA, row_read_gpa
         CALLAT  WRITE_GPA, row_write_gpa
+        CALLAT  CLEAR_INTERRUPT, row_clear
         CALLAT  CREATE_PORT_1, row_create_port_1
         CALLAT  DELETE_PORT, row_delete_port
         CALLAT  CONNECT_PORT_1, row_connect_port_1

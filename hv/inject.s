@@ -5,6 +5,7 @@
         .equ    INFO_HARD, INTR_VALID | put(INTR_TYPE, EVENT_HARD)
         .equ    INFO_NMI, INTR_VALID | put(INTR_TYPE, EVENT_NMI) | VECTOR_NMI
         .equ    FROM_PIC, 0x100                 # r12 in event_deliver: a line of the 8259 pair, not a vector
+        .equ    FROM_PARENT, 0x200              # the external interrupt of its parent
         .equ    INFO_EXTERNAL, INTR_VALID | put(INTR_TYPE, EVENT_EXTERNAL)
 
 # fault_ud, fault_gp - Raise #UD or #GP(0) in the guest at its next entry.  Entry: rbx = VP.
@@ -110,6 +111,9 @@ event_nmi_later:
         call    window_nmi
 
 event_interrupt:
+        mov     r12d, FROM_PARENT
+        test    dword ptr [rbx + VP_EXTERNAL], EXTERNAL_WAITS
+        jnz     event_maskable
         call    pic_pending                     # eax = line, or negative
         lea     r12d, [rax + FROM_PIC]
         test    eax, eax
@@ -129,6 +133,8 @@ event_maskable:
 1:      test    eax, RFLAGS_IF
         jz      event_wait
         mov     edi, r12d
+        cmp     r12d, FROM_PARENT
+        je      4f
         sub     r12d, FROM_PIC
         jns     2f
         push    rdi
@@ -140,6 +146,9 @@ event_maskable:
         jmp     3f
 2:      mov     eax, r12d
         call    pic_accept
+        jmp     3f
+4:      call    external_accept
+        jc      event_none                      # withdrawn meanwhile
 3:      or      edi, INFO_EXTERNAL
         call    event_inject
 event_none:

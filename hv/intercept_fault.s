@@ -170,14 +170,18 @@ intercept_send:
 # intercept_forget - Take it back, if it waits still.  Entry: r11 = VP.  Changes rax, rcx, rdx, rdi, rsi.
 intercept_forget:
         lea     rdi, [r11 + VP_INTERCEPT]
+node_forget:                                    # rdi = a node of its, for the parent
         call    intercept_reader
         jz      1f
         xor     edx, edx
         jmp     message_forget
 1:      ret
+intercept_parent:                               # the same as below, of VP rbx
+        mov     rsi, [rbx + VP_PARTITION]
+        jmp     2f
 intercept_reader:                               # rsi = the parent's first VP, zero flag set when there is none
         mov     rsi, [r11 + VP_PARTITION]
-        mov     rsi, [rsi + PART_PARENT]
+2:      mov     rsi, [rsi + PART_PARENT]
         mov     rsi, [rsi + PART_VP]
         test    rsi, rsi
         ret

@@ -79,10 +79,14 @@ messages_deliver:
 # message_fill - Entry: r13 = queue, r14 = slot, r15 = node, which becomes free.
 message_fill:
         mov     edx, [r15 + NODE_TYPE]
+        cmp     edx, HVMESSAGE_APIC_EOI
+        je      2f
         cmp     edx, HVMESSAGE_TIMER_EXPIRED
         jne     1f
         call    reference_time
         mov     [r15 + NODE_PAYLOAD + TIMER_DELIVERED], rax
+        jmp     1f
+2:      call    eoi_fill
 1:      mov     ecx, [r15 + NODE_LENGTH]
         lea     rsi, [r15 + NODE_PAYLOAD]
         lea     rdi, [r14 + SLOTS_DATA]
@@ -96,6 +100,8 @@ message_fill:
         mov     [r14 + 4], eax
         mov     edx, [r15 + NODE_TYPE]
         mov     [r14], edx
+        cmp     edx, HVMESSAGE_APIC_EOI
+        je      eoi_freed
         mov     dword ptr [r15 + NODE_BUSY], 0
         cmp     edx, HVMESSAGE_TIMER_EXPIRED
         je      stimer_freed

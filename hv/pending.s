@@ -22,6 +22,9 @@ event_pending:
         pop     rbp
         ret
 event_maskables:                                # the same without NMI; rbp = partition
+        xor     eax, eax
+        test    dword ptr [rbx + VP_EXTERNAL], EXTERNAL_WAITS
+        jnz     2f
         call    pic_pending
         test    eax, eax
         jns     2f

@@ -43,7 +43,7 @@ posts_take:
         jz      1f
         mov     dword ptr [rbx + VP_NMI], 1
         WORK    WORK_EVENT
-1:      test    eax, POST_LEAVE | POST_FLUSH | POST_INIT | POST_SIPI | POST_RESET
+1:      test    eax, POST_LEAVE | POST_FLUSH | POST_INIT | POST_SIPI | POST_RESET | POST_WITHDRAW
         jnz     posts_rare
 posts_vectors:
         test    eax, POST_VECTORS
@@ -58,6 +58,10 @@ posts_vectors:
         or      [rbx + rdx + VP_APIC + APIC_IRR*16], eax
         not     eax
         and     [rbx + rdx + VP_APIC + APIC_TMR*16], eax
+        xor     eax, eax
+        xchg    eax, [rbx + rcx*4 + VP_POSTED_LEVEL]
+        or      [rbx + rdx + VP_APIC + APIC_IRR*16], eax
+        or      [rbx + rdx + VP_APIC + APIC_TMR*16], eax
 4:      inc     ecx
         cmp     ecx, 8
         jb      2b
@@ -87,7 +91,10 @@ posts_rare:
         mov     dword ptr [rbx + VP_STATE], VP_RUNNABLE
         mov     dword ptr [rbx + VP_STARTING], 2
         WORK    WORK_YIELD
-4:      test    eax, POST_LEAVE
+4:      test    eax, POST_WITHDRAW
+        jz      5f
+        call    level_withdraw
+5:      test    eax, POST_LEAVE
         jz      posts_vectors
         WORK    WORK_YIELD
         jmp     posts_vectors

@@ -46,6 +46,7 @@ vp_clear:
         mov     [rbx + VP_WINDOW], eax
         mov     [rbx + VP_NMI_WINDOW], eax
         mov     [rbx + VP_OFFERED], eax
+        mov     [rbx + VP_EXTERNAL], eax
         ret
 
         .equ    FCW_RESET, 0x37F

@@ -98,7 +98,11 @@
         .field  POSTS, 4                # POST bits, set by anyone by locked instructions
         .field  QUEUE_LOCK, 4
         .field  POSTED, 32              # vectors from other processors
-        .field  AUTO_EOI, 32            # vectors whose delivery is their end
+        .field  POSTED_LEVEL, 32        # the level-triggered ones
+        .field  EOI_DUE, 32             # level-triggered vectors that ended, of which the parent is not told yet
+        .field  EOI_NODE, NODE_PAYLOAD + 8
+        .field  EXTERNAL, 4, 8          # EXTERNAL bits: an external interrupt by the parent
+        .field  AUTO_EOI, 32, 8         # vectors whose delivery is their end
         .field  WAITING, 8              # messages in all queues
         .field  SCONTROL, 8
         .field  SINT, 128
@@ -127,6 +131,7 @@
         .equ    POST_INIT, 32
         .equ    POST_SIPI, 64
         .equ    POST_RESET, 128                 # begin at the reset vector
+        .equ    POST_WITHDRAW, 256              # level-triggered requests that wait
         .equ    SUSPEND_EXPLICIT, 1             # by its parent
         .equ    SUSPEND_INTERCEPT, 2            # until its parent has answered
         .equ    SUSPEND_HELD, 4                 # for a hypercall

@@ -78,6 +78,8 @@ vm_launch:
 vm_clock:
         WORK    WORK_CLOCK
 vm_work:
+        cmp     rsp, gs:[CPU_SELF]              # the stack is as empty as it was at the exit
+        jne     vm_stack
         test    dword ptr [rbx + VP_WORK], WORK_END
         jnz     end_partition                   # does not come back
         btr     dword ptr [rbx + VP_WORK], shift(WORK_CLOCK)
@@ -97,6 +99,11 @@ vm_work_yield:
         jnc     vm_enter
         call    event_deliver
         jmp     vm_enter
+
+vm_stack:
+        lea     rdi, [rel text_stack]
+        jmp     fatal
+text_stack:     .asciz "a handler has left something on its processor's stack"
 
 # vmfail - VMRESUME or VMLAUNCH failed: CF or ZF set, RSP = VP, guest registers still in the VP.
 vmfail_hot:

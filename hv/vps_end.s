@@ -34,7 +34,8 @@ vp_free:
         call    overlay_drop
         lea     rsi, [r11 + VP_ASSIST]
         call    overlay_drop
-        call    intercept_forget                # its message that the parent has not got
+        call    intercept_forget                # its messages that the parent has not got
+        call    eoi_forget
         mov     rdi, [r11 + VP_SIM + OVERLAY_FRAME]
         call    pool_give
         mov     rdi, [r11 + VP_SIEF + OVERLAY_FRAME]

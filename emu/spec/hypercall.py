@@ -23,7 +23,7 @@ _KNOWN = (
     (HVCALL.INSTALL_INTERCEPT, "S", "parent"), (HVCALL.CREATE_VP, "S", "parent"), (HVCALL.DELETE_VP, "SF", "parent"),
     (HVCALL.GET_REGISTERS, "R", "parent, or itself with AccessVpRegisters"),
     (HVCALL.SET_REGISTERS, "R", "parent, or itself with AccessVpRegisters"), (HVCALL.TRANSLATE, "S", "parent"),
-    (HVCALL.READ_GPA, "S", "parent"), (HVCALL.WRITE_GPA, "S", "parent"), (HVCALL.CREATE_PORT_1, "S", "CreatePort"),
+    (HVCALL.READ_GPA, "S", "parent"), (HVCALL.WRITE_GPA, "S", "parent"), (HVCALL.CLEAR_INTERRUPT, "SF", "parent"), (HVCALL.CREATE_PORT_1, "S", "CreatePort"),
     (HVCALL.DELETE_PORT, "SF", "CreatePort"), (HVCALL.CONNECT_PORT_1, "S", "ConnectPort"), (HVCALL.GET_PORT, "S", "CreatePort"),
     (HVCALL.DISCONNECT_PORT, "SF", "ConnectPort"), (HVCALL.POST_MESSAGE, "S", "PostMessages"), (HVCALL.SIGNAL_EVENT, "SF", "SignalEvents"),
     (HVCALL.MAP_SPARSE, "R", "parent"), (HVCALL.ASSERT_INTERRUPT, "S", "parent"), (HVCALL.CREATE_PORT, "S", "CreatePort"),
@@ -33,7 +33,7 @@ _MORE = (
     (0x0001, "SwitchVirtualAddressSpace", "SF", "anyone"), (0x0004, "GetLogicalProcessorRunTime", "S", "CpuManagement"),
     (0x000C, "ModifyVtlProtectionMask", "R", "AccessVsm"), (0x000D, "EnablePartitionVtl", "S", "AccessVsm"),
     (0x000F, "EnableVpVtl", "S", "AccessVsm"), (0x0011, "VtlCall", "S", "privilege level 0, by the code page"),
-    (0x0012, "VtlReturn", "S", "anyone"), (0x0056, "ClearVirtualInterrupt", "SF", "parent"),
+    (0x0012, "VtlReturn", "S", "anyone"),
     (0x005E, "SavePartitionState", "S", "parent"), (0x005F, "RestorePartitionState", "S", "parent, CreatePartitions"),
     (0x0060, "InitializeEventLogBufferGroup", "S", "root"), (0x0061, "FinalizeEventLogBufferGroup", "SF", "root"),
     (0x0062, "CreateEventLogBuffer", "S", "root"), (0x0063, "DeleteEventLogBuffer", "SF", "root"),
@@ -81,8 +81,7 @@ if len(HYPERCALL) != len(_KNOWN) + len(_MORE) or len(_KNOWN) != len(HVCALL):
 
 # Statuses that `hv/` does not give; the others are rows of HVSTATUS.
 _STATUS = codes("STATUS", details(HVSTATUS).source,
-    NOT_FOUND=(0x10, "no such object"), NOT_ACKNOWLEDGED=(0x14, "the previous interrupt was not acknowledged"),
-    ACKNOWLEDGED=(0x16, "the previous interrupt was acknowledged"), INVALID_SAVE_RESTORE_STATE=(0x17, "saved state"),
+    NOT_FOUND=(0x10, "no such object"), INVALID_SAVE_RESTORE_STATE=(0x17, "saved state"),
     INVALID_PROXIMITY_DOMAIN_INFO=(0x1A, "proximity domain"), NO_DATA=(0x1B, "nothing to retrieve"), INACTIVE=(0x1C, "not active"),
     FEATURE_UNAVAILABLE=(0x1E, "feature is not available"), PARTIAL_PACKET=(0x1F, "only a part was taken"),
     INSUFFICIENT_BUFFER=(0x33, "buffer is too small"), INVALID_LP_INDEX=(0x41, "logical processor"),

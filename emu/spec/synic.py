@@ -22,7 +22,8 @@ HVMESSAGE = codes("HVMESSAGE", 'TLFS, "HV_MESSAGE_TYPE"',
     GPA_INTERCEPT=(0x8000_0001, "access to memory without the right"), TIMER_EXPIRED=(0x8000_0010, "a synthetic timer"),
     INVALID_REGISTER=(0x8000_0020, "the VP cannot be entered with its registers"), UNRECOVERABLE=(0x8000_0021, "triple fault"),
     UNSUPPORTED=(0x8000_0022, "something that is not virtualized"), IO_INTERCEPT=(0x8001_0000, "I/O port"),
-    MSR_INTERCEPT=(0x8001_0001, "MSR"), CPUID_INTERCEPT=(0x8001_0002, "CPUID"), EXCEPTION_INTERCEPT=(0x8001_0003, "exception"))
+    MSR_INTERCEPT=(0x8001_0001, "MSR"), CPUID_INTERCEPT=(0x8001_0002, "CPUID"), EXCEPTION_INTERCEPT=(0x8001_0003, "exception"),
+    APIC_EOI=(0x8001_0004, "end of a level-triggered interrupt"))
 
 HVSLOT = layout("HVSLOT", 64, 'TLFS, "HV_MESSAGE_HEADER"',
     TYPE=(31, 0, "HVMESSAGE"), SIZE=(39, 32, "bytes of payload"), PENDING=(40, 40, "more wait: tell by EOM when this one is read"))

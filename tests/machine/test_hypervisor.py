@@ -5,6 +5,7 @@ program of tests/partitions. What single partitions are offered is proven in tes
 """
 import hashlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ CYCLES = 2_000_000_000
 ENDS = {"hello": 0, "talker": 0, "power_off": 0, "triple_fault": 0xE000_0001, "halted": 0xE000_0002, "reset": 0xE000_0003}
 COUNTER = 0x20_0000                                       # of spinner.s
 RESULT_BASE = 0x288
+PANIC = 0xBAD
 DIRECTIVE = re.compile(r"(\s*[.\w]+:)*\s*\.")             # data, behind a label or not
 FRAME, TABLES = 0x000F_FFFF_FFFF_F000, 3
 
@@ -161,3 +163,27 @@ def test_three_partitions_end_in_the_same_state_every_time(machine):
         unit = start(machine, [small("talker"), small("checksum"), small("triple_fault")], 2)
         return unit.run(max_cycles=CYCLES).cycles, unit.digest()
     assert once() == once()
+
+
+def test_canary_under_a_stack_is_looked_at(machine):
+    unit = start(machine, [small("spinner"), small("spinner", "other")])
+    unit.run(max_cycles=20_000_000)
+    block = int.from_bytes(unit.read(assembled("hv").labels["processors"], 8), "little")
+    canary = block - assembled("hv").symbols["STACK_BYTES"]
+    assert unit.read(canary, 8) == assembled("hv").symbols["CANARY"].to_bytes(8, "little")
+    unit.write(canary, bytes(8))
+    result = unit.run(max_cycles=CYCLES)
+    assert result.exit_code == PANIC and "hv: a stack of the hypervisor has overflowed" in unit.said["serial"]
+
+
+def test_what_a_handler_leaves_on_the_stack_is_noticed(machine, tmp_path):
+    folder = tmp_path / "hv"
+    shutil.copytree(ROOT.parent / "hv", folder)
+    source = (folder / "vmexit.s").read_text()
+    (folder / "vmexit.s").write_text(source.replace("\nvm_resume:\n", "\nvm_resume: push rax\n"))
+    unit = machine(memory_mib=64)
+    unit.said = ""
+    unit.on_console(lambda source, data: setattr(unit, "said", unit.said + data.decode("latin-1")))
+    unit.load_partitions([small("spinner"), small("spinner", "other")], folder)
+    result = unit.run(max_cycles=CYCLES)
+    assert result.exit_code == PANIC and "hv: a handler has left something on its processor's stack" in unit.said
