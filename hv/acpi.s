@@ -1,5 +1,6 @@
-# acpi.s - ACPI PM1 registers and timer, UART, of a partition.  Calling convention: the table in io.s.
+# acpi.s - ACPI PM1 registers and timer of a partition.  Calling convention: the table in io.s.
 #
+# The root partition keeps such registers for its children by this very file.
 # Source  ACPI, "ACPI Hardware Specification"; PC16550D, "Registers"
 
 # reference_ticks - Cycles of a clock since the partition began.  Entry: rdi = Hz.  Exit: rax.  Changes rdx, rcx.

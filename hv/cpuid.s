@@ -9,7 +9,7 @@
         .equ    CPUID_READY, 16
         .equ    PRESENT, 0x80000000             # leaf 1 ECX[31]: a hypervisor is present
 
-# cpuid_init - Fill both sets of prepared rows.  Changes all but rbx, rbp, r12-r15.
+# cpuid_init - Fill the sets of prepared rows.  Changes all but rbx, rbp, r12-r15.
 cpuid_init:
         push    r12
         push    r13
@@ -38,9 +38,14 @@ cpuid_init:
         xor     edx, edx
         mov     r8d, PRESENT
         call    cpuid_row
+        lea     rdi, [rel cpuid_created]
+        add     rdi, r13
+        mov     r8d, PRESENT
+        call    cpuid_row
 2:      inc     r12d
         cmp     r12d, CPUID_ROWS
         jb      1b
+        mov     dword ptr [rel cpuid_created + LEAF_FEATURES * CPUID_ROW + CPUID_READY], 0      # cpuid_topology has a word
         pop     r13
         pop     r12
         ret
@@ -131,6 +136,7 @@ exit_cpuid_features:
         jmp     exit_cpuid_give
 exit_cpuid_ask:
         call    cpuid_row
+        call    cpuid_topology
 exit_cpuid_give:
         cmp     dword ptr [rbx + VP_INTERCEPT_DUE], 0
         jne     exit_cpuid_seen

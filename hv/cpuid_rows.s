@@ -71,3 +71,5 @@ cpuid_plain:
         .fill   CPUID_ROWS * CPUID_ROW, 1, 0
 cpuid_enlightened:
         .fill   CPUID_ROWS * CPUID_ROW, 1, 0
+cpuid_created:
+        .fill   CPUID_ROWS * CPUID_ROW, 1, 0

@@ -60,10 +60,21 @@ system_a_write:
         test    edx, 1
         jnz     reset_now
         ret
-reset_read:
+reset_read:                                     # a byte register inside the PCI configuration address, which is not there
+        call    reset_meant
+        mov     eax, -1
+        jne     1f
         mov     eax, [rbp + PART_RESET_CONTROL]
-        ret
+1:      ret
+reset_meant:
+        cmp     edi, PORT_RESET_CONTROL
+        jne     2f
+        cmp     esi, 1
+2:      ret
 reset_write:
+        call    reset_meant
+        jne     ignore_write
+        movzx   edx, dl
         mov     eax, [rbp + PART_RESET_CONTROL]
         mov     [rbp + PART_RESET_CONTROL], edx
         not     eax
@@ -73,32 +84,6 @@ reset_write:
 reset_now:
         mov     esi, CODE_RESET
         jmp     partition_ends
-
-# ---- CMOS: status registers that do not make a reader wait, and a midnight ----
-cmos_read:
-        mov     eax, [rbp + PART_CMOS_INDEX]
-        cmp     edi, PORT_RTC_INDEX
-        je      3f
-        and     eax, 0x7F
-        cmp     eax, CMOS_DAY_OF_MONTH
-        jb      1f
-        cmp     eax, CMOS_KNOWN
-        ja      1f
-        lea     rcx, [rel cmos_values]
-        mov     al, [rcx + rax - CMOS_DAY_OF_MONTH]
-        ret
-1:      xor     eax, eax
-3:      ret
-cmos_write:
-        cmp     edi, PORT_RTC_INDEX
-        jne     ignore_write
-        mov     [rbp + PART_CMOS_INDEX], edx
-        ret
-        .equ    CMOS_DAY_OF_MONTH, 7
-        .equ    CMOS_KNOWN, 13
-cmos_values:
-        .byte   0x01, 0x01, 0x24                # day, month, year in BCD
-        .byte   0x26, 0x02, 0x00, 0x80          # A: divider on; B: 24 hours; C; D: battery good
 
 # ---- fw_cfg: signature, interface, processors, memory ----
         .equ    FW_SIGNATURE, 0

@@ -76,6 +76,7 @@ end_partition:
         vmclear [rbx + VP_VMCS]
         dec     qword ptr gs:[CPU_VPS]
         mov     qword ptr gs:[CPU_CURRENT], 0   # nothing of it is worth keeping
+        mov     dword ptr gs:[CPU_HELD_KNOWN], 0
         lock dec dword ptr [rel running]
         jnz     schedule
 

@@ -35,7 +35,7 @@ exits:  EXIT    EXCEPTION, exit_exception
         EXIT    VMXOFF, fault_ud
         EXIT    VMXON, fault_ud
         EXIT    CR_ACCESS, exit_cr
-        .quad   exit_other
+        EXIT    MOV_DR, exit_mov_dr
         EXIT    IO, exit_io
         EXIT    RDMSR, exit_rdmsr
         EXIT    WRMSR, exit_wrmsr

@@ -2,41 +2,46 @@
 #
 # Source  SDM 3B, "Debug Registers"
 
-# reg_dr, reg_dr_write - DR0-DR3 and DR6.  Entry: r10 = 16 * number, of DR6 64.
-        .macro  DEBUGREG number
-        .balign 16
-        mov     rax, dr\number
+# reg_dr, reg_dr_write - DR0-DR3.  Entry: r10 = 8 * number.
+reg_dr: call    debugs_here
+        jne     1f
+        mov     rdi, rbx
+        call    debugs_save                     # to where it is read
+1:      mov     rax, [rbx + r10 + VP_DR0]
         xor     edx, edx
         ret
-        .endm
-        .macro  DEBUGWRITE number
-        .balign 16
-        mov     dr\number, rsi
+reg_dr_write:
+        call    debugs_here
+        jne     2f
+        mov     rdi, rbx
+        call    debugs_save                     # loaded again when the guest or its DR7 asks for it
+2:      mov     [rbx + r10 + VP_DR0], rsi
         xor     eax, eax
         ret
-        .endm
-reg_dr: lea     rcx, [rel debug_readers]
-        add     rcx, r10
-        jmp     rcx
-reg_dr6_write:
+        .assert VP_DR1 == VP_DR0 + 8 && VP_DR3 == VP_DR0 + 24
+
+# debugs_here - Exit: zero flag set when the processor holds this VP's DR0-DR3.
+debugs_here:
+        cmp     rbx, gs:[CPU_CURRENT]
+        jne     3f
+        cmp     dword ptr [rbx + VP_DEBUGS], 1
+3:      ret
+
+reg_dr6:
+        mov     rax, [rbx + VP_DR6]
+        xor     edx, edx
+        cmp     rbx, gs:[CPU_CURRENT]
+        jne     4f
+        mov     rax, dr6
+4:      ret
+reg_dr6_write:                                  # by a parent: the VP is nobody's
         mov     eax, esi
         cmp     rax, rsi
         jne     reg_refused
-reg_dr_write:
-        lea     rcx, [rel debug_writers]
-        add     rcx, r10
-        jmp     rcx
-        .balign 16
-debug_readers:
-        DEBUGREG 0
-        DEBUGREG 1
-        DEBUGREG 2
-        DEBUGREG 3
-        DEBUGREG 6
-        .balign 16
-debug_writers:
-        DEBUGWRITE 0
-        DEBUGWRITE 1
-        DEBUGWRITE 2
-        DEBUGWRITE 3
-        DEBUGWRITE 6
+        or      eax, DR6_FIXED
+        and     eax, ~DR6_ZERO & 0xFFFFFFFF
+        mov     [rbx + VP_DR6], rax
+        xor     eax, eax
+        ret
+        .equ    DR6_FIXED, 0xFFFF07F0           # as MOV to DR6 leaves them
+        .equ    DR6_ZERO, 0x1000

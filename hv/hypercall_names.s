@@ -56,8 +56,8 @@ regs:   REGROW  RSP, RSP, VMCS_GUEST_RSP, 0, reg_field, reg_field_write
         REGROW  CR3, CR3, VMCS_GUEST_CR3, 0, reg_field, 0, reg_cr3_write
         REGROW  CR4, CR4, VMCS_GUEST_CR4, 0, reg_cr4, 0, reg_cr4_write
         REGROW  CR8, CR8, 0, 0, reg_cr8, reg_cr8_write
-        REGROW  DR0, DR3, 0, 16, reg_dr, 0, reg_dr_write
-        REGROW  DR6, DR6, 64, 0, reg_dr, 0, reg_dr6_write
+        REGROW  DR0, DR3, 0, 8, reg_dr, 0, reg_dr_write
+        REGROW  DR6, DR6, 0, 0, reg_dr6, 0, reg_dr6_write
         REGROW  DR7, DR7, VMCS_GUEST_DR7, 0, reg_field, 0, reg_field_write
         REGROW  ES, TR, 0, 2, reg_segment, 0, reg_segment_write
         REGROW  IDTR, IDTR, 2, 0, reg_table, 0, reg_table_write
@@ -71,16 +71,16 @@ regs:   REGROW  RSP, RSP, VMCS_GUEST_RSP, 0, reg_field, reg_field_write
         REGROW  XMM_CONTROL, XMM_CONTROL, FX_CONTROL, 0, reg_fx, 0, reg_mxcsr_write
         REGROW  APIC_ID, APIC_DIVIDE, APIC_ID, 1, reg_apic, 0, reg_apic_write
         REGROW  EFER, EFER, VMCS_GUEST_EFER, 0, reg_field, 0, reg_efer_write
-        REGROW  KERNEL_GS_BASE, KERNEL_GS_BASE, MSR_KERNEL_GS_BASE, 0, reg_msr, reg_base_write
+        REGROW  KERNEL_GS_BASE, KERNEL_GS_BASE, 4 * 8, 0, reg_msr, reg_base_write
         REGROW  APIC_BASE, APIC_BASE, VP_APIC_BASE - VP_RAX, 0, reg_word, 0, reg_apic_base_write
         REGROW  PAT, PAT, VMCS_GUEST_PAT, 0, reg_field, 0, reg_field_write
         REGROW  SYSENTER_CS, SYSENTER_CS, VMCS_GUEST_SYSENTER_CS, 0, reg_field, 0, reg_field_write
         REGROW  SYSENTER_EIP, SYSENTER_EIP, VMCS_GUEST_SYSENTER_EIP, 0, reg_field, 0, reg_field_write
         REGROW  SYSENTER_ESP, SYSENTER_ESP, VMCS_GUEST_SYSENTER_ESP, 0, reg_field, 0, reg_field_write
-        REGROW  STAR, STAR, MSR_STAR, 0, reg_msr, reg_msr_write
-        REGROW  LSTAR, LSTAR, MSR_LSTAR, 0, reg_msr, reg_base_write
-        REGROW  CSTAR, CSTAR, MSR_CSTAR, 0, reg_msr, reg_base_write
-        REGROW  SFMASK, SFMASK, MSR_FMASK, 0, reg_msr, 0, reg_fmask_write
+        REGROW  STAR, STAR, 0 * 8, 0, reg_msr, reg_msr_write
+        REGROW  LSTAR, LSTAR, 1 * 8, 0, reg_msr, reg_base_write
+        REGROW  CSTAR, CSTAR, 2 * 8, 0, reg_msr, reg_base_write
+        REGROW  SFMASK, SFMASK, 3 * 8, 0, reg_msr, 0, reg_fmask_write
         REGROW  HYPERCALL, HYPERCALL, HVMSR_HYPERCALL, 0, reg_synthetic, 0, reg_synthetic_write
         REGROW  GUEST_OS_ID, GUEST_OS_ID, HVMSR_GUEST_OS_ID, 0, reg_synthetic, 0, reg_synthetic_write
         REGROW  ASSIST_PAGE, ASSIST_PAGE, HVMSR_VP_ASSIST_PAGE, 0, reg_synthetic, 0, reg_synthetic_write

@@ -8,18 +8,18 @@
         .equ    FX_XMM, 160
         .equ    MXCSR_KNOWN, 0xFFFF
 
-reg_fx: fxsave64 [rbx + VP_FX]
-        mov     rax, [rbx + r10 + VP_FX]
+reg_fx: cmp     rbx, gs:[CPU_CURRENT]
+        jne     1f
+        fxsave64 [rbx + VP_FX]
+1:      mov     rax, [rbx + r10 + VP_FX]
         mov     rdx, [rbx + r10 + VP_FX + 8]
         ret
 reg_mxcsr_write:
         test    edi, ~MXCSR_KNOWN & 0xFFFFFFFF
         jnz     reg_refused
-reg_fx_write:
-        fxsave64 [rbx + VP_FX]
+reg_fx_write:                                   # by a parent: the VP is nobody's
         mov     [rbx + r10 + VP_FX], rsi
         mov     [rbx + r10 + VP_FX + 8], rdi
-        fxrstor64 [rbx + VP_FX]
         xor     eax, eax
         ret
 

@@ -1,7 +1,7 @@
 # hypercall_values.s - how VP registers are read and written.
 #
-# Readers: r10 = argument, exit rdx:rax.  Writers: rdi:rsi = value, r10 = argument, exit eax = status.  rbx = VP, loaded, rbp =
-# partition; they keep r8, r9, r11.  A parent's writes are checked for reserved bits alone; what does not fit
+# Readers: r10 = argument, exit rdx:rax.  Writers: rdi:rsi = value, r10 = argument, exit eax = status.  rbx = VP, its VMCS current,
+# rbp = partition; what else the processor holds is this VP's when it is CPU_CURRENT; they keep r8, r9, r11.  A parent's writes are checked for reserved bits alone; what does not fit
 # together shows when the VP is entered.
 # Source  TLFS, "Virtual Processor Registers"
 
@@ -44,12 +44,18 @@ reg_masked:                                     # what the guest would read: sha
         xor     edx, edx
         ret
 reg_cr2:
-        mov     rax, cr2
+        mov     rax, [rbx + VP_CR2]
         xor     edx, edx
-        ret
+        cmp     rbx, gs:[CPU_CURRENT]
+        jne     1f
+        mov     rax, cr2
+1:      ret
 reg_cr2_write:
-        mov     cr2, rsi
+        mov     [rbx + VP_CR2], rsi
         xor     eax, eax
+        cmp     rbx, gs:[CPU_CURRENT]
+        jne     1b
+        mov     cr2, rsi
         ret
 reg_cr8:
         mov     eax, [rbx + VP_APIC + APIC_TPR*16]
@@ -66,10 +72,7 @@ reg_cr8_write:
         xor     eax, eax
 1:      ret
 reg_msr:
-        mov     ecx, r10d
-        rdmsr
-        shl     rdx, 32
-        or      rax, rdx
+        call    held_read
         xor     edx, edx
         ret
 reg_base_write:                                 # addresses must be canonical as WRMSR checks it
@@ -80,11 +83,7 @@ reg_base_write:                                 # addresses must be canonical as
         mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
         ja      1b
 reg_msr_write:
-        mov     ecx, r10d
-        mov     rax, rsi
-        mov     rdx, rsi
-        shr     rdx, 32
-        wrmsr
+        call    held_write
         xor     eax, eax
         ret
 reg_tsc:

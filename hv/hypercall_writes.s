@@ -55,6 +55,7 @@ reg_efer_write:
 
 # reg_paging - After a change of what translates: old translations go, PAE paging reads its four entries.  Exit: eax = status 0.
 reg_paging:
+        mov     dword ptr [rbx + VP_STALE], 1   # its processor may be another one
         push    r8
         call    vpid_flush
         VMGET   rax, VMCS_GUEST_EFER

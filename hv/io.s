@@ -151,7 +151,7 @@ ports:  PORTS   PORT_UART, PORT_UART + 7, 0, uart_read, uart_write
         PORTS   PORT_SYSTEM_A, PORT_SYSTEM_A, 0, system_a_read, system_a_write
         PORTS   PORT_FW_SELECTOR, PORT_FW_DATA, 1, fw_read, fw_write
         PORTS   PORT_PM1_STATUS, PORT_PM1_CONTROL + 1, 1, pm1_read, pm1_write
-        PORTS   PORT_RESET_CONTROL, PORT_RESET_CONTROL, 0, reset_read, reset_write
+        PORTS   PORT_PCI_ADDRESS, PORT_PCI_ADDRESS + 3, 1, reset_read, reset_write
         .long   0xFFFFFFFF
 
 io_created:                                     # its parent may want to see it

@@ -2,7 +2,7 @@
 #
 # Source  SDM 3C, "MSR-Bitmap Address"; SDM 4, "Architectural MSRs"; TLFS, "Model-Specific Registers" (virtualized MSRs)
 
-# msr_bitmap_init - Everything exits, except the rows of msr_direct.  Bit = 1 exits.
+# msr_bitmap_init - Everything exits, except the rows of msr_direct, and reads of msr_read_direct.  Bit = 1 exits.
 # Four areas of 1 KiB: read low, read high, write low, write high.
 msr_bitmap_init:
         lea     rdi, [rel msr_bitmap]
@@ -11,21 +11,25 @@ msr_bitmap_init:
         mov     rax, NEVER
         rep stosq
         lea     rdx, [rel msr_direct]
-1:      mov     ecx, [rdx]
+        mov     edi, 1 << 14                    # from a read's bit to a write's
+        call    msr_bitmap_clear
+        lea     rdx, [rel msr_read_direct]
+        xor     edi, edi
+msr_bitmap_clear:
+        mov     ecx, [rdx]
         test    ecx, ecx
-        jz      2f
+        jz      1f
         mov     eax, ecx                        # 0xC0000000 and up: the second area
         and     ecx, 0x1FFF
         shr     eax, 31
         shl     eax, 13
         add     ecx, eax
         btr     dword ptr [rsi], ecx
-        add     ecx, 1 << 14
+        add     ecx, edi
         btr     dword ptr [rsi], ecx
         add     rdx, 4
-        jmp     1b
-2:      btr     dword ptr [rsi], MSR_TSC        # reads only; a write moves the offset
-        ret
+        jmp     msr_bitmap_clear
+1:      ret
 
 # exit_rdmsr - Entry: rbx = VP, rbp = partition; the number is in the guest's ECX.
 exit_rdmsr:
@@ -90,11 +94,16 @@ msr_read:
         jc      1f
         mov     ecx, [rdx + 4]
         mov     rax, [rdx + 8]
-        cmp     ecx, MSR_SLOT
-        ja      2f
+        cmp     ecx, MSR_CODE
+        je      2f
+        cmp     ecx, MSR_HELD
+        jne     3f
+        add     eax, VP_SWITCHED - VP_RAX       # what does not exit when it is read, but for the parent
+        jmp     4f
+3:      cmp     ecx, MSR_SLOT
         clc
         jne     1f
-        mov     rax, [rbx + rax + VP_RAX]       # a word of the VP
+4:      mov     rax, [rbx + rax + VP_RAX]       # a word of the VP
         clc
 1:      ret
 2:      jmp     rax
@@ -126,74 +135,17 @@ msr_write:
         mov     ecx, [rdx + 4]
         cmp     ecx, MSR_FIXED
         je      3f
+        cmp     ecx, MSR_HELD
+        je      msr_write_held
         cmp     ecx, MSR_SLOT
         jne     2f
         mov     rax, [rdx + 8]
         mov     [rbx + rax + VP_RAX], rsi
-2:      clc
+2:
+msr_write_done:
+        clc
 1:      ret
-3:      stc
-        ret
-msr_write_debugctl:                             # no branch records: only BTF may be set
-        test    rsi, ~2
-        jnz     3b
-        VMPUT   VMCS_GUEST_DEBUGCTL, rsi
-        clc
-        ret
-msr_write_tsc:
-        rdtsc
-        shl     rdx, 32
-        or      rax, rdx
-        sub     rsi, rax
-        mov     [rbx + VP_TSC_OFFSET], rsi
-        VMPUT   VMCS_TSC_OFFSET, rsi
-        call    reference_lost
-        clc
-        ret
-msr_write_deadline:
-        mov     rdi, rsi
-        call    apic_timer_deadline
-        clc
-        ret
-
-# msr_write_apic_base - The base stays; xAPIC may become x2APIC or off, off may become xAPIC; nothing else.
-msr_write_apic_base:
-        mov     eax, MEMORY_LOCAL_APIC | APICBASE_BSP
-        mov     rcx, rsi
-        and     rcx, ~(APICBASE_EN | APICBASE_EXTD)
-        cmp     rcx, rax
-        jne     3b
-        mov     rcx, [rbx + VP_APIC_BASE]
-        mov     [rbx + VP_APIC_BASE], rsi
-        and     ecx, APICBASE_EN | APICBASE_EXTD
-        mov     edx, esi
-        and     edx, APICBASE_EN | APICBASE_EXTD
-        cmp     ecx, edx
-        je      2b
-        cmp     edx, APICBASE_EXTD
-        je      4f                              # x2APIC without EN
-        cmp     ecx, APICBASE_EN | APICBASE_EXTD
-        jne     5f
-        test    edx, edx
-        jnz     4f                              # from x2APIC only off
-        call    apic_reset
-        mov     dword ptr [rbx + VP_APIC_BASE], MEMORY_LOCAL_APIC | APICBASE_BSP
-        clc
-        ret
-5:      cmp     edx, APICBASE_EN | APICBASE_EXTD
-        jne     2b
-        test    ecx, ecx
-        jz      4f                              # from off only xAPIC
-        mov     ecx, [rbx + VP_INDEX]
-        mov     [rbx + VP_APIC + APIC_ID*16], ecx
-        mov     edx, ecx
-        shr     edx, 4
-        shl     edx, 16
-        bts     edx, ecx
-        mov     [rbx + VP_APIC + APIC_LDR*16], edx
-        clc
-        ret
-4:      or      ecx, MEMORY_LOCAL_APIC | APICBASE_BSP
-        mov     [rbx + VP_APIC_BASE], rcx       # as it was
+3:
+msr_write_gp:
         stc
         ret

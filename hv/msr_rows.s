@@ -72,16 +72,18 @@ x2apic_zero:
 # MSRs that the guest reads and writes without an exit: per-VP, in the VMCS or changed hands by schedule.s.
         .balign 4
 msr_direct:
-        .long   MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_TSC_AUX
-        .long   MSR_EFER, MSR_PAT, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, 0
+        .long   MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_EFER, MSR_PAT, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, 0
+msr_read_direct:                                # writes exit: switch.s wants to know the value
+        .long   MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_TSC_AUX, MSR_TSC, 0
 
 # Number, what it is, value: FIXED reads value, write #GP; QUIET reads value, write lost; SLOT is a word of the VP at
-# this offset; CODE reads by a routine (rax, carry), and is written by msr_write itself.
+# this offset; HELD is at this offset in VP_SWITCHED, and the processor has it, too; CODE reads by a routine (rax, carry), and is written by msr_write itself.
         .equ    MSR_ROW, 16
         .equ    MSR_FIXED, 0
         .equ    MSR_QUIET, 1
         .equ    MSR_SLOT, 2
-        .equ    MSR_CODE, 3
+        .equ    MSR_HELD, 3
+        .equ    MSR_CODE, 4
         .macro  MSRROW number, kind, value
         .long   \number, MSR_\kind
         .quad   \value
@@ -97,6 +99,11 @@ msr_rows:
         MSRROW  MSR_MCG_CAP, FIXED, 0
         MSRROW  MSR_MCG_STATUS, SLOT, VP_MISC_MSR + 8
         MSRROW  MSR_MISC_ENABLE, QUIET, MISCENABLE_FAST_STRINGS | MISCENABLE_BTS_UNAVAILABLE | MISCENABLE_PEBS_UNAVAILABLE
+        MSRROW  MSR_STAR, HELD, 0 * 8
+        MSRROW  MSR_LSTAR, HELD, 1 * 8
+        MSRROW  MSR_CSTAR, HELD, 2 * 8
+        MSRROW  MSR_FMASK, HELD, 3 * 8
+        MSRROW  MSR_TSC_AUX, HELD, 5 * 8
         MSRROW  MSR_DEBUGCTL, CODE, msr_read_debugctl
         .long   0xFFFFFFFF
 

@@ -32,6 +32,19 @@ event_maskables:                                # the same without NMI; rbp = pa
         test    eax, eax
 2:      ret
 
+# pic_pending - The line of the 8259 pair that the VP should be interrupted for, or negative: LINT0 of its APIC is ExtINT and
+# unmasked, or the APIC is off.  Exit: eax.  Entry: rbx = VP, rbp = partition.  Changes rcx, rdx, rdi, rsi.
+# Source  SDM 3A, "Local Interrupts" (ExtINT)
+pic_pending:
+        mov     eax, -1
+        test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EN
+        jz      pic_asks
+        mov     edx, [rbx + VP_APIC + APIC_LVT_LINT0*16]
+        and     edx, LVT_MASKED | LVT_MODE
+        cmp     edx, put(LVT_MODE, DELIVERY_EXTINT)
+        je      pic_asks
+        ret
+
 # clock_fire - Let what is due happen: APIC timer, synthetic timers, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.
 clock_fire:
         push    rbp

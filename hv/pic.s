@@ -1,8 +1,8 @@
 # pic.s - the 8259 pair of a partition: requests, masks, service, and its way to the processor.
 #
 # Edge-triggered inputs, fixed priorities; rotation counts as plain EOI; no poll mode, no special mask mode.
-# INTR reaches the VP when LINT0 of its APIC is ExtINT and unmasked, or when the APIC is off.
-# Source  Intel 8259A data sheet, "Programming the 8259A"; SDM 3A, "Local Interrupts" (ExtINT)
+# Who asks decides whether INTR reaches a VP.  The root partition keeps such pairs for its children by this very file.
+# Source  Intel 8259A data sheet, "Programming the 8259A"
 
         .record PIC
         .field  IRR, 1
@@ -49,16 +49,7 @@ pic_chip:
 1:      mov     eax, -1
 2:      ret
 
-# pic_pending - Exit: eax = line 0..15 that the VP should be interrupted for, or negative.  rbx = VP, rbp = partition.
-# Changes rcx, rdx, rdi, rsi.
-pic_pending:
-        mov     eax, -1
-        test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EN
-        jz      pic_asks
-        mov     edx, [rbx + VP_APIC + APIC_LVT_LINT0*16]
-        and     edx, LVT_MASKED | LVT_MODE
-        cmp     edx, put(LVT_MODE, DELIVERY_EXTINT)
-        jne     2f
+# pic_asks - Exit: eax = line 0..15 that the pair's INTR stands for, or negative.  Entry: rbp = partition.  Changes rcx, rdx, rdi, rsi.
 pic_asks:
         lea     rdi, [rbp + PIC_SLAVE]
         xor     esi, esi

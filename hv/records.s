@@ -88,6 +88,9 @@
         .field  OP_VALUE, 8                      # what it stores
         .field  SIBLING, 8              # next of its partition
         .field  FLUSHED, 8              # number of the partition's latest change of tables it has seen
+        .field  DEBUGS, 4               # 1: the processor holds its DR0-DR3
+        .field  JOINED, 4               # 1: its VMCS has the host state of its processor
+        .field  STALE, 4                # 1: a parent has changed what translates
         .field  ACTIVITY, 4             # state to go on with after it was suspended
         .field  STARTING, 4             # 1: a start-up IPI has come; 2: a reset
         .field  SIPI, 4                 # its vector

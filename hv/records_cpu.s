@@ -17,6 +17,11 @@
         .field  VMXON, 8
         .field  READY, 8
         .field  IDLE, 8                 # times it went idle
+        .field  HELD_KNOWN, 8           # 1: these say what the registers hold, see switch.s
+        .field  HELD_CR2, 8
+        .field  HELD_DR6, 8
+        .field  HELD_MSRS, 48
+        .field  HELD_END, 0
         .field  GDT, 0x40, 0x100
         .field  TSS, 0x80
         .field  PSEUDO, 16              # operand of LGDT and LIDT

@@ -52,15 +52,23 @@ ring_join:
         xor     ebx, ebx
         xchg    rbx, gs:[CPU_NEWCOMERS]
 1:      push    qword ptr [rbx + VP_NEXT]
+        cmp     dword ptr [rbx + VP_JOINED], 0
+        jne     4f
         vmptrld [rbx + VP_VMCS]
-        call    vmcs_host                       # of this processor
+        call    vmcs_host                       # of this processor, for life
+        mov     dword ptr [rbx + VP_JOINED], 1
+        mov     dword ptr [rbx + VP_STALE], 1   # VPID and tables may have been another's
+        mov     rax, NEVER
+        mov     [rbx + VP_FLUSHED], rax
+4:      xor     eax, eax
+        xchg    eax, [rbx + VP_STALE]
+        test    eax, eax
+        jz      5f
         call    vpid_flush
-        mov     rax, gs:[CPU_SELF]
+5:      mov     rax, gs:[CPU_SELF]
         call    ring_add
         mov     eax, [rbx + VP_ACTIVITY]
         mov     [rbx + VP_STATE], eax
-        mov     rax, NEVER
-        mov     [rbx + VP_FLUSHED], rax
         pop     rbx
         test    rbx, rbx
         jnz     1b
@@ -101,26 +109,20 @@ schedule_leave:
         jz      processor_rest
         jmp     schedule_look
 
-# vp_borrow - Load a suspended VP in place of the caller's; vp_return - the way back.  Entry: r11 = VP, rbx = caller's.
-# Exit: rbx, rbp = its.  Change rcx, rsi, rdi; vp_return keeps rax, rdx.
+# vp_borrow - Make a suspended VP's VMCS current, for its registers; vp_return - the caller's again.  Entry: r11 = VP, rbx = caller's.
+# Exit: rbx, rbp = its.  What the VMCS does not hold is in the VP, while the processor keeps the caller's (switch.s).
 vp_borrow:
         mov     gs:[CPU_BORROWER], rbx
-        mov     rdx, rbx
-        call    switch_save
         mov     rbx, r11
         mov     rbp, [rbx + VP_PARTITION]
-        jmp     switch_load
+        vmptrld [rbx + VP_VMCS]
+        jbe     vmcs_refused
+        ret
 vp_return:
-        push    rax
-        push    rdx
-        mov     rdx, rbx
-        call    switch_save
         vmclear [rbx + VP_VMCS]
         mov     rbx, gs:[CPU_BORROWER]
         mov     rbp, [rbx + VP_PARTITION]
-        call    switch_load
-        pop     rdx
-        pop     rax
+        vmptrld [rbx + VP_VMCS]
         ret
 
 processor_rest:                                 # until a VP joins

@@ -128,7 +128,10 @@ schedule_go:
         mov     dword ptr [rbx + VP_KNOWN], 0
         cmp     dword ptr [rbx + VP_STARTING], 0
         je      1f
+        mov     rdx, rbx                        # what it begins with goes by the VP
+        call    switch_save
         call    vp_start
+        call    switch_load
 1:      mov     edx, [rbp + PART_EXCEPTIONS]
         cmp     edx, [rbx + VP_EXCEPTIONS]
         je      2f

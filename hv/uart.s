@@ -2,6 +2,7 @@
 #
 # What is typed reaches the first partition of the table that is not the root (`listener`). The machine's UART interrupts that
 # partition's processor, which makes an edge on line 4.  Calling convention: the table in io.s.
+# The root partition keeps such ports for its children by this very file.
 # Source  PC16550D data sheet, "Interrupt Identification Register", "Line Status Register"; 82093AA data sheet, "I/O Redirection Table"
 
         .record SERIAL

@@ -66,7 +66,10 @@ vp_create:
         mov     [rbx + VP_ASSIST + OVERLAY_FRAME], rax
         mov     dword ptr [rbx + VP_STATE], VP_SUSPENDED_STATE
         mov     dword ptr [rbx + VP_SUSPENDED], SUSPEND_EXPLICIT
-        lea     rax, [rel cpuid_enlightened]
+        lea     rax, [rel cpuid_created]
+        lea     rcx, [rel cpuid_none]
+        cmp     dword ptr [rbp + PART_CPUID_COUNT], 0
+        cmovne  rax, rcx                        # the parent wants to see leaves
         mov     [rbx + VP_CPUID], rax
         mov     eax, [rel vpid_next]
         mov     [rbx + VP_VPID], rax

@@ -24,6 +24,7 @@ UNKNOWN = 0x7FFF_0000  # what a symbol counts as before the first pass has place
 SIZE = re.compile(
     r"(" + "|".join(fixed.SIZES) + r")\s+(?:ptr\s+)?(?=[\[\w(])|(" + "|".join(fixed.SIZES) + r")\s+ptr\s+", re.I
 )
+HIGH_BYTE, NEEDS_REX = re.compile(r"\b[abcd]h\b", re.I), re.compile(r"\b(r\d+[bwd]?|spl|bpl|sil|dil|r[a-z]{2}(?![^\[]*\]))\b", re.I)
 SEGMENT = re.compile(r"([c-gs]s)\s*:\s*", re.I)
 TERMS = re.compile(r"\s*([+-]?)\s*((?:[^+\-\[\]()'<>]|\((?:[^()]|\([^()]*\))*\)|'.[^']*'|<<|>>)+)")
 
@@ -146,6 +147,8 @@ def tools(mode):
 @cache
 def by_keystone(mode, text):
     """Return keystone's bytes for one instruction of plain numbers."""
+    if HIGH_BYTE.search(text) and NEEDS_REX.search(text):      # keystone's library would end the process
+        raise AssemblyError(f"ah, bh, ch and dh cannot stand beside a register that needs a REX prefix: {text!r}")
     try:
         data, _ = tools(mode)[0].asm(text, 0, as_bytes=True)
     except keystone.KsError as error:

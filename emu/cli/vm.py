@@ -16,6 +16,7 @@ from rich.table import Table
 from emu.cli.group import OK
 from emu.cli.values import Memory
 from emu.errors import ConfigError, ManageError
+from emu.spec.root import VMMOST
 
 MIB = 1 << 20
 WAIT = 120                                                # seconds until a service that was started answers: it may compile kernels
@@ -24,11 +25,12 @@ HELP = """Virtual machines under the hypervisor: children of the root partition,
 
 A service (one process a state folder) owns the machine on which the hypervisor, the root partition and its children run; it is
 started when the first virtual machine is. A virtual machine boots from its disk: a file that `create` makes of a
-kernel (64-bit code: ELF, raw or assembly), or one of yours. Its serial line goes to a file.
+kernel (a Linux bzImage with its initial RAM disk, or 64-bit code: ELF, raw, assembly), or one of yours. Its serial line goes to a file.
 
 \b
 Examples:
   hvlab vm create first --kernel kernel.elf --memory 16M
+  hvlab vm create linux --kernel vmlinuz --initrd initrd.img --append console=ttyS0 --memory 256M --processors 2
   hvlab vm start first
   hvlab vm type first 'hello\\n'
   hvlab vm console first                     what its serial line has said
@@ -90,38 +92,48 @@ def _needed(folder, **request):
 @command.command("create", short_help="Make a virtual machine that is off.")
 @click.argument("name")
 @click.option("--kernel", type=click.Path(path_type=Path),
-              help="A disk is made of this kernel: ELF, raw image or assembly, 64-bit code from 0x10000 on.")
+              help="A disk is made of this kernel: a Linux bzImage, or 64-bit code from 0x10000 on: ELF, raw image, assembly.")
+@click.option("--initrd", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Initial RAM disk of a Linux kernel.")
+@click.option("--append", default="", help="Command line of a Linux kernel, such as console=ttyS0.")
 @click.option("--disk", type=click.Path(path_type=Path, dir_okay=False), help="A disk of yours, used as it is.")
 @click.option("--disk-size", type=Memory(), default=0, help="Size of the disk that is made, such as 1M; at least what the kernel takes.")
+@click.option("--processors", type=click.IntRange(1, int(VMMOST.PROCESSORS)), default=1, show_default=True, help="Its processors.")
 @click.option("--memory", type=Memory(), default="16M", show_default=True, help="Its memory, such as 16M: whole 2 MiB.")
 @click.pass_obj
-def create(folder, name, kernel, disk, disk_size, memory):
+def create(folder, name, kernel, initrd, append, disk, disk_size, processors, memory):
     """Make a virtual machine that is off, with a disk made of --kernel, or --disk."""
     from emu.manage.store import check_name
     check_name(name)
     if (kernel is None) == (disk is None):
         raise ConfigError("a virtual machine boots from --kernel or from --disk: give one of them")
+    if disk and (initrd or append):
+        raise ConfigError("--initrd and --append go with --kernel: a disk of yours has its own")
     if memory % (2 * MIB):
         raise ConfigError(f"the memory of a virtual machine is whole 2 MiB, not {memory} bytes")
     store = _store(folder)
     path = Path(disk).absolute() if disk else folder / f"{name}.disk"
     if disk and not path.is_file():
         raise ConfigError(f"{disk}: there is no such file")
-    made = _disk_of(kernel, memory, disk_size) if kernel else None
-    store.add(name, memory, str(path))
+    made = _disk_of(kernel, initrd, append, memory, disk_size) if kernel else None
+    store.add(name, memory, str(path), processors)
     if made is not None:
         part = path.with_suffix(".part")
         part.write_bytes(made)
         part.replace(path)
-    click.echo(f"{name}: {memory // MIB} MiB, disk {path}", err=True)
+    click.echo(f"{name}: {memory // MIB} MiB, {processors} processor{'s' if processors > 1 else ''}, disk {path}", err=True)
     return OK
 
 
-def _disk_of(kernel, memory, disk_size):
+def _disk_of(kernel, initrd, append, memory, disk_size):
     from emu import image
     from emu.asm import assemble
     from emu.manage.disk import kernel_disk
-    loaded = image.of_assembly(assemble(kernel), memory) if kernel.suffix == ".s" or kernel.is_dir() else image.load(kernel, memory, "")
+    if kernel.suffix == ".s" or kernel.is_dir():
+        if initrd or append:
+            raise ConfigError("--initrd and --append go with a Linux kernel")
+        loaded = image.of_assembly(assemble(kernel), memory)
+    else:
+        loaded = image.load(kernel, memory, append, (str(initrd),) if initrd else ())
     return kernel_disk(loaded, disk_size)
 
 
@@ -193,10 +205,11 @@ def list_(folder, as_json):
         click.echo(msgspec.json.encode({"schema": "hvlab.vms.1", "service": service, "vms": rows}).decode())
         return OK
     table = Table(box=SIMPLE_HEAD)
-    for column in ("name", "state", "memory", "worker", "note"):
-        table.add_column(column, justify="right" if column in ("memory", "worker") else "left")
+    for column in ("name", "state", "memory", "processors", "worker", "note"):
+        table.add_column(column, justify="left" if column in ("name", "state", "note") else "right")
     for each in rows:
-        table.add_row(each["name"], each["state"], f"{each['memory'] // MIB} MiB", str(each["worker"] or ""), each["note"])
+        table.add_row(each["name"], each["state"], f"{each['memory'] // MIB} MiB", str(each["processors"]), str(each["worker"] or ""),
+                      each["note"])
     Console().print(table if rows else "there is no virtual machine; `hvlab vm create` makes one")
     return OK
 
@@ -215,7 +228,7 @@ def show(folder, name, as_json):
         return OK
     row |= {"memory": f"{row['memory'] // MIB} MiB", "console": folder / f"{name}.console", "service": service}
     for key, value in row.items():
-        click.echo(f"{key:8} {'' if value is None else value}".rstrip())
+        click.echo(f"{key:10} {'' if value is None else value}".rstrip())
     return OK
 
 

@@ -12,9 +12,9 @@ from emu.spec.apic import APIC
 from emu.spec.root import ROOTS
 from emu.spec.tlfs import HVREG
 
-MAGIC = b"HVVMCP01"
+MAGIC = b"HVVMCP02"
 BATCH, ROW = 64, 32
-RECORD = 128 + 8                                          # the root's record of a child, its reference time
+RECORD = 256 + 8                                          # the root's record of a child, its reference time
 CHUNK = 1 << 20
 
 
@@ -47,18 +47,21 @@ def _batches(rows):
     return [rows[at:at + BATCH] for at in range(0, len(rows), BATCH)]
 
 
-def take(root, slot, base, memory):
-    """Return the bytes of a checkpoint of a virtual machine that is suspended; memory: bytes, from `base` of the root's on."""
+def take(root, vm):
+    """Return the bytes of a checkpoint of a virtual machine that is suspended; vm: with slot, base, memory, processors."""
     registers = []
-    for batch in _batches(REGISTERS):
-        root.place(int(ROOTS.REGISTERS), b"".join(struct.pack("<QQQQ", name, 0, 0, 0) for name in batch))
-        root.command("READ", slot, len(batch))
-        data = root.read(int(ROOTS.REGISTERS), ROW * len(batch))
-        registers += [(name, *struct.unpack_from("<QQ", data, ROW * at + 16)) for at, name in enumerate(batch)]
-    root.command("SAVE", slot)
+    for processor in range(vm.processors):
+        rows = []
+        for batch in _batches(REGISTERS):
+            root.place(int(ROOTS.REGISTERS), b"".join(struct.pack("<QQQQ", name, 0, 0, 0) for name in batch))
+            root.command("READ", vm.slot, len(batch), processor)
+            data = root.read(int(ROOTS.REGISTERS), ROW * len(batch))
+            rows += [(name, *struct.unpack_from("<QQ", data, ROW * at + 16)) for at, name in enumerate(batch)]
+        registers.append(rows)
+    root.command("SAVE", vm.slot)
     record = root.read(int(ROOTS.RECORD), RECORD)
-    content = root.read(base, memory)
-    head = json.dumps({"memory": memory, "registers": registers, "record": record.hex(),
+    content = root.read(vm.base, vm.memory)
+    head = json.dumps({"memory": vm.memory, "processors": vm.processors, "registers": registers, "record": record.hex(),
                        "sha256": hashlib.sha256(content).hexdigest()}).encode()
     return MAGIC + struct.pack("<I", len(head)) + head + zlib.compress(content, 1)
 
@@ -72,10 +75,11 @@ def read(data, path):
         head = json.loads(data[12:12 + size])
         content = zlib.decompress(data[12 + size:], bufsize=head["memory"])
         whole = len(content) == head["memory"] and hashlib.sha256(content).hexdigest() == head["sha256"]
-        names, record = [row[0] for row in head["registers"]], bytes.fromhex(head["record"])
+        names, record = [[row[0] for row in rows] for rows in head["registers"]], bytes.fromhex(head["record"])
+        expected = [REGISTERS] * head["processors"]
     except (struct.error, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
         raise ConfigError(f"{path}: the checkpoint is damaged: {error}") from None
-    if not whole or len(record) != RECORD or names != REGISTERS:
+    if not whole or len(record) != RECORD or names != expected:
         raise ConfigError(f"{path}: the checkpoint is damaged, or of another version")
     return head, content
 
@@ -86,6 +90,7 @@ def give(root, slot, base, head, content):
         root.place(base + at, content[at:at + CHUNK])
     root.place(int(ROOTS.RECORD), bytes.fromhex(head["record"]))
     root.command("RESTORE", slot)
-    for batch in _batches([tuple(row) for row in head["registers"]]):
-        root.place(int(ROOTS.REGISTERS), b"".join(struct.pack("<QQQQ", name, 0, low, high) for name, low, high in batch))
-        root.command("WRITE", slot, len(batch))
+    for processor, rows in enumerate(head["registers"]):
+        for batch in _batches([tuple(row) for row in rows]):
+            root.place(int(ROOTS.REGISTERS), b"".join(struct.pack("<QQQQ", name, 0, low, high) for name, low, high in batch))
+            root.command("WRITE", slot, len(batch), processor)

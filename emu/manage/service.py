@@ -22,7 +22,7 @@ from emu.partition import assembled
 from emu.spec.root import ROOTS, VDISK
 
 SOCKET = "service.sock"
-MEMORY = 256 * MIB                                        # for all virtual machines together
+MEMORY = 1024 * MIB                                       # for all virtual machines together
 STEP = 5_000_000                                          # cycles between two looks at what else there is
 AHEAD = 0.002                                             # seconds that the machine may be ahead of the host's clock
 LOADER = 0x7C00
@@ -38,6 +38,7 @@ class Running:
     slot: int
     base: int
     memory: int
+    processors: int
     worker: subprocess.Popen
     state: str = store.PAUSED
     heard: bytearray = field(default_factory=bytearray)
@@ -211,7 +212,7 @@ class Service:
         if vm.disk or name not in self.vms:
             raise ManageError(f"{name}: its worker does not answer; no checkpoint was made")
         self.root.run(2 * SLICE)
-        data = checkpoint.take(self.root, vm.slot, vm.base, vm.memory)
+        data = checkpoint.take(self.root, vm)
         _write(self._kept(name), data)
         _write(self._kept(name, ".disk"), Path(row.disk).read_bytes())
         if vm.state == store.RUNNING:
@@ -227,6 +228,8 @@ class Service:
         head, content = checkpoint.read(path.read_bytes(), path)
         if head["memory"] != row.memory:
             raise ConfigError(f"{path}: the checkpoint is of {head['memory']} bytes of memory, {name} has {row.memory}")
+        if head["processors"] != row.processors:
+            raise ConfigError(f"{path}: the checkpoint is of {head['processors']} processors, {name} has {row.processors}")
         _write(Path(row.disk), self._kept(name, ".disk").read_bytes())
         vm = self._create(row)
         try:
@@ -250,10 +253,10 @@ class Service:
             raise ConfigError(f"{row.disk}: the disk of {name} is not there")
         self.root = self.root or Root(self.memory)
         slot = min(slots)
-        base = self.root.command("CREATE", slot, row.memory)
+        base = self.root.command("CREATE", slot, row.memory, row.processors)
         worker = subprocess.Popen([sys.executable, "-m", "emu.manage.worker", row.disk, str(self.console(name))],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        vm = self.vms[name] = Running(name, slot, base, row.memory, worker)
+        vm = self.vms[name] = Running(name, slot, base, row.memory, row.processors, worker)
         self.selector.register(worker.stdout, selectors.EVENT_READ, lambda _: self._from_worker(vm))
         self.root.fresh(slot)
         return vm

@@ -7,19 +7,21 @@ from emu.errors import ConfigError, ManageError
 
 OFF, RUNNING, PAUSED, FAILED = "off", "running", "paused", "failed"
 TABLE = """create table if not exists vm (
-    name text primary key, memory integer not null, disk text not null, state text not null, note text not null default '')"""
+    name text primary key, memory integer not null, disk text not null, state text not null, note text not null default '',
+    processors integer not null default 1)"""
 NAME_MOST = 32
 
 
 @dataclass(frozen=True)
 class Row:
-    """A virtual machine: memory in bytes, the file that is its disk, its state and why it is in it."""
+    """A virtual machine: memory in bytes, the file that is its disk, its state and why it is in it, processors."""
 
     name: str
     memory: int
     disk: str
     state: str
     note: str
+    processors: int
 
 
 def check_name(name):
@@ -39,6 +41,8 @@ class Store:
         try:
             with closing(self._open()) as db, db:
                 db.execute(TABLE)
+                if "processors" not in {each[1] for each in db.execute("pragma table_info(vm)")}:       # made by an older version
+                    db.execute("alter table vm add column processors integer not null default 1")
         except sqlite3.DatabaseError as error:
             raise ManageError(f"{self.path}: {error}; this is no database of virtual machines") from None
 
@@ -48,7 +52,7 @@ class Store:
     def rows(self):
         """Return every virtual machine by name."""
         with closing(self._open()) as db:
-            return [Row(*each) for each in db.execute("select name, memory, disk, state, note from vm order by name")]
+            return [Row(*each) for each in db.execute("select name, memory, disk, state, note, processors from vm order by name")]
 
     def row(self, name):
         """Return one; raises ConfigError that names those there are."""
@@ -58,11 +62,12 @@ class Store:
         names = ", ".join(each.name for each in self.rows())
         raise ConfigError(f"there is no virtual machine {name!r}; " + (f"there are {names}" if names else "there is none yet"))
 
-    def add(self, name, memory, disk):
+    def add(self, name, memory, disk, processors=1):
         """Add a virtual machine that is off."""
         try:
             with closing(self._open()) as db, db:
-                db.execute("insert into vm (name, memory, disk, state) values (?, ?, ?, ?)", (check_name(name), memory, disk, OFF))
+                db.execute("insert into vm (name, memory, disk, state, processors) values (?, ?, ?, ?, ?)",
+                           (check_name(name), memory, disk, OFF, processors))
         except sqlite3.IntegrityError:
             raise ConfigError(f"there is a virtual machine {name!r} already") from None
 

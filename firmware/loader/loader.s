@@ -1,44 +1,81 @@
-# loader.s - the boot loader of a child: reads the kernel that the disk's first sector names, and jumps to it.
+# loader.s - the boot loader of a child: reads what the disk's first sector names, and jumps to it.
 #
-# Entry   64-bit mode, first 4 GiB identity mapped, rdi = bytes of memory (firmware/root/README.md, "What a child finds")
-# Exit    at the kernel's entry, rdi as it was; or the child ends with 0xB001 (no kernel), 0xB002 (the disk fails), 0xB003 (no room)
-# Source  firmware/root/README.md, "Disk of a kernel"
+# Entry   64-bit mode, first 4 GiB identity mapped, rdi = bytes of memory, rsi = processors (firmware/root/README.md, "What a child finds")
+# Exit    at the kernel's entry; or the child ends with 0xB001 (no kernel), 0xB002 (the disk fails), 0xB003 (no room)
+# Source  firmware/root/README.md, "Disk of a kernel"; Linux x86 boot protocol, "64-bit Boot Protocol" (segments)
 
-        .use    root, uart
+        .use    root, uart, platform
 
         .org    0x7C00
+        .equ    PIECES_MOST, 28
         .record HEAD                            # sector 0
         .field  MAGIC, 8
+        .field  ENTRY, 8
+        .field  ARGUMENT, 8                     # RSI there, or 0: processors
+        .field  PIECES, 8
+        .field  PIECE, 16 * PIECES_MOST
+        .endrecord
+        .record PIECE
         .field  FIRST, 4                        # sector
         .field  SECTORS, 4
         .field  ADDRESS, 8                      # where it goes
-        .field  ENTRY, 8
         .endrecord
-        .equ    MAGIC, 0x31304B5349445648       # "HVDISK01"
+        .equ    MAGIC, 0x32304B5349445648       # "HVDISK02"
         .equ    BUFFER, 0x9000
+        .equ    LEAST, 0x10000                  # below are the tables, this loader and its stack
 
 start:  mov     r15, rdi
+        mov     rbp, rsi
+        lgdt    [rel gdt_pointer]               # code 0x08 and 0x10, data 0x18
+        push    0x10
+        lea     rax, [rel flat]
+        push    rax
+        retfq
+flat:   mov     eax, 0x18
+        mov     ds, ax
+        mov     es, ax
+        mov     ss, ax
         lea     rsi, [rel text_name]
         call    say
+        call    acpi_build
         xor     eax, eax
         mov     ecx, 1
         mov     edi, BUFFER
         call    read
         mov     rax, MAGIC
         cmp     [BUFFER + HEAD_MAGIC], rax
+        jne     bad_disk
+        mov     r11, [BUFFER + HEAD_PIECES]
+        cmp     r11, PIECES_MOST
+        ja      bad_disk
+        mov     ebx, BUFFER + HEAD_PIECE
+1:      sub     r11, 1
+        jc      kernel
+        call    piece
+        add     ebx, PIECE_SIZE
+        jmp     1b
+bad_disk:
         mov     ebx, 0xB001
-        jne     stop
-        mov     r12d, [BUFFER + HEAD_FIRST]
-        mov     r13d, [BUFFER + HEAD_SECTORS]
-        mov     r14, [BUFFER + HEAD_ADDRESS]
-        mov     rbp, [BUFFER + HEAD_ENTRY]
+        jmp     stop
+
+kernel: mov     rdi, r15
+        mov     rsi, [BUFFER + HEAD_ARGUMENT]
+        test    rsi, rsi
+        cmovz   rsi, rbp
+        mov     rsp, 0x7C00
+        jmp     qword ptr [BUFFER + HEAD_ENTRY]
+
+# piece - Read a piece.  Entry: rbx = its row, r15 = bytes of memory.  Changes all but rbx, rbp, r11, r15.
+piece:  mov     r12d, [rbx + PIECE_FIRST]
+        mov     r13d, [rbx + PIECE_SECTORS]
+        mov     r14, [rbx + PIECE_ADDRESS]
         mov     rax, r13
         shl     rax, 9
         add     rax, r14
         jc      2f
         cmp     rax, r15                        # inside the memory, and not over this loader
         ja      2f
-        cmp     r14, 0x10000
+        cmp     r14, LEAST
         jb      2f
 1:      test    r13d, r13d
         jz      3f
@@ -57,8 +94,7 @@ start:  mov     r15, rdi
         jmp     1b
 2:      mov     ebx, 0xB003
         jmp     stop
-3:      mov     rdi, r15
-        jmp     rbp
+3:      ret
 
 # read - Entry: eax = sector, ecx = sectors, edi = address.  Changes rax, rdx.
 read:   mov     edx, VPORT_DISK_SECTOR
@@ -77,7 +113,8 @@ read:   mov     edx, VPORT_DISK_SECTOR
         test    eax, VDISK_BUSY
         jnz     1b
         test    eax, VDISK_FAILED
-        mov     ebx, 0xB002
+        mov     eax, 0xB002
+        cmovnz  ebx, eax
         jnz     stop
         ret
 
@@ -94,3 +131,8 @@ say:    lodsb
         jmp     say
 1:      ret
 text_name: .asciz "loader: reading the kernel\n"
+        .balign 8
+gdt:    .quad   0, 0x00AF9B000000FFFF, 0x00AF9B000000FFFF, 0x00CF93000000FFFF
+gdt_pointer:
+        .word   . - gdt - 1
+        .quad   gdt

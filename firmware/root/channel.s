@@ -43,6 +43,7 @@ mailbox_serve:
         mov     [rel sequence], eax
         mov     edi, [ROOTS_MAILBOX + MAIL_SLOT]
         mov     rsi, [ROOTS_MAILBOX + MAIL_FIRST]
+        mov     r9, [ROOTS_MAILBOX + MAIL_SECOND]
         xor     edx, edx
         mov     ecx, [ROOTS_MAILBOX + MAIL_OP]
         mov     eax, ROOTSTATUS_UNKNOWN

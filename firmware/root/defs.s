@@ -28,19 +28,39 @@
         .field  ID, 8                           # partition
         .field  BASE, 8                         # of its memory, in ours
         .field  BYTES_OF, 8
+        .field  PROCESSORS, 8
         .field  TIMER, 8                        # reference time of its timer's next interrupt, 0: off
-        .field  PERIOD, 8
         .field  TAIL, 4                         # bytes of its serial input taken so far
-        .field  LCR, 4                          # serial port: line control, scratch, interrupt enable
-        .field  SCR, 4
-        .field  IER, 4
+        .field  HEARD, 4                        # bytes that the host had placed when it was last told
+        .field  ASSERTED, 8                     # line of the 8259 pair that is asserted as its external interrupt, or -1
+# What a checkpoint brings back (vid_state.s)
+        .field  KEPT, 0
+        .field  PERIOD, 8
         .field  SECTOR, 8                       # disk: first sector, how many, where in its memory
         .field  SECTORS, 8
         .field  TARGET, 8
-        .field  BUSY, 8                         # 1: a request is under way
-        .field  VDISK_FAILED, 8                 # 1: the last one failed
+        .field  VDISK_FAILED, 8                 # 1: the last request failed
+        .field  UART, 16
+        .field  PIC, 32
+        .field  PM1_ENABLE, 4
+        .field  PM1_CONTROL, 4
+        .field  CMOS_INDEX, 8
+        .field  KEPT_END, 0
+        .field  BUSY, 8                         # 1: a disk request is under way
+        .field  STARTED, 8                      # TSC
         .endrecord
-        .equ    VM_BYTES, 128
+        .equ    VM_BYTES, 256
+        .assert VM_SIZE <= VM_BYTES, "a virtual machine's record fits its place"
+
+# What the device files of hv/ call these
+        .equ    PART_UART, VM_UART
+        .equ    PART_PIC, VM_PIC
+        .equ    PART_PM1_ENABLE, VM_PM1_ENABLE
+        .equ    PART_PM1_CONTROL, VM_PM1_CONTROL
+        .equ    PART_CMOS_INDEX, VM_CMOS_INDEX
+        .equ    PART_STARTED, VM_STARTED
+        .macro  WORK bits
+        .endm
 
         .macro  MSR number, value
         mov     rdx, \value

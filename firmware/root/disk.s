@@ -2,6 +2,35 @@
 #
 # Source  firmware/root/README.md, "Devices of a child"
 
+# ---- registers: words of 32 bits ----
+disk_read:
+        mov     eax, -1
+        cmp     edi, VPORT_DISK_COMMAND
+        jne     1f
+        mov     rax, [rbx + VM_BUSY]
+        mov     rcx, [rbx + VM_VDISK_FAILED]
+        lea     eax, [rax + rcx*2]              # VDISK_BUSY, VDISK_FAILED
+1:      ret
+disk_write:
+        cmp     esi, 4
+        jne     1b
+        sub     edi, VPORT_DISK_SECTOR
+        je      2f
+        sub     edi, 4
+        je      3f
+        sub     edi, 4
+        je      4f
+        sub     edi, 4
+        je      disk_command
+        ret
+2:      mov     [rbx + VM_SECTOR], rdx
+        ret
+3:      mov     [rbx + VM_SECTORS], rdx
+        ret
+4:      mov     [rbx + VM_TARGET], rdx
+        ret
+        .assert VPORT_DISK_COUNT == VPORT_DISK_SECTOR + 4 && VPORT_DISK_ADDRESS == VPORT_DISK_SECTOR + 8
+
 # ---- disk: the host does the work, and answers by ROOTOP_DISK_DONE ----
 disk_command:
         cmp     qword ptr [rbx + VM_BUSY], 0

@@ -37,7 +37,7 @@ flat:   mov     eax, 0x10
 
 serve:  call    messages_serve
         call    mailbox_serve
-        call    timers_serve
+        call    devices_serve
         cmp     dword ptr [SIM_PAGE], 0
         jne     serve
         sti                                     # sleep until a message or the tick; what comes before HLT wakes it

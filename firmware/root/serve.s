@@ -32,6 +32,7 @@ messages_serve:
         movzx   esi, byte ptr [SEEN_INFO]
         and     esi, 7                          # bytes
         mov     edx, [SEEN_RAX]
+        mov     rbp, rbx                        # as the devices of hv/ have it
         cmp     byte ptr [SEEN_WRITE], 0
         jne     3f
         call    port_read                       # eax
@@ -69,6 +70,8 @@ vm_goes_on:
         call    winhv_clear
         mov     rax, [rbx + VM_ID]
         mov     [INPUT], rax
+        mov     eax, [SEEN]
+        mov     [INPUT + 8], eax                # its VP
         mov     dword ptr [INPUT + 16], HVREG_RAX
         mov     [INPUT + 32], rdx
         mov     dword ptr [INPUT + 48], HVREG_RIP

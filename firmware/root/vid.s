@@ -49,7 +49,7 @@ memory_find:
 4:      xor     eax, eax
         ret
 
-# vm_create - Entry: edi = slot, rsi = bytes.  Exit: eax = status, rdx = where its memory lies.
+# vm_create - Entry: edi = slot, rsi = bytes, r9 = processors.  Exit: eax = status, rdx = where its memory lies.
 vm_create:
         push    rbx
         push    r12
@@ -62,6 +62,9 @@ vm_create:
         mov     eax, ROOTSTATUS_NO_MEMORY
         test    r12, r12
         jz      vm_created
+        lea     rcx, [r9 - 1]
+        cmp     rcx, VMMOST_PROCESSORS
+        jae     vm_created
         test    r12d, PAGE_2M - 1
         jnz     vm_created
         mov     rdi, r12
@@ -76,6 +79,11 @@ vm_create:
         rep stosq
         mov     [rbx + VM_BASE], rdx
         mov     [rbx + VM_BYTES_OF], r12
+        mov     [rbx + VM_PROCESSORS], r9
+        mov     qword ptr [rbx + VM_ASSERTED], -1
+        rdtsc
+        mov     [rbx + VM_STARTED], eax
+        mov     [rbx + VM_STARTED + 4], edx
         call    vm_number                       # its serial input begins anew
         shl     eax, 12
         mov     dword ptr [rax + ROOTS_INPUTS], 0
@@ -121,7 +129,7 @@ vm_build:
         call    winhv_initialize_partition
         test    eax, eax
         jnz     9f
-        call    vm_vp
+        call    vm_vps
         test    eax, eax
         jnz     9f
         call    vm_map
@@ -140,10 +148,18 @@ vm_build:
         .equ    CHILD_2, CHILD_1 | PRIVILEGE_HYPERCALL | PRIVILEGE_VP_INDEX | PRIVILEGE_RESET | PRIVILEGE_REFERENCE_TSC
         .equ    CHILD_PRIVILEGES, CHILD_2 | PRIVILEGE_GUEST_IDLE | PRIVILEGE_FREQUENCIES | PRIVILEGE_VP_REGISTERS
 
-vm_vp:  call    winhv_clear
+vm_vps: xor     r12d, r12d
+1:      call    winhv_clear
         mov     rax, [rbx + VM_ID]
         mov     [INPUT], rax
-        jmp     winhv_create_vp
+        mov     [INPUT + 8], r12d
+        call    winhv_create_vp
+        test    eax, eax
+        jnz     2f
+        inc     r12d
+        cmp     r12, [rbx + VM_PROCESSORS]
+        jb      1b
+2:      ret
 
 # vm_map - Its memory from guest-physical 0 on, 2 MiB a call.
 vm_map: xor     r12d, r12d

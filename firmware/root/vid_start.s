@@ -60,8 +60,14 @@ vm_start:
         mov     [INPUT + 16 + 16], r12          # RIP is the first
         mov     rax, [rbx + VM_BYTES_OF]
         mov     [INPUT + 16 + 32 + 16], rax     # RDI: how much memory
+        mov     rax, [rbx + VM_PROCESSORS]
+        mov     [INPUT + 16 + 64 + 16], rax     # RSI: how many processors
         mov     edx, START_REGISTERS
         call    winhv_set_registers
+        test    eax, eax
+        jnz     9f
+        xor     edx, edx
+        call    vm_suspend
         test    eax, eax
         jnz     9f
         mov     qword ptr [rbx + VM_STATE], ROOTVM_RUNS
@@ -80,6 +86,7 @@ vm_start:
 start_registers:
         REGISTER RIP, 0
         .quad   HVREG_RAX + 7, 0, 0, 0          # RDI
+        .quad   HVREG_RAX + 6, 0, 0, 0          # RSI
         REGISTER EFER, EFER_LME | EFER_LMA | EFER_NXE
         REGISTER CR4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT
         REGISTER CR3, C_TABLES
@@ -94,7 +101,6 @@ start_registers:
         REGISTER GDTR, 0x0017000000000000, C_GDT
         REGISTER RSP, C_STACK
         REGISTER RFLAGS, RFLAGS_ONE
-        REGISTER EXPLICIT_SUSPEND, 0
         .equ    START_REGISTERS, (. - start_registers) / 32
 
 # vm_pause, vm_resume - Entry: edi = slot.  Exit: eax = status.
@@ -121,10 +127,8 @@ vm_resume:
         push    rcx
         call    vm_in
         jz      2f
-        mov     rdi, [rbx + VM_ID]
-        mov     esi, HVREG_EXPLICIT_SUSPEND
         mov     rdx, r8
-        call    winhv_register
+        call    vm_suspend
         test    eax, eax
         jnz     2f
         mov     rcx, [rsp]
@@ -132,3 +136,23 @@ vm_resume:
 2:      pop     rcx
         pop     rbx
 3:      ret
+
+# vm_suspend - ExplicitSuspend of all VPs.  Entry: rbx = VM, rdx = 0 or 1.  Exit: eax = status.
+vm_suspend:
+        push    r12
+        push    r13
+        xor     r12d, r12d
+        mov     r13, rdx
+1:      mov     rdi, [rbx + VM_ID]
+        mov     ecx, r12d
+        mov     esi, HVREG_EXPLICIT_SUSPEND
+        mov     rdx, r13
+        call    winhv_register
+        test    eax, eax
+        jnz     2f
+        inc     r12d
+        cmp     r12, [rbx + VM_PROCESSORS]
+        jb      1b
+2:      pop     r13
+        pop     r12
+        ret

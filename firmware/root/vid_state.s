@@ -3,7 +3,7 @@
 # Source  firmware/root/README.md, "Commands"
 
 # vm_read, vm_write - Registers of a machine that is suspended: names and values as HvCallSetVpRegisters has them, in ROOTS_REGISTERS.
-# Entry: edi = slot, rsi = how many, up to 64.  Exit: eax = status.
+# Entry: edi = slot, rsi = how many, up to 64, r9 = VP.  Exit: eax = status.
 vm_read:
         push    rbx
         push    r12
@@ -64,6 +64,7 @@ registers_check:                                # zero flag set, eax = status: n
         call    winhv_clear
         mov     rax, [rbx + VM_ID]
         mov     [INPUT], rax
+        mov     [INPUT + 8], r9d
         test    rbx, rbx                        # zero flag clear
         ret
 
@@ -74,10 +75,17 @@ vm_save:
         xor     esi, esi
         call    registers_check
         jz      9b
+        push    rbp
+        mov     rbp, rbx
+        call    interrupts_settle               # what was taken is in service
+        pop     rbp
         mov     rsi, rbx
         mov     edi, ROOTS_RECORD
         mov     ecx, VM_BYTES / 8
         rep movsq
+        call    winhv_clear
+        mov     rax, [rbx + VM_ID]
+        mov     [INPUT], rax
         mov     dword ptr [INPUT + 8], 0x30005
         call    winhv_get_property
         mov     rdx, [OUTPUT]
@@ -89,32 +97,20 @@ vm_restore:
         xor     esi, esi
         call    registers_check
         jz      9b
-        mov     esi, ROOTS_RECORD
-        mov     rax, [rsi + VM_PERIOD]
-        mov     [rbx + VM_PERIOD], rax
-        mov     rax, [rsi + VM_LCR]
-        mov     [rbx + VM_LCR], rax             # and SCR
-        mov     eax, [rsi + VM_IER]
-        mov     [rbx + VM_IER], eax
-        mov     rax, [rsi + VM_SECTOR]
-        mov     [rbx + VM_SECTOR], rax
-        mov     rax, [rsi + VM_SECTORS]
-        mov     [rbx + VM_SECTORS], rax
-        mov     rax, [rsi + VM_TARGET]
-        mov     [rbx + VM_TARGET], rax
-        mov     rax, [rsi + VM_VDISK_FAILED]
-        mov     [rbx + VM_VDISK_FAILED], rax
+        mov     esi, ROOTS_RECORD + VM_KEPT
+        lea     rdi, [rbx + VM_KEPT]
+        mov     ecx, (VM_KEPT_END - VM_KEPT) / 8
+        rep movsq
         mov     dword ptr [INPUT + 8], 0x30005
-        mov     rax, [rsi + VM_BYTES]
+        mov     rax, [ROOTS_RECORD + VM_BYTES]
         mov     [INPUT + 16], rax
         call    winhv_set_property
         test    eax, eax
         jnz     9b
-        mov     qword ptr [rbx + VM_TIMER], 0
-        cmp     qword ptr [rbx + VM_PERIOD], 0
-        je      9b
-        call    time_now
-        add     rax, [rbx + VM_PERIOD]
-        mov     [rbx + VM_TIMER], rax
+        call    timer_begin
+        push    rbp
+        mov     rbp, rbx
+        call    interrupts_offer                # lines that waited
+        pop     rbp
         xor     eax, eax
         jmp     9b

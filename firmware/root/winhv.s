@@ -44,6 +44,7 @@ winhv_\name:
         WINHV   post_message, POST_MESSAGE
         WINHV   signal_event, SIGNAL_EVENT
         WINHV   assert_interrupt, ASSERT_INTERRUPT
+        WINHV   clear_interrupt, CLEAR_INTERRUPT
         WINHV   start_vp, START_VP
         WINHVREP vp_index_of_apic, VP_INDEX_OF_APIC
 
@@ -97,10 +98,11 @@ winhv_deposit:
         jnz     1b
 4:      ret
 
-# winhv_register - Set one register of VP 0.  Entry: rdi = partition ID, esi = name, rdx = value.  Exit: eax = status.
+# winhv_register - Set one register of a VP.  Entry: rdi = partition ID, ecx = VP, esi = name, rdx = value.  Exit: eax = status.
 winhv_register:
         call    winhv_clear
         mov     [INPUT], rdi
+        mov     [INPUT + 8], ecx
         mov     [INPUT + 16], esi
         mov     [INPUT + 32], rdx
         mov     edx, 1

@@ -1,5 +1,6 @@
 # Expect: pass. Four VPs of a child: started by hypercall and by INIT-SIPI, IPIs and remote flushes between them, told by their index.
         .include "rootlib.s"
+        .use    cpuid
 
         .equ    GIVEN, PRIVILEGE_HYPERCALL | PRIVILEGE_APIC | PRIVILEGE_VP_INDEX
         .equ    IPI, 0x61
@@ -112,7 +113,10 @@ guest:  mov     ecx, HVMSR_VP_INDEX
         mov     qword ptr [rdi + 8], 0
         lidt    [rip + guest_idt]
         lgdt    [rip + guest_gdt]
-        C_WRMSR MSR_APIC_BASE, MEMORY_LOCAL_APIC | APICBASE_EN | APICBASE_EXTD | APICBASE_BSP
+        mov     ecx, MSR_APIC_BASE              # only VP 0's has the BSP bit, and keeps it
+        rdmsr
+        or      eax, APICBASE_EXTD
+        wrmsr
         C_WRMSR X2APIC_FIRST + APIC_SVR, SVR_ENABLE | 0xFF
         mov     ecx, HVMSR_VP_INDEX
         rdmsr
@@ -140,6 +144,7 @@ guest:  mov     ecx, HVMSR_VP_INDEX
         cmp     dword ptr [C_TOLD + 3 * 32], 0x3333
         jne     3b
 
+        call    guest_topology
         mov     r12d, 1
 guest_round:
         mov     dword ptr [C_INPUT], IPI        # an IPI to all others, by hypercall or by the APIC
@@ -188,6 +193,12 @@ guest_round:
         inc     r12d
         cmp     r12d, ROUNDS
         jbe     guest_round
+        cmp     dword ptr [C_TOLD + 24], 1
+        jne     guest_bad
+        cmp     dword ptr [C_TOLD + 1 * 32 + 24], 1
+        jne     guest_bad
+        cmp     dword ptr [C_TOLD + 2 * 32 + 24], 1
+        jne     guest_bad
         xor     eax, eax
 guest_tell:
         out     0x10, al
@@ -202,7 +213,43 @@ guest_other:
         mov     edx, [C_WINDOW]
         mov     [rbp + 20], edx
         mov     [rbp + 16], eax
+        test    eax, eax
+        jz      9b
+        cmp     dword ptr [rbp + 24], 1
+        je      9b
+        call    guest_topology                  # now all four are there
         jmp     9b
+# guest_topology - Does CPUID know which of the four this is?  1 at [rbp + 24].
+guest_topology:
+        lea     r8, [rbp - C_TOLD]
+        shr     r8d, 5                          # index
+        mov     eax, 1
+        cpuid
+        test    edx, FEATURE_D_HTT
+        jz      1f
+        shr     ebx, 16
+        cmp     bl, 4
+        jne     1f
+        shr     ebx, 8
+        cmp     ebx, r8d
+        jne     1f
+        mov     eax, 4
+        xor     ecx, ecx
+        cpuid
+        shr     eax, 26
+        cmp     eax, 3
+        jne     1f
+        mov     eax, 0x0B
+        mov     ecx, 1
+        cpuid
+        cmp     eax, 2
+        jne     1f
+        cmp     ebx, 4
+        jne     1f
+        cmp     edx, r8d
+        jne     1f
+        mov     dword ptr [rbp + 24], 1
+1:      ret
 guest_ipi:
         inc     dword ptr [rbp + 8]
         push    rax

@@ -258,6 +258,10 @@ def test_results_are_remembered_until_a_file_changes(tmp_path, monkeypatch):
         ("sysret", "t.s:1: say sysretq (to 64-bit code) or sysretd (to 32-bit code)\n    sysret"),
         ("ljmp 8, 0", "t.s:1: ljmp selector, offset does not exist in 64-bit code\n    ljmp 8, 0"),
         ("frobnicate eax", "t.s:1: invalid mnemonic: 'frobnicate eax' in 64-bit code\n    frobnicate eax"),
+        (
+            "cmp bh, r8b",
+            "t.s:1: ah, bh, ch and dh cannot stand beside a register that needs a REX prefix: 'cmp bh, r8b'\n    cmp bh, r8b",
+        ),
         (".frob 1", "t.s:1: unknown directive .frob\n    .frob 1"),
         ('.include "none.s"', 't.s:1: cannot read none.s: No such file or directory\n    .include "none.s"'),
         (".use nowhere", "t.s:1: there is no module emu.spec.nowhere\n    .use nowhere"),

@@ -14,7 +14,7 @@ from emu.manage.root import MIB, SLICE, Root
 
 HERE = Path(__file__).resolve().parent
 ECHO = HERE / "echo.s"
-WAIT = 60
+WAIT = 120
 
 
 class Lab:
@@ -161,7 +161,7 @@ def test_wrong_requests_are_told_in_words(lab, arguments, words):
 
 @pytest.mark.slow
 def test_too_much_memory_is_refused_and_nothing_stays(lab):
-    lab("create", "big", "--kernel", str(ECHO), "--memory", "1G")
+    lab("create", "big", "--kernel", str(ECHO), "--memory", "2G")
     assert "the root refuses create of slot 0: NO_MEMORY" in lab("start", "big", fails=1)
     created(lab)
 
@@ -191,10 +191,10 @@ def test_root_gives_everything_back_and_repeats():
         root = Root(16 * MIB)
         free = root.command("HELLO")
         for _ in range(3):
-            slots = [root.command("CREATE", slot, 4 * MIB) for slot in range(4)]
+            slots = [root.command("CREATE", slot, 4 * MIB, 1) for slot in range(4)]
             assert slots == sorted(set(slots))
             with pytest.raises(store.ManageError, match="NO_MEMORY"):
-                root.command("CREATE", 4, 4 * MIB)
+                root.command("CREATE", 4, 4 * MIB, 1)
             for slot, base in enumerate(slots):
                 root.place(base + 0x10000, b"\xEB\xFE")
                 root.command("START", slot, 0x10000)
@@ -228,6 +228,23 @@ def test_kernel_below_the_loaders_tables_is_refused():
     from emu.errors import ConfigError
     from emu.image import of_assembly
     image = of_assembly(assemble(ECHO), 4 * MIB)
-    assert disk.kernel_disk(image)[:8] == b"HVDISK01"
+    assert disk.kernel_disk(image)[:8] == b"HVDISK02"
     with pytest.raises(ConfigError, match="lies from 0x10000 on, this one begins at 0x7c00"):
         disk.kernel_disk(replace(image, segments=((0x7C00, b"x"),)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processors", [1, 2])
+def test_linux_under_the_root_answers_what_is_typed(lab, tmp_path, processors):
+    from tests.machine import linux
+    lab("create", "deb", "--kernel", str(linux.kernel()), "--initrd", str(linux.initrd(tmp_path, linux.SHELL)), "--append",
+        f"{linux.CONSOLE} quiet", "--memory", "256M", "--processors", str(processors))
+    lab("start", "deb")
+    lab.until(lambda: "# " in lab.heard("deb"), "its shell")
+    lab("type", "deb", "echo answer $((6 * 7)) $(busybox nproc)\\n")
+    lab.until(lambda: f"answer 42 {processors}\r\n" in lab.heard("deb"), "the answer")
+    lab("type", "deb", "busybox mkdir /sys; busybox mount -t sysfs sys /sys; busybox cat /sys/devices/system/clocksource/*/current_c*\\n")
+    lab.until(lambda: "\r\nhyperv_clocksource_tsc_page\r\n" in lab.heard("deb"), "its clock")
+    lab("type", "deb", "busybox poweroff -f\\n")
+    lab.until(lambda: lab.row("deb")["state"] == "off", "its end")
+    assert lab.row("deb")["note"] == "ended with 0x0"

@@ -1,0 +1,142 @@
+# acpi.s - ACPI tables of a child at LOW_ACPI: what its root gives it. Templates, processor entries, checksums.
+#
+# Source  ACPI, "Root System Description Pointer (RSDP)", "Extended System Description Table (XSDT)",
+#         "Fixed ACPI Description Table (FADT)", "Multiple APIC Description Table (MADT)", "Package"
+
+        .use    firmware
+
+        .equ    HEADER_LENGTH, 4
+        .equ    HEADER_CHECKSUM, 9
+        .equ    MADT_PROCESSOR, 8               # bytes of a processor local APIC entry
+        .equ    AT, LOW_ACPI - acpi_template    # from here to the place in memory
+
+# acpi_build - Entry: rbp = processors.  Changes rax, rcx, rdx, rsi, rdi.
+acpi_build:
+        lea     rsi, [rel acpi_template]
+        mov     edi, LOW_ACPI
+        mov     ecx, acpi_end - acpi_template
+        rep movsb
+        xor     eax, eax                        # rdi: end of the MADT; eax: processor
+1:      mov     word ptr [rdi], 0x0800          # type 0, length 8
+        mov     [rdi + 2], al                   # ACPI processor ID
+        mov     [rdi + 3], al                   # local APIC ID
+        mov     dword ptr [rdi + 4], 1          # enabled
+        add     edi, MADT_PROCESSOR
+        inc     eax
+        cmp     eax, ebp
+        jb      1b
+        sub     edi, madt + AT
+        mov     [madt + AT + HEADER_LENGTH], edi
+
+        lea     rsi, [rel acpi_tables]
+2:      lodsd
+        test    eax, eax
+        jz      3f
+        mov     ecx, [rax + HEADER_LENGTH]
+        lea     rdi, [rax + HEADER_CHECKSUM]
+        call    acpi_checksum
+        jmp     2b
+3:      mov     eax, LOW_ACPI
+        mov     ecx, 20                         # the ACPI 1.0 part
+        mov     edi, LOW_ACPI + 8
+        call    acpi_checksum
+        mov     ecx, 36
+        mov     edi, LOW_ACPI + 32
+acpi_checksum:                                  # ecx bytes at rax sum to 0 by the byte at rdi
+        mov     byte ptr [rdi], 0
+        xor     edx, edx
+1:      add     dl, [rax + rcx - 1]
+        dec     ecx
+        jnz     1b
+        neg     dl
+        mov     [rdi], dl
+        ret
+
+        .macro  TABLE signature, length, revision
+        .ascii  "\signature"
+        .long   \length
+        .byte   \revision, 0
+        .ascii  "HVLAB "                        # OEM ID
+        .ascii  "HVLABVM "                      # OEM table ID
+        .long   1
+        .ascii  "HVLB"                          # creator
+        .long   1
+        .endm
+        .macro  IOPORTS width, access, address  # generic address structure in I/O space
+        .byte   1, \width, 0, \access
+        .quad   \address
+        .endm
+
+        .balign 4
+acpi_tables: .long xsdt + AT, fadt + AT, dsdt + AT, madt + AT, 0
+
+        .balign 64
+acpi_template:
+        .ascii  "RSD PTR "
+        .byte   0
+        .ascii  "HVLAB "
+        .byte   2
+        .long   0                               # no RSDT: the XSDT serves
+        .long   36
+        .quad   xsdt + AT
+        .byte   0, 0, 0, 0
+        .balign 16, 0
+xsdt:   TABLE   XSDT, xsdt_end - xsdt, 1
+        .quad   fadt + AT, madt + AT
+xsdt_end:
+        .balign 64, 0
+facs:   .ascii  "FACS"
+        .long   64
+        .space  24
+        .byte   1                               # version
+        .space  31
+        .balign 16, 0
+fadt:   TABLE   FACP, fadt_end - fadt, 3
+        .long   facs + AT, dsdt + AT
+        .byte   0, 0                            # model; preferred profile: unspecified
+        .word   IRQ_SCI
+        .long   0                               # ACPI mode always
+        .byte   0, 0, 0, 0
+        .long   PORT_PM1_STATUS, 0              # PM1a and PM1b event blocks
+        .long   PORT_PM1_CONTROL, 0             # PM1a and PM1b control blocks
+        .long   0, PORT_PM_TIMER, 0, 0          # PM2, timer, GPE0, GPE1
+        .byte   4, 2, 0, 4, 0, 0, 0, 0          # lengths: events, control, PM2, timer, GPEs; GPE1 base; C-state control
+        .word   0xFFFF, 0xFFFF                  # no C2, no C3
+        .word   0, 0                            # flush size and stride: WBINVD works
+        .byte   0, 0, 0, 0                      # duty cycle, day and month alarms
+        .byte   0                               # no century in CMOS
+        .word   0x0005                          # legacy devices; no VGA, no 8042
+        .byte   0
+        .long   0x0435                          # WBINVD, C1, neither power nor sleep button (fixed), reset register
+        IOPORTS 8, 1, PORT_RESET_CONTROL
+        .byte   RESETCTL_HARD | RESETCTL_RESET
+        .byte   0, 0, 0
+        .quad   facs + AT, dsdt + AT
+        IOPORTS 32, 2, PORT_PM1_STATUS
+        IOPORTS 0, 0, 0
+        IOPORTS 16, 2, PORT_PM1_CONTROL
+        IOPORTS 0, 0, 0
+        IOPORTS 0, 0, 0
+        IOPORTS 32, 3, PORT_PM_TIMER
+        IOPORTS 0, 0, 0
+        IOPORTS 0, 0, 0
+fadt_end:
+        .assert fadt_end - fadt == 244, "a revision 3 FADT has 244 bytes"
+        .balign 16, 0
+dsdt:   TABLE   DSDT, dsdt_end - dsdt, 1
+        .byte   0x08                            # Name (_S5_, Package () {SLP_TYPa, SLP_TYPb, 0, 0})
+        .ascii  "_S5_"
+        .byte   0x12, 0x06, 0x04, ACPI_VALUES_S5, ACPI_VALUES_S5, 0, 0
+dsdt_end:
+        .balign 16, 0
+madt:   TABLE   APIC, 0, 3                      # acpi_build sets the length
+        .long   MEMORY_LOCAL_APIC
+        .long   1                               # an 8259 pair exists; no I/O APIC
+        .byte   2, 10, 0, IRQ_SCI               # override: the power interrupt, active high, level
+        .long   IRQ_SCI
+        .word   0x000D
+        .byte   4, 6, 0xFF                      # NMI on LINT1 of every processor
+        .word   0
+        .byte   1
+acpi_end:
+        .assert acpi_end <= BUFFER, "the loader ends before its buffer"

@@ -1,0 +1,80 @@
+# serial.s - what stands behind a child's 16550 (hv/uart.s): the partition console of slot + 1, its input page, line 4.
+#
+# A page of ROOTS_INPUTS is a ring: where the host has come to, then the bytes.  rbx = rbp = VM.
+# Source  PC16550D data sheet, "Line Status Register"; firmware/root/README.md, "Memory map"
+
+        .equ    INPUT_MOST, PAGE - 4
+
+# partition_putc - Entry: al = character.  Changes rax, rcx, rdx.
+partition_putc:
+        mov     ecx, eax
+        call    vm_number
+        inc     eax
+        mov     ah, cl
+        mov     edx, PORT_PARTITION
+        out     dx, ax
+        ret
+
+# serial_page - Exit: rcx = page of its input, edx = its tail; zero flag set when nothing waits.  Changes rax.
+serial_page:
+        call    vm_number
+        shl     eax, 12
+        lea     rcx, [rax + ROOTS_INPUTS]
+        mov     edx, [rbx + VM_TAIL]
+        cmp     [rcx], edx
+        ret
+
+# uart_ready - Exit: al = DR when something waits.  Changes rcx, rdx.
+uart_read_status:
+        call    uart_ready
+        or      al, LSR_THRE | LSR_TEMT
+        ret
+uart_ready:
+        xor     eax, eax
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
+        jnz     1f
+        call    serial_page
+        mov     eax, 0
+        jz      1f
+        mov     al, LSR_DR
+1:      ret
+uart_take:
+        call    serial_page
+        mov     eax, 0
+        je      1f
+        movzx   eax, byte ptr [rcx + rdx + 4]
+        inc     edx
+        cmp     edx, INPUT_MOST
+        jb      2f
+        xor     edx, edx
+2:      mov     [rbx + VM_TAIL], edx
+1:      ret
+uart_forget:
+        call    serial_page
+        mov     edx, [rcx]
+        mov     [rbx + VM_TAIL], edx
+        ret
+
+# uart_heard - Line 4 when something waits and the guest wants to know.  Keeps rdx.
+uart_heard:
+        test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
+        jz      2f
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
+        jz      2f
+        push    rdx
+        call    uart_ready
+        test    al, al
+        jz      1f
+        mov     edi, IRQ_UART
+        call    line_raise
+1:      pop     rdx
+2:      ret
+
+# serial_serve - Has the host placed more?
+serial_serve:
+        call    serial_page
+        mov     eax, [rcx]
+        cmp     eax, [rbx + VM_HEARD]
+        je      2b
+        mov     [rbx + VM_HEARD], eax
+        jmp     uart_heard
