@@ -20,6 +20,9 @@ HEAD = """# The hypervisor's interface
 What the hypervisor of `hv/` offers of the Hypervisor Top Level Functional Specification, made by `docs/tlfs.py` from the tables that the
 hypervisor is assembled with. Behaviour and limits: [hv/README.md](../hv/README.md). A call that is not offered has status 0x0002, an MSR
 that is not offered #GP(0); so has one whose privilege the partition lacks: status 0x0006, #GP(0).
+
+Each call, MSR and leaf is asked by the root, by a child with every privilege and by one with almost none, and each documented failure is
+provoked, from the table of `tests/hyperv/conformance/rows.py`; the column of tests names programs that use it besides.
 """
 
 

@@ -12,6 +12,10 @@
         .endrecord
 
 call_connect_port:
+        mov     rdi, [rsi]
+        mov     r8, PRIVILEGE_CONNECT_PORT
+        call    port_owner                      # who may not learns nothing of its input
+        jc      1f
         cmp     byte ptr [rsi + CONNECT_VTL], 0
         jne     port_bad
 call_connect_port_1:

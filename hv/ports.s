@@ -75,6 +75,10 @@ connection_find:
 
 # call_create_port, and its older form, which has neither VTLs nor a proximity domain.
 call_create_port:
+        mov     rdi, [rsi]
+        mov     r8, PRIVILEGE_CREATE_PORT
+        call    port_owner                      # who may not learns nothing of its input
+        jc      port_done
         cmp     word ptr [rsi + CREATE_PORT_VTL], 0
         jne     port_bad
         lea     rdi, [rsi + CREATE_PORT_PROXIMITY]
@@ -180,6 +184,8 @@ call_get_port:
         mov     r8, PRIVILEGE_CREATE_PORT
         call    port_owner
         jc      port_done
+        STATES  PSTATE_ACTIVE
+        jz      port_done
         mov     ecx, [rsi + 8]
         call    port_find_id
         mov     eax, HVSTATUS_INVALID_PORT_ID

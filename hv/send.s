@@ -66,8 +66,8 @@ call_post_message:
 post_check:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         mov     edx, [rsi + POST_TYPE]
-        dec     edx                             # 0 becomes negative, too
-        js      1f
+        test    edx, edx                        # neither 0 nor the hypervisor's own
+        jle     1f
         cmp     dword ptr [rsi + POST_LENGTH], SLOTS_PAYLOAD
         ja      1f
         xor     eax, eax
