@@ -165,7 +165,12 @@ suspend_set:
         cmp     rdx, 1
         ja      2f
         je      1f
-        lea     eax, [rcx + 1]                  # 1 or 2: the bit
+        cmp     ecx, HVREG_INTERCEPT_SUSPEND
+        jne     3f
+        call    state_take
+        test    eax, eax
+        jnz     2f
+3:      lea     eax, [rcx + 1]                  # 1 or 2: the bit
         call    vp_resume
         xor     eax, eax
         ret

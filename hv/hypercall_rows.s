@@ -46,11 +46,13 @@ row_assert:         CALLROW 32, 0, 0, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, 
 row_clear:          CALLROW 8, 0, 0, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, call_clear
 row_start_vp:       CALLROW 240, 0, 0, CALL_LOCKED, PRIVILEGE_START_VP, call_start_vp
 row_vp_index:       CALLROW 16, 4, 4, CALL_REP | CALL_LOCKED, PRIVILEGE_START_VP, call_vp_index
+row_map_state:      CALLROW 24, 0, 8, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, call_map_state
+row_unmap_state:    CALLROW 16, 0, 0, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, call_unmap_state
 row_translate:      CALLROW 32, 0, 16, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, call_translate
 row_read_gpa:       CALLROW 32, 0, 24, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, call_read_gpa
 row_write_gpa:      CALLROW 48, 0, 8, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, call_write_gpa
 
-        .equ    CALLS, HVCALL_VP_INDEX_OF_APIC + 1
+        .equ    CALLS, HVCALL_UNMAP_STATE_PAGE + 1
         .macro  CALLAT code, row
         .space  calls + HVCALL_\code * 8 - ., 0
         .quad   \row
@@ -98,3 +100,5 @@ calls:
         CALLAT  CONNECT_PORT, row_connect_port
         CALLAT  START_VP, row_start_vp
         CALLAT  VP_INDEX_OF_APIC, row_vp_index
+        CALLAT  MAP_STATE_PAGE, row_map_state
+        CALLAT  UNMAP_STATE_PAGE, row_unmap_state

@@ -86,6 +86,9 @@ schedule_leave:
         jne     1f
         call    switch_save
         mov     qword ptr gs:[CPU_CURRENT], 0
+        cmp     dword ptr [rbx + VP_INTERCEPT_DUE], 0
+        je      1f
+        call    state_fill
 1:      vmclear [rbx + VP_VMCS]
         mov     qword ptr [rbx + VP_LAUNCHED], 0
         mov     eax, [rbx + VP_STATE]

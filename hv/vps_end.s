@@ -36,6 +36,11 @@ vp_free:
         call    overlay_drop
         call    intercept_forget                # its messages that the parent has not got
         call    eoi_forget
+        cmp     qword ptr [r11 + VP_STATE_PAGE + OVERLAY_FRAME], 0
+        je      1f
+        mov     r10, rbp
+        call    state_drop
+1:
         mov     rdi, [r11 + VP_SIM + OVERLAY_FRAME]
         call    pool_give
         mov     rdi, [r11 + VP_SIEF + OVERLAY_FRAME]

@@ -28,7 +28,8 @@ _KNOWN = (
     (HVCALL.DISCONNECT_PORT, "SF", "ConnectPort"), (HVCALL.POST_MESSAGE, "S", "PostMessages"), (HVCALL.SIGNAL_EVENT, "SF", "SignalEvents"),
     (HVCALL.MAP_SPARSE, "R", "parent"), (HVCALL.ASSERT_INTERRUPT, "S", "parent"), (HVCALL.CREATE_PORT, "S", "CreatePort"),
     (HVCALL.CONNECT_PORT, "S", "ConnectPort"), (HVCALL.START_VP, "S", "StartVirtualProcessor"),
-    (HVCALL.VP_INDEX_OF_APIC, "R", "StartVirtualProcessor"))
+    (HVCALL.VP_INDEX_OF_APIC, "R", "StartVirtualProcessor"), (HVCALL.MAP_STATE_PAGE, "S", "parent, or itself"),
+    (HVCALL.UNMAP_STATE_PAGE, "S", "parent, or itself"))
 _MORE = (
     (0x0001, "SwitchVirtualAddressSpace", "SF", "anyone"), (0x0004, "GetLogicalProcessorRunTime", "S", "CpuManagement"),
     (0x000C, "ModifyVtlProtectionMask", "R", "AccessVsm"), (0x000D, "EnablePartitionVtl", "S", "AccessVsm"),
@@ -59,8 +60,8 @@ _MORE = (
     (0x00AF, "FlushGuestPhysicalAddressSpace", "S", "a nested hypervisor"),
     (0x00B0, "FlushGuestPhysicalAddressList", "R", "a nested hypervisor"), (0x00C0, "SignalEventDirect", "S", "parent"),
     (0x00C1, "PostMessageDirect", "S", "parent"), (0x00C2, "DispatchVp", "S", "root"),
-    (0x00DB, "ModifySparseGpaPageHostVisibility", "R", "isolated guests"), (0x00E1, "MapVpStatePage", "S", "parent, or itself"),
-    (0x00E2, "UnmapVpStatePage", "S", "parent, or itself"), (0x00E3, "GetVpState", "S", "parent"), (0x00E4, "SetVpState", "R", "parent"),
+    (0x00DB, "ModifySparseGpaPageHostVisibility", "R", "isolated guests"),
+    (0x00E3, "GetVpState", "S", "parent"), (0x00E4, "SetVpState", "R", "parent"),
     (0x00E5, "GetVpSetFromMda", "S", "parent"), (0x00F4, "GetVpCpuidValues", "R", "parent"),
     (0x8001, "ExtQueryCapabilities", "S", "EnableExtendedHypercalls"),
     (0x8002, "ExtGetBootZeroedMemory", "S", "EnableExtendedHypercalls"))

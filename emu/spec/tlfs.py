@@ -79,7 +79,8 @@ HVCALL = codes("HVCALL", 'TLFS, "Hypercall Code Values"',
     SIGNAL_EVENT=(0x005D, "HvCallSignalEvent"), MAP_SPARSE=(0x006E, "HvCallMapSparseGpaPages"),
     ASSERT_INTERRUPT=(0x0094, "HvCallAssertVirtualInterrupt"), CREATE_PORT=(0x0095, "HvCallCreatePort"),
     CONNECT_PORT=(0x0096, "HvCallConnectPort"), START_VP=(0x0099, "HvCallStartVirtualProcessor"),
-    VP_INDEX_OF_APIC=(0x009A, "HvCallGetVpIndexFromApicId"))
+    VP_INDEX_OF_APIC=(0x009A, "HvCallGetVpIndexFromApicId"), MAP_STATE_PAGE=(0x00E1, "HvCallMapVpStatePage"),
+    UNMAP_STATE_PAGE=(0x00E2, "HvCallUnmapVpStatePage"))
 
 HVINPUT = layout("HVINPUT", 64, 'TLFS, "Hypercall Inputs"',
     CODE=(15, 0, "call code"), FAST=(16, 16, "parameters in registers"), VARIABLE=(26, 17, "variable header, quadwords"),

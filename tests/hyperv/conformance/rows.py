@@ -61,6 +61,7 @@ ABOUT = (
     ("GET_REGISTERS", (0, int(HVREG.RIP)), 1), ("SET_REGISTERS", (0, int(HVREG.RAX), 0, 5, 0), 1), ("TRANSLATE", (0, 1, 0), 0),
     ("READ_GPA", (pair(0, 8), 0x1000, 6), 0), ("WRITE_GPA", (pair(0, 8), 0x8000, 6, 0, 0), 0), ("ASSERT_INTERRUPT", (0, 0, 0x41), 0),
     ("CLEAR_INTERRUPT", (), 0), ("VP_INDEX_OF_APIC", (0, 0), 1), ("START_VP", (0,) * 29, 0),
+    ("MAP_STATE_PAGE", (0, 0), 0), ("UNMAP_STATE_PAGE", (0,), 0),
 )
 ANY_STATE = {"GET_PROPERTY": OK, "MEMORY_BALANCE": OK, "WITHDRAW_MEMORY": "NO_RESOURCES", "DEPOSIT_MEMORY": "OPERATION_DENIED",
              "INITIALIZE_PARTITION": "INSUFFICIENT_MEMORY", "SET_PROPERTY": STATE, "DELETE_PARTITION": None}      # of one not initialized
@@ -163,6 +164,9 @@ def failures():
         ("VP_INDEX_OF_APIC", (0, 77), PARAMETER, 1),
         ("START_VP", (9,) + (0,) * 28, VP, 0), ("START_VP", (pair(0, 1),) + (0,) * 28, PARAMETER, 0),
         ("START_VP", (0,) * 29, "INVALID_VP_STATE", 0),
+        ("UNMAP_STATE_PAGE", (0,), PARAMETER, 0), ("MAP_STATE_PAGE", (9, 0), VP, 0), ("MAP_STATE_PAGE", (pair(0, 3), 0), PARAMETER, 0),
+        ("MAP_STATE_PAGE", (pair(0, 1 << 25), 0), PARAMETER, 0), ("MAP_STATE_PAGE", (pair(0, 1 << 24), 1 << 50), PARAMETER, 0),
+        ("MAP_STATE_PAGE", (0, 0), OK, 0), ("MAP_STATE_PAGE", (0, 0), "OBJECT_IN_USE", 0), ("UNMAP_STATE_PAGE", (0,), OK, 0),
     ]
     for name, words, status, count in active:
         yield call(name, (ACTIVE, *words), status, count=count, callers=(ROOT, NONE))
