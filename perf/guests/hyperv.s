@@ -2,6 +2,7 @@
 #
 # Source  tests/hyperv/rootlib.s
 
+        .equ    ROOT_POOL, 64                   # a page of it for each child
         .include "../../tests/hyperv/rootlib.s"
 
         .equ    COUNT, 0x300000                 # of the root, or of VP 0 of its child
@@ -189,20 +190,34 @@ due:    .quad   0
         inc     qword ptr [COUNT]
         jmp     1b
         .endif
-        .if     ASKED == 10                     # CHILDREN partitions that count
+        .if     ASKED == 10                     # CHILDREN partitions that count, all at once
         mov     r13d, MORE_POOL >> 12
         mov     dword ptr [rip + made], CHILDREN
+        mov     qword ptr [rip + place], IDS
 1:      EMPTY_CHILD r13d, 32
         add     r13d, 32
         lea     rsi, [rip + counts]
         mov     ecx, counts_end - counts
         call    load_child
         call    long_child
-        SET     HVREG_EXPLICIT_SUSPEND, 0
+        mov     rax, [rip + place]
+        mov     [rax], r15
+        add     qword ptr [rip + place], 8
         dec     dword ptr [rip + made]
         jnz     1b
+        mov     qword ptr [rip + place], IDS
+2:      mov     rax, [rip + place]
+        mov     rax, [rax]
+        mov     [rip + child], rax
+        SET     HVREG_EXPLICIT_SUSPEND, 0
+        add     qword ptr [rip + place], 8
+        inc     qword ptr [COUNT]
+        cmp     qword ptr [COUNT], CHILDREN
+        jb      2b
         jmp     rests
 made:   .quad   0
+place:  .quad   0
+        .equ    IDS, 0x310000
 counts: inc     qword ptr [C_COUNT]
         jmp     counts
 counts_end:

@@ -10,7 +10,9 @@
         .equ    POOL, 0x800000
         .equ    CHILD, 0xA00000
         .equ    CHILD_PAGES, 64
+        .ifndef ROOT_POOL
         .equ    ROOT_POOL, 16                   # pages for the root's own objects
+        .endif
         .equ    CHILD_CODE, 0x10000             # where the child begins
         .equ    CHILD_STACK, 0x9000
         .equ    CHILD_TABLES, 0x1000            # PML4, PDPT, PD: 2 MiB pages, the first 1 GiB
