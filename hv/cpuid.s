@@ -137,6 +137,7 @@ exit_cpuid_features:
 exit_cpuid_ask:
         call    cpuid_row
         call    cpuid_topology
+        call    cpuid_features
 exit_cpuid_give:
         cmp     dword ptr [rbx + VP_INTERCEPT_DUE], 0
         jne     exit_cpuid_seen

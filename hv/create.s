@@ -43,6 +43,7 @@ call_create_partition:
         mov     dword ptr [rbp + PART_STATE], PSTATE_UNINITIALIZED
         mov     rax, PRIVILEGES_DEFAULT
         mov     [rbp + PART_PRIVILEGES], rax
+        call    features_default
         mov     qword ptr [rbp + PART_CPU_CAP], CPU_WHOLE
         mov     qword ptr [rbp + PART_CPU_WEIGHT], CPU_USUAL
         call    parts_add

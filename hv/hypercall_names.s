@@ -88,6 +88,15 @@ regs:   REGROW  RSP, RSP, VMCS_GUEST_RSP, 0, reg_field, reg_field_write
         REGROW  VP_INDEX, VP_INDEX, 0, 0, reg_vp_index
         REGROW  TIME_REF_COUNT, TIME_REF_COUNT, 0, 0, reg_time
         REGROW  PRIVILEGES, PRIVILEGES, 0, 0, reg_privileges
+        REGROW  VERSION, VERSION, 2 * 16, 0, reg_leaf
+        REGROW  FEATURES, HARDWARE, 4 * 16, 16, reg_leaf
+        REGROW  MANAGEMENT, NESTED_FEATURES, 7 * 16, 0, reg_leaf        # zeros
+        REGROW  CRASH_P0, CRASH_CTL, HVMSR_CRASH_P0, 1, reg_synthetic
+        REGROW  PROCESSOR_CLOCK, INTERRUPT_CLOCK, HZ_TSC, 0, reg_constant
+        REGROW  INITIAL_APIC_ID, INITIAL_APIC_ID, 0, 0, reg_vp_index
+        REGROW  TSC_AUX, TSC_AUX, 5 * 8, 0, reg_msr, 0, reg_fmask_write
+        REGROW  VP_RUNTIME, VP_RUNTIME, HVMSR_VP_RUNTIME, 0, reg_synthetic
+        REGROW  SVERSION, SVERSION, HVMSR_SVERSION, 0, reg_synthetic
         REGROW  PENDING_INTERRUPTION, PENDING_INTERRUPTION, 0, 0, reg_pending, 0, reg_pending_write
         REGROW  INTERRUPT_STATE, INTERRUPT_STATE, 0, 0, reg_interrupt_state, 0, reg_interrupt_state_write
         REGROW  SINT0, SINT15, HVMSR_SINT0, 1, reg_synthetic, 0, reg_synthetic_write

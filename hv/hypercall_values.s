@@ -13,9 +13,10 @@ reg_word_write:
         mov     [rbx + r10 + VP_RAX], rsi
         xor     eax, eax
         ret
-reg_partition:
-        mov     rax, [rbp + r10]
-        xor     edx, edx
+reg_leaf:                                       # a row of the hypervisor's CPUID leaves
+        lea     rcx, [rel cpuid_hv]
+        mov     rax, [rcx + r10]
+        mov     rdx, [rcx + r10 + 8]
         ret
 reg_field:
         vmread  rax, r10

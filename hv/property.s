@@ -7,8 +7,8 @@
         .field  STATES, 4                       # in which it may be set; 0: read-only
         .field  READ, 8                         # routine: r10 = partition, rdx = argument, exit rax
         .field  ARGUMENT, 8                     # offset, or constant
-        .field  LEAST, 8
-        .field  MOST, 8                         # or, of privileges, the bits that may be given
+        .field  LEAST, 8                        # or AS_MASK
+        .field  MOST, 8                         # or the bits that may be set
         .endrecord
 
 # property_find - Entry: edi = code.  Exit: rdx = row, zero flag set when there is none.  Changes rcx.
@@ -59,11 +59,15 @@ call_set_property:
         jz      1f
         mov     eax, HVSTATUS_PROPERTY_VALUE_OUT_OF_RANGE
         mov     rdi, [rsi + 16]
-        cmp     dword ptr [rdx + PROPERTY_CODE], 0x10000
+        cmp     qword ptr [rdx + PROPERTY_LEAST], AS_MASK
         jne     2f
         mov     rcx, [rdx + PROPERTY_MOST]
         not     rcx
         test    rdi, rcx
+        jnz     1f
+        cmp     dword ptr [rdx + PROPERTY_CODE], 0x10001
+        jne     3f
+        call    features_fit
         jnz     1f
         jmp     3f
 2:      cmp     rdi, [rdx + PROPERTY_LEAST]
@@ -91,7 +95,10 @@ call_set_property:
         cmp     dword ptr [rdx + PROPERTY_CODE], 0x20001
         jne     5f
         mov     dword ptr [rel reserves], 1
-5:      xor     eax, eax
+5:      cmp     qword ptr [rdx + PROPERTY_LEAST], AS_MASK
+        jne     7f
+        call    features_apply
+7:      xor     eax, eax
 1:      ret
 
 property_word:
@@ -111,9 +118,11 @@ property_time:
         .long   \code, \states
         .quad   \read, \argument, \least, \most
         .endm
+        .equ    AS_MASK, -1
         .balign 8
 properties:
-        PROPERTYROW 0x10000, PSTATE_UNINITIALIZED, property_word, PART_PRIVILEGES, 0, PRIVILEGES_GIVEN
+        PROPERTYROW 0x10000, PSTATE_UNINITIALIZED, property_word, PART_PRIVILEGES, AS_MASK, PRIVILEGES_GIVEN
+        PROPERTYROW 0x10001, PSTATE_UNINITIALIZED, property_word, PART_FEATURES, AS_MASK, SYNTHETIC_ALL
         PROPERTYROW 0x20001, PSTATE_ACTIVE, property_word, PART_CPU_RESERVE, 0, CPU_WHOLE
         PROPERTYROW 0x20002, PSTATE_ACTIVE, property_word, PART_CPU_CAP, 0, CPU_WHOLE
         PROPERTYROW 0x20003, PSTATE_ACTIVE, property_word, PART_CPU_WEIGHT, 1, 10000
@@ -122,6 +131,8 @@ properties:
         PROPERTYROW 0x60000, 0, property_constant, 1, 0, 0              # vendor: Intel
         PROPERTYROW 0x60003, 0, property_constant, 8, 0, 0              # CLFLUSH, units of 8 bytes
         PROPERTYROW 0x60009, 0, property_constant, HZ_TSC, 0, 0         # clock
+        PROPERTYROW 0x6000A, PSTATE_ACTIVE, property_word, PART_CPU_FEATURES, AS_MASK, CPU_FEATURES_0
+        PROPERTYROW 0x6000B, PSTATE_ACTIVE, property_word, PART_CPU_FEATURES + 8, AS_MASK, CPU_FEATURES_1
         PROPERTYROW 0x70000, 0, property_word, PART_OS_ID, 0, 0
         .long   0
 

@@ -33,7 +33,10 @@
         .field  CONNECTIONS, 8
         .field  PORTS_LOW, 8            # I/O ports that its parent intercepts: two pages
         .field  PORTS_HIGH, 8
-        .field  CPU_RESERVE, 8
+        .field  FEATURES, 8             # synthetic features, of a created partition
+        .field  CPU_FEATURES, 16        # two banks
+        .field  SPECIAL, 4              # 1: its CPUID leaves are not the usual ones
+        .field  CPU_RESERVE, 8, 8
         .field  CPU_CAP, 8
         .field  CPU_WEIGHT, 8
         .field  MSRS, 4                 # not 0: MSRs that are not there are intercepted

@@ -68,8 +68,9 @@ vp_create:
         mov     dword ptr [rbx + VP_SUSPENDED], SUSPEND_EXPLICIT
         lea     rax, [rel cpuid_created]
         lea     rcx, [rel cpuid_none]
-        cmp     dword ptr [rbp + PART_CPUID_COUNT], 0
-        cmovne  rax, rcx                        # the parent wants to see leaves
+        mov     edx, [rbp + PART_CPUID_COUNT]
+        or      edx, [rbp + PART_SPECIAL]
+        cmovnz  rax, rcx                        # the parent wants to see leaves, or has hidden something
         mov     [rbx + VP_CPUID], rax
         mov     eax, [rel vpid_next]
         mov     [rbx + VP_VPID], rax

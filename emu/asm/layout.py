@@ -6,7 +6,7 @@ Two to five passes are usual; the last one is strict: every symbol must exist an
 
 import re
 
-from emu.asm import encode, expression
+from emu.asm import encode, expression, fixed, operand, verify
 from emu.errors import AssemblyError
 
 PASSES = 24
@@ -95,7 +95,7 @@ class Layout:
             name = self.scope + name
         else:
             self.scope = name
-        if name.lower() in encode.fixed.REGISTERS or name.lower() in encode.fixed.SIZES:
+        if name.lower() in fixed.REGISTERS or name.lower() in fixed.SIZES:
             raise AssemblyError(f"{name} is a register or size word and cannot be a symbol")
         if name in self.labels or name in self.constants:
             raise AssemblyError(f"{name} is defined twice")
@@ -136,7 +136,7 @@ class Layout:
             data = self.directive(statement)
         else:
             if statement.plan is None:
-                statement.plan = encode.Plan(statement.word, statement.rest)
+                statement.plan = operand.Plan(statement.word, statement.rest)
             data = self.encoder.encode(statement.plan, self.mode, self.here, statement.size)
             statement.size = max(statement.size, len(data))
         if data:
@@ -213,9 +213,9 @@ class Layout:
         if text.startswith('"') and size == 1:
             return expression.unquote(text)
         value = self.value(text)
-        if self.encoder.strict and not encode.fits(value, 8 * size):
+        if self.encoder.strict and not verify.fits(value, 8 * size):
             raise AssemblyError(f"{value:#x} does not fit in {8 * size} bits")
-        return encode.little(value, size)
+        return verify.little(value, size)
 
     def fill(self, count, size, value):
         if not count:
@@ -223,14 +223,14 @@ class Layout:
         number = self.fixed_value(count[0], "a count")
         if number < 0 or number * size > IMAGE_LIMIT:
             raise AssemblyError(f"a count of {number} is not possible")
-        return encode.little(self.value(value), size) * number
+        return verify.little(self.value(value), size) * number
 
     def equ(self, word, parts):
         name = parts[0]
         if (
             name in self.given
-            or name.lower() in encode.fixed.REGISTERS
-            or name.lower() in encode.fixed.SIZES
+            or name.lower() in fixed.REGISTERS
+            or name.lower() in fixed.SIZES
             or name in self.labels
         ):
             raise AssemblyError(f"{name} already means something else")

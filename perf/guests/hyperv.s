@@ -292,15 +292,7 @@ yields_end:
 # VP 0 interrupts VP 1 and waits for its answer.
 ipis:   lidt    [rip + ipis_idt]
         lgdt    [rip + ipis_gdt]
-        lea     rax, [rip + ipis_taken]
-        mov     edi, C_IDT + 0x61 * 16
-        mov     [rdi], ax
-        mov     dword ptr [rdi + 2], 8
-        mov     byte ptr [rdi + 4], 0
-        mov     byte ptr [rdi + 5], 0x8E
-        shr     rax, 16
-        mov     [rdi + 6], ax
-        mov     qword ptr [rdi + 8], 0
+        CHILD_GATE C_IDT, 0x61, ipis_taken
         C_WRMSR MSR_APIC_BASE, MEMORY_LOCAL_APIC | APICBASE_EN | APICBASE_EXTD | APICBASE_BSP
         C_WRMSR X2APIC_FIRST + APIC_SVR, SVR_ENABLE | 0xFF
         mov     ecx, HVMSR_VP_INDEX

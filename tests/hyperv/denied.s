@@ -22,17 +22,8 @@ test:   ROOT_BEGINS
         PASS
 tried:  .quad   0
 
-guest:  lidt    [rip + guest_idt]
-        lgdt    [rip + guest_gdt]
-        lea     rax, [rip + guest_gp]
-        mov     edi, 0x25000 + VECTOR_GP * 16
-        mov     [rdi], ax
-        mov     dword ptr [rdi + 2], 8
-        mov     byte ptr [rdi + 4], 0
-        mov     byte ptr [rdi + 5], 0x8E
-        shr     rax, 16
-        mov     [rdi + 6], ax
-        mov     qword ptr [rdi + 8], 0
+guest:  CHILD_LOADS
+        CHILD_GATE 0x25000, VECTOR_GP, guest_gp
         mov     ecx, HVMSR_GUEST_OS_ID
         mov     eax, 1
         mov     edx, eax
@@ -84,14 +75,7 @@ guest_gp:
         mov     [rsp + 8], r13
         add     rsp, 8
         iretq
-guest_gdt:
-        .word   23
-        .quad   CHILD_CODE + guest_descriptors - guest
-guest_descriptors:
-        .quad   0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF
-guest_idt:
-        .word   256 * 16 - 1
-        .quad   0x25000
+        CHILD_DESCRIPTORS 0x25000
         .macro  DENIED code, more=0, status=HVSTATUS_ACCESS_DENIED
         .quad   HVCALL_\code | \more, \status
         .endm

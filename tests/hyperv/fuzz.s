@@ -62,8 +62,7 @@ checked:
         PASS
 
 guest:  mov     rsp, CHILD_STACK
-        lidt    [rip + guest_idt]
-        lgdt    [rip + guest_gdt]
+        CHILD_LOADS
         lea     rax, [rip + guest_fault]
         mov     edi, C_IDT
         mov     ecx, 256
@@ -223,13 +222,6 @@ guest_random:                                   # xorshift64
         xor     rax, rcx
         mov     [C_STATE], rax
         ret
-guest_gdt:
-        .word   23
-        .quad   CHILD_CODE + guest_descriptors - guest
-guest_descriptors:
-        .quad   0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF
-guest_idt:
-        .word   256 * 16 - 1
-        .quad   C_IDT
+        CHILD_DESCRIPTORS C_IDT
 guest_end:
         LIBRARY

@@ -150,15 +150,7 @@ taken:  mov     r14d, 1000
 2:      ret
 
         .macro  C_GATE vector
-        lea     rax, [rip + guest_\vector]
-        mov     edi, C_IDT + \vector * 16
-        mov     [rdi], ax
-        mov     dword ptr [rdi + 2], 8
-        mov     byte ptr [rdi + 4], 0
-        mov     byte ptr [rdi + 5], 0x8E
-        shr     rax, 16
-        mov     [rdi + 6], ax
-        mov     qword ptr [rdi + 8], 0
+        CHILD_GATE C_IDT, \vector, guest_\vector
         .endm
         .macro  C_HANDLER vector
 guest_\vector:
@@ -169,8 +161,7 @@ guest_\vector:
         .endif
         iretq
         .endm
-guest:  lidt    [rip + guest_idt]
-        lgdt    [rip + guest_gdt]
+guest:  CHILD_LOADS
         C_GATE  2
         C_GATE  0x41
         C_GATE  0x42
@@ -193,13 +184,6 @@ guest:  lidt    [rip + guest_idt]
         C_HANDLER 0x44
         C_HANDLER 0x45
         C_HANDLER 0x46
-guest_gdt:
-        .word   23
-        .quad   CHILD_CODE + guest_descriptors - guest
-guest_descriptors:
-        .quad   0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF
-guest_idt:
-        .word   256 * 16 - 1
-        .quad   C_IDT
+        CHILD_DESCRIPTORS C_IDT
 guest_end:
         LIBRARY

@@ -125,6 +125,33 @@
         call    start_vp
         EQ      eax, 0
         .endm
+# What a child's code from label `guest` on needs for interrupts of its own, in its memory.
+# CHILD_GATE idt, vector, handler - A gate.  Changes rax, rdi.  CHILD_LOADS - IDTR and GDTR.  CHILD_DESCRIPTORS idt - Their data.
+        .macro  CHILD_GATE idt, vector, handler
+        lea     rax, [rip + \handler]
+        mov     edi, \idt + \vector * 16
+        mov     [rdi], ax
+        mov     dword ptr [rdi + 2], 8
+        mov     byte ptr [rdi + 4], 0
+        mov     byte ptr [rdi + 5], 0x8E
+        shr     rax, 16
+        mov     [rdi + 6], ax
+        mov     qword ptr [rdi + 8], 0
+        .endm
+        .macro  CHILD_LOADS
+        lidt    [rip + guest_idt]
+        lgdt    [rip + guest_gdt]
+        .endm
+        .macro  CHILD_DESCRIPTORS idt
+guest_gdt:
+        .word   23
+        .quad   CHILD_CODE + guest_descriptors - guest
+guest_descriptors:
+        .quad   0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF
+guest_idt:
+        .word   256 * 16 - 1
+        .quad   \idt
+        .endm
 # END_CHILD - Finalize, take the pages back, delete.
         .macro  END_CHILD
         call    end_child

@@ -102,17 +102,8 @@ guest:  mov     ecx, HVMSR_VP_INDEX
         rdmsr
         shl     eax, 5
         lea     rbp, [rax + C_TOLD]
-        mov     edi, C_IDT + IPI * 16           # each writes the same
-        lea     rax, [rip + guest_ipi]
-        mov     [rdi], ax
-        mov     dword ptr [rdi + 2], 8
-        mov     byte ptr [rdi + 4], 0
-        mov     byte ptr [rdi + 5], 0x8E
-        shr     rax, 16
-        mov     [rdi + 6], ax
-        mov     qword ptr [rdi + 8], 0
-        lidt    [rip + guest_idt]
-        lgdt    [rip + guest_gdt]
+        CHILD_GATE C_IDT, IPI, guest_ipi
+        CHILD_LOADS
         mov     ecx, MSR_APIC_BASE              # only VP 0's has the BSP bit, and keeps it
         rdmsr
         or      eax, APICBASE_EXTD
@@ -260,13 +251,6 @@ guest_ipi:
         pop     rcx
         pop     rax
         iretq
-guest_gdt:
-        .word   23
-        .quad   CHILD_CODE + guest_descriptors - guest
-guest_descriptors:
-        .quad   0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF
-guest_idt:
-        .word   256 * 16 - 1
-        .quad   C_IDT
+        CHILD_DESCRIPTORS C_IDT
 guest_end:
         LIBRARY

@@ -68,17 +68,8 @@ refused:                                        # RDMSR, WRMSR: 2 bytes
         .align  8
 ids:    .quad   0, 0, 0
 
-guest:  mov     edi, C_IDT + VECTOR_GP * 16
-        lea     rax, [rip + guest_refused]
-        mov     [rdi], ax
-        mov     dword ptr [rdi + 2], 8
-        mov     byte ptr [rdi + 4], 0
-        mov     byte ptr [rdi + 5], 0x8E
-        shr     rax, 16
-        mov     [rdi + 6], ax
-        mov     qword ptr [rdi + 8], 0
-        lidt    [rip + guest_idt]
-        lgdt    [rip + guest_gdt]
+guest:  CHILD_GATE C_IDT, VECTOR_GP, guest_refused
+        CHILD_LOADS
         mov     ecx, HVMSR_GUEST_OS_ID
         mov     eax, 1
         mov     edx, eax
@@ -101,14 +92,7 @@ guest_refused:
         add     qword ptr [rsp + 8], 2
         add     rsp, 8
         iretq
-guest_gdt:
-        .word   23
-        .quad   CHILD_CODE + guest_descriptors - guest
-guest_descriptors:
-        .quad   0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF
-guest_idt:
-        .word   256 * 16 - 1
-        .quad   C_IDT
+        CHILD_DESCRIPTORS C_IDT
 
 # ask - Entry: rsi = table (a count, then rows), rdi = answers, rbx = input page, its output behind it, rbp = hypercall page, rdx = IDs.
 ask:    mov     r12, rsi
