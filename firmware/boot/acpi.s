@@ -62,85 +62,30 @@ checksum:
         .align  4
 tables: .long   rsdt + AT, xsdt + AT, fadt + AT, dsdt + AT, madt + AT, 0
 
-        .macro  TABLE signature, length, revision
-        .ascii  "\signature"
-        .long   \length
-        .byte   \revision, 0
-        .ascii  "HVLAB "                        # OEM ID
-        .ascii  "HVLABSYS"                      # OEM table ID
-        .long   1
-        .ascii  "HVLB"                          # creator
-        .long   1
-        .endm
-        .macro  PORTS width, access, address    # generic address structure in I/O space
-        .byte   1, \width, 0, \access
-        .quad   \address
-        .endm
-
         .align  64
 acpi_template:
-        .ascii  "RSD PTR "
-        .byte   0
-        .ascii  "HVLAB "
-        .byte   2
-        .long   rsdt + AT
-        .long   36
-        .quad   xsdt + AT
-        .byte   0, 0, 0, 0
+        RSDP    rsdt + AT, xsdt + AT
         .align  16, 0
-rsdt:   TABLE   RSDT, rsdt_end - rsdt, 1
+rsdt:   TABLE   RSDT, rsdt_end - rsdt, 1, HVLABSYS
         .long   fadt + AT, madt + AT
 rsdt_end:
         .align  16, 0
-xsdt:   TABLE   XSDT, xsdt_end - xsdt, 1
+xsdt:   TABLE   XSDT, xsdt_end - xsdt, 1, HVLABSYS
         .quad   fadt + AT, madt + AT
 xsdt_end:
         .align  64, 0
-facs:   .ascii  "FACS"
-        .long   64
-        .space  24
-        .byte   1                               # version
-        .space  31
+facs:   FACS
         .align  16, 0
-fadt:   TABLE   FACP, fadt_end - fadt, 3
-        .long   facs + AT, dsdt + AT
-        .byte   0, 0                            # model; preferred profile: unspecified
-        .word   IRQ_SCI
-        .long   PORT_SMI_COMMAND
-        .byte   ACPI_VALUES_ENABLE, ACPI_VALUES_DISABLE, 0, 0
-        .long   PORT_PM1_STATUS, 0              # PM1a and PM1b event blocks
-        .long   PORT_PM1_CONTROL, 0             # PM1a and PM1b control blocks
-        .long   0, PORT_PM_TIMER, 0, 0          # PM2, timer, GPE0, GPE1
-        .byte   4, 2, 0, 4, 0, 0, 0, 0          # lengths: events, control, PM2, timer, GPEs; GPE1 base; C-state control
-        .word   0xFFFF, 0xFFFF                  # no C2, no C3
-        .word   0, 0                            # flush size and stride: WBINVD works
-        .byte   0, 0, 0, 0                      # duty cycle, day and month alarms
-        .byte   0x32                            # century in CMOS
-        .word   0x0003                          # legacy devices; 8042
-        .byte   0
-        .long   0x0425                          # WBINVD, C1, no sleep button (fixed), reset register
-        PORTS   8, 1, PORT_RESET_CONTROL
-        .byte   RESETCTL_HARD | RESETCTL_RESET
-        .byte   0, 0, 0
-        .quad   facs + AT, dsdt + AT
-        PORTS   32, 2, PORT_PM1_STATUS
-        PORTS   0, 0, 0
-        PORTS   16, 2, PORT_PM1_CONTROL
-        PORTS   0, 0, 0
-        PORTS   0, 0, 0
-        PORTS   32, 3, PORT_PM_TIMER
-        PORTS   0, 0, 0
-        PORTS   0, 0, 0
+fadt:   TABLE   FACP, fadt_end - fadt, 3, HVLABSYS      # legacy devices, 8042; WBINVD, C1, no sleep button (fixed), reset register
+        FADT    facs + AT, dsdt + AT, PORT_SMI_COMMAND, ACPI_VALUES_ENABLE, ACPI_VALUES_DISABLE, 0x32, 0x0003, 0x0425
 fadt_end:
         .assert fadt_end - fadt == 244, "a revision 3 FADT has 244 bytes"
         .align  16, 0
-dsdt:   TABLE   DSDT, dsdt_end - dsdt, 1
-        .byte   0x08                            # Name (_S5_, Package () {SLP_TYPa, SLP_TYPb, 0, 0})
-        .ascii  "_S5_"
-        .byte   0x12, 0x06, 0x04, ACPI_VALUES_S5, ACPI_VALUES_S5, 0, 0
+dsdt:   TABLE   DSDT, dsdt_end - dsdt, 1, HVLABSYS
+        SLEEP5
 dsdt_end:
         .align  16, 0
-madt:   TABLE   APIC, 0, 3                      # acpi_build sets the length
+madt:   TABLE   APIC, 0, 3, HVLABSYS                   # acpi_build sets the length
         .long   MEMORY_LOCAL_APIC
         .long   1                               # a PC's 8259 pair exists too
         .byte   1, 12, 0, 0                     # I/O APIC, ID 0, interrupts from 0

@@ -52,84 +52,31 @@ acpi_checksum:                                  # ecx bytes at rax sum to 0 by t
         mov     [rdi], dl
         ret
 
-        .macro  TABLE signature, length, revision
-        .ascii  "\signature"
-        .long   \length
-        .byte   \revision, 0
-        .ascii  "HVLAB "                        # OEM ID
-        .ascii  "HVLABVM "                      # OEM table ID
-        .long   1
-        .ascii  "HVLB"                          # creator
-        .long   1
-        .endm
-        .macro  IOPORTS width, access, address  # generic address structure in I/O space
-        .byte   1, \width, 0, \access
-        .quad   \address
-        .endm
+        .include "../boot/acpi_tables.s"
 
         .balign 4
 acpi_tables: .long xsdt + AT, fadt + AT, dsdt + AT, madt + AT, 0
 
         .balign 64
 acpi_template:
-        .ascii  "RSD PTR "
-        .byte   0
-        .ascii  "HVLAB "
-        .byte   2
-        .long   0                               # no RSDT: the XSDT serves
-        .long   36
-        .quad   xsdt + AT
-        .byte   0, 0, 0, 0
+        RSDP    0, xsdt + AT                    # no RSDT: the XSDT serves
         .balign 16, 0
-xsdt:   TABLE   XSDT, xsdt_end - xsdt, 1
+xsdt:   TABLE   XSDT, xsdt_end - xsdt, 1, "HVLABVM "
         .quad   fadt + AT, madt + AT
 xsdt_end:
         .balign 64, 0
-facs:   .ascii  "FACS"
-        .long   64
-        .space  24
-        .byte   1                               # version
-        .space  31
+facs:   FACS
         .balign 16, 0
-fadt:   TABLE   FACP, fadt_end - fadt, 3
-        .long   facs + AT, dsdt + AT
-        .byte   0, 0                            # model; preferred profile: unspecified
-        .word   IRQ_SCI
-        .long   0                               # ACPI mode always
-        .byte   0, 0, 0, 0
-        .long   PORT_PM1_STATUS, 0              # PM1a and PM1b event blocks
-        .long   PORT_PM1_CONTROL, 0             # PM1a and PM1b control blocks
-        .long   0, PORT_PM_TIMER, 0, 0          # PM2, timer, GPE0, GPE1
-        .byte   4, 2, 0, 4, 0, 0, 0, 0          # lengths: events, control, PM2, timer, GPEs; GPE1 base; C-state control
-        .word   0xFFFF, 0xFFFF                  # no C2, no C3
-        .word   0, 0                            # flush size and stride: WBINVD works
-        .byte   0, 0, 0, 0                      # duty cycle, day and month alarms
-        .byte   0                               # no century in CMOS
-        .word   0x0005                          # legacy devices; no VGA, no 8042
-        .byte   0
-        .long   0x0435                          # WBINVD, C1, neither power nor sleep button (fixed), reset register
-        IOPORTS 8, 1, PORT_RESET_CONTROL
-        .byte   RESETCTL_HARD | RESETCTL_RESET
-        .byte   0, 0, 0
-        .quad   facs + AT, dsdt + AT
-        IOPORTS 32, 2, PORT_PM1_STATUS
-        IOPORTS 0, 0, 0
-        IOPORTS 16, 2, PORT_PM1_CONTROL
-        IOPORTS 0, 0, 0
-        IOPORTS 0, 0, 0
-        IOPORTS 32, 3, PORT_PM_TIMER
-        IOPORTS 0, 0, 0
-        IOPORTS 0, 0, 0
+fadt:   TABLE   FACP, fadt_end - fadt, 3, "HVLABVM "     # legacy devices, no VGA, no 8042; WBINVD, C1, no fixed buttons, reset register
+        FADT    facs + AT, dsdt + AT, 0, 0, 0, 0, 0x0005, 0x0435
 fadt_end:
         .assert fadt_end - fadt == 244, "a revision 3 FADT has 244 bytes"
         .balign 16, 0
-dsdt:   TABLE   DSDT, dsdt_end - dsdt, 1
-        .byte   0x08                            # Name (_S5_, Package () {SLP_TYPa, SLP_TYPb, 0, 0})
-        .ascii  "_S5_"
-        .byte   0x12, 0x06, 0x04, ACPI_VALUES_S5, ACPI_VALUES_S5, 0, 0
+dsdt:   TABLE   DSDT, dsdt_end - dsdt, 1, "HVLABVM "
+        SLEEP5
 dsdt_end:
         .balign 16, 0
-madt:   TABLE   APIC, 0, 3                      # acpi_build sets the length
+madt:   TABLE   APIC, 0, 3, "HVLABVM "                   # acpi_build sets the length
         .long   MEMORY_LOCAL_APIC
         .long   1                               # an 8259 pair exists; no I/O APIC
         .byte   2, 10, 0, IRQ_SCI               # override: the power interrupt, active high, level
