@@ -1,8 +1,8 @@
 # hypercall_values.s - how VP registers are read and written.
 #
 # Readers: r10 = argument, exit rdx:rax.  Writers: rdi:rsi = value, r10 = argument, exit eax = status.  rbx = VP, its VMCS current,
-# rbp = partition; what else the processor holds is this VP's when it is CPU_CURRENT; they keep r8, r9, r11.  A parent's writes are checked for reserved bits alone; what does not fit
-# together shows when the VP is entered.
+# rbp = partition; what else the processor holds is this VP's when it is CPU_CURRENT; they keep r8, r9, r11.
+# A parent's writes are checked for reserved bits alone; what does not fit together shows when the VP is entered.
 # Source  TLFS, "Virtual Processor Registers"
 
 reg_word:

@@ -34,6 +34,15 @@
         test    dword ptr [r10 + PART_STATE], \allowed
         .endm
 
+# First row of a partition's ports (port_table.s): changes rax
+        .macro  PORTS_OF
+        lea     rax, [rel ports]
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jz      73f
+        lea     rax, [rel ports_none]
+73:
+        .endm
+
 # Ask for work before the next entry.  rbx = VP
         .macro  WORK bits
         or      dword ptr [rbx + VP_WORK], \bits

@@ -68,7 +68,7 @@ pic_asks:
         lea     eax, [rcx + 8]
 2:      ret
 
-# pic_accept - Acknowledge.  Entry: eax = line from pic_pending.  Exit: edi = vector.  Changes rcx, rdx, rsi.
+# pic_accept - Acknowledge.  Entry: eax = line from pic_asks.  Exit: edi = vector.  Changes rcx, rdx, rsi.
 pic_accept:
         lea     rsi, [rbp + PIC_MASTER]
         mov     ecx, eax

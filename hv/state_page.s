@@ -140,7 +140,8 @@ state_drop:
         pop     rbp
         ret
 
-# state_fill - Entry: rbx = VP that has stopped for an intercept, its VMCS current, the rest of it in memory.  Changes all but rbx, rbp, rsp.
+# state_fill - Entry: rbx = VP that has stopped for an intercept, its VMCS current, the rest of it in memory.
+# Changes all but rbx, rbp, rsp.
 state_fill:
         mov     r12, [rbx + VP_STATE_PAGE + OVERLAY_FRAME]
         test    r12, r12

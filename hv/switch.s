@@ -7,7 +7,8 @@
 
         .equ    SWITCHED_GS, 4 * 8              # KERNEL_GS_BASE among switched_msrs
 
-# switch_save - Keep what the VMCS does not.  Entry: rdx = VP whose state the processor holds, whose VMCS is current.  Changes rax, rcx, rdx, rdi.
+# switch_save - Keep what the VMCS does not.  Entry: rdx = VP whose state the processor holds, its VMCS current.
+# Changes rax, rcx, rdx, rdi.
 switch_save:
         mov     rdi, rdx
         fxsave64 [rdi + VP_FX]

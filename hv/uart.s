@@ -2,7 +2,8 @@
 #
 # What is typed reaches the first partition of the table that is not the root (`listener`). The machine's UART interrupts that
 # partition's processor, which makes an edge on line 4.  Calling convention: the table in io.s.
-# The root partition keeps such ports for its children by this very file.
+# Who receives and how is the image's own: uart_ready (al = LSR_DR, LSR_OE), uart_take, uart_forget.  The root partition keeps such ports
+# for its children by this very file.
 # Source  PC16550D data sheet, "Interrupt Identification Register", "Line Status Register"; 82093AA data sheet, "I/O Redirection Table"
 
         .record SERIAL
@@ -136,3 +137,23 @@ uart_line:
         call    line_raise
         pop     rdx
 7:      ret
+
+uart_read_status:
+        call    uart_ready
+        or      al, LSR_THRE | LSR_TEMT
+        ret
+
+# uart_heard - Something has come: line 4, when the guest wants to know.  Entry: rbx = VP, rbp = partition.  Keeps rdx.
+uart_heard:
+        test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
+        jz      8f
+        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
+        jz      8f
+        push    rdx
+        call    uart_ready
+        test    al, LSR_DR
+        jz      9f
+        mov     edi, IRQ_UART
+        call    line_raise
+9:      pop     rdx
+8:      ret

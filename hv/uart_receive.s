@@ -2,11 +2,6 @@
 #
 # Source  PC16550D data sheet, "Line Status Register"; 82093AA data sheet, "I/O Redirection Table"
 
-uart_read_status:
-        call    uart_ready
-        or      al, LSR_THRE | LSR_TEMT
-        ret
-
 # uart_ready - Exit: al = DR and OE of the machine's receiver, 0 for who does not listen.  Changes rdx.
 uart_ready:
         xor     eax, eax
@@ -32,21 +27,6 @@ uart_forget:
         mov     al, FCR_ENABLE | FCR_CLEAR_RECEIVE
         mov     edx, PORT_UART + UART_IIR
         out     dx, al
-        ret
-
-# uart_heard - Something has come: line 4, when the guest wants to know.  Entry: rbx = VP, rbp = partition.  Keeps rdx.
-uart_heard:
-        test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
-        jz      1b
-        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
-        jz      1b
-        push    rdx
-        call    uart_ready
-        test    al, LSR_DR
-        jz      2f
-        mov     edi, IRQ_UART
-        call    line_raise
-2:      pop     rdx
         ret
 
 # uart_wanted - Exit: zero flag clear when what is typed interrupts this partition.  Entry: rbp.

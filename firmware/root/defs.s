@@ -61,6 +61,9 @@
         .equ    PART_STARTED, VM_STARTED
         .macro  WORK bits
         .endm
+        .macro  PORTS_OF
+        lea     rax, [rel ports]
+        .endm
 
         .macro  MSR number, value
         mov     rdx, \value

@@ -25,10 +25,6 @@ serial_page:
         ret
 
 # uart_ready - Exit: al = DR when something waits.  Changes rcx, rdx.
-uart_read_status:
-        call    uart_ready
-        or      al, LSR_THRE | LSR_TEMT
-        ret
 uart_ready:
         xor     eax, eax
         test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
@@ -55,26 +51,12 @@ uart_forget:
         mov     [rbx + VM_TAIL], edx
         ret
 
-# uart_heard - Line 4 when something waits and the guest wants to know.  Keeps rdx.
-uart_heard:
-        test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
-        jz      2f
-        test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
-        jz      2f
-        push    rdx
-        call    uart_ready
-        test    al, al
-        jz      1f
-        mov     edi, IRQ_UART
-        call    line_raise
-1:      pop     rdx
-2:      ret
-
 # serial_serve - Has the host placed more?
 serial_serve:
         call    serial_page
         mov     eax, [rcx]
         cmp     eax, [rbx + VM_HEARD]
-        je      2b
+        je      1f
         mov     [rbx + VM_HEARD], eax
         jmp     uart_heard
+1:      ret

@@ -8,11 +8,7 @@
         .equ    C_AT, 0x24000                   # what is being tried
 test:   ROOT_BEGINS
         NEW_CHILD guest, guest_end, GIVEN
-        call    clear_input
-        mov     [INPUT], r15
-        mov     dword ptr [INPUT + 8], 3
-        STORE   INPUT + 16, 0x10
-        OK      HVCALL_INSTALL_INTERCEPT
+        WATCH_PORT 0x10
         SET     HVREG_EXPLICIT_SUSPEND, 0
         WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
         mov     eax, [CHILD + C_AT]
@@ -24,14 +20,7 @@ tried:  .quad   0
 
 guest:  CHILD_LOADS
         CHILD_GATE 0x25000, VECTOR_GP, guest_gp
-        mov     ecx, HVMSR_GUEST_OS_ID
-        mov     eax, 1
-        mov     edx, eax
-        wrmsr
-        mov     ecx, HVMSR_HYPERCALL
-        mov     eax, C_PAGE | 1
-        xor     edx, edx
-        wrmsr
+        CHILD_CALLS C_PAGE
         lea     rbx, [rip + guest_calls]
 guest_call:
         mov     rcx, [rbx]

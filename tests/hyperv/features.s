@@ -46,11 +46,7 @@
         mov     ecx, guest_end - guest
         call    load_child
         call    long_child
-        call    clear_input
-        mov     [INPUT], r15
-        mov     dword ptr [INPUT + 8], 3
-        STORE   INPUT + 16, 0x10
-        OK      HVCALL_INSTALL_INTERCEPT
+        WATCH_PORT 0x10
         SET     HVREG_EXPLICIT_SUSPEND, 0
         WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
         DONE_MESSAGE
@@ -124,14 +120,7 @@ guest:  CHILD_GATE C_IDT, VECTOR_GP, guest_gp
         mov     [C_TOLD + 8], ebx
         mov     ecx, HVMSR_VP_INDEX
         rdmsr
-        mov     ecx, HVMSR_GUEST_OS_ID
-        mov     eax, 1
-        mov     edx, eax
-        wrmsr
-        mov     ecx, HVMSR_HYPERCALL
-        mov     eax, 0x20000 | HVPAGE_ENABLE
-        xor     edx, edx
-        wrmsr
+        CHILD_CALLS 0x20000
         mov     rcx, HVCALL_SPIN_WAIT | HVINPUT_FAST
         xor     edx, edx
         vmcall

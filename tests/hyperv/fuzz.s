@@ -77,14 +77,7 @@ guest:  mov     rsp, CHILD_STACK
         add     edi, 16
         dec     ecx
         jnz     1b
-        mov     ecx, HVMSR_GUEST_OS_ID
-        mov     eax, 1
-        mov     edx, eax
-        wrmsr
-        mov     ecx, HVMSR_HYPERCALL
-        mov     eax, C_PAGE | 1
-        xor     edx, edx
-        wrmsr
+        CHILD_CALLS C_PAGE
 guest_loop:
         mov     rsp, CHILD_STACK
         cli

@@ -125,6 +125,25 @@
         call    start_vp
         EQ      eax, 0
         .endm
+# WATCH_PORT port - The root sees what the child does with a port.
+        .macro  WATCH_PORT port
+        call    clear_input
+        mov     [INPUT], r15
+        mov     dword ptr [INPUT + 8], 3
+        STORE   INPUT + 16, \port
+        OK      HVCALL_INSTALL_INTERCEPT
+        .endm
+# CHILD_CALLS page - A child says who it is and turns its hypercall page on.
+        .macro  CHILD_CALLS page
+        mov     ecx, HVMSR_GUEST_OS_ID
+        mov     eax, 1
+        mov     edx, eax
+        wrmsr
+        mov     ecx, HVMSR_HYPERCALL
+        mov     eax, \page | HVPAGE_ENABLE
+        xor     edx, edx
+        wrmsr
+        .endm
 # What a child's code from label `guest` on needs for interrupts of its own, in its memory.
 # CHILD_GATE idt, vector, handler - A gate.  Changes rax, rdi.  CHILD_LOADS - IDTR and GDTR.  CHILD_DESCRIPTORS idt - Their data.
         .macro  CHILD_GATE idt, vector, handler

@@ -27,13 +27,7 @@ test:   ROOT_BEGINS
         mov     edi, CHILD + C_REAL
         mov     ecx, real_end - real
         rep movsb
-        call    clear_input
-        mov     [INPUT], r15
-        mov     dword ptr [INPUT + 8], 3
-        mov     dword ptr [INPUT + 12], 0       # the port by which VP 0 tells its verdict
-        STORE   INPUT + 16, 0x10
-        mov     dword ptr [INPUT + 8], 3
-        OK      HVCALL_INSTALL_INTERCEPT
+        WATCH_PORT 0x10
         MORE_VP 1, 0x7000
         MORE_VP 2, 0x6000
         mov     esi, 2                          # it runs already

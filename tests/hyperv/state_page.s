@@ -14,11 +14,7 @@
         .endm
 test:   ROOT_BEGINS
         NEW_CHILD guest, guest_end
-        call    clear_input
-        mov     [INPUT], r15
-        mov     dword ptr [INPUT + 8], 3
-        STORE   INPUT + 16, 0x3F8
-        OK      HVCALL_INSTALL_INTERCEPT
+        WATCH_PORT 0x3F8
         STATE_CALL 9, 0, 1, SEEN >> 12
         STATUS  HVCALL_MAP_STATE_PAGE, HVSTATUS_INVALID_VP_INDEX
         STATE_CALL 0, 5, 1, SEEN >> 12

@@ -48,11 +48,7 @@ test:   ROOT_BEGINS
         mov     edi, CHILD + C_IDS
         mov     ecx, 3
         rep movsq
-        call    clear_input                     # the port by which it says that it is done
-        mov     [INPUT], r15
-        mov     dword ptr [INPUT + 8], 3
-        STORE   INPUT + 16, 0x10
-        OK      HVCALL_INSTALL_INTERCEPT
+        WATCH_PORT 0x10
         SET     HVREG_EXPLICIT_SUSPEND, 0
         WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
         mov     esi, CHILD + C_ANSWERS
@@ -70,14 +66,7 @@ ids:    .quad   0, 0, 0
 
 guest:  CHILD_GATE C_IDT, VECTOR_GP, guest_refused
         CHILD_LOADS
-        mov     ecx, HVMSR_GUEST_OS_ID
-        mov     eax, 1
-        mov     edx, eax
-        wrmsr
-        mov     ecx, HVMSR_HYPERCALL
-        mov     eax, C_PAGE | 1
-        xor     edx, edx
-        wrmsr
+        CHILD_CALLS C_PAGE
         mov     ebx, C_INPUT
         mov     ebp, C_PAGE
         mov     edx, C_IDS
