@@ -1,112 +1,19 @@
-"""The two decorators all compiled code uses, and a cache that notices changed constants.
+"""The two decorators all compiled code uses.
 
 `kernel` makes a function callable from kernels and Python; `entry` makes a C function whose address
-travels in a record.  numba's own cache looks at one file's time stamp only; here each file's cache
-folder is keyed by the text of the file and of everything in `emu` that it imports, so a changed table
-recompiles what depends on it and nothing else.
+travels in a record.  What they compile is kept by `emu.kernel_cache`.
 """
-import atexit
 import ctypes
-import hashlib
-import os
-import re
-import shutil
-import tempfile
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 
-import numba
 import numpy as np
 from numba import carray, types
-from numba.core import caching, cgutils, codegen, compiler, ir, registry, rewrites, sigutils
+from numba.core import ccallback, cgutils, codegen, compiler, ir, registry, rewrites, sigutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import _FunctionCompiler
 from numba.extending import intrinsic, overload
 
-ROOT = Path(__file__).resolve().parent
-FLAGS = dict(nogil=False, error_model="numpy", boundscheck=False)
-# Import statements of a file.  Parsing every file properly would take a fifth of a warm start.
-_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(emu[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
-_WORD = re.compile(r"[\w.]+")
-
-
-@cache
-def _cache_in(base):
-    """Return the folder of the cache in `base`, or one for this process alone when nothing can be written there."""
-    folder = Path(base) / "hvlab"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        own = tempfile.mkdtemp(prefix="hvlab-")
-        atexit.register(shutil.rmtree, own, ignore_errors=True)
-        return Path(own)
-
-
-def cache_root():
-    """Return the folder that holds compiled kernels (XDG_CACHE_HOME or ~/.cache)."""
-    return _cache_in(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-
-
-@cache
-def _source_of(module):
-    path = ROOT.parent / Path(*module.split("."))
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
-
-
-@cache
-def _imports(path):
-    found = []
-    for module, members, modules in _IMPORT.findall(path.read_text()):
-        found += [module, *(f"{module}.{name}" for name in _WORD.findall(members))] if module else _WORD.findall(modules)
-    return [source for name in found if name.split(".")[0] == "emu" and (source := _source_of(name))]
-
-
-@cache
-def closure_key(path):
-    """Return a hash of the file and of every `emu` file it imports, directly or not."""
-    todo, seen = [Path(path)], set()
-    while todo:
-        here = todo.pop()
-        if here not in seen:
-            seen.add(here)
-            todo += _imports(here)
-    digest = hashlib.sha256(f"{numba.__version__} {sorted(FLAGS.items())}".encode())
-    for here in sorted(seen):
-        digest.update(here.read_bytes())
-    return digest.hexdigest()[:20]
-
-
-class _Locator(caching._CacheLocator):
-    """Place a file's compiled kernels in a folder keyed by what they depend on."""
-
-    def __init__(self, py_func, py_file):
-        self._py_file, self._line = py_file, py_func.__code__.co_firstlineno
-
-    def get_cache_path(self):
-        return str(cache_root() / f"{Path(self._py_file).stem}-{closure_key(self._py_file)}")
-
-    def get_source_stamp(self):
-        return closure_key(self._py_file)
-
-    def get_disambiguator(self):
-        return str(self._line)
-
-    @classmethod
-    def from_function(cls, py_func, py_file):
-        """Take every file of `emu`, and files elsewhere (tests, scripts) that import it."""
-        path = Path(py_file)
-        ours = path.is_relative_to(ROOT) or (path.is_file() and _imports(path))
-        return cls(py_func, py_file) if ours else None
-
-
-caching.CacheImpl._locator_classes.insert(0, _Locator)
-
+from emu.kernel_cache import FLAGS, KernelCache
 
 # ---- compiling a call tree once ---------------------------------------------------------------------------
 #
@@ -245,15 +152,18 @@ class _Kernel(registry.CPUDispatcher):
 def kernel(function):
     """Compile a model function; it depends on its arguments alone and raises nothing."""
     made = _Kernel(function, locals={}, targetoptions=dict(FLAGS, nopython=True))
-    made.enable_caching()
+    made._cache = KernelCache(function)
     return made
 
 
 def entry(signature):
     """Compile a C function with this numba signature; its `.address` travels in a record."""
     def compiled(function):
+        made = ccallback.CFunc(function, sigutils.normalize_signature(signature), {}, dict(error_model="numpy"))
+        made._cache = KernelCache(function)
         with _mode(True):
-            return numba.cfunc(signature, cache=True, error_model="numpy")(function)
+            made.compile()
+        return made
     return compiled
 
 

@@ -10,7 +10,7 @@ import time
 
 from measuring import serve
 
-from emu.jit import cache_root
+from emu.kernel_cache import cache_root
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_root() / "perf"))
 

@@ -64,7 +64,7 @@ from emu import bits
 from emu.asm.layout import Layout
 from emu.asm.source import Source
 from emu.errors import AssemblyError
-from emu.jit import ROOT, cache_root
+from emu.kernel_cache import ROOT, cache_root
 
 __all__ = ["Assembly", "AssemblyError", "assemble", "listing", "table_symbols"]
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from emu.cli import report
 from emu.cli.console import talk
 from emu.errors import ConfigError
-from emu.jit import ROOT
+from emu.kernel_cache import ROOT
 
 FOLDER = ROOT.parent / "perf"
 

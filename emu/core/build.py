@@ -10,9 +10,9 @@ import importlib
 import subprocess
 import sys
 
+from emu import kernel_cache
 from emu.core import context as at
 from emu.core import native
-from emu.jit import ROOT, cache_root, closure_key
 
 BIG = "emu.core.model"                                           # last: the second process compiles it
 UNITS = ("emu.core.fill", "emu.core.block", "emu.core.fast", "emu.core.windows", "emu.core.loop", "emu.core.schedule",
@@ -25,8 +25,7 @@ _ready = {}
 
 def is_cached(unit):
     """Return whether compiled code of the unit is in the cache."""
-    path = ROOT.parent / (SOURCE.get(unit, unit).replace(".", "/") + ".py")
-    return any((cache_root() / f"{path.stem}-{closure_key(path)}").glob("*.nbc"))
+    return kernel_cache.is_cached(kernel_cache.ROOT.parent / (SOURCE.get(unit, unit).replace(".", "/") + ".py"))
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from emu.cli import bench
-from emu.jit import ROOT
+from emu.kernel_cache import ROOT
 
 FILES = sorted(path.stem for path in (ROOT.parent / "perf").glob("*.py"))
 SHARED = ["ceiling", "measuring", "profiled", "stock", "table"]       # no questions themselves

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emu.jit import ROOT
+from emu.kernel_cache import ROOT
 from tests.cli.gdb_programs import HEAD, PROGRAMS
 from tests.machine import foreign
 from tests.machine.test_inputs import ECHO

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from emu.jit import ROOT
+from emu.kernel_cache import ROOT
 
 GUEST = ROOT.parent / "tests" / "partitions" / "vmx_hidden.s"
 

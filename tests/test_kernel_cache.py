@@ -1,0 +1,112 @@
+"""The cache of compiled kernels: damaged files heal, two processes compile once, no folder is needed."""
+import os
+import random
+import resource
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import sys
+from emu.bits import U64
+from emu.jit import kernel
+
+@kernel
+def twice(value):
+    return value + value
+
+before = twice._compiler.compile
+def compile(*given):
+    print("compiled", file=sys.stderr)
+    return before(*given)
+twice._compiler.compile = compile
+print(int(twice(U64(21))))
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Return a function that runs a script with one kernel; it returns (standard output, how often it compiled)."""
+    path = tmp_path / "one.py"
+    path.write_text(SCRIPT)
+
+    def start(cache="cache", **options):
+        return subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / cache), "TMPDIR": str(tmp_path)}, **options)
+
+    def run(cache="cache"):
+        out, err = start(cache).communicate(timeout=120)
+        assert err.replace("compiled\n", "") == ""
+        return out, err.count("compiled")
+
+    run.start, run.cache = start, tmp_path / "cache"
+    return run
+
+
+def files_of(script):
+    return sorted(path for path in script.cache.rglob("one-*/*") if path.suffix in (".nbi", ".nbc"))
+
+
+def test_kernel_is_compiled_once(script):
+    assert [script(), script()] == [("42\n", 1), ("42\n", 0)]
+
+
+def test_damaged_cache_file_is_compiled_again_and_heals(script):
+    script()
+    rng = random.Random(12)
+    whole = {path: path.read_bytes() for path in files_of(script)}
+    assert len(whole) == 2
+    for path, data in whole.items():
+        place = rng.randrange(len(data))
+        flipped = data[:place] + bytes([data[place] ^ 1 << rng.randrange(8)]) + data[place + 1:]
+        for damaged in (b"", data[:place], flipped, rng.randbytes(len(data))):
+            path.write_bytes(damaged)
+            assert script() == ("42\n", 1), (path.suffix, len(damaged))
+        assert script() == ("42\n", 0)
+
+
+def test_cache_file_of_another_kernel_is_not_taken(script):
+    """Whole and sealed, but of another source text."""
+    script()
+    for path in files_of(script):
+        path.rename(path.with_name(path.name.replace("one.twice", "one.other")))
+    assert script() == ("42\n", 1)
+
+
+def test_full_disk_costs_the_next_start_its_time(script):
+    """A limit on the size of files stands for it: each write ends in an OSError."""
+    ends = []
+    for _ in range(2):
+        process = script.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)))
+        ends.append(process.communicate(timeout=120))
+    assert ends == [("42\n", "compiled\n")] * 2
+    assert not list(script.cache.rglob("*.part"))
+
+
+def test_two_processes_compile_once(script):
+    both = [script.start(), script.start()]
+    ends = [process.communicate(timeout=120) for process in both]
+    assert sorted(ends) == [("42\n", ""), ("42\n", "compiled\n")]
+
+
+def test_process_killed_while_it_compiles_holds_nobody_up(script):
+    first = script.start()
+    first.kill()
+    first.communicate()
+    assert script()[0] == "42\n"
+
+
+def test_home_that_cannot_be_written_uses_a_folder_of_the_user(script, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert [script("file"), script("file")] == [("42\n", 1), ("42\n", 0)]
+    folder = tmp_path / f"hvlab-{os.getuid()}"
+    assert folder.stat().st_mode & 0o077 == 0 and list(folder.glob("one-*"))
+
+
+def test_temporary_folder_that_others_can_write_is_not_trusted(script, tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / f"hvlab-{os.getuid()}").mkdir()
+    (tmp_path / f"hvlab-{os.getuid()}").chmod(0o777)
+    assert [script("file"), script("file")] == [("42\n", 1), ("42\n", 1)]
+    assert not list((tmp_path / f"hvlab-{os.getuid()}").iterdir())
