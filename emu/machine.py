@@ -32,6 +32,7 @@ from emu.watching import ExitFile, Watch
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
 MEMORY_LIMIT = 3 << 30
+LAST_TIME = 253_402_300_799                                # the end of the year 9999: the clock counts centuries to 99
 DIRTY = np.uint64(int(PAGE.DIRTY))
 FOREVER = 1 << 62                                         # cycles
 PAUSE_CYCLES = 20_000_000
@@ -52,8 +53,9 @@ class Config:
             raise ConfigError(f"memory_bytes must be a multiple of 4096 from 2 MiB to 3 GiB, not {self.memory_bytes}")
         if not 1 <= self.processors <= 8:
             raise ConfigError(f"processors must be 1 to 8, not {self.processors}")
-        if self.quantum_cycles < 1:
-            raise ConfigError(f"quantum_cycles must be at least 1, not {self.quantum_cycles}")
+        for name, least, most in (("quantum_cycles", 1, 1 << 60), ("seed", 0, (1 << 64) - 1), ("start_time", 0, LAST_TIME)):
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"{name} must be {least} to {most}, not {getattr(self, name)}")
 
 
 @dataclass

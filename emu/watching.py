@@ -5,13 +5,12 @@
     watch.listen(rows)                                     # rows(uint64[n, 8]) is called with what came, in order
 """
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 
 from emu.bits import name_of
-from emu.errors import ConfigError, DebugError
+from emu.errors import DebugError
+from emu.files import Part
 from emu.spec.vmx import REASON
 from emu.spec.watch import ACTION, CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, RIP, ROW_WORDS, SECOND, THIRD
 from emu.state import PROGRAM_WORDS, RING_ROWS, WATCH, WATCHES
@@ -116,26 +115,20 @@ class ExitFile:
 
     def __init__(self, watch, path):
         """watch: Watch of the machine; raises ConfigError when the file cannot be written."""
-        self.watch, self.path, self.done = watch, Path(path), 0
-        self.part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            self.file = open(self.part, "w", encoding="ascii")
-        except OSError as error:
-            raise ConfigError(f"{self.path}: cannot be written ({error.strerror})") from error
+        self.watch, self.part, self.done = watch, Part(path), 0
         self.place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.KEEP)
         watch.listen(self._take)
 
     def _take(self, rows):
         exits = [row for row in rows.tolist() if row[HEAD] & 0xFF == HAPPENING.EXIT]
-        self.file.write("".join(line(row) + "\n" for row in exits))
+        self.part.write("".join(line(row) + "\n" for row in exits).encode("ascii"))
         self.done += len(exits)
 
     def close(self):
         """Write the rest, and give the file its name; returns how many exits it holds."""
         self.watch.leave(self._take)
         self.watch.remove(self.place)
-        self.file.close()
-        os.replace(self.part, self.path)
+        self.part.finish()
         return self.done
 
 

@@ -64,8 +64,10 @@ from emu import bits
 from emu.asm.layout import Layout
 from emu.asm.source import Source
 from emu.errors import AssemblyError
+from emu.files import text
 from emu.kernel_cache import ROOT, cache_root
 
+LIST_LIMIT = 1 << 20  # bytes of a build.list
 __all__ = ["Assembly", "AssemblyError", "assemble", "listing", "table_symbols"]
 
 
@@ -153,10 +155,7 @@ def _paths(path):
     if path.is_dir():
         path = path / "build.list"
     if path.name.endswith(".list"):
-        try:
-            names = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
-        except OSError as error:
-            raise AssemblyError(f"cannot read {path}: {error.strerror}") from None
+        names = [line.split("#")[0].strip() for line in text(path, LIST_LIMIT, AssemblyError).splitlines()]
         files = [path.parent / name for name in names if name]
         if not files:
             raise AssemblyError(f"{path} names no file")

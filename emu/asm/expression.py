@@ -39,6 +39,32 @@ class Undefined(Exception):
     """A symbol has no value yet; `args[0]` is its name."""
 
 
+TOKENS, DEPTH, BITS = 800, 40, 256  # of an expression: tokens, nesting; of a value
+
+
+def _bounded(number):
+    """Return a value that is not too large to go on with."""
+    if number.bit_length() > BITS:
+        raise AssemblyError(f"a value has more than {BITS} bits")
+    return number
+
+
+def _shift(a, b):
+    if not 0 <= b <= BITS:
+        raise AssemblyError(f"a shift by {b}: must be 0 to {BITS}")
+    return a << b
+
+
+def _shift_right(a, b):
+    return a >> b if b >= 0 else _shift(a, b)
+
+
+def _get(value, mask):
+    if mask == 0:
+        raise AssemblyError("get(value, mask): the mask is 0")
+    return (value & mask) // (mask & -mask)
+
+
 def _divide(a, b):
     if b == 0:
         raise AssemblyError("division by zero")
@@ -51,8 +77,8 @@ BINARY = {
     "|": lambda a, b: a | b,
     "^": lambda a, b: a ^ b,
     "&": lambda a, b: a & b,
-    "<<": lambda a, b: a << b,
-    ">>": lambda a, b: a >> b,
+    "<<": _shift,
+    ">>": _shift_right,
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -67,7 +93,7 @@ BINARY = {
 }
 FUNCTIONS = {
     "put": (2, lambda mask, value: value * (mask & -mask) & mask),
-    "get": (2, lambda value, mask: (value & mask) // (mask & -mask)),
+    "get": (2, _get),
     "shift": (1, lambda mask: (mask & -mask).bit_length() - 1),
     "lo32": (1, lambda x: x & 0xFFFF_FFFF),
     "hi32": (1, lambda x: x >> 32 & 0xFFFF_FFFF),
@@ -78,6 +104,8 @@ def tokens(text):
     """Return [(kind, text)] of an expression; raises AssemblyError at what is not part of one."""
     found, at, text = [], 0, text.rstrip()
     while at < len(text):
+        if len(found) == TOKENS:
+            raise AssemblyError(f"an expression of more than {TOKENS} parts: {text.strip()[:40]!r}...")
         match = TOKEN.match(text, at)
         if not match:
             raise AssemblyError(f"cannot read {text[at:].strip()!r} in the expression {text.strip()!r}")
@@ -88,7 +116,7 @@ def tokens(text):
 
 class _Parser:
     def __init__(self, text):
-        self.text, self.tokens, self.at = text, tokens(text), 0
+        self.text, self.tokens, self.at, self.depth = text, tokens(text), 0, 0
 
     def peek(self):
         return self.tokens[self.at][1] if self.at < len(self.tokens) else None
@@ -109,12 +137,26 @@ class _Parser:
         return left
 
     def unary(self):
-        kind, text = self.take()
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise AssemblyError(f"an expression nests deeper than {DEPTH}: {self.text.strip()[:40]!r}...")
+        tree = self.simple(*self.take())
+        self.depth -= 1
+        return tree
+
+    @staticmethod
+    def number(text):
+        digits = text.replace("_", "")
+        if len(digits) > BITS + 2:
+            raise AssemblyError(f"a number of {len(digits)} digits: {text[:20]}...")
+        try:
+            return _bounded(int(digits, 0 if text[0] == "0" and len(text) > 1 and not text.isdigit() else 10))
+        except ValueError:
+            raise AssemblyError(f"{text!r} is not a number") from None
+
+    def simple(self, kind, text):
         if kind == "number":
-            return (
-                "number",
-                int(text.replace("_", ""), 0 if text[0] == "0" and len(text) > 1 and not text.isdigit() else 10),
-            )
+            return ("number", self.number(text))
         if kind == "char":
             return ("number", ord(ESCAPES.get(text[2], text[2]) if text[1] == "\\" else text[1]))
         if kind == "op" and text in "-+~!":
@@ -159,11 +201,11 @@ def value(tree, lookup):
     if kind == "symbol":
         return lookup(tree[1])
     if kind == "binary":
-        return BINARY[tree[1]](value(tree[2], lookup), value(tree[3], lookup))
+        return _bounded(BINARY[tree[1]](value(tree[2], lookup), value(tree[3], lookup)))
     if kind == "unary":
         inside = value(tree[2], lookup)
         return {"-": -inside, "+": inside, "~": ~inside, "!": int(not inside)}[tree[1]]
-    return FUNCTIONS[tree[1]][1](*(value(argument, lookup) for argument in tree[2]))
+    return _bounded(FUNCTIONS[tree[1]][1](*(value(argument, lookup) for argument in tree[2])))
 
 
 def symbols_in(tree):
@@ -203,7 +245,17 @@ def unquote(text):
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         raise AssemblyError(f"expected a string in double quotes, not {text!r}")
 
-    def plain(match):
-        return chr(int(match[1], 16)) if match[1] else ESCAPES.get(match[2], match[2])
+    out, at = bytearray(), 0
+    for match in re.finditer(r"\\(?:x([0-9a-fA-F]{2})|(.))", text[1:-1]):
+        out += text[1 + at : 1 + match.start()].encode()
+        out += bytes([int(match[1], 16)]) if match[1] else ESCAPES.get(match[2], match[2]).encode()
+        at = match.end()
+    return bytes(out + text[1 + at : -1].encode())
 
-    return re.sub(r"\\(?:x([0-9a-fA-F]{2})|(.))", plain, text[1:-1]).encode("latin-1")
+
+def text_of(text):
+    """Return the text of a quoted string, or raise AssemblyError."""
+    try:
+        return unquote(text).decode()
+    except UnicodeDecodeError:
+        raise AssemblyError(f"{text} is not UTF-8 text") from None

@@ -14,6 +14,8 @@ DATA = {".byte": 1, ".word": 2, ".short": 2, ".hword": 2, ".long": 4, ".int": 4,
 IGNORED = (".global", ".globl", ".text", ".intel_syntax", ".type", ".size")
 NOP = 0x90
 IMAGE_LIMIT = 64 << 20
+ADDRESSES = 1 << 64
+FILL_MOST = 64  # bytes of one element of .fill
 
 
 class Layout:
@@ -142,11 +144,18 @@ class Layout:
         if data:
             self.put(data, statement)
 
+    def room(self, size):
+        """Raise AssemblyError unless `size` more bytes fit into the image, and their addresses into 64 bits."""
+        if len(self.code) + size > IMAGE_LIMIT:
+            raise AssemblyError(f"the image is larger than {IMAGE_LIMIT} bytes")
+        if self.here + size > ADDRESSES:
+            raise AssemblyError(f"the address {self.here + size:#x} is beyond 64 bits")
+        return size
+
     def put(self, data, statement):
         if self.base is None:
             self.base = self.here
-        if len(self.code) + len(data) > IMAGE_LIMIT:
-            raise AssemblyError(f"the image is larger than {IMAGE_LIMIT} bytes")
+        self.room(len(data))
         self.code += data
         self.touched = True
         if self.encoder.strict and data:
@@ -155,7 +164,9 @@ class Layout:
 
     def origin(self, statement):
         parts = expression.split(statement.rest)
-        target = self.fixed_value(parts[0], ".org")
+        target = self.fixed_value(parts[0] if parts else "", ".org")
+        if not 0 <= target < ADDRESSES:
+            raise AssemblyError(f".org {target:#x} is not an address of 64 bits")
         fill = self.value(parts[1]) if len(parts) > 1 else 0
         if not self.touched:
             if self.base is not None and target < self.base:
@@ -165,16 +176,16 @@ class Layout:
                 return
         if target < self.here:
             raise AssemblyError(f".org {target:#x} is behind the current address {self.here:#x}")
-        self.put(bytes([fill & 0xFF]) * (target - self.here), statement)
+        self.put(bytes([fill & 0xFF]) * self.room(target - self.here), statement)
 
     def align(self, statement):
         parts = expression.split(statement.rest)
         unit = self.fixed_value(parts[0] if parts else "", statement.word)
-        unit = 1 << unit if statement.word == ".p2align" else unit
+        unit = 1 << unit if statement.word == ".p2align" and 0 <= unit < 64 else unit if statement.word != ".p2align" else 0
         if unit <= 0 or unit & unit - 1:
             raise AssemblyError(f"{statement.word} needs a power of two, not {unit}")
         fill = self.value(parts[1]) if len(parts) > 1 else NOP
-        self.put(bytes([fill & 0xFF]) * (-self.here % unit), statement)
+        self.put(bytes([fill & 0xFF]) * self.room(-self.here % unit), statement)
 
     def directive(self, statement):
         word, parts = statement.word, expression.split(statement.rest)
@@ -221,11 +232,15 @@ class Layout:
         if not count:
             raise AssemblyError("a count is missing")
         number = self.fixed_value(count[0], "a count")
+        if not 1 <= size <= FILL_MOST:
+            raise AssemblyError(f"a size of {size} bytes: must be 1 to {FILL_MOST}")
         if number < 0 or number * size > IMAGE_LIMIT:
             raise AssemblyError(f"a count of {number} is not possible")
         return verify.little(self.value(value), size) * number
 
     def equ(self, word, parts):
+        if not parts:
+            raise AssemblyError(f"{word} needs a name and a value")
         name = parts[0]
         if (
             name in self.given
@@ -240,9 +255,11 @@ class Layout:
         self.constants[name] = value
 
     def check(self, word, parts):
+        if not parts:
+            raise AssemblyError(".assert needs a condition")
         if self.encoder.strict and not self.value(parts[0]):
             raise AssemblyError(
-                expression.unquote(parts[1]).decode() if len(parts) > 1 else "the assertion does not hold"
+                expression.text_of(parts[1]) if len(parts) > 1 else "the assertion does not hold"
             )
 
     # ---- records ----------------------------------------------------------------------------------------
@@ -258,6 +275,8 @@ class Layout:
         name, offset, most = self.record
         size = self.fixed_value(parts[1], ".field")
         unit = self.fixed_value(parts[2], ".field") if len(parts) > 2 else 1
+        if size < 0 or unit < 1:
+            raise AssemblyError(f".field {parts[0]}: a size of {size} bytes and an alignment of {unit} are not possible")
         offset += -offset % unit
         self.equ(".equ", [f"{name}_{parts[0]}", str(offset)])
         self.record = [name, offset + size, max(most, unit)]

@@ -8,6 +8,7 @@ from emu.errors import AssemblyError
 SIZE = re.compile(
     r"(" + "|".join(fixed.SIZES) + r")\s+(?:ptr\s+)?(?=[\[\w(])|(" + "|".join(fixed.SIZES) + r")\s+ptr\s+", re.I
 )
+MNEMONIC = re.compile(r"[a-z][a-z0-9.]*")
 SEGMENT = re.compile(r"([c-gs]s)\s*:\s*", re.I)
 TERMS = re.compile(r"\s*([+-]?)\s*((?:[^+\-\[\]()'<>]|\((?:[^()]|\([^()]*\))*\)|'.[^']*'|<<|>>)+)")
 
@@ -98,6 +99,8 @@ class Plan:
             word = word.lower()
         if not word:
             self.prefixes, word = self.prefixes[:-1], self.prefixes[-1]
+        if not MNEMONIC.fullmatch(word):  # the encoder's own parser does not come back from everything
+            raise AssemblyError(f"{word!r} is not an instruction")
         self.mnemonic, self.operands, self.near = word, [], ""
         for text in expression.split(rest):
             if match := re.match(r"(short|near|far)\s+", text):

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emu import files
 from emu.asm import expression
 from emu.errors import AssemblyError
 
@@ -17,6 +18,8 @@ WORD = re.compile(r"([.\w]+)\s*(.*)", re.S)
 ASSIGN = re.compile(rf"({NAME})\s*=(?!=)\s*(.*)")
 CONDITIONS = (".if", ".ifdef", ".ifndef", ".ifb", ".ifnb")
 DEPTH = 64
+FILE_LIMIT, LINE_LIMIT = 64 << 20, 1 << 16  # bytes of a file, characters of a line
+LINES = 400_000  # after expansion
 
 
 @dataclass(slots=True)
@@ -74,7 +77,7 @@ class Source:
 
     def __init__(self, symbols, use, root):
         self.symbols, self.use, self.root = dict(symbols), use, Path(root)
-        self.macros, self.files, self.statements, self.count = {}, {}, [], 0
+        self.macros, self.files, self.statements, self.count, self.lines = {}, {}, [], 0, 0
 
     def name_of(self, path):
         """Return how a file is called in messages: relative to the working folder when inside it."""
@@ -84,14 +87,10 @@ class Source:
     def read(self, path, depth=0):
         """Append the statements of a file."""
         path = Path(path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise AssemblyError(f"cannot read {self.name_of(path)}: {error.strerror}") from None
-        self.files[str(path.resolve())] = data
-        name = self.name_of(path)
+        name, text = self.name_of(path), files.text(self.name_of(path), FILE_LIMIT, AssemblyError)
+        self.files[str(path.resolve())] = text.encode()
         self.expand(
-            [(name, number, text) for number, text in enumerate(data.decode("utf-8").split("\n"), 1)],
+            [(name, number, line) for number, line in enumerate(text.split("\n"), 1)],
             path.parent,
             depth,
         )
@@ -104,6 +103,7 @@ class Source:
         while at < len(lines):
             file, number, raw = lines[at]
             at += 1
+            self.count_line(file, number, raw)
             text = strip_comment(raw)
             if not text.strip():
                 continue
@@ -123,11 +123,19 @@ class Source:
             except AssemblyError as error:
                 raise (
                     error
-                    if "\n    " in str(error) or ".s:" in str(error).split(" ")[0]
+                    if "\n    " in str(error) or re.match(r"\S+:\d+: ", str(error))
                     else statement.error(str(error))
                 ) from None
         if conditions:
             raise AssemblyError(f"{lines[-1][0]}:{lines[-1][1]}: .endif is missing")
+
+    def count_line(self, file, number, text):
+        """Raise AssemblyError when macros, includes and repetition have made more than can be meant."""
+        self.lines += 1
+        if self.lines > LINES:
+            raise AssemblyError(f"{file}:{number}: more than {LINES:,} lines after expansion")
+        if len(text) > LINE_LIMIT:
+            raise AssemblyError(f"{file}:{number}: a line of {len(text):,} characters: at most {LINE_LIMIT:,}")
 
     def parse(self, statement):
         """Split labels, first word and rest."""
@@ -197,7 +205,10 @@ class Source:
         else:
             if statement.labels:
                 self.emit(Statement(statement.file, statement.line, statement.text, labels=statement.labels))
-            for index in range(self.evaluate(statement.rest)):
+            count = self.evaluate(statement.rest)
+            if not 0 <= count <= LINES:
+                raise statement.error(f".rept {count}: must be 0 to {LINES:,}")
+            for index in range(count):
                 copy = [(file, number, text.replace(r"\+", str(index))) for file, number, text in body]
                 self.expand(copy, folder, depth + 1, within, call)
         return at
@@ -220,21 +231,19 @@ class Source:
         if word in self.macros:
             return self.call(statement, folder, depth)
         if word == ".include":
-            name = expression.unquote(rest).decode()
+            name = expression.text_of(rest)
             found = next((base / name for base in (folder, self.root) if (base / name).is_file()), folder / name)
             return self.read(found, depth + 1)
         if word == ".incbin":
-            path = folder / expression.unquote(rest).decode()
-            if not path.is_file():
-                raise statement.error(f"cannot read {self.name_of(path)}")
-            self.files[str(path.resolve())] = path.read_bytes()
+            path = folder / expression.text_of(rest)
+            self.files[str(path.resolve())] = files.read(self.name_of(path), FILE_LIMIT, AssemblyError)
             statement.plan = self.files[str(path.resolve())]
         if word == ".use":
             for module in expression.split(rest):
                 self.symbols.update(self.use(module, statement))
             return None
         if word == ".error":
-            raise statement.error(expression.unquote(rest).decode())
+            raise statement.error(expression.text_of(rest))
         if word in (".equ", ".set"):
             self.constant(statement)
         self.emit(statement)

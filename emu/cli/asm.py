@@ -50,6 +50,7 @@ def _definitions(context, param, values):
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the bytes to this file.")
 def command(file, show, symbols, base, definitions, output):
     """Assemble a program."""
+    from emu import files
     from emu.asm import assemble, listing
     from emu.errors import AssemblyError
 
@@ -59,9 +60,6 @@ def command(file, show, symbols, base, definitions, output):
     if show or symbols:
         click.echo(listing(program, symbols=symbols))
     if output:
-        try:
-            output.write_bytes(program.code)
-        except OSError as error:
-            raise AssemblyError(f"{output}: {error.strerror.lower()}") from error
+        files.write(output, [program.code], AssemblyError)
     click.echo(f"{file}: {len(program.code)} bytes at {program.base:#x}", err=True)
     return 0

@@ -6,6 +6,7 @@ import click
 import msgspec
 from rich.text import Text
 
+from emu import files
 from emu.cli import report, tell
 from emu.cli import target as targets
 from emu.cli.values import Count
@@ -76,6 +77,7 @@ def command(target, condition, ignore, everything, as_json):
             click.echo(f"hvlab: it did not happen{more}: the run ended at cycle {session.machine.clock:,} ({how})", err=True)
             return FAILED
         if as_json:
-            body = dict(schema="hvlab.break.1", image=str(target.image), condition=condition, hits=hits, **asdict(stop.detail["happening"]))
+            body = dict(schema="hvlab.break.1", image=files.shown(target.image), condition=condition, hits=hits,
+                        **asdict(stop.detail["happening"]))
             return report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
         return tell.write(_lines(session, stop, hits))

@@ -1,5 +1,7 @@
 """The command group: what `hvlab` alone says, and how every command ends."""
 
+import errno
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -14,6 +16,8 @@ COMMANDS = {
     "vm": "vm", "tui": "tui", "break": "break_on", "trace": "trace", "replay": "replay", "bisect": "bisect",
 }
 OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)       # of a full disk, or one that goes
 
 NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())     # click before 8.2 shows the help itself
 
@@ -78,11 +82,27 @@ def _say(text):
     click.echo(f"hvlab: {text}", err=True)
 
 
+def _internal():
+    traceback.print_exc()
+    _say("an error of hvlab itself: please report what is above, with the command line")
+    return INTERNAL
+
+
+def _no_output(error):
+    """Say that what goes to standard output cannot be written, and see that nothing tries again at the end."""
+    if error.errno not in OUTPUT_ERRORS:
+        return _internal()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _say(f"standard output: cannot be written ({error.strerror})")
+    return USAGE
+
+
 def start(arguments=None):
     """Run a command line (default: the process's own) and exit with the code of the help text."""
     try:
         code = hvlab.main(arguments, prog_name="hvlab", standalone_mode=False)
         code = code if isinstance(code, int) else OK
+        sys.stdout.flush()
     except NO_ARGUMENTS as error:
         click.echo(error.ctx.get_help())
         code = OK
@@ -95,8 +115,8 @@ def start(arguments=None):
     except HvlabError as error:
         _say(str(error))
         code = error.exit_code
+    except OSError as error:
+        code = _no_output(error)
     except Exception:
-        traceback.print_exc()
-        _say("an error of hvlab itself: please report what is above, with the command line")
-        code = INTERNAL
+        code = _internal()
     sys.exit(code)

@@ -3,13 +3,14 @@
 import os
 import select
 import sys
-from pathlib import Path
 
 from click.core import ParameterSource
 
+from emu import files
 from emu.errors import ConfigError
 
 BYTES = 4096
+INPUT_LIMIT = 64 << 20                                     # bytes of what is typed at once
 SNAPSHOT, RECORDING = ".hvz", ".hvr"
 
 
@@ -32,10 +33,7 @@ class Typed:
 def feed(machine, path, cycle):
     """Give a machine the bytes of a file ("-": standard input) from a cycle on; returns a Typed when they are typed meanwhile."""
     if path != "-":
-        try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+        data = files.read(path, INPUT_LIMIT)
     elif sys.stdin.isatty():
         return Typed(machine)
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from emu import files
 from emu.cli import outside, report
 from emu.cli.console import Prefixed, Raw, Split, talk
 from emu.cli.values import Count, Memory
@@ -79,7 +80,10 @@ def load(path, memory, append, modules, symbols=None):
         found = load(path, memory, append, modules)
         return replace(found, symbols=found.symbols.with_more(from_map(symbols)))
     if path.suffix != ".s":
-        return image.load(path, memory, append, modules)
+        found = image.load(path, memory, append, modules)
+        for sentence in found.symbols.refused:
+            click.echo(f"hvlab: {sentence}", err=True)
+        return found
     if append is not None or modules:
         raise ConfigError(f"{path}: an assembled program takes neither --append nor --module")
     from emu.asm import assemble
@@ -192,7 +196,7 @@ def command(context, image, place, smp, memory, max_cycles, append, modules, as_
     console = writer(as_json, place, with_hash or with_screen)
     result = watched(machine, console, trace_exits, lambda: outside.run(machine, max_cycles, typed),
                      lambda: outside.finish(machine, recorder, record_to, save_to))
-    return told(machine, result, as_json, with_hash, with_screen, image=str(image), kind=kind, place=place)
+    return told(machine, result, as_json, with_hash, with_screen, image=files.shown(image), kind=kind, place=place)
 
 
 def watched(machine, console, trace_exits, run, finish):

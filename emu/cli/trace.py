@@ -30,14 +30,14 @@ Examples:
 
 def _write(path, pieces):
     """Write a file under a temporary name, then give it its own; "-" is standard output."""
-    from emu.debug.hvz import write_whole
+    from emu import files
 
     if str(path) == "-":
         for piece in pieces:
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
     else:
-        write_whole(path, pieces)
+        files.write(path, pieces)
 
 
 def _record(target, path, condition, quiet):

@@ -4,6 +4,7 @@ import click
 import msgspec
 from rich.text import Text
 
+from emu import files
 from emu.cli import report, tell
 from emu.cli import target as targets
 from emu.cli.group import ENTRY, OK
@@ -69,7 +70,7 @@ def show(target, at_exit, at_launch, at_entry_failure, processor, diff, groups, 
     found = vmcs.rows(*(groups or GROUPS))
     if as_json:
         body = dict(processor=stop.processor, cycle=stop.cycle, where=stop.where, pointer=vmcs.pointer, launched=vmcs.launched)
-        return _write("hvlab.vmcs.1", image=str(target.image), **body, groups={group: _fields(rows) for group, rows in found})
+        return _write("hvlab.vmcs.1", image=files.shown(target.image), **body, groups={group: _fields(rows) for group, rows in found})
     state = "launched" if vmcs.launched else "clear"
     lines = [Text(f"VMCS {vmcs.pointer:#x} of processor {stop.processor}, launch state {state}, {stop.where}")]
     for group, rows in found:
@@ -91,7 +92,8 @@ def _diff(target, numbers, groups, as_json):
     changes = [each for each in vmcs.difference(copies[first], copies[second]) if group_of(each.encoding) in wanted]
     if as_json:
         rows = [dict(name=c.name, encoding=c.encoding, before=c.before, after=c.after, text=c.text) for c in changes]
-        return _write("hvlab.vmcs-diff.1", image=str(target.image), exits=list(numbers), cycles=[cycles[n] for n in numbers], changes=rows)
+        return _write("hvlab.vmcs-diff.1", image=files.shown(target.image), exits=list(numbers), cycles=[cycles[n] for n in numbers],
+                      changes=rows)
     cells = [(f"{c.encoding:04x}", c.name, f"{c.before:#x}", "->", f"{c.after:#x}", c.text) for c in changes]
     return tell.write([Text(f"from exit {first} (cycle {cycles[first]:,}) to exit {second} (cycle {cycles[second]:,}): "
                             f"{len(changes)} fields changed"), *tell.columns(cells, 2, ("", "cyan"))])
@@ -115,7 +117,7 @@ def check(target, at_launch, at_exit, at_entry_failure, processor, as_json):
     if as_json:
         failures = [dict(id=f.id, kind=f.kind, fields=[dict(name=n, encoding=e, value=v) for n, e, v in f.fields], bits=f.bits, rule=f.rule,
                          section=f.section, repair=f.repair) for f in verdict.failures]
-        _write("hvlab.vmcs-check.1", image=str(target.image), processor=stop.processor, cycle=stop.cycle, where=stop.where,
+        _write("hvlab.vmcs-check.1", image=files.shown(target.image), processor=stop.processor, cycle=stop.cycle, where=stop.where,
                pointer=verdict.pointer, passes=verdict.passes, outcome=verdict.outcome, error=verdict.error, reason=verdict.reason,
                failures=failures, msr=verdict.msr)
     else:

@@ -6,6 +6,7 @@ import click
 import msgspec
 from rich.text import Text
 
+from emu import files
 from emu.cli import report, tell
 from emu.cli import target as targets
 
@@ -76,7 +77,7 @@ def command(target, kind, what, size, space, world, at_cycle, at_exit, at_launch
     found = _found(kind, what, history, thread, size, space)
     if as_json:
         return report.write_json(msgspec.json.format(msgspec.json.encode(
-            dict(schema="hvlab.why.1", image=str(target.image), where=stop.where, **asdict(found))), indent=2))
+            dict(schema="hvlab.why.1", image=files.shown(target.image), where=stop.where, **asdict(found))), indent=2))
     return tell.write([Text(f"{found.what}, {stop.where}"), *tell.columns([
         ("  value", f"{found.old:#x} -> {found.new:#x}"), ("  written by", found.place),
         ("  in", f"{found.thread}, processor {found.processor}"), ("  at cycle", f"{found.cycle:,}")])])

@@ -6,6 +6,7 @@ import click
 import msgspec
 from rich.text import Text
 
+from emu import files
 from emu.cli import report, tell
 from emu.cli import target as targets
 
@@ -36,7 +37,7 @@ def command(target, vector, at_cycle, at_exit, at_launch, processor, as_json):
     stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch)
     reasons = irq.why(stop.machine, stop.processor, number)
     if as_json:
-        body = dict(schema="hvlab.why-irq.1", image=str(target.image), vector=number, processor=stop.processor, cycle=stop.cycle,
+        body = dict(schema="hvlab.why-irq.1", image=files.shown(target.image), vector=number, processor=stop.processor, cycle=stop.cycle,
                     deliverable=not reasons, reasons=[asdict(reason) for reason in reasons])
         return report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
     name = "NMI" if number == irq.NMI else f"vector {number:#x}"

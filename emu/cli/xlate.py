@@ -1,6 +1,5 @@
 """`hvlab xlate`: how a linear address is translated, entry by entry, as text and as a drawing."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import click
 import msgspec
 from rich.text import Text
 
+from emu import files
 from emu.cli import report, tell
 from emu.cli import target as targets
 from emu.errors import ConfigError
@@ -24,16 +24,6 @@ Examples:
   hvlab xlate 0x7fff0000 kernel.elf --at-cycle 2M --write --user
   hvlab xlate 0x105000 kernel.elf --at-exit 2 --world guest --svg walk.svg
 """
-
-
-def _save(path, text):
-    """Write a file under a temporary name, then give it its own."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _row(name, row):
@@ -112,9 +102,10 @@ def command(target, address, at_cycle, at_exit, at_launch, processor, world, par
     if drawing:
         from emu.debug.drawing import svg
 
-        _save(drawing, svg(found))
+        files.write(drawing, [svg(found).encode()])
     if as_json:
-        body = dict(schema="hvlab.xlate.1", image=str(target.image), processor=stop.processor, cycle=stop.cycle, reaches=found.reaches)
+        body = dict(schema="hvlab.xlate.1", image=files.shown(target.image), processor=stop.processor, cycle=stop.cycle,
+                    reaches=found.reaches)
         report.write_json(msgspec.json.format(msgspec.json.encode(body | asdict(found)), indent=2))
     else:
         tell.write(_lines(found, stop))

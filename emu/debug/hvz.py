@@ -9,10 +9,8 @@ zeros), `ram.0`, `ram.1`, ... (4,096 such pages each).  The manifest names the l
 every section: what is of another version, truncated or altered is refused with a SnapshotError that says what.
 """
 import hashlib
-import os
 import struct
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -25,6 +23,7 @@ from emu.debug.pages import PAGE, PageStore
 from emu.debug.snapshot import About, Snapshot, restore, rows_of
 from emu.device.inputs import Input
 from emu.errors import ConfigError, SnapshotError
+from emu.files import read, unpack, write
 from emu.image import Symbols
 from emu.machine import Config, Machine
 
@@ -83,20 +82,6 @@ class _Schema(msgspec.Struct):
 
 
 # ---- save ------------------------------------------------------------------------------------------------------------
-def write_whole(path, data):
-    """Write a file (a list of bytes) under a temporary name, then give it its own; raises ConfigError when it cannot be."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            for piece in data:
-                file.write(piece)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
-
-
 def _layout(processors):
     return [PartRow(name, kind, size, parts.schema(dtype)) for name, kind, dtype, size in parts.layout(processors)]
 
@@ -125,7 +110,7 @@ def save(snapshot, path):
         partitions=list(about.partitions), symbols=about.symbols.addresses if about.symbols else {},
         parts=_layout(config.processors), sections=sections))
     head = MAGIC + HEAD.pack(len(manifest), hashlib.sha256(manifest).digest())
-    write_whole(path, [head, manifest, *stored])
+    write(path, [head, manifest, *stored])
 
 
 # ---- load ------------------------------------------------------------------------------------------------------------
@@ -175,6 +160,21 @@ def _check_parts(path, manifest, config):
         raise SnapshotError(f"{path}: the parts are not in the order of this program")
 
 
+def _check_sections(path, manifest, config):
+    """Raise SnapshotError unless the sections are those of such a machine, none longer than it can be."""
+    ram_pages = config.memory_bytes // PAGE
+    most = {"state": parts.offsets(parts.layout(config.processors))[1], "pages": 4 * ram_pages}
+    for n in range(-(-ram_pages // CHUNK)):
+        most[f"ram.{n}"] = CHUNK * PAGE
+    names = [section.name for section in manifest.sections]
+    if names[:2] != ["state", "pages"] or names[2:] != [f"ram.{n}" for n in range(len(names) - 2)] or len(names) > len(most):
+        raise SnapshotError(f"{path}: its sections are not state, pages, ram.0, ram.1, ... of a machine of {config.memory_bytes:,} bytes")
+    for section in manifest.sections:
+        if section.bytes > most[section.name]:
+            raise SnapshotError(f"{path}: the section {section.name!r} has {section.bytes:,} bytes; "
+                                f"at most {most[section.name]:,} are possible")
+
+
 def _sections(path, data, manifest, at):
     """Return {name: bytes} of all sections, checked."""
     found = {}
@@ -187,24 +187,24 @@ def _sections(path, data, manifest, at):
         if hashlib.sha256(packed).hexdigest() != section.sha256:
             raise SnapshotError(f"{path}: altered: the section {section.name!r} is not what its hash says")
         try:
-            found[section.name] = zstandard.ZstdDecompressor().decompress(packed, max_output_size=section.bytes)
+            found[section.name] = unpack(packed, section.bytes)
         except zstandard.ZstdError as error:
             raise SnapshotError(f"{path}: the section {section.name!r} cannot be unpacked: {error}") from error
-        if len(found[section.name]) != section.bytes:
-            raise SnapshotError(f"{path}: the section {section.name!r} has {len(found[section.name]):,} bytes, not {section.bytes:,}")
     return found
 
 
 def _table(path, sections, config, store):
     """Return the table of a Snapshot whose pages are put into `store`."""
     rows = parts.layout(config.processors)
-    state = np.frombuffer(sections.pop("state", b""), np.uint8)
+    state = np.frombuffer(sections.pop("state"), np.uint8)
     if len(state) != parts.offsets(rows)[1]:
         raise SnapshotError(f"{path}: the section 'state' has {len(state):,} bytes, not {parts.offsets(rows)[1]:,}")
     wrong = parts.wrong(rows, state, config)
     if wrong:
         raise SnapshotError(f"{path}: {wrong}")
-    pages, ram_pages = np.frombuffer(sections.pop("pages", b""), np.uint32), config.memory_bytes // PAGE
+    if len(sections["pages"]) % 4:
+        raise SnapshotError(f"{path}: the section 'pages' has {len(sections['pages']):,} bytes, not a whole number of page numbers")
+    pages, ram_pages = np.frombuffer(sections.pop("pages"), np.uint32), config.memory_bytes // PAGE
     names = [f"ram.{n}" for n in range(-(-len(pages) // CHUNK))]
     if list(sections) != names:
         raise SnapshotError(f"{path}: the sections of memory are {list(sections)}, not {names}")
@@ -223,13 +223,11 @@ def _table(path, sections, config, store):
 
 def load(path):
     """Return the Snapshot of a file; raises SnapshotError when it is not one that this program can go on from."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise SnapshotError(f"{path}: cannot be read ({error.strerror})") from error
+    data = read(path, error=SnapshotError)
     manifest, at = _manifest(path, data)
     config = _config(path, manifest)
     _check_parts(path, manifest, config)
+    _check_sections(path, manifest, config)
     store = PageStore()
     table = _table(path, _sections(path, data, manifest, at), config, store)
     try:

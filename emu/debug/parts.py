@@ -14,7 +14,7 @@ from emu.device.board import RECORDS
 from emu.machine import ROM_BASE, ROM_BYTES
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP
-from emu.state import CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
+from emu.state import CPU, ENV, INSN, LOCAL_APIC, MACHINE, REASONS, RING, SPACES, TLB, TLB_ENTRIES
 
 PAGE = 4096
 # Fields that are host addresses, or belong to the host or to a debugger: zero in a part, left as they are by `write`.
@@ -29,8 +29,18 @@ KEPT: dict[str, tuple[str, ...]] = {
 # Bytes of an ENV that are a processor's: not the pointers to the engine's own break- and watchpoints, not its owner, not what
 # follows (features, which are fixed).  Source: Unicorn 2.1.4, struct CPUX86State
 POINTERS, BEHIND_POINTERS, RETURN_ADDRESS = 5464, 5496, 5560
-OWNER = ENV.fields["owner"][1]
+OWNER, TOP = ENV.fields["owner"][1], ENV.fields["fpstt"][1]
 ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (BEHIND_POINTERS, RETURN_ADDRESS))
+# Fields that kernels index arrays with, and the largest value that stays inside; `seen` and `rows` differ by at most the ring.
+BOUNDS: dict[str, dict[str, int]] = {
+    "cpu": dict(vmx_mode=2, chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASONS - 1, activity=3),
+    "tlb": dict(space=SPACES - 1, global_space=SPACES - 1, space_count=SPACES - 1, engine_pages=64, used=TLB_ENTRIES * 3 // 4),
+    "uart": dict(head=15, depth=16),
+    "keyboard": dict(head=63, depth=64),
+    "rtc": dict(index=127),
+    "vga": dict(dac=767, dac_read=767),
+}
+RINGS = {"uart": (("sent", "drained"), ("fed", "taken")), "console": (("sent", "drained"), ("tagged_sent", "tagged_drained"))}
 HOST_STOPS = (STOP.BUDGET, STOP.BREAK, STOP.OUTPUT)        # the host's wishes, not the machine's
 
 
@@ -171,12 +181,31 @@ def _wire(machine, c, armed):
     c.armed |= armed
 
 
+def _out_of_bounds(name, kind, record):
+    """Return a sentence when an index in a record is outside its array, else ""."""
+    for field, most in BOUNDS.get(kind, {}).items():
+        if record[field] > most:
+            return f"the part {name!r} has {field} = {int(record[field])}; at most {most} is possible"
+    for ahead, after in RINGS.get(kind, ()):
+        if int(record[ahead]) - int(record[after]) not in range(RING + 1):
+            return f"the part {name!r} has {int(record[ahead]) - int(record[after]):,} bytes between {after} and {ahead}, not 0 to {RING:,}"
+    if kind == "tlb" and np.count_nonzero(record["word"][::2]) > record["used"]:
+        return f"the part {name!r} has more entries than it counts"
+    return ""
+
+
 def wrong(rows, memory, config):
     """Return a sentence when references in parts that come from a file lead out of a machine, else "".
 
     rows: the `layout`; memory: uint8[n]; config: the machine's Config.
     """
-    for (name, kind, dtype, _), start in zip(rows, offsets(rows)[0], strict=True):
+    for (name, kind, dtype, size), start in zip(rows, offsets(rows)[0], strict=True):
+        if kind == "env" and memory[start + TOP:start + TOP + 4].view(np.uint32)[0] > 7:
+            return f"the part {name!r} has a top of the x87 stack that is not 0 to 7"
+        if dtype.fields and size == dtype.itemsize:
+            said = _out_of_bounds(name, kind, memory[start:start + size].view(dtype)[0])
+            if said:
+                return said
         if kind == "machine":
             m = memory[start:start + dtype.itemsize].view(dtype)[0]
             if m.turn > config.processors or m.stop_cpu >= config.processors:

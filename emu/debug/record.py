@@ -11,18 +11,19 @@ reaches it.  The file is JSON: schema, where the image came from, a digest of th
 """
 import hashlib
 from importlib.metadata import version
-from pathlib import Path
 
 import msgspec
 
+from emu import files
 from emu.bits import name_of
-from emu.debug.hvz import InputRow, Number, write_whole
+from emu.debug.hvz import InputRow, Number
 from emu.device.inputs import Input
 from emu.errors import ConfigError, ReplayError, SnapshotError
 from emu.machine import Config
 from emu.spec.outcome import STOP
 
 SCHEMA = "hvlab.recording.1"
+LIMIT = 256 << 20                                          # bytes of a recording
 
 
 class FileRow(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,10 +74,9 @@ class _Schema(msgspec.Struct):
 
 def file_row(path):
     """Return the FileRow of a file; raises ConfigError when it cannot be read."""
-    try:
-        return FileRow(str(path), hashlib.sha256(Path(path).read_bytes()).hexdigest())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    if not str(path).isprintable():
+        raise ConfigError(f"{files.shown(path)!r}: a recording names its files in UTF-8 text, which this name is not")
+    return FileRow(str(path), hashlib.sha256(files.read(path)).hexdigest())
 
 
 def end_of(machine):
@@ -109,15 +109,12 @@ class Recorder:
 
 def save(recording, path):
     """Write a Recording to a file; it appears under its name when it is whole."""
-    write_whole(path, [msgspec.json.format(msgspec.json.encode(recording), indent=1), b"\n"])
+    files.write(path, [msgspec.json.format(msgspec.json.encode(recording), indent=1), b"\n"])
 
 
 def load(path):
     """Return the Recording of a file; raises SnapshotError when it is none of this version."""
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        raise SnapshotError(f"{path}: cannot be read ({error.strerror})") from error
+    text = files.read(path, LIMIT, SnapshotError)
     try:
         schema = msgspec.json.decode(text, type=_Schema).schema
         if schema != SCHEMA:

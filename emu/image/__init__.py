@@ -7,11 +7,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emu import files
 from emu.errors import ConfigError, ImageError
 from emu.image import elf, entry, linux, multiboot, raw
+from emu.image.debuginfo import from_elf
 from emu.image.entry import Entry
 from emu.image.space import PAGE, Space
-from emu.image.symbols import Symbols, from_assembly, from_elf
+from emu.image.symbols import Symbols, from_assembly
 
 __all__ = ["Entry", "Image", "ImageError", "Symbols", "load", "of_assembly"]
 KINDS = "ELF32 or ELF64 executable, multiboot-1 image, Linux bzImage, raw .bin"
@@ -74,10 +76,7 @@ def load(path, memory_bytes, append=None, modules=()):
     path = Path(path)
     if memory_bytes <= 0 or memory_bytes % PAGE:
         raise ConfigError(f"memory_bytes must be a positive multiple of {PAGE}, not {memory_bytes}")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror.lower()}") from error
+    data = files.read(path, error=ImageError)
     loader, space = _loader(path, data), Space(path, memory_bytes)
     kind, start = loader.load(path, data, space, append or "", [_module(module) for module in modules])
     symbols = from_elf(path, data) if elf.is_elf(data) else Symbols()

@@ -3,7 +3,6 @@
 A file is MAGIC, the size of the manifest (uint32), the manifest (JSON), then chunks: a head of two uint32 (rows, bytes stored) and
 the rows, uint64[n, 8] little-endian, compressed with zstd; a chunk of no rows is the end, behind it stands the summary (JSON).
 """
-import os
 import struct
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +11,8 @@ import msgspec
 import numpy as np
 import zstandard
 
-from emu.errors import ConfigError, TraceError
+from emu.errors import TraceError
+from emu.files import Part, read, shown, unpack
 from emu.spec.watch import ACTION, ROW_WORDS
 from emu.state import RING_ROWS
 
@@ -48,16 +48,11 @@ class Writer:
 
     def __init__(self, machine, path, image="", place="bare", condition=None):
         """condition: a Compiled condition that rows must meet, None: all rows.  Raises ConfigError when it cannot be written."""
-        self.machine, self.path, self.rows, self.places = machine, Path(path), 0, []
-        self.part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            self.file = open(self.part, "wb")
-        except OSError as error:
-            raise ConfigError(f"{self.path}: cannot be written ({error.strerror})") from error
+        self.machine, self.part, self.rows, self.places = machine, Part(path), 0, []
         symbols = machine.symbols.addresses if machine.symbols else {}
-        manifest = msgspec.json.encode(Manifest(SCHEMA, f"hvlab {version('hvlab')}", str(image), place, len(machine.cpu),
+        manifest = msgspec.json.encode(Manifest(SCHEMA, f"hvlab {version('hvlab')}", shown(image), place, len(machine.cpu),
                                                 condition.text if condition else "", symbols))
-        self.file.write(MAGIC + SIZE.pack(len(manifest)) + manifest)
+        self.part.write(MAGIC + SIZE.pack(len(manifest)) + manifest)
         self._squeeze = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
         for key, program in condition.programs if condition else ():
             self.places.append(machine.watching.add(program, key, ACTION.KEEP))
@@ -65,7 +60,7 @@ class Writer:
 
     def _take(self, rows):
         data = self._squeeze.compress(rows.tobytes())
-        self.file.write(CHUNK.pack(len(rows), len(data)) + data)
+        self.part.write(CHUNK.pack(len(rows), len(data)) + data)
         self.rows += len(rows)
 
     def close(self, result=None):
@@ -76,9 +71,8 @@ class Writer:
             watch.remove(place)
         said = Summary(result.reason, result.exit_code, result.cycles, result.instructions, self.rows) if result else \
             Summary("INTERRUPTED", 0, self.machine.clock, sum(int(c.instructions) for c in self.machine.cpu), self.rows)
-        self.file.write(CHUNK.pack(0, 0) + msgspec.json.encode(said))
-        self.file.close()
-        os.replace(self.part, self.path)
+        self.part.write(CHUNK.pack(0, 0) + msgspec.json.encode(said))
+        self.part.finish()
         return self.rows
 
 
@@ -87,10 +81,7 @@ class Reader:
 
     def __init__(self, path):
         self.path = Path(path)
-        try:
-            self.data = self.path.read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+        self.data = read(self.path)
         start = len(MAGIC) + SIZE.size
         if not self.data.startswith(MAGIC) or len(self.data) < start:
             raise TraceError(f"{path}: not a trace of hvlab (it does not begin with {MAGIC!r})")
@@ -126,14 +117,11 @@ class Reader:
 
     def chunks(self):
         """Yield the rows as uint64[n, 8], in their order."""
-        unpack = zstandard.ZstdDecompressor()
         for at, size, rows in self._places:
             try:
-                data = unpack.decompress(self.data[at:at + size], max_output_size=rows * ROW_BYTES)
+                data = unpack(self.data[at:at + size], rows * ROW_BYTES)
             except zstandard.ZstdError as error:
-                raise TraceError(f"{self.path}: altered: {error}") from error
-            if len(data) != rows * ROW_BYTES:
-                raise TraceError(f"{self.path}: altered: a chunk of {rows} rows has {len(data)} bytes")
+                raise TraceError(f"{self.path}: altered: a chunk of {rows} rows cannot be unpacked: {error}") from error
             yield np.frombuffer(data, np.uint64).reshape(rows, ROW_WORDS)
 
     def rows(self):

@@ -189,7 +189,7 @@ def test_wrong_values_end_with_2(hvlab, image, options, message):
 
 @pytest.mark.parametrize("arguments, message", [
     (["run"], "Missing argument 'IMAGE'."),
-    (["run", "/nowhere/kernel.elf"], "hvlab: /nowhere/kernel.elf: no such file or directory\n"),
+    (["run", "/nowhere/kernel.elf"], "hvlab: /nowhere/kernel.elf: cannot be read (No such file or directory)\n"),
     (["fly"], "No such command 'fly'."),
     (["asm", "/nowhere/a.s"], "hvlab: /nowhere/a.s: no such file or directory\n"),
 ])

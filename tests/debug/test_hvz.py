@@ -159,7 +159,7 @@ def test_any_flipped_bit(data, tmp_path_factory, choice):
     (lambda m: m["parts"].reverse(), "not in the order"),
     (lambda m: m["sections"].pop(), "truncated or extended"),
     (lambda m: m["sections"][0].update(bytes=12), "the section 'state' cannot be unpacked|has .* bytes, not 12"),
-    (lambda m: m["sections"][2].update(name="ram.1"), "the sections of memory are"),
+    (lambda m: m["sections"][2].update(name="ram.1"), "its sections are not state, pages, ram.0"),
     (lambda m: m.update(fed=1), "its inputs are not in order"),
     (lambda m: m.update(inputs=[dict(cycle=5, kind="mouse", data="YQ==")]), "an input is one of console, keys, memory, not 'mouse'"),
 ], ids=lambda value: value[:24] if isinstance(value, str) else "")

@@ -13,7 +13,7 @@ from emu.debug.gdb import dwarf
 from emu.debug.gdb.files import symbol_file
 from emu.errors import ImageError
 from emu.image import of_assembly
-from emu.image.symbols import from_elf
+from emu.image.debuginfo import from_elf
 from tests.machine.guests import FOLDER
 
 PROGRAM = """

@@ -199,8 +199,8 @@ def test_memory_must_be_a_positive_multiple_of_a_page(memory, tmp_path):
 
 
 def test_missing_file(tmp_path):
-    refused(tmp_path / "none", r".*/none: no such file or directory")
-    refused(tmp_path, r".*: is a directory")
+    refused(tmp_path / "none", r".*/none: cannot be read \(No such file or directory\)")
+    refused(tmp_path, r".*: cannot be read \(Is a directory\)")
 
 
 def test_foreign_file(tmp_path):

@@ -263,7 +263,7 @@ def test_results_are_remembered_until_a_file_changes(tmp_path, monkeypatch):
             "t.s:1: ah, bh, ch and dh cannot stand beside a register that needs a REX prefix: 'cmp bh, r8b'\n    cmp bh, r8b",
         ),
         (".frob 1", "t.s:1: unknown directive .frob\n    .frob 1"),
-        ('.include "none.s"', 't.s:1: cannot read none.s: No such file or directory\n    .include "none.s"'),
+        ('.include "none.s"', 't.s:1: none.s: cannot be read (No such file or directory)\n    .include "none.s"'),
         (".use nowhere", "t.s:1: there is no module emu.spec.nowhere\n    .use nowhere"),
         (
             ".if later\n.endif\nlater: nop",
@@ -309,4 +309,36 @@ def test_a_missing_file_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(AssemblyError) as caught:
         assemble(tmp_path / "none.s", cache=False)
-    assert str(caught.value) == "cannot read none.s: No such file or directory"
+    assert str(caught.value) == "none.s: cannot be read (No such file or directory)"
+
+
+# ---- sources that were made to do harm: bounded work, one sentence ------------------------------------------------------
+@pytest.mark.parametrize("text, message", [
+    ("lock [", "t.s:1: '[' is not an instruction\n    lock ["),
+    (".rept 100000000000\n.endr", "t.s:1: .rept 100000000000: must be 0 to 400,000\n    .rept 100000000000"),
+    ("nop\n.align 0x100000000000", "t.s:2: the image is larger than 67108864 bytes\n    .align 0x100000000000"),
+    (".p2align 70", "t.s:1: .p2align needs a power of two, not 0\n    .p2align 70"),
+    (".org 1 << 70", "t.s:1: .org 0x400000000000000000 is not an address of 64 bits\n    .org 1 << 70"),
+    (".quad 1 << 100000000000", "t.s:1: a shift by 100000000000: must be 0 to 256\n    .quad 1 << 100000000000"),
+    (".quad get(5, 0)", "t.s:1: get(value, mask): the mask is 0\n    .quad get(5, 0)"),
+    (".quad 0x_", "t.s:1: '0x_' is not a number\n    .quad 0x_"),
+    (".fill 3, -1", "t.s:1: a size of -1 bytes: must be 1 to 64\n    .fill 3, -1"),
+    (".equ", "t.s:1: .equ needs a name and a value\n    .equ"),
+    (".assert", "t.s:1: .assert needs a condition\n    .assert"),
+    ('.incbin "/dev/zero"', "t.s:1: /dev/zero: cannot be read: it is a character device, not a regular file\n    .incbin \"/dev/zero\""),
+])
+def test_hostile_source_is_refused_in_words(build, text, message):
+    assert refused(build, text) == message
+
+
+def test_deep_and_long_expressions_are_refused(build):
+    assert "nests deeper than 40" in refused(build, ".quad " + "(" * 90 + "1" + ")" * 90)
+    assert "nests deeper than 40" in refused(build, ".quad " + "-" * 90 + "1")
+    assert "more than 800 parts" in refused(build, ".quad " + "+".join(["1"] * 900))
+    assert "more than 256 bits" in refused(build, ".set x, 3\n" + ".set x, x*x\n" * 40)
+
+
+def test_macros_that_grow_are_refused(build):
+    assert "nest deeper than 64" in refused(build, ".macro m a\n m \\a\n.endm\n m x\n")
+    assert "characters: at most 65,536" in refused(build, ".macro m a\n m \\a\\a\n.endm\n m x\n")
+    assert "more than 400,000 lines after expansion" in refused(build, ".rept 700\n.rept 700\nnop\n.endr\n.endr\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emu.debug.gdb import dwarf
 from emu.errors import DebugError
+from emu.files import read
 from emu.image import elf
 
 HEADER, SECTION, SYMBOL = 64, 64, 24
@@ -52,7 +53,7 @@ def of_machine(machine):
         found["hvlab/hv.elf"] = _assembled(image)
     for source in [image] if not machine.partitions else [each.image for each in machine.partitions]:
         path = getattr(source, "path", None) or "program"
-        if path != "program" and elf.is_elf(data := Path(path).read_bytes()):
+        if path != "program" and elf.is_elf(data := read(path, error=DebugError)):
             found[str(Path(path).resolve())] = data
         elif len(source.symbols):
             found[f"hvlab/{Path(path).stem}.elf"] = _assembled(source)

@@ -1,0 +1,157 @@
+"""Files of the user: read whole when they are ordinary files of a bearable size, written whole or not at all.
+
+    data = read("kernel.elf", error=ImageError)
+    write("walk.svg", [text.encode()])
+    with Part("run.hvt") as part:                          # beside its name until `finish`
+        part.write(...)
+        part.finish()
+
+A device, a FIFO or a folder is never read: a name may come out of a file that somebody else made.  What is written lies beside its
+name until it is whole; a failure (a full disk, an interrupt) leaves what was there before.
+"""
+import os
+import stat
+from pathlib import Path
+
+import zstandard
+
+from emu.errors import ConfigError
+
+LIMIT = 2 << 30                                            # bytes of an image, a module, a snapshot
+KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a character device"),
+         (stat.S_ISBLK, "a block device"))
+
+
+def kind(mode):
+    """Return what a file of this st_mode is, in words; "" for a regular file."""
+    return next((words for test, words in KINDS if test(mode)), "")
+
+
+def shown(path):
+    """Return a path as text that can be printed and encoded: bytes that are not UTF-8 as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def read(path, limit=LIMIT, error=ConfigError):
+    """Return the bytes of a regular file of at most `limit` bytes; raises `error`, which says why it cannot be read."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(number, "rb") as file:
+            found = os.fstat(number)
+            if kind(found.st_mode):
+                raise error(f"{shown(path)}: cannot be read: it is {kind(found.st_mode)}, not a regular file")
+            data = file.read(limit + 1) if found.st_size <= limit else b""
+            if found.st_size > limit or len(data) > limit:
+                raise error(f"{shown(path)}: cannot be read: it has {max(found.st_size, len(data)):,} bytes, at most {limit:,} are")
+            return data
+    except OSError as failed:
+        raise error(f"{shown(path)}: cannot be read ({failed.strerror})") from failed
+    except ValueError as failed:                           # a NUL in the name
+        raise error(f"{str(path)!r}: cannot be read ({failed})") from failed
+
+
+def text(path, limit=LIMIT, error=ConfigError):
+    """Return the text of a regular UTF-8 file; raises `error` as `read` does, and for other bytes."""
+    data = read(path, limit, error)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as failed:
+        raise error(f"{shown(path)}: not UTF-8 text: byte {data[failed.start]:#04x} at offset {failed.start:,}") from failed
+
+
+def unpack(packed, size):
+    """Return the `size` bytes that are packed as one zstd frame; raises ZstdError, with no more than `size` bytes made, for others.
+
+    The library believes the size that a frame claims for itself: that one is compared first.
+    """
+    claimed = zstandard.get_frame_parameters(packed).content_size
+    if claimed not in (size, zstandard.CONTENTSIZE_UNKNOWN):
+        raise zstandard.ZstdError(f"its frame claims {claimed:,} bytes, not {size:,}")
+    data = zstandard.ZstdDecompressor().decompress(packed, max_output_size=size) if size or claimed == size else b""
+    if len(data) != size:
+        raise zstandard.ZstdError(f"its frame holds {len(data):,} bytes, not {size:,}")
+    return data
+
+
+class Part:
+    """A file in the making.  It takes bytes, and its name when it is finished; leaving `with` before that removes it.
+
+    A name that is there and no regular file (/dev/stdout, a FIFO) is written as it stands.
+    """
+
+    def __init__(self, path, error=ConfigError):
+        """Raises `error` when the file cannot be written."""
+        self.path, self.error, self.failure = Path(path), error, None
+        with self._failing():
+            straight = self.path.exists() and not self.path.is_file()
+            target = self.path if straight else Path(os.path.realpath(self.path))
+            self.target = target
+            self.part = target if straight else target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+            self.file = open(self.part, "wb")
+
+    def _failing(self):
+        return _Failing(self)
+
+    def write(self, data):
+        """Append bytes; raises the error, with nothing left behind, when they cannot be written."""
+        with self._failing():
+            self.file.write(data)
+
+    def finish(self):
+        """Give the file its name."""
+        with self._failing():
+            self.file.close()
+            if self.part != self.target:
+                os.replace(self.part, self.target)
+
+    def drop(self):
+        """Remove what was written, unless the file is finished."""
+        try:
+            self.file.close()
+        except OSError:                                    # what it still held does not fit: it goes anyway
+            pass
+        if self.part != self.target:
+            self.part.unlink(missing_ok=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.drop()
+
+
+class _Failing:
+    """Turn an OSError into the error of a Part, which is removed; raise the same again once it has failed."""
+
+    def __init__(self, part):
+        self.part = part
+
+    def __enter__(self):
+        if self.part.failure:
+            raise self.part.failure
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, OSError | ValueError):
+            if hasattr(self.part, "file"):
+                self.part.drop()
+            reason = getattr(error, "strerror", None) or error
+            self.part.failure = self.part.error(f"{shown(self.part.path)}: cannot be written ({reason})")
+            raise self.part.failure from error
+
+
+def write(path, pieces, error=ConfigError):
+    """Write a file (an iterable of bytes) whole; raises `error` when it cannot be, and what was there before stays."""
+    with Part(path, error) as part:
+        for piece in pieces:
+            part.write(piece)
+        part.finish()
+
+
+def check_writable(path, error=ConfigError):
+    """Raise `error` when a file of this name could not be written: a command says so before its work, not after it."""
+    path = Path(path)
+    if path.is_dir():
+        raise error(f"{shown(path)}: cannot be written: it is a folder")
+    if path.exists() and not path.is_file():
+        return
+    Part(path, error).drop()
