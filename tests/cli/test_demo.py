@@ -80,12 +80,3 @@ def test_second_process_that_dies_costs_time_only(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300,
                           env=os.environ | {"XDG_CACHE_HOME": str(tmp_path)})
     assert (done.stdout, done.stderr) == ("['block', 'fast']\n", "")
-
-
-def test_cache_folder_that_cannot_be_written_is_replaced(tmp_path):
-    (tmp_path / "file").write_text("")
-    code = "from emu.kernel_cache import cache_root; folder = cache_root(); print(folder.is_dir(), folder)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
-                          env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "file")})
-    usable, folder = done.stdout.split()
-    assert usable == "True" and not os.path.exists(folder)
