@@ -43,8 +43,11 @@ class Lab:
         path = self.folder / "service.log"
         return path.read_text() if path.is_file() else ""
 
+    def file(self, name, what):
+        return store.Store(self.folder).row(name).path(what)
+
     def heard(self, name):
-        path = self.folder / f"{name}.console"
+        path = self.file(name, "console")
         return path.read_bytes().decode("latin-1") if path.is_file() else ""
 
 
@@ -67,7 +70,7 @@ def test_checkpoint_goes_on_where_it_was(lab):
     lab("type", "one", "de")                              # its timer wakes it; it has not begun again
     lab.until(lambda: lab.heard("one").endswith("ready\nabcnew!failed\ne"), "what follows")
     lab("stop", "one")
-    path = lab.folder / "one.checkpoint"
+    path = lab.file("one", "checkpoint")
     path.write_bytes(path.read_bytes()[:-100])
     assert "the checkpoint is damaged" in lab("apply", "one", fails=2)
     path.unlink()
@@ -93,7 +96,8 @@ def test_life_of_a_virtual_machine(lab):
     lab("type", "one", "abc\\x64")                        # d: its disk takes what is written, and says when it cannot
     lab.until(lambda: "failed" in lab.heard("one"), "disk")
     assert lab.heard("one").endswith("ready\nabcnew!failed\n")
-    assert (lab.folder / "one.disk").read_bytes()[64 * 512:64 * 512 + 4] == b"new!"
+    disk_path = lab.file("one", "disk")
+    assert disk_path.read_bytes()[64 * 512:64 * 512 + 4] == b"new!"
     lab("pause", "one")
     assert lab.row("one")["state"] == "paused"
     lab("type", "one", "later")
@@ -109,7 +113,7 @@ def test_life_of_a_virtual_machine(lab):
     lab("stop", "one")
     assert lab.row("one")["note"] == "stopped"
     lab("delete", "one")
-    assert json.loads(lab("list", "--json"))["vms"] == [] and not (lab.folder / "one.disk").exists()
+    assert json.loads(lab("list", "--json"))["vms"] == [] and not disk_path.parent.exists()
 
 
 @pytest.mark.slow
