@@ -293,8 +293,11 @@ def delete(folder, name):
 def shutdown(folder):
     """End the service of the state folder."""
     if _ask(folder, do="shutdown") is None:
-        click.echo("no service runs", err=True)
-        return OK
+        with _no_service(folder) as store:                # one that ends, or begins, just now is waited for
+            if store is not None:
+                click.echo("no service runs", err=True)
+                return OK
+        _ask(folder, do="shutdown")
     while _ask(folder, do="list") is not None:
         time.sleep(0.02)
     click.echo("the service has ended", err=True)

@@ -181,7 +181,7 @@ def ask(folder, **request):
         answer = json.loads(line) if line.endswith(b"\n") else None
     except (FileNotFoundError, NotADirectoryError, ConnectionError):      # none, or it ends just now
         return None
-    except PermissionError as error:
+    except OSError as error:
         raise ConfigError(f"{files.shown(folder)}: {error.strerror}") from None
     except ValueError as error:
         raise ManageError(f"the service says what is no answer: {error}") from None

@@ -1,7 +1,8 @@
 """Where the files of virtual machines lie in a state folder, how they are written (whole or not at all), and who may.
 
     vms.sqlite               the table of virtual machines (store.py)
-    service.sock .lock .log  of the service; it holds the lock as long as it lives
+    vmms.sock                where the service answers
+    service.lock .log        it holds the lock as long as it lives
     machines/ID/             of one virtual machine: disk, console, checkpoint.  ID is its number in the table, which is never used again
     machines/making-*        of one that `create` makes just now; its maker holds a lock on the folder
 
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from emu.errors import ConfigError, ManageError
 
-SOCKET, LOCK, LOG, MACHINES, MAKING = "service.sock", "service.lock", "service.log", "machines", "making-"
+SOCKET, LOCK, LOG, MACHINES, MAKING = "vmms.sock", "service.lock", "service.log", "machines", "making-"
 DISK, CONSOLE, CHECKPOINT, CHECKPOINT_DISK = "disk", "console", "checkpoint", "checkpoint.disk"
 PART = ".hvlab-part"                                      # of a file that is being written
 PIECE = 1 << 20
@@ -46,11 +47,11 @@ def folder_of(folder, ident):
 
 
 @contextmanager
-def socket_path(folder):
-    """Give a name of the service's socket that is short however long the folder's is: a socket's address has 108 bytes."""
+def socket_path(folder, name=SOCKET):
+    """Give a name of a socket in the folder that is short however long the folder's is: an address has 108 bytes."""
     held = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{held}/{SOCKET}"
+        yield f"/proc/self/fd/{held}/{name}"
     finally:
         os.close(held)
 

@@ -13,6 +13,11 @@ PATIENCE = 5                                              # seconds for what a w
 PIECE = 1 << 16
 
 
+def command(disk, console):
+    """Return the command line of a worker of this process."""
+    return [sys.executable, "-m", "emu.manage.worker", disk, console, str(os.getpid())]
+
+
 class Link:
     """A worker process.
 
@@ -21,8 +26,7 @@ class Link:
 
     def __init__(self, selector, disk, console, answer, ended):
         self._selector, self._answer, self._ended = selector, answer, ended
-        self._process = subprocess.Popen([sys.executable, "-m", "emu.manage.worker", disk, console, str(os.getpid())],
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self._process = subprocess.Popen(command(disk, console), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self.pid = self._process.pid
         self._input, self._output = self._process.stdin, self._process.stdout
         os.set_blocking(self._input.fileno(), False)

@@ -13,7 +13,8 @@ from pathlib import Path
 from emu.errors import ManageError
 from emu.manage import files
 
-SHARED = "an older version kept the disk of {} and the checkpoint of {} in one file: what was written last is in both"
+SOCKET = "service.sock"
+SHARED = "the disk of {} and the checkpoint of {} were one file in an older version: each has what was written there last"
 
 
 def take_over(db, folder):
@@ -27,6 +28,8 @@ def take_over(db, folder):
         db.execute(f"insert into machine (name, memory, disk, state, note, processors, was) "
                    f"select name, memory, disk, state, note, {processors}, name from vm order by rowid")
         db.execute("drop table vm")
+        with suppress(OSError):
+            (folder / SOCKET).unlink()
         db.execute("commit")
         db.execute("begin immediate")
     rows = list(db.execute("select id, was, disk from machine where was is not null"))
@@ -39,7 +42,7 @@ def take_over(db, folder):
 
 
 def _no_service(folder):
-    with suppress(OSError), files.socket_path(folder) as path, socket.socket(socket.AF_UNIX) as probe:
+    with suppress(OSError), files.socket_path(folder, SOCKET) as path, socket.socket(socket.AF_UNIX) as probe:
         probe.connect(path)
         raise ManageError("an older version's service runs for this state folder: end it with that version's `hvlab vm shutdown`")
 

@@ -18,7 +18,7 @@ import time
 
 SECTOR = 512
 PR_SET_PDEATHSIG = 1
-PATIENCE = 5                                              # seconds for another process that still has the disk
+PATIENCE = 2                                              # seconds for another process that still has the disk
 
 
 def disk(file, request):
