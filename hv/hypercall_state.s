@@ -102,12 +102,9 @@ reg_apic_write:
         ret
 
 reg_apic_base_write:
-        mov     ecx, MEMORY_LOCAL_APIC
-        mov     rax, rsi
-        and     rax, ~(APICBASE_EN | APICBASE_EXTD | APICBASE_BSP)
-        cmp     rax, rcx
-        jne     reg_refused
-        mov     [rbx + VP_APIC_BASE], rsi
+        call    apic_base_fits
+        jnz     reg_refused
+        call    apic_base_set
         xor     eax, eax
         ret
 reg_deadline_write:

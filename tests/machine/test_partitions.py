@@ -83,7 +83,9 @@ def test_program_of_the_bare_machine_passes_in_a_partition(guest):
     ("ud2", TRIPLE, "triple fault at 0x100000"),
     ("cli\n hlt", HALTED, "halted, and nothing can wake it"),
     ("mov al, 0xFE\n out 0x64, al", RESET, "ended with 0xe0000003"),
-    ("mov eax, 0xF0000000\n jmp rax", ACCESS, "access to memory that does not exist at 0xf0000000"),
+    ("mov eax, 0xF0000000\n jmp rax", TRIPLE, "triple fault at 0xf0000000"),              # ones there: #UD
+    ("mov eax, 0xF0000000\n mov rsp, rax\n lidt [rel one]\n ud2\none: .word 0xFFF\n .quad 0xF0000000", ACCESS,
+     "access to memory that does not exist"),             # an IDT where no memory is
     ("mov eax, 0x1234\n out 0xF4, eax", 0x1234, "ended with 0x1234"),
     ("mov ecx, HVMSR_RESET\n mov eax, 1\n xor edx, edx\n wrmsr", RESET, "ended with 0xe0000003"),
     ("mov dx, PORT_PM1_CONTROL\n mov ax, 0x2000\n out dx, ax", 0, "ended with 0x0"),
