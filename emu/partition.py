@@ -2,6 +2,7 @@
 
 Layouts: `firmware/boot/README.md` (boot block) and `hv/README.md` (partition table).
 """
+import os
 import struct
 from dataclasses import dataclass
 from functools import cache
@@ -134,7 +135,7 @@ def _descriptor(partition, placed):
                        partition.image.memory_bytes, processor, entry.rip)
     text += struct.pack("<16Q", *registers) + struct.pack("<II", len(placed), partition.processors)
     text += b"".join(struct.pack("<QQQ", *each) for each in placed)
-    return text.ljust(0x180, b"\0") + partition.command_line.encode()[:255].ljust(256, b"\0")
+    return text.ljust(0x180, b"\0") + os.fsencode(partition.command_line)[:255].ljust(256, b"\0")
 
 
 def layout(partitions, ram_bytes):

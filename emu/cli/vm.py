@@ -21,6 +21,7 @@ from emu.spec.root import VMMOST
 
 MIB = 1 << 20
 MEMORY = 1024 * MIB                                       # of the service, for all virtual machines together
+MOST = 1 << 40                                            # bytes that a disk has room for in its sector numbers
 PATIENCE = 10                                             # seconds for a service that begins or ends
 WAIT = 120                                                # seconds until a service that was started answers: it may compile kernels
 
@@ -144,20 +145,22 @@ def create(folder, name, kernel, initrd, append, disk, disk_size, processors, me
         raise ConfigError("--initrd and --append go with --kernel: a disk of yours has its own")
     if memory % (2 * MIB):
         raise ConfigError(f"the memory of a virtual machine is whole 2 MiB, not {memory} bytes")
+    if memory > MOST or disk_size > MOST:
+        raise ConfigError(f"memory and disk of a virtual machine have at most {MOST >> 30} GiB each")
     if disk and not disk.is_file():
         raise ConfigError(f"{files.shown(disk)}: there is no such file")
-    made = _disk_of(kernel, initrd, append, memory, disk_size) if kernel else None
+    made = _disk_of(kernel, initrd, append, memory) if kernel else None
     store = _store(folder)
     with files.making(store.folder) as own:
         if made is not None:
-            files.write_whole(own / files.DISK, [made])
+            files.write_whole(own / files.DISK, [made], disk_size)
         row = store.add(name, memory, str(disk.absolute()) if disk else "", processors, own)
     many = "s" if processors > 1 else ""
     click.echo(f"{name}: {memory // MIB} MiB, {processors} processor{many}, disk {files.shown(row.disk)}", err=True)
     return OK
 
 
-def _disk_of(kernel, initrd, append, memory, disk_size):
+def _disk_of(kernel, initrd, append, memory):
     from emu import image
     from emu.asm import assemble
     from emu.manage.disk import kernel_disk
@@ -167,7 +170,7 @@ def _disk_of(kernel, initrd, append, memory, disk_size):
         loaded = image.of_assembly(assemble(kernel), memory)
     else:
         loaded = image.load(kernel, memory, append, (str(initrd),) if initrd else ())
-    return kernel_disk(loaded, disk_size)
+    return kernel_disk(loaded)
 
 
 def _act(verb, said):

@@ -63,13 +63,20 @@ def pieces(path):
             yield data
 
 
-def write_part(path, data):
-    """Write the pieces of `data` beside a file, on the disk; returns that file's path.  When it fails nothing stays of it."""
+def write_part(path, data, size=0):
+    """Write the pieces of `data`, with zeros up to `size`, beside a file; returns the path.  When it fails nothing stays of it.
+
+    Pieces of zeros are holes, so that a large disk that is empty takes little.
+    """
     part = path.with_name(path.name + PART)
     try:
         with open(part, "wb") as file:
             for piece in data:
-                file.write(piece)
+                if piece.count(0) == len(piece):
+                    file.seek(len(piece), os.SEEK_CUR)
+                else:
+                    file.write(piece)
+            file.truncate(max(size, file.tell()))
             with suppress(OSError):
                 shutil.copymode(path, part)
             file.flush()
@@ -83,9 +90,9 @@ def write_part(path, data):
     return part
 
 
-def write_whole(path, data):
-    """Write a file of the pieces of `data`, whole or not at all."""
-    part = write_part(path, data)
+def write_whole(path, data, size=0):
+    """Write a file of the pieces of `data`, with zeros up to `size`, whole or not at all."""
+    part = write_part(path, data, size)
     try:
         part.replace(path)
     except OSError as error:

@@ -1,7 +1,7 @@
 """What is known of the virtual machines: one table of an embedded database, so that a service that was killed finds it as it was."""
 import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,7 +124,15 @@ class Store:
             raise ConfigError(f"there is a virtual machine {name!r} already") from None
         except OSError as error:
             raise ManageError(f"{files.shown(self.folder)}: {error.strerror}; {name} was not made") from None
+        except ManageError:                               # a full disk, perhaps only when all else was done
+            self._sweep()
+            raise
         return self.row(name)
+
+    def _sweep(self):
+        """Remove folders that are of no virtual machine, unless the database cannot be read just now: then the next one does."""
+        with suppress(ManageError), self._changing() as db:
+            files.sweep(self.folder, {each[0] for each in db.execute("select id from machine")})
 
     def note(self, name, state, note=""):
         """Note the state of one, and why."""
@@ -137,8 +145,7 @@ class Store:
             raise ManageError(f"{name} is {self.row(name).state}: stop it first")
         with self._changing() as db:
             db.execute("delete from machine where name = ?", (name,))
-        with self._changing() as db:                      # a folder goes when its row is gone for good
-            files.sweep(self.folder, {each[0] for each in db.execute("select id from machine")})
+        self._sweep()                                     # a folder goes when its row is gone for good
 
     def recover(self):
         """A service begins, or none runs: what ran under an earlier one does not run any more.  The caller holds the service's lock."""

@@ -75,7 +75,8 @@ def test_partition_program_passes(name):
 @pytest.mark.parametrize("processors", [1, 2])
 def test_partitions_of_several_processors_share_those_of_the_machine(processors):
     three = partition("three", program("smp"), processors=3)
-    machine, result, said = run([three, partition("one", program("synthetic_apic")), replace(three, name="again", enlightened=False)], processors)
+    others = [partition("one", program("synthetic_apic")), replace(three, name="again", enlightened=False)]
+    machine, result, said = run([three, *others], processors)
     assert (result.reason, result.exit_code) == ("EXIT_CODE", 0), said
     assert [results(machine, number)[:2] for number in range(3)] == [(2, 0)] * 3
 

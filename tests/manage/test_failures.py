@@ -129,6 +129,14 @@ def test_full_disk_leaves_nothing_of_a_machine(lab):
     nothing_is_wrong(lab.folder)
 
 
+def test_large_disk_that_is_empty_takes_little(lab):
+    lab("create", "one", "--kernel", str(ECHO), "--disk-size", "8G", "--memory", "4M")
+    found = lab.file("one", files.DISK).stat()
+    assert found.st_size == 8 << 30 and found.st_blocks * 512 < 1 << 20
+    assert "at most 1024 GiB each" in lab("create", "two", "--kernel", str(ECHO), "--disk-size", "2048G", fails=2)
+    assert "at most 1024 GiB each" in lab("create", "two", "--kernel", str(ECHO), "--memory", "16000000000G", fails=2)
+
+
 def test_create_that_is_killed_leaves_what_the_next_one_removes(lab):
     made = store.Store(lab.folder)
     (lab.folder / files.MACHINES).mkdir()
