@@ -5,7 +5,6 @@ Not modelled: EFI handover, setup_data, kernels that need decompression memory b
 Source: Linux kernel documentation, "The Linux/x86 Boot Protocol"
 """
 
-import os
 import struct
 
 from emu.errors import ImageError
@@ -82,8 +81,8 @@ def load(path, data, space, append, modules):
     if len(modules) > 1:
         raise ImageError(f"{path}: a Linux image takes one module, the initial RAM disk, not {len(modules)}")
     limit = _get(data, COMMAND_LINE_SIZE, "I")
-    if len(os.fsencode(append)) > limit:
-        raise ImageError(f"{path}: the command line has {len(os.fsencode(append))} bytes, this kernel takes {limit}")
+    if len(append.encode()) > limit:
+        raise ImageError(f"{path}: the command line has {len(append.encode())} bytes, this kernel takes {limit}")
     start = _get(data, CODE32_START, "I")
     size = max(len(data) - begin, _get(data, INIT_SIZE, "I") if version >= PREFERRED_SINCE else 0)
     space.put(start, data[begin:], "the kernel", size)
@@ -91,7 +90,7 @@ def load(path, data, space, append, modules):
     for file, _ in modules:
         disk = file.read_bytes()
         initrd = space.put_high(disk, f"initial RAM disk {file}", _get(data, INITRD_MAX, "I") + 1), len(disk)
-    command = space.put_low(os.fsencode(append) + b"\0", "the command line")
+    command = space.put_low(append.encode() + b"\0", "the command line")
     zero = space.put_low(_zero_page(data, space, command, initrd), "the zero page", PAGE)
     if version >= XLOADFLAGS_SINCE and _get(data, XLOADFLAGS, "H") & KERNEL_64:
         return "linux", entry.long(entry.PAYLOAD.LINUX64, start + 0x200, RSI=zero)

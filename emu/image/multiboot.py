@@ -5,7 +5,6 @@ Not modelled: linear graphics modes, APM, a ROM configuration table, drives.
 Source: Multiboot Specification 0.6.96
 """
 
-import os
 import struct
 from collections import namedtuple
 
@@ -85,7 +84,7 @@ def _modules(path, modules, space, floor):
     for file, arguments in modules:
         data = file.read_bytes()
         start = space.put_above(floor, data, f"module {file}")
-        text = space.put_low(os.fsencode(arguments) + b"\0", f"the arguments of module {file}")
+        text = space.put_low(arguments.encode() + b"\0", f"the arguments of module {file}")
         rows += struct.pack("<4I", start, start + len(data), text, 0)
     return space.put_low(rows, "the module list") if rows else 0
 
@@ -117,7 +116,7 @@ def _information(space, append, sections, modules, module_count):
     flags |= HAS_MODULES if module_count else 0
     flags |= HAS_SECTIONS if sections[0] else 0
     upper = max(0, space.memory_bytes - (1 << 20)) >> 10
-    command = space.put_low(os.fsencode(append) + b"\0", "the command line")
+    command = space.put_low(append.encode() + b"\0", "the command line")
     struct.pack_into("<12I", text, 0, flags, LOW_END >> 10, upper, 0, command, module_count, modules, *sections, 0)
     struct.pack_into("<2I", text, 44, len(memory), space.put_low(memory, "the memory map"))
     struct.pack_into("<I", text, 64, space.put_low(LOADER, "the loader's name"))

@@ -1,6 +1,5 @@
 """Loaders: where bytes go, how images are entered, and what each bad file is told."""
 
-import os
 import re
 import struct
 
@@ -334,12 +333,6 @@ def test_multiboot_addresses_that_are_wrong(options, message, tmp_path):
 )
 def test_linux_image_that_cannot_be_loaded(options, message, tmp_path):
     refused(build.linux(tmp_path, **options), f".*: {message}")
-
-
-def test_command_line_is_bytes_that_need_not_be_text(tmp_path):
-    given = b"root=\xff\xfe quiet"
-    for path in (build.linux(tmp_path), build.by_addresses(tmp_path)):
-        assert any(data.startswith(given + b"\0") for _, data in load(path, MEMORY, os.fsdecode(given)).segments)
 
 
 def test_linux_command_line_too_long_and_two_modules(tmp_path):
