@@ -153,6 +153,9 @@ reg_activity_write:
         mov     ecx, VP_HALTED
         cmp     rsi, ACTIVITY_HALTED
         jne     reg_refused
-1:      mov     [rbx + VP_ACTIVITY], ecx
-        xor     eax, eax
+1:      cmp     [rbx + VP_ACTIVITY], ecx
+        je      3f
+        mov     dword ptr [rbx + VP_DEAF], 0    # halted by its parent: what waits wakes it
+        mov     [rbx + VP_ACTIVITY], ecx
+3:      xor     eax, eax
         ret

@@ -7,6 +7,8 @@
         .equ    STARTED, 0x8000                 # where the start-up IPI begins
         .equ    TOLD, 0x9000                    # of each VP: its number and 0x10; at 0x10 how many; at 0x20 IPIs, a word each
         .equ    IPI, 0x61
+        .equ    DEAF, 0x62
+        .equ    HIGHER, 0x71
         .equ    ROUNDS, 20
         .equ    X2, X2APIC_FIRST
         .equ    OTHERS, put(ICR_SHORTHAND, SHORTHAND_OTHERS)
@@ -29,6 +31,13 @@ test:   EQ      qword ptr [INFO_VPS], VPS
         rep movsb
         mov     word ptr [IPI * 4], real_ipi - real             # vector table of real mode
         mov     word ptr [IPI * 4 + 2], STARTED >> 4
+        mov     word ptr [HIGHER * 4], real_ipi - real
+        mov     word ptr [HIGHER * 4 + 2], STARTED >> 4
+        mov     word ptr [DEAF * 4], real_deaf - real
+        mov     word ptr [DEAF * 4 + 2], STARTED >> 4
+        mov     word ptr [VECTOR_NMI * 4], real_nmi - real
+        mov     word ptr [VECTOR_NMI * 4 + 2], STARTED >> 4
+        mov     qword ptr [TOLD + 0x30], 0
         mov     qword ptr [TOLD], 0
         mov     qword ptr [TOLD + 0x10], 0
         mov     qword ptr [TOLD + 0x20], 0
@@ -75,6 +84,29 @@ test:   EQ      qword ptr [INFO_VPS], VPS
         cmp     word ptr [TOLD + 0x24], ROUNDS + 1
         jne     5b
         EQ      word ptr [TOLD + 0x22], ROUNDS
+
+        mov     edi, MEMORY_LOCAL_APIC          # ---- halted with interrupts off, VP 2 sleeps until an NMI comes ----
+        mov     dword ptr [rdi + APIC_ICR_HIGH*16], 2 << 24
+        mov     dword ptr [rdi + APIC_ICR*16], DEAF | ICR_ASSERT
+6:      pause
+        cmp     word ptr [TOLD + 0x30], 1
+        jne     6b
+        mov     dword ptr [rdi + APIC_ICR*16], HIGHER | ICR_ASSERT
+        rdtsc
+        lea     esi, [rax + 5000000]            # it has had several slices by then
+7:      pause
+        rdtsc
+        cmp     eax, esi
+        js      7b
+        EQ      word ptr [TOLD + 0x32], 0
+        EQ      word ptr [TOLD + 0x24], ROUNDS + 1
+        mov     dword ptr [rdi + APIC_ICR*16], put(ICR_MODE, DELIVERY_NMI) | ICR_ASSERT
+8:      pause
+        cmp     word ptr [TOLD + 0x32], 1
+        jne     8b
+9:      pause
+        cmp     word ptr [TOLD + 0x24], ROUNDS + 2              # and then takes what waited
+        jne     9b
         PASS
 
 real:   .code16
@@ -112,6 +144,16 @@ real_ipi:
         xor     eax, eax
         xor     edx, edx
         wrmsr
+        iret
+real_deaf:
+        inc     word ptr [0x1030]
+        hlt
+        inc     word ptr [0x1032]
+        mov     ecx, X2 + APIC_EOI
+        xor     eax, eax
+        xor     edx, edx
+        wrmsr
+real_nmi:
         iret
         .code64
 real_end:
