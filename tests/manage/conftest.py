@@ -11,4 +11,5 @@ def lab(tmp_path):
     """Return a Lab; its service ends with the test.  Its path is longer than a socket's address, and no UTF-8."""
     made = Lab(tmp_path / ("long" * 30) / os.fsdecode(b"no utf-8 \xff"))
     yield made
-    made("shutdown")
+    if made.ask("list") is not None:
+        made("shutdown")

@@ -130,11 +130,11 @@ def test_full_disk_leaves_nothing_of_a_machine(lab):
 
 
 def test_large_disk_that_is_empty_takes_little(lab):
-    lab("create", "one", "--kernel", str(ECHO), "--disk-size", "8G", "--memory", "4M")
+    lab.inside("create", "one", "--kernel", str(ECHO), "--disk-size", "8G", "--memory", "4M")
     found = lab.file("one", files.DISK).stat()
     assert found.st_size == 8 << 30 and found.st_blocks * 512 < 1 << 20
-    assert "at most 1024 GiB each" in lab("create", "two", "--kernel", str(ECHO), "--disk-size", "2048G", fails=2)
-    assert "at most 1024 GiB each" in lab("create", "two", "--kernel", str(ECHO), "--memory", "16000000000G", fails=2)
+    assert "at most 1024 GiB each" in lab.inside("create", "two", "--kernel", str(ECHO), "--disk-size", "2048G", fails=2)
+    assert "at most 1024 GiB each" in lab.inside("create", "two", "--kernel", str(ECHO), "--memory", "16000000000G", fails=2)
 
 
 def test_create_that_is_killed_leaves_what_the_next_one_removes(lab):
@@ -209,21 +209,20 @@ def test_state_folder_that_cannot_be_is_refused(lab, tmp_path, folder, words):
     (tmp_path / "f").write_bytes(b"")
     lab.folder = tmp_path / folder
     for arguments in (("list",), ("create", "one", *KERNEL)):
-        assert words in lab(*arguments, fails=2)
-    lab.folder = tmp_path / "good"                        # for the end of the fixture
+        assert words in lab.inside(*arguments, fails=2)
 
 
 def test_bytes_that_are_no_text_are_taken(lab, tmp_path):
     path = tmp_path / os.fsdecode(b"\xff.disk")
     path.write_bytes(bytes(64 << 10))
-    lab("create", "one", "--disk", str(path), "--memory", "4M")
-    assert "/\\xff.disk" in lab("show", "one") and "/\\\\xff.disk" in lab("list", "--json")
+    lab.inside("create", "one", "--disk", str(path), "--memory", "4M")
+    assert "/\\xff.disk" in lab.inside("show", "one") and "/\\\\xff.disk" in lab.inside("list", "--json")
     assert store.Store(lab.folder).row("one").disk == str(path)
     bad = os.fsdecode(b"\xff")
-    assert "a virtual machine's name is 1 to 32 letters" in lab("create", bad, *KERNEL, fails=2)
+    assert "a virtual machine's name is 1 to 32 letters" in lab.inside("create", bad, *KERNEL, fails=2)
     for verb in (("start", bad), ("show", bad), ("delete", bad), ("console", bad), ("type", bad, bad)):
-        assert "there is no virtual machine" in lab(*verb, fails=2)
-    assert "there is no such file" in lab("create", "two", "--disk", bad, fails=2)
+        assert "there is no virtual machine" in lab.inside(*verb, fails=2)
+    assert "there is no such file" in lab.inside("create", "two", "--disk", bad, fails=2)
 
 
 # ---- a service -------------------------------------------------------------------------------------------------------
