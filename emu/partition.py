@@ -2,6 +2,7 @@
 
 Layouts: `firmware/boot/README.md` (boot block) and `hv/README.md` (partition table).
 """
+import os
 import struct
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +20,7 @@ PIECES_FROM = 0x40_0000                                   # pieces lie above the
 ALIGNMENT = 2 << 20                                       # of a partition's memory
 MAGIC, CLEAN, ENLIGHTENED, OWNS = b"HVPARTS1", 1, 1, 2    # OWNS: ROOT in hv/defs.s
 ANY_PROCESSOR = (1 << 64) - 1
-MOST, MOST_PIECES = 16, 8
+MOST, MOST_PIECES, MOST_PROCESSORS = 16, 8, 8
 RESULT, STATES = 0x280, ("not started", "runs", "ended")
 DEMO_BYTES, HYPERVISOR_BYTES = 16 << 20, 64 << 20          # memory of a demo partition; beside a partition's memory for the hypervisor
 
@@ -33,11 +34,15 @@ class Partition:
     enlightened: bool = False
     root: bool = False                                    # owns what is left, creates partitions by hypercalls
     processor: int | None = None                          # None: partition number modulo processors
+    processors: int = 1                                   # virtual ones, which all run on that processor
     command_line: str = ""
 
     def __post_init__(self):
         if not self.name.isascii() or not 0 < len(self.name) < 16:
             raise ConfigError(f"a partition's name has 1 to 15 ASCII characters, not {self.name!r}")
+        if not 1 <= self.processors <= MOST_PROCESSORS or self.root and self.processors > 1:
+            raise ConfigError(f"partition {self.name}: a partition has 1 to {MOST_PROCESSORS} processors, the root one, "
+                              f"not {self.processors}")
         if self.image.entry.payload is None:
             raise ConfigError(f"partition {self.name}: the hypervisor starts no real-address mode image ({self.image.path})")
 
@@ -128,9 +133,9 @@ def _descriptor(partition, placed):
     processor = ANY_PROCESSOR if partition.processor is None else partition.processor
     text = struct.pack("<16sIIQQQ", partition.name.encode(), int(entry.payload), _flags(partition),
                        partition.image.memory_bytes, processor, entry.rip)
-    text += struct.pack("<16Q", *registers) + struct.pack("<II", len(placed), 0)
+    text += struct.pack("<16Q", *registers) + struct.pack("<II", len(placed), partition.processors)
     text += b"".join(struct.pack("<QQQ", *each) for each in placed)
-    return text.ljust(0x180, b"\0") + partition.command_line.encode()[:255].ljust(256, b"\0")
+    return text.ljust(0x180, b"\0") + os.fsencode(partition.command_line)[:255].ljust(256, b"\0")
 
 
 def layout(partitions, ram_bytes):

@@ -128,22 +128,3 @@ apic_meant_x2:
 apic_is_meant:
         test    rsp, rsp                        # not zero
         ret
-
-# apic_for_us - Is the destination of a line this VP?  Entry: edi = entry's low half, laid out as a command, esi = destination, rbx = VP.
-# Exit: zero flag clear when it is.  Changes rax, rcx, rdx.  apic_command_nmi - An NMI for this VP.
-apic_for_us:
-        push    r12
-        push    r13
-        push    r14
-        mov     r12d, edi
-        mov     r13d, esi
-        mov     r14, rbx
-        call    apic_meant
-        pop     r14
-        pop     r13
-        pop     r12
-        ret
-apic_command_nmi:
-        mov     dword ptr [rbx + VP_NMI], 1
-        WORK    WORK_EVENT
-        ret

@@ -138,6 +138,11 @@ exit_cpuid_ask:
         call    cpuid_row
         call    cpuid_topology
         call    cpuid_features
+        cmp     esi, LEAF_FEATURES
+        jne     exit_cpuid_give
+        test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EN
+        jnz     exit_cpuid_give
+        and     dword ptr [rdi + 12], ~FEATURE_D_APIC & 0xFFFFFFFF      # a globally disabled APIC is not there
 exit_cpuid_give:
         cmp     dword ptr [rbx + VP_INTERCEPT_DUE], 0
         jne     exit_cpuid_seen

@@ -1,4 +1,4 @@
-# cpuid_topology.s - which of its partition's processors a VP is: leaves 1, 4 and 0BH.  Partitions of the table have one.
+# cpuid_topology.s - which of its partition's processors a VP is: leaves 1, 4 and 0BH.
 #
 # One package, a core for each VP.
 # Source  SDM 2A, "CPUID"; SDM 3A, "Programming Considerations for Hardware Multi-Threading Capable Processors"
@@ -6,10 +6,12 @@
 # cpuid_topology - Entry: rdi = row of a leaf as one processor has it, esi = leaf, r9d = sub-leaf, rbx = VP, rbp = partition.
 # Changes rax, rcx, rdx, r10.
 cpuid_topology:
-        test    dword ptr [rbp + PART_FLAGS], CREATED
-        jz      9f
         mov     rdx, [rbp + PART_VP]
-        xor     r10d, r10d                      # VPs
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jnz     0f
+        cmp     qword ptr [rdx + VP_SIBLING], 0
+        je      9f
+0:      xor     r10d, r10d                      # VPs
 1:      inc     r10d
         mov     rdx, [rdx + VP_SIBLING]
         test    rdx, rdx

@@ -2,7 +2,7 @@
 #
 # Known: MOV 88 89 8A 8B A0-A3 C6/0 C7/0, MOVZX, MOVSX; ADD OR AND SUB XOR CMP between register and memory (00-3B),
 # the same with an immediate (80 81 83), TEST 84 85 F6/0 F7/0; with operand-size, address-size, segment and REX prefixes,
-# in 16-, 32- and 64-bit code.  Anything else sets carry, and ends the partition with a message.
+# in 16-, 32- and 64-bit code.  Anything else sets carry, and is #GP(0), as the TLFS has it.
 # Source  SDM 2A, "MOV", "MOVZX"; SDM 2D, "Opcode Map"
 
         .equ    REX_W, 8

@@ -58,7 +58,8 @@
         .field  AFFINITY, 8
         .field  ENTRY, 8
         .field  REGISTERS, 128
-        .field  PIECES, 8
+        .field  PIECES, 4
+        .field  VPS, 4                          # virtual processors, 0: one
         .field  PIECE, 192
         .field  COMMAND, 256, 0x80
         .field  STATE, 4

@@ -107,6 +107,7 @@ fw_read:
         mov     eax, 1
         cmp     edx, FW_ID
         je      2f
+        call    vps_count
         cmp     edx, FW_PROCESSORS
         je      2f
         mov     rax, [rbp + PART_MEMORY]

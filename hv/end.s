@@ -38,14 +38,13 @@ partition_ends:
 end_partition:
         mov     rbp, [rbx + VP_PARTITION]
         mov     r13, [rbp + PART_DESC]
-        mov     dword ptr [rbx + VP_STATE], VP_ENDED
-        mov     dword ptr [rbx + VP_WORK], 0
+        call    vps_ended
+        mov     r12, rax
         rdtsc
         shl     rdx, 32
         or      rax, rdx
         mov     [r13 + DESC_ENDED], rax
-        mov     rax, [rbx + VP_EXITS]
-        mov     [r13 + DESC_EXITS], rax
+        mov     [r13 + DESC_EXITS], r12
         mov     rax, [rbp + PART_HYPERCALLS]
         mov     [r13 + DESC_HYPERCALLS], rax
         mov     rax, [rbp + PART_INJECTED]
@@ -62,7 +61,7 @@ end_partition:
         mov     edi, [rbp + PART_CODE]
         call    say_hex
         SAY     text_after
-        mov     rdi, [rbx + VP_EXITS]
+        mov     rdi, r12
         call    say_number
         SAY     text_exits
         mov     rdi, [rbp + PART_HYPERCALLS]
@@ -73,8 +72,6 @@ end_partition:
         SAY     text_events
         call    line_end
 
-        vmclear [rbx + VP_VMCS]
-        dec     qword ptr gs:[CPU_VPS]
         mov     qword ptr gs:[CPU_CURRENT], 0   # nothing of it is worth keeping
         mov     dword ptr gs:[CPU_HELD_KNOWN], 0
         lock dec dword ptr [rel running]

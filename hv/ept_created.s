@@ -104,16 +104,9 @@ map_uncount:
 
 # ept_created - The APIC's page is ours; all else is the parent's business.
 ept_created:
-        mov     rax, r12
-        and     rax, -PAGE
-        mov     ecx, MEMORY_LOCAL_APIC
-        cmp     rax, rcx
-        jne     1f
-        mov     eax, [rbx + VP_APIC_BASE]
-        and     eax, APICBASE_EN | APICBASE_EXTD
-        cmp     eax, APICBASE_EN
-        je      ept_device
-1:      mov     rdi, r12
+        call    mmio_is_apic
+        jz      ept_device
+        mov     rdi, r12
         call    overlay_find
         jnz     fault_gp
         mov     rdi, r12

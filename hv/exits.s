@@ -130,6 +130,7 @@ exit_hlt:
         call    assist_settle
         cmp     dword ptr [rbx + VP_NMI], 0
         jne     exit_window
+        mov     dword ptr [rbx + VP_DEAF], 0
         test    dword ptr [rbx + VP_FLAGS], RFLAGS_IF
         jz      4f
         call    event_pending
@@ -137,6 +138,8 @@ exit_hlt:
         test    dword ptr [rbp + PART_FLAGS], CREATED | ROOT
         jnz     3f                              # others can wake it
         cmp     qword ptr [rbp + PART_PARENT], 0
+        jne     3f
+        call    vps_alone
         jne     3f
         call    uart_wanted
         jnz     3f                              # somebody may type
@@ -165,8 +168,11 @@ exit_hlt:
 3:      mov     dword ptr [rbx + VP_STATE], VP_HALTED
         WORK    WORK_YIELD
         ret
-4:      test    dword ptr [rbp + PART_FLAGS], CREATED
+4:      mov     dword ptr [rbx + VP_DEAF], 1
+        test    dword ptr [rbp + PART_FLAGS], CREATED
         jnz     3b                              # an NMI or INIT can
+        call    vps_alone
+        jne     3b
 2:      lea     rdi, [rel text_halted]
         mov     esi, CODE_HALTED
         jmp     partition_fatal

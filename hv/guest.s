@@ -34,7 +34,8 @@ guest_prepare:
         mov     [r8 + INFO_NUMBER], eax
         mov     eax, [rbp + PART_FLAGS]
         mov     [r8 + INFO_FLAGS], eax
-        mov     qword ptr [r8 + INFO_VPS], 1
+        call    vps_count
+        mov     [r8 + INFO_VPS], rax
         mov     qword ptr [r8 + INFO_TSC_HZ], HZ_TSC
         mov     qword ptr [r8 + INFO_APIC_HZ], HZ_TSC
         lea     rsi, [r13 + DESC_NAME]

@@ -1,5 +1,6 @@
 # guest_acpi.s - ACPI tables for guests that look for them: the firmware's own, less what a partition does not have.
 #
+# A partition with more VPs than the machine has processors shows as many as those.
 # The tables lie at the same address (LOW_ACPI) in the machine and in the partition, so their pointers hold.  MADT entries
 # of other processors and of what else a partition lacks get a type that software skips.
 # Source  ACPI, "Root System Description Pointer (RSDP)", "Multiple APIC Description Table (MADT)"
@@ -54,8 +55,9 @@ guest_acpi:
         je      5f
         cmp     al, MADT_LOCAL_APIC
         jne     4f
-        cmp     byte ptr [rsi + MADT_ID], 0     # the one VP
-        je      5f
+        call    vps_count
+        cmp     [rsi + MADT_ID], al
+        jb      5f
 4:      mov     byte ptr [rsi], MADT_SKIPPED
 5:      movzx   eax, byte ptr [rsi + 1]
         add     rsi, rax

@@ -102,12 +102,9 @@ reg_apic_write:
         ret
 
 reg_apic_base_write:
-        mov     ecx, MEMORY_LOCAL_APIC
-        mov     rax, rsi
-        and     rax, ~(APICBASE_EN | APICBASE_EXTD | APICBASE_BSP)
-        cmp     rax, rcx
-        jne     reg_refused
-        mov     [rbx + VP_APIC_BASE], rsi
+        call    apic_base_fits
+        jnz     reg_refused
+        call    apic_base_set
         xor     eax, eax
         ret
 reg_deadline_write:
@@ -156,6 +153,9 @@ reg_activity_write:
         mov     ecx, VP_HALTED
         cmp     rsi, ACTIVITY_HALTED
         jne     reg_refused
-1:      mov     [rbx + VP_ACTIVITY], ecx
-        xor     eax, eax
+1:      cmp     [rbx + VP_ACTIVITY], ecx
+        je      3f
+        mov     dword ptr [rbx + VP_DEAF], 0    # halted by its parent: what waits wakes it
+        mov     [rbx + VP_ACTIVITY], ecx
+3:      xor     eax, eax
         ret

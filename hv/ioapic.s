@@ -1,7 +1,7 @@
 # ioapic.s - the I/O APIC of a partition: 24 pins, redirection table, EOI by message and by register.
 #
 # Our devices raise edges: an edge on a masked pin is lost, and on a level-triggered pin it counts as a level that is gone
-# again by the EOI.  Not here: SMI, INIT and ExtINT entries (nothing is delivered), arbitration (one VP).
+# again by the EOI.  Not here: SMI, INIT and ExtINT entries (nothing is delivered), arbitration.
 # Source  Intel 82093AA data sheet, "I/O APIC Registers"; ICH9 data sheet, "EOIR"
 
         .equ    IOAPIC_PINS, 24
@@ -45,28 +45,58 @@ ioapic_raise:                                   # edi = pin
         test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
         jnz     1f
         mov     esi, 0xFF
-1:      push    rax
-        call    apic_for_us
-        pop     rax
-        jz      3f
-        mov     ecx, edi
-        and     ecx, REDIRECT_MODE
-        cmp     ecx, put(REDIRECT_MODE, DELIVERY_NMI)
-        je      apic_command_nmi
-        cmp     ecx, put(REDIRECT_MODE, DELIVERY_LOWEST)
-        ja      3f
-        mov     ecx, edi
-        and     edi, REDIRECT_VECTOR
-        test    ecx, REDIRECT_LEVEL
-        jz      apic_raise
-        test    ecx, REDIRECT_REMOTE_IRR
-        jnz     3f                              # the one before awaits its EOI
-        cmp     edi, 16
-        jb      apic_raise
-        or      dword ptr [rax], REDIRECT_REMOTE_IRR
-        call    apic_raise                      # rdx, ecx: where its bit lies
-        bts     dword ptr [rbx + rdx + VP_APIC + APIC_TMR*16], ecx
+1:      push    r12
+        push    r13
+        push    r14
+        push    r15
+        mov     r12d, edi
+        mov     r13d, esi
+        mov     r15, rax
+        mov     r14, [rbp + PART_VP]
+2:      call    apic_meant
+        jz      4f
+        call    ioapic_send
+        mov     eax, r12d
+        and     eax, REDIRECT_MODE
+        cmp     eax, put(REDIRECT_MODE, DELIVERY_LOWEST)
+        je      5f                              # the first one takes it
+4:      mov     r14, [r14 + VP_SIBLING]
+        test    r14, r14
+        jnz     2b
+5:      pop     r15
+        pop     r14
+        pop     r13
+        pop     r12
 3:      ret
+
+# ioapic_send - Entry: r12 = entry's low half, r14 = VP it goes to, r15 = the entry, rbx = VP this processor is about.
+# Changes rax, rcx, rdx, rdi, rsi.
+ioapic_send:
+        mov     rsi, r14
+        mov     ecx, r12d
+        and     ecx, REDIRECT_MODE
+        mov     eax, POST_NMI
+        cmp     ecx, put(REDIRECT_MODE, DELIVERY_NMI)
+        je      post
+        cmp     ecx, put(REDIRECT_MODE, DELIVERY_LOWEST)
+        ja      1f
+        mov     edi, r12d
+        and     edi, REDIRECT_VECTOR
+        cmp     edi, VECTOR_LEAST
+        jb      ioapic_illegal
+        test    r12d, REDIRECT_LEVEL
+        jz      post_vector
+        test    r12d, REDIRECT_REMOTE_IRR
+        jnz     1f                              # the one before awaits its EOI
+        test    dword ptr [rsi + VP_APIC + APIC_SVR*16], SVR_ENABLE
+        jz      1f                              # software disabled: it takes none
+        or      dword ptr [r15], REDIRECT_REMOTE_IRR
+        lock bts dword ptr [rsi + VP_POSTED_LEVEL], edi
+        mov     eax, POST_VECTORS
+        jmp     post
+ioapic_illegal:
+        or      dword ptr [rsi + VP_APIC + APIC_ESR*16], ESR_RECEIVE_ILLEGAL
+1:      ret
 
 # ioapic_eoi - End level-triggered interrupts of a vector.  Entry: edi = vector, rbp = partition.  Changes rax, rcx.
 ioapic_eoi:
@@ -143,35 +173,3 @@ ioapic_write:
 ioapic_write_eoi:
         mov     edi, eax
         jmp     ioapic_eoi
-
-# mmio_write_io, mmio_read_io - The parts of mmio_write and mmio_read for what is not the local APIC.
-mmio_write_io:
-        call    mmio_is_ioapic
-        jnz     1f                              # nothing there: lost
-        cmp     dword ptr [rbx + VP_OP_SIZE], 4
-        jb      1f
-        mov     esi, eax
-        mov     edi, r12d
-        and     edi, PAGE - 1
-        jmp     ioapic_write
-1:      ret
-mmio_read_io:
-        call    mmio_is_ioapic
-        mov     rax, -1
-        jnz     2f
-        mov     edi, r12d
-        and     edi, PAGE - 4
-        call    ioapic_read
-        mov     ecx, r12d
-        and     ecx, 3
-        shl     ecx, 3
-        shr     rax, cl
-2:      ret
-
-# mmio_is_ioapic - Exit: zero flag set when r12 lies in the page of the I/O APIC.  Changes rcx, rdx.
-mmio_is_ioapic:
-        mov     rdx, r12
-        and     rdx, -PAGE
-        mov     ecx, MEMORY_IOAPIC
-        cmp     rdx, rcx
-        ret

@@ -1,6 +1,6 @@
 # mmio.s - EPT violations: the pages of the virtual APICs, the hypercall page, and addresses where nothing is.
 #
-# Source  SDM 3C, "EPT Violations"; hv/README.md, "What a partition finds"
+# Source  SDM 3C, "EPT Violations"; TLFS, "Local APIC Memory-mapped Accesses" (other forms: #GP); hv/README.md, "What a partition finds"
 
 # exit_ept - Entry: rbx = VP, rbp = partition.
 exit_ept:
@@ -14,7 +14,7 @@ ept_device:
         cmp     r12, [rbp + PART_MEMORY]
         jb      ept_inside
         test    r13d, QUAL_EPT_FETCH
-        jnz     mmio_impossible                 # nothing to execute there
+        jnz     mmio_fetched
         test    r13d, QUAL_EPT_LINEAR
         jz      mmio_impossible
         test    r13d, QUAL_EPT_FINAL
@@ -28,7 +28,7 @@ ept_device:
         call    insn_fetch
         jc      mmio_fetch_fault
         call    insn_decode                     # fills VP_OP_*; r14 = length
-        jc      mmio_impossible
+        jc      fault_gp                        # a form that is not supported
         call    mmio_access
         lea     rdx, [r15 + r14]                # behind the instruction
         cmp     dword ptr [rbx + VP_OP_LONG], 0
@@ -47,6 +47,10 @@ ept_inside:
         jz      fault_gp                        # the root's, deposited
         jmp     ept_flush                       # a translation from before a change of ours: again
 
+mmio_fetched:                                   # ones, which are no instruction
+        cmp     dword ptr [rbx + VP_AGAIN], 0
+        je      fault_ud
+        jmp     mmio_impossible
 mmio_fetch_fault:                               # eax = error code, VP_FETCHED = linear address
         mov     edi, eax
         mov     rsi, [rbx + VP_FETCHED]
@@ -166,14 +170,13 @@ alu:    ALU     add
 
 # mmio_is_apic - Exit: zero flag set when r12 lies in the APIC page and the page is there.  Changes rcx, rdx.
 mmio_is_apic:
-        mov     edx, [rbx + VP_APIC_BASE]
-        and     edx, APICBASE_EN | APICBASE_EXTD
-        cmp     edx, APICBASE_EN
+        mov     rdx, [rbx + VP_APIC_BASE]
+        mov     ecx, edx
+        and     ecx, APICBASE_EN | APICBASE_EXTD
+        cmp     ecx, APICBASE_EN
         jne     1f
-        mov     rdx, r12
+        xor     rdx, r12
         and     rdx, -PAGE
-        mov     ecx, MEMORY_LOCAL_APIC
-        cmp     rdx, rcx
 1:      ret
 
 text_access:    .asciz "access to memory that does not exist"

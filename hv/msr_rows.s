@@ -31,15 +31,10 @@ x2apic_write:
         jnc     x2apic_refuse
         cmp     edi, APIC_ICR
         je      1f
-        mov     rax, rsi
-        shr     rax, 32
+        call    x2apic_reserved
+        test    rsi, rax
         jnz     x2apic_refuse
-        mov     rdx, [rel x2apic_zero]
-        bt      rdx, rdi
-        jnc     2f
-        test    esi, esi                        # EOI and ESR take 0 alone
-        jnz     x2apic_refuse
-2:      call    apic_write
+        call    apic_write
         clc
         ret
 1:      mov     eax, esi
@@ -54,6 +49,30 @@ x2apic_write:
         ret
 x2apic_refuse:
         stc
+        ret
+
+# x2apic_reserved - Bits that are #GP(0) when they are set.  Entry: edi = register number.  Exit: rax.  Changes rdx.
+x2apic_reserved:
+        mov     rdx, [rel x2apic_zero]
+        xor     eax, eax
+        bt      rdx, rdi
+        jc      2f                              # EOI and ESR take 0 alone
+        mov     eax, ICR_VECTOR                 # all that SELF IPI has
+        cmp     edi, APIC_SELF_IPI
+        je      2f
+        lea     rdx, [rel apic_writable]
+        mov     eax, [rdx + rdi*4]
+        cmp     edi, APIC_LVT_TIMER
+        jb      2f
+        cmp     edi, APIC_LVT_ERROR
+        ja      2f
+        or      eax, LVT_STATUS                 # read-only, so not reserved
+        cmp     edi, APIC_LVT_LINT0
+        jb      2f
+        cmp     edi, APIC_LVT_LINT1
+        ja      2f
+        or      eax, LVT_REMOTE_IRR
+2:      not     rax
         ret
 
         .balign 8

@@ -44,16 +44,13 @@ msr_write_deadline:
         clc
         ret
 
-# msr_write_apic_base - The base stays; xAPIC may become x2APIC or off, off may become xAPIC; nothing else.
+# msr_write_apic_base - xAPIC may become x2APIC or off, off may become xAPIC; no other mode.
 msr_write_apic_base:
-        mov     eax, MEMORY_LOCAL_APIC
-        mov     rcx, rsi
-        and     rcx, ~(APICBASE_EN | APICBASE_EXTD | APICBASE_BSP)
-        cmp     rcx, rax
-        jne     msr_write_gp
+        call    apic_base_fits
+        jnz     msr_write_gp
         mov     rcx, [rbx + VP_APIC_BASE]
         mov     r8, rcx                         # as it was
-        mov     [rbx + VP_APIC_BASE], rsi
+        call    apic_base_set
         and     ecx, APICBASE_EN | APICBASE_EXTD
         mov     edx, esi
         and     edx, APICBASE_EN | APICBASE_EXTD
@@ -67,7 +64,8 @@ msr_write_apic_base:
         jnz     4f                              # from x2APIC only off
         push    rsi
         call    apic_reset
-        pop     qword ptr [rbx + VP_APIC_BASE]
+        pop     rsi
+        call    apic_base_set
         clc
         ret
 5:      cmp     edx, APICBASE_EN | APICBASE_EXTD
@@ -87,3 +85,37 @@ msr_write_apic_base:
 4:      mov     [rbx + VP_APIC_BASE], r8
         stc
         ret
+
+# apic_base_fits - May IA32_APIC_BASE have a value?  The page may lie wherever the partition has no memory.
+# Entry: rsi = value, rbx = VP.  Exit: zero flag set when it may.  Keeps rsi.  Changes rax, rcx, rdi.
+apic_base_fits:
+        test    esi, (PAGE - 1) & ~(APICBASE_EN | APICBASE_EXTD | APICBASE_BSP)
+        jnz     1f
+        mov     rdi, rsi
+        and     rdi, -PAGE
+        mov     ecx, [rel cpuid_hv_width]
+        mov     rax, rdi
+        shr     rax, cl
+        test    rax, rax
+        jnz     1f
+        push    rbp
+        mov     rbp, [rbx + VP_PARTITION]
+        test    dword ptr [rbp + PART_FLAGS], CREATED
+        jz      2f
+        call    ept_find
+        jmp     3f
+2:      xor     eax, eax
+        cmp     rdi, [rbp + PART_MEMORY]
+        adc     eax, eax                        # 1: memory
+3:      pop     rbp
+        test    rax, rax
+1:      ret
+
+# apic_base_set - Entry: rsi = value, rbx = VP.  Changes rax.  CPUID says whether the APIC is on: no prepared answer then.
+apic_base_set:
+        mov     [rbx + VP_APIC_BASE], rsi
+        test    esi, APICBASE_EN
+        jnz     1f
+        lea     rax, [rel cpuid_none]
+        mov     [rbx + VP_CPUID], rax
+1:      ret

@@ -34,6 +34,9 @@ descriptor_check:
         mov     ecx, GUEST_LIMIT
         cmp     rax, rcx
         ja      fatal
+        lea     rdi, [rel text_bad_vps]
+        cmp     dword ptr [r13 + DESC_VPS], TABLE_VPS
+        ja      fatal
         lea     rdi, [rel text_bad_piece]
         mov     r14d, [r13 + DESC_PIECES]
         cmp     r14d, PIECES
@@ -94,7 +97,7 @@ partitions_make:
         call    partition_root
         call    ept_build
         call    partition_devices
-        call    vp_make
+        call    vps_make
         test    dword ptr [rbp + PART_FLAGS], ROOT
         jnz     2f
         cmp     qword ptr [rel listener], 0
@@ -147,45 +150,12 @@ partition_memory:
         jne     guest_prepare
         ret
 
-# vp_make - One virtual processor, in the ring of its processor.  Entry: rbp = partition, r13 = descriptor.
-vp_make:
-        mov     edi, PAGE
-        call    frames_zeroed
-        mov     rbx, rax
-        mov     [rbp + PART_VP], rbx
-        mov     [rbx + VP_PARTITION], rbp
-        mov     eax, [rbp + PART_NUMBER]
-        add     eax, VPID_FIRST
-        mov     [rbx + VP_VPID], rax
-
-        mov     rax, [r13 + DESC_AFFINITY]      # ALL ONES: partition number
-        cmp     rax, -1
-        jne     1f
-        mov     eax, [rbp + PART_NUMBER]
-1:      xor     edx, edx
-        mov     ecx, [rel processor_count]
-        div     rcx
-        lea     rax, [rel processors]
-        mov     rax, [rax + rdx*8]
-        mov     [rbx + VP_PROCESSOR], rax
-        call    ring_add
-
-        lea     rax, [rel cpuid_plain]
-        test    dword ptr [rbp + PART_FLAGS], ENLIGHTENED
-        jz      3f
-        lea     rax, [rel cpuid_enlightened]
-3:      mov     [rbx + VP_CPUID], rax
-        lea     rsi, [r13 + DESC_REGISTERS]
-        mov     rdi, rbx
-        mov     ecx, 16
-        rep movsq
-        ret
-
         .balign 4
 root:           .quad 0                         # the root partition, or 0
 running:        .long 0                         # partitions that have not ended
 text_bad_magic: .asciz "no partition table at 0x200000"
 text_bad_count: .asciz "the partition table must hold 1 to 16 partitions"
 text_bad_kind:  .asciz "partition table: unknown kind of entry"
+text_bad_vps:   .asciz "partition table: a partition has 1 to 8 virtual processors"
 text_bad_memory: .asciz "partition table: memory must be a multiple of 4096, from 1 MiB to 0xFEC00000"
 text_bad_piece: .asciz "partition table: a piece lies outside the partition's memory"

@@ -10,6 +10,13 @@ event_waits:
         js      event_pending
         ret
 
+# event_wakes - Exit: sign flag clear when something waits that wakes a halted VP.  Entry, changes: as event_pending.
+event_wakes:
+        cmp     dword ptr [rbx + VP_DEAF], 0
+        je      event_pending
+        cmp     dword ptr [rbx + VP_NMI], 1
+        ret
+
 # event_pending - Exit: sign flag clear when an NMI or interrupt waits for the VP.  Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
 event_pending:
         push    rbp

@@ -151,7 +151,8 @@ pit_schedule:                                   # counter 0: when does its outpu
         cmp     rsi, rax
         jne     1f
         mov     rax, NEVER
-        mov     [rbx + VP_PIT_DEADLINE], rax
+        mov     rcx, [rbp + PART_VP]            # the first VP watches it, whoever sets it
+        mov     [rcx + VP_PIT_DEADLINE], rax
         mov     eax, [rsi + COUNTER_RELOAD]
         test    eax, eax
         jz      1f
@@ -168,7 +169,8 @@ pit_deadline:
         div     rcx
         inc     rax                             # not before its time
         add     rax, [rbp + PART_STARTED]
-        mov     [rbx + VP_PIT_DEADLINE], rax
+        mov     rcx, [rbp + PART_VP]
+        mov     [rcx + VP_PIT_DEADLINE], rax
 1:      ret
 
 # pit_fire - Counter 0 has reached its end: line 0, and in modes 2 and 3 the next period.  Entry: rbx = VP, rbp = partition.

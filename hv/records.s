@@ -95,6 +95,7 @@
         .field  STARTING, 4             # 1: a start-up IPI has come; 2: a reset
         .field  SIPI, 4                 # its vector
         .field  EXCEPTIONS, 4           # that exit, as its VMCS has it
+        .field  DEAF, 4                 # 1: it halted with interrupts off
         .field  MSR_THERE, 4            # 1: the MSR of this exit exists
         .field  INTERCEPT_DUE, 4        # 1: its message goes when it has left
         .field  INTERCEPT, NODE_PAYLOAD + SLOTS_PAYLOAD

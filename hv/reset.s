@@ -63,5 +63,7 @@ page_clear:
         mov     rdi, [rsi + OVERLAY_FRAME]
         mov     ecx, PAGE / 8
         xor     eax, eax
+        test    rdi, rdi
+        jz      1f                              # it never was on
         rep stosq
-        ret
+1:      ret

@@ -40,7 +40,7 @@ schedule_look:
         call    clock_fire
         mov     rbp, [rbx + VP_PARTITION]
         call    posts_take
-        call    event_pending
+        call    event_wakes
         jns     schedule_wake
         mov     rax, [rbx + VP_DEADLINE]
         mov     rdx, [rbx + VP_STIMER_DEADLINE]
@@ -89,6 +89,9 @@ schedule_stuck:                                 # its last timer has fired, and 
         cmp     qword ptr [rbp + PART_PARENT], 0
         jne     schedule_waits
         call    uart_wanted
+        jnz     schedule_waits
+        call    vps_stuck
+        mov     rax, NEVER
         jnz     schedule_waits
         mov     dword ptr [rbp + PART_CODE], CODE_HALTED
         WORK    WORK_END

@@ -84,6 +84,7 @@ synthetic_idle:
         call    assist_settle
         call    event_waits
         jns     1f
+        mov     dword ptr [rbx + VP_DEAF], 0
         mov     dword ptr [rbx + VP_STATE], VP_HALTED
         WORK    WORK_YIELD
 1:      xor     eax, eax                        # carry clear

@@ -26,6 +26,8 @@ vp_init:
         call    frames_zeroed
         mov     [rbx + VP_VMCS], rax
         call    vmcs_make
+        cmp     dword ptr [rbx + VP_INDEX], 0
+        jne     4f
         call    guest_state
         mov     rax, [rbp + PART_DESC]
         cmp     dword ptr [rax + DESC_KIND], KIND_LONG
@@ -50,7 +52,9 @@ vp_init:
         mov     dword ptr [rbx + VP_APIC + APIC_LVT_LINT1*16], put(LVT_MODE, DELIVERY_NMI)
         call    synic_reset
         call    vp_clear
-        pop     r12
+        jmp     5f
+4:      call    vp_power_on                     # its partition's first VP is in the ring before it
+5:      pop     r12
         pop     rbp
         ret
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -19,6 +20,9 @@ from emu.errors import ConfigError, ManageError
 from emu.spec.root import VMMOST
 
 MIB = 1 << 20
+MEMORY = 1024 * MIB                                       # of the service, for all virtual machines together
+MOST = 1 << 40                                            # bytes that a disk has room for in its sector numbers
+PATIENCE = 10                                             # seconds for a service that begins or ends
 WAIT = 120                                                # seconds until a service that was started answers: it may compile kernels
 
 HELP = """Virtual machines under the hypervisor: children of the root partition, each with a worker process for its devices.
@@ -51,7 +55,7 @@ def default_folder():
 @click.pass_context
 def command(context, folder):
     """Hold the commands."""
-    context.obj = folder or default_folder()
+    context.obj = (folder or default_folder()).absolute()
 
 
 def _store(folder):
@@ -60,32 +64,62 @@ def _store(folder):
 
 
 def _ask(folder, **request):
-    from emu.manage.service import ask
+    from emu.manage.clients import ask
     return ask(folder, **request)
+
+
+@contextmanager
+def _no_service(folder):
+    """Hold the folder's lock: no service runs, none begins meanwhile, and what an earlier one left is put right.
+
+    Gives the Store, or None when there is a service, which answers then.
+    """
+    from emu.manage.files import Lock, state_folder
+    lock, end = Lock(state_folder(folder)), time.monotonic() + PATIENCE
+    while not lock.take():
+        if _ask(folder, do="list") is not None:
+            yield None
+            return
+        if time.monotonic() > end:
+            raise ManageError(f"the service (process {lock.holder()}) has the state folder, but does not answer")
+        time.sleep(0.02)
+    try:
+        store = _store(folder)
+        store.recover()
+        yield store
+    finally:
+        lock.leave()
 
 
 def _service(folder):
     """Start a service unless there is one; returns when it answers."""
-    from emu.manage.service import MEMORY
     if _ask(folder, do="list") is not None:
         return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(folder / "service.log", "ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "emu.manage.service", str(folder), str(MEMORY)], stdin=subprocess.DEVNULL,
-                                   stdout=log, stderr=log, start_new_session=True)
+    _store(folder)                                        # what is wrong with the folder is said here
+    from emu.manage.files import LOG, shown
+    log_path = folder / LOG
+    try:
+        with open(log_path, "ab") as log:
+            process = subprocess.Popen([sys.executable, "-m", "emu.manage.service", str(folder), str(MEMORY)], stdin=subprocess.DEVNULL,
+                                       stdout=log, stderr=log, start_new_session=True)
+    except OSError as error:
+        raise ManageError(f"{shown(log_path)}: {error.strerror}; the service does not start") from None
     end = time.monotonic() + WAIT
     while _ask(folder, do="list") is None:
-        if process.poll() is not None or time.monotonic() > end:
-            raise ManageError(f"the service does not start; {folder / 'service.log'} says why")
+        ended = process.poll() is not None
+        if time.monotonic() > end or (ended and _ask(folder, do="list") is None):       # or another command's service won
+            raise ManageError(f"the service does not start; {shown(log_path)} says why")
         time.sleep(0.05)
 
 
 def _needed(folder, **request):
     answer = _ask(folder, **request)
     if answer is None:
-        name = request.get("name")
-        state = _store(folder).row(name).state if name else ""
-        raise ManageError(f"no service runs, so {name} does not either ({state})" if name else "no service runs")
+        name = request["name"]
+        with _no_service(folder) as store:
+            if store is None:
+                raise ManageError("the service ended while it was asked, and another one runs; ask again")
+            raise ManageError(f"no service runs, so {name} does not either ({store.row(name).state})")
     return answer
 
 
@@ -102,6 +136,7 @@ def _needed(folder, **request):
 @click.pass_obj
 def create(folder, name, kernel, initrd, append, disk, disk_size, processors, memory):
     """Make a virtual machine that is off, with a disk made of --kernel, or --disk."""
+    from emu.manage import files
     from emu.manage.store import check_name
     check_name(name)
     if (kernel is None) == (disk is None):
@@ -110,21 +145,22 @@ def create(folder, name, kernel, initrd, append, disk, disk_size, processors, me
         raise ConfigError("--initrd and --append go with --kernel: a disk of yours has its own")
     if memory % (2 * MIB):
         raise ConfigError(f"the memory of a virtual machine is whole 2 MiB, not {memory} bytes")
+    if memory > MOST or disk_size > MOST:
+        raise ConfigError(f"memory and disk of a virtual machine have at most {MOST >> 30} GiB each")
+    if disk and not disk.is_file():
+        raise ConfigError(f"{files.shown(disk)}: there is no such file")
+    made = _disk_of(kernel, initrd, append, memory) if kernel else None
     store = _store(folder)
-    path = Path(disk).absolute() if disk else folder / f"{name}.disk"
-    if disk and not path.is_file():
-        raise ConfigError(f"{disk}: there is no such file")
-    made = _disk_of(kernel, initrd, append, memory, disk_size) if kernel else None
-    store.add(name, memory, str(path), processors)
-    if made is not None:
-        part = path.with_suffix(".part")
-        part.write_bytes(made)
-        part.replace(path)
-    click.echo(f"{name}: {memory // MIB} MiB, {processors} processor{'s' if processors > 1 else ''}, disk {path}", err=True)
+    with files.making(store.folder) as own:
+        if made is not None:
+            files.write_whole(own / files.DISK, [made], disk_size)
+        row = store.add(name, memory, str(disk.absolute()) if disk else "", processors, own)
+    many = "s" if processors > 1 else ""
+    click.echo(f"{name}: {memory // MIB} MiB, {processors} processor{many}, disk {files.shown(row.disk)}", err=True)
     return OK
 
 
-def _disk_of(kernel, initrd, append, memory, disk_size):
+def _disk_of(kernel, initrd, append, memory):
     from emu import image
     from emu.asm import assemble
     from emu.manage.disk import kernel_disk
@@ -134,7 +170,7 @@ def _disk_of(kernel, initrd, append, memory, disk_size):
         loaded = image.of_assembly(assemble(kernel), memory)
     else:
         loaded = image.load(kernel, memory, append, (str(initrd),) if initrd else ())
-    return kernel_disk(loaded, disk_size)
+    return kernel_disk(loaded)
 
 
 def _act(verb, said):
@@ -167,7 +203,7 @@ for _verb, _said in {"start": ("running", "Start a virtual machine, and the serv
 def type_(folder, name, text):
     """Give TEXT to the serial line of a virtual machine; \\n, \\t, \\xNN as in C."""
     try:
-        data = text.encode().decode("unicode_escape").encode("latin-1")
+        data = os.fsencode(text).decode("unicode_escape").encode("latin-1")
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise ConfigError(f"{text!r} is no text with escapes as in C: {error.reason}") from None
     _needed(folder, do="type", name=name, data=base64.b64encode(data).decode())
@@ -179,20 +215,28 @@ def type_(folder, name, text):
 @click.pass_obj
 def console(folder, name):
     """Print what the serial line of a virtual machine has said since it was created."""
-    _store(folder).row(name)
-    path = folder / f"{name}.console"
-    sys.stdout.buffer.write(path.read_bytes() if path.is_file() else b"")
+    from emu.manage.files import CONSOLE, shown
+    path = _store(folder).row(name).path(CONSOLE)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        data = b""
+    except OSError as error:
+        raise ManageError(f"{shown(path)}: cannot be read ({error.strerror})") from None
+    sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
     return OK
 
 
 def _rows(folder):
-    answer = _ask(folder, do="list")
-    store = _store(folder)
-    if answer is None:
-        store.recover()                                   # nothing can run
-        return [{**each.__dict__, "worker": None} for each in store.rows()], None
-    return answer["vms"], answer["service"]
+    """Return every virtual machine as a dict, and the number of the service's process."""
+    from emu.manage.files import shown
+    while (answer := _ask(folder, do="list")) is None:
+        with _no_service(folder) as store:
+            if store is not None:                         # nothing can run
+                answer = {"vms": [{**each.__dict__, "worker": None} for each in store.rows()], "service": None}
+                break
+    return [{**each, "disk": shown(each["disk"]), "folder": shown(each["folder"])} for each in answer["vms"]], answer["service"]
 
 
 @command.command("list", short_help="Every virtual machine and its state.")
@@ -220,13 +264,13 @@ def list_(folder, as_json):
 @click.pass_obj
 def show(folder, name, as_json):
     """Show one virtual machine."""
-    _store(folder).row(name)
     rows, service = _rows(folder)
-    row = next(each for each in rows if each["name"] == name)
+    found = [each for each in rows if each["name"] == name]
+    row = found[0] if found else _store(folder).row(name).__dict__                    # raises, naming those there are
     if as_json:
         click.echo(msgspec.json.encode({"schema": "hvlab.vm.1", "service": service, **row}).decode())
         return OK
-    row |= {"memory": f"{row['memory'] // MIB} MiB", "console": folder / f"{name}.console", "service": service}
+    row |= {"memory": f"{row['memory'] // MIB} MiB", "service": service}
     for key, value in row.items():
         click.echo(f"{key:10} {'' if value is None else value}".rstrip())
     return OK
@@ -237,11 +281,12 @@ def show(folder, name, as_json):
 @click.pass_obj
 def delete(folder, name):
     """Forget a virtual machine that does not run. A disk that `create` made, and its console, are removed; a disk of yours stays."""
-    if _ask(folder, do="list") is None:
-        _store(folder).recover()
-    _store(folder).delete(name)
-    for suffix in ("disk", "console", "checkpoint", "checkpoint.disk"):
-        (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+    _store(folder).row(name)
+    while _ask(folder, do="delete", name=name) is None:
+        with _no_service(folder) as store:
+            if store is not None:
+                store.delete(name)
+                break
     click.echo(f"{name}: deleted", err=True)
     return OK
 
@@ -251,8 +296,11 @@ def delete(folder, name):
 def shutdown(folder):
     """End the service of the state folder."""
     if _ask(folder, do="shutdown") is None:
-        click.echo("no service runs", err=True)
-        return OK
+        with _no_service(folder) as store:                # one that ends, or begins, just now is waited for
+            if store is not None:
+                click.echo("no service runs", err=True)
+                return OK
+        _ask(folder, do="shutdown")
     while _ask(folder, do="list") is not None:
         time.sleep(0.02)
     click.echo("the service has ended", err=True)

@@ -1,4 +1,4 @@
-"""A checkpoint of a virtual machine: memory, registers, what the root keeps of its devices; and the file that holds it.
+"""A checkpoint of a virtual machine: memory, registers, what the root keeps of its devices, its disk; and the one file that holds it.
 
 Not in it: messages that wait in the SynIC's message page, bytes that were typed and not read.
 """
@@ -6,13 +6,16 @@ import hashlib
 import json
 import struct
 import zlib
+from itertools import chain
 
 from emu.errors import ConfigError
+from emu.manage import files
 from emu.spec.apic import APIC
 from emu.spec.root import ROOTS
 from emu.spec.tlfs import HVREG
 
-MAGIC = b"HVVMCP02"
+MAGIC, OLDER = b"HVVMCP03", b"HVVMCP02"                   # the older one had its disk in a file beside it
+HEAD_MOST = 16 << 20
 BATCH, ROW = 64, 32
 RECORD = 256 + 8                                          # the root's record of a child, its reference time
 CHUNK = 1 << 20
@@ -47,8 +50,24 @@ def _batches(rows):
     return [rows[at:at + BATCH] for at in range(0, len(rows), BATCH)]
 
 
-def take(root, vm):
-    """Return the bytes of a checkpoint of a virtual machine that is suspended; vm: with slot, base, memory, processors."""
+def write(root, vm, path, disk):
+    """Keep a virtual machine that is suspended, and its disk, in one file; vm: with slot, base, memory, processors.  Returns its size.
+
+    Layout: MAGIC, u32 and u64 bytes of the next two, a JSON head, memory (zlib), disk.
+    """
+    head, content = _take(root, vm)
+    digest, size = hashlib.sha256(), 0
+    for piece in files.pieces(disk):
+        digest.update(piece)
+        size += len(piece)
+    head |= {"disk": size, "disk_sha256": digest.hexdigest()}
+    text, packed = json.dumps(head).encode(), zlib.compress(content, 1)
+    front = MAGIC + struct.pack("<IQ", len(text), len(packed)) + text
+    files.write_whole(path, chain((front, packed), files.pieces(disk)))
+    return len(front) + len(packed) + size
+
+
+def _take(root, vm):
     registers = []
     for processor in range(vm.processors):
         rows = []
@@ -61,27 +80,60 @@ def take(root, vm):
     root.command("SAVE", vm.slot)
     record = root.read(int(ROOTS.RECORD), RECORD)
     content = root.read(vm.base, vm.memory)
-    head = json.dumps({"memory": vm.memory, "processors": vm.processors, "registers": registers, "record": record.hex(),
-                       "sha256": hashlib.sha256(content).hexdigest()}).encode()
-    return MAGIC + struct.pack("<I", len(head)) + head + zlib.compress(content, 1)
+    return {"memory": vm.memory, "processors": vm.processors, "registers": registers, "record": record.hex(),
+            "sha256": hashlib.sha256(content).hexdigest()}, content
 
 
-def read(data, path):
-    """Return (head, memory) of a checkpoint's bytes; raises ConfigError that says what is wrong."""
-    if data[:8] != MAGIC:
-        raise ConfigError(f"{path}: this is no checkpoint of a virtual machine")
+def read(path, row):
+    """Return (head, memory, pieces of the disk) of the checkpoint of a virtual machine; raises ConfigError that says what is wrong.
+
+    So do the pieces when they are not what was written.
+    """
+    name = files.shown(path)
     try:
-        (size,) = struct.unpack_from("<I", data, 8)
-        head = json.loads(data[12:12 + size])
-        content = zlib.decompress(data[12 + size:], bufsize=head["memory"])
-        whole = len(content) == head["memory"] and hashlib.sha256(content).hexdigest() == head["sha256"]
-        names, record = [[row[0] for row in rows] for rows in head["registers"]], bytes.fromhex(head["record"])
-        expected = [REGISTERS] * head["processors"]
-    except (struct.error, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
-        raise ConfigError(f"{path}: the checkpoint is damaged: {error}") from None
-    if not whole or len(record) != RECORD or names != expected:
-        raise ConfigError(f"{path}: the checkpoint is damaged, or of another version")
-    return head, content
+        with open(path, "rb") as file:
+            magic = file.read(len(MAGIC))
+            if magic not in (MAGIC, OLDER):
+                raise ConfigError(f"{name}: this is no checkpoint of a virtual machine")
+            size, packed = struct.unpack("<IQ", file.read(12)) if magic == MAGIC else (*struct.unpack("<I", file.read(4)), -1)
+            if size > HEAD_MOST:
+                raise ValueError(f"a head of {size} bytes")
+            head = json.loads(file.read(size))
+            _check(head, row, name)
+            content = zlib.decompressobj().decompress(file.read(packed), head["memory"] + 1)
+            start = file.tell()
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be read ({error.strerror})") from None
+    except (struct.error, ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError, zlib.error) as error:
+        raise ConfigError(f"{name}: the checkpoint is damaged: {error}") from None
+    if len(content) != head["memory"] or hashlib.sha256(content).hexdigest() != head["sha256"]:
+        raise ConfigError(f"{name}: the checkpoint is damaged: its memory is not what was written")
+    if magic == OLDER:
+        return head, content, files.pieces(path.with_name(files.CHECKPOINT_DISK))
+    return head, content, _disk(path, name, start, head)
+
+
+def _check(head, row, name):
+    """Raise unless a head is of this virtual machine and has all that `give` wants."""
+    for what in ("memory", "processors"):
+        if head[what] != getattr(row, what):
+            raise ConfigError(f"{name}: the checkpoint is of {what} {head[what]}, {row.name} has {getattr(row, what)}")
+    names = [[each[0] for each in rows] for rows in head["registers"]]
+    for each in (value for rows in head["registers"] for value in rows):
+        struct.pack("<QQQ", *each)
+    if len(bytes.fromhex(head["record"])) != RECORD or names != [REGISTERS] * row.processors:
+        raise ValueError("it is of another version")
+
+
+def _disk(path, name, start, head):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        file.seek(start)
+        while data := file.read(files.PIECE):
+            digest.update(data)
+            yield data
+        if file.tell() - start != head.get("disk") or digest.hexdigest() != head.get("disk_sha256"):
+            raise ConfigError(f"{name}: the checkpoint is damaged: its disk is not what was written")
 
 
 def give(root, slot, base, head, content):

@@ -11,8 +11,8 @@ LOWEST = 0x1_0000                                         # the loader and its t
 PIECES = 28
 
 
-def kernel_disk(image, size=0):
-    """Return the bytes of a disk, at least `size`, with an Image as its kernel: 64-bit code, or Linux with its initial RAM disk."""
+def kernel_disk(image):
+    """Return the bytes of a disk with an Image as its kernel: 64-bit code, or Linux with its initial RAM disk."""
     if not image.segments:
         raise ConfigError(f"{image.path}: there is nothing in it to load")
     if image.entry.payload not in (int(PAYLOAD.LONG), int(PAYLOAD.LINUX64)):
@@ -29,4 +29,4 @@ def kernel_disk(image, size=0):
         body += data.ljust(-(-len(data) // SECTOR) * SECTOR, b"\0")
     argument = image.entry.registers.get("RSI", 0)
     head = (struct.pack("<8sQQQ", MAGIC, image.entry.rip, argument, len(pieces)) + rows).ljust(SECTOR, b"\0")
-    return (head + body).ljust(size, b"\0")
+    return head + body

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from emu.bits import name_of
-from emu.errors import ManageError
+from emu.errors import HvlabError, ManageError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
 from emu.partition import RESULT, TABLE, TABLE_HEADER, Partition, assembled
@@ -21,6 +21,10 @@ LIMIT = 2_000_000_000                                      # cycles until an ans
 SLICE = 1_000_000                                         # cycles of a look: a tick of the root
 CHANNEL = f"partition {int(CHANNEL_TAG.CHANNEL)}"
 INPUT_BYTES = 4096 - 4                                    # of a slot's ring
+
+
+class RootLost(ManageError):
+    """The machine of the virtual machines has stopped, or its root does not answer: none of them can go on."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +75,21 @@ class Root:
 
     def run(self, cycles):
         """Run for about so many cycles."""
-        stop = self.machine.advance(self.machine.clock + cycles)
+        try:
+            stop = self.machine.advance(self.machine.clock + cycles)
+        except HvlabError as error:
+            raise RootLost(f"the machine of the virtual machines has stopped ({error})") from error
+        except Exception as error:                        # ours: nothing is known of the machine then
+            raise RootLost(f"an error of hvlab itself stopped the machine ({type(error).__name__}: {error})") from error
         if stop not in (STOP.BUDGET, STOP.NONE):
             tail = self.log.decode("latin-1").strip().rsplit("\n", 2)
-            raise ManageError(f"the machine of the virtual machines has stopped ({name_of(STOP, stop)}): {' / '.join(tail[-2:])}")
+            raise RootLost(f"the machine of the virtual machines has stopped ({name_of(STOP, stop)}): {' / '.join(tail[-2:])}")
 
     def _until(self, done, what):
         end = self.machine.clock + LIMIT
         while not done():
             if self.machine.clock > end:
-                raise ManageError(f"the root partition does not answer ({what})")
+                raise RootLost(f"the root partition does not answer ({what})")
             self.run(SLICE)
 
     def command(self, op, slot=0, first=0, second=0):

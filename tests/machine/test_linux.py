@@ -4,6 +4,7 @@ import re
 import pytest
 
 from emu import image
+from emu.partition import Partition
 from tests.machine import linux
 from tests.machine.conftest import MIB
 
@@ -62,6 +63,16 @@ def test_kernel_as_the_guest_of_a_partition(machine, tmp_path):
     ticks = re.search(r"^HVS: +(\d+) +Hyper-V stimer0 interrupts", text, re.MULTILINE)
     assert ticks and int(ticks[1]) > 100, text[-3000:]
     assert result.exits and unit.cpu[0].entries > 10_000
+
+
+def test_kernel_as_the_guest_of_a_partition_of_two_processors(machine, tmp_path):
+    unit = machine(memory_mib=MEMORY + 48, processors=2)
+    loaded = image.load(linux.kernel(), MEMORY * MIB, linux.CONSOLE, (str(linux.initrd(tmp_path)),))
+    unit.load_partitions([Partition(name="two", image=loaded, enlightened=True, processors=2)])
+    result = unit.run(max_cycles=2 * BUDGET)
+    text = unit.text.decode("latin-1").replace("\r", "")
+    assert (result.reason, result.exit_code) == ("EXIT_CODE", 0) and "smp: Brought up 1 node, 2 CPUs" in text, text[-3000:]
+    check(text, 2, "hyperv_clocksource_tsc_page")
 
 
 @pytest.mark.parametrize("place", ["bare", "partition"])

@@ -5,11 +5,13 @@ partition lacks: what bare hardware does, a partition does.
 """
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from emu.asm import assemble
+from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
 from emu.partition import DESCRIPTOR, TABLE, TABLE_HEADER, Partition, folder
@@ -20,6 +22,7 @@ from tests.machine import guests
 FOLDER = Path(__file__).resolve().parent.parent / "partitions"
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.s") if path.stem != "hvlib")
 PLAIN = {"not_enlightened"}
+VPS = {"smp": 3}                                          # programs for several virtual processors
 MEMORY = 16 << 20
 CYCLES = 1_000_000_000
 TRIPLE, HALTED, RESET, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_0004
@@ -65,8 +68,50 @@ def results(machine, number):
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_partition_program_passes(name):
-    _, result, said = run([partition(name[:15], program(name), name not in PLAIN)])
+    _, result, said = run([partition(name[:15], program(name), name not in PLAIN, processors=VPS.get(name, 1))])
     assert (result.reason, result.exit_code) == ("EXIT_CODE", 0), said
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+def test_partitions_of_several_processors_share_those_of_the_machine(processors):
+    three = partition("three", program("smp"), processors=3)
+    others = [partition("one", program("synthetic_apic")), replace(three, name="again", enlightened=False)]
+    machine, result, said = run([three, *others], processors)
+    assert (result.reason, result.exit_code) == ("EXIT_CODE", 0), said
+    assert [results(machine, number)[:2] for number in range(3)] == [(2, 0)] * 3
+
+
+@pytest.mark.parametrize(("first", "other", "code", "words"), [
+    ("cli\n hlt", "cli\n hlt", HALTED, "ended with 0xe0000002"),                  # nobody can wake anybody
+    ("2: pause\n jmp 2b", "mov eax, 0x77\n out 0xF4, eax", 0x77, "ended with 0x77"),     # one ends them all
+    ("sti\n hlt", "mov eax, 0x77\n out 0xF4, eax", 0x77, "ended with 0x77"),
+    ("2: pause\n jmp 2b", "lidt cs:[0x100]\n ud2", TRIPLE, "triple fault"),
+])
+def test_partition_of_two_processors_ends_as_one(tmp_path, first, other, code, words):
+    source = f"""lea rsi, [rel real]
+        mov edi, 0x8000
+        mov ecx, 64
+        rep movsb
+        mov edi, MEMORY_LOCAL_APIC
+        mov dword ptr [rdi + APIC_ICR*16], 0xC4500
+        mov dword ptr [rdi + APIC_ICR*16], 0xC4608
+        {first}
+real:   .code16
+        {other}
+1:      hlt
+        jmp 1b
+        .code64
+        .fill 64, 1, 0"""
+    machine, result, said = run([partition("two", text(tmp_path, source), processors=2)])
+    assert (result.reason, result.exit_code, results(machine, 0)[:2]) == ("EXIT_CODE", code, (2, code)), said
+    assert words in said["serial"]
+
+
+def test_partition_has_one_to_eight_processors(tmp_path):
+    assembly = text(tmp_path, "hlt")
+    for wrong in ({"processors": 0}, {"processors": 9}, {"processors": 2, "root": True}):
+        with pytest.raises(ConfigError, match="a partition has 1 to 8 processors, the root one, not"):
+            partition("one", assembly, **wrong)
 
 
 @pytest.mark.parametrize("guest", BARE, ids=lambda g: g.name)
@@ -83,7 +128,9 @@ def test_program_of_the_bare_machine_passes_in_a_partition(guest):
     ("ud2", TRIPLE, "triple fault at 0x100000"),
     ("cli\n hlt", HALTED, "halted, and nothing can wake it"),
     ("mov al, 0xFE\n out 0x64, al", RESET, "ended with 0xe0000003"),
-    ("mov eax, 0xF0000000\n jmp rax", ACCESS, "access to memory that does not exist at 0xf0000000"),
+    ("mov eax, 0xF0000000\n jmp rax", TRIPLE, "triple fault at 0xf0000000"),              # ones there: #UD
+    ("mov eax, 0xF0000000\n mov rsp, rax\n lidt [rel one]\n ud2\none: .word 0xFFF\n .quad 0xF0000000", ACCESS,
+     "access to memory that does not exist"),             # an IDT where no memory is
     ("mov eax, 0x1234\n out 0xF4, eax", 0x1234, "ended with 0x1234"),
     ("mov ecx, HVMSR_RESET\n mov eax, 1\n xor edx, edx\n wrmsr", RESET, "ended with 0xe0000003"),
     ("mov dx, PORT_PM1_CONTROL\n mov ax, 0x2000\n out dx, ax", 0, "ended with 0x0"),

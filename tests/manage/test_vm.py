@@ -2,62 +2,19 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from emu.manage import disk, store
+from emu.manage import disk, files, store
 from emu.manage.root import MIB, SLICE, Root
+from tests.manage.lab import ECHO, gone
 
-HERE = Path(__file__).resolve().parent
-ECHO = HERE / "echo.s"
-WAIT = 120
-
-
-class Lab:
-    """`hvlab vm` with a state folder of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __call__(self, *arguments, fails=0):
-        code = "from emu.cli.group import start; start()"
-        done = subprocess.run([sys.executable, "-c", code, "vm", "--state", str(self.folder), *arguments], capture_output=True, text=True,
-                              check=False, timeout=WAIT)
-        assert done.returncode == fails, (arguments, done.returncode, done.stdout, done.stderr)
-        return done.stderr if fails else done.stdout
-
-    def row(self, name):
-        return json.loads(self("show", name, "--json"))
-
-    def until(self, done, what):
-        end = time.monotonic() + WAIT
-        while not done():
-            assert time.monotonic() < end, (what, self("list", "--json"), self.log())
-            time.sleep(0.1)
-
-    def log(self):
-        path = self.folder / "service.log"
-        return path.read_text() if path.is_file() else ""
-
-    def heard(self, name):
-        path = self.folder / f"{name}.console"
-        return path.read_bytes().decode("latin-1") if path.is_file() else ""
-
-
-@pytest.fixture
-def lab(tmp_path):
-    """Return a Lab; its service ends with the test."""
-    made = Lab(tmp_path / "vms")
-    yield made
-    made("shutdown")
+HELLO = "loader: reading the kernel\nhello from a child\nready\n"
 
 
 def test_checkpoint_goes_on_where_it_was(lab):
-    created(lab)
+    lab.created()
     lab("type", "one", "ab")
     lab.until(lambda: lab.heard("one").endswith("ready\nab"), "echo")
     lab("checkpoint", "one")
@@ -67,7 +24,7 @@ def test_checkpoint_goes_on_where_it_was(lab):
     lab("type", "one", "de")                              # its timer wakes it; it has not begun again
     lab.until(lambda: lab.heard("one").endswith("ready\nabcnew!failed\ne"), "what follows")
     lab("stop", "one")
-    path = lab.folder / "one.checkpoint"
+    path = lab.file("one", "checkpoint")
     path.write_bytes(path.read_bytes()[:-100])
     assert "the checkpoint is damaged" in lab("apply", "one", fails=2)
     path.unlink()
@@ -75,25 +32,14 @@ def test_checkpoint_goes_on_where_it_was(lab):
     assert lab.row("one")["state"] == "off"
 
 
-def gone(pid):
-    """Has a process ended, if only its parent has not noticed?"""
-    path = Path(f"/proc/{pid}/stat")
-    return not path.exists() or path.read_text().split()[2] == "Z"
-
-
-def created(lab, name="one"):
-    lab("create", name, "--kernel", str(ECHO), "--disk-size", "64K", "--memory", "4M")
-    lab("start", name)
-    lab.until(lambda: "ready\n" in lab.heard(name), "ready")
-
-
 def test_life_of_a_virtual_machine(lab):
-    created(lab)
-    assert lab.heard("one") == "loader: reading the kernel\nhello from a child\nready\n"
+    lab.created()
+    assert lab.heard("one") == HELLO
     lab("type", "one", "abc\\x64")                        # d: its disk takes what is written, and says when it cannot
     lab.until(lambda: "failed" in lab.heard("one"), "disk")
     assert lab.heard("one").endswith("ready\nabcnew!failed\n")
-    assert (lab.folder / "one.disk").read_bytes()[64 * 512:64 * 512 + 4] == b"new!"
+    disk_path = lab.file("one", "disk")
+    assert disk_path.read_bytes()[64 * 512:64 * 512 + 4] == b"new!"
     lab("pause", "one")
     assert lab.row("one")["state"] == "paused"
     lab("type", "one", "later")
@@ -109,13 +55,13 @@ def test_life_of_a_virtual_machine(lab):
     lab("stop", "one")
     assert lab.row("one")["note"] == "stopped"
     lab("delete", "one")
-    assert json.loads(lab("list", "--json"))["vms"] == [] and not (lab.folder / "one.disk").exists()
+    assert json.loads(lab("list", "--json"))["vms"] == [] and not disk_path.parent.exists()
 
 
 @pytest.mark.slow
 def test_killed_worker_stops_only_its_virtual_machine(lab):
     for name in ("one", "two"):
-        created(lab, name)
+        lab.created(name)
     os.kill(lab.row("one")["worker"], signal.SIGKILL)
     lab.until(lambda: lab.row("one")["state"] == "failed", "noticed")
     assert lab.row("one")["note"] == "its worker process ended (signal 9)"
@@ -127,7 +73,7 @@ def test_killed_worker_stops_only_its_virtual_machine(lab):
 
 @pytest.mark.slow
 def test_child_that_faults_is_told_and_leaves_the_rest_alone(lab):
-    created(lab)
+    lab.created()
     lab("type", "one", "u")
     lab.until(lambda: lab.row("one")["state"] == "failed", "the fault")
     assert lab.row("one")["note"].startswith("its root cannot answer message 0x80000021 at 0x10")
@@ -135,7 +81,7 @@ def test_child_that_faults_is_told_and_leaves_the_rest_alone(lab):
 
 @pytest.mark.slow
 def test_killed_service_comes_back_right(lab):
-    created(lab)
+    lab.created()
     service = lab.row("one")["service"]
     worker = lab.row("one")["worker"]
     os.kill(service, signal.SIGKILL)
@@ -163,21 +109,23 @@ def test_wrong_requests_are_told_in_words(lab, arguments, words):
 def test_too_much_memory_is_refused_and_nothing_stays(lab):
     lab("create", "big", "--kernel", str(ECHO), "--memory", "2G")
     assert "the root refuses create of slot 0: NO_MEMORY" in lab("start", "big", fails=1)
-    created(lab)
+    lab.created()
 
 
 @pytest.mark.slow
 def test_hostile_requests_do_no_damage(lab):
     import socket
-    created(lab)
+    lab.created()
     for text in (b"\n", b"{}\n", b"[1]\n", b'{"do": "start"}\n', b'{"do": "_end"}\n', b'{"do": "type", "name": "one", "data": 7}\n',
-                 b"\xff\xfe\n"):
+                 b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"x" * (1 << 20) + b"x", b'{"do": "list", "client": 1, "function": 2, "self": 3}\n',
+                 b'{"do": "start", "name": ["one"]}\n', b'{"do": "start", "name": "\\ud800"}\n', b'{"do": 7}\n'):
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(lab.folder / "service.sock"))
+            with files.socket_path(lab.folder) as path:
+                connection.connect(path)
             connection.sendall(text)
             assert b'"error"' in connection.recv(65536)
     assert lab.row("one")["state"] == "running"
-    assert (lab.folder / "service.sock").stat().st_mode & 0o077 == 0
+    assert (lab.folder / files.SOCKET).stat().st_mode & 0o077 == 0
 
 
 def test_database_that_is_none_is_named(tmp_path):

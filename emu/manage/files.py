@@ -1,0 +1,192 @@
+"""Where the files of virtual machines lie in a state folder, how they are written (whole or not at all), and who may.
+
+    vms.sqlite               the table of virtual machines (store.py)
+    vmms.sock                where the service answers
+    service.lock .log        it holds the lock as long as it lives
+    machines/ID/             of one virtual machine: disk, console, checkpoint.  ID is its number in the table, which is never used again
+    machines/making-*        of one that `create` makes just now; its maker holds a lock on the folder
+
+A name that a person chose is never part of a path.
+"""
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from emu.errors import ConfigError, ManageError
+
+SOCKET, LOCK, LOG, MACHINES, MAKING = "vmms.sock", "service.lock", "service.log", "machines", "making-"
+DISK, CONSOLE, CHECKPOINT, CHECKPOINT_DISK = "disk", "console", "checkpoint", "checkpoint.disk"
+PART = ".hvlab-part"                                      # of a file that is being written
+PIECE = 1 << 20
+PATH_MOST = 480                                           # bytes: the database takes 512 with the names of its own files
+
+
+def shown(path):
+    """Return a path as text that any terminal and JSON take: bytes that are no UTF-8 as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def state_folder(folder):
+    """Make a state folder unless it is there; returns its absolute path.  Raises ConfigError that says why it cannot be one."""
+    folder = Path(folder).absolute()
+    if len(os.fsencode(folder)) > PATH_MOST:
+        raise ConfigError(f"the path of the state folder has {len(os.fsencode(folder))} bytes; it can have {PATH_MOST}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"{shown(folder)}: the state folder cannot be made ({error.strerror})") from None
+    return folder
+
+
+def folder_of(folder, ident):
+    """Return the folder of the virtual machine with that number."""
+    return folder / MACHINES / str(ident)
+
+
+@contextmanager
+def socket_path(folder, name=SOCKET):
+    """Give a name of a socket in the folder that is short however long the folder's is: an address has 108 bytes."""
+    held = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{held}/{name}"
+    finally:
+        os.close(held)
+
+
+def pieces(path):
+    """Give the bytes of a file, some at a time."""
+    with open(path, "rb") as file:
+        while data := file.read(PIECE):
+            yield data
+
+
+def write_part(path, data, size=0):
+    """Write the pieces of `data`, with zeros up to `size`, beside a file; returns the path.  When it fails nothing stays of it.
+
+    Pieces of zeros are holes, so that a large disk that is empty takes little.
+    """
+    part = path.with_name(path.name + PART)
+    try:
+        with open(part, "wb") as file:
+            for piece in data:
+                if piece.count(0) == len(piece):
+                    file.seek(len(piece), os.SEEK_CUR)
+                else:
+                    file.write(piece)
+            file.truncate(max(size, file.tell()))
+            with suppress(OSError):
+                shutil.copymode(path, part)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ManageError(f"{shown(path)}: cannot be written ({error.strerror}); it is as it was") from None
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return part
+
+
+def write_whole(path, data, size=0):
+    """Write a file of the pieces of `data`, with zeros up to `size`, whole or not at all."""
+    part = write_part(path, data, size)
+    try:
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ManageError(f"{shown(path)}: cannot be written ({error.strerror}); it is as it was") from None
+
+
+def _locked(descriptor):
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class Lock:
+    """The lock of a state folder's service: whoever holds it knows that no virtual machine runs but its own.
+
+    It ends with the process that took it, however that ends.
+    """
+
+    def __init__(self, folder):
+        self.path, self._held = folder / LOCK, None
+
+    def take(self):
+        """Return whether it could be taken."""
+        try:
+            held = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            if not _locked(held):
+                os.close(held)
+                return False
+            with suppress(OSError):                       # a full disk: the number is for a message alone
+                os.ftruncate(held, 0)
+                os.pwrite(held, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            raise ConfigError(f"{shown(self.path)}: {error.strerror}") from None
+        self._held = held
+        return True
+
+    def holder(self):
+        """Return the number of the process that took it last, as text."""
+        try:
+            return self.path.read_bytes()[:16].decode("ascii", "replace") or "?"
+        except OSError:
+            return "?"
+
+    def leave(self):
+        """Let others take it."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+
+@contextmanager
+def making(folder):
+    """Give a folder for a virtual machine that is being made; unless it was moved to its place, nothing of it stays."""
+    try:
+        (folder / MACHINES).mkdir(exist_ok=True, mode=0o700)
+        path = Path(tempfile.mkdtemp(prefix=MAKING, dir=folder / MACHINES))
+        held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise ManageError(f"{shown(folder)}: {error.strerror}; no virtual machine was made") from None
+    try:
+        _locked(held)
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(held)
+
+
+def sweep(folder, idents):
+    """Remove the folders of no virtual machine in `idents`, and those that a process that was killed was making.
+
+    The caller holds the table, so that no virtual machine appears meanwhile.
+    """
+    for path in list((folder / MACHINES).glob("*")):
+        if path.name.startswith(MAKING):
+            _sweep_making(path)
+        elif path.name.isdecimal() and int(path.name) not in idents:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _sweep_making(path):
+    with suppress(OSError):                               # another process has just removed it
+        held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if _locked(held):
+                shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(held)
+
+
+def sweep_parts(folder, disks):
+    """Remove parts of files whose writer is gone: in the folders of virtual machines, and beside `disks`.  The caller holds the lock."""
+    for path in [*(folder / MACHINES).glob(f"*/*{PART}"), *(Path(disk + PART) for disk in disks)]:
+        with suppress(OSError):
+            path.unlink()

@@ -1,0 +1,35 @@
+# ioapic_page.s - accesses to the page of the I/O APIC.
+#
+# Source  Intel 82093AA data sheet, "I/O APIC Registers"
+
+# mmio_write_io, mmio_read_io - The parts of mmio_write and mmio_read for what is not the local APIC.
+mmio_write_io:
+        call    mmio_is_ioapic
+        jnz     1f                              # nothing there: lost
+        cmp     dword ptr [rbx + VP_OP_SIZE], 4
+        jb      1f
+        mov     esi, eax
+        mov     edi, r12d
+        and     edi, PAGE - 1
+        jmp     ioapic_write
+1:      ret
+mmio_read_io:
+        call    mmio_is_ioapic
+        mov     rax, -1
+        jnz     2f
+        mov     edi, r12d
+        and     edi, PAGE - 4
+        call    ioapic_read
+        mov     ecx, r12d
+        and     ecx, 3
+        shl     ecx, 3
+        shr     rax, cl
+2:      ret
+
+# mmio_is_ioapic - Exit: zero flag set when r12 lies in the page of the I/O APIC.  Changes rcx, rdx.
+mmio_is_ioapic:
+        mov     rdx, r12
+        and     rdx, -PAGE
+        mov     ecx, MEMORY_IOAPIC
+        cmp     rdx, rcx
+        ret
