@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu import failure, partition
+from emu import failure, partition, restart
 from emu.bits import name_of
 from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
@@ -23,7 +23,6 @@ from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.model.memory import PAGE
 from emu.spec.cpu import GPR, SEG
-from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
@@ -46,6 +45,7 @@ class Config:
     quantum_cycles: int = 10_000
     seed: int = 1
     start_time: int = 1_767_225_600                       # seconds since 1970 that the real-time clock starts at
+    on_reset: str = "fail"                                # what a guest's reset is: one of emu.restart.ON_RESET
 
     def __post_init__(self):
         if not 2 << 20 <= self.memory_bytes <= MEMORY_LIMIT or self.memory_bytes % 4096:
@@ -54,6 +54,8 @@ class Config:
             raise ConfigError(f"processors must be 1 to 8, not {self.processors}")
         if self.quantum_cycles < 1:
             raise ConfigError(f"quantum_cycles must be at least 1, not {self.quantum_cycles}")
+        if self.on_reset not in restart.ON_RESET:
+            raise ConfigError(f"on_reset must be one of {', '.join(restart.ON_RESET)}, not {self.on_reset!r}")
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Result:
     entry_failed: bool = False                            # the run ended because of a VM entry that failed
     explanation: list = field(default_factory=list)       # lines of text on how it ended, for people
     partitions: list = field(default_factory=list)        # a PartitionResult each
+    on_reset: str = "fail"                                # what a guest's reset was to be, see Config
 
     @property
     def mips(self):
@@ -152,7 +155,7 @@ class Machine:
         self.partitions: list = []
         self._shown: dict[str, int] = {}
         self.edits = 0                                    # times that registers, memory or inputs were changed from outside
-        self.inputs, self.image, self.symbols = Inputs(), None, None
+        self.inputs, self.image, self.symbols, self.placed = Inputs(), None, None, restart.Placed()
         self.limit = FOREVER                              # the cycle that no run goes beyond: a recording's end
         self.cut = 0                                      # the budget that stopped it last, in cycles
         self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
@@ -201,14 +204,16 @@ class Machine:
             raise ConfigError(f"the image was placed in {image.memory_bytes} bytes of memory, the machine has {self.ram.nbytes}")
         rom = partition.assembled("firmware/boot")
         self.rom[rom.base - ROM_BASE:rom.base - ROM_BASE + len(rom.code)] = np.frombuffer(rom.code, np.uint8)
-        for address, data in image.segments:
-            self.write(address, data)
-        if image.entry.payload is None:
-            self._enter(image.entry)
-        else:
-            self.write(int(LOW.BLOCK), image.block())
+        self.placed = restart.of_image(image)
+        self.place()
         self.image = image
         self.symbols = image.symbols
+
+    def place(self):
+        """Write what the machine starts with to its memory, and start a program that needs no boot ROM."""
+        self.placed.put(self)
+        if self.placed.entry is not None:
+            self._enter(self.placed.entry)
 
     def _enter(self, entry):
         """Start the first processor in an Entry's state at once, without the boot ROM: a real-address mode program."""
@@ -228,6 +233,7 @@ class Machine:
         self.load(of_assembly(partition.hypervisor(hv), self.ram.nbytes))
         for address, data in partition.layout(partitions, self.ram.nbytes):
             self.write(address, data)
+            self.placed.segments.append((address, data))
         self.partitions = list(partitions)
 
     def load_partition(self, image, enlightened=True, hv=None, copies=1):
@@ -276,6 +282,9 @@ class Machine:
         self.watching.drain()
         if stop == STOP.OUTPUT:                           # the ring was full, and has been drained
             stop = m.stop = self.cpu[int(m.stop_cpu)].stop = int(STOP.NONE)
+        if stop == STOP.RESET and self.config.on_reset == "reboot":
+            restart.restart(self)
+            stop = int(STOP.NONE)
         if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
             m.now = max(int(m.now), fed)                  # a processor that sleeps wakes now, not when it fell asleep
             self.inputs.deliver(self.board, self.write)
@@ -338,7 +347,8 @@ class Machine:
             entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.exits[REASON.VMCALL]) for c in cpus),
             injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus),
             partitions=partition.results(self.partitions, self.read),
-            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=failure.explain(self, reason))
+            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=failure.explain(self, reason),
+            on_reset=self.config.on_reset)
 
     def trace_exits(self, path):
         """Write every VM exit from now on to a file, one JSON object a line; `close_trace` puts it in its place."""

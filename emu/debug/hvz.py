@@ -4,8 +4,9 @@
     machine = machine_of(load("boot.hvz"))                 # in another process
 
 A file is MAGIC, the size of the manifest (uint32), its SHA-256, the manifest (JSON), then its sections one behind another,
-each compressed with zstd: `state` (the parts of `emu.debug.parts`), `pages` (uint32 numbers of RAM pages that are not
-zeros), `ram.0`, `ram.1`, ... (4,096 such pages each).  The manifest names the layout of every part and the SHA-256 of
+each compressed with zstd: `state` (the parts of `emu.debug.parts`), `placed` (JSON of `emu.restart.Placed`, when a reset of the
+guest starts the machine again), `pages` (uint32 numbers of RAM pages that are not zeros), `ram.0`, `ram.1`, ... (4,096 such
+pages each).  The manifest names the layout of every part and the SHA-256 of
 every section: what is of another version, truncated or altered is refused with a SnapshotError that says what.
 """
 import hashlib
@@ -27,6 +28,7 @@ from emu.device.inputs import Input
 from emu.errors import ConfigError, SnapshotError
 from emu.image import Symbols
 from emu.machine import Config, Machine
+from emu.restart import Placed
 
 MAGIC, HEAD = b"hvlab.hvz\n", struct.Struct("<I32s")
 SCHEMA = "hvlab.snapshot.1"
@@ -67,7 +69,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     schema: str
     program: str
     engine: str
-    config: dict[str, int]
+    config: dict[str, int | str]
     cycles: list[Number]
     instructions: list[Number]
     inputs: list[InputRow]
@@ -104,6 +106,8 @@ def _layout(processors):
 def _contents(snapshot):
     """Yield (name, bytes) of each section."""
     yield "state", snapshot.state().tobytes()
+    if snapshot.config.on_reset == "reboot":
+        yield "placed", msgspec.json.encode(snapshot.about.placed)
     table = snapshot.table[:snapshot.ram_pages]
     pages = np.flatnonzero(table).astype(np.uint32)
     yield "pages", pages.tobytes()
@@ -221,6 +225,23 @@ def _table(path, sections, config, store):
     return table
 
 
+def _placed(path, sections, config):
+    """Return what a machine that starts again is loaded with."""
+    text = sections.pop("placed", None)
+    if text is None:
+        if config.on_reset == "reboot":
+            raise SnapshotError(f"{path}: the section 'placed' is missing: a reset starts this machine again")
+        return Placed()
+    try:
+        found = msgspec.json.decode(text, type=Placed)
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(f"{path}: the section 'placed' is not what a machine starts with: {error}") from error
+    pieces = [*found.ranges, *((address, len(data)) for address, data in found.segments)]
+    if any(address < 0 or size < 0 or address + size > config.memory_bytes for address, size in pieces):
+        raise SnapshotError(f"{path}: the section 'placed' does not lie in the machine's memory")
+    return found
+
+
 def load(path):
     """Return the Snapshot of a file; raises SnapshotError when it is not one that this program can go on from."""
     try:
@@ -231,7 +252,9 @@ def load(path):
     config = _config(path, manifest)
     _check_parts(path, manifest, config)
     store = PageStore()
-    table = _table(path, _sections(path, data, manifest, at), config, store)
+    sections = _sections(path, data, manifest, at)
+    placed = _placed(path, sections, config)
+    table = _table(path, sections, config, store)
     try:
         inputs = tuple(Input(row.cycle, row.kind, row.data) for row in manifest.inputs)
     except ConfigError as error:
@@ -240,7 +263,7 @@ def load(path):
         raise SnapshotError(f"{path}: its inputs are not in order")
     return Snapshot(config, store, table, About(
         tuple(manifest.cycles), tuple(manifest.instructions), inputs, manifest.fed, tuple(manifest.partitions),
-        Symbols(manifest.symbols) if manifest.symbols else None))
+        Symbols(manifest.symbols) if manifest.symbols else None, placed))
 
 
 def machine_of(snapshot, progress=None):

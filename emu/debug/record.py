@@ -61,7 +61,7 @@ class Recording(msgspec.Struct, forbid_unknown_fields=True):
     schema: str
     program: str
     source: Source | None
-    config: dict[str, int]
+    config: dict[str, int | str]
     start: str
     inputs: list[InputRow]
     end: End
@@ -144,10 +144,10 @@ def check_files(source, given=None):
 # ---- replay ----------------------------------------------------------------------------------------------------------
 def prepare(machine, recording):
     """Give a machine that was loaded alike the inputs of a Recording; raises ReplayError when it was not."""
-    mine = vars(machine.config)
-    for name in sorted(mine.keys() | recording.config.keys()):
-        if mine.get(name) != recording.config.get(name):
-            raise ReplayError(f"the machine has {name} = {mine.get(name)}, the recorded one {recording.config.get(name)}")
+    mine, theirs = vars(machine.config), vars(Config(**recording.config))
+    for name in sorted(mine):
+        if mine[name] != theirs[name]:
+            raise ReplayError(f"the machine has {name} = {mine[name]}, the recorded one {theirs[name]}")
     if machine.clock or machine.digest() != recording.start:
         raise ReplayError(f"the machine does not start as the recorded one did ({recording.program}): "
                           "other contents of memory or registers before the first instruction")

@@ -17,7 +17,7 @@ SEARCH = 8192
 PAGE_ALIGN, MEMORY_INFO, VIDEO_MODE, ADDRESSES = 1, 2, 4, 1 << 16
 SUPPORTED = PAGE_ALIGN | MEMORY_INFO | VIDEO_MODE
 TEXT_MODE = 1
-LOADER = b"hvlab\0"
+LOADER = b"GRUB 2.12 (hvlab)\0"  # the name says what the command line is: kernels take a first word off for others
 INFO_BYTES = 116
 # Flags of the boot information.
 HAS_MEMORY, HAS_COMMAND_LINE, HAS_MODULES, HAS_SECTIONS = 1, 4, 8, 32
