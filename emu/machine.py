@@ -21,16 +21,20 @@ from emu.device.board import Board, BoardConfig
 from emu.device.inputs import Inputs
 from emu.errors import ConfigError
 from emu.image import of_assembly
+from emu.model import monitor
 from emu.model.memory import PAGE
 from emu.spec.cpu import GPR, SEG
 from emu.spec.outcome import STOP
+from emu.spec.platform import MEMORY
+from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
 from emu.watching import ExitFile, Watch
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
-MEMORY_LIMIT = 3 << 30
+LOW_LIMIT, MEMORY_LIMIT = int(MEMORY.HOLE), 64 << 30
+NORESERVE = 0x4000                                        # of mmap, Linux: nothing is set aside for pages that are never written
 DIRTY = np.uint64(int(PAGE.DIRTY))
 FOREVER = 1 << 62                                         # cycles
 PAUSE_CYCLES = 20_000_000
@@ -46,16 +50,38 @@ class Config:
     seed: int = 1
     start_time: int = 1_767_225_600                       # seconds since 1970 that the real-time clock starts at
     on_reset: str = "fail"                                # what a guest's reset is: one of emu.restart.ON_RESET
+    physical_bits: int = PHYSICAL_BITS                    # MAXPHYADDR
 
     def __post_init__(self):
         if not 2 << 20 <= self.memory_bytes <= MEMORY_LIMIT or self.memory_bytes % 4096:
-            raise ConfigError(f"memory_bytes must be a multiple of 4096 from 2 MiB to 3 GiB, not {self.memory_bytes}")
+            raise ConfigError(f"memory_bytes must be a multiple of 4096 from 2 MiB to 64 GiB, not {self.memory_bytes}")
+        if not LEAST_BITS <= self.physical_bits <= MOST_BITS:
+            raise ConfigError(f"physical_bits must be {LEAST_BITS} to {MOST_BITS}, not {self.physical_bits}")
+        if self.top > 1 << self.physical_bits:
+            raise ConfigError(f"memory_bytes of {self.memory_bytes} needs addresses up to {self.top:#x}: physical_bits must be "
+                              f"at least {(self.top - 1).bit_length()}, not {self.physical_bits}")
         if not 1 <= self.processors <= 8:
             raise ConfigError(f"processors must be 1 to 8, not {self.processors}")
         if self.quantum_cycles < 1:
             raise ConfigError(f"quantum_cycles must be at least 1, not {self.quantum_cycles}")
         if self.on_reset not in restart.ON_RESET:
             raise ConfigError(f"on_reset must be one of {', '.join(restart.ON_RESET)}, not {self.on_reset!r}")
+
+    @property
+    def low_bytes(self):
+        """Return how much RAM lies from address 0 on."""
+        return min(self.memory_bytes, LOW_LIMIT)
+
+    @property
+    def top(self):
+        """Return the end of RAM as an address: memory beyond the hole lies from 4 GiB on."""
+        return self.memory_bytes if self.memory_bytes <= LOW_LIMIT else int(MEMORY.ABOVE) + self.memory_bytes - LOW_LIMIT
+
+    @property
+    def pieces(self):
+        """Return [(first address, end)] of the pieces of RAM."""
+        above = int(MEMORY.ABOVE)
+        return [(0, self.low_bytes), (above, self.top)] if self.top > above else [(0, self.low_bytes)]
 
 
 @dataclass
@@ -84,8 +110,8 @@ class Result:
 
 
 def _pages(size):
-    """Return `size` zero bytes, page-aligned, as a uint8 array over an anonymous mapping."""
-    return np.frombuffer(mmap.mmap(-1, size), np.uint8)
+    """Return `size` zero bytes, page-aligned, as a uint8 array over an anonymous mapping that holds what is written to it."""
+    return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE), np.uint8)
 
 
 def _aligned(dtype, count=1):
@@ -103,7 +129,7 @@ class Processor:
         self.tlbs = [_aligned(TLB), _aligned(TLB)]
         self.apic, self.spare, self.failed, self.far = _aligned(LOCAL_APIC), _pages(4096), _pages(4096), _pages(4096)
         self.buffers: list[np.ndarray] = [np.zeros(64, np.uint64), np.zeros(1024, np.uint8), np.zeros(32, np.uint8)]
-        self.engines = [engine.Engine(machine.ram, machine.rom, ROM_BASE, self.record.ctypes.data, entries) for _ in (0, 1)]
+        self.engines = [engine.Engine(machine.ram, machine.rom, self.record.ctypes.data, entries) for _ in (0, 1)]
         self._wire(number, machine, entries)
 
     def _wire(self, number, machine, entries):
@@ -119,7 +145,8 @@ class Processor:
             k.uc[world], k.cs[world], k.env[world], k.bit[world] = unit.handle, unit.cs, unit.env_address, 1 << index
             machine.every_uc[index], machine.every_cs[index] = unit.handle, unit.cs
         k.every_uc, k.every_cs = machine.every_uc.ctypes.data, machine.every_cs.ctypes.data
-        k.rom_offset, k.void_page, k.device_window = machine.ram.nbytes, engine.VOID_PAGE, engine.DEVICE_WINDOW
+        k.rom_offset, k.rom_window = machine.ram.nbytes, engine.ROM_WINDOW
+        k.void_page, k.device_window = engine.VOID_PAGE, engine.DEVICE_WINDOW
         k.table, k.table_mask = engine.TABLE_ADDRESS, (1 << engine.BLOCK_BITS) - 1
         k.steps, k.code_buffer = (b.ctypes.data for b in self.buffers[:2])
         k.scratch = self.insn.ctypes.data + INSN.itemsize
@@ -135,14 +162,15 @@ class Machine:
     def __init__(self, config=None, progress=None):
         self.config = config = config or Config()
         entries = build.entries(progress)
-        self.ram, self.rom = _pages(config.memory_bytes), _pages(ROM_BYTES)
+        self.ram, self.rom = _pages(config.top), _pages(ROM_BYTES)      # by address: the hole's pages are never touched
         self.record = _aligned(MACHINE)
-        self.ledger = np.zeros(config.memory_bytes >> 12, np.uint64)
+        self.ledger = np.zeros(config.top >> 12, np.uint64)
         self.every_uc, self.every_cs = np.zeros(ENGINES, np.uint64), np.zeros(ENGINES, np.uint64)
         m = self.record[0]
-        m.ram, m.ram_bytes, m.ledger = self.ram.ctypes.data, self.ram.nbytes, self.ledger.ctypes.data
+        m.ram, m.ledger = self.ram.ctypes.data, self.ledger.ctypes.data
+        m.ram_bytes, m.high_bytes = config.low_bytes, config.memory_bytes - config.low_bytes
         m.rom, m.rom_base, m.rom_bytes = self.rom.ctypes.data, ROM_BASE, ROM_BYTES
-        m.address_mask, m.cpu_count = (1 << 39) - 1, config.processors
+        m.address_mask, m.cpu_count = (1 << config.physical_bits) - 1, config.processors
         m.seed, m.quantum, m.next_event, m.a20 = config.seed, config.quantum_cycles, ALL_ONES, 1
         engine.TABLE[:] = 0
         self.processors = [Processor(i, self, entries) for i in range(config.processors)]
@@ -171,11 +199,21 @@ class Machine:
             reset.power_up(c)
         self.board.reset()
 
+    def in_ram(self, address, size):
+        """Return whether `size` bytes from a physical address on lie in one piece of RAM."""
+        return any(start <= address and address + size <= end for start, end in self.config.pieces)
+
+    def _check_ram(self, address, size):
+        if not self.in_ram(address, size):
+            pieces = " and ".join(f"{start:#x}..{end:#x}" for start, end in self.config.pieces)
+            raise ConfigError(f"{size} bytes at {address:#x} do not lie in RAM, which is {pieces}")
+
     def write(self, address, data):
         """Write bytes to physical memory (RAM), as a debugger or loader does; translated code there is dropped."""
-        if address < 0 or address + len(data) > self.ram.nbytes:
-            raise ConfigError(f"{len(data)} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
+        self._check_ram(address, len(data))
         self.ram[address:address + len(data)] = np.frombuffer(bytes(data), np.uint8)
+        if self.record[0].monitors:
+            monitor.stored(self.record[0], ALL_ONES, np.uint64(address), np.uint64(len(data)))
         m, pages = self.record[0], range(address >> 12, (address + max(len(data), 1) - 1 >> 12) + 1)
         self.ledger[pages.start:pages.stop] |= DIRTY
         for page in pages:
@@ -187,21 +225,21 @@ class Machine:
 
     def read(self, address, size):
         """Return bytes of physical memory (RAM)."""
-        if address < 0 or address + size > self.ram.nbytes:
-            raise ConfigError(f"{size} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
+        self._check_ram(address, size)
         return self.ram[address:address + size].tobytes()
 
     def peek(self, address, size):
         """Return bytes of RAM or of the boot ROM at a physical address, or None where other things answer."""
-        for start, memory in ((0, self.ram), (ROM_BASE, self.rom)):
-            if start <= address and address + size <= start + memory.nbytes:
-                return memory[address - start:address - start + size].tobytes()
+        if self.in_ram(address, size):
+            return self.ram[address:address + size].tobytes()
+        if ROM_BASE <= address and address + size <= ROM_BASE + ROM_BYTES:
+            return self.rom[address - ROM_BASE:address - ROM_BASE + size].tobytes()
         return None
 
     def load(self, image):
         """Place an image (emu.image.load) in memory; the boot ROM starts it after power-on."""
-        if image.memory_bytes > self.ram.nbytes:
-            raise ConfigError(f"the image was placed in {image.memory_bytes} bytes of memory, the machine has {self.ram.nbytes}")
+        if image.memory_bytes > self.config.memory_bytes:
+            raise ConfigError(f"the image was placed in {image.memory_bytes} bytes of memory, the machine has {self.config.memory_bytes}")
         rom = partition.assembled("firmware/boot")
         self.rom[rom.base - ROM_BASE:rom.base - ROM_BASE + len(rom.code)] = np.frombuffer(rom.code, np.uint8)
         self.placed = restart.of_image(image)
@@ -230,8 +268,8 @@ class Machine:
 
     def load_partitions(self, partitions, hv=None):
         """Place the hypervisor and its partitions (emu.partition.Partition) in memory; hv: folder of other sources of it."""
-        self.load(of_assembly(partition.hypervisor(hv), self.ram.nbytes))
-        for address, data in partition.layout(partitions, self.ram.nbytes):
+        self.load(of_assembly(partition.hypervisor(hv), self.config.memory_bytes))
+        for address, data in partition.layout(partitions, self.config.low_bytes):
             self.write(address, data)
             self.placed.segments.append((address, data))
         self.partitions = list(partitions)
@@ -310,8 +348,7 @@ class Machine:
 
     def place_input(self, address, data, cycle=None):
         """Let a device of the host write bytes to physical memory at a cycle, recorded as an input; None: as soon as it can be."""
-        if address < 0 or address + len(data) > self.ram.nbytes:
-            raise ConfigError(f"{len(data)} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
+        self._check_ram(address, len(data))
         self.inputs.add(cycle, "memory", address.to_bytes(8, "little") + bytes(data), self.clock)
         self.edits += 1
 
@@ -377,12 +414,19 @@ class Machine:
             for value in (e.fpregs, e.xmm, e.fptags, e.fpstt, e.fpuc, e.mxcsr):
                 h.update(np.ascontiguousarray(value).tobytes())
             h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {list(c.exits)} {c.walks}".encode())
-        for start in range(0, self.ram.nbytes, 1 << 20):
+        for start in self._written(1 << 20):
             chunk = self.ram[start:start + (1 << 20)]
             if chunk.any():
                 h.update(start.to_bytes(8, "little"))
                 h.update(chunk.tobytes())
         return h.hexdigest()
+
+    def _written(self, size):
+        """Return the starts of the chunks of RAM that may hold more than zeros, by the page ledger: the others are not touched."""
+        marked = self.ledger != 0
+        if self.base is not None:
+            marked |= self.base.table[:len(marked)] != 0
+        return [int(n) * size for n in np.unique(np.flatnonzero(marked) // (size >> 12))]
 
     def screen(self):
         """Return the VGA text screen as 25 lines."""

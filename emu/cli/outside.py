@@ -59,7 +59,7 @@ def run(machine, max_cycles, typed):
 
 # ---- snapshots and recordings ----------------------------------------------------------------------------------------
 LOADING = dict(place="as", smp="smp", memory="memory", append="append", modules="module", record_to="record",
-               hv="hv", copies="copies", symbols="symbols", on_reset="on-reset", initrd="initrd")
+               hv="hv", copies="copies", symbols="symbols", on_reset="on-reset", physical_bits="physical-bits", initrd="initrd")
 
 
 def refuse_options(path, kind, context):

@@ -19,6 +19,8 @@ SYMBOLS_HELP = "Names for addresses, as nm or System.map list them, besides thos
 COPIES_HELP = "Partitions that run the image, each by itself."
 RESETS = click.Choice(["fail", "stop", "reboot"])
 RESET_HELP = "When the guest resets the machine: end with exit code 7, end with exit code 0, or start again from the boot ROM."
+BITS = click.IntRange(36, 46)
+BITS_HELP = "Width of physical addresses (MAXPHYADDR)."
 INITRD_HELP = "The initial RAM disk of a Linux image; --module is the same for it."
 HV_HELP = "Another build of the hypervisor: a folder with the sources and a build.list, such as a changed copy of hv/."
 
@@ -58,7 +60,7 @@ def writer(json, place, more):
 
 def more_of(config):
     """Return what options of `hvlab run` say of a machine besides memory and processors, from the configuration of a recording."""
-    return {name: config[name] for name in ("on_reset",) if name in config}
+    return {name: config[name] for name in ("on_reset", "physical_bits") if name in config}
 
 
 def machine_with(image, place, processors, hv=None, copies=1, **more):
@@ -169,6 +171,7 @@ def debugged(make, listen):
 )
 @click.option("--initrd", type=IN, help=INITRD_HELP)
 @click.option("--on-reset", type=RESETS, default="fail", show_default=True, help=RESET_HELP)
+@click.option("--physical-bits", type=BITS, default=39, show_default=True, help=BITS_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to standard output.")
 @click.option(
     "--trace-exits", type=click.Path(path_type=Path, dir_okay=False), help="Write every VM exit to this file, one JSON object a line."
@@ -194,8 +197,8 @@ def debugged(make, listen):
 @click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction, as `hvlab gdb` does.")
 @click.option("--save", "save_to", type=OUT, help="Write a snapshot of the machine as it is at the end; hvlab run goes on from it.")
 @click.pass_context
-def command(context, image, place, smp, memory, max_cycles, append, modules, initrd, on_reset, as_json, trace_exits, with_hash, with_screen,
-            source, input_at, record_to, symbols, copies, hv, listen, save_to):
+def command(context, image, place, smp, memory, max_cycles, append, modules, initrd, on_reset, physical_bits, as_json, trace_exits,
+            with_hash, with_screen, source, input_at, record_to, symbols, copies, hv, listen, save_to):
     """Run an image."""
     if listen is not None:
         _refuse_with_gdb(context)
@@ -204,7 +207,8 @@ def command(context, image, place, smp, memory, max_cycles, append, modules, ini
     modules = (*modules, str(initrd)) if initrd else modules
 
     def make():
-        return outside.of_snapshot(image, context) if snapshot else machine_with(loaded, place, smp, hv, copies, on_reset=on_reset)
+        return outside.of_snapshot(image, context) if snapshot else \
+            machine_with(loaded, place, smp, hv, copies, on_reset=on_reset, physical_bits=physical_bits)
 
     if listen is not None:
         return debugged(make, listen)

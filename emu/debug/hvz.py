@@ -14,7 +14,7 @@ import os
 import struct
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -155,7 +155,8 @@ def _manifest(path, data):
 
 def _config(path, manifest):
     try:
-        config = Config(**manifest.config)
+        options: dict[str, Any] = dict(manifest.config)
+        config = Config(**options)
     except (TypeError, ConfigError) as error:
         raise SnapshotError(f"{path}: no machine of this program has its configuration: {error}") from error
     if manifest.engine != ENGINE:
@@ -208,11 +209,12 @@ def _table(path, sections, config, store):
     wrong = parts.wrong(rows, state, config)
     if wrong:
         raise SnapshotError(f"{path}: {wrong}")
-    pages, ram_pages = np.frombuffer(sections.pop("pages", b""), np.uint32), config.memory_bytes // PAGE
+    pages, ram_pages = np.frombuffer(sections.pop("pages", b""), np.uint32), config.top // PAGE
     names = [f"ram.{n}" for n in range(-(-len(pages) // CHUNK))]
     if list(sections) != names:
         raise SnapshotError(f"{path}: the sections of memory are {list(sections)}, not {names}")
-    if len(pages) and (pages[-1] >= ram_pages or (pages[1:] <= pages[:-1]).any()):
+    hole = (pages >= config.low_bytes // PAGE) & (pages < config.pieces[-1][0] // PAGE)
+    if len(pages) and (pages[-1] >= ram_pages or (pages[1:] <= pages[:-1]).any() or hole.any()):
         raise SnapshotError(f"{path}: the section 'pages' names pages that the machine does not have, or not in order")
     table = np.zeros(ram_pages + len(state) // PAGE, np.uint32)
     for n, name in enumerate(names):
@@ -237,7 +239,7 @@ def _placed(path, sections, config):
     except msgspec.MsgspecError as error:
         raise SnapshotError(f"{path}: the section 'placed' is not what a machine starts with: {error}") from error
     pieces = [*found.ranges, *((address, len(data)) for address, data in found.segments)]
-    if any(address < 0 or size < 0 or address + size > config.memory_bytes for address, size in pieces):
+    if any(size < 0 or not any(start <= address and address + size <= end for start, end in config.pieces) for address, size in pieces):
         raise SnapshotError(f"{path}: the section 'placed' does not lie in the machine's memory")
     return found
 

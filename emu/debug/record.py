@@ -12,6 +12,7 @@ reaches it.  The file is JSON: schema, where the image came from, a digest of th
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -71,6 +72,12 @@ class _Schema(msgspec.Struct):
     schema: str = ""
 
 
+def config_of(recording):
+    """Return the Config of a Recording; what its program did not know yet is as it was then."""
+    options: dict[str, Any] = dict(recording.config)
+    return Config(**options)
+
+
 def file_row(path):
     """Return the FileRow of a file; raises ConfigError when it cannot be read."""
     try:
@@ -125,7 +132,7 @@ def load(path):
         recording = msgspec.json.decode(text, type=Recording)
         for row in recording.inputs:
             Input(row.cycle, row.kind, row.data)
-        Config(**recording.config)
+        config_of(recording)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{path}: not a recording of hvlab: {error}") from error
     except (TypeError, ConfigError) as error:
@@ -144,7 +151,7 @@ def check_files(source, given=None):
 # ---- replay ----------------------------------------------------------------------------------------------------------
 def prepare(machine, recording):
     """Give a machine that was loaded alike the inputs of a Recording; raises ReplayError when it was not."""
-    mine, theirs = vars(machine.config), vars(Config(**recording.config))
+    mine, theirs = vars(machine.config), vars(config_of(recording))
     for name in sorted(mine):
         if mine[name] != theirs[name]:
             raise ReplayError(f"the machine has {name} = {mine[name]}, the recorded one {theirs[name]}")

@@ -77,7 +77,7 @@ class Snapshot:
     @property
     def ram_pages(self):
         """Return how many pages of RAM the machine has; the table goes on with the pages of `emu.debug.parts`."""
-        return self.config.memory_bytes >> SHIFT
+        return self.config.top >> SHIFT
 
     def state(self):
         """Return the pages of the parts as bytes (uint8[n]), laid out by `parts.offsets`."""

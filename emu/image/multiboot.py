@@ -115,7 +115,7 @@ def _information(space, append, sections, modules, module_count):
     flags = HAS_MEMORY | HAS_COMMAND_LINE | HAS_MAP | HAS_LOADER | HAS_FRAMEBUFFER
     flags |= HAS_MODULES if module_count else 0
     flags |= HAS_SECTIONS if sections[0] else 0
-    upper = max(0, space.memory_bytes - (1 << 20)) >> 10
+    upper = max(0, space.low_bytes - (1 << 20)) >> 10
     command = space.put_low(append.encode() + b"\0", "the command line")
     struct.pack_into("<12I", text, 0, flags, LOW_END >> 10, upper, 0, command, module_count, modules, *sections, 0)
     struct.pack_into("<2I", text, 44, len(memory), space.put_low(memory, "the memory map"))

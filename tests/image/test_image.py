@@ -116,6 +116,20 @@ def test_multiboot_information(tmp_path):
     assert rows == [(20, *row) for row in memory_map(MEMORY)]
 
 
+def test_memory_beyond_the_hole_lies_at_4_gib(tmp_path):
+    rows = memory_map(6 << 30)
+    assert rows[-1] == (1 << 32, 3 << 30, 1) and (1 << 20, (3 << 30) - (1 << 20), 1) in rows
+    image = load(build.elf(tmp_path, bits=32, flags=3), 6 << 30)
+    assert words_at(image, image.entry.registers["RBX"], 3)[2] == (3 << 20) - 1024
+    assert memory_map(3 << 30)[-1][2] == 2
+
+
+@pytest.mark.parametrize("address", [0x500, 0x1000, 0x7000, 0x10000])
+def test_image_may_lie_where_a_pc_has_conventional_memory(address, tmp_path):
+    image = load(build.elf(tmp_path, virtual=address), MEMORY)
+    assert (image.entry.rip, image.ranges[0][0]) == (address, address)
+
+
 def test_multiboot_section_headers_lead_to_the_symbols(tmp_path):
     image = load(build.elf(tmp_path, bits=32, flags=0), MEMORY)
     count, size, address, names = words_at(image, image.entry.registers["RBX"] + 28, 4)
@@ -304,8 +318,8 @@ def _patched(folder, at, data, **options):
         ),
         (
             64 + 24,
-            b"\0\x10\0\0",
-            r"segment 0 at 0x1000\.\.0x[0-9a-f]+ overlaps the firmware's tables at 0x0\.\.0x16000",
+            b"\0\1\0\0",
+            r"segment 0 at 0x100\.\.0x[0-9a-f]+ overlaps the BIOS data area at 0x0\.\.0x500",
         ),
     ],
 )
