@@ -15,7 +15,7 @@ from emu.spec.outcome import MODE
 from emu.spec.paging import PFEC
 from emu.spec.profile import CAPABILITIES
 from emu.spec.vmcs import REGION_WORDS
-from emu.spec.vmx import ACTIVITY, REASON, VMABORT, VMERROR, VMXMSR
+from emu.spec.vmx import ACTIVITY, MWAIT, REASON, VMABORT, VMERROR, VMXMSR
 from emu.state import ALL_ONES
 
 NOWHERE, NEAR = int(ALL_ONES), 0x4000                      # NEAR: bytes behind a symbol outside the image that still go by its name
@@ -62,7 +62,7 @@ def linear_rip(e):
 
 
 def _entry(machine, address, size):
-    return int.from_bytes(machine.read(address, size), "little") if address + size <= machine.ram.nbytes else 0
+    return int.from_bytes(machine.read(address, size), "little") if machine.in_ram(address, size) else 0
 
 
 def _physical(machine, e, address):
@@ -93,7 +93,7 @@ def read_linear(machine, e, address, size):
     found = b""
     for each in range(address, address + size):
         at = _physical(machine, e, each)
-        if at is None or at >= machine.ram.nbytes:
+        if at is None or not machine.in_ram(at, 1):
             return None
         found += machine.read(at, 1)
     return found
@@ -271,6 +271,9 @@ def asleep(machine, c):
     if activity == ACTIVITY.ACTIVE:
         return f"{where} runs at RIP {place(machine, linear_rip(e), _guest(c))}"
     rip = place(machine, linear_rip(e), _guest(c))
+    if activity == MWAIT:
+        interrupts = "on" if int(e.eflags) & int(RFLAGS.IF) else "off"
+        return f"{where} waits in MWAIT for a store to the line at {int(c.monitor_address):#x}, interrupts {interrupts}, before RIP {rip}"
     if not int(e.eflags) & int(RFLAGS.IF):
         return f"{where} halted with interrupts off (RFLAGS.IF = 0) before RIP {rip}"
     return f"{where} halted with interrupts on before RIP {rip}, and no timer or device will interrupt it"

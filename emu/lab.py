@@ -23,7 +23,7 @@ from emu.debug.history import History
 from emu.debug.registers import NAMES
 from emu.debug.session import Session
 from emu.debug.snapshot import restore, take
-from emu.errors import DebugError
+from emu.errors import ConfigError, DebugError
 from emu.machine import Config, Machine
 from emu.partition import HYPERVISOR_BYTES
 
@@ -185,12 +185,17 @@ class Lab:
         self.cpu = [Cpu(self, n) for n in range(len(machine.cpu))]
 
     @classmethod
-    def open(cls, path, place="bare", smp=1, memory=256 << 20, append=None, modules=()):
-        """Return a Lab with an image loaded, as `hvlab run` does; memory in bytes; raises ConfigError for a wrong image."""
+    def open(cls, path, place="bare", smp=1, memory=256 << 20, append=None, modules=(), **more):
+        """Return a Lab with an image loaded, as `hvlab run` does.
+
+        memory: bytes; more: what else emu.machine.Config holds.  Raises ConfigError for a wrong image.
+        """
+        if place == "partition" and smp > 1:
+            raise ConfigError(f"a partition of the hypervisor has one virtual processor, not {smp}")
         path = Path(path)
         loaded = images.of_assembly(assemble(path), memory) if path.suffix == ".s" else images.load(path, memory, append, tuple(modules))
         extra = HYPERVISOR_BYTES if place == "partition" else 0
-        machine = Machine(Config(memory_bytes=loaded.memory_bytes + extra, processors=smp))
+        machine = Machine(Config(memory_bytes=loaded.memory_bytes + extra, processors=smp, **more))
         (machine.load_partition if place == "partition" else machine.load)(loaded)
         return cls(machine)
 

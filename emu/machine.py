@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu import failure, partition
+from emu import failure, partition, restart
 from emu.bits import name_of
 from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
@@ -21,17 +21,20 @@ from emu.device.board import Board, BoardConfig
 from emu.device.inputs import Inputs
 from emu.errors import ConfigError
 from emu.image import of_assembly
+from emu.model import monitor
 from emu.model.memory import PAGE
 from emu.spec.cpu import GPR, SEG
-from emu.spec.firmware import LOW
 from emu.spec.outcome import STOP
+from emu.spec.platform import MEMORY
+from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
 from emu.watching import ExitFile, Watch
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
-MEMORY_LIMIT = 3 << 30
+LOW_LIMIT, MEMORY_LIMIT = int(MEMORY.HOLE), 64 << 30
+NORESERVE = 0x4000                                        # of mmap, Linux: nothing is set aside for pages that are never written
 LAST_TIME = 253_402_300_799                                # the end of the year 9999: the clock counts centuries to 99
 DIRTY = np.uint64(int(PAGE.DIRTY))
 FOREVER = 1 << 62                                         # cycles
@@ -47,15 +50,40 @@ class Config:
     quantum_cycles: int = 10_000
     seed: int = 1
     start_time: int = 1_767_225_600                       # seconds since 1970 that the real-time clock starts at
+    on_reset: str = "fail"                                # what a guest's reset is: one of emu.restart.ON_RESET
+    physical_bits: int = PHYSICAL_BITS                    # MAXPHYADDR
 
     def __post_init__(self):
         if not 2 << 20 <= self.memory_bytes <= MEMORY_LIMIT or self.memory_bytes % 4096:
-            raise ConfigError(f"memory_bytes must be a multiple of 4096 from 2 MiB to 3 GiB, not {self.memory_bytes}")
+            raise ConfigError(f"memory_bytes must be a multiple of 4096 from 2 MiB to 64 GiB, not {self.memory_bytes}")
+        if not LEAST_BITS <= self.physical_bits <= MOST_BITS:
+            raise ConfigError(f"physical_bits must be {LEAST_BITS} to {MOST_BITS}, not {self.physical_bits}")
+        if self.top > 1 << self.physical_bits:
+            raise ConfigError(f"memory_bytes of {self.memory_bytes} needs addresses up to {self.top:#x}: physical_bits must be "
+                              f"at least {(self.top - 1).bit_length()}, not {self.physical_bits}")
         if not 1 <= self.processors <= 8:
             raise ConfigError(f"processors must be 1 to 8, not {self.processors}")
         for name, least, most in (("quantum_cycles", 1, 1 << 60), ("seed", 0, (1 << 64) - 1), ("start_time", 0, LAST_TIME)):
             if not least <= getattr(self, name) <= most:
                 raise ConfigError(f"{name} must be {least} to {most}, not {getattr(self, name)}")
+        if self.on_reset not in restart.ON_RESET:
+            raise ConfigError(f"on_reset must be one of {', '.join(restart.ON_RESET)}, not {self.on_reset!r}")
+
+    @property
+    def low_bytes(self):
+        """Return how much RAM lies from address 0 on."""
+        return min(self.memory_bytes, LOW_LIMIT)
+
+    @property
+    def top(self):
+        """Return the end of RAM as an address: memory beyond the hole lies from 4 GiB on."""
+        return self.memory_bytes if self.memory_bytes <= LOW_LIMIT else int(MEMORY.ABOVE) + self.memory_bytes - LOW_LIMIT
+
+    @property
+    def pieces(self):
+        """Return [(first address, end)] of the pieces of RAM."""
+        above = int(MEMORY.ABOVE)
+        return [(0, self.low_bytes), (above, self.top)] if self.top > above else [(0, self.low_bytes)]
 
 
 @dataclass
@@ -75,6 +103,7 @@ class Result:
     entry_failed: bool = False                            # the run ended because of a VM entry that failed
     explanation: list = field(default_factory=list)       # lines of text on how it ended, for people
     partitions: list = field(default_factory=list)        # a PartitionResult each
+    on_reset: str = "fail"                                # what a guest's reset was to be, see Config
 
     @property
     def mips(self):
@@ -83,8 +112,8 @@ class Result:
 
 
 def _pages(size):
-    """Return `size` zero bytes, page-aligned, as a uint8 array over an anonymous mapping."""
-    return np.frombuffer(mmap.mmap(-1, size), np.uint8)
+    """Return `size` zero bytes, page-aligned, as a uint8 array over an anonymous mapping that holds what is written to it."""
+    return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE), np.uint8)
 
 
 def _aligned(dtype, count=1):
@@ -102,7 +131,7 @@ class Processor:
         self.tlbs = [_aligned(TLB), _aligned(TLB)]
         self.apic, self.spare, self.failed, self.far = _aligned(LOCAL_APIC), _pages(4096), _pages(4096), _pages(4096)
         self.buffers: list[np.ndarray] = [np.zeros(64, np.uint64), np.zeros(1024, np.uint8), np.zeros(32, np.uint8)]
-        self.engines = [engine.Engine(machine.ram, machine.rom, ROM_BASE, self.record.ctypes.data, entries) for _ in (0, 1)]
+        self.engines = [engine.Engine(machine.ram, machine.rom, self.record.ctypes.data, entries) for _ in (0, 1)]
         self._wire(number, machine, entries)
 
     def _wire(self, number, machine, entries):
@@ -118,7 +147,8 @@ class Processor:
             k.uc[world], k.cs[world], k.env[world], k.bit[world] = unit.handle, unit.cs, unit.env_address, 1 << index
             machine.every_uc[index], machine.every_cs[index] = unit.handle, unit.cs
         k.every_uc, k.every_cs = machine.every_uc.ctypes.data, machine.every_cs.ctypes.data
-        k.rom_offset, k.void_page, k.device_window = machine.ram.nbytes, engine.VOID_PAGE, engine.DEVICE_WINDOW
+        k.rom_offset, k.rom_window = machine.ram.nbytes, engine.ROM_WINDOW
+        k.void_page, k.device_window = engine.VOID_PAGE, engine.DEVICE_WINDOW
         k.table, k.table_mask = engine.TABLE_ADDRESS, (1 << engine.BLOCK_BITS) - 1
         k.steps, k.code_buffer = (b.ctypes.data for b in self.buffers[:2])
         k.scratch = self.insn.ctypes.data + INSN.itemsize
@@ -134,14 +164,15 @@ class Machine:
     def __init__(self, config=None, progress=None):
         self.config = config = config or Config()
         entries = build.entries(progress)
-        self.ram, self.rom = _pages(config.memory_bytes), _pages(ROM_BYTES)
+        self.ram, self.rom = _pages(config.top), _pages(ROM_BYTES)      # by address: the hole's pages are never touched
         self.record = _aligned(MACHINE)
-        self.ledger = np.zeros(config.memory_bytes >> 12, np.uint64)
+        self.ledger = np.zeros(config.top >> 12, np.uint64)
         self.every_uc, self.every_cs = np.zeros(ENGINES, np.uint64), np.zeros(ENGINES, np.uint64)
         m = self.record[0]
-        m.ram, m.ram_bytes, m.ledger = self.ram.ctypes.data, self.ram.nbytes, self.ledger.ctypes.data
+        m.ram, m.ledger = self.ram.ctypes.data, self.ledger.ctypes.data
+        m.ram_bytes, m.high_bytes = config.low_bytes, config.memory_bytes - config.low_bytes
         m.rom, m.rom_base, m.rom_bytes = self.rom.ctypes.data, ROM_BASE, ROM_BYTES
-        m.address_mask, m.cpu_count = (1 << 39) - 1, config.processors
+        m.address_mask, m.cpu_count = (1 << config.physical_bits) - 1, config.processors
         m.seed, m.quantum, m.next_event, m.a20 = config.seed, config.quantum_cycles, ALL_ONES, 1
         engine.TABLE[:] = 0
         self.processors = [Processor(i, self, entries) for i in range(config.processors)]
@@ -154,7 +185,7 @@ class Machine:
         self.partitions: list = []
         self._shown: dict[str, int] = {}
         self.edits = 0                                    # times that registers, memory or inputs were changed from outside
-        self.inputs, self.image, self.symbols = Inputs(), None, None
+        self.inputs, self.image, self.symbols, self.placed = Inputs(), None, None, restart.Placed()
         self.limit = FOREVER                              # the cycle that no run goes beyond: a recording's end
         self.cut = 0                                      # the budget that stopped it last, in cycles
         self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
@@ -170,11 +201,21 @@ class Machine:
             reset.power_up(c)
         self.board.reset()
 
+    def in_ram(self, address, size):
+        """Return whether `size` bytes from a physical address on lie in one piece of RAM."""
+        return any(start <= address and address + size <= end for start, end in self.config.pieces)
+
+    def _check_ram(self, address, size):
+        if not self.in_ram(address, size):
+            pieces = " and ".join(f"{start:#x}..{end:#x}" for start, end in self.config.pieces)
+            raise ConfigError(f"{size} bytes at {address:#x} do not lie in RAM, which is {pieces}")
+
     def write(self, address, data):
         """Write bytes to physical memory (RAM), as a debugger or loader does; translated code there is dropped."""
-        if address < 0 or address + len(data) > self.ram.nbytes:
-            raise ConfigError(f"{len(data)} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
+        self._check_ram(address, len(data))
         self.ram[address:address + len(data)] = np.frombuffer(bytes(data), np.uint8)
+        if self.record[0].monitors:
+            monitor.stored(self.record[0], ALL_ONES, np.uint64(address), np.uint64(len(data)))
         m, pages = self.record[0], range(address >> 12, (address + max(len(data), 1) - 1 >> 12) + 1)
         self.ledger[pages.start:pages.stop] |= DIRTY
         for page in pages:
@@ -186,31 +227,33 @@ class Machine:
 
     def read(self, address, size):
         """Return bytes of physical memory (RAM)."""
-        if address < 0 or address + size > self.ram.nbytes:
-            raise ConfigError(f"{size} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
+        self._check_ram(address, size)
         return self.ram[address:address + size].tobytes()
 
     def peek(self, address, size):
         """Return bytes of RAM or of the boot ROM at a physical address, or None where other things answer."""
-        for start, memory in ((0, self.ram), (ROM_BASE, self.rom)):
-            if start <= address and address + size <= start + memory.nbytes:
-                return memory[address - start:address - start + size].tobytes()
+        if self.in_ram(address, size):
+            return self.ram[address:address + size].tobytes()
+        if ROM_BASE <= address and address + size <= ROM_BASE + ROM_BYTES:
+            return self.rom[address - ROM_BASE:address - ROM_BASE + size].tobytes()
         return None
 
     def load(self, image):
         """Place an image (emu.image.load) in memory; the boot ROM starts it after power-on."""
-        if image.memory_bytes > self.ram.nbytes:
-            raise ConfigError(f"the image was placed in {image.memory_bytes} bytes of memory, the machine has {self.ram.nbytes}")
+        if image.memory_bytes > self.config.memory_bytes:
+            raise ConfigError(f"the image was placed in {image.memory_bytes} bytes of memory, the machine has {self.config.memory_bytes}")
         rom = partition.assembled("firmware/boot")
         self.rom[rom.base - ROM_BASE:rom.base - ROM_BASE + len(rom.code)] = np.frombuffer(rom.code, np.uint8)
-        for address, data in image.segments:
-            self.write(address, data)
-        if image.entry.payload is None:
-            self._enter(image.entry)
-        else:
-            self.write(int(LOW.BLOCK), image.block())
+        self.placed = restart.of_image(image)
+        self.place()
         self.image = image
         self.symbols = image.symbols
+
+    def place(self):
+        """Write what the machine starts with to its memory, and start a program that needs no boot ROM."""
+        self.placed.put(self)
+        if self.placed.entry is not None:
+            self._enter(self.placed.entry)
 
     def _enter(self, entry):
         """Start the first processor in an Entry's state at once, without the boot ROM: a real-address mode program."""
@@ -227,9 +270,10 @@ class Machine:
 
     def load_partitions(self, partitions, hv=None):
         """Place the hypervisor and its partitions (emu.partition.Partition) in memory; hv: folder of other sources of it."""
-        self.load(of_assembly(partition.hypervisor(hv), self.ram.nbytes))
-        for address, data in partition.layout(partitions, self.ram.nbytes):
+        self.load(of_assembly(partition.hypervisor(hv), self.config.memory_bytes))
+        for address, data in partition.layout(partitions, self.config.low_bytes):
             self.write(address, data)
+            self.placed.segments.append((address, data))
         self.partitions = list(partitions)
 
     def load_partition(self, image, enlightened=True, hv=None, copies=1):
@@ -278,6 +322,9 @@ class Machine:
         self.watching.drain()
         if stop == STOP.OUTPUT:                           # the ring was full, and has been drained
             stop = m.stop = self.cpu[int(m.stop_cpu)].stop = int(STOP.NONE)
+        if stop == STOP.RESET and self.config.on_reset == "reboot":
+            restart.restart(self)
+            stop = int(STOP.NONE)
         if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
             m.now = max(int(m.now), fed)                  # a processor that sleeps wakes now, not when it fell asleep
             self.inputs.deliver(self.board, self.write)
@@ -303,8 +350,7 @@ class Machine:
 
     def place_input(self, address, data, cycle=None):
         """Let a device of the host write bytes to physical memory at a cycle, recorded as an input; None: as soon as it can be."""
-        if address < 0 or address + len(data) > self.ram.nbytes:
-            raise ConfigError(f"{len(data)} bytes at {address:#x} do not lie in RAM of {self.ram.nbytes:#x} bytes")
+        self._check_ram(address, len(data))
         self.inputs.add(cycle, "memory", address.to_bytes(8, "little") + bytes(data), self.clock)
         self.edits += 1
 
@@ -340,7 +386,8 @@ class Machine:
             entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.exits[REASON.VMCALL]) for c in cpus),
             injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus),
             partitions=partition.results(self.partitions, self.read),
-            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=failure.explain(self, reason))
+            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=failure.explain(self, reason),
+            on_reset=self.config.on_reset)
 
     def trace_exits(self, path):
         """Write every VM exit from now on to a file, one JSON object a line; `close_trace` puts it in its place."""
@@ -369,12 +416,19 @@ class Machine:
             for value in (e.fpregs, e.xmm, e.fptags, e.fpstt, e.fpuc, e.mxcsr):
                 h.update(np.ascontiguousarray(value).tobytes())
             h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {list(c.exits)} {c.walks}".encode())
-        for start in range(0, self.ram.nbytes, 1 << 20):
+        for start in self._written(1 << 20):
             chunk = self.ram[start:start + (1 << 20)]
             if chunk.any():
                 h.update(start.to_bytes(8, "little"))
                 h.update(chunk.tobytes())
         return h.hexdigest()
+
+    def _written(self, size):
+        """Return the starts of the chunks of RAM that may hold more than zeros, by the page ledger: the others are not touched."""
+        marked = self.ledger != 0
+        if self.base is not None:
+            marked |= self.base.table[:len(marked)] != 0
+        return [int(n) * size for n in np.unique(np.flatnonzero(marked) // (size >> 12))]
 
     def screen(self):
         """Return the VGA text screen as 25 lines."""

@@ -76,12 +76,12 @@ CPU = record(
     # non-register state; bits as in the VMCS fields of the same names
     ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
     ("nmi_pending", U64), ("init_pending", U64), ("sipi_pending", U64), ("sipi_vector", U64), ("smi_pending", U64),
-    ("monitor_armed", U64), ("monitor_address", U64),
+    ("monitor_armed", U64), ("monitor_address", U64), ("monitor_break", U64),   # break: masked interrupts end MWAIT, too
     # model-specific registers that the engine does not hold
     ("apic_base", U64), ("feature_control", U64), ("misc_enable", U64), ("debugctl", U64), ("mtrr_def_type", U64),
     ("mtrr_fixed", U64, 11), ("mtrr_variable", U64, 16), ("microcode", U64), ("spec_ctrl", U64), ("xss", U64),
     ("umwait_control", U64), ("mcg_status", U64), ("mc_banks", U64, 16), ("perf_global_ctrl", U64), ("pdpte", U64, 4),
-    ("real_efer", U64), ("tsc_adjust", U64), ("spare_vmcs", U64), ("arch_spare", U64, 6),
+    ("real_efer", U64), ("tsc_adjust", U64), ("spare_vmcs", U64), ("power_ctl", U64), ("arch_spare", U64, 5),
     # VMX operation
     ("vmx_mode", U64),                                    # MODE: 0 outside VMX, 1 root, 2 non-root
     ("vmxon_pointer", U64), ("vmcs_pointer", U64),        # all ones: none
@@ -132,7 +132,7 @@ INSN = record(
 
 # ---- the machine ----------------------------------------------------------------------------------------
 MACHINE = record(
-    ("ram", U64), ("ram_bytes", U64),                     # host address and size of guest-physical 0 ..
+    ("ram", U64), ("ram_bytes", U64), ("high_bytes", U64),   # host address of guest-physical 0; bytes of RAM from 0, and from 4 GiB
     ("rom", U64), ("rom_base", U64), ("rom_bytes", U64),
     ("ledger", U64), ("cpu_count", U64), ("cpus", U64, 8),              # host addresses of CPU records
     ("address_mask", U64),                                # 2**MAXPHYADDR - 1
@@ -146,6 +146,7 @@ MACHINE = record(
     ("vmcs_count", U64), ("vmcs_seen", U64, 64),          # VMCSs that VMPTRLD chose, for debuggers: physical addresses, the first 64
     ("debug", U64),                                       # host address of the DEBUG record, 0: no debugger
     ("budget", U64), ("quantum", U64), ("kick", U64),     # kick: a processor that does not run got a message
+    ("monitors", U64), ("monitors_new", U64),             # bit n: processor n has perhaps armed a monitor; the engines do not know of it
     ("stale_count", U64), ("stale", U64, 64),             # pages with translated code that the model wrote
 )
 

@@ -100,7 +100,7 @@
         .equ    CODE_PANIC, 0xBAD
 
 # ---- what a LONG guest finds in its low memory ----
-        .equ    GUEST_INFO, 0x1000
+        .equ    GUEST_INFO, 0xE5000
         .equ    GUEST_MAGIC, 0x3154534555475648 # "HVGUEST1"
         .record INFO
         .field  MAGIC, 8
@@ -113,11 +113,11 @@
         .field  APIC_HZ, 8
         .endrecord
         .equ    INFO_COMMAND, 0x100
-        .equ    GUEST_GDT, 0x1800
+        .equ    GUEST_GDT, 0xE5800
         .equ    GUEST_GDT_LIMIT, 0x2F
-        .equ    GUEST_TSS, 0x1900
-        .equ    GUEST_TABLES, 0x2000
-        .equ    GUEST_STACK, 0x80000
+        .equ    GUEST_TSS, 0xE5900
+        .equ    GUEST_TABLES, 0xF0000
+        .equ    GUEST_STACK, 0xEF000
         .equ    GUEST_CS, 0x10
         .equ    GUEST_DS, 0x18
         .equ    GUEST_TR, 0x20

@@ -15,7 +15,7 @@ COMMANDS = {
     "explain": "explain", "vmcs": "vmcs", "xlate": "xlate", "why": "why", "why-irq": "why_irq", "gdb": "gdb",
     "vm": "vm", "tui": "tui", "break": "break_on", "trace": "trace", "replay": "replay", "bisect": "bisect",
 }
-OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, RESET, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)       # of a full disk, or one that goes
 
@@ -54,6 +54,7 @@ Exit codes:
   4  triple fault or shutdown
   5  the cycle budget is used up, or every processor is halted for ever
   6  something is not modelled, or an error of hvlab itself
+  7  the guest reset the machine (run --on-reset decides)
   130  interrupted
 
 A guest ends the run by a 32-bit write to port 0xF4: 0 passes, anything else fails.

@@ -57,7 +57,7 @@ def run(machine, max_cycles, typed):
 
 # ---- snapshots and recordings ----------------------------------------------------------------------------------------
 LOADING = dict(place="as", smp="smp", memory="memory", append="append", modules="module", record_to="record",
-               hv="hv", copies="copies", symbols="symbols")
+               hv="hv", copies="copies", symbols="symbols", on_reset="on-reset", physical_bits="physical-bits", initrd="initrd")
 
 
 def refuse_options(path, kind, context):
@@ -77,9 +77,10 @@ def of_snapshot(path, context):
 
 def recorder(machine, image, place, smp, memory, append, modules):
     """Return a Recorder of a machine that was loaded with these options of `hvlab run`."""
+    from emu import image as images
     from emu.debug import record
 
-    files = [record.file_row(text.partition(",")[0]) for text in modules]
+    files = [record.file_row(images.module(text)[0]) for text in modules]
     return record.Recorder(machine, record.Source(record.file_row(image), place, smp, memory, append, list(modules), files))
 
 

@@ -32,11 +32,11 @@ class Compiling:
             self.bar.stop()
 
 
-def machine(memory_bytes, processors=1):
-    """Return a Machine; raises ConfigError for values that it refuses."""
+def machine(memory_bytes, processors=1, **more):
+    """Return a Machine; more: what else its Config holds.  Raises ConfigError for values that it refuses."""
     from emu.machine import Config, Machine
 
-    config = Config(memory_bytes=memory_bytes, processors=processors)
+    config = Config(memory_bytes=memory_bytes, processors=processors, **more)
     return _made(lambda progress: Machine(config, progress=progress))
 
 

@@ -34,7 +34,7 @@ def machine_of(recording, image=None, name="the recording"):
         raise ReplayError(f"{name} was made from Python and does not say how the machine was loaded: emu.debug.record replays it")
     record.check_files(source, image)
     loaded = run.load(Path(image or source.image.path), source.memory, source.append, tuple(source.modules))
-    return run.machine_with(loaded, source.place, source.smp)
+    return run.machine_with(loaded, source.place, source.smp, **run.more_of(recording.config))
 
 
 def prepared(recording, image, file):

@@ -9,15 +9,16 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from emu.bits import text_of
-from emu.cli.group import BUDGET, ENTRY, FAILED, INTERNAL, OK, SHUTDOWN
+from emu.cli.group import BUDGET, ENTRY, FAILED, INTERNAL, OK, RESET, SHUTDOWN
 from emu.spec.outcome import STOP
 
-ENDINGS = {"VMX_ABORT": "shutdown after a VMX abort", "INTERNAL": "an error of hvlab itself stopped the machine"}
+ENDINGS = {"RESET": "the guest reset the machine",
+           "VMX_ABORT": "shutdown after a VMX abort", "INTERNAL": "an error of hvlab itself stopped the machine"}
 TEXT = ("reason", "name", "end")                          # columns of words; all others are numbers
 CODES = {
     "NONE": OK,
     "POWER_OFF": OK,
-    "RESET": OK,
+    "RESET": RESET,
     "BREAK": OK,
     "TRIPLE_FAULT": SHUTDOWN,
     "VMX_ABORT": SHUTDOWN,
@@ -38,6 +39,8 @@ def exit_code(result):
         return ENTRY
     if result.reason == "EXIT_CODE":
         return OK if result.exit_code == 0 else FAILED
+    if result.reason == "RESET" and getattr(result, "on_reset", "fail") == "stop":
+        return OK
     return CODES.get(result.reason, INTERNAL)
 
 

@@ -18,6 +18,11 @@ OUT = click.Path(path_type=Path, dir_okay=False)
 IN = click.Path(path_type=Path, exists=True, dir_okay=False)
 SYMBOLS_HELP = "Names for addresses, as nm or System.map list them, besides those of the image."
 COPIES_HELP = "Partitions that run the image, each by itself."
+RESETS = click.Choice(["fail", "stop", "reboot"])
+RESET_HELP = "When the guest resets the machine: end with exit code 7, end with exit code 0, or start again from the boot ROM."
+BITS = click.IntRange(36, 46)
+BITS_HELP = "Width of physical addresses (MAXPHYADDR)."
+INITRD_HELP = "The initial RAM disk of a Linux image; --module is the same for it."
 HV_HELP = "Another build of the hypervisor: a folder with the sources and a build.list, such as a changed copy of hv/."
 
 HELP = """Run an image until it ends the run, stops the machine, or has used up its cycles.
@@ -31,7 +36,8 @@ between the two, and the partition's serial port is standard output.
 \b
 Examples:
   hvlab run kernel.elf --smp 4 --memory 512M
-  hvlab run kernel.elf --append "quiet" --module initrd.img --module config,verbose
+  hvlab run kernel.elf --append "quiet" --module drivers.img --module config,verbose
+  hvlab run bzImage --append "console=ttyS0" --initrd initrd.img
   hvlab run memtest.bin --as partition --max-cycles 200G --screen
   hvlab run kernel.elf --hash --json
   hvlab run kernel.elf --input commands.txt --input-at 300M --record run.hvr     then: hvlab replay run.hvr
@@ -53,8 +59,16 @@ def writer(json, place, more):
     return Split(Raw(end_line=more), Prefixed(talk()), lambda source: source.startswith(guest))
 
 
-def machine_with(image, place, processors, hv=None, copies=1):
-    """Return a Machine with the image loaded; hv: folder of another build of the hypervisor; copies: partitions with the image."""
+def more_of(config):
+    """Return what options of `hvlab run` say of a machine besides memory and processors, from the configuration of a recording."""
+    return {name: config[name] for name in ("on_reset", "physical_bits") if name in config}
+
+
+def machine_with(image, place, processors, hv=None, copies=1, **more):
+    """Return a Machine with the image loaded.
+
+    hv: folder of another build of the hypervisor; copies: partitions with the image; more: what else emu.machine.Config holds.
+    """
     from emu.cli import power
     from emu.partition import ALIGNMENT, HYPERVISOR_BYTES
 
@@ -62,20 +76,31 @@ def machine_with(image, place, processors, hv=None, copies=1):
         for option, given in (("--hv is a build of the hypervisor", hv is not None), ("--copies are partitions of it", copies > 1)):
             if given:
                 raise ConfigError(f"{option}, which runs partitions: it goes with --as partition")
-        machine = power.machine(image.memory_bytes, processors)
+        machine = power.machine(image.memory_bytes, processors, **more)
         machine.load(image)
         return machine
+    if copies < processors:
+        raise ConfigError(f"a partition of the hypervisor has one virtual processor: --smp {processors} with --as partition "
+                          f"goes with --copies {processors} or more")
     each = image.memory_bytes if copies == 1 else -(-image.memory_bytes // ALIGNMENT) * ALIGNMENT
-    machine = power.machine(each * copies + HYPERVISOR_BYTES, processors)
+    machine = power.machine(each * copies + HYPERVISOR_BYTES, processors, **more)
     machine.load_partition(image, hv=hv, copies=copies)
     return machine
 
 
-def load(path, memory, append, modules, symbols=None):
-    """Return the Image of a file, or of an assembled source file; symbols: a map file of names that it does not have itself."""
+def load(path, memory, append, modules, symbols=None, initrd=None):
+    """Return the Image of a file, or of an assembled source file.
+
+    symbols: a map file of names that it does not have itself; initrd: the initial RAM disk of a Linux image.
+    """
     from emu import image
     from emu.image.symbols import from_map
 
+    if initrd is not None:
+        found = load(path, memory, append, (*modules, str(initrd)), symbols)
+        if found.kind != "linux":
+            raise ConfigError(f"{path}: --initrd is the initial RAM disk of a Linux image, this is {found.kind}: modules come by --module")
+        return found
     if symbols is not None:
         found = load(path, memory, append, modules)
         return replace(found, symbols=found.symbols.with_more(from_map(symbols)))
@@ -148,6 +173,9 @@ def debugged(make, listen):
     metavar="FILE[,ARGS]",
     help="A multiboot module with its arguments, or the initial RAM disk of a Linux image. May be repeated.",
 )
+@click.option("--initrd", type=IN, help=INITRD_HELP)
+@click.option("--on-reset", type=RESETS, default="fail", show_default=True, help=RESET_HELP)
+@click.option("--physical-bits", type=BITS, default=39, show_default=True, help=BITS_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to standard output.")
 @click.option(
     "--trace-exits", type=click.Path(path_type=Path, dir_okay=False), help="Write every VM exit to this file, one JSON object a line."
@@ -173,16 +201,18 @@ def debugged(make, listen):
 @click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction, as `hvlab gdb` does.")
 @click.option("--save", "save_to", type=OUT, help="Write a snapshot of the machine as it is at the end; hvlab run goes on from it.")
 @click.pass_context
-def command(context, image, place, smp, memory, max_cycles, append, modules, as_json, trace_exits, with_hash, with_screen, source,
-            input_at, record_to, symbols, copies, hv, listen, save_to):
+def command(context, image, place, smp, memory, max_cycles, append, modules, initrd, on_reset, physical_bits, as_json, trace_exits,
+            with_hash, with_screen, source, input_at, record_to, symbols, copies, hv, listen, save_to):
     """Run an image."""
     if listen is not None:
         _refuse_with_gdb(context)
     snapshot = image.suffix == outside.SNAPSHOT
-    loaded = None if snapshot else load(image, memory, append, modules, symbols)
+    loaded = None if snapshot else load(image, memory, append, modules, symbols, initrd)
+    modules = (*modules, str(initrd)) if initrd else modules
 
     def make():
-        return outside.of_snapshot(image, context) if snapshot else machine_with(loaded, place, smp, hv, copies)
+        return outside.of_snapshot(image, context) if snapshot else \
+            machine_with(loaded, place, smp, hv, copies, on_reset=on_reset, physical_bits=physical_bits)
 
     if listen is not None:
         return debugged(make, listen)

@@ -28,11 +28,14 @@ class Target:
     hv: Path | None = None
     copies: int = 1
     map_file: Path | None = None
+    on_reset: str = "fail"
+    initrd: Path | None = None
+    physical_bits: int = 39
 
     @cached_property
     def loaded(self):
         """Return the Image, read or assembled once."""
-        return run.load(self.image, self.memory, self.append, self.modules, self.map_file)
+        return run.load(self.image, self.memory, self.append, self.modules, self.map_file, self.initrd)
 
     @cached_property
     def recording(self):
@@ -57,21 +60,26 @@ class Target:
 
             outside.refuse_options(self.image, "recording", click.get_current_context())
             return replay.prepared(self.recording, None, self.image)
-        return run.machine_with(self.loaded, self.place, self.smp, self.hv, self.copies)
+        return run.machine_with(self.loaded, self.place, self.smp, self.hv, self.copies, on_reset=self.on_reset,
+                                physical_bits=self.physical_bits)
 
 
 def options(function):
     """Add IMAGE and the options of `hvlab run` that say how it runs; the command gets a Target as `target`."""
 
     @wraps(function)
-    def command(image, place, smp, memory, append, modules, max_cycles, hv, copies, symbols, **others):
-        return function(target=Target(image, place, smp, memory, append, modules, max_cycles, hv, copies, symbols), **others)
+    def command(image, place, smp, memory, append, modules, max_cycles, hv, copies, symbols, on_reset, initrd, physical_bits, **others):
+        return function(target=Target(image, place, smp, memory, append, modules, max_cycles, hv, copies, symbols, on_reset, initrd,
+                                      physical_bits), **others)
 
     for each in (
         click.option("--max-cycles", type=Count(), default=MAX_CYCLES, show_default=True, help="Look no further than this cycle."),
         click.option("--symbols", type=run.IN, help=run.SYMBOLS_HELP),
         click.option("--copies", type=click.IntRange(1, 16), default=1, help=run.COPIES_HELP),
         click.option("--hv", type=click.Path(path_type=Path, file_okay=False), help=run.HV_HELP),
+        click.option("--on-reset", type=run.RESETS, default="fail", show_default=True, help="What a reset by the guest is."),
+        click.option("--physical-bits", type=run.BITS, default=39, show_default=True, help=run.BITS_HELP),
+        click.option("--initrd", type=run.IN, help="The initial RAM disk of a Linux image."),
         click.option("--module", "modules", multiple=True, metavar="FILE[,ARGS]", help="A multiboot module, or the initial RAM disk."),
         click.option("--append", metavar="STRING", help="Command line of a multiboot or Linux image."),
         click.option("--memory", type=Memory(), default="256M", show_default=True, help="Memory that the image finds."),

@@ -14,6 +14,7 @@ from emu.state import ENV
 
 VOID_PAGE = 0xFE_0000_0000                  # engine-physical: a page of all ones, and the device window
 DEVICE_WINDOW = 0xFE_0000_1000
+ROM_WINDOW = 0xFD_0000_0000                 # engine-physical: the ROM; RAM is one piece there, the hole below 4 GiB in it
 _void = np.full(8192, 0xFF, np.uint8)
 VOID = _void[-(_void.ctypes.data) % 4096:][:4096]
 TABLE = np.zeros((1 << at.BLOCK_BITS) * 16 + 16, np.uint64)
@@ -36,13 +37,13 @@ FEATURE_WORDS = 34
 class Engine:
     """A Unicorn instance over the machine's memory.  Addresses: uc, cs (CPUState), env (ENV record)."""
 
-    def __init__(self, ram, rom, rom_base, owner, entries):
+    def __init__(self, ram, rom, owner, entries):
         """ram, rom: page-aligned uint8 arrays; owner: address of the CPU record; entries: addresses by name."""
         self.uc = uc = Uc(UC_ARCH_X86, UC_MODE_64)
         uc.ctl_set_tcg_buffer_size(64 << 20)
         uc.ctl_exits_enabled(True)
         uc.mem_map_ptr(0, ram.nbytes, UC_PROT_ALL, ram.ctypes.data)
-        uc.mem_map_ptr(rom_base, rom.nbytes, UC_PROT_READ | UC_PROT_EXEC, rom.ctypes.data)
+        uc.mem_map_ptr(ROM_WINDOW, rom.nbytes, UC_PROT_READ | UC_PROT_EXEC, rom.ctypes.data)
         uc.mem_map_ptr(VOID_PAGE, 4096, UC_PROT_READ | UC_PROT_EXEC, VOID.ctypes.data)
         self._map_devices(owner, entries)
         self.handle, self.cs, self.env_address = at.verify(uc)

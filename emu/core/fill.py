@@ -15,7 +15,7 @@ from emu.core import native
 from emu.core.native import call, peek8, peek32, peek64, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
-from emu.model import breakpoint, decode, walk
+from emu.model import breakpoint, decode, memory, monitor, walk
 from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.memory import PAGE
 from emu.spec.cpu import RFLAGS, VECTOR
@@ -64,7 +64,7 @@ def leave(c, k, cs, number, ra):
 @kernel
 def host_of(m, k, pa):
     """Return the host address of a physical byte that code is fetched from, 0 when it is neither RAM nor ROM."""
-    if pa < m.ram_bytes:
+    if memory.is_ram(m, pa):
         return m.ram + pa
     if pa - m.rom_base < m.rom_bytes:
         return m.rom + (pa - m.rom_base)
@@ -126,7 +126,7 @@ def protection(m, k, bit, page, rw, rights, here):
     bit: this engine's bit; rw as in `access_of`; rights: ACCESS kinds the translation allows; here: the page is
     the one that the running instruction is on.  Returns protection bits for the engine.
     """
-    ledger = words(m.ledger, m.ram_bytes >> SHIFT)
+    ledger = words(m.ledger, memory.top(m) >> SHIFT)
     state = ledger[page]
     code, writers = state & PAGE.CODE, (state & PAGE.WRITABLE) >> WRITABLE_SHIFT
     mixed = state & PAGE.MIXED != ZERO
@@ -182,11 +182,16 @@ def map_page(c, k, world, page, pa, rw, how):
     kind = walk.kind(c, pa)
     if kind == KINDS_RAM:
         here = rw == ONE and c.block != ZERO and on_page(m, words(c.block, SIXTEEN), la, pa & PAGE_MASK)
-        prot = protection(m, k, k.bit[world], pa >> SHIFT, rw, c.walk_rights, here)
+        guarded = m.monitors != ZERO and monitor.guards(m, c, pa)
+        rights = c.walk_rights & ~ACCESS.WRITE if guarded and rw != ONE else c.walk_rights
+        prot = protection(m, k, k.bit[world], pa >> SHIFT, rw, rights, here)
+        if guarded and rw == ONE:                              # asked again at each store
+            size = ONE
+            words(m.ledger, memory.top(m) >> SHIFT)[pa >> SHIFT] &= ~(k.bit[world] << WRITABLE_SHIFT)
         call(k.f_set_page, cs, la, pa & PAGE_MASK, prot & mask, index, size)
         return True
     if kind == KINDS_ROM and rw != ONE:
-        call(k.f_set_page, cs, la, pa & PAGE_MASK, (READ | EXECUTE) & mask, index, size)
+        call(k.f_set_page, cs, la, k.rom_window + (pa - m.rom_base & PAGE_MASK), (READ | EXECUTE) & mask, index, size)
         return True
     if rw == TWO or (kind != KINDS_DEVICE and rw == ZERO):
         call(k.f_set_page, cs, la, k.void_page, READ | EXECUTE, index, size)
@@ -338,6 +343,11 @@ def fill(cs, address, size, rw, index, probe, ra):
             found = met(c, e, address, pa, access_size, rw) if rw != TWO and not probe & BYTE else False
             if found and not c.watch_step and ra:
                 leave(c, k, cs, E_WATCH, ra)
+        m = machine_at(c.machine)[0]
+        if rw == ONE and m.monitors and not probe & BYTE and monitor.meets(m, c, pa, min(access_size, PAGE_SIZE - (pa & OFFSET))):
+            if not c.watch_step and ra:                    # the store gets a boundary of its own: the time of waking is exact
+                leave(c, k, cs, E_WATCH, ra)
+            monitor.stored(m, c.id, pa, min(access_size, PAGE_SIZE - (pa & OFFSET)))
         if map_page(c, k, world, page, pa, rw, index | size << U64(8)):
             return ONE
         if probe & BYTE:
@@ -360,7 +370,7 @@ def fill(cs, address, size, rw, index, probe, ra):
 @kernel
 def code_host(m, k, page):
     """Return the host address of a page of the engine's RAM list (a block's page_addr)."""
-    return m.ram + page if page < m.ram_bytes else m.rom + (page - k.rom_offset)
+    return m.ram + page if page < k.rom_offset else m.rom + (page - k.rom_offset)
 
 
 @kernel

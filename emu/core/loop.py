@@ -29,7 +29,7 @@ from emu.core.fill import (
 from emu.core.native import call, peek32, poke8, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, words
-from emu.model import breakpoint
+from emu.model import breakpoint, memory
 from emu.model.cpu import CC_OP_EFLAGS, HF_MP, HF_TS, STATUS
 from emu.model.memory import PAGE
 from emu.spec.cpu import CR0
@@ -107,6 +107,8 @@ def sync(c, k, world):
     t.engine_pages = ZERO
     if m.stale_count:
         drop_stale(m, k)
+    if m.monitors_new:
+        guard_lines(m, k)
     lazy_registers(c, k, world)
     if c.mtf_step | c.iret_step | c.steps:
         c.single = ONE
@@ -146,11 +148,26 @@ def disturb(c, m, k, world):
 
 
 @kernel
+def guard_lines(m, k):
+    """Take the pages of newly armed monitors from engines of other processors that may write to them unasked."""
+    ledger = words(m.ledger, memory.top(m) >> U64(12))
+    for i in range(m.cpu_count):
+        at = cpu_at(m.cpus[U64(i)])[0].monitor_address
+        if m.monitors_new >> U64(i) & ONE and memory.is_ram(m, at):
+            page = at >> U64(12)
+            others = (ledger[page] & PAGE.WRITABLE) >> SIXTEEN & ~(THREE << TWO * U64(i))
+            if others:
+                drop_everywhere(k, page, others, False)
+                ledger[page] &= ~(others << SIXTEEN)
+    m.monitors_new = ZERO
+
+
+@kernel
 def drop_stale(m, k):
     """Drop translations of pages that the model wrote."""
-    ledger = words(m.ledger, m.ram_bytes >> U64(12))
+    ledger = words(m.ledger, memory.top(m) >> U64(12))
     if m.stale_count > U64(64):
-        for i in range(m.ram_bytes >> U64(12)):
+        for i in range(memory.top(m) >> U64(12)):
             page = U64(i)
             if ledger[page] & PAGE.CODE:
                 drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)

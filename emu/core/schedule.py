@@ -8,10 +8,10 @@ from emu.bits import U64
 from emu.core.native import call
 from emu.core.state import core_at
 from emu.jit import entry, kernel
-from emu.model import apic, apic_timer, intercept
+from emu.model import apic, apic_timer, intercept, monitor
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE, STOP
-from emu.spec.vmx import ACTIVITY
+from emu.spec.vmx import ACTIVITY, MWAIT
 from emu.state import ALL_ONES, cpu_at, env_of, machine_at
 
 ZERO, ONE = U64(0), U64(1)
@@ -31,6 +31,8 @@ def halted_until(c, m):
         return now
     if c.activity == ACTIVITY.WAIT_SIPI:
         return now if c.sipi_pending else ALL_ONES
+    if monitor.woken(c):
+        return now
     if c.activity == ACTIVITY.SHUTDOWN:
         return ALL_ONES
     when = apic_timer.next_deadline(c)
@@ -38,7 +40,7 @@ def halted_until(c, m):
     if c.vmx_mode == MODE.NONROOT:
         timer = intercept.next_boundary_deadline(c)
         when = timer if timer < when else when
-    elif not env_of(c.env)[0].eflags & RFLAGS.IF:
+    elif not env_of(c.env)[0].eflags & RFLAGS.IF and not (c.activity == MWAIT and c.monitor_break):
         return ALL_ONES
     if apic.pending(c) != ALL_ONES:
         return now

@@ -17,7 +17,7 @@ CORE = record(
     # what the engines share
     ("every_uc", U64), ("every_cs", U64),                 # host addresses of uint64[16], 0 = no such engine
     ("rom_offset", U64),                                  # where the engine's RAM list has the ROM
-    ("void_page", U64), ("device_window", U64),           # engine-physical pages: all ones; device registers
+    ("void_page", U64), ("device_window", U64), ("rom_window", U64),   # engine-physical: a page of all ones; device registers; the ROM
     # functions of the engine and compiled entries
     ("f_exec", U64), ("f_exit_restore", U64), ("f_set_page", U64), ("f_flush", U64), ("f_flush_page", U64),
     ("f_invalidate", U64), ("f_forget", U64), ("f_block_of", U64), ("f_flags", U64), ("f_model", U64), ("f_processor", U64),

@@ -4,14 +4,15 @@
     machine = machine_of(load("boot.hvz"))                 # in another process
 
 A file is MAGIC, the size of the manifest (uint32), its SHA-256, the manifest (JSON), then its sections one behind another,
-each compressed with zstd: `state` (the parts of `emu.debug.parts`), `pages` (uint32 numbers of RAM pages that are not
-zeros), `ram.0`, `ram.1`, ... (4,096 such pages each).  The manifest names the layout of every part and the SHA-256 of
+each compressed with zstd: `state` (the parts of `emu.debug.parts`), `placed` (JSON of `emu.restart.Placed`, when a reset of the
+guest starts the machine again), `pages` (uint32 numbers of RAM pages that are not zeros), `ram.0`, `ram.1`, ... (4,096 such
+pages each).  The manifest names the layout of every part and the SHA-256 of
 every section: what is of another version, truncated or altered is refused with a SnapshotError that says what.
 """
 import hashlib
 import struct
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -26,11 +27,12 @@ from emu.errors import ConfigError, SnapshotError
 from emu.files import read, unpack, write
 from emu.image import Symbols
 from emu.machine import Config, Machine
+from emu.restart import Placed
 
 MAGIC, HEAD = b"hvlab.hvz\n", struct.Struct("<I32s")
 SCHEMA = "hvlab.snapshot.1"
 LEVEL, CHUNK = 3, 4096                                     # of zstd; pages in a section
-MANIFEST_LIMIT = 64 << 20
+MANIFEST_LIMIT, PLACED_LIMIT = 64 << 20, 1 << 30         # bytes of the manifest, of what a reset loads again
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
@@ -66,7 +68,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     schema: str
     program: str
     engine: str
-    config: dict[str, int]
+    config: dict[str, int | str]
     cycles: list[Number]
     instructions: list[Number]
     inputs: list[InputRow]
@@ -89,6 +91,8 @@ def _layout(processors):
 def _contents(snapshot):
     """Yield (name, bytes) of each section."""
     yield "state", snapshot.state().tobytes()
+    if snapshot.config.on_reset == "reboot":
+        yield "placed", msgspec.json.encode(snapshot.about.placed)
     table = snapshot.table[:snapshot.ram_pages]
     pages = np.flatnonzero(table).astype(np.uint32)
     yield "pages", pages.tobytes()
@@ -136,7 +140,8 @@ def _manifest(path, data):
 
 def _config(path, manifest):
     try:
-        config = Config(**manifest.config)
+        options: dict[str, Any] = dict(manifest.config)
+        config = Config(**options)
     except (TypeError, ConfigError) as error:
         raise SnapshotError(f"{path}: no machine of this program has its configuration: {error}") from error
     if manifest.engine != ENGINE:
@@ -163,11 +168,12 @@ def _check_parts(path, manifest, config):
 def _check_sections(path, manifest, config):
     """Raise SnapshotError unless the sections are those of such a machine, none longer than it can be."""
     ram_pages = config.memory_bytes // PAGE
-    most = {"state": parts.offsets(parts.layout(config.processors))[1], "pages": 4 * ram_pages}
-    for n in range(-(-ram_pages // CHUNK)):
-        most[f"ram.{n}"] = CHUNK * PAGE
-    names = [section.name for section in manifest.sections]
-    if names[:2] != ["state", "pages"] or names[2:] != [f"ram.{n}" for n in range(len(names) - 2)] or len(names) > len(most):
+    most = {"state": parts.offsets(parts.layout(config.processors))[1], "pages": 4 * ram_pages,
+            "placed": min(2 * config.memory_bytes, PLACED_LIMIT)}
+    names = [section.name for section in manifest.sections if section.name != "placed"]
+    chunks = [f"ram.{n}" for n in range(min(len(names) - 2, -(-ram_pages // CHUNK)))]
+    most |= dict.fromkeys(chunks, CHUNK * PAGE)
+    if names != ["state", "pages", *chunks] or len(manifest.sections) > len(names) + 1:
         raise SnapshotError(f"{path}: its sections are not state, pages, ram.0, ram.1, ... of a machine of {config.memory_bytes:,} bytes")
     for section in manifest.sections:
         if section.bytes > most[section.name]:
@@ -204,11 +210,12 @@ def _table(path, sections, config, store):
         raise SnapshotError(f"{path}: {wrong}")
     if len(sections["pages"]) % 4:
         raise SnapshotError(f"{path}: the section 'pages' has {len(sections['pages']):,} bytes, not a whole number of page numbers")
-    pages, ram_pages = np.frombuffer(sections.pop("pages"), np.uint32), config.memory_bytes // PAGE
+    pages, ram_pages = np.frombuffer(sections.pop("pages"), np.uint32), config.top // PAGE
     names = [f"ram.{n}" for n in range(-(-len(pages) // CHUNK))]
     if list(sections) != names:
         raise SnapshotError(f"{path}: the sections of memory are {list(sections)}, not {names}")
-    if len(pages) and (pages[-1] >= ram_pages or (pages[1:] <= pages[:-1]).any()):
+    hole = (pages >= config.low_bytes // PAGE) & (pages < config.pieces[-1][0] // PAGE)
+    if len(pages) and (pages[-1] >= ram_pages or (pages[1:] <= pages[:-1]).any() or hole.any()):
         raise SnapshotError(f"{path}: the section 'pages' names pages that the machine does not have, or not in order")
     table = np.zeros(ram_pages + len(state) // PAGE, np.uint32)
     for n, name in enumerate(names):
@@ -221,6 +228,23 @@ def _table(path, sections, config, store):
     return table
 
 
+def _placed(path, sections, config):
+    """Return what a machine that starts again is loaded with."""
+    text = sections.pop("placed", None)
+    if text is None:
+        if config.on_reset == "reboot":
+            raise SnapshotError(f"{path}: the section 'placed' is missing: a reset starts this machine again")
+        return Placed()
+    try:
+        found = msgspec.json.decode(text, type=Placed)
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(f"{path}: the section 'placed' is not what a machine starts with: {error}") from error
+    pieces = [*found.ranges, *((address, len(data)) for address, data in found.segments)]
+    if any(size < 0 or not any(start <= address and address + size <= end for start, end in config.pieces) for address, size in pieces):
+        raise SnapshotError(f"{path}: the section 'placed' does not lie in the machine's memory")
+    return found
+
+
 def load(path):
     """Return the Snapshot of a file; raises SnapshotError when it is not one that this program can go on from."""
     data = read(path, error=SnapshotError)
@@ -229,7 +253,9 @@ def load(path):
     _check_parts(path, manifest, config)
     _check_sections(path, manifest, config)
     store = PageStore()
-    table = _table(path, _sections(path, data, manifest, at), config, store)
+    sections = _sections(path, data, manifest, at)
+    placed = _placed(path, sections, config)
+    table = _table(path, sections, config, store)
     try:
         inputs = tuple(Input(row.cycle, row.kind, row.data) for row in manifest.inputs)
     except ConfigError as error:
@@ -238,7 +264,7 @@ def load(path):
         raise SnapshotError(f"{path}: its inputs are not in order")
     return Snapshot(config, store, table, About(
         tuple(manifest.cycles), tuple(manifest.instructions), inputs, manifest.fed, tuple(manifest.partitions),
-        Symbols(manifest.symbols) if manifest.symbols else None))
+        Symbols(manifest.symbols) if manifest.symbols else None, placed))
 
 
 def machine_of(snapshot, progress=None):

@@ -210,11 +210,13 @@ def wrong(rows, memory, config):
             m = memory[start:start + dtype.itemsize].view(dtype)[0]
             if m.turn > config.processors or m.stop_cpu >= config.processors:
                 return "the part 'machine' names a processor that the machine does not have"
-            if (m.cpu_count, m.ram_bytes, m.rom_base, m.rom_bytes) != (config.processors, config.memory_bytes, ROM_BASE, ROM_BYTES):
+            if (m.cpu_count, m.ram_bytes, m.high_bytes, m.rom_base, m.rom_bytes, m.address_mask) != (
+                    config.processors, config.low_bytes, config.memory_bytes - config.low_bytes, ROM_BASE, ROM_BYTES,
+                    (1 << config.physical_bits) - 1):
                 return "the part 'machine' is of a machine with other memory or processors"
         elif kind == "cpu":
             c = memory[start:start + dtype.itemsize].view(dtype)[0]
-            if c.env > 1 or c.tlb > 1 or c.vmcs > config.memory_bytes - PAGE + 1 or c.vmcs and int(c.vmcs) % PAGE != 1:
+            if c.env > 1 or c.tlb > 1 or c.vmcs > config.top - PAGE + 1 or c.vmcs and int(c.vmcs) % PAGE != 1:
                 return f"the part {name!r} refers to what the machine does not have"
         elif kind == "owner" and memory[start:start + 8].view(np.uint64)[0] > 1:
             return f"the part {name!r} must be 0 or 1"

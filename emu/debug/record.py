@@ -11,6 +11,7 @@ reaches it.  The file is JSON: schema, where the image came from, a digest of th
 """
 import hashlib
 from importlib.metadata import version
+from typing import Any
 
 import msgspec
 
@@ -62,7 +63,7 @@ class Recording(msgspec.Struct, forbid_unknown_fields=True):
     schema: str
     program: str
     source: Source | None
-    config: dict[str, int]
+    config: dict[str, int | str]
     start: str
     inputs: list[InputRow]
     end: End
@@ -70,6 +71,12 @@ class Recording(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Schema(msgspec.Struct):
     schema: str = ""
+
+
+def config_of(recording):
+    """Return the Config of a Recording; what its program did not know yet is as it was then."""
+    options: dict[str, Any] = dict(recording.config)
+    return Config(**options)
 
 
 def file_row(path):
@@ -122,7 +129,7 @@ def load(path):
         recording = msgspec.json.decode(text, type=Recording)
         for row in recording.inputs:
             Input(row.cycle, row.kind, row.data)
-        Config(**recording.config)
+        config_of(recording)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{path}: not a recording of hvlab: {error}") from error
     except (TypeError, ConfigError) as error:
@@ -141,10 +148,10 @@ def check_files(source, given=None):
 # ---- replay ----------------------------------------------------------------------------------------------------------
 def prepare(machine, recording):
     """Give a machine that was loaded alike the inputs of a Recording; raises ReplayError when it was not."""
-    mine = vars(machine.config)
-    for name in sorted(mine.keys() | recording.config.keys()):
-        if mine.get(name) != recording.config.get(name):
-            raise ReplayError(f"the machine has {name} = {mine.get(name)}, the recorded one {recording.config.get(name)}")
+    mine, theirs = vars(machine.config), vars(config_of(recording))
+    for name in sorted(mine):
+        if mine[name] != theirs[name]:
+            raise ReplayError(f"the machine has {name} = {mine[name]}, the recorded one {theirs[name]}")
     if machine.clock or machine.digest() != recording.start:
         raise ReplayError(f"the machine does not start as the recorded one did ({recording.program}): "
                           "other contents of memory or registers before the first instruction")

@@ -34,7 +34,7 @@ class About:
     """What a snapshot knows besides the machine's state.
 
     cycles, instructions: of each processor; inputs: the machine's, of which the first `fed` had been delivered;
-    partitions: names of those that were loaded; symbols: emu.image Symbols, or None.
+    partitions: names of those that were loaded; symbols: emu.image Symbols, or None; placed: what the machine started with.
     """
 
     cycles: tuple
@@ -43,6 +43,7 @@ class About:
     fed: int = 0
     partitions: tuple = ()
     symbols: Any = None
+    placed: Any = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Snapshot:
     @property
     def ram_pages(self):
         """Return how many pages of RAM the machine has; the table goes on with the pages of `emu.debug.parts`."""
-        return self.config.memory_bytes >> SHIFT
+        return self.config.top >> SHIFT
 
     def state(self):
         """Return the pages of the parts as bytes (uint8[n]), laid out by `parts.offsets`."""
@@ -147,7 +148,7 @@ def take(machine):
     table[ram_pages:] = store.keep(rows_of(rows), table[ram_pages:])
     made = Snapshot(machine.config, store, table, About(
         tuple(int(c.cycles) for c in machine.cpu), tuple(int(c.instructions) for c in machine.cpu),
-        tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols))
+        tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols, machine.placed))
     _forget(machine)
     machine.base = made
     return made
@@ -198,6 +199,7 @@ def _take_over(machine, about):
     if tuple(p.name for p in machine.partitions) != about.partitions:
         machine.partitions = [Named(name) for name in about.partitions]
     machine.symbols = machine.symbols or about.symbols
+    machine.placed = about.placed or machine.placed
 
 
 def _make_stale(machine, pages):

@@ -161,7 +161,7 @@ class Thread:
     def _write(self, address, data, where, what):
         pieces, done = list(self._pieces(address, len(data), where)), 0
         for host, here in pieces:
-            if host is None or host + here > self.machine.ram.nbytes:
+            if host is None or not self.machine.in_ram(host, here):
                 raise DebugError(f"{what} {address:#x} to {address + len(data) - 1:#x} is not all mapped to RAM; nothing was written")
         self.machine.edits += 1
         for host, here in pieces:

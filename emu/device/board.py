@@ -37,7 +37,7 @@ HOST_BRIDGE = bytes.fromhex("86803712" "06008002" "02000006" "00000000")   # Int
 
 @dataclass(frozen=True, kw_only=True)
 class BoardConfig:
-    """What the board must know: memory, processors, start time, and what fw_cfg shows."""
+    """What the board must know: memory (both pieces together), processors, start time, and what fw_cfg shows."""
 
     ram_bytes: int
     cpu_count: int = 1
@@ -48,8 +48,6 @@ class BoardConfig:
     def __post_init__(self):
         if self.ram_bytes <= 0 or self.ram_bytes % 4096:
             raise ConfigError(f"ram_bytes must be a positive multiple of 4096, not {self.ram_bytes}")
-        if self.ram_bytes > int(MEMORY.IOAPIC):
-            raise ConfigError(f"ram_bytes must be at most {int(MEMORY.IOAPIC)} (the I/O APIC lies above), not {self.ram_bytes}")
         if not 1 <= self.cpu_count <= 8:
             raise ConfigError(f"cpu_count must be 1 to 8, not {self.cpu_count}")
         if not 0 <= self.start_seconds < 1 << 38:
@@ -88,14 +86,17 @@ class Board:
 
     def _fill_cmos(self):
         """Set the clock and the memory sizes that firmware looks for."""
-        kib = self.config.ram_bytes >> 10
+        low = min(self.config.ram_bytes, int(MEMORY.HOLE))
+        kib, above_4g = low >> 10, min(self.config.ram_bytes - low >> 16, 0xFF_FFFF)
         extended = min(max(kib - 1024, 0), 63 << 10)
-        above_16m = min(max(self.config.ram_bytes - (16 << 20), 0) >> 16, 0xFFFF)
+        above_16m = min(max(low - (16 << 20), 0) >> 16, 0xFFFF)
         rows = {CMOS.A: 0x26, CMOS.B: int(RTCB.H24), CMOS.EQUIPMENT: 0x24, CMOS.PROCESSORS: self.config.cpu_count - 1}
         for low, high, value in ((CMOS.BASE_LOW, CMOS.BASE_HIGH, min(kib, 640)), (CMOS.EXTENDED_LOW, CMOS.EXTENDED_HIGH, extended),
                                  (CMOS.EXTENDED2_LOW, CMOS.EXTENDED2_HIGH, extended),
                                  (CMOS.ABOVE_16M_LOW, CMOS.ABOVE_16M_HIGH, above_16m)):
             rows[low], rows[high] = value & 0xFF, value >> 8
+        for n, index in enumerate((CMOS.ABOVE_4G_LOW, CMOS.ABOVE_4G_MIDDLE, CMOS.ABOVE_4G_HIGH)):
+            rows[index] = above_4g >> 8 * n & 0xFF
         for index, value in rows.items():
             self.rtc.ram[index] = value
         self.rtc.seconds = self.config.start_seconds

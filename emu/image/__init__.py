@@ -9,14 +9,14 @@ from pathlib import Path
 
 from emu import files
 from emu.errors import ConfigError, ImageError
-from emu.image import elf, entry, linux, multiboot, raw
+from emu.image import elf, entry, linux, multiboot, packed, raw
 from emu.image.debuginfo import from_elf
 from emu.image.entry import Entry
 from emu.image.space import PAGE, Space
 from emu.image.symbols import Symbols, from_assembly
 
 __all__ = ["Entry", "Image", "ImageError", "Symbols", "load", "of_assembly"]
-KINDS = "ELF32 or ELF64 executable, multiboot-1 image, Linux bzImage, raw .bin"
+KINDS = "ELF32 or ELF64 executable, multiboot-1 image, Linux bzImage, raw .bin (the first three also packed by gzip or xz)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +45,12 @@ class Image:
         return entry.scaffold(self.entry)
 
 
-def _module(text):
+def module(text):
     """Return (Path, arguments) of `FILE[,ARGS]`."""
     name, _, arguments = str(text).partition(",")
     path = Path(name)
+    if Path(text).is_file():                                # a file whose own name has a comma in it
+        path, arguments = Path(text), ""
     if not path.is_file():
         raise ImageError(f"module {name}: no such file")
     return path, arguments
@@ -77,8 +79,9 @@ def load(path, memory_bytes, append=None, modules=()):
     if memory_bytes <= 0 or memory_bytes % PAGE:
         raise ConfigError(f"memory_bytes must be a positive multiple of {PAGE}, not {memory_bytes}")
     data = files.read(path, error=ImageError)
+    data = packed.unpack(path, data)
     loader, space = _loader(path, data), Space(path, memory_bytes)
-    kind, start = loader.load(path, data, space, append or "", [_module(module) for module in modules])
+    kind, start = loader.load(path, data, space, append or "", [module(each) for each in modules])
     symbols = from_elf(path, data) if elf.is_elf(data) else Symbols()
     return Image(
         segments=space.segments,

@@ -92,7 +92,11 @@ def _sections(path, data, bits, shoff, shnum, shsize):
 
 
 def place(path, data, header, space):
-    """Place the loadable segments in memory and return the physical address of the entry point."""
+    """Place the loadable segments in memory and return the physical address of the entry point.
+
+    The entry point is a virtual address, as GRUB 2 takes it; one that lies in no segment by its virtual addresses is a physical
+    address, as GRUB Legacy takes it.
+    """
     if not header.segments:
         raise ImageError(f"{path}: no loadable segment")
     start = None
@@ -104,8 +108,11 @@ def place(path, data, header, space):
         if s.filesz > s.memsz:
             raise ImageError(f"{path}: segment {number} has {s.filesz:#x} bytes in the file but {s.memsz:#x} in memory")
         space.put(s.physical, data[s.offset : s.offset + s.filesz], f"segment {number}", s.memsz)
-        if s.virtual <= header.entry < s.virtual + s.memsz:
+    for s in header.segments:
+        if start is None and s.virtual <= header.entry < s.virtual + s.memsz:
             start = header.entry - s.virtual + s.physical
+    if start is None and any(s.physical <= header.entry < s.physical + s.memsz for s in header.segments):
+        start = header.entry
     if start is None:
         raise ImageError(f"{path}: entry point {header.entry:#x} is in no loadable segment")
     return start

@@ -38,8 +38,8 @@ class Entry:
 
     payload: int | None
     rip: int
-    registers: dict = field(default_factory=dict)
-    segments: dict = field(default_factory=dict)
+    registers: dict[str, int] = field(default_factory=dict)
+    segments: dict[str, Segment] = field(default_factory=dict)
     cr0: int = 0
     cr3: int = 0
     cr4: int = 0

@@ -70,7 +70,7 @@ def _zero_page(data, space, command, initrd):
     page[LOADER_TYPE], page[E820_COUNT] = 0xFF, len(rows)
     for number, row in enumerate(rows):
         struct.pack_into("<QQI", page, E820_TABLE + 20 * number, *row)
-    struct.pack_into("<I", page, ALT_MEMORY_K, max(0, space.memory_bytes - (1 << 20)) >> 10)
+    struct.pack_into("<I", page, ALT_MEMORY_K, max(0, space.low_bytes - (1 << 20)) >> 10)
     struct.pack_into("<H", page, VIDEO_MODE, 0xFFFF)
     struct.pack_into("<I", page, COMMAND_LINE, command)
     struct.pack_into("<II", page, RAMDISK_IMAGE, *initrd)

@@ -19,7 +19,7 @@ SEARCH = 8192
 PAGE_ALIGN, MEMORY_INFO, VIDEO_MODE, ADDRESSES = 1, 2, 4, 1 << 16
 SUPPORTED = PAGE_ALIGN | MEMORY_INFO | VIDEO_MODE
 TEXT_MODE = 1
-LOADER = b"hvlab\0"
+LOADER = b"GRUB 2.12 (hvlab)\0"  # the name says what the command line is: kernels take a first word off for others
 INFO_BYTES = 116
 # Flags of the boot information.
 HAS_MEMORY, HAS_COMMAND_LINE, HAS_MODULES, HAS_SECTIONS = 1, 4, 8, 32
@@ -117,7 +117,7 @@ def _information(space, append, sections, modules, module_count):
     flags = HAS_MEMORY | HAS_COMMAND_LINE | HAS_MAP | HAS_LOADER | HAS_FRAMEBUFFER
     flags |= HAS_MODULES if module_count else 0
     flags |= HAS_SECTIONS if sections[0] else 0
-    upper = max(0, space.memory_bytes - (1 << 20)) >> 10
+    upper = max(0, space.low_bytes - (1 << 20)) >> 10
     command = space.put_low(os.fsencode(append) + b"\0", "the command line")
     struct.pack_into("<12I", text, 0, flags, LOW_END >> 10, upper, 0, command, module_count, modules, *sections, 0)
     struct.pack_into("<2I", text, 44, len(memory), space.put_low(memory, "the memory map"))

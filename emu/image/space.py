@@ -5,7 +5,8 @@ from emu.spec.firmware import LOW
 from emu.spec.platform import MEMORY
 
 PAGE = 4096
-LOW_FREE = int(LOW.PML4) + 0x6000  # below lie the firmware's tables and stacks
+LOWEST = int(LOW.FREE)  # below lie the real-mode vectors and the BIOS data area
+LOW_FREE = 0x1_0000  # what a loader has to place goes from here on, as GRUB's does; images may lie below
 LOW_END, HIGH = int(LOW.EBDA), int(LOW.HIGH)
 RAM, RESERVED = 1, 2  # types of the memory map
 
@@ -15,24 +16,25 @@ def memory_map(memory_bytes):
 
     Source: ACPI, "System Address Map Interfaces"
     """
-    bios, ioapic, local = int(LOW.ACPI), int(MEMORY.IOAPIC), int(MEMORY.LOCAL_APIC)
+    bios, ioapic, local, hole, above = (int(each) for each in (LOW.ACPI, MEMORY.IOAPIC, MEMORY.LOCAL_APIC, MEMORY.HOLE, MEMORY.ABOVE))
     rows = [(0, LOW_END, RAM), (LOW_END, 0xA_0000 - LOW_END, RESERVED), (bios, HIGH - bios, RESERVED)]
     if memory_bytes > HIGH:
-        rows.append((HIGH, memory_bytes - HIGH, RAM))
-    return [*rows, (ioapic, PAGE, RESERVED), (local, PAGE, RESERVED)]
+        rows.append((HIGH, min(memory_bytes, hole) - HIGH, RAM))
+    rows += [(ioapic, PAGE, RESERVED), (local, PAGE, RESERVED)]
+    return [*rows, (above, memory_bytes - hole, RAM)] if memory_bytes > hole else rows
 
 
 class Space:
-    """RAM of `memory_bytes`, all zero, filled piece by piece.
+    """RAM of `memory_bytes`, all zero, filled piece by piece; nothing is placed beyond the hole below 4 GiB.
 
+    low_bytes: where RAM from address 0 on ends;
     segments: [(address, bytes)] that have been placed; ranges: [(address, size)] that they occupy, zeros included.
     """
 
     def __init__(self, path, memory_bytes):
-        if memory_bytes > int(MEMORY.IOAPIC):
-            raise ImageError(f"{path}: memory of {memory_bytes:#x} bytes: at most {int(MEMORY.IOAPIC):#x}")
         self.path, self.memory_bytes, self.segments, self.ranges = path, memory_bytes, [], []
-        self._taken = [(0, LOW_FREE, "the firmware's tables"), (0xA_0000, HIGH, "video memory and firmware")]
+        self.low_bytes = min(memory_bytes, int(MEMORY.HOLE))
+        self._taken = [(0, LOWEST, "the BIOS data area"), (0xA_0000, HIGH, "video memory and firmware")]
 
     def without_firmware(self):
         """Let an image that no firmware starts use all memory below the video memory."""
@@ -42,9 +44,9 @@ class Space:
         """Place bytes at an address, reserving `size` (the rest reads as 0); returns the address."""
         size = len(data) if size is None else size
         end = address + size
-        if end > self.memory_bytes:
+        if end > self.low_bytes:
             raise ImageError(
-                f"{self.path}: {what} needs memory up to {end:#x}, the machine has {self.memory_bytes:#x} bytes"
+                f"{self.path}: {what} needs memory up to {end:#x}, the machine has {self.low_bytes:#x} bytes"
             )
         for start, stop, other in self._taken:
             if address < stop and start < end:
@@ -59,26 +61,26 @@ class Space:
 
     def put_low(self, data, what, align=16):
         """Place bytes in the lowest free place below 1 MiB that the firmware does not use, or else above."""
-        for low, high in ((LOW_FREE, LOW_END), (HIGH, self.memory_bytes)):
+        for low, high in ((LOW_FREE, LOW_END), (HIGH, self.low_bytes)):
             address = self._lowest(low, high, len(data), align)
             if address is not None:
                 return self.put(address, data, what)
         raise ImageError(
-            f"{self.path}: no room for {what} of {len(data)} bytes in {self.memory_bytes:#x} bytes of memory"
+            f"{self.path}: no room for {what} of {len(data)} bytes in {self.low_bytes:#x} bytes of memory"
         )
 
     def put_above(self, floor, data, what, align=PAGE):
         """Place bytes in the lowest free place at or above `floor`."""
-        address = self._lowest(floor, self.memory_bytes, len(data), align)
+        address = self._lowest(floor, self.low_bytes, len(data), align)
         if address is None:
             raise ImageError(
-                f"{self.path}: no room for {what} of {len(data)} bytes in {self.memory_bytes:#x} bytes of memory"
+                f"{self.path}: no room for {what} of {len(data)} bytes in {self.low_bytes:#x} bytes of memory"
             )
         return self.put(address, data, what)
 
     def put_high(self, data, what, ceiling, align=PAGE):
         """Place bytes at the highest aligned free place that ends at or below `ceiling`."""
-        top = min(ceiling, self.memory_bytes)
+        top = min(ceiling, self.low_bytes)
         while top - len(data) >= HIGH:
             address = (top - len(data)) // align * align
             clash = [start for start, stop, _ in self._taken if address < stop and start < address + len(data)]
@@ -87,7 +89,7 @@ class Space:
             top = min(clash, default=0)
         raise ImageError(
             f"{self.path}: no room for {what} of {len(data)} bytes below {ceiling:#x} in "
-            f"{self.memory_bytes:#x} bytes of memory"
+            f"{self.low_bytes:#x} bytes of memory"
         )
 
     def _lowest(self, low, high, size, align):

@@ -5,11 +5,11 @@ Order: SDM 3A, "Prioritization of Concurrent Events"; in non-root operation SDM 
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import apic, apic_timer, events, intercept, reset, route
+from emu.model import apic, apic_timer, events, intercept, monitor, reset, route
 from emu.model.cpu import HF_INHIBIT, refresh_hflags
 from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
 from emu.spec.outcome import MODE
-from emu.spec.vmx import ACTIVITY, BLOCKING, PROC
+from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC
 from emu.state import ALL_ONES, env_of, machine_at
 
 ZERO, ONE, TWO, THREE = U64(0), U64(1), U64(2), U64(3)
@@ -77,6 +77,8 @@ def external(c, e):
     if vector == ALL_ONES:
         return False
     if not e.eflags & RFLAGS.IF or c.interruptibility & SHADOW:
+        if c.activity == MWAIT and c.monitor_break:
+            wake(c)
         if c.activity == ACTIVITY.ACTIVE:
             c.watch = WATCH_IF
         return False
@@ -161,6 +163,8 @@ def prepare(c):
             return
         advance_time(c)
         e = env_of(c.env)[0]
+        if monitor.woken(c):
+            wake(c)
         if c.vmx_mode == MODE.NONROOT:
             if not nonroot_event(c, e):
                 break

@@ -16,11 +16,11 @@ from emu.model.checks_host import host
 from emu.model.checks_segments import segments, v86
 from emu.model.cpu import long_mode
 from emu.model.vmcs import View, fields
-from emu.spec.checks import CHECKS, GUEST, MISSING
+from emu.spec.checks import BEYOND, CHECKS, GUEST, MISSING
 from emu.spec.cpu import RFLAGS
 from emu.spec.vmcs import FIELD, REGION_WORDS, VMCS, width_of
 from emu.spec.vmx import ENTRYQ, EXIT, REASON, VMERROR
-from emu.state import env_of
+from emu.state import env_of, machine_at
 
 __all__ = ["MISSING", "Failure", "entry", "explain", "failing", "lint"]
 
@@ -73,7 +73,7 @@ def entry(c):
     if bad:
         note(c, CONTROL_TABLE, bad)
         return VMERROR.CONTROL_FIELD
-    bad = host(v, long_mode(env_of(c.env)[0]))
+    bad = host(v, long_mode(env_of(c.env)[0]), ~machine_at(c.machine)[0].address_mask)
     if bad:
         note(c, HOST_TABLE, bad)
         return VMERROR.HOST_STATE
@@ -93,7 +93,7 @@ def judge(c, maps):
     """Write to `maps` (uint64[5]) the failing rows of every table, whichever class would decide."""
     v = fields(c)
     maps[CONTROL_TABLE] = controls(c, v)
-    maps[HOST_TABLE] = host(v, long_mode(env_of(c.env)[0]))
+    maps[HOST_TABLE] = host(v, long_mode(env_of(c.env)[0]), ~machine_at(c.machine)[0].address_mask)
     maps[GUEST_TABLE] = guest(c, v)
     maps[SEGMENT_TABLE] = segments(v)
     maps[V86_TABLE] = v86(v) if v[FIELD.GUEST_RFLAGS] & RFLAGS.VM else ZERO
@@ -137,10 +137,17 @@ def _positions(bits):
     return f"bit{plural} " + ", ".join(reversed(runs))
 
 
-def _failure(check, view):
+def _wide(zero, mask):
+    """Return bits that must be 0 as they are for a machine: a row's address bits that do not exist begin at its width."""
+    if zero & BEYOND == BEYOND and not zero & (BEYOND >> 1 & ~BEYOND):
+        return zero & ~BEYOND | ~int(mask) & (1 << 64) - 1
+    return zero
+
+
+def _failure(check, view, mask):
     values = tuple((name, int(getattr(VMCS, name)), view[name]) for name in check.fields)
     first = values[0][2]
-    bits = (first & check.zero | ~first & check.one or check.part) & (1 << width_of(values[0][1])) - 1
+    bits = (first & _wide(check.zero, mask) | ~first & check.one or check.part) & (1 << width_of(values[0][1])) - 1
     return Failure(id=check.id, kind=check.kind, fields=values, bits=bits, rule=check.rule, section=check.section,
                    repair=check.repair)
 
@@ -151,6 +158,10 @@ def _cpu(owner):
     return owner if isinstance(owner, np.record) else owner[0]
 
 
+def _mask(c):
+    return machine_at(c.machine)[0].address_mask
+
+
 def explain(owner):
     """Return a list of Failure for the rows that the last VM entry failed by.
 
@@ -158,7 +169,7 @@ def explain(owner):
     """
     c = _cpu(owner)
     view = View(words(c.vmcs, REGION_WORDS))
-    return [_failure(CHECKS[int(row)], view) for row in c.failed[:min(int(c.failed_count), int(LISTED))]]
+    return [_failure(CHECKS[int(row)], view, _mask(c)) for row in c.failed[:min(int(c.failed_count), int(LISTED))]]
 
 
 def failing(owner):
@@ -172,4 +183,4 @@ def lint(owner):
     """Return a list of Failure for everything that is wrong in the current VMCS, before any VM entry."""
     c = _cpu(owner)
     view = View(words(c.vmcs, REGION_WORDS))
-    return [_failure(check, view) for check in failing(c)]
+    return [_failure(check, view, _mask(c)) for check in failing(c)]

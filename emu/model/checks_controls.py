@@ -5,21 +5,21 @@
 from emu.bits import U64, get
 from emu.jit import kernel
 from emu.model.memory import load, machine_of
-from emu.spec.checks import BEYOND, CONTROL, PAGE
+from emu.spec.checks import CONTROL
 from emu.spec.cpu import CR0, EVENT, INTR
 from emu.spec.profile import CR3_TARGETS, ENTRY_RULE, EXIT_RULE, PIN_RULE, PROC2_RULE, PROC_RULE
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import EPTP, EXITC, PIN, PROC, PROC2
 
 ZERO, ONE, FOUR = U64(0), U64(1), U64(4)
-BEYOND, PAGE, SIXTEEN = U64(BEYOND), U64(PAGE), U64(BEYOND | 15)
+IN_PAGE, IN_SIXTEEN = U64(0xFFF), U64(15)
 PIN_MUST, PIN_NOT, PROC_MUST, PROC_NOT = PIN_RULE.must, ~PIN_RULE.may, PROC_RULE.must, ~PROC_RULE.may
 PROC2_MUST, PROC2_NOT, EXIT_MUST, EXIT_NOT = PROC2_RULE.must, ~PROC2_RULE.may, EXIT_RULE.must, ~EXIT_RULE.may
 ENTRY_MUST, ENTRY_NOT = ENTRY_RULE.must, ~ENTRY_RULE.may
 TARGETS = U64(CR3_TARGETS)
 THRESHOLD, VTPR = U64(15), U64(0x80)
 UC, WB, WALK_4 = U64(0), U64(6), U64(3 << 3)
-EPTP_RESERVED = BEYOND | U64(0xF80)
+EPTP_RESERVED = U64(0xF80)
 ENTRY_BYTES = U64(16)
 NMI_VECTOR, LAST_EXCEPTION, LONGEST = U64(2), U64(31), U64(15)
 RESERVED_TYPE = U64(1)
@@ -39,7 +39,8 @@ def controls(c, v):
 
     Source: SDM 3C, "Checks on VMX Controls"
     """
-    return words(v) | primary(c, v) | extended(v) | lists(v) | injection(v)
+    beyond = ~machine_of(c).address_mask
+    return words(v) | primary(c, v, beyond) | extended(v, beyond) | lists(v, beyond) | injection(v)
 
 
 @kernel
@@ -69,21 +70,21 @@ def words(v):
 
 
 @kernel
-def primary(c, v):
+def primary(c, v, beyond):
     """Check what the primary processor-based controls activate: bitmaps, the TPR shadow."""
     bad, proc = ZERO, v[FIELD.PRIMARY_CONTROLS]
     if proc & PROC.IO_BITMAPS:
-        if v[FIELD.IO_BITMAP_A] & PAGE:
+        if v[FIELD.IO_BITMAP_A] & (beyond | IN_PAGE):
             bad |= CONTROL.IO_BITMAP_A
-        if v[FIELD.IO_BITMAP_B] & PAGE:
+        if v[FIELD.IO_BITMAP_B] & (beyond | IN_PAGE):
             bad |= CONTROL.IO_BITMAP_B
-    if proc & PROC.MSR_BITMAPS and v[FIELD.MSR_BITMAPS] & PAGE:
+    if proc & PROC.MSR_BITMAPS and v[FIELD.MSR_BITMAPS] & (beyond | IN_PAGE):
         bad |= CONTROL.MSR_BITMAPS
     if proc & PROC.TPR_SHADOW:
         apic, threshold = v[FIELD.VIRTUAL_APIC_ADDRESS], v[FIELD.TPR_THRESHOLD]
         if threshold & ~THRESHOLD:
             bad |= CONTROL.TPR_THRESHOLD_RESERVED
-        if apic & PAGE:
+        if apic & (beyond | IN_PAGE):
             bad |= CONTROL.VIRTUAL_APIC_ADDRESS
         elif threshold & THRESHOLD > load(machine_of(c), apic + VTPR, ONE) >> FOUR:
             bad |= CONTROL.TPR_THRESHOLD_VTPR
@@ -91,7 +92,7 @@ def primary(c, v):
 
 
 @kernel
-def extended(v):
+def extended(v, beyond):
     """Check the secondary processor-based controls and what they activate: EPT, VPID, TSC scaling."""
     bad, proc2 = ZERO, secondary(v)
     if proc2 & PROC2_NOT | ~proc2 & PROC2_MUST:
@@ -102,7 +103,7 @@ def extended(v):
             bad |= CONTROL.EPTP_MEMORY_TYPE
         if eptp & EPTP.WALK != WALK_4:
             bad |= CONTROL.EPTP_WALK_LENGTH
-        if eptp & EPTP_RESERVED:
+        if eptp & (beyond | EPTP_RESERVED):
             bad |= CONTROL.EPTP_RESERVED
     elif proc2 & PROC2.UNRESTRICTED:
         bad |= CONTROL.UNRESTRICTED_EPT
@@ -114,28 +115,28 @@ def extended(v):
 
 
 @kernel
-def area(address, count, start, end):
-    """Check one MSR list: return the rows of `start` and `end` (CONTROL bits) that fail."""
+def area(address, count, beyond, start, end):
+    """Check one MSR list: return the rows of `start` and `end` (CONTROL bits) that fail; beyond: address bits that do not exist."""
     bad = ZERO
-    if address & SIXTEEN:
+    if address & (beyond | IN_SIXTEEN):
         bad |= start
-    if (address + count * ENTRY_BYTES - ONE) & BEYOND:
+    if (address + count * ENTRY_BYTES - ONE) & beyond:
         bad |= end
     return bad
 
 
 @kernel
-def lists(v):
+def lists(v, beyond):
     """Check the three MSR lists; an empty one has no rule."""
     bad = ZERO
     if v[FIELD.EXIT_MSR_STORE_COUNT]:
-        bad |= area(v[FIELD.EXIT_MSR_STORE_ADDRESS], v[FIELD.EXIT_MSR_STORE_COUNT],
+        bad |= area(v[FIELD.EXIT_MSR_STORE_ADDRESS], v[FIELD.EXIT_MSR_STORE_COUNT], beyond,
                     CONTROL.EXIT_STORE_ADDRESS, CONTROL.EXIT_STORE_END)
     if v[FIELD.EXIT_MSR_LOAD_COUNT]:
-        bad |= area(v[FIELD.EXIT_MSR_LOAD_ADDRESS], v[FIELD.EXIT_MSR_LOAD_COUNT],
+        bad |= area(v[FIELD.EXIT_MSR_LOAD_ADDRESS], v[FIELD.EXIT_MSR_LOAD_COUNT], beyond,
                     CONTROL.EXIT_LOAD_ADDRESS, CONTROL.EXIT_LOAD_END)
     if v[FIELD.ENTRY_MSR_LOAD_COUNT]:
-        bad |= area(v[FIELD.ENTRY_MSR_LOAD_ADDRESS], v[FIELD.ENTRY_MSR_LOAD_COUNT],
+        bad |= area(v[FIELD.ENTRY_MSR_LOAD_ADDRESS], v[FIELD.ENTRY_MSR_LOAD_COUNT], beyond,
                     CONTROL.ENTRY_LOAD_ADDRESS, CONTROL.ENTRY_LOAD_END)
     return bad
 

@@ -8,7 +8,7 @@ from emu.model.checks_controls import secondary
 from emu.model.checks_host import pat_valid
 from emu.model.cpu import cpu_canonical
 from emu.model.memory import load, machine_of
-from emu.spec.checks import BEYOND, GUEST, PAGE
+from emu.spec.checks import GUEST
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, VECTOR
 from emu.spec.profile import CR0_RULE, CR4_RULE, DEBUGCTL_BTF, DEBUGCTL_MAY, EFER_MAY, LINEAR_BITS, REVISION
 from emu.spec.vmcs import FIELD
@@ -16,7 +16,7 @@ from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, PENDING, PIN, PROC2
 from emu.state import ALL_ONES
 
 ZERO, ONE, FOUR, EIGHT = U64(0), U64(1), U64(4), U64(8)
-BEYOND, PAGE, HIGH = U64(BEYOND), U64(PAGE), U64(32)
+IN_PAGE, HIGH = U64(0xFFF), U64(32)
 CR0_MUST, CR0_NOT, CR4_MUST, CR4_NOT = CR0_RULE.must, ~CR0_RULE.may, CR4_RULE.must, ~CR4_RULE.may
 DEBUGCTL_NOT, EFER_NOT = ~U64(DEBUGCTL_MAY), ~U64(EFER_MAY)
 LIMIT_NOT = U64(0xFFFF_0000)
@@ -25,7 +25,7 @@ RFLAGS_NOT, PENDING_NOT = ~U64(every(RFLAGS)), ~U64(every(PENDING))
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 BLOCKING_NOT = U64(0xFFFF_FFFF ^ every(BLOCKING))
 REVISION = U64(REVISION)
-PDPT, PDPTE_NOT, PRESENT = U64(0xFFFF_FFE0), BEYOND | U64(0x1E6), U64(1)
+PDPT, PDPTE_NOT, PRESENT = U64(0xFFFF_FFE0), U64(0x1E6), U64(1)
 
 
 @kernel
@@ -34,12 +34,13 @@ def guest(c, v):
 
     Source: SDM 3C, "Checks on the Guest State Area"
     """
-    return registers(v) | modes(v) | flow(v) | activity(v) | blocking(v) | pending(v) | link(c, v) | pdptes(c, v)
+    beyond = ~machine_of(c).address_mask
+    return registers(v, beyond) | modes(v) | flow(v) | activity(v) | blocking(v) | pending(v) | link(c, v) | pdptes(c, v)
 
 
 @kernel
-def registers(v):
-    """Check control registers, SYSENTER MSRs and descriptor-table registers."""
+def registers(v, beyond):
+    """Check control registers, SYSENTER MSRs and descriptor-table registers; beyond: physical-address bits that do not exist."""
     bad = ZERO
     cr0, cr4, must = v[FIELD.GUEST_CR0], v[FIELD.GUEST_CR4], CR0_MUST
     if secondary(v) & PROC2.UNRESTRICTED:
@@ -50,7 +51,7 @@ def registers(v):
         bad |= GUEST.CR0_PAGING
     if cr4 & CR4_NOT | ~cr4 & CR4_MUST:
         bad |= GUEST.CR4
-    if v[FIELD.GUEST_CR3] & BEYOND:
+    if v[FIELD.GUEST_CR3] & beyond:
         bad |= GUEST.CR3
     if not cpu_canonical(v[FIELD.GUEST_SYSENTER_ESP]):
         bad |= GUEST.SYSENTER_ESP
@@ -211,7 +212,7 @@ def link(c, v):
     pointer = v[FIELD.VMCS_LINK_POINTER]
     if pointer == ALL_ONES:
         return ZERO
-    if pointer & PAGE:
+    if pointer & (IN_PAGE | ~machine_of(c).address_mask):
         return GUEST.LINK_ADDRESS
     bad = ZERO
     if load(machine_of(c), pointer, FOUR) != REVISION:
@@ -233,7 +234,7 @@ def pdptes(c, v):
     nested = secondary(v) & PROC2.EPT != ZERO
     while n < FOUR:
         entry = v[FIELD.GUEST_PDPTE0 + n] if nested else load(machine_of(c), table + n * EIGHT, EIGHT)
-        if entry & PRESENT and entry & PDPTE_NOT:
+        if entry & PRESENT and entry & (PDPTE_NOT | ~machine_of(c).address_mask):
             bad |= GUEST.PDPTE0 << n
         n += ONE
     return bad

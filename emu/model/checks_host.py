@@ -5,14 +5,14 @@
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model.cpu import cpu_canonical, paging_canonical
-from emu.spec.checks import BEYOND, HOST
+from emu.spec.checks import HOST
 from emu.spec.cpu import CR4, EFER
 from emu.spec.profile import CR0_RULE, CR4_RULE, EFER_MAY
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ENTRYC, EXITC
 
 ZERO, ONE, THREE = U64(0), U64(1), U64(3)
-BEYOND, HIGH = U64(BEYOND), U64(32)
+HIGH = U64(32)
 CR0_MUST, CR0_NOT, CR4_MUST, CR4_NOT = CR0_RULE.must, ~CR0_RULE.may, CR4_RULE.must, ~CR4_RULE.may
 EFER_NOT, EFER_MODE = ~U64(EFER_MAY), EFER.LMA | EFER.LME
 RPL_TI = U64(7)
@@ -27,16 +27,18 @@ def pat_valid(pat):
 
 
 @kernel
-def host(v, ia32e):
+def host(v, ia32e, beyond):
     """Return the failing rows of HOST for VMCS words `v`; `ia32e`: whether the processor is in IA-32e mode.
+
+    beyond: physical-address bits that do not exist.
 
     Source: SDM 3C, "Checks on VMX Controls and Host-State Area"
     """
-    return registers(v) | bases(v) | selectors(v) | sizes(v, ia32e)
+    return registers(v, beyond) | bases(v) | selectors(v) | sizes(v, ia32e)
 
 
 @kernel
-def registers(v):
+def registers(v, beyond):
     """Check control registers and MSRs."""
     bad, exits = ZERO, v[FIELD.EXIT_CONTROLS]
     cr0, cr4 = v[FIELD.HOST_CR0], v[FIELD.HOST_CR4]
@@ -44,7 +46,7 @@ def registers(v):
         bad |= HOST.CR0
     if cr4 & CR4_NOT | ~cr4 & CR4_MUST:
         bad |= HOST.CR4
-    if v[FIELD.HOST_CR3] & BEYOND:
+    if v[FIELD.HOST_CR3] & beyond:
         bad |= HOST.CR3
     if exits & EXITC.LOAD_PAT and not pat_valid(v[FIELD.HOST_PAT]):
         bad |= HOST.PAT

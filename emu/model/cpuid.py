@@ -59,7 +59,7 @@ def effective_leaf(c, leaf):
 
 @kernel
 def log2_ceiling(count):
-    """Return the number of APIC-ID bits that tell `count` processors apart."""
+    """Return how many bits tell `count` things apart."""
     bits = ZERO
     while ONE << bits < count:
         bits += ONE
@@ -114,6 +114,8 @@ def _adjust(c, e, leaf, subleaf, found):
             e.regs[GPR.RAX] |= cores << SHARING_SHIFT
     elif leaf == LEAF.TOPOLOGY:
         _topology(c, e, subleaf, count)
+    elif leaf == LEAF.ADDRESSES:
+        e.regs[GPR.RAX] = e.regs[GPR.RAX] & ~BYTE | log2_ceiling(machine_at(c.machine)[0].address_mask + ONE)
     elif leaf == LEAF.EXTENDED_1:
         if not code_64(e):
             e.regs[GPR.RDX] &= ~EXTENDED_D.SYSCALL

@@ -69,7 +69,7 @@ def decode_here(c, e, insn):
         pa = walk.translate(c, la, access)
         if pa == ALL_ONES:
             return False
-        if pa < m.ram_bytes:
+        if memory.is_ram(m, pa):
             length = decode.decode(octets(m.ram + pa, SIXTEEN), FIFTEEN, code_bits(e), insn)
         else:
             count = fetch(c, e, code)

@@ -15,7 +15,7 @@ from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import MODE, RESULT, STOP
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXITC, PIN, PROC2, QUAL_DB, REASON, VMABORT
+from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXITC, MWAIT, PIN, PROC2, QUAL_DB, REASON, VMABORT
 from emu.state import env_of
 
 ZERO, ONE, TWO, THREE, FOUR, EIGHT, FORTY_EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8), U64(48)
@@ -180,7 +180,7 @@ def save_activity(c, v, reason):
 
     Source: SDM 3C, "Saving Non-Register State"
     """
-    v[FIELD.GUEST_ACTIVITY] = c.activity
+    v[FIELD.GUEST_ACTIVITY] = ACTIVITY.ACTIVE if c.activity == MWAIT else c.activity
     blocking = c.interruptibility & ~BLOCKING.SMI
     if c.pin & PIN.VIRTUAL_NMIS:
         blocking &= ~BLOCKING.NMI

@@ -148,7 +148,7 @@ def reserve(c, e):
     if c.fault != FAULT.NONE:
         return False
     c.frame_place = place
-    if place + total > machine_at(c.machine)[0].ram_bytes:
+    if not memory.holds(machine_at(c.machine)[0], place, total):
         c.frame_place = SPREAD
     return True
 

@@ -109,7 +109,7 @@ def _finish(c, e, info, privilege):
     e.hflags = U64(e.hflags) & ~HF_INHIBIT
     refresh_hflags(e, privilege)
     c.interruptibility &= ~SHADOW
-    c.activity = ACTIVITY.ACTIVE
+    c.activity, c.monitor_armed = ACTIVITY.ACTIVE, ZERO
     c.delivered[info & INTR.VECTOR] += ONE
     c.cycles += COST.DELIVERY
 

@@ -121,6 +121,12 @@ def read(m, offset):
 
 
 @kernel
+def narrow(offset):
+    """Return whether the register at byte `offset` has one byte that matters, so that a write may have any size."""
+    return offset == IOWINDOW.SELECT or offset == IOWINDOW.EOI
+
+
+@kernel
 def write(m, offset, value):
     """Write the 32-bit register at byte `offset` of the register page."""
     r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]

@@ -5,7 +5,8 @@ device memory read as all ones, as unassigned addresses do.
 """
 from emu.bits import U64, layout
 from emu.jit import kernel, words
-from emu.model import breakpoint
+from emu.model import breakpoint, monitor
+from emu.spec.platform import MEMORY
 from emu.state import machine_at
 
 PAGE = layout("PAGE", 64, "ours: one ledger word for each page of RAM",
@@ -18,6 +19,7 @@ SEVEN, THREE, EIGHT, ZERO, ONE, SIXTY_FOUR = U64(7), U64(3), U64(8), U64(0), U64
 PAGE_SHIFT = U64(12)
 ALL = U64(0xFFFF_FFFF_FFFF_FFFF)
 STALE = U64(64)
+ABOVE = MEMORY.ABOVE
 
 
 @kernel
@@ -26,10 +28,30 @@ def _mask(size):
 
 
 @kernel
+def is_ram(m, address):
+    """Return whether RAM answers at physical `address`: below the hole, or from 4 GiB on."""
+    return address < m.ram_bytes or address - ABOVE < m.high_bytes
+
+
+@kernel
+def holds(m, address, size):
+    """Return whether `size` bytes from physical `address` on all lie in one piece of RAM."""
+    if address < ABOVE:
+        return address + size <= m.ram_bytes
+    return address - ABOVE + size <= m.high_bytes
+
+
+@kernel
+def top(m):
+    """Return the end of RAM: bytes of the host's memory for it, in which the hole is never touched, and of its ledger's pages."""
+    return ABOVE + m.high_bytes if m.high_bytes else U64(m.ram_bytes)
+
+
+@kernel
 def _word(m, address):
     """Return the aligned word that holds byte `address`; all ones where nothing answers."""
-    if address < m.ram_bytes:
-        return words(m.ram, m.ram_bytes >> THREE)[address >> THREE]
+    if is_ram(m, address):
+        return words(m.ram, top(m) >> THREE)[address >> THREE]
     offset = address - m.rom_base
     if offset < m.rom_bytes:
         return words(m.rom, m.rom_bytes >> THREE)[offset >> THREE]
@@ -49,7 +71,9 @@ def load(m, address, size):
 @kernel
 def touch(m, address):
     """Note in the ledger that the page at physical `address` (RAM) is written by the model."""
-    ledger = words(m.ledger, m.ram_bytes >> PAGE_SHIFT)
+    if m.monitors:
+        monitor.stored(m, ALL, address & ~SEVEN, EIGHT)
+    ledger = words(m.ledger, top(m) >> PAGE_SHIFT)
     page = address >> PAGE_SHIFT
     state = ledger[page]
     if state & PAGE.CODE:
@@ -61,9 +85,9 @@ def touch(m, address):
 
 @kernel
 def _store_word(m, address, value, mask):
-    if address < m.ram_bytes:
+    if is_ram(m, address):
         touch(m, address)
-        ram = words(m.ram, m.ram_bytes >> THREE)
+        ram = words(m.ram, top(m) >> THREE)
         ram[address >> THREE] = ram[address >> THREE] & ~mask | value & mask
 
 

@@ -1,12 +1,11 @@
 """Instructions of few lines: time, halting and waiting, random numbers, segment bases, caches, SMAP override.
 
-MWAIT does not wait: the manual lets it end for any reason, and stores are not watched here.  Cache control has no
-effect, as caches are not modelled.
+What ends the wait of MWAIT is in `emu.model.monitor`.  Cache control has no effect, as caches are not modelled.
 Source: SDM 2A to 2D, instruction pages
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import operand
+from emu.model import memory, monitor, operand
 from emu.model.cpu import HIGH, LOW_32, code_64, cpl, real_mode
 from emu.model.fault import gp0, ud
 from emu.model.vmcs import fields
@@ -17,7 +16,7 @@ from emu.spec.insn import INSN
 from emu.spec.msr import MISCENABLE
 from emu.spec.outcome import FAULT, MODE, RESULT
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, PROC, PROC2
+from emu.spec.vmx import ACTIVITY, MWAIT, PROC, PROC2
 from emu.state import machine_at
 
 ZERO, ONE = U64(0), U64(1)
@@ -94,7 +93,7 @@ def hlt(c, e):
 
 
 @kernel
-def monitor(c, e, insn):
+def monitor_line(c, e, insn):
     """Execute MONITOR: the address is checked as a read of one byte."""
     if not c.misc_enable & MISCENABLE.MONITOR or cpl(e) != ZERO:
         return ud(c)
@@ -104,21 +103,34 @@ def monitor(c, e, insn):
     operand.read_at(c, insn.segment, offset, ONE)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    c.monitor_armed = ONE
-    c.monitor_address = c.fault_gpa
+    monitor.arm(c, c.fault_gpa)
     return RESULT.NEXT
 
 
 @kernel
 def mwait(c, e):
-    """Execute MWAIT, which ends at once and disarms the monitor."""
+    """Execute MWAIT: wait when the monitor is armed and no store has reached its line."""
     if not c.misc_enable & MISCENABLE.MONITOR or cpl(e) != ZERO:
         return ud(c)
     if e.regs[GPR.RCX] & LOW_32 & ~MWAIT_EXTENSIONS:
         return gp0(c)
     c.cycles += COST.SYSTEM
-    c.monitor_armed = ZERO
-    return RESULT.NEXT
+    c.monitor_break = e.regs[GPR.RCX] & MWAIT_EXTENSIONS
+    if not c.monitor_armed or not memory.is_ram(machine_at(c.machine)[0], c.monitor_address) or _window_open(c, e):
+        c.monitor_armed = ZERO
+        return RESULT.NEXT
+    c.activity = MWAIT
+    return RESULT.HALT
+
+
+@kernel
+def _window_open(c, e):
+    """Return whether MWAIT does not wait because an exit for the interrupt window is awaited with interrupts off.
+
+    Source: SDM 3C, "Changes to Instruction Behavior in VMX Non-Root Operation" (MWAIT)
+    """
+    return (c.vmx_mode == MODE.NONROOT and c.proc & PROC.INTERRUPT_WINDOW != ZERO and c.monitor_break != ZERO
+            and e.eflags & RFLAGS.IF == ZERO)
 
 
 @kernel

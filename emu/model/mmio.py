@@ -1,7 +1,7 @@
 """Memory-mapped devices: the local APIC's page of each processor, and the I/O APIC's page.
 
-Not modelled: writes to them that are not one aligned 32-bit word (stops by name); the manual calls those
-undefined.  Narrow reads give the bytes of the register.
+Not modelled: writes to them that are not one aligned 32-bit word (stops by name), but of the I/O APIC's registers of one byte;
+the manual calls those undefined.  Narrow reads give the bytes of the register.
 Source: SDM 3A, "The Local APIC Block Diagram" (register page)
 """
 from emu.bits import U64
@@ -52,6 +52,9 @@ def write(c, address, size, value):
     """Write `size` bytes at physical `address`; returns RESULT."""
     device, offset = device_at(c, address), address & OFFSET
     if device == DEVICE.NONE:
+        return RESULT.NEXT
+    if device == DEVICE.IOAPIC and ioapic.narrow(offset) and size <= FOUR:
+        ioapic.write(machine_at(c.machine)[0], offset, value & _mask(size))
         return RESULT.NEXT
     if size != FOUR or offset & THREE:
         return unmodelled(c, UNMODELLED.DEVICE, address, size)

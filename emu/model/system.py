@@ -139,7 +139,7 @@ def execute(c, insn):
     if kind >= INSN.INVD and kind <= INSN.WBNOINVD:
         return miscellaneous.cache(c, e)
     if kind == INSN.MONITOR:
-        return miscellaneous.monitor(c, e, insn)
+        return miscellaneous.monitor_line(c, e, insn)
     if kind == INSN.MWAIT:
         return miscellaneous.mwait(c, e)
     if kind == INSN.RDRAND or kind == INSN.RDSEED:

@@ -15,7 +15,7 @@ from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, RFLAGS
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE, RESULT, UNMODELLED
-from emu.spec.profile import CR0_RULE, CR4_RULE, PHYSICAL_BITS, REVISION
+from emu.spec.profile import CR0_RULE, CR4_RULE, REVISION
 from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import BLOCKING, EPTP, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
 from emu.state import ALL_ONES, env_of
@@ -23,7 +23,6 @@ from emu.state import ALL_ONES, env_of
 ZERO, ONE, FOUR, EIGHT, SIXTEEN = U64(0), U64(1), U64(4), U64(8), U64(16)
 LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
 IDENTIFIER = U64(REVISION)                         # with bit 31, the shadow-VMCS indicator, clear
-BEYOND = ~U64((1 << PHYSICAL_BITS) - 1)            # address bits that do not exist
 REGION_BYTES, LAUNCH_OFFSET = U64(4096), U64(8)
 CLEAR, LAUNCHED = ZERO, ONE
 VMX_ENABLED = FEATURE_CONTROL.LOCK | FEATURE_CONTROL.VMX
@@ -31,7 +30,7 @@ CHECKED = entry.CHECKED
 ENTRY_FAILED = U64(1 << 31)
 LOADING, WORDS = U64(1 << 31) | REASON.ENTRY_MSR_LOAD, U64(REGION_WORDS)
 
-EPTP_KNOWN = EPTP.MEMORY_TYPE | EPTP.WALK | EPTP.AD | EPTP.ROOT & ~BEYOND
+EPTP_FLAGS = EPTP.MEMORY_TYPE | EPTP.WALK | EPTP.AD
 WRITE_BACK, UNCACHEABLE, WALK_4 = U64(6), U64(0), U64(3 << 3)
 VPID_MASK = U64(0xFFFF)
 
@@ -128,9 +127,9 @@ def vmwrite(c, e, insn):
 
 # ---- entering and leaving VMX operation -------------------------------------------------------------------
 @kernel
-def unusable(pointer):
+def unusable(c, pointer):
     """Return whether `pointer` is not 4-KByte aligned or has address bits that do not exist."""
-    return pointer & (PAGE_LOW | BEYOND) != ZERO
+    return pointer & (PAGE_LOW | ~memory.machine_of(c).address_mask) != ZERO
 
 
 @kernel
@@ -153,7 +152,7 @@ def vmxon(c, e, insn):
     pointer = operand.load(c, insn, EIGHT)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if unusable(pointer) or identifier(c, pointer) != IDENTIFIER:
+    if unusable(c, pointer) or identifier(c, pointer) != IDENTIFIER:
         return fail_invalid(c)
     c.vmxon_pointer, c.vmcs_pointer, c.vmcs, c.vmx_mode = pointer, ALL_ONES, c.spare_vmcs, MODE.ROOT
     entry.forget_verdict(c)
@@ -186,7 +185,7 @@ def vmclear(c, insn):
     pointer = operand.load(c, insn, EIGHT)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if unusable(pointer):
+    if unusable(c, pointer):
         return fail(c, VMERROR.VMCLEAR_ADDRESS)
     if pointer == c.vmxon_pointer:
         return fail(c, VMERROR.VMCLEAR_VMXON)
@@ -213,14 +212,14 @@ def vmptrld(c, insn):
     pointer = operand.load(c, insn, EIGHT)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if unusable(pointer):
+    if unusable(c, pointer):
         return fail(c, VMERROR.VMPTRLD_ADDRESS)
     if pointer == c.vmxon_pointer:
         return fail(c, VMERROR.VMPTRLD_VMXON)
     if identifier(c, pointer) != IDENTIFIER:
         return fail(c, VMERROR.VMPTRLD_REVISION)
     m = memory.machine_of(c)
-    if pointer + REGION_BYTES > m.ram_bytes:
+    if not memory.holds(m, pointer, REGION_BYTES):
         return unmodelled(c, UNMODELLED.MEMORY, pointer, REGION_BYTES)
     if pointer != c.vmcs_pointer:
         release(c)
@@ -286,9 +285,9 @@ def type_operand(e, insn):
 
 
 @kernel
-def eptp_valid(eptp):
+def eptp_valid(c, eptp):
     """Return whether an EPTP passes the checks of VM entry.  Source: SDM 3C, "VM-Execution Control Fields" (checks)"""
-    if eptp & ~EPTP_KNOWN or eptp & EPTP.WALK != WALK_4:
+    if eptp & ~(EPTP_FLAGS | EPTP.ROOT & memory.machine_of(c).address_mask) or eptp & EPTP.WALK != WALK_4:
         return False
     kind = eptp & EPTP.MEMORY_TYPE
     return kind == WRITE_BACK or kind == UNCACHEABLE
@@ -307,7 +306,7 @@ def invept(c, e, insn):
         return RESULT.FAULT
     if kind != INVEPT_TYPE.SINGLE and kind != INVEPT_TYPE.ALL:
         return fail(c, VMERROR.INVALIDATE_OPERAND)
-    if kind == INVEPT_TYPE.SINGLE and not eptp_valid(eptp):
+    if kind == INVEPT_TYPE.SINGLE and not eptp_valid(c, eptp):
         return fail(c, VMERROR.INVALIDATE_OPERAND)
     tlb.invept(c, kind, eptp)
     return succeed(c)

@@ -76,7 +76,7 @@ def kind(c, pa):
     if page == c.apic_base & ADDRESS and c.apic_base & (APIC_ENABLE | APIC_EXTD) == APIC_ENABLE:
         return KIND.DEVICE
     m = memory.machine_of(c)
-    if pa < m.ram_bytes:
+    if memory.is_ram(m, pa):
         return KIND.RAM
     return KIND.ROM if pa - m.rom_base < m.rom_bytes else KIND.NONE
 

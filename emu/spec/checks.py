@@ -15,7 +15,7 @@ from emu.spec.vmx import AR, BLOCKING, EPTP, PENDING, PIN, PROC, PROC2
 Check = namedtuple("Check", "number id kind section fields rule repair zero one part")
 ALL = 0xFFFF_FFFF_FFFF_FFFF
 HIGH_32 = ALL ^ 0xFFFF_FFFF
-BEYOND = ALL ^ (1 << PHYSICAL_BITS) - 1                        # physical-address bits that do not exist
+BEYOND = ALL ^ (1 << PHYSICAL_BITS) - 1                        # physical-address bits that do not exist, unless a machine has another width
 PAGE = BEYOND | 0xFFF                                          # what a page-aligned physical address must not have
 CHECKS = {}                                                    # number -> Check
 
@@ -45,7 +45,7 @@ def _reserved(field, rule, msr, condition=""):
 
 def _page(field, condition, controls):
     return _row(f"{field} {controls}", f"{condition}: the address is page-aligned and inside the physical-address width",
-                f"give {field} a 4-KByte page below 2**{PHYSICAL_BITS}", zero=PAGE)
+                f"give {field} a 4-KByte page inside the physical-address width (CPUID.80000008H)", zero=PAGE)
 
 
 def _list(which):

@@ -45,6 +45,7 @@ ARCHCAP = layout("ARCHCAP", 64, 'SDM 4, "IA32_ARCH_CAPABILITIES"',
 
 ALL, LOW, MICROCODE = 0xFFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF, 1
 BANKS = 4
+CST_LOCK, C1E = 1 << 15, 1 << 1                     # SDM 4, "MSR_PKG_CST_CONFIG_CONTROL", "MSR_POWER_CTL"
 MISC_FIXED = MISCENABLE.BTS_UNAVAILABLE | MISCENABLE.PEBS_UNAVAILABLE
 MISC_RESET = MISC_FIXED | MISCENABLE.FAST_STRINGS | MISCENABLE.MONITOR
 MISC_WRITABLE = MISC_RESET | MISCENABLE.LIMIT_CPUID | MISCENABLE.XD_DISABLE
@@ -62,6 +63,7 @@ ROWS = [
     ("TSC_ADJUST",     0x03B,       0,          ALL,             RULE.TSC_ADJUST,   "cpu.tsc_adjust",   "sum of changes to the TSC"),
     ("BIOS_UPDT_TRIG", 0x079,       0,          ALL,             RULE.WRITE_ONLY,   "",                 "microcode update: none is ever accepted"),
     ("BIOS_SIGN_ID",   0x08B,       0,          ALL,             RULE.PLAIN,        "cpu.microcode",    "microcode revision, set by CPUID leaf 1"),
+    ("PKG_CST_CONFIG_CONTROL", 0x0E2, CST_LOCK, 0,               RULE.READ_ONLY,    "",                 "C-states: none below C1, locked by the firmware"),
     ("MTRRCAP",        0x0FE,       8 | MTRRCAP.FIX | MTRRCAP.WC, 0, RULE.READ_ONLY, "",                "MTRR capabilities"),
     ("ARCH_CAPABILITIES", 0x10A,    IMMUNE,     0,               RULE.READ_ONLY,    "",                 "no speculation, no side channels"),
     ("SYSENTER_CS",    0x174,       0,          LOW,             RULE.IGNORE,       "env.sysenter_cs",  "SYSENTER code segment"),
@@ -71,6 +73,7 @@ ROWS = [
     ("MCG_STATUS",     0x17A,       0,          7,               RULE.PLAIN,        "cpu.mcg_status",   "machine-check status"),
     ("MISC_ENABLE",    0x1A0,       MISC_RESET, MISC_WRITABLE,   RULE.PLAIN,        "cpu.misc_enable",  "processor features"),
     ("DEBUGCTL",       0x1D9,       0,          DEBUGCTL_MAY,    RULE.DEBUGCTL,     "cpu.debugctl",     "debug control"),
+    ("POWER_CTL",          0x1FC,       0,          C1E,             RULE.PLAIN,        "cpu.power_ctl",    "power control: C1E, without effect"),
     ("MTRR_FIX64K_00000", 0x250,    0,          ALL,             RULE.TYPES,        "cpu.mtrr_fixed[0]", "fixed range 00000"),
     ("MTRR_FIX16K_80000", 0x258,    0,          ALL,             RULE.TYPES,        "cpu.mtrr_fixed[1]", "fixed range 80000"),
     ("MTRR_FIX16K_A0000", 0x259,    0,          ALL,             RULE.TYPES,        "cpu.mtrr_fixed[2]", "fixed range A0000"),

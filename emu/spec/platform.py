@@ -6,10 +6,11 @@ import numpy as np
 
 from emu.bits import codes, layout
 
-MEMORY = codes("MEMORY", "physical addresses; RAM lies at 0 and up, in one piece, VGA text memory is part of it",
+MEMORY = codes("MEMORY", "physical addresses; RAM lies from 0 to the hole, VGA text memory is part of it, and from 4 GiB on",
     VGA_TEXT=(0xB8000, "80x25 characters and attributes, RAM"),
-    IOAPIC=(0xFEC0_0000, "I/O APIC registers, one page; RAM ends below"),
-    LOCAL_APIC=(0xFEE0_0000, "local APIC registers after reset"), ROM_END=(0x1_0000_0000, "the ROM ends here"))
+    HOLE=(0xC000_0000, "RAM ends here or below; what it has more lies at ABOVE"),
+    IOAPIC=(0xFEC0_0000, "I/O APIC registers, one page"),
+    LOCAL_APIC=(0xFEE0_0000, "local APIC registers after reset"), ABOVE=(0x1_0000_0000, "the ROM ends here; RAM beyond the hole"))
 
 HZ = codes("HZ", "clock frequencies",
     TSC=(1_000_000_000, "processor cycles: one is 1 ns; also the crystal of the APIC timer, before the divider"),

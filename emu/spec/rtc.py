@@ -10,7 +10,8 @@ CMOS = codes("CMOS", 'Motorola MC146818A data sheet; bytes above 0x0D: IBM PC/AT
     EXTENDED_LOW=(0x17, "memory above 1 MiB, KiB, at most 63 MiB"), EXTENDED_HIGH=(0x18, "the same, high byte"),
     EXTENDED2_LOW=(0x30, "copy of 0x17"), EXTENDED2_HIGH=(0x31, "copy of 0x18"), CENTURY=(0x32, "century"),
     ABOVE_16M_LOW=(0x34, "memory above 16 MiB, 64 KiB units"), ABOVE_16M_HIGH=(0x35, "the same, high byte"),
-    PROCESSORS=(0x5F, "processors - 1"))
+    ABOVE_4G_LOW=(0x5B, "memory above 4 GiB, 64 KiB units"), ABOVE_4G_MIDDLE=(0x5C, "the same, middle byte"),
+    ABOVE_4G_HIGH=(0x5D, "the same, high byte"), PROCESSORS=(0x5F, "processors - 1"))
 
 RTCA = layout("RTCA", 8, 'MC146818A, "Register A"',
     RS=(3, 0, "rate selection"), DV=(6, 4, "divider control"), UIP=(7, 7, "update in progress, read-only"))

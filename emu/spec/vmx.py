@@ -3,7 +3,7 @@
 The VMCS fields themselves are in `emu.spec.vmcs` and offered here again; which controls this processor
 allows is in `emu.spec.profile`.
 """
-from emu.bits import codes, layout
+from emu.bits import U64, codes, layout
 from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS
 from emu.spec.vmcs import ENCODING, ENCODINGS, FIELD, GROUP, REGION, REGION_WORDS, VMCS, WIDTH
 
@@ -80,6 +80,7 @@ BLOCKING = layout("BLOCKING", 32, 'SDM 3C, "Guest Non-Register State" (Format of
 
 ACTIVITY = codes("ACTIVITY", 'SDM 3C, "Guest Non-Register State" (activity state)',
     ACTIVE=(0, "executing"), HLT=(1, "halted by HLT"), SHUTDOWN=(2, "shutdown"), WAIT_SIPI=(3, "wait for SIPI"))
+MWAIT = U64(4)                                     # ours: CPU.activity while MWAIT waits; a VMCS has ACTIVE for it
 
 PENDING = layout("PENDING", 64, 'SDM 3C, "Guest Non-Register State" (Format of Pending-Debug-Exceptions)',
     B0=(0, 0, "breakpoint 0"), B1=(1, 1, "breakpoint 1"), B2=(2, 2, "breakpoint 2"), B3=(3, 3, "breakpoint 3"),

@@ -1,7 +1,8 @@
 # acpi.s - ACPI tables at LOW_ACPI: templates, processor entries, checksums.
 #
 # Source  ACPI, "Root System Description Pointer (RSDP)", "Extended System Description Table (XSDT)",
-#         "Fixed ACPI Description Table (FADT)", "Multiple APIC Description Table (MADT)", "Package"
+#         "Fixed ACPI Description Table (FADT)", "Multiple APIC Description Table (MADT)", "Package";
+#         Microsoft, "Serial Port Console Redirection Table (SPCR)"
 
         .equ    RSDP_AT, LOW_ACPI
         .equ    HEADER, 36                      # bytes of a system description table header
@@ -60,18 +61,18 @@ checksum:
         ret
 
         .align  4
-tables: .long   rsdt + AT, xsdt + AT, fadt + AT, dsdt + AT, madt + AT, 0
+tables: .long   rsdt + AT, xsdt + AT, fadt + AT, dsdt + AT, spcr + AT, madt + AT, 0
 
         .align  64
 acpi_template:
         RSDP    rsdt + AT, xsdt + AT
         .align  16, 0
 rsdt:   TABLE   RSDT, rsdt_end - rsdt, 1, HVLABSYS
-        .long   fadt + AT, madt + AT
+        .long   fadt + AT, madt + AT, spcr + AT
 rsdt_end:
         .align  16, 0
 xsdt:   TABLE   XSDT, xsdt_end - xsdt, 1, HVLABSYS
-        .quad   fadt + AT, madt + AT
+        .quad   fadt + AT, madt + AT, spcr + AT
 xsdt_end:
         .align  64, 0
 facs:   FACS
@@ -84,6 +85,21 @@ fadt_end:
 dsdt:   TABLE   DSDT, dsdt_end - dsdt, 1, HVLABSYS
         SLEEP5
 dsdt_end:
+        .align  16, 0
+spcr:   TABLE   SPCR, spcr_end - spcr, 2, HVLABSYS      # the console is COM1
+        .byte   0, 0, 0, 0                      # a 16550 and all it has
+        IOPORTS 8, 1, PORT_UART
+        .byte   0x03, IRQ_UART                  # interrupts by the 8259 pair and by the I/O APIC
+        .long   IRQ_UART
+        .byte   7, 0, 1, 0                      # 115200 baud, no parity, one stop bit, no flow control
+        .byte   0, 0                            # VT100; language
+        .word   0xFFFF, 0xFFFF                  # no PCI device
+        .byte   0, 0, 0
+        .long   0
+        .byte   0
+        .long   0
+spcr_end:
+        .assert spcr_end - spcr == 80, "a revision 2 SPCR has 80 bytes"
         .align  16, 0
 madt:   TABLE   APIC, 0, 3, HVLABSYS                   # acpi_build sets the length
         .long   MEMORY_LOCAL_APIC

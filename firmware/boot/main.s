@@ -12,11 +12,12 @@ main:   call    uart_init
         call    fwcfg_read                      # [BOOT + processors], [BOOT + memory]
         call    memory_map
         call    acpi_build
+        call    mp_build
         call    processor_init                  # MSRs and local APIC of this processor
         call    lint_init
         mov     eax, [LOW_BLOCK + BLOCK_KIND]
         cmp     eax, PAYLOAD_FLAT
-        je      .others                         # memory below 1 MiB stays as the loader left it
+        je      .others                         # it runs without paging
         cmp     eax, PAYLOAD_LINUX
         je      .others
         call    tables_build

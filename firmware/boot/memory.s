@@ -6,18 +6,29 @@
         .equ    BDA_KIB, 0x413                  # KiB of memory below it
 
         .code32
-# memory_map - Write the map at LOW_E820, and what the BIOS data area says of low memory.  Entry: memory size known.  Changes eax, ecx, esi, edi.
+# memory_map - Write the map at LOW_E820, and what the BIOS data area says of low memory.  Entry: memory size known.  Changes eax, ecx, edx, esi, edi.
 memory_map:
         mov     esi, offset map_template
         mov     edi, LOW_E820
         mov     ecx, (map_end - map_template) / 4
         cld
         rep movsd
+        mov     ecx, (map_above - map_template) / E820_SIZE
         mov     eax, [LOW_BOOT + BOOT_MEMORY]
-        sub     eax, LOW_HIGH
+        mov     edx, [LOW_BOOT + BOOT_MEMORY + 4]
+        sub     eax, MEMORY_HOLE
+        sbb     edx, 0
+        jc      .below
+        mov     [LOW_E820 + MAP_ABOVE + E820_LENGTH], eax
+        mov     [LOW_E820 + MAP_ABOVE + E820_LENGTH + 4], edx
+        or      edx, eax
+        jz      .whole
+        inc     ecx                             # RAM beyond the hole
+.whole: xor     eax, eax
+.below: add     eax, MEMORY_HOLE - LOW_HIGH
         mov     [LOW_E820 + MAP_HIGH + E820_LENGTH], eax
         mov     dword ptr [LOW_BOOT + BOOT_E820], LOW_E820
-        mov     dword ptr [LOW_BOOT + BOOT_E820_COUNT], (map_end - map_template) / E820_SIZE
+        mov     [LOW_BOOT + BOOT_E820_COUNT], ecx
         mov     word ptr [BDA_EBDA], LOW_EBDA >> 4
         mov     word ptr [BDA_KIB], LOW_EBDA >> 10
         ret
@@ -36,8 +47,11 @@ map_high:
         RANGE   MEMORY_IOAPIC, 0x1000, E820_RESERVED
         RANGE   MEMORY_LOCAL_APIC, 0x1000, E820_RESERVED
         RANGE   ROM, 0x20000, E820_RESERVED
+map_above:
+        RANGE   MEMORY_ABOVE, 0, E820_RAM       # only with more RAM than goes below the hole
 map_end:
         .equ    MAP_HIGH, map_high - map_template
+        .equ    MAP_ABOVE, map_above - map_template
 
 # tables_build - Identity map of 4 GiB by 2 MiB pages at LOW_PML4.  Changes eax, ecx, edi.
         .equ    PRESENT, 0x03                   # P and RW

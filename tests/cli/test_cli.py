@@ -69,7 +69,7 @@ def hvlab(monkeypatch, capfdbinary, tmp_path):
     def call(*arguments, machine=None):
         call.machine = machine or Machine()
         call.asked = []
-        monkeypatch.setattr(power, "machine", lambda *values: call.asked.append(values) or call.machine)
+        monkeypatch.setattr(power, "machine", lambda *values, **more: call.asked.append(values) or call.machine)
         with pytest.raises(SystemExit) as ended:
             start([str(argument) for argument in arguments])
         out, err = capfdbinary.readouterr()
@@ -138,10 +138,35 @@ def test_json_is_alone_on_standard_output(hvlab, image):
 
 
 @pytest.mark.parametrize("reason, guest, code", [
-    ("EXIT_CODE", 0, 0), ("EXIT_CODE", 5, 1), ("POWER_OFF", 0, 0), ("RESET", 0, 0), ("ENTRY_FAILED", 0, 3),
+    ("EXIT_CODE", 0, 0), ("EXIT_CODE", 5, 1), ("POWER_OFF", 0, 0), ("RESET", 0, 7), ("ENTRY_FAILED", 0, 3),
     ("TRIPLE_FAULT", 0, 4), ("VMX_ABORT", 0, 4), ("BUDGET", 0, 5), ("IDLE", 0, 5), ("INTERNAL", 0, 6)])
 def test_exit_codes(hvlab, image, reason, guest, code):
     assert hvlab("run", image, machine=Machine(Result(reason=reason, exit_code=guest)))[0] == code
+
+
+def test_reset_that_the_options_call_good_is_no_failure(hvlab, image):
+    code, _, err = hvlab("run", image, "--on-reset", "stop", machine=Machine(Result(reason="RESET", on_reset="stop")))
+    assert code == 0 and err.endswith("hvlab: the guest reset the machine\n")
+
+
+def test_initial_ram_disk_is_for_linux(hvlab, image, tmp_path):
+    (tmp_path / "initrd").write_bytes(b"disk")
+    code, _, err = hvlab("run", image, "--initrd", tmp_path / "initrd")
+    assert code == 2
+    assert "--initrd is the initial RAM disk of a Linux image, this is multiboot: modules come by --module" in err
+
+
+def test_initial_ram_disk_is_a_module_of_linux(hvlab, tmp_path):
+    (tmp_path / "initrd").write_bytes(b"disk")
+    kernel = build.linux(tmp_path)
+    assert hvlab("run", kernel, "--initrd", tmp_path / "initrd", "--memory", "64M")[0] == 0
+    assert hvlab.machine.calls[0] == ("load", "linux", 64 << 20)
+
+
+def test_partition_with_more_processors_than_it_gets_is_refused(hvlab, image):
+    code, _, err = hvlab("run", image, "--as", "partition", "--smp", 2)
+    assert code == 2
+    assert "a partition of the hypervisor has one virtual processor: --smp 2 with --as partition goes with --copies 2 or more" in err
 
 
 def test_every_reason_to_stop_has_a_sentence():

@@ -31,6 +31,13 @@ test:   NO_READ 0x12345678
         NO_WRITE MSR_APIC_BASE, 0xFEE00801      # reserved
         NO_WRITE MSR_MTRRCAP, 0                 # read-only
         NO_WRITE MSR_MTRR_DEF_TYPE, 2           # reserved type
+        RDMSR   MSR_PKG_CST_CONFIG_CONTROL
+        EQ      eax, 1 << 15                    # locked by the firmware
+        NO_WRITE MSR_PKG_CST_CONFIG_CONTROL, 0
+        WRMSR   MSR_POWER_CTL, 2                # C1E
+        RDMSR   MSR_POWER_CTL
+        EQ      eax, 2
+        NO_WRITE MSR_POWER_CTL, 1 << 40
         NO_WRITE MSR_FEATURE_CONTROL, 0         # locked by the firmware
         RDMSR   MSR_FEATURE_CONTROL
         and     eax, 5

@@ -1,12 +1,14 @@
 """Loaders: where bytes go, how images are entered, and what each bad file is told."""
 
+import gzip
+import lzma
 import re
 import struct
 
 import pytest
 
 from emu.errors import ConfigError, ImageError
-from emu.image import load, of_assembly
+from emu.image import load, module, of_assembly, packed
 from emu.image.space import memory_map
 from emu.image.symbols import from_map
 from emu.spec.firmware import BLOCK, LOW, PAYLOAD
@@ -56,6 +58,44 @@ def test_elf_goes_to_its_physical_addresses(tmp_path):
     assert (image.entry.rip, image.segments[0][0]) == (0x200000, 0x200000)
 
 
+def test_entry_point_may_be_a_physical_address(tmp_path):
+    path = build.elf(tmp_path, bits=32, flags=0, virtual=0xC010_0000, physical=0x100000)
+    for entry in (0xC010_000C, 0x10_000C):
+        path.write_bytes(path.read_bytes()[:24] + struct.pack("<I", entry) + path.read_bytes()[28:])
+        assert load(path, MEMORY).entry.rip == 0x10_000C
+    path.write_bytes(path.read_bytes()[:24] + struct.pack("<I", 0x90_0000) + path.read_bytes()[28:])
+    refused(path, ".*: entry point 0x900000 is in no loadable segment")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_packed_image_is_unpacked(pack, tmp_path):
+    plain = build.elf(tmp_path, bits=32, flags=0)
+    path = tmp_path / "packed"
+    path.write_bytes(pack(plain.read_bytes()))
+    image = load(path, MEMORY)
+    assert (image.kind, image.segments) == ("multiboot", load(plain, MEMORY).segments)
+    assert image.symbols.name(image.entry.rip) == "_start"
+    path.write_bytes(path.read_bytes()[:-20])
+    refused(path, ".*: (truncated: the packed image does not end in the file|a packed image that cannot be unpacked: .*)")
+
+
+def test_packed_image_that_cannot_be_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "packed"
+    path.write_bytes(gzip.compress(bytes(range(256)))[:10] + b"\xff" * 40)
+    refused(path, ".*: a packed image that cannot be unpacked: .*")
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
+    refused(path, r".*: packed with zstd: must be unpacked first \(gzip and xz are unpacked here\)")
+    monkeypatch.setattr(packed, "LIMIT", 1 << 20)
+    path.write_bytes(gzip.compress(bytes(2 << 20)))
+    refused(path, ".*: a packed image of more than 1 MiB")
+
+
+def test_module_whose_name_has_a_comma(tmp_path):
+    (tmp_path / "a,b").write_bytes(b"one")
+    assert module(tmp_path / "a,b") == (tmp_path / "a,b", "")
+    assert module(f"{tmp_path / 'a,b'}") == (tmp_path / "a,b", "")
+
+
 def test_multiboot_registers_and_segments(tmp_path):
     image = load(build.elf(tmp_path, bits=32, flags=3), MEMORY)
     registers, segments = image.entry.registers, image.entry.segments
@@ -70,10 +110,24 @@ def test_multiboot_information(tmp_path):
     assert info[0] == 1 | 4 | 32 | 64 | 512 | 4096
     assert info[1:3] == (639, 15 * 1024)
     assert text_at(image, info[4]) == "quiet  a=1"
-    assert text_at(image, info[16]) == "hvlab"
+    assert text_at(image, info[16]) == "GRUB 2.12 (hvlab)"
     length, address = info[11:13]
     rows = [struct.unpack("<IQQI", byte_at(image, address + at, 24)) for at in range(0, length, 24)]
     assert rows == [(20, *row) for row in memory_map(MEMORY)]
+
+
+def test_memory_beyond_the_hole_lies_at_4_gib(tmp_path):
+    rows = memory_map(6 << 30)
+    assert rows[-1] == (1 << 32, 3 << 30, 1) and (1 << 20, (3 << 30) - (1 << 20), 1) in rows
+    image = load(build.elf(tmp_path, bits=32, flags=3), 6 << 30)
+    assert words_at(image, image.entry.registers["RBX"], 3)[2] == (3 << 20) - 1024
+    assert memory_map(3 << 30)[-1][2] == 2
+
+
+@pytest.mark.parametrize("address", [0x500, 0x1000, 0x7000, 0x10000])
+def test_image_may_lie_where_a_pc_has_conventional_memory(address, tmp_path):
+    image = load(build.elf(tmp_path, virtual=address), MEMORY)
+    assert (image.entry.rip, image.ranges[0][0]) == (address, address)
 
 
 def test_multiboot_section_headers_lead_to_the_symbols(tmp_path):
@@ -209,7 +263,7 @@ def test_foreign_file(tmp_path):
     refused(
         path,
         r".*/text: begins with 4d 5a 90 00: must be an ELF32 or ELF64 executable, multiboot-1 image, Linux bzImage, "
-        r"raw \.bin",
+        r"raw \.bin \(the first three also packed by gzip or xz\)",
     )
     path.write_bytes(b"")
     refused(path, r".*/text: begins with nothing: must be an .*")
@@ -264,8 +318,8 @@ def _patched(folder, at, data, **options):
         ),
         (
             64 + 24,
-            b"\0\x10\0\0",
-            r"segment 0 at 0x1000\.\.0x[0-9a-f]+ overlaps the firmware's tables at 0x0\.\.0x16000",
+            b"\0\1\0\0",
+            r"segment 0 at 0x100\.\.0x[0-9a-f]+ overlaps the BIOS data area at 0x0\.\.0x500",
         ),
     ],
 )

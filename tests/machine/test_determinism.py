@@ -10,7 +10,7 @@ from tests.machine.conftest import MIB, assembled, close
 SINGLE = ["accessed_dirty", "apic_timer_periodic", "cpuid_basics", "five_level", "iretq_checks", "large_pages", "nmi",
           "noncanonical_crossing", "page_crossing", "page_fault_codes", "pit_pic", "real_mode", "self_modifying",
           "single_step", "sti_shadow", "string_faults", "syscall"]
-SHARED = ["cross_modifying", "smp_atomics", "smp_init_sipi", "smp_ipi", "smp_shootdown"]
+SHARED = ["cross_modifying", "mwait_wake", "smp_atomics", "smp_init_sipi", "smp_ipi", "smp_shootdown"]
 LIMIT = 200_000_000
 
 

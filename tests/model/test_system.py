@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.model import control, miscellaneous
+from emu.spec.vmx import MWAIT
 from emu.state import U64
 from tests.model.system_world import CODE, GDT, LDT, TSS, World, descriptor_of, plain
 from tests.reference import system as reference
@@ -500,7 +501,9 @@ def test_monitor_and_mwait_depend_on_misc_enable():
     w = World("long")
     w.set(RAX=DATA)
     assert w.execute("MONITOR") == NEXT and (w.c.monitor_armed, w.c.monitor_address) == (1, DATA)
-    assert w.execute("MWAIT") == NEXT and w.c.monitor_armed == 0
+    assert w.execute("MWAIT") == HALT and w.c.activity == MWAIT
+    w.c.monitor_armed, w.c.activity = 0, 0                # a store has reached the line
+    assert w.execute("MWAIT") == NEXT and w.c.activity == 0
     w.set(RCX=2)
     faults(w, GP, "MWAIT")
     w.c.misc_enable = 0
