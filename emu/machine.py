@@ -149,6 +149,7 @@ class Processor:
         k.every_uc, k.every_cs = machine.every_uc.ctypes.data, machine.every_cs.ctypes.data
         k.rom_offset, k.rom_window = machine.ram.nbytes, engine.ROM_WINDOW
         k.void_page, k.device_window = engine.VOID_PAGE, engine.DEVICE_WINDOW
+        k.void_offset, k.void = machine.ram.nbytes + machine.rom.nbytes, engine.VOID.ctypes.data
         k.table, k.table_mask = engine.TABLE_ADDRESS, (1 << engine.BLOCK_BITS) - 1
         k.steps, k.code_buffer = (b.ctypes.data for b in self.buffers[:2])
         k.scratch = self.insn.ctypes.data + INSN.itemsize
@@ -173,7 +174,7 @@ class Machine:
         m.ram_bytes, m.high_bytes = config.low_bytes, config.memory_bytes - config.low_bytes
         m.rom, m.rom_base, m.rom_bytes = self.rom.ctypes.data, ROM_BASE, ROM_BYTES
         m.address_mask, m.cpu_count = (1 << config.physical_bits) - 1, config.processors
-        m.seed, m.quantum, m.next_event, m.a20 = config.seed, config.quantum_cycles, ALL_ONES, 1
+        m.seed, m.quantum, m.next_event = config.seed, config.quantum_cycles, ALL_ONES
         engine.TABLE[:] = 0
         self.processors = [Processor(i, self, entries) for i in range(config.processors)]
         for i, processor in enumerate(self.processors):
@@ -399,7 +400,10 @@ class Machine:
         return file.close() if file else 0
 
     def disturb(self, seed):
-        """For tests: from now on make the engines forget at arbitrary moments; nothing may change by it.  0: no more."""
+        """For tests: from now on make the engines forget at arbitrary moments; nothing may change by it.
+
+        seed: of the moments; 0: no more; 2**64 - 1: at each instruction, which is then translated from memory.
+        """
         self.record[0].disturb = seed
 
     def digest(self):

@@ -137,7 +137,8 @@ MACHINE = record(
     ("ledger", U64), ("cpu_count", U64), ("cpus", U64, 8),              # host addresses of CPU records
     ("address_mask", U64),                                # 2**MAXPHYADDR - 1
     ("devices", U64, 24),                                 # host addresses of device records, by emu.spec.platform.DEVICE
-    ("stop", U64), ("stop_cpu", U64), ("exit_code", U64), ("a20", U64), ("seed", U64), ("now", U64),
+    ("stop", U64), ("stop_cpu", U64), ("exit_code", U64), ("seed", U64), ("now", U64),
+    ("gated", U64),                                       # bits of physical addresses that are 0 whatever the processor drives: A20
     ("next_event", U64),                                  # earliest cycle at which a device wants to act
     ("turn", U64),                                        # host address of the processor whose turn the budget cut, 0: none
     ("disturb", U64),                                     # for tests: state of the disturbances, 0: none

@@ -1,20 +1,22 @@
 """The slow path of the block stub: a block that is not in the table, or that may not run whole.
 
-A table entry is sixteen words: host address of the block (tag), cycles, instructions, linear address, size |
-mode << 32, ten words with 16 bits for each instruction: length (3:0) and cycles (15:4), and the host address of
-its code, 0 when it crosses a page.  The cycles of a block that has to ask before it runs carry marks above bit 59.
+A table entry is sixteen words: host address of the block (tag), cycles, instructions, linear address (32 bits of it outside
+64-bit mode, where the engine counts on past 4 GiB), size | mode << 32, ten words with 16 bits for each instruction:
+length (3:0) and cycles (15:4), and the host address of its code, 0 when it crosses a page.  The cycles of a block that
+has to ask before it runs carry marks above bit 59.
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
 from numba import types
 
 from emu.bits import U64
 from emu.core import context as at
-from emu.core import native
+from emu.core import native, undo
 from emu.core.fill import (
     BLOCK_LIMIT,
     CS_CFLAGS,
     E_BREAK,
     E_DEADLINE,
+    E_GP,
     E_SPLIT,
     EIGHT,
     KIND,
@@ -40,8 +42,8 @@ from emu.core.native import call, peek16, peek32, peek64, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import breakpoint, decode
-from emu.model.cpu import HF_EM, HF_INHIBIT, HF_TS
-from emu.spec.cpu import RFLAGS
+from emu.model.cpu import HF_CS64, HF_EM, HF_INHIBIT, HF_LIMITED, HF_SHORT, HF_TS, base, limit, limit_flags
+from emu.spec.cpu import RFLAGS, SEG
 from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 
@@ -56,10 +58,12 @@ SEGMENT_ES, SEGMENT_BITS, SEGMENT_FS, SEGMENT_GS = U64(0x26), U64(0xE7), U64(0x6
 MOVSB, CMPSD, STOSB, SCASD = U64(0xA4), U64(0xA7), U64(0xAA), U64(0xAF)
 UNAVAILABLE = HF_TS | HF_EM                # x87 and SSE instructions end in #NM or #UD
 BY_MODEL = U64(1 << 62)                    # cycles of a block that the engine must not run: never below a deadline
-ASKS = U64(1 << 61)                        # added to the cycles of a block with a breakpoint in it, or translated with RF set
+# Added to the cycles of a block with a breakpoint in it, of one translated with RF set, of one that may end past the limit of CS.
+ASKS = U64(1 << 61)
 REPEATS = U64(1 << 60)                     # of these, one that begins with a repeated string instruction
 CYCLES = REPEATS - ONE
 E_INSTRUCTION = U64(native.INSTRUCTION)
+TB_CS_BASE, LIMITS, LOW_16 = U64(at.TB_CS_BASE), HF_LIMITED | HF_SHORT, U64(0xFFFF)
 
 
 @kernel
@@ -113,12 +117,21 @@ def repeats(code, size):
 
 
 @kernel
+def may_end_outside(block, flags):
+    """Return whether the block may reach past the limit of CS, which its translation does not depend on."""
+    if not flags & HF_LIMITED:
+        return False
+    end = (peek64(block + TB_PC) - peek64(block + TB_CS_BASE) & LOW_32) + peek16(block + TB_SIZE)
+    return flags & HF_SHORT != ZERO or end > LOW_16 + ONE
+
+
+@kernel
 def register(c, k, uc, ra, slot):
     """Fill the table entry at `slot` for the block that host address `ra` belongs to; returns its flags."""
     m = machine_at(c.machine)[0]
     block = call(k.f_block_of, peek64(uc + UC_TCG), ra, ZERO, ZERO, ZERO, ZERO)
-    pc, flags = peek64(block + TB_PC), peek32(block + TB_FLAGS)
-    size, count = peek16(block + TB_SIZE), peek16(block + TB_ICOUNT)
+    flags, size, count = peek32(block + TB_FLAGS), peek16(block + TB_SIZE), peek16(block + TB_ICOUNT)
+    pc = peek64(block + TB_PC) & (ALL_ONES if mode_of(flags) == SIXTY_FOUR else LOW_32)
     e = words(slot, SIXTEEN)
     steps, code, cost = words(k.steps, BLOCK_LIMIT), fetch(m, k, block, size, pc), ZERO
     found = decode.block(code, size, mode_of(flags), insn_at(k.scratch)[0], steps)
@@ -137,7 +150,7 @@ def register(c, k, uc, ra, slot):
         cost = cost if unavailable(code, size, flags) else BY_MODEL
     elif by_model(steps[ZERO] >> EIGHT & KIND):
         cost = BY_MODEL
-    if cost != BY_MODEL and (flags & RFLAGS.RF or breakpoint.marked(m, pc, size)):
+    if cost != BY_MODEL and (flags & RFLAGS.RF or may_end_outside(block, flags) or breakpoint.marked(m, pc, size)):
         cost |= ASKS | (REPEATS if repeats(code, size) else ZERO)
     e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
     e[E_SIZE] = size | mode_of(flags) << THIRTY_TWO
@@ -201,6 +214,44 @@ def before_break(c, e, env):
 
 
 @kernel
+def other_code(k, env, world):
+    """Return whether the engine looked the block up wrongly after a far transfer (emu.core.native).
+
+    Its hidden flags are not those of the new limit of CS, or its TLB has pages past 4 GiB under addresses that are others now.
+    """
+    return (U64(env.hflags) ^ limit_flags(env)) & LIMITS != ZERO or (k.wrapped[world] != ZERO and U64(env.hflags) & HF_CS64 != ZERO)
+
+
+@kernel
+def within_limit(e, env):
+    """Return how many instructions of the block entry end within the limit of CS.
+
+    Source: SDM 3A, "Limit Checking"; SDM 3B, "Segment Wraparound"
+    """
+    if U64(env.hflags) & LIMITS == ZERO:
+        return e[E_COUNT]
+    at = e[E_PC] - base(env, SEG.CS) & LOW_32
+    end, last = at + (e[E_SIZE] & LOW_32), limit(env, SEG.CS)       # an undefined opcode is as long as the engine reads it
+    for i in range(e[E_COUNT]):
+        j = U64(i)
+        at += e[E_ROWS + j // FOUR] >> j % FOUR * SIXTEEN & FIFTEEN
+        if min(at, end) - ONE > last:
+            return j
+    return e[E_COUNT]
+
+
+@kernel
+def outside(c, k, cs, e, env, slot):
+    """Report the #GP(0) of the branch that led past the limit of CS, as if it had not been made.
+
+    RIP of a block that was jumped to directly is not written yet.
+    """
+    env.rip = e[E_PC] - base(env, SEG.CS) & LOW_32
+    if c.block and c.block != slot and undo.undo_branch(c, env):
+        leave(c, k, cs, E_GP, ZERO)
+
+
+@kernel
 def resume_flag(c, k, cs, e, env, ra):
     """Clear RF behind the instruction that it was set for, when the engine, which went on by a direct jump, did not.
 
@@ -216,9 +267,13 @@ def resume_flag(c, k, cs, e, env, ra):
 
 @kernel
 def ask(c, k, cs, e, env, ra):
-    """Stop before a breakpoint in the block; let an instruction that RF is set for run alone."""
-    count = U64(before_break(c, e, env))
-    if count == ZERO:
+    """Stop before a breakpoint in the block and before the limit of CS; let an instruction that RF is set for run alone."""
+    count, inside = U64(before_break(c, e, env)), U64(within_limit(e, env))
+    if count > ZERO and inside == ZERO and e[E_COUNT]:
+        c.block, env.error_code = ZERO, ZERO
+        leave(c, k, cs, E_GP, ra)
+    count = min(count, inside)
+    if count == ZERO and e[E_COUNT]:
         c.block = ZERO
         leave(c, k, cs, E_BREAK, ra)
     if e[E_COST] != BY_MODEL and env.eflags & RFLAGS.RF:
@@ -241,8 +296,19 @@ def slow(cpu, uc, ra, slot):
     world = U64(1) if uc == k.uc[1] else ZERO
     cs = k.cs[world]
     env = env_of(k.env[world])[0]
+    free = c.request | c.watch | c.single == ZERO
+    if c.deadline == ZERO and other_code(k, env, world):
+        c.block = ZERO
+        leave(c, k, cs, E_DEADLINE, ra)
+    if c.deadline == ZERO and free:
+        c.deadline = c.due
+    if e[E_COST] >= ASKS and within_limit(e, env) == ZERO and e[E_COUNT]:
+        outside(c, k, cs, e, env, slot)
     if c.resumed_at:
         resume_flag(c, k, cs, e, env, ra)
+    if c.single == ONE and c.cycles >= c.due and not (c.mtf_step | c.iret_step):
+        c.block = ZERO                         # its fetch reached an event, which comes first as it does when nobody steps
+        leave(c, k, cs, E_DEADLINE, ra)
     if e[E_COST] >= ASKS and (c.single == ONE or not (c.single or must_leave(c, U64(env.hflags), env.eflags))):
         ask(c, k, cs, e, env, ra)
     if e[E_COST] == BY_MODEL and (c.single == ONE or not (c.single or must_leave(c, U64(env.hflags), env.eflags))):

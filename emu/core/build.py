@@ -76,8 +76,9 @@ def _addresses(modules):
     for name, symbol in SYMBOLS.items():
         found[name] = lib.address(symbol + native.SUFFIX)
     found["f_block_of"] = lib.address("tcg_tb_lookup" + native.SUFFIX)
-    native.install(at.stub_constants(TABLE_ADDRESS), modules["block"].slow.address, modules["fill"].limit.address,
-                   modules["fast"].undefined.address, modules["block"].forget.address)
+    native.install(at.stub_constants(TABLE_ADDRESS), slow=modules["block"].slow.address, limit=modules["fill"].limit.address,
+                   undefined=modules["fast"].undefined.address, forget=modules["block"].forget.address,
+                   written=modules["fill"].written.address, modified=modules["loop"].modified.address)
     found["f_forget"] = native.install_addresses()["forget"]
     found["call_run"] = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(found["run"])
     return found

@@ -8,9 +8,10 @@ from numba import types
 
 from emu.bits import U64
 from emu.core import context as at
-from emu.core import native
+from emu.core import ledger, native, undo
 from emu.core.fill import (
     CS_CFLAGS,
+    CS_OWNER,
     E_DEADLINE,
     E_DEVICE,
     E_SPLIT,
@@ -23,18 +24,16 @@ from emu.core.fill import (
     THIRTY_TWO,
     TWO,
     ZERO,
-    drop_everywhere,
-    flush,
 )
-from emu.core.native import call, peek32, poke8, poke32
+from emu.core.native import call, peek32, peek64, poke8, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, words
 from emu.model import breakpoint, memory
-from emu.model.cpu import CC_OP_EFLAGS, HF_MP, HF_TS, STATUS
+from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_MP, HF_TS, STATUS
 from emu.model.memory import PAGE
 from emu.spec.cpu import CR0
 from emu.spec.outcome import FAULT, STOP
-from emu.state import cpu_at, env_of, machine_at, tlb_at
+from emu.state import ALL_ONES, cpu_at, env_of, machine_at, tlb_at
 
 FIFTEEN, THREE, FIVE, COST_MASK = U64(15), U64(3), U64(5), U64(0xFFF)
 CYCLES = U64((1 << 60) - 1)                 # see emu.core.block: above are marks
@@ -98,15 +97,14 @@ def fetch_registers(k, world):
 def sync(c, k, world):
     """Make the engine forget what the architecture or the model made stale; set what stops its next block."""
     m, t, cs = machine_at(c.machine)[0], tlb_at(c.tlb)[0], k.cs[world]
-    if t.engine_flush != k.flush_seen[world]:
-        k.flush_seen[world] = t.engine_flush
-        flush(k, world)
-    elif t.engine_pages:
-        for i in range(t.engine_pages):
-            call(k.f_flush_page, cs, t.engine_page[U64(i)], ZERO, ZERO, ZERO, ZERO)
-    t.engine_pages = ZERO
+    e = env_of(k.env[world])[0]
+    breakpoint.renew(c, e, world)
+    if k.gated[world] != m.gated or k.wrapped[world] and U64(e.hflags) & HF_CS64:
+        k.gated[world] = m.gated
+        ledger.flush(k, world)
+    ledger.forget(t, k, world)
     if m.stale_count:
-        drop_stale(m, k)
+        ledger.drop_stale(m, k)
     if m.monitors_new:
         guard_lines(m, k)
     lazy_registers(c, k, world)
@@ -135,6 +133,13 @@ def disturb(c, m, k, world):
 
     None of it may show in anything that a guest or a person can see.
     """
+    if m.disturb == ALL_ONES:                  # the other extreme: each instruction is looked up and translated from memory
+        ledger.drop_code(m, k)
+        call(k.f_flush, k.cs[world], ZERO, ZERO, ZERO, ZERO, ZERO)
+        k.filled_count[world] = c.deadline = ZERO
+        c.single = ONE
+        poke32(k.cs[world] + CS_CFLAGS, ONE)
+        return
     m.disturb = m.disturb * MULTIPLIER + INCREMENT
     dice = m.disturb >> THIRTY_TWO
     if dice & FIFTEEN == ZERO:
@@ -150,34 +155,16 @@ def disturb(c, m, k, world):
 @kernel
 def guard_lines(m, k):
     """Take the pages of newly armed monitors from engines of other processors that may write to them unasked."""
-    ledger = words(m.ledger, memory.top(m) >> U64(12))
+    pages = words(m.ledger, memory.top(m) >> U64(12))
     for i in range(m.cpu_count):
         at = cpu_at(m.cpus[U64(i)])[0].monitor_address
         if m.monitors_new >> U64(i) & ONE and memory.is_ram(m, at):
             page = at >> U64(12)
-            others = (ledger[page] & PAGE.WRITABLE) >> SIXTEEN & ~(THREE << TWO * U64(i))
+            others = (pages[page] & PAGE.WRITABLE) >> SIXTEEN & ~(THREE << TWO * U64(i))
             if others:
-                drop_everywhere(k, page, others, False)
-                ledger[page] &= ~(others << SIXTEEN)
+                ledger.drop_everywhere(k, page, others, False)
+                pages[page] &= ~(others << SIXTEEN)
     m.monitors_new = ZERO
-
-
-@kernel
-def drop_stale(m, k):
-    """Drop translations of pages that the model wrote."""
-    ledger = words(m.ledger, memory.top(m) >> U64(12))
-    if m.stale_count > U64(64):
-        for i in range(memory.top(m) >> U64(12)):
-            page = U64(i)
-            if ledger[page] & PAGE.CODE:
-                drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
-                ledger[page] &= ~PAGE.CODE
-    else:
-        for i in range(m.stale_count):
-            page = m.stale[U64(i)]
-            drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
-            ledger[page] &= ~PAGE.CODE
-    m.stale_count = ZERO
 
 
 @kernel
@@ -207,13 +194,22 @@ def world_of(c, k):
 
 
 @kernel
+def normal_rip(e):
+    """Cut RIP to the 32 bits that it has outside 64-bit mode: the engine counts on past 4 GiB."""
+    if not U64(e.hflags) & HF_CS64:
+        e.rip &= MASK_32
+
+
+@kernel
 def prologue(c, k, e, world, number):
     """Bring time, flags and shadow to the exact instruction boundary that the event was reported at."""
     k.events += ONE
-    rip = e.rip + (ZERO if e.hflags & U64(1 << 15) else e.seg[4])
+    normal_rip(e)
     completed = number == E_STEPPED or number == E_DEADLINE and c.block == ZERO
-    c.resumed_at = ZERO
-    give_back(c, rip)
+    c.resumed_at = c.crossing = c.crossing_end = c.crossing_size = ZERO
+    if number == E_STEPPED:
+        c.block = ZERO                                     # it ran whole, even if it jumped to itself
+    give_back(c, undo.linear(e, e.rip))
     normalise(k, e, world)
     if c.device_step:
         c.device_step = ZERO
@@ -247,6 +243,19 @@ def step_watched(c, k, cs):
     c.deadline = ZERO
 
 
+@entry(types.void(types.uint64))
+def modified(cs):
+    """The engine is about to leave a block whose store changed its own code (cpu_loop_exit_noexc): it begins again there.
+
+    The state is that before the store, which then runs alone.
+    """
+    c = cpu_at(peek64(cs + CS_OWNER))[0]
+    k = core_at(c.core)[0]
+    e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
+    normal_rip(e)
+    give_back(c, undo.linear(e, e.rip))
+
+
 @entry(types.void(types.voidptr, types.uint32, types.voidptr))
 def on_event(engine, number, user):
     """Everything the engine reports (UC_HOOK_INTR): handle it and let the engine go on, or stop it."""
@@ -259,7 +268,8 @@ def on_event(engine, number, user):
     e = env_of(k.env[world])[0]
     if what == E_NM and k.owner != world and not e.cr[0] & (CR0.TS | CR0.EM):
         c.resumed_at = ZERO
-        give_back(c, e.rip + (ZERO if e.hflags & U64(1 << 15) else e.seg[4]))
+        normal_rip(e)
+        give_back(c, undo.linear(e, e.rip))
         fetch_registers(k, world)
         e.hflags = U64(e.hflags) & ~(HF_TS | HF_MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << EIGHT
         if c.single:

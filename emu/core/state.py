@@ -10,6 +10,8 @@ CORE = record(
     ("depth", U64),                                       # engines of this processor on the host stack now
     ("flush_seen", U64, 2),                               # TLB.engine_flush when each engine last dropped everything
     ("quantum_end", U64), ("grow_at", U64, 2),
+    ("gated", U64, 2),                                    # MACHINE.gated when each engine last looked up its pages
+    ("wrapped", U64, 2),                                  # each engine holds code past 4 GiB, under the address that was not wrapped
     ("filled_count", U64, 2), ("filled", U64, 32),        # pages entered into each engine's TLB since it was flushed, first 16
     ("device_page", U64),                                 # physical page of the device access that is stepped
     ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64),
@@ -18,6 +20,7 @@ CORE = record(
     ("every_uc", U64), ("every_cs", U64),                 # host addresses of uint64[16], 0 = no such engine
     ("rom_offset", U64),                                  # where the engine's RAM list has the ROM
     ("void_page", U64), ("device_window", U64), ("rom_window", U64),   # engine-physical: a page of all ones; device registers; the ROM
+    ("void_offset", U64), ("void", U64),                  # where the RAM list has the page of ones, and its host address
     # functions of the engine and compiled entries
     ("f_exec", U64), ("f_exit_restore", U64), ("f_set_page", U64), ("f_flush", U64), ("f_flush_page", U64),
     ("f_invalidate", U64), ("f_forget", U64), ("f_block_of", U64), ("f_flags", U64), ("f_model", U64), ("f_processor", U64),

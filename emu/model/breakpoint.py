@@ -141,21 +141,32 @@ def arm(c, e):
             else:
                 found = ARMED.REGISTERS
     c.armed = c.armed & ~ARMED.REGISTERS | found
-    world = ONE if c.vmx_mode == MODE.NONROOT else ZERO
-    if found and (c.watched_control[world] != e.dr[7] or _moved(c, e, world)):
-        c.watched_control[world] = e.dr[7]
-        for i in range(4):
-            c.watched[world * FOUR + U64(i)] = e.dr[U64(i)]
-        tlb_at(c.tlb)[0].engine_flush += ONE               # pages with watched bytes are asked for at each access
 
 
 @kernel
 def _moved(c, e, world):
-    """Return whether an address differs from when the engine of `world` was last told."""
+    """Return whether an address differs from those that the engine of `world` looked up its pages for."""
     for i in range(4):
         if c.watched[world * FOUR + U64(i)] != e.dr[U64(i)]:
             return True
     return False
+
+
+@kernel
+def renew(c, e, world):
+    """Have the engine of `world`, about to run, look up its pages again if it did so for other data breakpoints than those armed.
+
+    Pages with watched bytes are asked for at each access.  `watched_control` and `watched` say what the pages that the
+    engine holds were looked up for; 0: for none.  Compared here, it does not matter what changed the debug registers, nor
+    what ran while they were off.
+    """
+    if not c.armed & ARMED.REGISTERS:
+        c.watched_control[world] = ZERO
+    elif c.watched_control[world] != e.dr[7] or _moved(c, e, world):
+        c.watched_control[world] = e.dr[7]
+        for i in range(4):
+            c.watched[world * FOUR + U64(i)] = e.dr[U64(i)]
+        tlb_at(c.tlb)[0].engine_flush += ONE
 
 
 @kernel
@@ -335,15 +346,16 @@ def marked(m, first, size):
 def on_page(c, e, la, pa):
     """Return whether accesses to the page of linear `la`, host-physical `pa`, are asked for each time.
 
-    An access that crosses into a watched page begins on the page before.
+    An access that crosses into a watched page begins on the page before.  The engine keeps its pages when code of another
+    width runs, which compares less of the address.
     """
     page = la & PAGE_MASK
     if c.armed & ARMED.REGISTERS:
         for i in range(4):
             n = U64(i)
             if enabled(e, n) and condition(e, n) != CONDITION.EXECUTE:
-                away = (U64(_linear(e, e.dr[n])) & PAGE_MASK) - page
-                if away == ZERO or away == PAGE_SIZE:
+                away, narrow = (e.dr[n] & PAGE_MASK) - page, (e.dr[n] & LOW_32 & PAGE_MASK) - page
+                if away == ZERO or away == PAGE_SIZE or narrow == ZERO or narrow == PAGE_SIZE:
                     return True
     m = machine_at(c.machine)[0]
     if m.debug == ZERO:

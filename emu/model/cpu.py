@@ -126,7 +126,19 @@ def real_mode(e):
 HF_INHIBIT, HF_CS32, HF_SS32, HF_ADDSEG, HF_PE = U64(1 << 3), U64(1 << 4), U64(1 << 5), U64(1 << 6), U64(1 << 7)
 HF_TF, HF_MP, HF_EM, HF_TS, HF_LMA, HF_CS64 = U64(1 << 8), U64(1 << 9), U64(1 << 10), U64(1 << 11), U64(1 << 14), U64(1 << 15)
 HF_GUEST, HF_OSFXSR, HF_SMAP = U64(1 << 21), U64(1 << 22), U64(1 << 23)
+# Two of ours that the engine does not know: outside 64-bit mode the limit of CS is below 4 GiB, below 64 KiB.
+HF_LIMITED, HF_SHORT = U64(1 << 27), U64(1 << 28)
+LOW_16 = U64(0xFFFF)
 HF_KEPT = HF_INHIBIT | HF_TF
+
+
+@kernel
+def limit_flags(e):
+    """Return HF_LIMITED and HF_SHORT as CS has them: code of each kind is translated by itself."""
+    last = limit(e, SEG.CS)
+    if code_64(e) or last == LOW_32:
+        return ZERO
+    return HF_LIMITED if last >= LOW_16 else HF_LIMITED | HF_SHORT
 
 
 @kernel
@@ -135,7 +147,7 @@ def refresh_hflags(e, level):
 
     Keeps the interrupt-shadow and single-step bits; always sets HF_GUEST (intercepts on).
     """
-    flags = U64(e.hflags) & HF_KEPT | HF_GUEST | level & THREE
+    flags = U64(e.hflags) & HF_KEPT | HF_GUEST | level & THREE | limit_flags(e)
     cr0 = e.cr[0]
     flags |= (cr0 & CR0.PE) << U64(7)
     flags |= (cr0 & (CR0.MP | CR0.EM | CR0.TS)) << U64(8)

@@ -18,7 +18,7 @@ from emu.state import ALL_ONES, env_of, insn_at, machine_at
 
 ZERO, ONE, THREE, EIGHT, FIFTEEN, SIXTEEN = U64(0), U64(1), U64(3), U64(8), U64(15), U64(16)
 PAGE_SIZE, OFFSET, LOW_32, LOW_16 = U64(4096), U64(0xFFF), U64(0xFFFF_FFFF), U64(0xFFFF)
-SIXTY_FOUR, THIRTY_TWO = U64(64), U64(32)
+SIXTY_FOUR = U64(64)
 E_INSTRUCTION, E_DEADLINE, E_DEVICE, E_FAULTED, E_STEPPED = U64(0x3F0), U64(0x3F1), U64(0x3F2), U64(0x3F3), U64(0x3F4)
 E_BREAK = U64(0x3F7)
 E_EXCEPTIONS, E_INTERCEPTS = U64(0x140), U64(0x160)     # the engine's SVM exit codes + 0x100
@@ -48,7 +48,7 @@ def fetch(c, e, code):
     rest, done = PAGE_SIZE - (la & OFFSET), ZERO
     while done < FIFTEEN:
         if done == rest:
-            pa = walk.translate(c, la + rest, access)
+            pa = walk.translate(c, la + rest if code_bits(e) == SIXTY_FOUR else la + rest & LOW_32, access)
             if pa == ALL_ONES:
                 break
             pa -= rest
@@ -115,14 +115,13 @@ def shadow_kind(c, e):
 
 @kernel
 def advance(c, e, length):
-    """Move RIP past an instruction that the model executed; the shadow before it ends, RF is cleared."""
+    """Move RIP past an instruction that the model executed: 64 or 32 bits of it.
+
+    In 16-bit code it does not wrap either: what comes past the limit of CS is #GP.
+    Source: SDM 3B, "Segment Wraparound"
+    """
     rip = e.rip + length
-    bits = code_bits(e)
-    if bits == THIRTY_TWO:
-        rip &= LOW_32
-    elif bits == SIXTEEN:
-        rip &= LOW_16
-    e.rip = rip
+    e.rip = rip if code_bits(e) == SIXTY_FOUR else rip & LOW_32
 
 
 @kernel

@@ -18,6 +18,7 @@ TEST_PASSED, NO_ERROR = U64(0x55), U64(0)
 AUX_MISSING = U64(1)                                      # answer to the auxiliary port test: clock line stuck low
 INPUT_PORT = U64(0xA0)                                    # keyboard not inhibited, no manufacturing jumper
 SET2 = U64(2)
+A20 = U64(1 << 20)
 
 
 @kernel
@@ -40,10 +41,16 @@ def _reset(c, m):
 
 
 @kernel
+def _gate(m, opened):
+    """Open or close the A20 gate."""
+    m.gated = ZERO if opened else A20
+
+
+@kernel
 def _output_port(c, m, r, value):
     """Write the output port: A20, and reset when bit 0 is 0."""
     r.output_port = value
-    m.a20 = ONE if value & KBOUTPUT.A20 else ZERO
+    _gate(m, value & KBOUTPUT.A20)
     if not value & KBOUTPUT.RUN:
         _reset(c, m)
 
@@ -133,8 +140,8 @@ def _data(c, m, r, value):
 @kernel
 def _system_a(c, m, r, value):
     """Write port 0x92: A20 and fast reset."""
-    m.a20 = ONE if value & SYSTEM_A.A20 else ZERO
-    r.output_port = r.output_port & ~KBOUTPUT.A20 | (KBOUTPUT.A20 if m.a20 else ZERO)
+    _gate(m, value & SYSTEM_A.A20)
+    r.output_port = r.output_port & ~KBOUTPUT.A20 | (ZERO if m.gated else KBOUTPUT.A20)
     if value & ~r.system_a & SYSTEM_A.RESET:
         _reset(c, m)
     r.system_a = value & (SYSTEM_A.RESET | SYSTEM_A.A20)
@@ -161,7 +168,7 @@ def read(m, port):
     """Return a byte from port 0x60, 0x64 or 0x92; an empty buffer gives its last byte again."""
     r = keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
     if port == PORT.SYSTEM_A:
-        return r.system_a & ~SYSTEM_A.A20 | (SYSTEM_A.A20 if m.a20 else ZERO)
+        return r.system_a & ~SYSTEM_A.A20 | (ZERO if m.gated else SYSTEM_A.A20)
     if port == PORT.KEY_COMMAND:
         return r.status | KBSTATUS.UNLOCKED | (KBSTATUS.OUTPUT if r.depth else ZERO)
     if r.depth == ZERO:
@@ -195,5 +202,5 @@ def reset(m):
     r.depth = ZERO
     r.output_port = KBOUTPUT.RUN | KBOUTPUT.A20
     r.system_a = SYSTEM_A.A20
-    m.a20 = ONE
+    _gate(m, ONE)
     _update(m, r)

@@ -48,8 +48,18 @@ def top(m):
 
 
 @kernel
+def gated(m, address):
+    """Return the physical address that leaves the processor: bit 20 is 0 while the A20 gate is closed.
+
+    Source: SDM 3A, "Physical Address Space"; SDM 3B, "Segment Wraparound"
+    """
+    return address & ~m.gated
+
+
+@kernel
 def _word(m, address):
     """Return the aligned word that holds byte `address`; all ones where nothing answers."""
+    address = gated(m, address)
     if is_ram(m, address):
         return words(m.ram, top(m) >> THREE)[address >> THREE]
     offset = address - m.rom_base
@@ -85,6 +95,7 @@ def touch(m, address):
 
 @kernel
 def _store_word(m, address, value, mask):
+    address = gated(m, address)
     if is_ram(m, address):
         touch(m, address)
         ram = words(m.ram, top(m) >> THREE)
@@ -100,7 +111,7 @@ def store(m, address, size, value):
     if shift + size * EIGHT > SIXTY_FOUR:
         _store_word(m, (address | SEVEN) + ONE, value >> (SIXTY_FOUR - shift), mask >> (SIXTY_FOUR - shift))
     if m.debug:
-        breakpoint.stored(m, address, size)
+        breakpoint.stored(m, gated(m, address), size)
 
 
 @kernel

@@ -147,7 +147,7 @@ def vmxon(c, e, insn):
         return gp0(c) if cpl(e) else fail(c, VMERROR.VMXON_IN_ROOT)
     if cpl(e) or e.cr[0] & CR0_RULE.must != CR0_RULE.must or e.cr[0] & ~CR0_RULE.may or \
             e.cr[4] & CR4_RULE.must != CR4_RULE.must or e.cr[4] & ~CR4_RULE.may or \
-            not memory.machine_of(c).a20 or c.feature_control & VMX_ENABLED != VMX_ENABLED:
+            memory.machine_of(c).gated or c.feature_control & VMX_ENABLED != VMX_ENABLED:
         return gp0(c)
     pointer = operand.load(c, insn, EIGHT)
     if c.fault != FAULT.NONE:

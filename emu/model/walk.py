@@ -3,7 +3,7 @@
 The accessed flag of an entry that refers to a table is set when the walk follows it, also when the walk then
 faults; the flags of the entry that maps the page are set only when the access is allowed.
 
-Not modelled: protection keys, shadow-stack accesses, PSE-36, HLAT, the A20 gate, the APIC-access page.
+Not modelled: protection keys, shadow-stack accesses, PSE-36, HLAT, the APIC-access page.
 """
 from emu.bits import U64, shift_of
 from emu.jit import kernel
@@ -305,7 +305,7 @@ def walk(c, la, access):
 
 @kernel
 def _finish(c, e, word, la, access):
-    pa = word & TLBE.PAGE | la & OFFSET[(word & TLBE.SIZE) >> SIZE_SHIFT]
+    pa = memory.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[(word & TLBE.SIZE) >> SIZE_SHIFT])
     c.walk_rights = rights(e, word, access)
     c.fault_gpa = pa
     return pa
@@ -349,8 +349,8 @@ def translate(c, la, access):
         return ALL_ONES
     if e.cr[0] & CR0.PG == ZERO and not ept.active(c):
         c.walk_rights = KINDS
-        c.fault_gpa = la
-        return la
+        c.fault_gpa = memory.gated(memory.machine_of(c), la)
+        return c.fault_gpa
     t = tlb_at(c.tlb)[0]
     if t.asid == ZERO:
         tlb.select(c)
@@ -372,13 +372,13 @@ def physical(c, gpa, access):
     c.fault = FAULT.NONE
     if not ept.active(c):
         c.walk_rights = KINDS
-        c.fault_gpa = gpa
-        return gpa
+        c.fault_gpa = memory.gated(memory.machine_of(c), gpa)
+        return c.fault_gpa
     word = ept.translate(c, gpa, ZERO, access, ZERO)
     if word == ALL_ONES:
         return ALL_ONES
     c.walk_rights = ept.granted(word) if word & TLBE.ED else ept.granted(word) & ~ACCESS.WRITE
-    c.fault_gpa = word & ADDRESS | gpa & OFFSET[0]
+    c.fault_gpa = memory.gated(memory.machine_of(c), word & ADDRESS | gpa & OFFSET[0])
     return c.fault_gpa
 
 

@@ -110,6 +110,27 @@ def test_marks_keep_what_some_processor_holds(form, steps):
                 assert breakpoint.marked(w.machine, U(held & 0xFFFF_FFFF), U(1))
 
 
+@FORMS
+def test_pages_are_looked_up_again_for_other_breakpoints(form):
+    w, renew = World(), form(breakpoint.renew)
+    w.c.armed = int(ARMED.REGISTERS)
+    w.load([0x8000, 0, 0, 0], 1, 3)
+
+    def flushed(world=0):
+        before = int(w._tlb[0].engine_flush)
+        renew(w.c, w.e, U(world))
+        return int(w._tlb[0].engine_flush) - before
+    assert [flushed(), flushed(), flushed(1), flushed(1)] == [1, 0, 1, 0]
+    w.c.armed = 0                                          # off, and on again with the same values
+    assert flushed() == 0
+    w.c.armed = int(ARMED.REGISTERS)
+    assert [flushed(), flushed(), flushed(1)] == [1, 0, 0]
+    w.e.dr[0] = 0x9000
+    assert [flushed(), flushed()] == [1, 0]
+    w.e.dr[7] = int(w.e.dr[7]) | 4
+    assert [flushed(), flushed()] == [1, 0]
+
+
 def test_mov_ss_blocks_at_its_place_only():
     w = World()
     w.load([0x8000, 0, 0, 0], 1, 0)

@@ -135,10 +135,10 @@ def test_keyboard_controller_self_test_a20_and_keyboard_identity():
     rig.write(0x64, 0xAA)
     assert (rig.read(0x64) & 5, rig.read(0x60), rig.read(0x64) & 1) == (5, 0x55, 0)
     rig.write(0x64, 0xDD)
-    assert rig.machine.a20 == 0
+    assert rig.machine.gated == 1 << 20
     rig.write(0x64, 0xD1)
     rig.write(0x60, 0x03)
-    assert (rig.machine.a20, rig.read(0x92) & 2) == (1, 2)
+    assert (rig.machine.gated, rig.read(0x92) & 2) == (0, 2)
     rig.write(0x60, 0xF2)
     assert [rig.read(0x60) for _ in range(3)] == [0xFA, 0xAB, 0x83]
     rig.write(0x60, 0xFF)

@@ -105,7 +105,7 @@ def test_vmxon_is_refused(w, spoil):
     elif spoil == "cr0":
         w.root.cr[0] &= U64(~(1 << 5) & (1 << 64) - 1)
     elif spoil == "a20":
-        w.machine[0].a20 = 0
+        w.machine[0].gated = 1 << 20
     else:
         w.c.feature_control = FEATURE_CONTROL.VMX if spoil == "lock" else FEATURE_CONTROL.LOCK
     assert run(w, "VMXON", VMXON_REGION) == RESULT.FAULT and w.c.fault_vector == VECTOR.GP

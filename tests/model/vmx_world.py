@@ -113,7 +113,7 @@ class World:
     def _wire(self):
         m, c = self.machine[0], self.cpu[0]
         m.ram, m.ram_bytes, m.ledger = self.ram.ctypes.data, RAM_BYTES, self.ledger.ctypes.data
-        m.rom_base, m.address_mask, m.a20, m.cpu_count = 0xFFFF_0000, (1 << 39) - 1, 1, 1
+        m.rom_base, m.address_mask, m.cpu_count = 0xFFFF_0000, (1 << 39) - 1, 1
         m.cpus[0], m.next_event = self.cpu.ctypes.data, ALL_ONES
         c.machine, c.apic = self.machine.ctypes.data, self.apic.ctypes.data
         c.root_env, c.guest_env = (e.ctypes.data for e in self.envs)

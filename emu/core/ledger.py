@@ -1,0 +1,178 @@
+"""The page ledger: which engine holds translated code of a page of RAM and which may write to it, and what follows for their TLBs.
+
+The rule: while any engine holds code of a page, no engine writes to it unnoticed.  Either no engine has the page writable, or
+the page is MIXED and the one that has it writable is the one that holds the code: it then compares each store with its
+translations, at about 40 ns a store.  A page is a physical one: it does not matter through which linear addresses, EPTs or
+processors it is written and executed.
+
+The engine compares stores to a TLB entry that it marks for that.  It would take the mark off at the first store to an entry that
+is not executable, though other entries, of other linear addresses or of another privilege, let the same page be executed.
+`written` decides that in its place: the mark goes only while the engine holds no code of the page, and the first fetch after that
+takes every entry of the page away again.
+Source: Unicorn 2.1.4 `notdirty_write`, `tlb_set_dirty`, `tb_invalidate_phys_page_fast`
+"""
+from emu.bits import U64
+from emu.core import context as at
+from emu.core.native import call, peek64, poke64
+from emu.jit import kernel, words
+from emu.model import memory
+from emu.model.memory import PAGE
+from emu.spec.outcome import ACCESS
+from emu.state import ALL_ONES
+
+ZERO, ONE, TWO = U64(0), U64(1), U64(2)
+PAGE_SIZE, SHIFT = U64(4096), U64(12)
+READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
+FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
+FLIPS = U64(0xFF << 40)
+FILLED, SIXTEEN, STALE, WRAP = U64(16), U64(16), U64(64), U64(1 << 32)
+WRITABLE_SHIFT = U64(16)
+# The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask, address) for each MMU mode
+ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
+MODES, ENTRY_SHIFT, NOT_DIRTY = 3, U64(6), U64(1 << 10)
+TABLE_SIZE, ENTRY_TABLE = U64(16), U64(8)
+ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME = U64(8), U64(16), U64(24)
+CS_ENV = U64(at.CS_ENV)
+
+
+# ---- the engine's TLB ---------------------------------------------------------------------------------------
+@kernel
+def flush(k, world):
+    """Make an engine forget its TLB: page by page when it holds few, which spares clearing its tables."""
+    cs, count = k.cs[world], k.filled_count[world]
+    if count > FILLED:
+        call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
+    else:
+        for i in range(count):
+            call(k.f_flush_page, cs, k.filled[world * FILLED + U64(i)], ZERO, ZERO, ZERO, ZERO)
+    k.filled_count[world] = k.wrapped[world] = ZERO
+
+
+@kernel
+def forget(t, k, world):
+    """Make an engine forget what our TLB `t` has dropped; returns whether there was something.
+
+    Code past 4 GiB is known to the engine under the address that was not wrapped.
+    """
+    if t.engine_flush != k.flush_seen[world]:
+        k.flush_seen[world] = t.engine_flush
+        t.engine_pages = ZERO
+        flush(k, world)
+        return True
+    if t.engine_pages == ZERO:
+        return False
+    for i in range(t.engine_pages):
+        page = t.engine_page[U64(i)]
+        call(k.f_flush_page, k.cs[world], page, ZERO, ZERO, ZERO, ZERO)
+        if k.wrapped[world]:
+            call(k.f_flush_page, k.cs[world], page + WRAP, ZERO, ZERO, ZERO, ZERO)
+    t.engine_pages = ZERO
+    return True
+
+
+@kernel
+def note_filled(k, world, page):
+    """Remember a page that the engine's TLB holds from now on."""
+    count = k.filled_count[world]
+    if count < FILLED:
+        k.filled[world * FILLED + count] = page
+    if count <= FILLED:
+        k.filled_count[world] = count + ONE
+
+
+# ---- code and writers ---------------------------------------------------------------------------------------
+@kernel
+def drop_everywhere(k, page, engines, code):
+    """Make each engine of the set `engines` forget its TLB, and with `code` its translations of the RAM page."""
+    every_cs, every_uc = words(k.every_cs, SIXTEEN), words(k.every_uc, SIXTEEN)
+    start = page << SHIFT
+    for i in range(16):
+        if engines >> U64(i) & ONE:
+            if code:
+                call(k.f_invalidate, every_uc[i], start, start + PAGE_SIZE, ZERO, ZERO, ZERO)
+            call(k.f_flush, every_cs[i], ZERO, ZERO, ZERO, ZERO, ZERO)
+            k.invalidations += ONE
+
+
+@kernel
+def drop_stale(m, k):
+    """Drop translations of pages that the model wrote."""
+    ledger = words(m.ledger, memory.top(m) >> SHIFT)
+    if m.stale_count > STALE:
+        for i in range(memory.top(m) >> SHIFT):
+            page = U64(i)
+            if ledger[page] & PAGE.CODE:
+                drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
+                ledger[page] &= ~PAGE.CODE
+    else:
+        for i in range(m.stale_count):
+            page = m.stale[U64(i)]
+            drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
+            ledger[page] &= ~PAGE.CODE
+    m.stale_count = ZERO
+
+
+@kernel
+def drop_code(m, k):
+    """Drop every translation of RAM in every engine; for tests."""
+    ledger = words(m.ledger, memory.top(m) >> SHIFT)
+    for i in range(memory.top(m) >> SHIFT):
+        if ledger[U64(i)] & PAGE.CODE:
+            drop_everywhere(k, U64(i), ledger[U64(i)] & PAGE.CODE, True)
+
+
+@kernel
+def protection(m, k, bit, page, rw, rights, here):
+    """Decide the engine's rights to a RAM page, updating the ledger.
+
+    bit: this engine's bit; rw: 0 load, 1 store, 2 fetch; rights: ACCESS kinds the translation allows; here: the page is
+    the one that the running instruction is on.  Returns protection bits for the engine.
+    """
+    ledger = words(m.ledger, memory.top(m) >> SHIFT)
+    state = ledger[page]
+    code, writers = state & PAGE.CODE, (state & PAGE.WRITABLE) >> WRITABLE_SHIFT
+    mixed = state & PAGE.MIXED != ZERO
+    read, execute = READ if rights & ACCESS.READ else ZERO, EXECUTE if rights & ACCESS.FETCH else ZERO
+    if rw == TWO:
+        others = writers & ~bit if mixed and code & bit else writers
+        if others:
+            drop_everywhere(k, page, others, False)
+            state &= ~(others << WRITABLE_SHIFT)
+        ledger[page] = state | bit
+        if mixed and rights & ACCESS.WRITE and not code & ~bit:
+            ledger[page] = state | bit | bit << WRITABLE_SHIFT | PAGE.DIRTY
+            return READ | WRITE | EXECUTE
+        return read | EXECUTE
+    if rw == ZERO and (code or not rights & ACCESS.WRITE):
+        return READ | execute if code & bit else READ
+    if not rights & ACCESS.WRITE:
+        return READ
+    if code:
+        flips = ((state & FLIPS) >> FLIP_SHIFT) + ONE
+        state = state & ~FLIPS | (flips if flips < FLIP_MAX else FLIP_MAX) << FLIP_SHIFT
+        if here or flips >= FLIP_MAX:
+            state |= PAGE.MIXED
+            mixed = True
+        others = code & ~bit if mixed else code
+        if others:
+            drop_everywhere(k, page, others, True)
+            state &= ~others
+    state |= bit << WRITABLE_SHIFT | PAGE.DIRTY
+    ledger[page] = state
+    return READ | WRITE | execute if state & PAGE.CODE & bit else READ | WRITE
+
+
+@kernel
+def written(m, cs, bit, page):
+    """Let the engine's entries for the linear page be written without a comparison, those of RAM that it holds no code of.
+
+    What the engine does at a first store (`tlb_set_dirty`) for entries that are not executable themselves.
+    """
+    ledger = words(m.ledger, memory.top(m) >> SHIFT)
+    for i in range(MODES):
+        fast = cs + CS_ENV - ENGINE_TLB + TABLES + U64(i) * TABLE_SIZE
+        entry = peek64(fast + ENTRY_TABLE) + (page >> SHIFT << ENTRY_SHIFT & peek64(fast))
+        if peek64(entry + ENTRY_WRITE) == page | NOT_DIRTY and peek64(entry + ENTRY_CODE) == ALL_ONES:
+            frame = peek64(entry + ENTRY_FRAME)
+            if frame < memory.top(m) and not ledger[frame >> SHIFT] & PAGE.CODE & bit:
+                poke64(entry + ENTRY_WRITE, page)

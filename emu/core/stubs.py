@@ -1,0 +1,35 @@
+"""Stubs of `emu.core.native` that decide about stores to pages with code, in LLVM IR."""
+
+STORES = """
+define void @dirty(i64 %cs, i64 %address) {{
+  %owner.a = add i64 %cs, {cs_owner}
+  %owner.p = inttoptr i64 %owner.a to i64*
+  %c = load i64, i64* %owner.p
+  %foreign = icmp eq i64 %c, 0
+  br i1 %foreign, label %other, label %ours
+ours:
+  %f = inttoptr i64 {written} to void (i64, i64)*
+  tail call void %f(i64 %cs, i64 %address)
+  ret void
+other:
+  %o = inttoptr i64 {tlb_set_dirty} to void (i64, i64)*
+  tail call void %o(i64 %cs, i64 %address)
+  ret void
+}}
+
+define void @again(i64 %cs) {{
+  %owner.a = add i64 %cs, {cs_owner}
+  %owner.p = inttoptr i64 %owner.a to i64*
+  %c = load i64, i64* %owner.p
+  %foreign = icmp eq i64 %c, 0
+  br i1 %foreign, label %go, label %ours
+ours:
+  %f = inttoptr i64 {modified} to void (i64)*
+  call void %f(i64 %cs)
+  br label %go
+go:
+  %o = inttoptr i64 {cpu_loop_exit_noexc} to void (i64)*
+  tail call void %o(i64 %cs)
+  ret void
+}}
+"""

@@ -1,0 +1,138 @@
+"""Branches to where nothing may be fetched from: the engine notices at the target, the fault is the branch's own.
+
+The target is not canonical, or past the limit of CS.  What the branch did is taken back, so that its address is the one that
+the fault saves.
+Not modelled: far transfers that the engine does by itself fault at their target (JMP and CALL through m16:64, and in real mode).
+Source: SDM 2A and 2B, "CALL", "Jcc", "JMP", "LOOP/LOOPcc", "RET", "IRET/IRETD/IRETQ": exceptions of each mode
+"""
+from emu.bits import U64
+from emu.core import context as at
+from emu.core.native import peek8
+from emu.core.state import core_at
+from emu.jit import kernel, octets, words
+from emu.model import decode, memory, walk
+from emu.model.cpu import HF_CS64, HF_SS32, base, limit, real_mode
+from emu.spec.cpu import RFLAGS, SEG
+from emu.spec.outcome import ACCESS
+from emu.state import ALL_ONES, ENV, insn_at, machine_at
+
+ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(7), U64(8)
+FIFTEEN, SIXTEEN, THIRTY_TWO, SIXTY_FOUR = U64(15), U64(16), U64(32), U64(64)
+CPL, LOW_16, LOW_32 = U64(3), U64(0xFFFF), U64(0xFFFF_FFFF)
+RCX, RSP = U64(1), U64(4)
+E_COUNT, E_PC, E_SIZE, E_ROWS = U64(2), U64(3), U64(4), U64(5)         # words of a block table entry, see emu.core.block
+STATE_FIRST, STATE_BYTES = U64(at.STATE_FIRST), U64(at.STATE_BYTES)
+CS_BASE = U64(at.offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1) - at.STATE_FIRST)
+CALL_REL, GROUP_5, RET_IMM, RET, LOOP_FIRST, LOOP_LAST = U64(0xE8), U64(0xFF), U64(0xC2), U64(0xC3), U64(0xE0), U64(0xE2)
+IRET, RET_FAR_IMM, RET_FAR, JMP_FAR, CALL_FAR = U64(0xCF), U64(0xCA), U64(0xCB), U64(0xEA), U64(0x9A)
+GROUP_CALL, GROUP_CALL_FAR, GROUP_JMP_FAR = U64(2), U64(3), U64(5)
+
+
+@kernel
+def host_of(m, pa):
+    """Return the host address of a physical byte that code is fetched from, 0 when it is neither RAM nor ROM."""
+    if memory.is_ram(m, pa):
+        return m.ram + pa
+    if pa - m.rom_base < m.rom_bytes:
+        return m.rom + (pa - m.rom_base)
+    return ZERO
+
+
+@kernel
+def code_base(e):
+    """Return what has to be added to RIP for a linear address: the base of CS outside 64-bit mode."""
+    return ZERO if U64(e.hflags) & HF_CS64 else base(e, SEG.CS)
+
+
+@kernel
+def linear(e, rip):
+    """Return the linear address of offset `rip` in the code segment: 32 bits outside 64-bit mode."""
+    return rip if U64(e.hflags) & HF_CS64 else (base(e, SEG.CS) + rip) & LOW_32
+
+
+@kernel
+def past_limit(e, la):
+    """Return whether the byte at linear `la` lies past the limit of CS; never in 64-bit mode."""
+    return not U64(e.hflags) & HF_CS64 and (la - base(e, SEG.CS)) & LOW_32 > limit(e, SEG.CS)
+
+
+@kernel
+def last_of(c, k, e, row):
+    """Decode the last instruction of the block that ran (table entry `row`); returns its linear address."""
+    m, insn, code = machine_at(c.machine)[0], insn_at(k.scratch)[0], octets(k.code_buffer, SIXTEEN)
+    at, mode = row[E_PC], row[E_SIZE] >> THIRTY_TWO
+    wrap = ALL_ONES if mode == SIXTY_FOUR else LOW_32
+    for i in range(row[E_COUNT] - ONE):
+        at += row[E_ROWS + U64(i) // FOUR] >> U64(i) % FOUR * SIXTEEN & FIFTEEN
+    access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & CPL == CPL else ZERO)
+    for i in range(15):
+        pa = walk.translate(c, at + U64(i) & wrap, access)
+        host = host_of(m, pa) if pa != ALL_ONES else ZERO
+        code[i] = peek8(host) if host else ZERO
+    insn.length = decode.decode(code, FIFTEEN, mode, insn)
+    return at
+
+
+@kernel
+def undo_far(c, e, at, wide):
+    """Undo the IRET or far RET at linear `at` with the state that its stub kept (emu.core.native); False when that is another's.
+
+    The stub is that of protected mode; wide: it was 64-bit code.
+    """
+    kept, now = octets(c.far_state, STATE_BYTES), octets(c.env + STATE_FIRST, STATE_BYTES)
+    start = ZERO if wide else words(c.far_state + CS_BASE, ONE)[ZERO]
+    if words(c.far_state, ONE)[ZERO] != (at - start) & (ALL_ONES if wide else LOW_32) or real_mode(e) or e.eflags & RFLAGS.VM:
+        return False
+    for i in range(STATE_BYTES):
+        now[i] = kept[i]
+    e.regs[RSP] = words(c.far_state + STATE_BYTES, ONE)[ZERO]
+    return True
+
+
+@kernel
+def _mask(size):
+    return ALL_ONES if size == EIGHT else (LOW_32 if size == FOUR else LOW_16)
+
+
+@kernel
+def _move(e, n, mask, by):
+    """Add to the part of a register that the mask selects."""
+    e.regs[n] = e.regs[n] & ~mask | e.regs[n] + by & mask
+
+
+@kernel
+def _far(insn):
+    """Return whether the decoded instruction is a far JMP or CALL."""
+    reg = insn.modrm >> THREE & SEVEN
+    return insn.opcode == JMP_FAR or insn.opcode == CALL_FAR or insn.opcode == GROUP_5 and (reg == GROUP_CALL_FAR or reg == GROUP_JMP_FAR)
+
+
+@kernel
+def undo_branch(c, e):
+    """Undo the branch to RIP, the last instruction of the block that ran: the fault is its own.  False: there was none.
+
+    What CALL pushed stays below the stack pointer.
+    """
+    k, row, target = core_at(c.core)[0], words(c.block, SIXTEEN), linear(e, e.rip)
+    insn, at, mode = insn_at(k.scratch)[0], last_of(c, k, e, row), row[E_SIZE] >> THIRTY_TWO
+    opcode, wide = insn.opcode, mode == SIXTY_FOUR
+    jcc = insn.map == ONE and opcode >> FOUR == EIGHT
+    if insn.length == ZERO or insn.map != ZERO and not jcc or linear(e, at + insn.length - code_base(e)) == target:
+        return False
+    size = EIGHT if wide else insn.operand_size
+    stack = ALL_ONES if wide else (LOW_32 if U64(e.hflags) & HF_SS32 else LOW_16)
+    if jcc:
+        pass
+    elif opcode == IRET or opcode == RET_FAR or opcode == RET_FAR_IMM:
+        if not undo_far(c, e, at, wide):
+            return False
+    elif _far(insn):
+        return False
+    elif opcode == CALL_REL or opcode == GROUP_5 and insn.modrm >> THREE & SEVEN == GROUP_CALL:
+        _move(e, RSP, stack, size)
+    elif opcode == RET or opcode == RET_IMM:
+        _move(e, RSP, stack, ZERO - size - (insn.immediate & LOW_16 if opcode == RET_IMM else ZERO))
+    elif LOOP_FIRST <= opcode <= LOOP_LAST:
+        _move(e, RCX, _mask(insn.address_size), ONE)
+    e.rip, e.error_code = (at - code_base(e)) & (ALL_ONES if wide else LOW_32), ZERO   # the block's charge is given back from here
+    return True
