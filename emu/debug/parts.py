@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from emu.device.board import RECORDS
-from emu.machine import ROM_BASE, ROM_BYTES
+from emu.machine import ROM_BASE, ROM_BYTES, vectors
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP
 from emu.state import CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
@@ -30,6 +30,7 @@ KEPT: dict[str, tuple[str, ...]] = {
 # follows (features, which are fixed).  Source: Unicorn 2.1.4, struct CPUX86State
 POINTERS, BEHIND_POINTERS, RETURN_ADDRESS = 5464, 5496, 5560
 OWNER = ENV.fields["owner"][1]
+VECTORS, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize
 ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (BEHIND_POINTERS, RETURN_ADDRESS))
 HOST_STOPS = (STOP.BUDGET, STOP.BREAK, STOP.OUTPUT)        # the host's wishes, not the machine's
 
@@ -143,6 +144,8 @@ def read(machine):
             at += len(piece)
         if part.kind in KEPT:
             _portable(machine, part, memory[start:at].view(part.dtype)[0])
+        elif part.kind == "env":                           # what no processor has is no state: it may differ from run to run
+            memory[start + VECTORS:start + VECTORS + VECTOR_BYTES] = vectors(part.record)
     return memory
 
 

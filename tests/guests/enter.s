@@ -14,7 +14,8 @@ test:   MAP     1, 0                            # absent below the page of the s
         mov     rsp, r12
         EQ      rax, TOP - 8 - 0x20
         EQ      rcx, TOP - 8
-        EQ64    [TOP - 8], 0x1122334455667788
+        mov     rax, [TOP - 8]
+        EQ64    rax, 0x1122334455667788
 
         mov     rbp, TOP + 0x80                 # three levels: two pointers of the outer frame, and its own
         mov     qword ptr [rbp - 8], 0x111

@@ -10,7 +10,7 @@ from emu.spec.profile import REVISION
 RAM_BYTES = 2 << 20
 GDT, IDT_64, IDT_32, TSS, LDT = 0x1000, 0x2000, 0xF000, 0x3000, 0x3800
 PML4, PDPT, LOW_PD, HIGH_PD, LOW_PT, PDPT_PAE, PD_32, PT_32 = 0x4000, 0x5000, 0x6000, 0x8000, 0x7000, 0x9000, 0xE000, 0x14000
-VMXON, VMCS_AT, BITMAPS, VIRTUAL_APIC, EPT, LIST = 0xA000, 0xB000, 0xC000, 0x13000, 0x15000, 0x19000
+VMXON, VMCS_AT, BITMAPS, VIRTUAL_APIC, EPT, LIST, TSS_64 = 0xA000, 0xB000, 0xC000, 0x13000, 0x15000, 0x19000, 0x1A000
 CODE_PAGE, DATA, STACK_0, STACK_3 = 0x20000, 0x30000, 0x52000, 0x41000
 START = 0xF80                                              # of a program in its page: most cross its end
 ABSENT, READ_ONLY, NOT_CODE = 0x31000, 0x33000, 0x34000
@@ -62,13 +62,13 @@ def interrupts(stubs, wide):
     return b"".join(rows)
 
 
-def task_state():
-    """Return the bytes of a TSS that serves both forms, with an I/O permission bitmap."""
+def task_state(wide):
+    """Return the bytes of a TSS of 64 or 32 bits, with an I/O permission bitmap."""
     text = bytearray(0x800)
-    struct.pack_into("<QQQ", text, 4, STACK_0, STACK_0, STACK_0)
-    struct.pack_into("<IHIH", text, 4, STACK_0, FLAT, STACK_0, FLAT)
-    for number in range(7):
-        struct.pack_into("<Q", text, 0x24 + 8 * number, STACK_0 + 0x1000 * (number + 1))
+    if wide:
+        struct.pack_into("<10Q", text, 4, STACK_0, STACK_0, STACK_0, 0, *(STACK_0 + 0x1000 * n for n in range(1, 7)))
+    else:
+        struct.pack_into("<6I", text, 4, STACK_0, FLAT, STACK_0, FLAT, STACK_0, FLAT)
     struct.pack_into("<H", text, 0x66, 0x100)
     text[0x100 + 0x80 // 8:0x100 + 0x100 // 8] = bytes([0xFF]) * 16
     return bytes(text)
@@ -112,6 +112,7 @@ def memory():
     code = host()
     vectors = struct.pack("<HH", code.labels["handler_16"] & 0xF, code.labels["handler_16"] >> 4) * 256
     return {0: vectors, GDT: descriptors(), IDT_64: interrupts(code.labels["handlers_64"], True),
-            IDT_32: interrupts(code.labels["handlers_32"], False), TSS: task_state(), LDT: descriptors()[:0x48], **tables(),
+            IDT_32: interrupts(code.labels["handlers_32"], False), TSS: task_state(False), TSS_64: task_state(True),
+            LDT: descriptors()[:0x48], **tables(),
             code.base: code.code, VMXON: struct.pack("<Q", REVISION), VMCS_AT: struct.pack("<Q", REVISION),
             **{at: bytes(Random(at).randbytes(4096)) for at in (DATA, READ_ONLY, NOT_CODE, 0x32000)}}

@@ -17,7 +17,7 @@ import numpy as np
 from emu.bits import name_of
 from emu.debug.snapshot import restore, take
 from emu.errors import Unmodelled
-from emu.machine import Config, Machine
+from emu.machine import Config, Machine, vectors
 from emu.model import breakpoint, cpu
 from emu.model.memory import PAGE
 from emu.model.vmcs import View
@@ -26,7 +26,7 @@ from emu.spec.cpu import CR0, CR4, EFER, RFLAGS, SEG
 from emu.spec.outcome import STOP
 from emu.spec.profile import CR0_MUST, ENTRY_RULE, EXIT_RULE, PIN_RULE, PROC2_RULE, PROC_RULE
 from emu.spec.vmcs import VMCS, width_of
-from emu.spec.vmx import ENTRYC, EXITC, FEATURE_CONTROL, PROC, PROC2
+from emu.spec.vmx import ENTRYC, EXITC, FEATURE_CONTROL, PIN, PROC, PROC2
 from emu.state import U64
 from tests.machine.stream_memory import (
     BITMAPS,
@@ -57,6 +57,7 @@ from tests.machine.stream_memory import (
     TABLES,
     TASK,
     TSS,
+    TSS_64,
     USER,
     VIRTUAL_APIC,
     VMCS_AT,
@@ -65,7 +66,7 @@ from tests.machine.stream_memory import (
     memory,
 )
 
-CYCLES = 4000
+CYCLES, GUEST_CYCLES = 4000, 12_000
 MODES = ("real", "virtual", "protected16", "protected16_user", "protected32", "protected32_user", "compat", "compat_user", "long",
          "long_user", "guest_real", "guest_protected32", "guest_long", "guest_long_user")
 
@@ -182,7 +183,7 @@ class Stream:
         e.cr[0], e.cr[3] = CR0_MUST | int(CR0.WP | CR0.ET), cr3
         e.cr[4] = int(CR4.PAE | CR4.OSFXSR)
         e.efer = EFER.LME | EFER.LMA | EFER.NXE | EFER.SCE
-        segment(e, "TR", TASK, TSS, 0x7FF, 0x8B, 0)
+        segment(e, "TR", TASK, TSS_64, 0x7FF, 0x8B, 0)
         segment(e, "LDTR", LOCAL, LDT, 0xFF, 0x82, 0)
         segment(e, "GDTR", 0, GDT, 0xFF, 0, 0)
         segment(e, "IDTR", 0, IDT_64, 0xFFF, 0, 0)
@@ -216,6 +217,7 @@ class Stream:
             return
         e.efer = EFER.NXE
         segment(e, "IDTR", 0, IDT_32, 0x7FF, 0, 0)
+        segment(e, "TR", TASK, TSS, 0x7FF, 0x8B, 0)
         if self.shape in ("real", "virtual"):
             for s in ("CS", "ES", "SS", "DS", "FS", "GS"):
                 base = CODE_PAGE if s == "CS" else rng.choice((DATA, DATA, 0, 0x40000, 0xFFFF0))
@@ -300,7 +302,7 @@ class Stream:
     def finish(self):
         """Run what was prepared; returns its Outcome."""
         machine, text, stop = self.machine, "", STOP.NONE
-        limit = int(machine.cpu[0].cycles) + CYCLES
+        limit = int(machine.cpu[0].cycles) + (GUEST_CYCLES if self.guest else CYCLES)
         while stop == STOP.NONE:
             stop = machine.advance(limit)
         try:
@@ -318,8 +320,9 @@ class Stream:
                 h.update(e[name].tobytes())
             h.update(int(cpu.rflags(e)).to_bytes(8, "little"))
         e, c = machine.processors[0].engines[int(machine.processors[0].core[0].owner)].env[0], machine.cpu[0]
-        for name in ("fpregs", "xmm", "fptags", "fpstt", "fpuc", "mxcsr"):
+        for name in ("fpregs", "fptags", "fpstt", "fpuc", "mxcsr"):
             h.update(e[name].tobytes())
+        h.update(vectors(e).tobytes())
         h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {c.walks} {c.stop_a} {c.stop_b} {c.stop_c}".encode())
         pages = np.flatnonzero(machine.ledger & PAGE.DIRTY)
         rows = machine.ram.reshape(-1, 4096)[pages]
@@ -351,17 +354,23 @@ def fields_of(e, shape, level, rng):
     proc = int(PROC_RULE.must | PROC.SECONDARY | PROC.MSR_BITMAPS) | rng.choice((0, 0, int(PROC.IO), int(PROC.IO_BITMAPS)))
     if rng.random() < 0.3:
         proc |= int(PROC_RULE.may) & rng.getrandbits(32)
+    pin = int(PIN_RULE.must) | rng.choice((0, int(PIN_RULE.may) & rng.getrandbits(8)))
+    if not pin & int(PIN.VIRTUAL_NMIS):
+        proc &= ~int(PROC.NMI_WINDOW)
+    elif not pin & int(PIN.NMI):
+        pin &= ~int(PIN.VIRTUAL_NMIS)
+        proc &= ~int(PROC.NMI_WINDOW)
     long = int(e.efer) & int(EFER.LMA)
     entry = int(ENTRY_RULE.must | ENTRYC.LOAD_EFER | ENTRYC.LOAD_DEBUG) | (int(ENTRYC.GUEST_64) if long else 0)
     found = dict(
-        pin_based_controls=int(PIN_RULE.must) | rng.choice((0, int(PIN_RULE.may) & rng.getrandbits(8))), primary_controls=proc,
-        secondary_controls=proc2, exit_controls=int(EXIT_RULE.must | EXITC.HOST_64 | EXITC.SAVE_EFER | EXITC.LOAD_EFER),
-        entry_controls=entry, vmcs_link_pointer=2**64 - 1, vpid=1, tsc_multiplier=1 << 48, msr_bitmaps=BITMAPS, io_bitmap_a=BITMAPS,
+        pin_based_controls=pin, primary_controls=proc, secondary_controls=proc2,
+        exit_controls=int(EXIT_RULE.must | EXITC.HOST_64 | EXITC.SAVE_EFER | EXITC.LOAD_EFER), entry_controls=entry,
+        vmcs_link_pointer=2**64 - 1, vpid=1, tsc_multiplier=1 << 48, msr_bitmaps=BITMAPS, io_bitmap_a=BITMAPS,
         io_bitmap_b=BITMAPS + 0x1000, virtual_apic_address=VIRTUAL_APIC, ept_pointer=EPT | 3 << 3 | 6 | rng.choice((0, 0x40)),
         exception_bitmap=rng.choice((0, 0, rng.getrandbits(32))), preemption_timer=rng.randrange(1000),
         host_cr0=CR0_MUST | int(CR0.WP | CR0.ET), host_cr3=PML4, host_cr4=int(CR4.PAE | CR4.VMXE | CR4.OSFXSR),
         host_efer=int(EFER.LME | EFER.LMA | EFER.NXE), host_pat=0x0007_0406_0007_0406, host_cs_selector=CODE_64, host_ss_selector=FLAT,
-        host_ds_selector=FLAT, host_es_selector=FLAT, host_tr_selector=TASK, host_tr_base=TSS, host_gdtr_base=GDT,
+        host_ds_selector=FLAT, host_es_selector=FLAT, host_tr_selector=TASK, host_tr_base=TSS_64, host_gdtr_base=GDT,
         host_idtr_base=IDT_64, host_rip=host().labels["vmexit"], host_rsp=STACK_0 + 0x8000,
         guest_cr0=int(e.cr[0]) | (int(CR0.NE)), guest_cr3=int(e.cr[3]), guest_cr4=int(e.cr[4] | CR4.VMXE), guest_efer=int(e.efer),
         guest_pat=0x0007_0406_0007_0406, guest_dr7=0x400, guest_rip=int(e.rip), guest_rsp=int(e.regs[4]), guest_rflags=int(cpu.rflags(e)),

@@ -13,8 +13,8 @@ CASES = {
                          "mov rax, cr3\nmov cr3, rax\nmov eax, [WINDOW]", "paging structure"),
     "code": ("mov eax, {page} + 0x20\njmp rax", "instruction at"),
     "code over a page end": ("mov ebx, WINDOW + 0xFFF\nmov byte ptr [rbx], 0x0F\njmp rbx", "instruction at"),
-    "operand that is not aligned": ("sgdt [{page} + 0x80]", "access to"),
-    "operand of two bytes": ("smsw [{page} + 0x80]", "device access at"),
+    "operand that is not aligned": ("mov ebx, {page} + 0x80\nsgdt [rbx]", "access to"),
+    "operand of two bytes": ("mov ebx, {page} + 0x80\nsmsw [rbx]", "device access at"),
     "operand over its start": ("mov edx, 0xCF8\nmov edi, {page} - 2\ninsd", "access to"),
 }
 
