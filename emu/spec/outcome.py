@@ -45,7 +45,6 @@ UNMODELLED = codes("UNMODELLED", "ours: what is not modelled; the text is shown 
     DEVICE=(8, 'device access at {0:#x}, operation {1:#x}'),
     APIC=(9, 'local APIC feature {0:#x} (SDM 3A, "Advanced Programmable Interrupt Controller")'),
     VMX=(11, 'VMX feature {0:#x} (SDM 3C, "VM-Execution Control Fields")'),
-    ATOMIC=(12, 'locked access to device memory at {0:#x}'),
     MEMORY=(13, 'access to {0:#x}, size {1}'),
     TABLE=(14, 'descriptor table, TSS or stack of an event at {0:#x}, in device memory at {1:#x}'),
     PAGING=(15, 'paging structure in device memory at {0:#x}'),

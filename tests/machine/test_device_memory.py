@@ -35,3 +35,8 @@ table:  .word   0xFFF
 """)
     with pytest.raises(Unmodelled, match=name):
         unit.run(max_cycles=2_000_000)
+
+
+def test_loop_of_an_instruction_that_the_model_executes_takes_time(program):
+    unit = program("test:   .byte   0x66, 0xEB, 0xFD\n")                 # JMP to itself with a prefix that does nothing
+    assert unit.run(max_cycles=2_000_000).reason == "BUDGET"
