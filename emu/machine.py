@@ -116,6 +116,16 @@ def _pages(size):
     return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE), np.uint8)
 
 
+def vectors(e):
+    """Return the XMM registers of an ENV as its field holds them (uint8[2048]), with zeros where a processor without AVX has nothing.
+
+    The engine leaves there what was on the host's stack when some instructions (MPSADBW, PHADDW) copy whole registers.
+    """
+    found = np.frombuffer(e["xmm"].tobytes(), np.uint8).reshape(-1, 64).copy()
+    found[:, 16:] = 0
+    return found.reshape(-1)
+
+
 def _aligned(dtype, count=1):
     """Return `count` zeroed records whose address is a multiple of 64."""
     raw = np.zeros(dtype.itemsize * count + 64, np.uint8)
@@ -417,7 +427,7 @@ class Machine:
                     h.update(np.ascontiguousarray(value).tobytes())
                 h.update(int(rflags(e)).to_bytes(8, "little"))
             e = processor.engines[int(processor.core[0].owner)].env[0]
-            for value in (e.fpregs, e.xmm, e.fptags, e.fpstt, e.fpuc, e.mxcsr):
+            for value in (e.fpregs, vectors(e), e.fptags, e.fpstt, e.fpuc, e.mxcsr):
                 h.update(np.ascontiguousarray(value).tobytes())
             h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {list(c.exits)} {c.walks}".encode())
         for start in self._written(1 << 20):

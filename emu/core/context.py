@@ -12,6 +12,7 @@ from emu.state import CPU, ENV
 
 # uc_struct
 UC_CPU, UC_INVALID_ERROR, UC_STOP_REQUEST, UC_NESTED_LEVEL, UC_TCG_CTX, UC_EXIT_REQUEST = 440, 1424, 1389, 14840, 768, 728
+UC_USE_EXITS, UC_EXITS = 1428, 1432
 UC_SKIP_SYNC, UC_NO_EXIT_REQUEST, UC_INIT_DONE, UC_QUIT_REQUEST = 14898, 2034, 2035, 1390
 # CPUState
 CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_INTERRUPT_REQUEST, CS_ENV_PTR = 16, 18, 21, 24, 28, 296
@@ -40,7 +41,7 @@ def offset(dtype, field):
 def stub_constants(table):
     """Return the numbers that the stubs of `native` are made with; `table` is the address of the block table."""
     owner = offset(ENV, "owner")
-    return dict(env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
+    return dict(tb_size=TB_SIZE, env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
                 env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), iret_step=offset(CPU, "iret_step"), uc_cpu=UC_CPU,
                 cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
                 mask=(1 << BLOCK_BITS) - 1, table=table, cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),

@@ -11,15 +11,16 @@ from numba import types
 from emu.bits import U64
 from emu.core import context as at
 from emu.core import ledger, native, undo
-from emu.core.native import call, peek32, peek64, poke32
+from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import breakpoint, decode, memory, monitor, walk
 from emu.model.cpu import HF_CS32, HF_CS64
+from emu.model.fault import unmodelled
 from emu.spec.cpu import RFLAGS, VECTOR
 from emu.spec.debug import ARMED
 from emu.spec.insn import INSN
-from emu.spec.outcome import ACCESS, FAULT
+from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 
 ZERO, ONE, TWO, THREE, FOUR, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8)
@@ -33,12 +34,12 @@ SIXTEEN, SIXTY_FOUR, THIRTY_TWO = U64(16), U64(64), U64(32)
 CS_OWNER = U64(at.CS_ENV + 4832)
 CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_TCG_CTX)
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
-CS_CFLAGS = U64(at.CS_CFLAGS_NEXT)
+CS_CFLAGS, UC_EXITS = U64(at.CS_CFLAGS_NEXT), U64(at.UC_EXITS)
 E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVICE), U64(native.FAULTED), U64(native.SPLIT)
 E_STEPPED, E_WATCH, E_BREAK = U64(native.STEPPED), U64(native.WATCH), U64(native.BREAK)
 E_GP = U64(native.PROTECTION)
 E_PC, E_HOST = U64(3), U64(15)                                 # words of a block table entry, see emu.core.block
-GROW_LIMIT = U64(1 << 17)
+GROW_LIMIT, FIFTEEN = U64(1 << 17), U64(15)
 ASKED = TWO                                                    # see map_page
 KINDS_RAM, KINDS_ROM, KINDS_DEVICE = walk.KIND.RAM, walk.KIND.ROM, walk.KIND.DEVICE
 
@@ -212,6 +213,10 @@ def fill(cs, address, size, rw, index, probe, ra):
     if pa != ALL_ONES:
         if changed or c.cycles != before and c.cycles > c.due:     # the walk reached past an event: it is due in this block
             again(c, k, cs, ra)
+        if rw == TWO and memory.device(c, pa):
+            unmodelled(c, UNMODELLED.CODE, address, pa)
+            c.block = c.block if ra else ZERO
+            leave(c, k, cs, E_FAULTED, ra)
         ledger.note_filled(k, world, page)
         if rw == TWO and size == ONE:
             size = ASKED
@@ -268,27 +273,75 @@ def mode_of(flags):
 @kernel
 def by_model(kind):
     """Return whether the engine executes instructions of this kind where it should not; they begin a block."""
-    return kind == INSN.UNDEFINED or kind == INSN.NEAR_BRANCH
+    return kind == INSN.UNDEFINED or kind == INSN.NEAR_BRANCH or kind == INSN.CLFLUSH or kind == INSN.ENTER
 
 
-@entry(types.uint64(types.uint64, types.uint64))
-def limit(cpu, block):
-    """Return how many instructions a block may hold: those that end on its first page, at most BLOCK_LIMIT."""
-    c = cpu_at(cpu)[0]
-    k = core_at(c.core)[0]
-    m = machine_at(c.machine)[0]
-    pc, flags = peek64(block + TB_PC), peek32(block + TB_FLAGS)
-    k.translations += ONE
+@kernel
+def code_at(c, k, flags, pc):
+    """Return the host address of the code at linear `pc` for a block with these flags, 0 when it has none."""
     user = ACCESS.USER if flags & CPL == CPL else ZERO
     keep, address, code = c.fault, c.fault_address, c.fault_error
     pa = walk.translate(c, pc if flags & HF_CS64 else pc & LOW_32, ACCESS.FETCH | user)
     c.fault, c.fault_address, c.fault_error = keep, address, code
-    host = undo.host_of(m, pa) if pa != ALL_ONES else ZERO
+    return undo.host_of(machine_at(c.machine)[0], pa) if pa != ALL_ONES else ZERO
+
+
+@kernel
+def over_the_end(c, k, flags, pc, host, rest):
+    """Decode the instruction at `pc` of which the page holds only `rest` bytes (at `host`); returns its length, as `decode`."""
+    after, code = pc + rest, octets(k.code_buffer, SIXTEEN)
+    second = code_at(c, k, flags, after if mode_of(flags) == SIXTY_FOUR else after & LOW_32)
+    if not second:
+        return ZERO                                        # the engine faults in reading it
+    for i in range(15):
+        code[i] = peek8(host + U64(i)) if U64(i) < rest else peek8(second + U64(i) - rest)
+    return decode.decode(code, FIFTEEN, mode_of(flags), insn_at(k.scratch)[0])
+
+
+@kernel
+def unread(c, k, flags, pc, host, first):
+    """Return the length of the instruction at `pc` if the engine must not read it, else 0.
+
+    first: its STEP, 0 when it could not be decoded from its page alone.  To read some forms that do not exist ends the
+    engine, and with it this process.
+    """
+    if first:
+        return first & BYTE if by_model(first >> EIGHT & KIND) else ZERO
+    insn, rest = insn_at(k.scratch)[0], PAGE_SIZE - (pc & OFFSET)
+    length = ZERO
+    if insn.kind == INSN.NONE:
+        length = over_the_end(c, k, flags, pc, host, rest)
+        rest = FIFTEEN
+    if length:
+        return length if by_model(insn.kind) else ZERO
+    if insn.kind == INSN.UNDEFINED or insn.kind == INSN.TOO_LONG:
+        return min(rest, FIFTEEN)
+    return ZERO
+
+
+@entry(types.uint64(types.uint64, types.uint64, types.uint64))
+def limit(cpu, block, cs):
+    """Return how many instructions a block may hold: those that end on its first page, at most BLOCK_LIMIT.
+
+    An instruction that the engine must not read (`unread`) is alone, with its length in bits 47:32: the engine takes its
+    address for the end of a run, which it translates to HLT.
+    """
+    c = cpu_at(cpu)[0]
+    k = core_at(c.core)[0]
+    pc, flags = peek64(block + TB_PC), peek32(block + TB_FLAGS)
+    k.translations += ONE
+    end = k.uc[1 if cs == k.cs[1] else 0] + UC_EXITS
+    poke64(end, ~pc)
+    host = code_at(c, k, flags, pc)
     if not host:
         return ONE
     rest = PAGE_SIZE - (pc & OFFSET)
     steps = words(k.steps, BLOCK_LIMIT)
     count = decode.block(octets(host, rest), rest, mode_of(flags), insn_at(k.scratch)[0], steps)
+    length = unread(c, k, flags, pc, host, steps[ZERO] if count else ZERO)
+    if length:
+        poke64(end, pc)
+        return ONE | length << THIRTY_TWO
     for i in range(count):
         if i and by_model(steps[U64(i)] >> EIGHT & KIND):
             return U64(i)

@@ -7,7 +7,8 @@ its global offset table, so that a helper can be replaced before the first engin
   the block's cycles from a table keyed by the block's host address, or asks `block` what to do;
 - helpers of sensitive instructions (CPUID, RDMSR, IN, MOV CR, ...) become *intercept stubs*: they leave the
   block with the processor state exact at that instruction and report an event;
-- `translator_loop` gets an instruction limit from `limit`, so that no block reaches over its page;
+- `translator_loop` gets an instruction limit from `limit`, so that no block reaches over its page, and does not read
+  what the model executes in its place;
 - `raise_exception` and `tb_flush` pass through `undefined` (VMREAD, VMWRITE) and `forget` (the block table);
 - `tlb_set_dirty` is replaced by `written` (which stores need no comparison with code), and `cpu_loop_exit_noexc`, which a
   block whose store changed its own code leaves by, passes through `modified` (what did not run is not charged);
@@ -193,16 +194,27 @@ define void @translate(i64 %ops, i64 %db, i64 %cs, i64 %tb, i32 %count) {{
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %go, label %ours
 ours:
-  %f = inttoptr i64 {limit} to i64 (i64, i64)*
-  %n64 = call i64 %f(i64 %c, i64 %tb)
+  %f = inttoptr i64 {limit} to i64 (i64, i64, i64)*
+  %n64 = call i64 %f(i64 %c, i64 %tb, i64 %cs)
   %n = trunc i64 %n64 to i32
+  %size64 = lshr i64 %n64, 32
+  %size16 = trunc i64 %size64 to i16
   %less = icmp slt i32 %n, %count
   %m = select i1 %less, i32 %n, i32 %count
   br label %go
 go:
   %k = phi i32 [ %count, %0 ], [ %m, %ours ]
+  %size = phi i16 [ 0, %0 ], [ %size16, %ours ]
   %t = inttoptr i64 {translator_loop} to void (i64, i64, i64, i64, i32)*
-  tail call void %t(i64 %ops, i64 %db, i64 %cs, i64 %tb, i32 %k)
+  call void %t(i64 %ops, i64 %db, i64 %cs, i64 %tb, i32 %k)
+  %read = icmp eq i16 %size, 0
+  br i1 %read, label %done, label %unread
+unread:
+  %size.a = add i64 %tb, {tb_size}
+  %size.p = inttoptr i64 %size.a to i16*
+  store i16 %size, i16* %size.p
+  br label %done
+done:
   ret void
 }}
 
@@ -380,7 +392,8 @@ def install(constants, **functions):
     constants: offsets by name (see `emu.core.context.stub_constants`)
     functions: addresses of C functions by name:
         slow(processor, engine, return address, table entry)
-        limit(processor, block) -> instructions allowed in the block
+        limit(processor, block, engine) -> instructions allowed in the block, or 1 and in bits 47:32 the length of one that
+            the engine must not read
         undefined(processor, state) -> 1 when it executed what the engine calls undefined
         forget(table, mask) empties the block table: host addresses are used again
         written(CPU state, linear address) lets stores to a page go unnoticed, where they may

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from emu.device.board import RECORDS
-from emu.machine import ROM_BASE, ROM_BYTES
+from emu.machine import ROM_BASE, ROM_BYTES, vectors
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP
 from emu.state import CPU, ENV, INSN, LOCAL_APIC, MACHINE, REASONS, RING, SPACES, TLB, TLB_ENTRIES
@@ -30,6 +30,7 @@ KEPT: dict[str, tuple[str, ...]] = {
 # follows (features, which are fixed).  Source: Unicorn 2.1.4, struct CPUX86State
 POINTERS, BEHIND_POINTERS, RETURN_ADDRESS = 5464, 5496, 5560
 OWNER, TOP = ENV.fields["owner"][1], ENV.fields["fpstt"][1]
+VECTORS, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize
 ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (BEHIND_POINTERS, RETURN_ADDRESS))
 # Fields that kernels index arrays with, and the largest value that stays inside; `seen` and `rows` differ by at most the ring.
 BOUNDS: dict[str, dict[str, int]] = {
@@ -153,6 +154,8 @@ def read(machine):
             at += len(piece)
         if part.kind in KEPT:
             _portable(machine, part, memory[start:at].view(part.dtype)[0])
+        elif part.kind == "env":                           # what no processor has is no state: it may differ from run to run
+            memory[start + VECTORS:start + VECTORS + VECTOR_BYTES] = vectors(part.record)
     return memory
 
 

@@ -8,9 +8,9 @@ from emu.model.fault import gp0
 from emu.spec.apic import APICBASE, LVT, SVR
 from emu.spec.outcome import RESULT
 from emu.spec.platform import MEMORY
-from emu.state import apic_at, machine_at
+from emu.state import apic_at, machine_at, tlb_at
 
-ZERO, LOW = U64(0), U64(0xFFFF_FFFF)
+ZERO, ONE, LOW = U64(0), U64(1), U64(0xFFFF_FFFF)
 MODES = APICBASE.EN | APICBASE.EXTD
 
 
@@ -66,5 +66,8 @@ def set_base(c, value):
         _clear(apic_at(c.apic)[0])
     if new == MODES and old != MODES:
         apic_at(c.apic)[0].icr &= LOW
+    if (c.apic_base ^ value) & (APICBASE.BASE | MODES) and c.root_tlb:
+        tlb_at(c.root_tlb)[0].engine_flush += ONE           # other pages are the device's now
+        tlb_at(c.guest_tlb)[0].engine_flush += ONE
     c.apic_base = value
     return RESULT.NEXT

@@ -5,7 +5,7 @@ Source: SDM 2A and 2B, "CALL", "Jcc", "JMP", "LOOP/LOOPcc", "RET"; SDM 2D, "Opco
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import operand
+from emu.model import decode, operand
 from emu.model.cpu import rflags
 from emu.model.fault import gp0
 from emu.model.walk import canonical
@@ -64,7 +64,11 @@ def _taken(e, insn):
 
 @kernel
 def near(c, e, insn):
-    """Execute a near branch; returns RESULT, with RIP set or a fault and nothing changed."""
+    """Execute a near branch; returns RESULT, with RIP set or a fault and nothing changed.
+
+    It is charged here, for the block that it begins never runs: a loop of such branches alone takes time too.
+    """
+    c.cycles += decode.cost(decode.timing_class(insn))
     ret = insn.map == ZERO and (insn.opcode == RET or insn.opcode == RET_POP)
     group = insn.map == ZERO and insn.opcode == GROUP
     count = e.regs[GPR.RCX]

@@ -127,6 +127,8 @@ def translate(c, gpa, la, access, how):
     level = LEVELS
     while True:
         address = table | (gpa >> (PAGE_SHIFT + NINE * (level - ONE)) & INDEX) * EIGHT
+        if memory.paging_in_device(c, address):
+            return ALL_ONES
         entry = memory.load(m, address, EIGHT)
         c.walk_loads += ONE
         c.cycles += COST.WALK_LOAD

@@ -2,7 +2,7 @@
 
 `begin` empties it, `push` appends a value, `put_on` says which stack takes it, `fits` and `reserve` check every
 byte without changing anything, `store` writes.  Not modelled: frames on a stack that lies in device memory (the
-stores report FAULT.DEVICE).
+machine stops by name).
 """
 from emu.bits import U64
 from emu.jit import kernel
@@ -148,7 +148,7 @@ def reserve(c, e):
     if c.fault != FAULT.NONE:
         return False
     c.frame_place = place
-    if not memory.holds(machine_at(c.machine)[0], place, total):
+    if not memory.holds(machine_at(c.machine)[0], place, total) or memory.device(c, place):
         c.frame_place = SPREAD
     return True
 

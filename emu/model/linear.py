@@ -1,13 +1,15 @@
 """Reads and writes of linear memory by the model: up to 8 bytes, across a page boundary, all or nothing.
 
-Not modelled: alignment checks (the caller's), accesses that cross from or into a device page (they stop).
+What an instruction names in a device's page is an access to the device.  Not modelled: alignment checks (the caller's);
+device accesses that are not aligned or cross into or from a device's page, descriptor tables and stacks of events in
+device memory: they stop the machine by name.
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import breakpoint, memory, walk
+from emu.model import breakpoint, memory, mmio, walk
 from emu.model.fault import unmodelled
-from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
-from emu.spec.paging import KIND
+from emu.spec.cost import COST
+from emu.spec.outcome import ACCESS, FAULT, RESULT, UNMODELLED
 
 ZERO, ONE, EIGHT, OFFSET_4K, PAGE_BYTES = U64(0), U64(1), U64(8), U64(0xFFF), U64(0x1000)
 SILENT = ACCESS.EVENT | ACCESS.IMPLICIT                      # not what an instruction names: no data breakpoint
@@ -15,15 +17,16 @@ ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
 
 
 @kernel
-def _device(c, pa, la, size, crosses):
-    """Return whether `pa` belongs to a device, with c.fault set."""
-    if walk.kind(c, pa) != KIND.DEVICE:
+def _refused(c, pa, la, size, access):
+    """Return whether `pa` belongs to a device that this access does not reach: the machine stops, with c.fault set."""
+    if not memory.device(c, pa):
         return False
-    if crosses:
+    if access & SILENT:
+        unmodelled(c, UNMODELLED.TABLE, la, pa)
+    elif size & size - ONE or pa & size - ONE or (la & OFFSET_4K) + size > PAGE_BYTES:
         unmodelled(c, UNMODELLED.MEMORY, la, size)
     else:
-        c.fault = FAULT.DEVICE
-        c.fault_gpa = pa
+        return False
     return True
 
 
@@ -40,9 +43,9 @@ def _places(c, la, size, access):
     second = ZERO
     if crosses:
         second = walk.translate(c, (la | OFFSET_4K) + ONE, access)
-        if c.fault != FAULT.NONE or _device(c, second, la, size, True):
+        if c.fault != FAULT.NONE or _refused(c, second, la, size, access):
             return ALL_ONES, ZERO
-    if _device(c, first, la, size, crosses):
+    if _refused(c, first, la, size, access):
         return ALL_ONES, ZERO
     return first, second
 
@@ -55,6 +58,9 @@ def read(c, la, size, access):
         return ZERO
     if c.armed and not access & SILENT:
         breakpoint.access(c, la, first, size, False)
+    if memory.device(c, first):
+        c.cycles += COST.DEVICE
+        return mmio.read(c, first, size)
     m = memory.machine_of(c)
     here = PAGE_BYTES - (la & OFFSET_4K)
     if here >= size:
@@ -70,6 +76,9 @@ def write(c, la, size, value, access):
         return False
     if c.armed and not access & SILENT:
         breakpoint.access(c, la, first, size, True)
+    if memory.device(c, first):
+        c.cycles += COST.DEVICE
+        return mmio.write(c, first, size, value) == RESULT.NEXT
     m = memory.machine_of(c)
     here = PAGE_BYTES - (la & OFFSET_4K)
     if here >= size:

@@ -1,11 +1,15 @@
 """Physical memory as the model's own accesses see it: RAM, ROM, and nothing.
 
-Device pages (local APIC, I/O APIC) are not reached here: page tables, descriptors and VMCSs that lie in
-device memory read as all ones, as unassigned addresses do.
+Device pages (local APIC, I/O APIC) are not reached here.  Operands of instructions in them are accesses to the device
+(`emu.model.linear`), descriptor tables, stacks of events, paging structures and code stop the machine by name; regions,
+bitmaps and lists of VMX that lie in them read as all ones, as unassigned addresses do.
 """
 from emu.bits import U64, layout
 from emu.jit import kernel, words
 from emu.model import breakpoint, monitor
+from emu.model.fault import unmodelled
+from emu.spec.apic import APICBASE
+from emu.spec.outcome import UNMODELLED
 from emu.spec.platform import MEMORY
 from emu.state import machine_at
 
@@ -118,3 +122,21 @@ def store(m, address, size, value):
 def machine_of(c):
     """Return the MACHINE record of a CPU record."""
     return machine_at(c.machine)[0]
+
+
+@kernel
+def device(c, address):
+    """Return whether physical `address` lies in a device's page: the I/O APIC's, or this processor's local APIC's."""
+    page = address >> PAGE_SHIFT
+    if page == MEMORY.IOAPIC >> PAGE_SHIFT:
+        return True
+    return page == (c.apic_base & APICBASE.BASE) >> PAGE_SHIFT and c.apic_base & (APICBASE.EN | APICBASE.EXTD) == APICBASE.EN
+
+
+@kernel
+def paging_in_device(c, address):
+    """Stop the machine, with `c.fault` set, when a paging structure at physical `address` is in a device's page; returns whether."""
+    if not device(c, address):
+        return False
+    unmodelled(c, UNMODELLED.PAGING, address, ZERO)
+    return True

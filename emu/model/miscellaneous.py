@@ -5,16 +5,16 @@ Source: SDM 2A to 2D, instruction pages
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import memory, monitor, operand
+from emu.model import decode, memory, monitor, operand
 from emu.model.cpu import HIGH, LOW_32, code_64, cpl, real_mode
 from emu.model.fault import gp0, ud
 from emu.model.vmcs import fields
-from emu.model.walk import canonical
+from emu.model.walk import canonical, translate
 from emu.spec.cost import COST
 from emu.spec.cpu import CR4, GPR, RFLAGS
 from emu.spec.insn import INSN
 from emu.spec.msr import MISCENABLE
-from emu.spec.outcome import FAULT, MODE, RESULT
+from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, MWAIT, PROC, PROC2
 from emu.state import machine_at
@@ -150,6 +150,19 @@ def cache(c, e):
         return gp0(c)
     c.cycles += COST.SYSTEM
     return RESULT.NEXT
+
+
+@kernel
+def flush_line(c, e, insn):
+    """Execute CLFLUSH: faults, exits and accessed flags of a byte load, from an execute-only segment too; no data breakpoint.
+
+    Source: SDM 2A, "CLFLUSH"
+    """
+    c.cycles += decode.cost(decode.timing_class(insn))
+    where = operand.reach(c, insn.segment, U64(operand.offset(c, insn)), ONE)
+    if c.fault == FAULT.NONE:
+        translate(c, where, operand.explicit(e) | ACCESS.READ)
+    return RESULT.NEXT if c.fault == FAULT.NONE else RESULT.FAULT
 
 
 # ---- random numbers ---------------------------------------------------------------------------------------

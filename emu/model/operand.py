@@ -94,11 +94,11 @@ def _allowed_type(attr, write):
 
 
 @kernel
-def check(c, s, off, size, write):
-    """Check an access of `size` bytes at offset `off` of segment `s`; returns its linear address.
+def reach(c, s, off, size):
+    """Check an access of `size` bytes at offset `off` of segment `s`, whatever its type; returns its linear address.
 
     On failure c.fault is set: #SS(0) or #GP(0).  On success it is NONE.
-    Source: SDM 3A, "Limit Checking", "Type Checking"; SDM 3A, "Canonical Addressing" (64-bit mode)
+    Source: SDM 3A, "Limit Checking"; SDM 3A, "Canonical Addressing" (64-bit mode)
     """
     e = env_of(c.env)[0]
     c.fault = FAULT.NONE
@@ -107,17 +107,24 @@ def check(c, s, off, size, write):
         if not (canonical(e, where) and canonical(e, where + size - ONE)):
             refuse(c, s)
         return where
-    attr = attributes(e, s)
-    if not real_mode(e) and not e.eflags & RFLAGS.VM:
-        if not attr & DESCRIPTOR.P:                       # a null selector
-            refuse(c, s)
-            return where
-        if not _allowed_type(attr, write):
-            raise_exception(c, VECTOR.GP, ZERO)
-            return where
-    if not within(e.seg[s * THREE + TWO], off, size):
+    null = not attributes(e, s) & DESCRIPTOR.P and not real_mode(e) and not e.eflags & RFLAGS.VM
+    if null or not within(e.seg[s * THREE + TWO], off, size):
         refuse(c, s)
     return where
+
+
+@kernel
+def check(c, s, off, size, write):
+    """Check a read or write of `size` bytes at offset `off` of segment `s`; as `reach`.
+
+    Source: SDM 3A, "Type Checking"
+    """
+    e = env_of(c.env)[0]
+    attr = attributes(e, s)
+    if attr & DESCRIPTOR.P and not _allowed_type(attr, write) and not code_64(e) and not real_mode(e) and not e.eflags & RFLAGS.VM:
+        raise_exception(c, VECTOR.GP, ZERO)
+        return U64(linear_address(e, s, off))
+    return U64(reach(c, s, off, size))
 
 
 @kernel

@@ -6,7 +6,7 @@ by name if it comes here; everything else without a branch is #UD, as instructio
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import branch, control, cpuid, descriptor, inout, miscellaneous, msr, syscall, watch
+from emu.model import branch, control, cpuid, descriptor, inout, miscellaneous, msr, stack, syscall, watch
 from emu.model.cpu import HIGH, LOW_32, cpl
 from emu.model.fault import gp0, ud, unmodelled
 from emu.spec.cost import COST
@@ -138,6 +138,10 @@ def execute(c, insn):
         return descriptor.store_selector(c, e, insn, SEG.TR)
     if kind >= INSN.INVD and kind <= INSN.WBNOINVD:
         return miscellaneous.cache(c, e)
+    if kind == INSN.ENTER:
+        return stack.enter(c, e, insn)
+    if kind == INSN.CLFLUSH:
+        return miscellaneous.flush_line(c, e, insn)
     if kind == INSN.MONITOR:
         return miscellaneous.monitor_line(c, e, insn)
     if kind == INSN.MWAIT:

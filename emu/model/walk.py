@@ -31,7 +31,6 @@ from emu.spec.paging import (
     STEP,
     TLBE,
 )
-from emu.spec.platform import MEMORY
 from emu.spec.vmx import EPTP
 from emu.state import env_of, tlb_at
 
@@ -48,7 +47,6 @@ ANDED = PTE.RW | PTE.US                                  # rights are the AND ov
 PDPTE_RESERVED = U64(~(sum(int(mask) for mask in PDPTE_PAE)) & 0xFFFF_FFFF_FFFF_FFFF)
 PDPT_SHIFT, PDPT_INDEX = U64(30), THREE
 UNPAGED = TLBE.UNPAGED | TLBE.RW | TLBE.US | TLBE.D
-APIC_ENABLE, APIC_EXTD = U64(1 << 11), U64(1 << 10)      # IA32_APIC_BASE
 
 
 @kernel
@@ -70,10 +68,7 @@ def canonical(e, la):
 @kernel
 def kind(c, pa):
     """Return the KIND of what answers at physical address `pa` for this processor."""
-    page = pa & ADDRESS
-    if page == MEMORY.IOAPIC:
-        return KIND.DEVICE
-    if page == c.apic_base & ADDRESS and c.apic_base & (APIC_ENABLE | APIC_EXTD) == APIC_ENABLE:
+    if memory.device(c, pa):
         return KIND.DEVICE
     m = memory.machine_of(c)
     if memory.is_ram(m, pa):
@@ -242,7 +237,10 @@ def _leaf(c, m, e, mode, la, access):
                 return ALL_ONES
         else:
             place = ept.IDENTITY | gpa & ADDRESS
-        entry = memory.load(m, place & ADDRESS | gpa & OFFSET[0], size)
+        where = place & ADDRESS | gpa & OFFSET[0]
+        if memory.paging_in_device(c, where):
+            return ALL_ONES
+        entry = memory.load(m, where, size)
         c.walk_loads += ONE
         c.cycles += COST.WALK_LOAD
         step = verdict(m, e, mode, level, entry)
@@ -392,7 +390,7 @@ def load_pdptes(c, cr3):
     """
     m = memory.machine_of(c)
     pa = physical(c, cr3 & CR3_PDPT, ACCESS.READ)
-    if c.fault != FAULT.NONE:
+    if c.fault != FAULT.NONE or memory.paging_in_device(c, pa):
         return False
     reserved = PDPTE_RESERVED | ADDRESS & ~m.address_mask
     for i in range(4):

@@ -122,6 +122,8 @@ ROWS = dict(
     ENCLV        = (100, "NP 0F 01 C0", "v", "enclave virtualization leaf"),
     RDPKRU       = (101, "NP 0F 01 EE", "v", "read user protection-key register"),
     WRPKRU       = (102, "NP 0F 01 EF", "v", "write user protection-key register"),
+    CLFLUSH      = (104, "NP 0F AE /7 mem", "b", "flush cache line: the engine looks at no address"),
+    ENTER        = (105, "C8", "d", "make stack frame: the engine does not look where it ends"),
     NEAR_BRANCH  = (103, "", "q", "near branch in 64-bit mode with a 66 prefix, which changes nothing"),
 )
 INSN = codes("INSN", 'SDM 2 and 3C, "Instruction Reference"',

@@ -33,7 +33,15 @@ test:   call    vmx_start
         GUEST   g_write
         RUN     EPT_VIOLATION
         VIOLATION QUAL_EPT_WRITE | FINAL, PAGE + 0x20, PAGE + 0x20
+        GUEST   g_flush                         # CLFLUSH reads a byte
+        RUN     EPT_VIOLATION
+        VIOLATION QUAL_EPT_READ | FINAL, PAGE + 0x29, PAGE + 0x29
+        GUEST   g_enter                         # ENTER tries a write where the stack will end
+        RUN     EPT_VIOLATION
+        VIOLATION QUAL_EPT_WRITE | FINAL, PAGE + 0xFF0, PAGE + 0xFF0
         RIGHTS  EPTE_R
+        GUEST   g_flush
+        RUN     VMCALL
         GUEST   g_read
         RUN     VMCALL
         GUEST   g_write
@@ -76,6 +84,11 @@ flush:  mov     eax, INVEPT_TYPE_ALL
         invept  rax, [FREE]
         ret
 g_read: mov     rax, [PAGE + 0x18]
+        vmcall
+g_flush: clflush [PAGE + 0x29]
+        vmcall
+g_enter: mov    esp, PAGE + 0x1010
+        enter   0x18, 0
         vmcall
 g_write: mov    qword ptr [PAGE + 0x20], 5
         vmcall

@@ -13,6 +13,18 @@ test:   lea     rbx, [rip + memory]
         UNDEFINED "0xF0, 0x39, 0x03"            # CMP only reads
         UNDEFINED "0xF0, 0x03, 0x03"            # ADD from memory
         UNDEFINED "0xF0, 0x0F, 0xA3, 0x03"      # BT only reads
+        UNDEFINED "0xF0, 0x0F, 0xAB, 0xC8"      # BTS, BTR, BTC, XADD, CMPXCHG with a register
+        UNDEFINED "0xF0, 0x0F, 0xB3, 0xC8"
+        UNDEFINED "0xF0, 0x0F, 0xBB, 0xC8"
+        UNDEFINED "0xF0, 0x0F, 0xBA, 0xE8, 0x01"
+        UNDEFINED "0xF0, 0x0F, 0xC1, 0xC8"
+        UNDEFINED "0xF0, 0x0F, 0xB1, 0xC8"
+        mov     edi, FREE + 0xFFD               # the same over a page end, without its last byte, and alone
+        mov     dword ptr [rdi], 0xC8BB0FF0
+        mov     byte ptr [rdi + 4], 0xC3
+        EXPECT_AT VECTOR_UD, 0, FREE + 0xFFD
+        jmp     rdi
+        CAUGHT
         lock add dword ptr [rbx], 5
         lock btc dword ptr [rbx], 8
         lock neg dword ptr [rbx + 4]

@@ -1,11 +1,13 @@
 """Linear reads and writes: widths, page crossings, faults before any byte moves, devices."""
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.model import linear
-from emu.spec.outcome import FAULT, STOP, UNMODELLED
-from emu.state import U64
+from emu.spec.cost import COST
+from emu.spec.outcome import ACCESS, FAULT, STOP, UNMODELLED
+from emu.state import LOCAL_APIC, U64
 from tests.model.paging_world import World, plain
 from tests.reference.paging import READ, USER, WRITE
 
@@ -88,21 +90,50 @@ def test_linear_write_to_rom_or_nothing_is_ignored(address, value):
     assert linear.read(w.c, U64(LA), U64(4), U64(0)) == value
 
 
+def stopped(w):
+    """Return the row of UNMODELLED and its operands that a processor stopped with."""
+    assert (w.c.fault, w.c.stop) == (FAULT.STOP, STOP.UNMODELLED)
+    return int(w.c.stop_a), int(w.c.stop_b), int(w.c.stop_c)
+
+
 @pytest.mark.parametrize("address", [0xFEE0_0000, 0xFEC0_0000])
-def test_linear_access_to_a_device_names_its_address(address):
-    w = world(first=address | P | RW)
-    linear.read(w.c, U64(LA + 0x20), U64(4), U64(0))
-    assert (w.c.fault, w.c.fault_gpa) == (FAULT.DEVICE, address + 0x20)
-    assert not linear.write(w.c, U64(LA + 0x20), U64(4), U64(0), U64(0))
-    assert (w.c.fault, w.c.fault_gpa) == (FAULT.DEVICE, address + 0x20)
+@pytest.mark.parametrize("kind", [ACCESS.IMPLICIT, ACCESS.EVENT, ACCESS.IMPLICIT | ACCESS.EVENT])
+def test_linear_access_of_the_processor_itself_to_a_device_stops_by_name(address, kind):
+    for act in (lambda c: linear.read(c, U64(LA + 0x20), U64(4), kind), lambda c: linear.write(c, U64(LA + 0x20), U64(4), U64(0), kind)):
+        w = world(first=address | P | RW)
+        act(w.c)
+        assert stopped(w) == (UNMODELLED.TABLE, LA + 0x20, address + 0x20)
+
+
+def test_linear_operand_in_a_device_is_an_access_to_the_device():
+    w, registers = world(first=0xFEE0_0000 | P | RW), np.zeros(1, LOCAL_APIC)
+    w.c.apic, before = registers.ctypes.data, int(w.c.cycles)
+    assert linear.write(w.c, U64(LA + 0x80), U64(4), U64(0x35), U64(0))
+    assert registers[0].tpr == 0x35
+    for size in (1, 2, 4, 8):
+        assert linear.read(w.c, U64(LA + 0x80), U64(size), U64(0)) == 0x35
+    assert w.c.fault == FAULT.NONE and w.c.cycles >= before + 5 * COST.DEVICE
+
+
+@pytest.mark.parametrize("offset, size", [(0x21, 4), (0x22, 4), (0x24, 8), (0x20, 3), (0x21, 2)])
+def test_linear_operand_in_a_device_that_is_not_aligned_stops_by_name(offset, size):
+    w = world(first=0xFEE0_0000 | P | RW)
+    linear.read(w.c, U64(LA + offset), U64(size), U64(0))
+    assert stopped(w) == (UNMODELLED.MEMORY, LA + offset, size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 8])
+def test_linear_write_to_a_device_of_another_width_than_its_registers_stops_by_name(size):
+    w = world(first=0xFEE0_0000 | P | RW)
+    assert not linear.write(w.c, U64(LA + 0x80), U64(size), U64(0), U64(0))
+    assert stopped(w) == (UNMODELLED.DEVICE, 0xFEE0_0080, size)
 
 
 @pytest.mark.parametrize("first, second", [(0xFEE0_0000, 0xB000), (0x9000, 0xFEE0_0000)])
 def test_linear_access_across_a_device_page_stops_by_name(first, second):
     w = world(first=first | P | RW, second=second | P | RW)
     assert not linear.write(w.c, U64(LA + 0xFFC), U64(8), U64(0), U64(0))
-    assert (w.c.fault, w.c.stop, w.c.stop_a) == (FAULT.STOP, STOP.UNMODELLED, UNMODELLED.MEMORY)
-    assert (w.c.stop_b, w.c.stop_c) == (LA + 0xFFC, 8)
+    assert stopped(w) == (UNMODELLED.MEMORY, LA + 0xFFC, 8)
 
 
 def test_linear_write_marks_the_ledger():

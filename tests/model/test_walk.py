@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.model import steps, walk
+from emu.spec.outcome import FAULT, STOP, UNMODELLED
 from emu.state import U64
 from tests.model.paging_world import World, plain
 from tests.reference.paging import AC, FETCH, IMPLICIT, READ, USER, WRITE, Fault, Paging
@@ -214,6 +215,25 @@ def test_kind_of_physical_addresses():
     assert kinds == ["RAM", "NONE", "DEVICE", "DEVICE", "ROM", "NONE"]
     w.c.apic_base = 0xFEE0_0100
     assert walk.kind(w.c, U64(0xFEE0_0000)) == walk.KIND.NONE
+
+
+@pytest.mark.parametrize("page", [0xFEE0_0000, 0xFEC0_0000])
+def test_paging_structure_in_a_device_stops_by_name(page):
+    w = World()
+    w.map(LA, PAGE | P | RW)
+    w.put(0x3000 + 8 * (LA >> 21 & 511), page | P | RW)
+    for run in (walk.translate, lambda *given: outside_kernels(walk.translate, *given)):
+        w.c.stop = STOP.NONE
+        assert run(w.c, U64(LA), U64(READ)) == walk.ALL_ONES
+        assert (w.c.fault, w.c.stop, w.c.stop_a) == (FAULT.STOP, STOP.UNMODELLED, UNMODELLED.PAGING)
+        assert w.c.stop_b == page + 8 * (LA >> 12 & 511)
+    assert not walk.load_pdptes(w.c, U64(page)) and w.c.fault == FAULT.STOP
+
+
+def outside_kernels(kernel, *given):
+    """Return what a kernel gives in plain Python."""
+    with plain():
+        return kernel.py_func(*given)
 
 
 def test_trace_tells_each_entry_and_the_end():

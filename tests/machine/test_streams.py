@@ -1,0 +1,60 @@
+"""Random programs in every mode, and random VMCSs: each ends in an answer, the same one when it is run again."""
+import numpy as np
+import pytest
+
+from emu.debug import parts
+from tests.machine.streams import MODES, Stream, VmcsStream
+
+QUICK, PROGRAMS, STATES = 25, 20_000, 9_000
+GUESTS = tuple(mode for mode in MODES if mode.startswith("guest"))
+ANSWERS = {"EXIT_CODE", "POWER_OFF", "RESET", "TRIPLE_FAULT", "BUDGET", "UNMODELLED", "VMX_ABORT", "IDLE"}
+
+
+def check(stream, numbers):
+    """Run programs twice; returns how many of them did anything in non-root operation."""
+    entered = 0
+    try:
+        for number in numbers:
+            found = stream.run(number)
+            assert found.reason in ANSWERS, f"{stream.mode} {number}: {found}"
+            assert stream.run(number) == found, f"{stream.mode} {number}"
+            entered += bool(stream.machine.cpu[0].entries)
+    finally:
+        stream.close()
+    return entered
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_programs_end_in_an_answer(mode):
+    entered = check(Stream(mode), range(QUICK))
+    assert entered > QUICK // 2 if mode in GUESTS else not entered
+
+
+@pytest.mark.parametrize("mode", GUESTS)
+def test_vmcs_states_end_in_an_answer(mode):
+    assert check(VmcsStream(mode), range(QUICK))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_many_programs_end_in_an_answer(mode):
+    check(Stream(mode), range(PROGRAMS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", GUESTS)
+def test_many_vmcs_states_end_in_an_answer(mode):
+    check(VmcsStream(mode), range(STATES))
+
+
+def test_what_no_processor_has_is_in_no_hash():
+    stream = Stream("long")
+    machine, e = stream.machine, stream.machine.env()
+    try:
+        before, parts_before = machine.digest(), parts.read(machine)
+        e.xmm.view(np.uint8).reshape(-1, 64)[:, 16:] = 0xA5           # as MPSADBW leaves what was on the host's stack
+        assert machine.digest() == before and (parts.read(machine) == parts_before).all()
+        e.xmm.view(np.uint8).reshape(-1, 64)[3, 15] ^= 1
+        assert machine.digest() != before and (parts.read(machine) != parts_before).any()
+    finally:
+        stream.close()
