@@ -64,6 +64,9 @@ CPU = record(
     ("block", U64), ("due", U64), ("request", U64), ("watch", U64), ("single", U64), ("device_step", U64), ("recheck", U64),
     ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("turn_end", U64), ("far_state", U64),
     ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64), ("iret_step", U64),
+    ("iret_at", U64),                                     # `instructions` before the IRET that runs alone
+    # linear RIP of a repeated string instruction between two of its iterations, and `instructions` then; one iteration runs alone
+    ("repeated", U64), ("repeated_at", U64), ("repeat_step", U64),
     # breakpoints (emu.model.breakpoint): ARMED; what the stepped instruction met; DR0-DR3 and DR7 that each engine was last told
     ("armed", U64), ("watch_step", U64), ("watch_hits", U64), ("watched", U64, 8), ("watched_control", U64, 2),
     ("crossing", U64), ("crossing_end", U64), ("crossing_size", U64),     # a load that runs over a page end, in the parts the engine does

@@ -49,17 +49,16 @@ apic_send_nmi:
         mov     eax, POST_NMI
         jmp     post
 apic_send_init:
-        cmp     rsi, rbx                        # a VP that runs is not reset by itself
-        je      apic_sent
         mov     eax, r12d
         and     eax, ICR_LEVEL | ICR_ASSERT
         cmp     eax, ICR_LEVEL                  # level de-assert: no effect
         je      apic_sent
+        lock and dword ptr [rsi + VP_POSTS], ~POST_SIPI         # one that came before it is void
         mov     eax, POST_INIT
         jmp     post
-apic_send_startup:
-        cmp     rsi, rbx
-        je      apic_sent
+apic_send_startup:                              # of two the first counts; a VP that does not wait for one ignores it
+        test    dword ptr [rsi + VP_POSTS], POST_SIPI
+        jnz     apic_sent
         movzx   eax, r12b
         mov     [rsi + VP_SIPI], eax
         mov     eax, POST_SIPI

@@ -85,7 +85,12 @@ posts_rare:
         jz      3f
         cmp     dword ptr [rbx + VP_STATE], VP_PARKED   # any other ignores it
         jne     3f
-        mov     dword ptr [rbx + VP_STARTING], 1
+        cmp     dword ptr [rbx + VP_STARTING], 0
+        jne     3f
+        movzx   ecx, byte ptr [rbx + VP_SIPI]   # of this one: another may come before it starts
+        shl     ecx, 8
+        inc     ecx
+        mov     [rbx + VP_STARTING], ecx
 3:      test    eax, POST_RESET
         jz      4f
         mov     dword ptr [rbx + VP_STATE], VP_RUNNABLE

@@ -63,9 +63,9 @@ vp_start:
         call    pages_clear
         call    vp_power_on
         pop     rax
-        cmp     eax, 1
+        cmp     al, 1
         jne     1f                              # a reset: at the reset vector
-        movzx   eax, byte ptr [rbx + VP_SIPI]
+        movzx   eax, ah                         # the start-up IPI's
         mov     edx, eax
         shl     eax, 8
         VMPUT   VMCS_GUEST_CS_SELECTOR, rax

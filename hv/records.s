@@ -92,7 +92,7 @@
         .field  JOINED, 4               # 1: its VMCS has the host state of its processor
         .field  STALE, 4                # 1: a parent has changed what translates
         .field  ACTIVITY, 4             # state to go on with after it was suspended
-        .field  STARTING, 4             # 1: a start-up IPI has come; 2: a reset
+        .field  STARTING, 4             # low byte 1: a start-up IPI has come, its vector above; 2: a reset
         .field  SIPI, 4                 # its vector
         .field  EXCEPTIONS, 4           # that exit, as its VMCS has it
         .field  DEAF, 4                 # 1: it halted with interrupts off

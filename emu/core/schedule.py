@@ -11,7 +11,7 @@ from emu.jit import entry, kernel
 from emu.model import apic, apic_timer, intercept, monitor
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE, STOP
-from emu.spec.vmx import ACTIVITY, MWAIT
+from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT
 from emu.state import ALL_ONES, cpu_at, env_of, machine_at
 
 ZERO, ONE = U64(0), U64(1)
@@ -27,14 +27,14 @@ def halted_until(c, m):
     now = c.wake_at
     if now == ZERO:
         now = m.now if m.now > c.cycles else c.cycles
-    if c.init_pending and c.vmx_mode != MODE.ROOT or c.nmi_pending:
-        return now
     if c.activity == ACTIVITY.WAIT_SIPI:
-        return now if c.sipi_pending else ALL_ONES
+        return now if c.sipi_pending or c.init_pending and c.vmx_mode == MODE.BARE else ALL_ONES
+    if c.init_pending and c.vmx_mode != MODE.ROOT or c.nmi_pending and not c.interruptibility & BLOCKING.NMI:
+        return now
     if monitor.woken(c):
         return now
     if c.activity == ACTIVITY.SHUTDOWN:
-        return ALL_ONES
+        return intercept.next_boundary_deadline(c) if c.vmx_mode == MODE.NONROOT else ALL_ONES
     when = apic_timer.next_deadline(c)
     when = m.next_event if m.next_event < when else when
     if c.vmx_mode == MODE.NONROOT:

@@ -89,21 +89,24 @@ def refuse(c, row, a, b):
 
 @kernel
 def init(c):
-    """Note an INIT request; a start-up IPI that has not been taken is void."""
+    """Note an INIT request.  What came before it and has not been taken is void, unless VMX operation holds the INIT back."""
     c.init_pending = ONE
-    c.sipi_pending = ZERO
+    if c.vmx_mode == MODE.BARE:
+        c.sipi_pending = c.nmi_pending = ZERO
 
 
 @kernel
 def start_up(c, vector):
-    """Note a start-up IPI, which counts only in the wait-for-SIPI state or behind an INIT that will lead there.
+    """Note a start-up IPI, which counts only in the wait-for-SIPI state or after an INIT that will lead there.
+
+    A processor takes INIT and start-up IPI when its turn comes, perhaps both at once: order of arrival is kept here.
 
     Source: SDM 3A, "MP Initialization Protocol Algorithm"
     """
-    if c.activity == WAIT_FOR_SIPI or (c.init_pending and c.vmx_mode == MODE.BARE):
-        if not c.sipi_pending:
-            c.sipi_pending = ONE
-            c.sipi_vector = vector
+    resets = c.init_pending and c.vmx_mode == MODE.BARE and not c.apic_base & APICBASE.BSP
+    if (c.activity == WAIT_FOR_SIPI or resets) and not c.sipi_pending:
+        c.sipi_pending = ONE
+        c.sipi_vector = vector
 
 
 @kernel

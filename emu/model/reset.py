@@ -46,7 +46,7 @@ def registers(c, e):
         e.dr[U64(n)] = ZERO
     e.dr[6], e.dr[7] = DR6_RESET, DR7_RESET
     c.interruptibility = c.pending_debug = c.monitor_armed = c.vectoring = ZERO
-    c.nmi_pending = c.init_pending = ZERO
+    c.init_pending = c.iret_step = ZERO
     c.armed &= ~ARMED.REGISTERS
     e.hflags = ZERO
     refresh_hflags(e, ZERO)
@@ -66,19 +66,21 @@ def power_up(c):
         e.fptags[U64(n)] = 1
     msr.reset(c)
     c.vmxon_pointer = c.vmcs_pointer = ALL_ONES
-    c.sipi_pending = ZERO
+    c.sipi_pending = c.nmi_pending = ZERO
     c.activity = ACTIVITY.ACTIVE if c.id == ZERO else ACTIVITY.WAIT_SIPI
     tlb.control_change(c, ZERO, ALL_ONES, ZERO)
 
 
 @kernel
 def init(c):
-    """Do what INIT does outside VMX operation: registers as at reset, CR0.CD and CR0.NW, caches and MSRs kept."""
+    """Do what INIT does outside VMX operation: registers as at reset, CR0.CD and CR0.NW, caches and MSRs kept.
+
+    A start-up IPI or NMI that is pending has come after the INIT (`emu.model.message.init`) and stays.
+    """
     e = env_of(c.env)[0]
     kept = e.cr[0] & CR0_KEPT
     registers(c, e)
     e.cr[0] = kept | CR0.ET
-    c.sipi_pending = ZERO
     apic.reset(c, True)
     tlb.control_change(c, ZERO, ALL_ONES, ZERO)
     c.activity = ACTIVITY.ACTIVE if c.apic_base & U64(1 << 8) else ACTIVITY.WAIT_SIPI
