@@ -93,10 +93,13 @@ def divide(c, value):
 
 @kernel
 def set_entry(c, entry):
-    """Write the timer's LVT entry; changing the mode disarms the timer."""
+    """Write the timer's LVT entry.  A change to or from TSC-deadline mode disarms the timer; between one-shot and periodic it counts on.
+
+    Processors do so, though the manual says that any change of the mode disarms (docs/choices.md).
+    """
     advance(c)
     a = apic_at(c.apic)[0]
-    if get(entry, LVT.TIMER) != mode(a):
+    if (get(entry, LVT.TIMER) == TIMER.TSC_DEADLINE) != (mode(a) == TIMER.TSC_DEADLINE):
         a.count = ZERO
         a.initial = ZERO
         a.tsc_deadline = ZERO

@@ -14,7 +14,7 @@ from emu.model.cpu import LOW_32, cpu_canonical
 from emu.model.fault import gp0, unmodelled
 from emu.spec.apic import X2APIC
 from emu.spec.cpu import CR0, EFER
-from emu.spec.msr import MEMORY_TYPE, MISCENABLE, MSR, NUMBER, RESET, RULE, RULES, WRITABLE
+from emu.spec.msr import MEMORY_TYPE, MISC_FIXED, MISC_KEPT, MISCENABLE, MSR, NUMBER, RESET, RULE, RULES, WRITABLE
 from emu.spec.msr import ROWS as TABLE
 from emu.spec.outcome import FAULT, RESULT, UNMODELLED
 from emu.spec.profile import CAPABILITY, CAPABILITY_EXISTS, FIRST_CAPABILITY
@@ -220,6 +220,8 @@ def write(c, index, value):
         return _write_effect(c, RULES[row], value)
     if RULES[row] == RULE.IGNORE:
         value &= WRITABLE[row]
+    if index == MSR.MISC_ENABLE:
+        value = value & ~MISC_KEPT | MISC_FIXED
     if not _acceptable(c, row, value):
         return gp0(c)
     if RULES[row] == RULE.DEBUGCTL and value != ZERO:

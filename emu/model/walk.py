@@ -211,9 +211,12 @@ def table_access(c):
 
 @kernel
 def _mark(c, m, place, gpa, la, size, entry):
-    """Write an entry whose A or D was set; `place` translates its address. Returns False on an EPT violation."""
+    """Write an entry whose A or D was set; `place` translates its address. Returns False on an EPT violation.
+
+    It is reported as a read and a write: the update is one locked access (docs/choices.md).
+    """
     if place & TLBE.EW == ZERO:
-        ept.violation(c, gpa, la, ACCESS.WRITE, ept.LINEAR_TABLE, ept.granted(place))
+        ept.violation(c, gpa, la, DATA, ept.LINEAR_TABLE, ept.granted(place))
         return False
     memory.store(m, place & ADDRESS | gpa & OFFSET[0], size, entry)
     return True

@@ -35,9 +35,11 @@ PHYSMASK = layout("PHYSMASK", 64, 'SDM 3A, "Variable Range MTRRs"',
     V=(11, 11, "valid"), ADDRESS=(51, 12, "mask of the range"))
 
 MISCENABLE = layout("MISCENABLE", 64, 'SDM 4, "IA32_MISC_ENABLE"',
-    FAST_STRINGS=(0, 0, "fast strings"), BTS_UNAVAILABLE=(11, 11, "no branch trace storage"),
-    PEBS_UNAVAILABLE=(12, 12, "no processor event-based sampling"), MONITOR=(18, 18, "MONITOR and MWAIT"),
-    LIMIT_CPUID=(22, 22, "CPUID reports at most leaf 2"), XD_DISABLE=(34, 34, "no execute-disable bit"))
+    FAST_STRINGS=(0, 0, "fast strings"), THERMAL=(3, 3, "automatic thermal control"), EMON=(7, 7, "performance monitoring"),
+    BTS_UNAVAILABLE=(11, 11, "no branch trace storage"), PEBS_UNAVAILABLE=(12, 12, "no processor event-based sampling"),
+    SPEEDSTEP=(16, 16, "enhanced SpeedStep"), MONITOR=(18, 18, "MONITOR and MWAIT"), LIMIT_CPUID=(22, 22, "CPUID reports at most leaf 2"),
+    XTPR_DISABLE=(23, 23, "no task-priority messages"), XD_DISABLE=(34, 34, "no execute-disable bit"),
+    TURBO_DISABLE=(38, 38, "no turbo mode"))
 ARCHCAP = layout("ARCHCAP", 64, 'SDM 4, "IA32_ARCH_CAPABILITIES"',
     RDCL_NO=(0, 0, "not susceptible to rogue data cache load"), SKIP_L1DFL=(3, 3, "no L1D flush needed at VM entry"),
     SSB_NO=(4, 4, "no speculative store bypass"), MDS_NO=(5, 5, "no microarchitectural data sampling"),
@@ -47,6 +49,9 @@ ALL, LOW, MICROCODE = 0xFFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF, 1
 BANKS = 4
 CST_LOCK, C1E = 1 << 15, 1 << 1                     # SDM 4, "MSR_PKG_CST_CONFIG_CONTROL", "MSR_POWER_CTL"
 MISC_FIXED = MISCENABLE.BTS_UNAVAILABLE | MISCENABLE.PEBS_UNAVAILABLE
+# Bits that a write does not change: read-only ones, and switches of what is not here (docs/choices.md)
+MISC_KEPT = (MISC_FIXED | MISCENABLE.EMON | MISCENABLE.THERMAL | MISCENABLE.SPEEDSTEP | MISCENABLE.XTPR_DISABLE |
+             MISCENABLE.TURBO_DISABLE)
 MISC_RESET = MISC_FIXED | MISCENABLE.FAST_STRINGS | MISCENABLE.MONITOR
 MISC_WRITABLE = MISC_RESET | MISCENABLE.LIMIT_CPUID | MISCENABLE.XD_DISABLE
 IMMUNE = (ARCHCAP.RDCL_NO | ARCHCAP.SKIP_L1DFL | ARCHCAP.SSB_NO | ARCHCAP.MDS_NO | ARCHCAP.PSCHANGE_NO | ARCHCAP.TAA_NO)

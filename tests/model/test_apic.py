@@ -95,13 +95,39 @@ def test_tsc_deadline_fires_on_its_cycle_and_disarms():
     assert (apic.pending(c), apic.read_deadline(c)) == (0x40, 0)
 
 
-def test_timer_mode_change_disarms():
-    rig = Rig().enable()
+def timer(rig, mode, count):
     c = rig.cpu[0]
-    apic.write(c, U(0x32), U(0x40))
-    apic.write(c, U(0x38), U(100))
+    apic.write(c, U(0x32), U(0x40 | mode << 17))
+    apic.write(c, U(0x3E), U(0xB))
+    apic.write(c, U(0x38), U(count))
+    return c
+
+
+@pytest.mark.parametrize("old,new", [(0, 2), (1, 2), (2, 0), (2, 1)])
+def test_timer_mode_change_to_or_from_tsc_deadline_disarms(old, new):
+    c = timer(Rig().enable(), old, 100)
+    apic.write_deadline(c, U(5000))
+    apic.write(c, U(0x32), U(0x40 | new << 17))
+    assert int(apic.next_deadline(c)) == NEVER
+    assert (apic.read(c, U(0x38)), apic.read(c, U(0x39)), apic.read_deadline(c)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("old,new,after", [(0, 1, 200), (1, 0, NEVER)])
+def test_timer_counts_on_between_one_shot_and_periodic(old, new, after):
+    c = timer(Rig().enable(), old, 100)
+    c.cycles = 60
+    apic.write(c, U(0x32), U(0x40 | new << 17))
+    assert (apic.read(c, U(0x38)), apic.read(c, U(0x39)), apic.next_deadline(c)) == (100, 40, 100)
+    c.cycles = 100
+    apic.advance(c)
+    assert (apic.pending(c), int(apic.next_deadline(c))) == (0x40, after)
+
+
+def test_timer_that_has_ended_stays_so_in_periodic_mode():
+    c = timer(Rig().enable(), 0, 100)
+    c.cycles = 100
     apic.write(c, U(0x32), U(0x40 | 1 << 17))
-    assert (int(apic.next_deadline(c)), apic.read(c, U(0x39))) == (NEVER, 0)
+    assert (apic.read(c, U(0x38)), apic.read(c, U(0x39)), int(apic.next_deadline(c))) == (100, 0, NEVER)
 
 
 @pytest.mark.parametrize("low,high,expected", [

@@ -89,13 +89,13 @@ def test_ept_violation_during_the_guest_walk_tells_the_entry():
     assert w.translate(LA, FETCH) == ("violation", VALID | READ, 0x4000 + 8 * (LA >> 12 & 511), LA)
 
 
-def test_ept_guest_accessed_flag_needs_write():
+def test_ept_guest_accessed_flag_needs_write_and_is_told_as_read_and_write():
     w = world()
     set_rights(w, TABLE, R)
-    assert w.translate(LA, READ) == ("violation", VALID | R << 3 | WRITE, 0x4000 + 8 * (LA >> 12 & 511), LA)
+    assert w.translate(LA, READ) == ("violation", VALID | R << 3 | READ | WRITE, 0x4000 + 8 * (LA >> 12 & 511), LA)
     w.put(0x4000 + 8 * (LA >> 12 & 511), PAGE | P | RW | US | A)
     assert w.translate(LA, READ)[0] == "ok"
-    assert w.translate(LA, WRITE)[1] == VALID | R << 3 | WRITE
+    assert w.translate(LA, WRITE)[1] == VALID | R << 3 | READ | WRITE
 
 
 def test_ept_with_flags_every_guest_entry_access_counts_as_write():

@@ -138,6 +138,15 @@ def test_tsc_deadline_reads_zero_unless_in_its_mode():
     assert read(w, 0x6E0) == 99
 
 
+def test_misc_enable_keeps_read_only_bits_and_switches_of_what_is_not_here():
+    w = World("long")
+    w.c.misc_enable = 0x4_1801
+    assert write(w, 0x1A0, 1 << 38 | 1 << 34 | 0x81_0088 | 1 << 22) == "done"
+    assert read(w, 0x1A0) == 1 << 34 | 1 << 22 | 0x1800
+    assert write(w, 0x1A0, 2) == GP
+    assert read(w, 0x1A0) == 1 << 34 | 1 << 22 | 0x1800
+
+
 def test_microcode_update_is_accepted_without_effect():
     assert write(World("long"), 0x79, 0x1234) == "done"
 

@@ -129,7 +129,7 @@ class Paging:
 
     def update(self, gpa, la, place, rights, size, entry):
         if not rights & 2:
-            self.violate(WRITE, rights, gpa, la, False)
+            self.violate(READ | WRITE, rights, gpa, la, False)
         self.store(place, size, entry)
 
     def translate(self, la, access):
