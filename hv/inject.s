@@ -1,30 +1,11 @@
-# inject.s - events for the guest: exceptions we raise, events an exit cut off, NMI, interrupts of the virtual APIC.
+# inject.s - events for the guest: exceptions we raise (fault.s), events an exit cut off, NMI, interrupts of the virtual APIC.
 #
 # Source  SDM 3C, "Event Injection", "Interrupt-Window Exiting and Virtual-Interrupt Delivery"
 
-        .equ    INFO_HARD, INTR_VALID | put(INTR_TYPE, EVENT_HARD)
         .equ    INFO_NMI, INTR_VALID | put(INTR_TYPE, EVENT_NMI) | VECTOR_NMI
         .equ    FROM_PIC, 0x100                 # r12 in event_deliver: a line of the 8259 pair, not a vector
         .equ    FROM_PARENT, 0x200              # the external interrupt of its parent
         .equ    INFO_EXTERNAL, INTR_VALID | put(INTR_TYPE, EVENT_EXTERNAL)
-
-# fault_ud, fault_gp - Raise #UD or #GP(0) in the guest at its next entry.  Entry: rbx = VP.
-fault_ud:
-        mov     dword ptr [rbx + VP_FAULT], INFO_HARD | VECTOR_UD
-        WORK    WORK_EVENT
-        ret
-fault_gp:
-        mov     dword ptr [rbx + VP_FAULT], INFO_HARD | INTR_ERROR | VECTOR_GP
-        mov     dword ptr [rbx + VP_FAULT_ERROR], 0
-        WORK    WORK_EVENT
-        ret
-# fault_pf - Raise #PF.  Entry: edi = error code, rsi = address for CR2.
-fault_pf:
-        mov     cr2, rsi                        # this VP's state is on the processor
-        mov     dword ptr [rbx + VP_FAULT], INFO_HARD | INTR_ERROR | VECTOR_PF
-        mov     [rbx + VP_FAULT_ERROR], edi
-        WORK    WORK_EVENT
-        ret
 
 # event_keep - Remember the event whose delivery this exit cut off, for the next entry.  Entry: rbx = VP.
 # Source  SDM 3C, "Information for VM Exits That Occur During Event Delivery"
@@ -54,6 +35,7 @@ event_choose:
         xor     edx, edx
         test    edi, edi
         jz      event_again
+        RESUME_FLAG                             # what we raise are faults; injection leaves RF to us
         mov     esi, [rbx + VP_FAULT_ERROR]
         xchg    edx, [rbx + VP_AGAIN]           # an interrupt it replaces goes back to the APIC
         test    edx, edx
@@ -98,9 +80,13 @@ event_nmi:
         cmp     dword ptr [rbx + VP_NMI], 0
         je      event_interrupt
         VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
-        test    eax, BLOCKING_NMI | BLOCKING_MOV_SS | BLOCKING_STI
+        test    eax, BLOCKING_NMI | BLOCKING_MOV_SS
         jnz     event_nmi_later
-        mov     dword ptr [rbx + VP_NMI], 0
+        test    eax, BLOCKING_STI               # no window exit comes after it, and it need not block: it ends here
+        jz      1f
+        and     eax, ~BLOCKING_STI & 0xFFFFFFFF
+        vmwrite rcx, rax
+1:      mov     dword ptr [rbx + VP_NMI], 0
         mov     edi, INFO_NMI
         call    event_inject
         xor     edi, edi

@@ -63,7 +63,9 @@ io_step:                                        # the index register moves by an
         call    io_put
         test    [rbx + VP_RCX], r13
         jz      advance
-        ret                                     # the instruction goes on
+        call    advance_shadow                  # the instruction goes on: each iteration is a step
+        RESUME_FLAG                             # an interrupt may come between
+        ret
 
 # io_put - [rdi] = rax under the mask r13; a 32-bit write clears the upper half.  Changes rdx.
 io_put: and     rax, r13

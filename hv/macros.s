@@ -43,6 +43,13 @@
 73:
         .endm
 
+# The event that comes next in the guest pushes RF set: changes rax (RFLAGS then), rcx
+        .macro  RESUME_FLAG
+        VMGET   rax, VMCS_GUEST_RFLAGS
+        or      eax, RFLAGS_RF
+        vmwrite rcx, rax
+        .endm
+
 # Ask for work before the next entry.  rbx = VP
         .macro  WORK bits
         or      dword ptr [rbx + VP_WORK], \bits

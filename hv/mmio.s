@@ -1,6 +1,7 @@
 # mmio.s - EPT violations: the pages of the virtual APICs, the hypercall page, and addresses where nothing is.
 #
-# Source  SDM 3C, "EPT Violations"; TLFS, "Local APIC Memory-mapped Accesses" (other forms: #GP); hv/README.md, "What a partition finds"
+# Source  SDM 3C, "EPT Violations", "Information About NMI Unblocking Due to IRET"; TLFS, "Local APIC Memory-mapped Accesses" (other
+#         forms: #GP); hv/README.md, "What a partition finds"
 
 # exit_ept - Entry: rbx = VP, rbp = partition.
 exit_ept:
@@ -8,7 +9,12 @@ exit_ept:
         call    event_keep
         VMGET   r12, VMCS_GUEST_PHYSICAL_ADDRESS
         VMGET   r13, VMCS_EXIT_QUALIFICATION
-        test    dword ptr [rbp + PART_FLAGS], CREATED
+        test    r13d, INTR_NMI_UNBLOCK
+        jz      1f                              # an IRET had unblocked NMIs: it is to run again
+        VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
+        or      eax, BLOCKING_NMI
+        vmwrite rcx, rax
+1:      test    dword ptr [rbp + PART_FLAGS], CREATED
         jnz     ept_created
 ept_device:
         cmp     r12, [rbp + PART_MEMORY]

@@ -126,7 +126,8 @@ vmfail_told:
 
 # advance - move the guest past the instruction that exited.
 # Entry   rbx = VP.   Exit  rax, rcx, rdx changed.
-# An STI or MOV SS shadow ends, a single-step trap is left pending.  VP_KNOWN and VP_FLAGS tell who asks later.
+# An STI or MOV SS shadow ends, RF is cleared (the exit of an access has saved it set), a single-step trap is left pending.
+# VP_KNOWN and VP_FLAGS tell who asks later.
 # Source  SDM 3C, "Guest Non-Register State"; SDM 3B, "Single-Step Exception Condition"
 advance:
         VMGET   rdx, VMCS_EXIT_INSTRUCTION_LENGTH
@@ -138,6 +139,7 @@ advance:
         jc      advance_wrap
 advance_rip:
         VMPUT   VMCS_GUEST_RIP, rdx
+advance_shadow:
         VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
         test    eax, BLOCKING_STI | BLOCKING_MOV_SS
         jz      advance_trap
@@ -145,6 +147,11 @@ advance_rip:
         vmwrite rcx, rax
 advance_trap:
         VMGET   rax, VMCS_GUEST_RFLAGS
+        test    eax, RFLAGS_RF
+        jz      advance_flags
+        and     eax, ~RFLAGS_RF
+        vmwrite rcx, rax
+advance_flags:
         mov     [rbx + VP_FLAGS], eax
         mov     dword ptr [rbx + VP_KNOWN], 1
         test    eax, RFLAGS_TF

@@ -126,6 +126,42 @@ def may_end_outside(block, flags):
 
 
 @kernel
+def last_instruction(c):
+    """Return the linear address of the last instruction of the block that ran, all ones when none has since the last event."""
+    if not c.block:
+        return ALL_ONES
+    e = words(c.block, SIXTEEN)
+    last = e[E_COUNT] - ONE
+    return e[E_PC] + (e[E_SIZE] & LOW_32) - (e[E_ROWS + last // FOUR] >> last % FOUR * SIXTEEN & FIFTEEN)
+
+
+@kernel
+def repeats_at(c, k, uc, rip):
+    """Return whether the last instruction of the block that ran is a repeated string instruction at linear `rip`."""
+    last = U64(last_instruction(c))
+    if last == ALL_ONES:
+        return False
+    e = words(c.block, SIXTEEN)
+    if (last - rip) & (ALL_ONES if e[E_SIZE] >> THIRTY_TWO == SIXTY_FOUR else LOW_32):
+        return False
+    block = call(k.f_block_of, peek64(uc + UC_TCG), e[E_TAG], ZERO, ZERO, ZERO, ZERO)
+    if block == ZERO:
+        return False
+    size, before = peek16(block + TB_SIZE), last - e[E_PC]
+    return repeats(fetch(machine_at(c.machine)[0], k, block, size, e[E_PC])[before:], size - before)
+
+
+@kernel
+def note_repeat(c, k, uc, ra, e):
+    """Note that the processor is between two iterations, when the block after the last instruction begins with it again."""
+    block = call(k.f_block_of, peek64(uc + UC_TCG), ra, ZERO, ZERO, ZERO, ZERO)
+    size = peek16(block + TB_SIZE)
+    if repeats(fetch(machine_at(c.machine)[0], k, block, size, e[E_PC]), size):
+        wrap = ALL_ONES if e[E_SIZE] >> THIRTY_TWO == SIXTY_FOUR else LOW_32
+        c.repeated, c.repeated_at = e[E_PC] & wrap, c.instructions
+
+
+@kernel
 def register(c, k, uc, ra, slot):
     """Fill the table entry at `slot` for the block that host address `ra` belongs to; returns its flags."""
     m = machine_at(c.machine)[0]
@@ -291,11 +327,17 @@ def slow(cpu, uc, ra, slot):
     c = cpu_at(cpu)[0]
     k = core_at(c.core)[0]
     e = words(slot, SIXTEEN)
+    last = last_instruction(c)                 # before its entry may be given to this block
     if e[E_TAG] != ra:
         register(c, k, uc, ra, slot)
     world = U64(1) if uc == k.uc[1] else ZERO
     cs = k.cs[world]
     env = env_of(k.env[world])[0]
+    hidden = U64(env.hflags)
+    if last == e[E_PC]:
+        note_repeat(c, k, uc, ra, e)
+        if c.repeated_at == c.instructions:    # the shadow of STI or MOV SS ended with the first iteration
+            hidden &= ~HF_INHIBIT
     free = c.request | c.watch | c.single == ZERO
     if c.deadline == ZERO and other_code(k, env, world):
         c.block = ZERO
@@ -306,19 +348,19 @@ def slow(cpu, uc, ra, slot):
         outside(c, k, cs, e, env, slot)
     if c.resumed_at:
         resume_flag(c, k, cs, e, env, ra)
-    if c.single == ONE and c.cycles >= c.due and not (c.mtf_step | c.iret_step):
+    if c.single == ONE and c.cycles >= c.due and not (c.mtf_step | c.iret_step | c.repeat_step):
         c.block = ZERO                         # its fetch reached an event, which comes first as it does when nobody steps
         leave(c, k, cs, E_DEADLINE, ra)
-    if e[E_COST] >= ASKS and (c.single == ONE or not (c.single or must_leave(c, U64(env.hflags), env.eflags))):
+    if e[E_COST] >= ASKS and (c.single == ONE or not (c.single or must_leave(c, hidden, env.eflags))):
         ask(c, k, cs, e, env, ra)
-    if e[E_COST] == BY_MODEL and (c.single == ONE or not (c.single or must_leave(c, U64(env.hflags), env.eflags))):
+    if e[E_COST] == BY_MODEL and (c.single == ONE or not (c.single or must_leave(c, hidden, env.eflags))):
         c.block = ZERO
         leave(c, k, cs, E_INSTRUCTION, ra)
     if c.single == ONE:                        # one instruction was asked for: this is it
         c.single = U64(2)
         charge(c, e, slot)
         return
-    if c.single or must_leave(c, U64(env.hflags), env.eflags):
+    if c.single or must_leave(c, hidden, env.eflags):
         c.block = ZERO
         leave(c, k, cs, E_DEADLINE, ra)
     if c.deadline and c.deadline < c.due and c.cycles + (e[E_COST] & CYCLES) > c.deadline:   # see emu.core.loop.disturb

@@ -211,7 +211,7 @@ def fill(cs, address, size, rw, index, probe, ra):
         ledger.drop_stale(machine_at(c.machine)[0], k)
     grow(k, cs, world, index)
     if pa != ALL_ONES:
-        if changed or c.cycles != before and c.cycles > c.due:     # the walk reached past an event: it is due in this block
+        if changed or c.cycles != before and c.cycles > c.due and not c.repeat_step:     # past an event: it is due in this block
             again(c, k, cs, ra)
         if rw == TWO and memory.device(c, pa):
             unmodelled(c, UNMODELLED.CODE, address, pa)

@@ -9,6 +9,7 @@ from numba import types
 from emu.bits import U64
 from emu.core import context as at
 from emu.core import ledger, native, undo
+from emu.core.block import repeats_at
 from emu.core.fill import (
     CS_CFLAGS,
     CS_OWNER,
@@ -206,10 +207,13 @@ def prologue(c, k, e, world, number):
     k.events += ONE
     normal_rip(e)
     completed = number == E_STEPPED or number == E_DEADLINE and c.block == ZERO
-    c.resumed_at = c.crossing = c.crossing_end = c.crossing_size = ZERO
+    c.resumed_at = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = ZERO
+    rip = undo.linear(e, e.rip)
     if number == E_STEPPED:
+        if repeats_at(c, k, k.uc[world], rip):
+            c.repeated, c.repeated_at = rip, c.instructions
         c.block = ZERO                                     # it ran whole, even if it jumped to itself
-    give_back(c, undo.linear(e, e.rip))
+    give_back(c, rip)
     normalise(k, e, world)
     if c.device_step:
         c.device_step = ZERO
@@ -226,6 +230,19 @@ def prologue(c, k, e, world, number):
 def step_device(c, k, cs):
     """Let exactly the instruction at RIP run, with device pages open to it."""
     c.device_step = ONE
+    c.single = ONE
+    c.fault = FAULT.NONE
+    poke32(cs + CS_CFLAGS, ONE)
+    c.deadline = ZERO
+
+
+@kernel
+def step_iteration(c, k, cs):
+    """Let one iteration of the repeated string instruction at RIP complete, in which an event has become due.
+
+    Whether it is the first is not known inside it, but which RFLAGS.RF the event pushes depends on that.
+    """
+    c.repeat_step = ONE
     c.single = ONE
     c.fault = FAULT.NONE
     poke32(cs + CS_CFLAGS, ONE)
@@ -276,7 +293,11 @@ def on_event(engine, number, user):
             c.single = ONE
             poke32(cs + CS_CFLAGS, ONE)
         return
+    amid = what == E_DEADLINE and c.block and repeats_at(c, k, k.uc[world], undo.linear(e, e.rip))
     prologue(c, k, e, world, what)
+    if amid:
+        step_iteration(c, k, cs)
+        return
     if what == E_DEVICE:
         step_device(c, k, cs)
         return

@@ -20,20 +20,10 @@ INJECTED = U64(1)
 
 
 @kernel
-def unblock_nmi(c):
-    """Execute the part of IRET that the engine does not know: NMIs are unblocked; the engine then runs the IRET alone."""
-    intercept.iret(c)
-    c.iret_step = ONE
-
-
-@kernel
 def watch_iret(c):
     """Ask the engine to report IRET while NMIs, or virtual NMIs, are blocked."""
     e = env_of(c.env)[0]
-    blocked = c.interruptibility & BLOCKING.NMI
-    if c.vmx_mode == MODE.NONROOT:
-        blocked |= c.virtual_nmi_blocking
-    if blocked and not c.iret_step:
+    if intercept.iret_unblocks(c) and not c.iret_step:
         e.intercept |= INTERCEPT_IRET
     else:
         e.intercept &= ~INTERCEPT_IRET
@@ -44,6 +34,16 @@ def wake(c):
     """Bring the processor from HLT, and from MWAIT, to the active state."""
     c.activity = ACTIVITY.ACTIVE
     c.monitor_armed = ZERO
+
+
+@kernel
+def interrupted(c, e):
+    """Set RF when the event that comes now finds a repeated string instruction between two of its iterations.
+
+    Source: SDM 3B, "Instruction-Breakpoint Exception Condition"
+    """
+    if c.repeated_at and c.repeated_at == c.instructions:
+        e.eflags |= RFLAGS.RF
 
 
 @kernel
@@ -60,11 +60,13 @@ def one_event(c, e):
     if c.activity == ACTIVITY.SHUTDOWN:
         return False
     if c.pending_debug and not c.interruptibility & BLOCKING.MOV_SS:
+        interrupted(c, e)
         route.event(c, EVENT.HARD, VECTOR.DB, ZERO, ZERO)
         return True
     if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
         c.nmi_pending = ZERO
         wake(c)
+        interrupted(c, e)
         route.event(c, EVENT.NMI, VECTOR.NMI, ZERO, ZERO)
         return True
     return external(c, e)
@@ -84,6 +86,7 @@ def external(c, e):
         return False
     vector = apic.acknowledge(c, vector)
     wake(c)
+    interrupted(c, e)
     route.event(c, EVENT.EXTERNAL, vector, ZERO, ZERO)
     return True
 
@@ -100,11 +103,13 @@ def nonroot_event(c, e):
         return True
     reason = intercept.boundary(c)
     if reason != ALL_ONES:
+        interrupted(c, e)
         route.depart(c, reason, c.fault_qualification)
         return True
     if c.activity == ACTIVITY.WAIT_SIPI or c.activity == ACTIVITY.SHUTDOWN:
         return False
     if c.pending_debug and not c.interruptibility & BLOCKING.MOV_SS:
+        interrupted(c, e)
         if intercept.exception(c, VECTOR.DB, ZERO):
             route.other(c)
         else:
@@ -113,6 +118,7 @@ def nonroot_event(c, e):
     if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
         c.nmi_pending = ZERO
         wake(c)
+        interrupted(c, e)
         route.event(c, EVENT.NMI, VECTOR.NMI, ZERO, ZERO)
         return True
     return external(c, e)
@@ -165,11 +171,10 @@ def prepare(c):
         e = env_of(c.env)[0]
         if monitor.woken(c):
             wake(c)
-        if c.vmx_mode == MODE.NONROOT:
-            if not nonroot_event(c, e):
-                break
-        elif not one_event(c, e):
+        happened = nonroot_event(c, e) if c.vmx_mode == MODE.NONROOT else one_event(c, e)
+        if not happened:
             break
+        c.iret_step = ZERO                                # the transfer that was to run alone is not what runs next
     finish(c, e)
 
 

@@ -84,8 +84,13 @@ def port(c, e, number, size):
 
 @kernel
 def code(c, e, la):
-    """Return the breakpoints, as DR6 bits 3:0, that execution of the instruction at linear `la` meets."""
+    """Return the breakpoints, as DR6 bits 3:0, that execution of the instruction at linear `la` meets.
+
+    A repeated string instruction meets one before its first iteration only.
+    """
     met = ZERO
+    if c.repeated == la and c.repeated_at == c.instructions:
+        return met
     if e.dr[7] & ENABLES == ZERO or e.eflags & RFLAGS.RF or c.blocked == la and c.blocked_at == c.instructions + ONE:
         return met
     for i in range(4):

@@ -17,6 +17,7 @@ from emu.spec.vmx import BLOCKING, PENDING
 from emu.state import ALL_ONES, env_of, insn_at, machine_at
 
 ZERO, ONE, THREE, EIGHT, FIFTEEN, SIXTEEN = U64(0), U64(1), U64(3), U64(8), U64(15), U64(16)
+TRANSFER_ALONE, IRET_ALONE = U64(1), U64(2)             # c.iret_step: what the engine is to run alone
 PAGE_SIZE, OFFSET, LOW_32, LOW_16 = U64(4096), U64(0xFFF), U64(0xFFFF_FFFF), U64(0xFFFF)
 SIXTY_FOUR = U64(64)
 E_INSTRUCTION, E_DEADLINE, E_DEVICE, E_FAULTED, E_STEPPED = U64(0x3F0), U64(0x3F1), U64(0x3F2), U64(0x3F3), U64(0x3F4)
@@ -93,9 +94,12 @@ def decode_here(c, e, insn):
 
 @kernel
 def note_shadow(c, e):
-    """Take blocking by STI and MOV SS from the engine into `c.interruptibility`."""
+    """Take blocking by STI and MOV SS from the engine into `c.interruptibility`.
+
+    The engine keeps it for all of a repeated string instruction; it ends with the first iteration.
+    """
     c.interruptibility &= ~SHADOW
-    if U64(e.hflags) & HF_INHIBIT:
+    if U64(e.hflags) & HF_INHIBIT and c.repeated_at == ZERO:
         previous = memory.load(machine_at(c.machine)[0], c.shadow_page | (e.rip - ONE) & OFFSET, ONE) if c.shadow_page != ALL_ONES else ZERO
         c.interruptibility |= BLOCKING.STI if previous == STI_OPCODE else BLOCKING.MOV_SS
 
@@ -134,7 +138,6 @@ def software(c, e, insn):
         kind, vector = EVENT.SOFT_EXC, VECTOR.OF
     elif insn.kind == INSN.INT1:
         kind, vector = EVENT.PRIV, VECTOR.DB
-    c.interruptibility &= ~SHADOW
     e.eflags &= ~RFLAGS.RF
     route.software_event(c, kind, vector, insn.length)
 
@@ -157,16 +160,34 @@ def execute(c, e, insn):
 
 @kernel
 def transfer(c, e, insn):
-    """Look at an instruction that may switch tasks before the engine runs it alone."""
-    if insn.kind == INSN.IRET:
-        boundary.unblock_nmi(c)
-        switches = task.iret(c, e)
-    else:
-        c.iret_step = ONE
-        switches = task.transfer(c, insn)
-    if switches:
-        c.iret_step = ZERO
+    """Look at an instruction that may switch tasks before the engine runs it alone; it has not run at the boundary that follows."""
+    returns = insn.kind == INSN.IRET
+    if returns and task.iret(c, e):
+        intercept.iret(c)
         route.fault(c)
+        intercept.iret_done(c)
+    elif not returns and task.transfer(c, insn):
+        route.fault(c)
+    else:
+        c.iret_step, c.iret_at = IRET_ALONE if returns else TRANSFER_ALONE, c.instructions
+        c.mtf_pending = ZERO
+
+
+@kernel
+def returned(c, number):
+    """Remove blocking by NMI if the IRET that was to run alone has completed, or is what event `number` says faults.
+
+    Not before: an NMI that waits would be taken at the IRET itself.  Anything else leaves the IRET to run.
+    Source: SDM 3A, "Handling Multiple NMIs"; SDM 3C, "Information About NMI Unblocking Due to IRET"
+    """
+    faulted_here = number == E_FAULTED and c.fault != FAULT.RETRY or number >= E_EXCEPTIONS and number < E_INTERCEPTS
+    if c.instructions != c.iret_at:
+        intercept.iret(c)
+        intercept.iret_done(c)
+    elif faulted_here:
+        intercept.iret(c)
+    else:
+        c.iret_step, c.mtf_pending = IRET_ALONE, ZERO
 
 
 @kernel
@@ -199,6 +220,8 @@ def instruction(c):
     c.interruptibility &= ~SHADOW
     if trap:
         c.pending_debug |= BS
+    if result == RESULT.JUMP and (kind == INSN.INS or kind == INSN.OUTS):
+        c.repeated, c.repeated_at = linear_rip(e), c.instructions
     settle(c)
 
 
@@ -250,19 +273,23 @@ def faulted(c):
 def at_breakpoint(c, e):
     """Raise the debug exception before the instruction at RIP, unless a debugger stops there first or MOV SS blocks it.
 
+    Without one the instruction has still to run: a VM exit by the monitor trap flag waits until it has.
     Source: SDM 3B, "Instruction-Breakpoint Exception Condition"; SDM 3A, "Masking Exceptions and Interrupts When
     Switching Stacks"
     """
     la = linear_rip(e)
     if breakpoint.stops(c, e, la):
+        c.mtf_pending = ZERO
         return
     met = breakpoint.code(c, e, la)
     if c.interruptibility & BLOCKING.MOV_SS:
-        c.blocked, c.blocked_at = la, c.instructions + ONE
+        c.blocked, c.blocked_at, c.mtf_pending = la, c.instructions + ONE, ZERO
     elif met:
         c.pending_debug |= met | PENDING.ENABLED
         raise_exception(c, VECTOR.DB, ZERO)
         route.fault(c)
+    else:
+        c.mtf_pending = ZERO
 
 
 @kernel
@@ -288,6 +315,8 @@ def stop_for_debugger(c):
 def handle(c, number):
     """Handle event `number` (0: the processor is about to run) and make the processor ready for its next block."""
     c.halted_or_stopped = ZERO
+    if c.repeated_at != c.instructions:
+        c.repeated = c.repeated_at = ZERO
     if number != ZERO:
         if c.mtf_step:                                    # the instruction that the monitor trap flag allowed is over
             c.mtf_step, c.mtf_pending = ZERO, ONE
@@ -295,7 +324,9 @@ def handle(c, number):
         shadow_kind(c, e)
         note_shadow(c, e)
         c.fault_length = ZERO
-        iret, c.iret_step = c.iret_step, ZERO
+        alone, c.iret_step = c.iret_step, ZERO
+        if alone == IRET_ALONE:
+            returned(c, number)
         if number == E_DEADLINE:
             pass
         elif number == E_FAULTED:
@@ -308,7 +339,7 @@ def handle(c, number):
             exception(c, number - E_EXCEPTIONS, U64(e.error_code) & LOW_16)
         else:
             instruction(c)
-        if iret:
+        if alone == IRET_ALONE:
             intercept.iret_done(c)
         breakpoint.pend(c)
         if machine_at(c.machine)[0].debug and c.stop == STOP.NONE and breakpoint.settle(c):

@@ -4,7 +4,6 @@ The page of the current VMCS is not marked in the ledger by each exit: whoever a
 counts the page at `c.vmcs_pointer` as changed.
 Not modelled: SMM-transfer exits, debug-store and trace MSRs, and the instruction length of exits for which the
 manual leaves it undefined (it is then 0 or the length of the instruction that faulted).
-A pushed RF image that is 1 only because a repeated string instruction was interrupted is 0.
 """
 from emu.bits import U64, get
 from emu.jit import kernel
@@ -14,8 +13,9 @@ from emu.model.vmcs import fields
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import MODE, RESULT, STOP
+from emu.spec.profile import DEBUGCTL_BTF
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXITC, MWAIT, PIN, PROC2, QUAL_DB, REASON, VMABORT
+from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
 from emu.state import env_of
 
 ZERO, ONE, TWO, THREE, FOUR, EIGHT, FORTY_EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8), U64(48)
@@ -187,10 +187,22 @@ def save_activity(c, v, reason):
         if c.virtual_nmi_blocking:
             blocking |= BLOCKING.NMI
     v[FIELD.GUEST_INTERRUPTIBILITY] = blocking
-    held = c.interruptibility & BLOCKING.MOV_SS != ZERO and \
-        not (reason == REASON.EXCEPTION and is_hard(v[FIELD.EXIT_INTERRUPTION_INFO], VECTOR.DB))
-    keep = held or one_of(reason, KEEPS_PENDING)
-    v[FIELD.GUEST_PENDING_DEBUG] = c.pending_debug if keep else ZERO
+    v[FIELD.GUEST_PENDING_DEBUG] = saved_pending(c, v, reason)
+
+
+@kernel
+def saved_pending(c, v, reason):
+    """Return the pending debug exceptions that an exit saves.
+
+    After MOV SS those of the instruction are held back, its single step among them: RFLAGS.TF was 1 when it ran, as MOV SS does
+    not change it.  VM entry demands that bit (guest.pending_bs).  An exit for a debug exception, INT1 among them, saves none.
+    Source: SDM 3C, "Saving Non-Register State"
+    """
+    debug = reason == REASON.EXCEPTION and v[FIELD.EXIT_INTERRUPTION_INFO] & INTR.VECTOR == VECTOR.DB
+    if c.interruptibility & BLOCKING.MOV_SS and not debug:
+        stepped = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not c.debugctl & DEBUGCTL_BTF
+        return c.pending_debug | (PENDING.BS if stepped else ZERO)
+    return c.pending_debug if one_of(reason, KEEPS_PENDING) else ZERO
 
 
 @kernel
@@ -284,7 +296,7 @@ def forget(c):
     """Forget what belonged to the world or event that ends."""
     c.vectoring = c.vectoring_source = c.vectoring_length = c.vectoring_error = ZERO
     c.fault = c.fault_length = c.nmi_unblocked = c.mtf_pending = c.tpr_below = ZERO
-    c.preemption_active = ZERO
+    c.preemption_active = c.repeated_at = ZERO
 
 
 @kernel

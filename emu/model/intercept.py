@@ -23,8 +23,8 @@ from emu.spec.vmx import ACTIVITY, BLOCKING, EXITC, PIN, PROC, QUAL_DB, REASON
 from emu.state import ALL_ONES, env_of
 
 __all__ = ["after_instruction", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen",
-           "cr4_to_write", "cr8_read", "cr8_write", "exception", "iret", "iret_done", "next_boundary_deadline",
-           "software_exception", "tpr_shadow", "window_awaited"]
+           "cr4_to_write", "cr8_read", "cr8_write", "exception", "iret", "iret_done", "iret_unblocks",
+           "next_boundary_deadline", "software_exception", "tpr_shadow", "window_awaited"]
 
 ZERO, ONE, TWO, FOUR, EIGHT = U64(0), U64(1), U64(2), U64(4), U64(8)
 LOW_8, LOW_4 = U64(0xFF), U64(0xF)
@@ -76,9 +76,9 @@ def software_exception(c, kind, vector):
 
 @kernel
 def iret(c):
-    """Account for the start of IRET, which removes blocking by NMI even when it faults.
+    """Account for an IRET that completes or faults: blocking by NMI is removed, also when it faults.
 
-    Call `iret_done` when it has completed: an exit before that tells that blocking was removed.
+    Call `iret_done` when what follows has been routed: an exit before that tells that blocking was removed.
     Source: SDM 3C, "Changes to Instruction Behavior in VMX Non-Root Operation"; "Interruptibility State"
     """
     c.nmi_unblocked = ZERO
@@ -95,6 +95,17 @@ def iret(c):
 def iret_done(c):
     """Account for the end of IRET."""
     c.nmi_unblocked = ZERO
+
+
+@kernel
+def iret_unblocks(c):
+    """Return whether an IRET would remove blocking by NMI, of real or virtual NMIs."""
+    if c.vmx_mode == MODE.NONROOT:
+        if c.pin & PIN.VIRTUAL_NMIS:
+            return c.virtual_nmi_blocking != ZERO
+        if c.pin & PIN.NMI:
+            return False
+    return c.interruptibility & BLOCKING.NMI != ZERO
 
 
 # ---- registers that are partly the host's -----------------------------------------------------------------

@@ -110,6 +110,7 @@ def _finish(c, e, info, privilege):
     refresh_hflags(e, privilege)
     c.interruptibility &= ~SHADOW
     c.activity, c.monitor_armed = ACTIVITY.ACTIVE, ZERO
+    c.repeated_at = ZERO
     c.delivered[info & INTR.VECTOR] += ONE
     c.cycles += COST.DELIVERY
 

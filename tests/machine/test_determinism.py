@@ -9,9 +9,9 @@ from tests.machine.conftest import MIB, assembled, close
 
 SINGLE = ["a20_gate", "accessed_dirty", "apic_timer_periodic", "code_aliases", "code_past_4gib", "code_segment_limit", "cpuid_basics",
           "debug_rearm", "five_level", "iretq_checks", "large_pages", "nmi",
-          "noncanonical_crossing", "page_crossing", "page_fault_codes", "pit_pic", "real_mode", "self_modifying",
-          "single_step", "sti_shadow", "string_faults", "syscall"]
-SHARED = ["cross_modifying", "mwait_wake", "smp_atomics", "smp_init_sipi", "smp_ipi", "smp_shootdown"]
+          "nmi_iret", "noncanonical_crossing", "page_crossing", "page_fault_codes", "pit_pic", "real_mode", "resume_flag",
+          "self_modifying", "shadow_repeat", "single_step", "sti_shadow", "string_faults", "syscall"]
+SHARED = ["cross_modifying", "mwait_wake", "smp_atomics", "smp_init_order", "smp_init_sipi", "smp_ipi", "smp_shootdown"]
 LIMIT = 200_000_000
 
 
@@ -43,7 +43,7 @@ def test_engine_that_forgets_changes_nothing(name):
     assert [trace(name, seed) for seed in (1, 2)] == [plain, plain]
 
 
-@pytest.mark.parametrize("name", ["apic_timer_periodic", "string_faults", *SHARED])
+@pytest.mark.parametrize("name", ["apic_timer_periodic", "resume_flag", "string_faults", *SHARED])
 def test_budget_in_pieces_changes_nothing(name):
     assert trace(name, pieces=7) == trace(name)
 

@@ -383,6 +383,22 @@ def test_iret_unblocks_nmis(w, pin, nmi, virtual, after, unblocked):
     assert (w.c.interruptibility, w.c.virtual_nmi_blocking) == after and w.c.nmi_unblocked == unblocked
 
 
+@pytest.mark.parametrize(
+    "pin, nmi, virtual, mode, unblocks",
+    [
+        (0, 1, 0, 2, True),
+        (PIN.NMI, 1, 0, 2, False),
+        (PIN.NMI | PIN.VIRTUAL_NMIS, 0, 1, 2, True),
+        (PIN.NMI | PIN.VIRTUAL_NMIS, 0, 0, 2, False),
+        (PIN.NMI | PIN.VIRTUAL_NMIS, 1, 0, 1, True),
+        (0, 0, 1, 1, False),
+    ],
+)
+def test_iret_is_looked_at_while_it_would_unblock_nmis(w, pin, nmi, virtual, mode, unblocks):
+    w.c.pin, w.c.interruptibility, w.c.virtual_nmi_blocking, w.c.vmx_mode = pin, BLOCKING.NMI if nmi else 0, virtual, mode
+    assert intercept.iret_unblocks(w.c) == unblocks
+
+
 @pytest.mark.parametrize("value, threshold, below", [(3, 4, 1), (4, 4, 0), (15, 15, 0), (0, 1, 1), (0x13, 4, 1)])
 def test_cr8_write_reaches_the_virtual_apic_page(w, value, threshold, below):
     w.vmcs.virtual_apic_address, w.vmcs.tpr_threshold = VIRTUAL_APIC, threshold
