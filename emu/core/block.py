@@ -131,6 +131,8 @@ def last_instruction(c):
     if not c.block:
         return ALL_ONES
     e = words(c.block, SIXTEEN)
+    if e[E_COUNT] == ZERO:                     # a block that ends before its first instruction
+        return ALL_ONES
     last = e[E_COUNT] - ONE
     return e[E_PC] + (e[E_SIZE] & LOW_32) - (e[E_ROWS + last // FOUR] >> last % FOUR * SIXTEEN & FIFTEEN)
 
