@@ -43,7 +43,7 @@ from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import breakpoint, decode
 from emu.model.cpu import HF_CS64, HF_EM, HF_INHIBIT, HF_LIMITED, HF_SHORT, HF_TS, base, limit, limit_flags
-from emu.spec.cpu import RFLAGS, SEG
+from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 
@@ -154,13 +154,32 @@ def repeats_at(c, k, uc, rip):
 
 
 @kernel
-def note_repeat(c, k, uc, ra, e):
-    """Note that the processor is between two iterations, when the block after the last instruction begins with it again."""
-    block = call(k.f_block_of, peek64(uc + UC_TCG), ra, ZERO, ZERO, ZERO, ZERO)
+def count_mask(code, size, mode):
+    """Return which bits of RCX a repeated string instruction counts in: those of its address size."""
+    other = False
+    for i in range(size):
+        if U64(code[i]) == ADDRESS_SIZE:
+            other = True
+    if mode == SIXTY_FOUR:
+        return LOW_32 if other else ALL_ONES
+    return LOW_16 if other == (mode == THIRTY_TWO) else LOW_32
+
+
+@kernel
+def note_repeat(c, k, uc, ra, e, env):
+    """Note that the processor is between two iterations, when the block after the last instruction begins with it again.
+
+    Returns whether that was the last iteration: the engine goes once more through the instruction, for nothing but its end.
+    """
+    block, mode = call(k.f_block_of, peek64(uc + UC_TCG), ra, ZERO, ZERO, ZERO, ZERO), e[E_SIZE] >> THIRTY_TWO
     size = peek16(block + TB_SIZE)
-    if repeats(fetch(machine_at(c.machine)[0], k, block, size, e[E_PC]), size):
-        wrap = ALL_ONES if e[E_SIZE] >> THIRTY_TWO == SIXTY_FOUR else LOW_32
-        c.repeated, c.repeated_at = e[E_PC] & wrap, c.instructions
+    code = fetch(machine_at(c.machine)[0], k, block, size, e[E_PC])
+    if not repeats(code, size):
+        return False
+    if env.regs[GPR.RCX] & count_mask(code, size, mode) == ZERO:
+        return True
+    c.repeated, c.repeated_at = e[E_PC] & (ALL_ONES if mode == SIXTY_FOUR else LOW_32), c.instructions
+    return False
 
 
 @kernel
@@ -337,7 +356,9 @@ def slow(cpu, uc, ra, slot):
     env = env_of(k.env[world])[0]
     hidden = U64(env.hflags)
     if last == e[E_PC]:
-        note_repeat(c, k, uc, ra, e)
+        if note_repeat(c, k, uc, ra, e, env):
+            charge(c, e, slot)
+            return
         if c.repeated_at == c.instructions:    # the shadow of STI or MOV SS ended with the first iteration
             hidden &= ~HF_INHIBIT
     free = c.request | c.watch | c.single == ZERO

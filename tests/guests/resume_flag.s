@@ -114,13 +114,15 @@ interrupted:
         cmp     qword ptr [rip + where], offset stos
         jne     1f
         inc     dword ptr [rip + inside]
+        cmp     qword ptr [rdi + FRAME_RCX], 0          # done: it would have been found after it
+        je      2f
         cmp     qword ptr [rdi + FRAME_RCX], STORES     # no iteration yet: 0
         setne   cl
         shr     eax, shift(RFLAGS_RF)
         and     eax, 1
         cmp     al, cl
         je      1f
-        inc     dword ptr [rip + wrong]
+2:      inc     dword ptr [rip + wrong]
 1:      APIC_WRITE APIC_EOI, 0
         ret
 stepped:
