@@ -107,6 +107,7 @@ test:   ROOT_BEGINS
         BOTH    HVREG_STIMER0_CONFIG + 2, STIMER_DIRECT | put(STIMER_VECTOR, 0x33)
         BOTH    HVREG_ACTIVITY, 2
         BOTH    HVREG_ACTIVITY, 0
+        BOTH    HVREG_APIC_BASE, 0xF1000000 | APICBASE_EN | APICBASE_BSP        # where the child has no memory
         BOTH    HVREG_APIC_BASE, MEMORY_LOCAL_APIC | APICBASE_EN | APICBASE_BSP
         SET     HVREG_TSC, 0x100000000
         GET     HVREG_TSC
@@ -117,6 +118,7 @@ test:   ROOT_BEGINS
         REFUSED HVREG_SFMASK, 1 << 40           # would be #GP
         REFUSED HVREG_SINT0, 3                  # a vector of exceptions
         REFUSED HVREG_APIC_BASE, 0x1000
+        REFUSED HVREG_APIC_BASE, MEMORY_LOCAL_APIC | APICBASE_EN | 1
         REFUSED HVREG_ACTIVITY, 7
         call    clear_input                     # MXCSR with reserved bits
         mov     [INPUT], r15

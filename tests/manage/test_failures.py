@@ -1,5 +1,6 @@
 """What can fail under the service, and whom it belongs to: workers, clients, files, the database, the disk's space."""
 import base64
+import contextlib
 import os
 import resource
 import selectors
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from emu.errors import ConfigError, ManageError
+from emu.errors import ConfigError, HvlabError, ManageError
 from emu.manage import files, link, store
 from tests.manage.lab import ECHO, gone, nothing_is_wrong, processes
 
@@ -266,6 +267,33 @@ def test_clients_that_do_not_behave_keep_nobody_waiting(lab):
     for connection in clients:
         connection.close()
     lab.hears("one", "ready\nabc", base64.b64encode(b"c").decode())
+
+
+@pytest.mark.slow
+def test_descriptors_that_run_out_end_nobody(lab):
+    lab.created()
+    lab("create", "two", *KERNEL)
+    service = lab.row("one")["service"]
+    used = max(int(name) for name in os.listdir(f"/proc/{service}/fd")) + 1
+    soft = resource.prlimit(service, resource.RLIMIT_NOFILE)
+    for room in range(8):                                 # none for a client, the database, a worker's pipes, in turn
+        resource.prlimit(service, resource.RLIMIT_NOFILE, (used + room, soft[1]))
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(3)
+            with files.socket_path(lab.folder) as path:
+                connection.connect(path)
+            connection.sendall(b'{"do": "start", "name": "two"}\n')
+            try:
+                connection.recv(4096)
+            except TimeoutError:
+                pass
+        resource.prlimit(service, resource.RLIMIT_NOFILE, soft)
+        with contextlib.suppress(HvlabError):
+            lab.ask("stop", name="two")
+    assert lab.row("one")["service"] == service and lab.row("one")["state"] == "running"
+    lab.hears("one", "ready\nab", base64.b64encode(b"ab").decode())
+    lab("start", "two")
+    lab("delete", "one", fails=1)
 
 
 @pytest.mark.slow
