@@ -7,10 +7,10 @@ from emu.machine import Config, Machine
 from tests.machine import guests
 from tests.machine.conftest import MIB, assembled, close
 
-SINGLE = ["a20_gate", "accessed_dirty", "apic_timer_periodic", "code_aliases", "code_past_4gib", "code_segment_limit", "cpuid_basics",
-          "debug_rearm", "five_level", "iretq_checks", "large_pages", "nmi",
-          "nmi_iret", "noncanonical_crossing", "page_crossing", "page_fault_codes", "pit_pic", "real_mode", "resume_flag",
-          "self_modifying", "shadow_repeat", "single_step", "sti_shadow", "string_faults", "syscall"]
+SINGLE = ["a20_gate", "accessed_dirty", "apic_timer_periodic", "code_aliases", "code_off_memory", "code_past_4gib", "code_segment_limit",
+          "cpuid_basics", "debug_rearm", "five_level", "iretq_checks", "large_pages", "nmi", "nmi_iret", "noncanonical_crossing",
+          "page_crossing", "page_fault_codes", "pit_pic", "real_mode", "resume_flag", "self_modifying", "shadow_repeat", "single_step",
+          "sti_shadow", "string_faults", "syscall"]
 SHARED = ["cross_modifying", "mwait_wake", "smp_atomics", "smp_init_order", "smp_init_sipi", "smp_ipi", "smp_shootdown"]
 LIMIT = 200_000_000
 
