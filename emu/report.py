@@ -2,8 +2,21 @@
 from emu.bits import name_of, text_of
 from emu.errors import Unmodelled
 from emu.failure import place
-from emu.spec.outcome import UNMODELLED
+from emu.spec.outcome import STOP, UNMODELLED
 from emu.spec.vmx import REASON
+
+ENDINGS = {"RESET": "the guest reset the machine",
+           "VMX_ABORT": "shutdown after a VMX abort", "INTERNAL": "an error of hvlab itself stopped the machine"}
+
+
+def ending(result):
+    """Return a sentence on how the run of a Result ended."""
+    if result.reason == "EXIT_CODE":
+        verdict = "passed" if result.exit_code == 0 else f"failed with exit code {result.exit_code}"
+        return f"the guest ended the run: {verdict}"
+    if result.reason == "BUDGET":
+        return f"the cycle budget is used up after {result.cycles:,} cycles"
+    return ENDINGS.get(result.reason) or text_of(STOP, result.reason)
 
 
 def exit_rows(cpus):

@@ -8,12 +8,9 @@ import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from emu.bits import text_of
 from emu.cli.group import BUDGET, ENTRY, FAILED, INTERNAL, OK, RESET, SHUTDOWN
-from emu.spec.outcome import STOP
+from emu.report import ending
 
-ENDINGS = {"RESET": "the guest reset the machine",
-           "VMX_ABORT": "shutdown after a VMX abort", "INTERNAL": "an error of hvlab itself stopped the machine"}
 TEXT = ("reason", "name", "end")                          # columns of words; all others are numbers
 CODES = {
     "NONE": OK,
@@ -42,16 +39,6 @@ def exit_code(result):
     if result.reason == "RESET" and getattr(result, "on_reset", "fail") == "stop":
         return OK
     return CODES.get(result.reason, INTERNAL)
-
-
-def ending(result):
-    """Return a sentence on how the run ended."""
-    if result.reason == "EXIT_CODE":
-        verdict = "passed" if result.exit_code == 0 else f"failed with exit code {result.exit_code}"
-        return f"the guest ended the run: {verdict}"
-    if result.reason == "BUDGET":
-        return f"the cycle budget is used up after {result.cycles:,} cycles"
-    return ENDINGS.get(result.reason) or text_of(STOP, result.reason)
 
 
 def explain(result):

@@ -6,12 +6,14 @@
 A moment is named by the sum of all processors' clocks (`emu.debug.snapshot.position`), which grows with everything that happens.
 A run goes the same way each time, so snapshots of what is ahead stay good until a debugger changes something.
 """
+from contextlib import contextmanager
 from itertools import islice
 
 from emu.debug.pages import PAGE
 from emu.debug.snapshot import position, restore, take
 from emu.debug.vmcs import processor_of
 from emu.errors import DebugError
+from emu.spec.outcome import STOP
 
 EVERY_CYCLES, MEMORY_BOUND = 40_000_000, 1 << 30
 NEAR = 60_000                                              # cycles before a moment from which on steps are counted; more than some turns
@@ -85,12 +87,15 @@ class History:
         thread = self.session.thread(processor)
         return int(thread.c.instructions), thread.pc, thread.world
 
-    def _step_before(self, processor, cycle, boundary):
-        """Step a processor to the boundary before the one at `cycle` that `boundary` tells; returns the Stop."""
+    def _step_before(self, processor, cycle, boundary, nearest):
+        """Step a processor to the boundary before the one at `cycle` that `boundary` names; returns the Stop.
+
+        nearest: 1, or 0 when the run has ended here: perhaps in the middle of an instruction, whose boundary never came.
+        """
         here, count = take(self.machine), self.session.steps_to(processor, cycle)
         while self._boundary(processor) != boundary and int(self.machine.cpu[processor].cycles) == cycle:
             count += 1 - self.session.replay_steps(processor, 1)
-        for back in (1, 2):                                # 2: now is behind the fetch of its instruction, which took time
+        for back in range(nearest, 3):                     # 2: now is behind the fetch of its instruction, which took time
             self.restore(here)
             if count > back:
                 self.session.replay_steps(processor, count - back)
@@ -106,17 +111,32 @@ class History:
         processor = self.session.current().processor if processor is None else processor
         c, now = processor_of(self.machine, processor), position(self.machine)
         self.begin()
-        cycle, boundary = int(c.cycles), self._boundary(processor)
+        cycle, boundary, stop = int(c.cycles), self._boundary(processor), int(self.machine.record[0].stop)
         snapshot = self._before(now, processor, cycle)
         if snapshot is None:
             self.restore(self.kept[0])
             return self.session.told("history", processor)
         with self.session.silent():
             self._approach(snapshot, processor, cycle, now)
-            return self._step_before(processor, cycle, boundary)
+            return self._step_before(processor, cycle, boundary, 1 if stop in (STOP.NONE, STOP.BREAK) else 0)
+
+    @contextmanager
+    def or_back(self):
+        """Bring the machine back to where it is now when what is done meanwhile raises: who heeds the search has had enough."""
+        here, at = take(self.machine), self.session.current().processor
+        try:
+            yield
+        except BaseException:
+            self.restore(here)
+            self.session.told("step", at)
+            raise
 
     def seek(self, cycle, processor=0):
         """Go to the first boundary of a processor from `cycle` on, back or ahead; returns a Stop.  DebugError before the first moment."""
+        with self.or_back():
+            return self._seek(cycle, processor)
+
+    def _seek(self, cycle, processor):
         c = processor_of(self.machine, processor)
         self.begin()
         snapshot = self._before(1 << 63, processor, cycle + 1)
@@ -139,15 +159,25 @@ class History:
         A watchpoint leaves the machine before the instruction that accesses, a breakpoint before its instruction.
         only: the number of the one that is meant; all others are let pass.
         """
+        with self.or_back():
+            return self._last(only, None)[0]
+
+    def last_hit(self, only, value):
+        """Go back to the last hit of a point at which value() changed; returns (Stop, how many hits came after it)."""
+        with self.or_back():
+            return self._last(only, value)
+
+    def _last(self, only, value):
         self.begin()
-        end = position(self.machine)
+        end, later = position(self.machine), 0
         while (snapshot := self._before(end)) is not None:
-            count = self._met(snapshot, end, only)
+            met, count = self._met(snapshot, end, only, value)
+            later += met - count
             if count:
-                return self._return_to(snapshot, count, only)
+                return self._return_to(snapshot, count, only), later
             end = snapshot.position
         self.restore(self.kept[0])
-        return self.session.told("history", self.session.current().processor)
+        return self.session.told("history", self.session.current().processor), later
 
     def last_change(self, processor, cycle, window, address):
         """Go to before the step that changed the 64-bit word at a host address last, of those `window` cycles before `cycle`.
@@ -179,8 +209,17 @@ class History:
                 return
             yield stop
 
-    def _met(self, snapshot, end, only):
-        return sum(1 for _ in self._hits(snapshot, end, only))
+    def _met(self, snapshot, end, only, value):
+        """Return (how many hits there are from a snapshot on, the number of the last that counts, 0: none does)."""
+        self.restore(snapshot)
+        met = last = 0
+        before = value() if value else None
+        for _ in self._hits(snapshot, end, only):
+            met += 1
+            now = value() if value else met
+            if now != before:
+                last, before = met, now
+        return met, last
 
     def _return_to(self, snapshot, count, only):
         stop = next(islice(self._hits(snapshot, 1 << 63, only), count - 1, None))

@@ -4,7 +4,8 @@ import re
 
 from emu.errors import ConfigError
 
-_NUMBER = re.compile(r"-?(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)")
+_NUMBER = re.compile(r"-?(0[xX](_?[0-9a-fA-F]+)+|0[bB](_?[01]+)+|[0-9]+(_[0-9]+)*)")
+DIGITS = 100                                               # of a number at most: no value is that long, and int() takes its time
 SHOWN = 6                                                  # names offered when one is wrong
 
 
@@ -14,11 +15,14 @@ def number(text):
     Raises ConfigError for a negative number.
     """
     text = text.strip()
+    if text[:1] in "-0123456789" and len(text) > DIGITS:
+        raise ConfigError(f"{text[:SHOWN]}...: a number or name has at most {DIGITS} characters, not {len(text)}")
     if not _NUMBER.fullmatch(text):
         return None
     if text.startswith("-"):
         raise ConfigError(f"{text}: a number must be 0 or more")
-    return int(text, 10 if text.isdecimal() else 0)
+    digits = text.replace("_", "")
+    return int(digits, 10 if digits.isdecimal() else 0)
 
 
 def value(text, what, bits=64):

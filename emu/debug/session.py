@@ -28,7 +28,7 @@ from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import VMCS
 
-PAGE, MANY = 4096, 1 << 40
+PAGE, MANY, STEP_CYCLES = 4096, 1 << 40, 200_000          # STEP_CYCLES: of a slice in which each boundary is looked at
 REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history", "event")
 TRANSITIONS = {"entry": int(UNTIL.ENTRY), "exit": int(UNTIL.EXIT)}
 
@@ -66,6 +66,7 @@ class Session:
             raise DebugError("a debugger holds this machine already")
         self.machine, self.points, self._at = machine, Points(machine), 0
         self.history, self._replays = None, False          # history: emu.debug.history.History
+        self.heed = None                                   # called between slices while the past is gone through; it may raise
 
     def close(self):
         """Let the machine go."""
@@ -274,7 +275,9 @@ class Session:
             elif stop:
                 told = self._met_at_the_end() or self._ended(stop)
                 break
-            elif self.history and not self._replays:
+            elif self._replays:
+                self._heed()
+            elif self.history:
                 self.history.note()
             if pause and pause():
                 told = self._told("interrupted")
@@ -326,8 +329,16 @@ class Session:
     def replay_to(self, cycle):
         """Run until a processor whose turn it is reaches `cycle`."""
         self._resume(None)
-        while self.machine.advance(cycle) == STOP.NONE:
-            pass
+        while self._slice(cycle) == STOP.NONE:
+            self._heed()
+
+    def _slice(self, until=FOREVER, cycles=PAUSE_CYCLES):
+        """Advance the machine by some milliseconds, up to a cycle; returns the STOP code."""
+        return self.machine.advance(until, int(self.machine.record[0].now) + cycles)
+
+    def _heed(self):
+        if self.heed:
+            self.heed()
 
     def steps_to(self, processor, cycle):
         """Step a processor until its clock reaches `cycle`; returns how many boundaries that took."""
@@ -352,8 +363,8 @@ class Session:
         c, thread = self.machine.cpu[processor], self.thread(processor)
         self._resume(processor)
         c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, thread.pc, thread.world
-        while (stop := self.machine.advance()) == STOP.NONE:
-            pass
+        while (stop := self._slice(cycles=STEP_CYCLES)) == STOP.NONE:
+            self._heed()
         left, c.steps = int(c.steps), 0
         if stop == STOP.BREAK:
             self._at = int(self.machine.record[0].stop_cpu)

@@ -111,7 +111,7 @@ class Thread:
 
     # ---- memory -----------------------------------------------------------------------------------------------------
     def _host(self, copies, linear):
-        told = steps.trace(copies.cpu, np.uint64(linear), READ)[-1]
+        told = steps.trace(copies.cpu, np.uint64(linear), READ, flags=False)[-1]
         return told.address if told.verdict == "DONE" else None
 
     def _copies(self):

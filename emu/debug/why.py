@@ -1,7 +1,7 @@
-"""Who wrote it last: the instruction that gave memory, a register or a VMCS field the value it has now.
+"""Who changed it last: the instruction that gave memory, a register or a VMCS field the value it has now.
 
-Each is watched from snapshots on, the latest first, and the last hit before now is it.  The machine is then before that instruction.
-Of a register and a VMCS field only changes are seen, not a write of the value that it has.
+Each is watched from snapshots on, the latest first, and the last change before now is it.  The machine is then before that instruction.
+A write of the value that is there already is no change; those to memory are counted.
 """
 from dataclasses import dataclass
 
@@ -15,7 +15,10 @@ FIRST_WINDOW, LAST_WINDOW = 50_000, 20_000_000             # cycles back that a 
 
 @dataclass(frozen=True)
 class Write:
-    """A write: what, old and new value, and by whom; cycle and RIP are those of the instruction, before it runs."""
+    """A write: what, old and new value, and by whom; cycle and RIP are those of the instruction, before it runs.
+
+    again: how many times the same value was written since, to memory.
+    """
 
     what: str
     old: int
@@ -25,29 +28,36 @@ class Write:
     cycle: int
     rip: int
     place: str
+    again: int = 0
 
     def __str__(self):
-        return f"{self.what}: {self.old:#x} -> {self.new:#x} by the instruction at {self.place}, {self.thread}, cycle {self.cycle:,}"
+        since = f"; written {self.again:,} time{'s' * (self.again > 1)} since with that value" if self.again else ""
+        return f"{self.what}: {self.old:#x} -> {self.new:#x} by the instruction at {self.place}, {self.thread}, cycle {self.cycle:,}{since}"
 
 
-def _told(session, what, old, new, processor):
+def _told(session, what, old, new, processor, again=0):
     thread = session.thread(processor)
-    return Write(what, old, new, processor, thread.name, int(thread.c.cycles), thread.pc, thread.place())
+    return Write(what, old, new, processor, thread.name, int(thread.c.cycles), thread.pc, thread.place(), again)
 
 
-def _found(history, number, what):
-    """Go back to the last hit of a point, and remove it; DebugError when there is none."""
+def _found(history, number, what, value=None):
+    """Go back to the last hit of a point at which value() changed (None: to the last hit), and remove the point.
+
+    Returns (Stop, number of hits after it); DebugError when there is none.
+    """
+    began = history.kept[0].about.cycles[0]
     try:
-        stop = history.reverse_continue(only=number)
+        stop, later = history.last_hit(number, value)
     finally:
         history.session.remove(number)
     if stop.reason != "watchpoint":
-        raise DebugError(f"nothing has written {what} since the history began")
-    return stop
+        same = f"; it was written {later:,} time{'s' * (later > 1)} with the value that it had" if later else ""
+        raise DebugError(f"nothing has changed {what} since the history began, at cycle {began:,} of processor 0{same}")
+    return stop, later
 
 
 def memory(history, address, size=8, space="linear", thread=None):
-    """Return the last Write of `size` bytes (1 to 8) at `address`; space as in `Session.watch`.  DebugError when none is known."""
+    """Return the Write that changed `size` bytes (1 to 8) at `address` last; space as in `Session.watch`.  DebugError: none is known."""
     session, what = history.session, f"{size} bytes at {address:#x}"
     thread = thread or session.current()
     if not 1 <= size <= 8:
@@ -56,9 +66,15 @@ def memory(history, address, size=8, space="linear", thread=None):
     first, last = hosts(address), hosts(address + size - 1)
     if first is None or last != first + size - 1:
         raise DebugError(f"{what} do not lie in one piece of memory")
-    new = int.from_bytes(session.machine.read(first, size), "little")
-    stop = _found(history, session.watch(first, size, space="host"), what)
-    return _told(session, what, int.from_bytes(session.machine.read(first, size), "little"), new, stop.processor)
+    if last >= session.machine.ram.nbytes:
+        raise DebugError(f"{what} are not RAM: nothing is written there")
+
+    def value():
+        return int.from_bytes(session.machine.read(first, size), "little")
+
+    new = value()
+    stop, again = _found(history, session.watch(first, size, space="host"), what, value)
+    return _told(session, what, value(), new, stop.processor, again)
 
 
 def field(history, name, processor=0):
@@ -68,7 +84,7 @@ def field(history, name, processor=0):
     what = session.points.get(number).space
     short = what.split()[0]
     new, pointer = vmcs[short], vmcs.pointer
-    stop = _found(history, number, what)
+    stop, _ = _found(history, number, what)
     old = session.guest_of(pointer).vmcs()[short]
     return _told(session, what, old, new, stop.processor)
 
@@ -82,9 +98,10 @@ def register(history, name, processor=None):
         raise DebugError(f"{name} is not followed, but one of {', '.join(registers.GENERAL)}")
     c, new, window = thread.c, thread.register(name), FIRST_WINDOW
     here, end = take(session.machine), int(c.cycles)
-    while window <= LAST_WINDOW:
-        if history.last_change(thread.processor, end, window, registers.address(c, name)):
-            return _told(session, name, session.thread(thread.processor).register(name), new, thread.processor)
-        history.restore(here)
-        window *= 8
+    with history.or_back():
+        while window <= LAST_WINDOW:
+            if history.last_change(thread.processor, end, window, registers.address(c, name)):
+                return _told(session, name, session.thread(thread.processor).register(name), new, thread.processor)
+            history.restore(here)
+            window *= 8
     raise DebugError(f"{name} did not change in the last {LAST_WINDOW:,} cycles of processor {thread.processor}")

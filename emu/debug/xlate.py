@@ -141,7 +141,7 @@ def _group(found, told, c, e, mode, linear):
     table = 0 if mode == PAGING.OFF else _table(c, e, mode, linear)
     ept, guest = [], linear if mode == PAGING.OFF else None
     for step in told:
-        if step.what in ("physical address", "EPT violation", "page fault", "linear address", "PDPTE register"):
+        if step.what in ("physical address", "EPT violation", steps.FLAGS, "page fault", "linear address", "PDPTE register"):
             continue
         row = Entry(step.what, step.level, step.address, step.entry, _flags(step), step.verdict)
         if step.what.startswith("EP"):
@@ -197,7 +197,7 @@ def _end(found, told, c, e, wanted, linear):
         culprit, why = _denied(found, e, wanted)
         culprit.stops, found.stop = True, f"{culprit.name} (level {culprit.level}): {why}"
         found.outcome = _page_fault(e, wanted, linear, int(PFEC.P))
-    elif last.what == "EPT violation" or last.what.startswith("EP"):
+    elif last.what.startswith("EP"):
         _ept_stop(found, last, c, wanted)
     else:
         row = found.groups[-1].entry
@@ -245,8 +245,8 @@ def _ept_stop(found, last, c, wanted):
     Source: SDM 3C, "EPT Violations", "Exit Qualification for EPT Violations"
     """
     group = found.groups[-1]
-    final = group.entry is None and found.guest is not None
-    kinds = wanted & KIND_BITS if final else int(walk.table_access(c))
+    final, flags = group.entry is None and found.guest is not None, last.what == steps.FLAGS
+    kinds = wanted & KIND_BITS if final else int(ACCESS.READ | ACCESS.WRITE) if flags else int(walk.table_access(c))
     granted = 7
     for row in group.ept:
         granted &= row.value
@@ -262,5 +262,7 @@ def _ept_stop(found, last, c, wanted):
         found.outcome = f"exit 48 (EPT violation), qualification {qualification:#x} ({show(QUAL_EPT, qualification)}), " \
                         f"guest-physical address {group.address:#x}"
     whose = "for the access itself" if final else "for a table of the guest"
+    if flags:
+        whose += f": the processor has to set {last.decoded} in the {group.entry.name}"
     row.stops, found.stop = True, f"{row.name} (level {row.level}): {why}, {whose}"
 

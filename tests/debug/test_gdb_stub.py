@@ -25,6 +25,7 @@ def stub(guest):
     def of(text, processors=1):
         make, program = guest(text, processors)
         made.append(Stub(make))
+        assert b"error-message+" in made[-1].answer(b"qSupported:multiprocess+;error-message+")
         return made[-1], program.symbols
 
     yield of
@@ -73,8 +74,11 @@ def test_breakpoint_step_and_registers(stub):
     assert unit.answer(b"vCont;r%x,%x:p1.1" % (at["test.loop"], at["test.loop"] + 14)) == b"T05thread:p1.1;core:0;"
     assert number(unit, "rip") == at["test.loop"] + 14
     assert unit.answer(b"z0,%x,1" % at["test.loop"]) == b"OK"
-    assert unit.answer(b"c") == b"W00;process:1"
-    assert unit.answer(b"qfThreadInfo") == b"m" and unit.answer(b"g").startswith(b"E.there is no thread")
+    assert unit.answer(b"c") == b"T05thread:p1.1;core:0;replaylog:end;"     # it passed: one can go back from here
+    assert unit.answer(b"qfThreadInfo") == b"mp1.1" and number(unit, "rcx") == 10
+    assert unit.answer(b"bs") == b"T05thread:p1.1;core:0;" and unit.answer(b"bs") == b"T05thread:p1.1;core:0;"
+    assert unit.answer(b"c") == b"T05thread:p1.1;core:0;replaylog:end;" and unit.answer(b"c") == b"W00;process:1"
+    assert unit.answer(b"qfThreadInfo") == b"l" and unit.answer(b"g").startswith(b"E.there is no thread")
 
 
 def test_write_all_registers_back_changes_nothing(stub):
@@ -151,9 +155,47 @@ def test_end_that_nobody_asked_for_stops_first(guest):
     told = []
     unit = Stub(guest("test:   lidt    [rip + none]\n        ud2\nnone:   .quad   0, 0\n")[0], tell=told.append)
     assert unit.answer(b"c") == b"T0bthread:p1.1;core:0;"
-    assert "triple fault" in "".join(told) and number(unit, "rip")
+    assert "triple fault" in "".join(told) and "reverse-stepi" in "".join(told) and number(unit, "rip")
     assert unit.answer(b"c").startswith(b"W")
     unit.session.close()
+
+
+def test_guest_that_failed_stops_first_and_one_goes_back_from_there(guest):
+    told = []
+    make, at = guest("test:   mov     eax, 3\n        out     PORT_DEBUG_EXIT, eax\n")
+    unit = Stub(make, tell=told.append)
+    assert unit.answer(b"c") == b"T06thread:p1.1;core:0;"
+    assert "the guest ended the run: failed with exit code 3" in "".join(told)
+    assert unit.answer(b"bs") == b"T05thread:p1.1;core:0;" and unit.result is None
+    assert number(unit, "rip") == at.symbols["test"] + 5   # before OUT
+    assert unit.answer(b"c") == b"T06thread:p1.1;core:0;" and unit.answer(b"c") == b"W03;process:1"
+    unit.session.close()
+
+
+def test_errors_are_numbers_for_a_client_that_does_not_know_words(stub):
+    unit, at = stub(COUNT)
+    unit.answer(b"Z0,%x,1" % at["test"])
+    unit.answer(b"c")
+    assert b"error-message" not in unit.answer(b"qSupported:multiprocess+;swbreak+")
+    assert unit.answer(b"m7f0000000000,4") == b"E01" and unit.answer(b"m-1,4") == b"E16"
+
+    def ask(line):
+        return bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
+
+    assert ask("error") == "an address must be hexadecimal, not '-1'\n"
+
+
+@pytest.mark.parametrize("packet", [
+    b"m-1,4", b"mffffffffffffffffffff,4", b"m+1,4", b"m 1,4", b"m1_0,4", b"m0x10,4", b"mffffffffffffffff,2", b"m0,-1", b"X-1,0:", b"Xffffffffffffffffffff,1:a",
+    b"X0,ffffffffffffffffffff:a", b"Mffffffffffffffff,2:0000", b"qSearch:memory:-1;10;a", b"qSearch:memory:ffffffffffffffffffff;10;a",
+    b"qSearch:memory:0;-5;a", b"qSearch:memory:8;ffffffffffffffff;a", b"Z0,-1,1", b"Z2,ffffffffffffffffffff,1", b"Z2,10,ffffffffffffffffffff",
+    b"Z0", b"z0", b"Z0,1", b"H", b"Hx1", b"p-1", b"p", b"P1", b"G-1", b"qXfer:features:read:target.xml:-1,10", b"qXfer:features",
+    b"vCont;r-1,-2:p1.1", b"vAttach;-1", b"D;-1", b"T-5",
+])
+def test_numbers_that_are_none_are_refused(stub, packet):
+    unit, _ = stub(COUNT)
+    digest = unit.machine.digest()
+    assert unit.answer(packet).startswith((b"E.", b"F-1")) and not unit.defects and unit.machine.digest() == digest
 
 
 def test_restart_begins_anew(stub):
@@ -218,7 +260,7 @@ def test_monitor_types_and_saves(stub, tmp_path):
     unit.machine.on_console(lambda source, data: said.extend(data))
     assert "4 bytes reach the serial port" in ask("type a\\x21c.")
     assert "why go on from it" in ask(f"save {tmp_path / 'a.hvz'}")
-    assert unit.answer(b"c") == b"W00;process:1" and said.endswith(b"a!c.")
+    assert unit.answer(b"c").endswith(b"replaylog:end;") and said.endswith(b"a!c.")
     again = hvz.machine_of(hvz.load(tmp_path / "a.hvz"))
     again.run()
     assert again.digest() == unit.machine.digest()
@@ -285,8 +327,10 @@ def served(guest):
         thread.start()
         servers.append((server, thread))
 
-        def connect():
+        def connect(introduced=True):
             clients.append(Client(server.address))
+            if introduced:
+                assert b"QStartNoAckMode+" in clients[-1].ask(b"qSupported:error-message+")
             return clients[-1]
 
         return connect, program.symbols, server
@@ -304,13 +348,13 @@ def served(guest):
 
 def test_server_acknowledges_and_stops_doing_so(served):
     connect, _, _ = served(COUNT)
-    client = connect()
+    client = connect(introduced=False)
     client.send(b"$g#00")
     assert client.receive("nak") == b""
     client.send(packet.frame(b"QStartNoAckMode"))
     assert client.receive("ack") == b"" and client.receive() == b"OK"
     client.send(b"$g#00")
-    assert client.receive().startswith(b"E.the packet is broken")
+    assert client.receive() == b"E16"
 
 
 def test_second_client_is_told_and_a_dropped_one_leaves_the_machine(served):
@@ -318,7 +362,7 @@ def test_second_client_is_told_and_a_dropped_one_leaves_the_machine(served):
     first = connect()
     assert first.ask(b"Z0,%x,1" % at["test.loop"]) == b"OK"
     assert first.ask(b"c").startswith(b"T05")
-    second = connect()
+    second = connect(introduced=False)
     assert second.receive().startswith(b"E.another debugger holds this machine")
     with pytest.raises(EOFError):
         second.receive()
@@ -345,6 +389,35 @@ def test_detach_lets_the_machine_run_on(served):
     assert client.ask(b"?") == b"T05thread:p1.1;"
     assert int.from_bytes(bytes.fromhex(client.ask(b"m%x,8" % at["cell"]).decode()), "little") >= 0
     client.send(packet.frame(b"k"))
+
+
+WRITE = packet.frame(b"qSupported") + packet.frame(b"M%x,1:ff" % 0x200000) + packet.frame(b"k")
+
+
+@pytest.mark.parametrize(("sent", "words"), [
+    (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n\r\n" + WRITE, "a request of HTTP"),
+    (b"GET /" + WRITE + b" HTTP/1.1\r\n\r\n", "a request of HTTP"), (b"hello" + WRITE, "no debugger's packets"), 
+    (b"OPTIONS / HTTP/1.1\r\n\r\n" + WRITE, "a request of HTTP"),
+    (b"\x16\x03\x01" + WRITE, "no debugger's packets"), (b"\n" + WRITE, "no debugger's packets"),
+    (packet.frame(b"M%x,1:ff" % 0x200000), "a debugger's first packet is"), (packet.frame(b"k"), "a debugger's first packet is"),
+])
+def test_who_does_not_speak_as_a_debugger_is_let_go_unanswered(served, sent, words):
+    connect, _, server = served(COUNT)
+    said: list[str] = []
+    server.log, digest = said.append, server.stub.machine.digest()
+    stranger = connect(introduced=False)
+    stranger.send(sent)
+    with pytest.raises((EOFError, ConnectionError)):
+        stranger.receive()
+    debugger = connect()
+    assert debugger.ask(b"?") == b"T05thread:p1.1;"
+    assert any(words in line for line in said) and server.stub.machine.digest() == digest and not server.stub.killed
+
+
+def test_who_says_nothing_keeps_no_debugger_out(served):
+    connect, _, _ = served(COUNT)
+    connect(introduced=False)
+    assert connect().ask(b"?") == b"T05thread:p1.1;"
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0:1234", "example.org:1", "port", "70000", ""])

@@ -18,10 +18,63 @@ def test_memory_was_written_by_the_last_store_that_reached_it(past):  # noqa: F8
     assert (found.old, found.new, found.rip, found.processor) == (9, 10, at["test.loop"] + 2, 0)
     assert session.thread(0).pc == found.rip and "test.loop" in str(found) and "0x9 -> 0xa" in str(found)
     assert not session.breakpoints()
-    with pytest.raises(DebugError, match="nothing has written 4 bytes at 0x400000"):
+    with pytest.raises(DebugError, match="nothing has changed 4 bytes at 0x400000 since the history began"):
         why.memory(history, 0x400000, 4, "host")
     with pytest.raises(DebugError, match="1 to 8 bytes, not 9"):
         why.memory(history, 0, 9)
+
+
+SAME = """
+test:   mov     dword ptr [rip + cell], 5
+changed:
+        mov     dword ptr [rip + cell], 7
+        mov     ecx, 3
+again:  mov     dword ptr [rip + cell], 7
+        mov     dword ptr [rip + other], 0
+        dec     ecx
+        jnz     again
+        PASS
+        .align  8
+cell:   .long   0
+other:  .long   0
+"""
+
+
+def test_memory_was_changed_by_the_last_store_of_another_value(past):  # noqa: F811
+    session, history, at = past(SAME)
+    session.break_at(at["test"])
+    session.run()
+    session.remove(1)
+    assert session.run().reason == "ended"
+    found = why.memory(history, at["cell"], 4)
+    assert (found.old, found.new, found.rip, found.again) == (5, 7, at["changed"], 3)
+    assert session.thread(0).pc == at["changed"] and str(found).endswith("; written 3 times since with that value")
+
+
+def test_memory_that_was_only_written_with_its_value_was_not_changed(past):  # noqa: F811
+    session, history, at = past(SAME)
+    session.break_at(at["test"])
+    session.run()
+    session.remove(1)
+    assert session.run().reason == "ended"
+    with pytest.raises(DebugError, match="nothing has changed .*; it was written 3 times with the value that it had"):
+        why.memory(history, at["other"], 4)
+
+
+def test_search_of_the_past_can_be_stopped_and_leaves_the_machine_where_it_was(past):  # noqa: F811
+    session, history, at = past(SAME)
+    session.break_at(at["test"])
+    session.run()
+    session.run()
+    digest = session.machine.digest()
+
+    def enough():
+        raise DebugError("enough")
+
+    session.heed = enough
+    with pytest.raises(DebugError, match="enough"):
+        why.register(history, "rcx")
+    assert session.machine.digest() == digest
 
 
 def test_vmcs_field_was_written_by_vmwrite_or_by_an_exit(past):  # noqa: F811

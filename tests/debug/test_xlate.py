@@ -16,7 +16,7 @@ test:   call    vmx_start
 guest:  mov     [0x600018], rax
         hlt
 """
-PML4, PDPT, PD, PT, PAGE, FRAME = 0x300000, 0x301000, 0x302000, 0x303000, 0x304000, 0x305000
+PML4, PDPT, PD, PT, PAGE, FRAME, CODE = 0x300000, 0x301000, 0x302000, 0x303000, 0x304000, 0x305000, 0x306000
 EPML4, EPDPT, EPD, EPT = 0x310000, 0x311000, 0x312000, 0x313000
 LINEAR = 0x7F12_3456_7ABC
 INDEX = {4: LINEAR >> 39 & 511, 3: LINEAR >> 30 & 511, 2: LINEAR >> 21 & 511, 1: LINEAR >> 12 & 511}
@@ -145,6 +145,33 @@ def test_the_processor_exits_as_it_was_told(guest, rights):
     vmcs = Vmcs(machine)
     assert vmcs.exit_reason == 48
     assert f"qualification {vmcs.exit_qualification:#x} (" in found.outcome
+    assert found.outcome.endswith(f"guest-physical address {vmcs.guest_physical_address:#x}")
+
+
+FLAGS = [(0x20, 0x20, None), (0, 0x20, "PDPTE"), (0x20, 0, "PTE"), (0x20, 0x60, None)]
+
+
+@pytest.mark.parametrize("table, page, where", FLAGS)
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_flags_that_cannot_be_set_stop_it_as_they_stop_the_processor(nested, table, page, where, access):
+    machine, entry, ept = nested
+    if access == "write" and page == A:
+        where = "PTE"                                      # D is missing
+    for level, value in ((4, PDPT | A), (3, PD | table), (2, PT | A), (1, PAGE | page)):
+        entry(level, value | P | RW | US)
+    for held in (PML4, PDPT, PD, PT):
+        ept(held, held | WB | R | X)
+    found = ask(machine, access)
+    machine.write(PT + 8 * (INDEX[1] + 1), (CODE | P | RW | US | A).to_bytes(8, "little"))
+    machine.write(CODE, b"\x48\x8b\x03\xf4" if access == "read" else b"\x48\x89\x03\xf4")      # mov rax, [rbx] or mov [rbx], rax; hlt
+    vmcs, machine.env().regs[3] = Vmcs(machine), LINEAR
+    vmcs.guest_rip = (LINEAR & ~0xFFF) + 0x1000
+    machine.run()
+    if where is None:
+        assert found.reaches and vmcs.exit_reason == 12
+        return
+    assert found.stop.startswith("EPTE (level 1): W = 0, for a table of the guest: the processor has to set ") and where in found.stop
+    assert vmcs.exit_reason == 48 and f"qualification {vmcs.exit_qualification | 3:#x} (" in found.outcome
     assert found.outcome.endswith(f"guest-physical address {vmcs.guest_physical_address:#x}")
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emu.debug.gdb import dwarf
+from emu.debug.gdb.numbers import Refused, hexadecimal, octets
+from emu.debug.gdb.packet import escape
 from emu.errors import DebugError
 from emu.files import read
 from emu.image import elf
@@ -14,7 +16,8 @@ from emu.image import elf
 HEADER, SECTION, SYMBOL = 64, 64, 24
 PROGBITS, ALLOC, EXECUTE = 1, 2, 4
 KINDS = {".symtab": 2, ".strtab": 3, ".shstrtab": 3}
-OPEN_READ, NOT_FOUND, BAD, INVALID = 0, 2, 9, 22
+OPEN_READ, NOT_FOUND, BAD, INVALID, TOO_MANY = 0, 2, 9, 22, 24
+MOST_OPEN = 64                                             # files open at a time
 
 
 def symbol_file(base, code, addresses, lines=(), files=None):
@@ -66,6 +69,10 @@ def _assembled(image):
     return symbol_file(base, data, symbols.addresses, symbols.lines, symbols.files)
 
 
+def _number(digits):
+    return hexadecimal(digits.decode("ascii"), "a number")
+
+
 class Host:
     """gdb's Host I/O on the files of a dictionary {path: bytes}: reading only."""
 
@@ -80,7 +87,7 @@ class Host:
                                         b"fstat": self._stat}
         try:
             return known.get(what, self._none)(*words)
-        except (ValueError, TypeError, IndexError):
+        except (Refused, UnicodeDecodeError, TypeError):   # TypeError: more or fewer words than it takes
             return b"F-1,%x" % INVALID
 
     def _none(self, *_):
@@ -90,33 +97,34 @@ class Host:
         return b"F0"
 
     def _opened(self, path, flags, _mode):
-        name = bytes.fromhex(path.decode()).decode()
+        name = octets(path.decode("ascii"), "a file's name").decode()
         data = self.files.get(name, self.files.get(name.lstrip("/")))
-        if data is None or int(flags, 16) != OPEN_READ:
+        if data is None or _number(flags) != OPEN_READ:
             return b"F-1,%x" % NOT_FOUND
+        if len(self._open) >= MOST_OPEN:
+            return b"F-1,%x" % TOO_MANY
         number, self._next = self._next, self._next + 1
         self._open[number] = data
         return b"F%x" % number
 
     def _data(self, number):
-        data = self._open.get(int(number, 16))
+        data = self._open.get(_number(number))
         if data is None:
-            raise ValueError("no such file")
+            raise Refused("no such file")
         return data
 
     def _read(self, number, size, offset):
-        from emu.debug.gdb.packet import escape
-        data = self._data(number)[int(offset, 16):][:min(int(size, 16), 0x2000)]
+        data = self._data(number)[_number(offset):][:min(_number(size), 0x2000)]
         return b"F%x;" % len(data) + escape(data)
 
     def _stat(self, number):
-        from emu.debug.gdb.packet import escape
         size = len(self._data(number))
         stat = struct.pack(">IIIIIIIQQQIII", 0, 0, 0o100444, 1, 0, 0, 0, size, 4096, -(-size // 512), 0, 0, 0)
         return b"F%x;" % len(stat) + escape(stat)
 
     def _closed(self, number):
-        self._open.pop(int(number, 16), None)
+        self._data(number)
+        del self._open[_number(number)]
         return b"F0"
 
 

@@ -2,6 +2,7 @@
 
     monitor help
 """
+import inspect
 from collections.abc import Callable
 
 import capstone
@@ -15,7 +16,7 @@ from emu.spec.outcome import MODE
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES
 
-LONGEST = 15
+LONGEST, MOST = 15, 1000                                   # bytes of an instruction; instructions that are disassembled at once
 MODES = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
 
 
@@ -24,11 +25,23 @@ def _lines(cells):
     return ["  ".join([f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=False)] + [str(row[-1])]).rstrip() for row in cells]
 
 
+def _bound(function, usage, *arguments):
+    """Raise DebugError with the usage when a function does not take these arguments."""
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        raise DebugError(usage) from error
+
+
 class Monitor:
     """Commands on a Session; `thread` is the one that gdb has chosen."""
 
-    def __init__(self, session):
-        self.session, self.until = session, None            # until: (transition, VMCS or None) that ends the next `continue`
+    def __init__(self, session, refused=lambda: ""):
+        """refused(): why the last packet was refused, "" for none was."""
+        self.session, self.refused = session, refused
+        self.until = None                                  # (transition, VMCS or None) that ends the next `continue`
+        self.withdrawn: dict = {}                          # (Breakpoint, hits) of those that gdb took out since the last `continue`
+        self.carried: dict = {}                            # hits that a point of gdb's, by number, had when it was set before
         self.commands: dict[str, tuple[Callable, str, str]] = {
             "help": (self._help, "", "this list"),
             "state": (self._state, "", "processors: mode, clock, place"),
@@ -46,6 +59,7 @@ class Monitor:
             "delete": (self._delete, "NUMBER", "forget a condition of `monitor break`"),
             "until": (self._until, "exit | entry | return", "let the next `continue` run to a VM exit, a VM entry, the entry of this VMCS"),
             "disassemble": (self._disassemble, "ADDRESS [COUNT]", "in the width of the code that runs"),
+            "error": (self._error, "", "why the last packet of gdb's was refused, in words"),
         }
 
     def run(self, thread, line):
@@ -55,12 +69,15 @@ class Monitor:
         if words[0] not in self.commands and len(found) != 1:
             raise DebugError(f"monitor {words[0]}: must be one of {', '.join(self.commands)}")
         name = words[0] if words[0] in self.commands else found[0]
+        command, usage, _ = self.commands[name]
+        _bound(command, f"usage: monitor {name} {usage}", thread, *words[1:])
         try:
-            return "\n".join(self.commands[name][0](thread, *words[1:])) + "\n"
-        except TypeError as error:
-            raise DebugError(f"usage: monitor {name} {self.commands[name][1]}") from error
+            return "\n".join(command(thread, *words[1:])) + "\n"
         except HvlabError as error:
             raise DebugError(f"monitor {name}: {error}") from error
+
+    def _error(self, _thread):
+        return [self.refused() or "no packet was refused"]
 
     def _help(self, _thread):
         return _lines([(f"{name} {usage}".strip(), text) for name, (_, usage, text) in self.commands.items()])
@@ -120,7 +137,7 @@ class Monitor:
     def _why(self, thread, kind, what, size="8"):
         """The machine is brought back to where it was: gdb does not expect a `monitor` command to move it."""
         history, here = self.session.history, take(self.session.machine)
-        makers = {"memory": lambda: why.memory(history, self._address(what), int(size, 0), thread=thread),
+        makers = {"memory": lambda: why.memory(history, self._address(what), lookup.value(size, "SIZE"), thread=thread),
                   "register": lambda: why.register(history, what.lower().removeprefix("$"), thread.processor),
                   "vmcs": lambda: why.field(history, what, thread.processor)}
         if kind not in makers:
@@ -155,7 +172,9 @@ class Monitor:
                   "hypercall": explain.hypercall, "status": explain.status, "vector": explain.vector}
         if kind not in makers:
             raise DebugError(f"{kind!r} must be one of {', '.join(makers)}")
-        found = makers[kind](*words[:1], *(int(word, 0) for word in words[1:]))
+        values = [lookup.value(word, "VALUE") for word in words[1:]]
+        _bound(makers[kind], f"{kind} takes a number or a name, and perhaps values: as `hvlab explain {kind}`", *words[:1], *values)
+        found = makers[kind](*words[:1], *values)
         lines = [f"{found.kind} {found.name}: {found.text}", *_lines([("  " + str(row[0]), *row[1:]) for row in found.facts])]
         for part in found.parts:
             lines.append(f"  {part.title}" + ("" if part.value is None else f" = {part.value:#x}"))
@@ -172,11 +191,14 @@ class Monitor:
         return ["continue runs to the next VM " + {"return": f"entry of VMCS {vmcs:#x}"}.get(transition, transition)]
 
     def _points(self, _thread):
-        cells = []
-        for p in self.session.breakpoints():
-            what = (p.compiled.text, "", "") if p.access == "event" else (p.space, f"{p.address:#x}", f"{p.size} bytes")
-            cells.append((p.number, p.access, *what, f"{p.hits} hits"))
+        """gdb takes its own out whenever the machine stops: those that it set last are in `withdrawn`."""
+        cells = [self._point(p.number, p, f"{p.hits + self.carried.get(p.number, 0)} hits") for p in self.session.breakpoints()]
+        cells += [self._point("gdb's", p, f"{hits} hits") for p, hits in self.withdrawn.values()]
         return _lines(cells) or ["no breakpoint"]
+
+    def _point(self, number, p, hits):
+        what = (p.compiled.text, "", "") if p.access == "event" else (p.space, f"{p.address:#x}", f"{p.size} bytes")
+        return number, p.access, *what, hits
 
     def _break(self, _thread, *words):
         """The last two words may be `ignore N`."""
@@ -193,8 +215,10 @@ class Monitor:
         return [f"{found} is gone"]
 
     def _disassemble(self, thread, address=None, count="8"):
-        at, wanted = thread.pc if address is None else self._address(address), int(count, 0)
+        at, wanted = thread.pc if address is None else self._address(address), lookup.value(count, "COUNT")
+        if not 1 <= wanted <= MOST:
+            raise DebugError(f"COUNT must be 1 to {MOST:,}, not {wanted:,}")
         machine = capstone.Cs(capstone.CS_ARCH_X86, MODES[thread.bits])
-        data = thread.read(at, LONGEST * max(wanted, 1))
+        data = thread.read(at, min(LONGEST * wanted, (1 << 64) - at))
         cells = [(f"{each.address:#x}", each.bytes.hex(" "), f"{each.mnemonic} {each.op_str}") for each in machine.disasm(data, at, wanted)]
         return _lines(cells) or [f"{at:#x}  {data[:LONGEST].hex(' ')}  (bad)"]

@@ -73,8 +73,5 @@ class Reader:
         data, told = bytes(self._left[1:end]), bytes(self._left[end + 1:end + 3])
         del self._left[:end + 3]
         oversize, self._oversize = self._oversize or end > LIMIT, False
-        try:
-            whole = not oversize and int(told, 16) == sum(data) & 0xFF
-        except ValueError:
-            whole = False
+        whole = not oversize and told.lower() == b"%02x" % (sum(data) & 0xFF)
         return Packet("packet", data) if whole else Packet("broken", data[:32])

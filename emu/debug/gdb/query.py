@@ -1,5 +1,6 @@
 """What gdb asks about the machine as a whole: features, threads, files, the monitor's commands."""
 from emu.debug.gdb import description, files
+from emu.debug.gdb.numbers import Refused, octets, parts, place
 from emu.debug.gdb.packet import LIMIT, escape
 from emu.errors import DebugError
 
@@ -8,35 +9,19 @@ MACHINE = 1
 FEATURES = ("multiprocess+", "swbreak+", "hwbreak+", "qXfer:features:read+", "qXfer:threads:read+", "qXfer:exec-file:read+",
             "qXfer:libraries:read+", "qXfer:osdata:read+", "QStartNoAckMode+", "vContSupported+", "ConditionalBreakpoints+", "ReverseStep+",
             "ReverseContinue+", "QNonStop-")
-NOTHING = b""
+OK, NOTHING = b"OK", b""
 
 
-class Refused(Exception):
-    """A packet that is malformed or asks for what cannot be; the text goes to gdb."""
-
-
-def hexadecimal(text, what):
-    """Return the number that hexadecimal digits of a packet write; Refused when they are none."""
-    try:
-        return int(text, 16)
-    except ValueError:
-        raise Refused(f"{what} must be hexadecimal, not {text!r}") from None
-
-
-def place(text):
-    """Return (address, length) of `ADDRESS,LENGTH`."""
-    address, _, size = text.partition(",")
-    return hexadecimal(address, "an address"), hexadecimal(size, "a length")
-
-
-def supported(stub, _):
-    """Answer qSupported."""
-    return ";".join((f"PacketSize={LIMIT:x}", *FEATURES)).encode()
+def supported(stub, text):
+    """Answer qSupported; a client that understands errors in words gets them."""
+    stub.words = "error-message+" in text.lstrip(":").split(";")
+    return ";".join((f"PacketSize={LIMIT:x}", *FEATURES, *(["error-message+"] if stub.words else []))).encode()
 
 
 def first_threads(stub, _):
     """Answer qfThreadInfo: all threads at once."""
-    return ("m" + ",".join(f"p{p:x}.{n:x}" for p, n in stub.threads())).encode()
+    known = ",".join(f"p{p:x}.{n:x}" for p, n in stub.threads())
+    return f"m{known}".encode() if known else b"l"
 
 
 def info(stub, text):
@@ -47,16 +32,21 @@ def info(stub, text):
 
 def command(stub, text):
     """Answer qRcmd: a monitor command."""
-    line = bytes.fromhex(text).decode()
+    line = octets(text, "a command").decode("utf-8", "replace")
     try:
         return stub.monitor.run(stub.thread() if not stub.exited else stub.session.current(), line).encode().hex().encode()
     except DebugError as error:
         return f"{error}\n".encode().hex().encode()
 
 
+def nonstop(stub, text):
+    """Refuse QNonStop:1."""
+    raise Refused("non-stop is not offered: the machine stops as a whole")
+
+
 def transfer(stub, text):
     """Answer qXfer: a window of a document."""
-    what, operation, name, window = text.split(":")
+    what, operation, name, window = parts(text, ":", 4, "qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH")
     offset, size = place(window)
     if operation != "read":
         return NOTHING

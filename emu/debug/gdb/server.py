@@ -2,15 +2,24 @@
 
 The machine runs in this thread, a few milliseconds at a time; between slices the connection is looked at.  A client that
 comes second is told so; one whose connection drops leaves the machine stopped as it is, for the next.
+
+Any page in a browser can connect to a port of this computer and send it a request with packets in its body.  So a client must
+speak as a debugger from its first byte on, and introduce itself by its first packet; else it is let go and nothing was answered.
 """
+import re
 import select
 import socket
 
 from emu.debug.gdb import packet
+from emu.debug.gdb.stub import INVALID
 from emu.errors import ConfigError
 
 HOST, DEFAULT_PORT = "127.0.0.1", 1234
-CHUNK, SECONDS = 65536, 0.2
+CHUNK, SECONDS, PATIENCE = 65536, 0.2, 10.0                # PATIENCE: seconds that a client may take none of what is sent
+FIRST_BYTES = b"$+-\x03"                                   # of a debugger; a request of HTTP begins with a letter, TLS with 0x16
+INTRODUCTIONS = (b"qSupported", b"QStartNoAckMode")        # first packets of gdb and LLDB
+REQUEST = re.compile(rb"[A-Z]{3,10} \S+ HTTP/\d")
+WAITING = 10_000                                           # packets that may wait for an answer
 BUSY = b"E.another debugger holds this machine: one at a time"
 
 
@@ -40,7 +49,7 @@ class Server:
         self.listener.listen(4)
         self.address = self.listener.getsockname()
         self.client, self.reader, self.waiting, self.dropped, self.acknowledge = None, packet.Reader(), [], False, True
-        self._sent = b""
+        self._sent, self._spoken, self._known = b"", False, False           # whether it sent a byte, whether it introduced itself
         self.stub = stub_of(self.poll, self.tell)
 
     def close(self):
@@ -70,7 +79,19 @@ class Server:
         except OSError:
             data = b""
         self.dropped = self.dropped or not data
-        self.waiting += self.reader.feed(data)
+        if data and not self._spoken:
+            self._spoken = True
+            if data[0] not in FIRST_BYTES:
+                what = "a request of HTTP, perhaps of a page in a browser" if REQUEST.match(data) else "no debugger's packets"
+                self._turn_away(f"it sent {what}")
+        if not self.dropped:
+            self.waiting += self.reader.feed(data)
+        if len(self.waiting) > WAITING:
+            self._turn_away(f"more than {WAITING:,} packets of its wait")
+
+    def _turn_away(self, why):
+        self.log(f"the connection is closed: {why}")
+        self.dropped, self.waiting = True, []
 
     def _ready(self, seconds=0.0):
         """Look at the sockets: refuse a second client, take what the first sent."""
@@ -80,13 +101,17 @@ class Server:
                 self._receive()
             elif not self.client:
                 self._accept()
+            elif not self._known:                          # it must not keep a debugger out by saying nothing
+                self._turn_away("it has not introduced itself as a debugger, and another one came")
             elif not self.dropped:                         # else it waits until the one before is let go
                 self._refuse()
 
     def _accept(self):
         self.client, peer = self.listener.accept()
         self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.client.settimeout(PATIENCE)
         self.reader, self.waiting, self.dropped, self.acknowledge = packet.Reader(), [], False, True
+        self._spoken = self._known = self.stub.words = False
         self.log(f"a debugger connected from port {peer[1]}")
 
     def _refuse(self):
@@ -114,8 +139,12 @@ class Server:
         elif each.kind == "broken" and self.acknowledge:
             self._send(packet.REFUSE)
         elif each.kind == "broken":
-            self._send(packet.frame(b"E.the packet is broken: wrong checksum, cut off, or longer than %d bytes" % packet.LIMIT))
+            what = f"the packet is broken: wrong checksum, cut off, or longer than {packet.LIMIT} bytes"
+            self._send(packet.frame(self.stub.refusal(INVALID, what)))
+        elif each.kind == "packet" and not (self._known or each.data.startswith(INTRODUCTIONS)):
+            self._turn_away(f"a debugger's first packet is {' or '.join(name.decode() for name in INTRODUCTIONS)}, not {each.data[:16]!r}")
         elif each.kind == "packet":
+            self._known = True
             if self.acknowledge:
                 self._send(packet.ACKNOWLEDGE)
             reply = self.stub.answer(each.data)
@@ -150,7 +179,9 @@ class Server:
         """Let the machine run without a debugger until it ends or one connects; returns whether one did."""
         def connected():
             self._ready()
-            return self.client is not None
+            if self.client and self.dropped:               # no debugger: it is no reason to stop
+                self._let_go()
+            return any(each.kind == "packet" for each in self.waiting)
 
         stop = self.stub.session.run(pause=connected)
         self.stub.detached = False

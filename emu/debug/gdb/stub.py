@@ -4,18 +4,26 @@ Process 1 is the whole machine, a thread for each processor in whatever world it
 session, a thread for each of its virtual processors.  Breakpoints live in the model, in the scope of their process.
 Source: Debugging with GDB, "Packets", "Stop Reply Packets", "vCont Packet", "General Query Packets"
 """
-from emu.debug.gdb import agent, description, files, query
+import sys
+import traceback
+
+from emu.debug.gdb import access, agent, description, files, query
 from emu.debug.gdb.monitor import Monitor
-from emu.debug.gdb.packet import LIMIT, unescape
-from emu.debug.gdb.query import MACHINE, Refused, hexadecimal, place
+from emu.debug.gdb.numbers import SHOWN, Refused, hexadecimal, octets, parts
+from emu.debug.gdb.query import MACHINE, NOTHING, OK
 from emu.debug.history import History
 from emu.debug.session import Session
 from emu.errors import DebugError, HvlabError
+from emu.report import ending
 
-TRAP, INTERRUPTED, FAULT = 5, 2, 11
+TRAP, INTERRUPTED, ABORT, FAULT = 5, 2, 6, 11              # signals of gdb's
+UNABLE, INVALID, DEFECT = 0x01, 0x16, 0x05                 # errors of gdb's: EPERM, EINVAL, EIO
 ENDED = ("EXIT_CODE", "POWER_OFF", "RESET")                # ends that the guest asked for
 ACCESS = {"2": "write", "3": "read", "4": "access"}
-OK, NOTHING = b"OK", b""
+
+
+class Interrupted(DebugError):
+    """The person at gdb has waited long enough for a way through the past."""
 
 
 class Stub:
@@ -23,25 +31,32 @@ class Stub:
 
     def __init__(self, make, poll=None, tell=None):
         self.make, self.poll, self.tell = make, poll or (lambda: False), tell or (lambda text: None)
-        self.killed = self.detached = False
+        self.killed = self.detached = self.words = False   # words: the client understands errors in words
+        self.refused, self.defects = "", 0                 # why the last packet was refused; errors of ours so far
         self._start(make())
 
     def _start(self, machine):
         self.machine, self.session = machine, Session(machine)
-        self.history = History(self.session)
-        self.monitor = Monitor(self.session)
+        self.history, self.session.heed = History(self.session), self._heed
+        self.monitor = Monitor(self.session, lambda: self.refused)
         self.files = files.of_machine(machine)
         self.host = files.Host(self.files)
         self._points, self._attached, self._chosen, self._last = {}, {MACHINE}, (MACHINE, 1), b""
-        self._physical, self.ended, self.exited, self.result, self.error = False, False, False, None, None
+        self.physical, self.ended, self.exited, self.result, self.error = False, False, False, None, None
+
+    def _heed(self):
+        """Let a way through the past be interrupted as a run can be."""
+        if self.poll():
+            raise Interrupted("it was interrupted")
 
     def restart(self):
-        """Begin again with a new machine; breakpoints that gdb set are set again by gdb."""
+        """Begin again with a new machine; breakpoints that gdb set are set again by gdb.  Without one the old machine stays."""
+        machine = self.make()
         self.session.close()
         for processor in self.machine.processors:
             for unit in processor.engines:
                 unit.close()
-        self._start(self.make())
+        self._start(machine)
 
     # ---- threads ----------------------------------------------------------------------------------------------------
     def threads(self):
@@ -86,16 +101,30 @@ class Stub:
         """Return the reply (bytes, escaped) to a packet; None: none is due.  Whatever comes, the machine keeps its state."""
         try:
             return self._answer(data)
-        except (Refused, HvlabError) as error:
-            return b"E." + str(error).replace("\n", "; ").encode("ascii", "replace")
-        except (ValueError, IndexError, UnicodeDecodeError) as error:
-            return b"E.malformed packet: " + str(error).encode("ascii", "replace")
+        except Refused as error:
+            return self.refusal(INVALID, str(error))
+        except UnicodeDecodeError:
+            return self.refusal(INVALID, f"a packet must be of ASCII characters, not {data[:SHOWN]!r}")
+        except HvlabError as error:
+            return self.refusal(UNABLE, str(error))
+        except Exception as error:                         # an error of ours must not take the person's session away
+            traceback.print_exc()
+            print(f"hvlab: an error of hvlab itself, at gdb's packet {data[:SHOWN]!r}: please report what is above", file=sys.stderr)
+            self.defects += 1
+            return self.refusal(DEFECT, f"an error of hvlab itself: {type(error).__name__}: {error}")
+
+    def refusal(self, number, text):
+        """Return the reply that refuses a packet: in words where the client has said that it understands them."""
+        self.refused = text
+        if not self.words:
+            return b"E%02x" % number
+        return b"E." + text.replace("\n", "; ").encode("ascii", "replace").translate(None, b"#$}*")
 
     def _answer(self, data):
         if data[:1] == b"X":
-            return self._write_binary(data)
+            return access.write_binary(self, data)
         if data.startswith(b"qSearch:memory:"):
-            return self._search(data[15:])
+            return access.search(self, data[15:])
         if data.startswith(b"vFile:"):
             return self.host.answer(data[6:])
         text = data.decode("ascii")
@@ -105,75 +134,6 @@ class Stub:
                     return handler(self, text[len(head):])
         return NOTHING
 
-    # ---- registers and memory ----------------------------------------------------------------------------------------
-    def _read_all(self, _):
-        thread = self.thread()
-        return b"".join(description.text(thread, register) for register in description.ALL)
-
-    def _write_all(self, text):
-        thread, at = self.thread(), 0
-        for register in description.ALL:
-            part, at = text[at:at + register.bits // 4], at + register.bits // 4
-            if len(part) == register.bits // 4 and "x" not in part:
-                number = int.from_bytes(bytes.fromhex(part), "little")
-                if number != description.value(thread, register):
-                    description.change(thread, register, number)
-        return OK
-
-    def _register(self, text):
-        number = hexadecimal(text, "a register number")
-        if number >= len(description.ALL):
-            raise Refused(f"there is no register {number}, but 0 to {len(description.ALL) - 1}")
-        return description.ALL[number]
-
-    def _read_one(self, text):
-        return description.text(self.thread(), self._register(text))
-
-    def _write_one(self, text):
-        number, _, value = text.partition("=")
-        register, data = self._register(number), bytes.fromhex(value)
-        if len(data) * 8 != register.bits:
-            raise Refused(f"{register.name} has {register.bits // 8} bytes, not {len(data)}")
-        description.change(self.thread(), register, int.from_bytes(data, "little"))
-        return OK
-
-    def _read_memory(self, text):
-        address, size = place(text)
-        thread, size = self.thread(), min(size, LIMIT // 2 - 64)
-        return (thread.read_physical if self._physical else thread.read)(address, size).hex().encode() if size else NOTHING
-
-    def _store(self, address, size, data):
-        if len(data) != size:
-            raise Refused(f"{size} bytes are announced, {len(data)} came")
-        thread = self.thread()
-        if size:
-            (thread.write_physical if self._physical else thread.write)(address, data)
-        return OK
-
-    def _write_memory(self, text):
-        where, _, digits = text.partition(":")
-        address, size = place(where)
-        return self._store(address, size, bytes.fromhex(digits))
-
-    def _write_binary(self, data):
-        where, _, content = data[1:].partition(b":")
-        address, size = place(where.decode("ascii"))
-        return self._store(address, size, unescape(content))
-
-    def _search(self, data):
-        """Answer qSearch:memory: the first place of a byte pattern in a range, as far as it is mapped."""
-        address, size, pattern = data.split(b";", 2)
-        at, size = place(f"{address.decode('ascii')},{size.decode('ascii')}")
-        wanted = unescape(pattern)
-        thread, end, held = self.thread(), at + size, b""
-        while at < end and wanted:
-            part = thread.read(at, min(LIMIT, end - at))
-            found = (held + part).find(wanted)
-            if found >= 0:
-                return b"1,%x" % (at - len(held) + found)
-            held, at = (held + part)[max(0, len(held) + len(part) - len(wanted) + 1):], at + len(part)
-        return b"0"
-
     # ---- breakpoints --------------------------------------------------------------------------------------------------
     def _condition(self, text):
         """Return the condition of a Z packet: any of its agent expressions, or None."""
@@ -181,7 +141,7 @@ class Stub:
         while text.startswith("X"):
             size, _, rest = text[1:].partition(",")
             size = hexadecimal(size, "a length")
-            programs.append(bytes.fromhex(rest[:2 * size]))
+            programs.append(octets(rest[:2 * size], "a condition"))
             text = rest[2 * size:]
         if not programs:
             return None
@@ -208,9 +168,10 @@ class Stub:
 
     def _insert(self, text):
         head, _, condition = text.partition(";")
-        kind, address, size = head.split(",")
+        kind, address, size = parts(head, ",", 3, "Z or z TYPE,ADDRESS,KIND")
         key = kind, address, size, self._chosen[0]
         self._drop(key)
+        _, before = self.monitor.withdrawn.pop(key, (None, 0))
         at, scope = hexadecimal(address, "an address"), self._scope()
         if kind in "01":
             self._points[key] = self.session.break_at(at, condition=self._condition(condition), **scope)
@@ -219,19 +180,29 @@ class Stub:
             self._points[key] = self.session.watch(at, size, access=ACCESS[kind], condition=self._condition(condition), **scope)
         else:
             return NOTHING
+        self.monitor.carried[self._points[key]] = before
         return OK
 
     def _drop(self, key):
-        if key in self._points:
-            self.session.remove(self._points.pop(key))
+        """Remove a point of gdb's; returns (it, its hits), None when there is none."""
+        if key not in self._points:
+            return None
+        number = self._points.pop(key)
+        point = self.session.points.get(number)
+        hits = point.hits + self.monitor.carried.pop(number, 0)
+        self.session.remove(number)
+        return point, hits
 
     def _remove(self, text):
-        kind, address, size = text.split(";")[0].split(",")
-        self._drop((kind, address, size, self._chosen[0]))
+        kind, address, size = parts(text.partition(";")[0], ",", 3, "Z or z TYPE,ADDRESS,KIND")
+        key = kind, address, size, self._chosen[0]
+        if (found := self._drop(key)) is not None:
+            self.monitor.withdrawn[key] = found            # gdb takes all of them out whenever the machine stops
         return OK
 
     # ---- running ------------------------------------------------------------------------------------------------------
     def _continue(self, text):
+        self.monitor.withdrawn.clear()                     # what gdb has not set again is deleted
         if self.monitor.until:                             # asked for by `monitor until`
             (transition, vmcs), self.monitor.until = self.monitor.until, None
             return self._report(self.session.run_until(transition, vmcs=vmcs, pause=self.poll))
@@ -270,10 +241,12 @@ class Stub:
         """Go back: `bs` by a step of the chosen thread's processor, `bc` to a breakpoint or watchpoint."""
         if text not in ("s", "c"):
             raise Refused(f"b{text} must be bs or bc")
-        self.ended = self.exited = False
-        if text == "s":
-            return self._report(self.history.reverse_step(self.thread().processor))
-        return self._report(self.history.reverse_continue())
+        self.ended, self.exited, self.result, self.error = False, False, None, None
+        at = self.thread().processor if text == "s" else self.session.current().processor
+        try:
+            return self._report(self.history.reverse_step(at) if text == "s" else self.history.reverse_continue())
+        except Interrupted:
+            return self._report(self.session.told("interrupted", at))
 
     def _report(self, stop):
         """Return the stop reply of a Stop."""
@@ -299,16 +272,19 @@ class Stub:
         return self._last
 
     def _ended(self, stop, where):
-        """Tell how the machine ended: what the guest did not ask for stops it first, so that it can be looked at."""
+        """Report how the machine ended: at first as a stop, so that one can look around and go back; when it is to go on, as the end."""
         again, self.ended = self.ended, True
         self.result, self.error = stop.result, stop.error
-        if stop.error is not None or stop.result.reason not in ENDED:
-            lines = [str(stop.error)] if stop.error else stop.result.explanation or [stop.result.reason.lower().replace("_", " ")]
-            if not again:
-                self.tell("".join(f"hvlab: {line}\n" for line in lines))
-            self._last = f"T{FAULT:02x}{where}".encode()
-            if not again:
-                return self._last
+        if not again:
+            lines = [str(stop.error)] if stop.error else [*stop.result.explanation, ending(stop.result)]
+            lines.append("reverse-stepi and reverse-continue go back from here, continue ends the run")
+            self.tell("".join(f"hvlab: {line}\n" for line in lines))
+            if stop.error or stop.result.reason not in ENDED:
+                how = f"{FAULT:02x}{where}"
+            else:
+                how = f"{ABORT:02x}{where}" if stop.result.exit_code else f"{TRAP:02x}{where}replaylog:end;"
+            self._last = f"T{how}".encode()
+            return self._last
         self.exited, code = True, stop.result.exit_code & 0xFF if stop.result else 6
         self._last = f"W{code:02x};process:{MACHINE:x}".encode()
         return self._last
@@ -320,6 +296,8 @@ class Stub:
         return self._last
 
     def _choose(self, text):
+        if text[:1] not in ("g", "c"):
+            raise Refused(f"a packet must be Hg or Hc with a thread, not {'H' + text[:SHOWN]!r}")
         process, number = self.which(text[1:])
         process = self._chosen[0] if process in (-1, 0) else process
         self.thread((process, number))
@@ -363,22 +341,22 @@ class Stub:
         return self._why("")
 
     def _physical_mode(self, text):
-        self._physical = text == "1"
+        self.physical = text == "1"
         return OK
 
     LONG = {
         "qSupported": query.supported, "qfThreadInfo": query.first_threads, "qsThreadInfo": lambda self, _: b"l",
         "qC": lambda self, _: b"QCp%x.%x" % self._chosen, "qAttached": lambda self, _: b"1", "qThreadExtraInfo,": query.info,
         "qRcmd,": query.command, "qXfer:": query.transfer, "qSymbol": lambda self, _: OK, "QStartNoAckMode": lambda self, _: OK,
-        "qqemu.PhyMemMode": lambda self, _: b"%d" % self._physical, "Qqemu.PhyMemMode:": _physical_mode,
+        "qqemu.PhyMemMode": lambda self, _: b"%d" % self.physical, "Qqemu.PhyMemMode:": _physical_mode,
         "qqemu.sstepbits": lambda self, _: b"ENABLE=1,NOIRQ=2,NOTIMER=4", "qqemu.sstep": lambda self, _: b"0x1",
         "QNonStop:0": lambda self, _: OK,
-        "QNonStop": lambda self, _: b"E.non-stop is not offered: the machine stops as a whole",
+        "QNonStop": query.nonstop,
         "vCont?": lambda self, _: b"vCont;c;C;s;S;t;r", "vCont": _actions, "vAttach;": _attach, "vKill;": _kill_process, "vRun;": _run,
         "vMustReplyEmpty": lambda self, _: NOTHING,
     }
     SHORT = {
-        "?": _why, "g": _read_all, "G": _write_all, "p": _read_one, "P": _write_one, "m": _read_memory, "M": _write_memory, "Z": _insert,
-        "z": _remove, "c": _continue, "C": _continue, "s": _step, "S": _step, "H": _choose, "T": _alive, "D": _detach, "k": _kill,
-        "R": _run, "b": _back, "!": lambda self, _: OK,
+        "?": _why, "g": access.read_all, "G": access.write_all, "p": access.read_one, "P": access.write_one, "m": access.read_memory,
+        "M": access.write_memory, "Z": _insert, "z": _remove, "c": _continue, "C": _continue, "s": _step, "S": _step, "H": _choose,
+        "T": _alive, "D": _detach, "k": _kill, "R": _run, "b": _back, "!": lambda self, _: OK,
     }

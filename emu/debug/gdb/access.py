@@ -1,0 +1,101 @@
+"""What gdb reads and writes: registers and memory of the thread that it has chosen, and the search for bytes."""
+from emu.debug.gdb import description
+from emu.debug.gdb.numbers import Refused, hexadecimal, octets, place
+from emu.debug.gdb.packet import LIMIT, unescape
+from emu.debug.gdb.query import NOTHING, OK
+
+
+def read_all(stub, _):
+    """Answer g: every register."""
+    thread = stub.thread()
+    return b"".join(description.text(thread, register) for register in description.ALL)
+
+
+def write_all(stub, text):
+    """Do G: write the registers that are not what they were."""
+    thread, at = stub.thread(), 0
+    for register in description.ALL:
+        part, at = text[at:at + register.bits // 4], at + register.bits // 4
+        if part and len(part) != register.bits // 4:
+            raise Refused(f"{register.name} has {register.bits // 4} hexadecimal digits, not {len(part)}: {part!r}")
+        if part and part.strip("x"):                       # x: not known
+            number = int.from_bytes(octets(part, "a register"), "little")
+            if number != description.value(thread, register):
+                description.change(thread, register, number)
+    return OK
+
+
+def _register(stub, text):
+    number = hexadecimal(text, "a register number")
+    if number >= len(description.ALL):
+        raise Refused(f"there is no register {number}, but 0 to {len(description.ALL) - 1}")
+    return description.ALL[number]
+
+
+def read_one(stub, text):
+    """Answer p: one register."""
+    return description.text(stub.thread(), _register(stub, text))
+
+
+def write_one(stub, text):
+    """Do P: write one register."""
+    number, _, value = text.partition("=")
+    register, data = _register(stub, number), octets(value, "a register")
+    if len(data) * 8 != register.bits:
+        raise Refused(f"{register.name} has {register.bits // 8} bytes, not {len(data)}")
+    description.change(stub.thread(), register, int.from_bytes(data, "little"))
+    return OK
+
+
+def _reader(stub):
+    """Return the function (address, size) that reads as gdb has chosen: linear or physical addresses."""
+    thread = stub.thread()
+    return thread.read_physical if stub.physical else thread.read
+
+
+def read_memory(stub, text):
+    """Answer m: memory, as much as a packet holds."""
+    address, size = place(text)
+    read = _reader(stub)
+    return read(address, min(size, LIMIT // 2 - 64)).hex().encode() if size else NOTHING
+
+
+def _store(stub, address, size, data):
+    if len(data) != size:
+        raise Refused(f"{size} bytes are announced, {len(data)} came")
+    thread = stub.thread()
+    if size:
+        (thread.write_physical if stub.physical else thread.write)(address, data)
+    return OK
+
+
+def write_memory(stub, text):
+    """Do M: write memory given in hexadecimal."""
+    where, _, digits = text.partition(":")
+    address, size = place(where)
+    return _store(stub, address, size, octets(digits, "memory"))
+
+
+def write_binary(stub, data):
+    """Do X: write memory given as bytes."""
+    where, _, content = data[1:].partition(b":")
+    address, size = place(where.decode("ascii"))
+    return _store(stub, address, size, unescape(content))
+
+
+def search(stub, data):
+    """Answer qSearch:memory: the first place of a byte pattern in a range, as far as it is mapped."""
+    address, _, rest = data.partition(b";")
+    size, _, pattern = rest.partition(b";")
+    at, count = place(f"{address.decode('ascii')},{size.decode('ascii')}")
+    wanted = unescape(pattern)
+    read, end, held = _reader(stub), at + count, b""
+    while at < end and wanted:
+        if stub.poll():
+            raise Refused(f"the search was interrupted before {at:#x}")
+        part = read(at, min(LIMIT, end - at))
+        found = (held + part).find(wanted)
+        if found >= 0:
+            return b"1,%x" % (at - len(held) + found)
+        held, at = (held + part)[max(0, len(held) + len(part) - len(wanted) + 1):], at + len(part)
+    return b"0"

@@ -1,0 +1,140 @@
+"""No packet ends the server or meets an error of ours: every packet's name with awkward contents, by hypothesis and by a seeded stream."""
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emu.debug.gdb import description, packet
+from emu.debug.gdb.stub import Stub
+from emu.errors import ImageError
+from tests.debug.test_session import COUNT, ENTER
+
+HEADS = sorted(({head.encode() for table in (Stub.LONG, Stub.SHORT) for head in table} | {
+    b"X", b"qSearch:memory:", b"vFile:", b"vFile:setfs:", b"vFile:open:", b"vFile:pread:", b"vFile:close:", b"vFile:fstat:", b"Z0,", b"Z1,",
+    b"Z2,", b"Z3,", b"Z4,", b"z0,", b"qXfer:features:read:", b"qXfer:threads:read:", b"qXfer:osdata:read:", b"qXfer:libraries:read:",
+    b"qXfer:exec-file:read:", b"qXfer:auxv:read:", b"vCont;", b"vCont;s:", b"vCont;r", b"Hg", b"Hc", b"qOffsets", b"qL", b"qP", b"vFlashErase:",
+    b"bc", b"bs", b"QPassSignals:", b"qTStatus", b"A", b"B", b"d", b"i", b"t", b"\xff", b"", b"_", b"x"}) - {b"vRun;", b"R"})
+NUMBERS = (b"0", b"1", b"-1", b"+1", b"10", b"7fffffff", b"ffffffff", b"600000", b"200000", b"fee00000", b"7fffffffffffffff", b"8000000000000000",
+           b"fffffffffffffff8", b"ffffffffffffffff", b"10000000000000000", b"f" * 40, b"0x10", b"1_0", b" 1", b"", b"zz", b"p1.1", b"p-1.-1",
+           b"p0.0", b"p2.1", b"p", b"p1.", b"\xfe\xff", b"xx", b"00" * 8, b"target.xml", b"read")
+DIVIDERS = (b",", b";", b":", b"=", b".", b"#", b"*", b"}")
+COMMANDS = ("help", "state", "vmcs", "exits", "xlate", "why-irq", "why memory", "why register", "why vmcs", "seek", "type", "explain exit",
+            "explain field", "explain msr", "explain check", "points", "break", "delete", "until", "disassemble", "error", "save")
+WORDS = ("", "0", "-1", "1", "0x600000", "9" * 5000, "0x" + "f" * 30, "1__2", "0b", "nowhere", "rsp", "guest_rip", "write", "exit", "return", "256", "32",
+         "exit=cpuid", "ignore", "not " * 3000 + "exit", "(" * 500 + "exit", "~" * 4000 + "1", "exit==" + "1+" * 3000 + "1", "exit==1e9", "\0", "é", "%s", "{}",
+         "exit.x", "exit[0]", "lambda: exit", "(exit:=1)", "exit and f'{1}'", "exit==99999999999999999999999999", "-5", "1.5", "a.hvz/b.hvz")
+CALM = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+contents = st.lists(st.one_of(st.sampled_from(NUMBERS), st.sampled_from(DIVIDERS), st.binary(max_size=6)), max_size=8).map(b"".join)
+
+
+@pytest.fixture(scope="module")
+def unit(tmp_path_factory):
+    """Return a Stub of a program with a hypervisor and a guest, before its VM entry."""
+    from emu.asm import assemble
+    from emu.image import of_assembly
+    from emu.machine import Config, Machine
+    from tests.debug.conftest import HEAD, MIB, close
+
+    made = []
+
+    def make():
+        path = tmp_path_factory.mktemp("fuzz") / "program.s"
+        path.write_text(HEAD + ENTER)
+        made.append(Machine(Config(memory_bytes=16 * MIB)))
+        made[-1].load(of_assembly(assemble(path), 16 * MIB))
+        return made[-1]
+
+    stub = Stub(make)
+    yield stub
+    stub.session.close()
+    for machine in made:
+        close(machine)
+
+
+def fresh(unit):
+    """Bring the machine back to its first moment when a packet has ended it or let it go, and forget the points."""
+    unit.killed = unit.detached = False
+    if unit.exited or unit.ended:
+        unit.exited = unit.ended = False
+    for key in list(unit._points):
+        unit._drop(key)
+    for point in unit.session.breakpoints():
+        unit.session.remove(point.number)
+
+
+def answered(unit, data):
+    """Answer a packet; fails on an error of ours or a reply that is none or too long."""
+    before, reply = unit.defects, unit.answer(data)
+    assert isinstance(reply, bytes) and len(reply) <= packet.LIMIT + 64 and unit.defects == before, data
+    assert not any(byte in b"#$" for byte in reply), data
+
+
+@settings(CALM, max_examples=1500)
+@given(head=st.sampled_from(HEADS), tail=contents, words=st.booleans())
+def test_no_packet_raises(unit, head, tail, words):
+    unit.words = words
+    fresh(unit)
+    if not (head + tail).startswith((b"R", b"vRun;")):
+        answered(unit, head + tail)
+
+
+@settings(CALM, max_examples=300)
+@given(command=st.sampled_from(COMMANDS), words=st.lists(st.sampled_from(WORDS), max_size=4))
+def test_no_monitor_command_raises(unit, command, words, tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(tmp_path_factory.getbasetemp())
+    fresh(unit)
+    answered(unit, b"qRcmd," + " ".join([command, *words]).encode("utf-8", "replace").hex().encode())
+
+
+def test_no_stream_of_packets_raises(unit):
+    chance = random.Random(12)
+    for number in range(6000):
+        if number % 50 == 0:
+            fresh(unit)
+        head = chance.choice(HEADS)
+        kind = chance.randrange(3)
+        if kind == 0:
+            tail = bytes(chance.randrange(256) for _ in range(chance.randrange(20)))
+        elif kind == 1:
+            tail = bytes(chance.choice(b"0123456789abcdef,;:=pX-.") for _ in range(chance.randrange(24)))
+        else:
+            tail = b"".join(chance.choice(NUMBERS) + chance.choice(DIVIDERS) for _ in range(chance.randrange(6)))
+        if not (head + tail).startswith((b"R", b"vRun;")):                   # each makes a machine: they have a test of their own
+            answered(unit, head + tail)
+
+
+def test_every_register_takes_or_refuses_every_value(guest):
+    chance, unit = random.Random(3), Stub(guest(COUNT)[0])
+    for number, register in enumerate(description.ALL):
+        for value in (0, 1, (1 << register.bits) - 1, 1 << register.bits - 1, chance.getrandbits(register.bits)):
+            answered(unit, b"P%x=%s" % (number, value.to_bytes(register.bits // 8, "little").hex().encode()))
+            answered(unit, b"g")
+            answered(unit, b"s")
+            answered(unit, b"m%x,40" % value)
+    unit.session.close()
+
+
+def test_run_without_an_image_keeps_the_machine(guest):
+    make, _ = guest(COUNT)
+    unit = Stub(make)
+    answered(unit, b"R-1")
+    answered(unit, b"vRun;zz")
+
+    def gone():
+        raise ImageError("program.s: no such file")
+
+    unit.make, unit.words = gone, True
+    assert unit.answer(b"vRun;") == b"E.program.s: no such file" and not unit.defects
+    assert unit.answer(b"s").startswith(b"T05")
+    unit.session.close()
+
+
+def test_what_is_read_and_held_is_bounded(unit):
+    fresh(unit)
+    for data in (b"m100000,ffffffff", b"qXfer:features:read:target.xml:0,ffffffffffffffff", b"X100000,ffffffffffff:" + b"a" * 60000,
+                 b"Z0,100000,1;Xffffffffff,27", b"G" + b"00" * 30000, b"vFile:pread:3,ffffffffffffffff,ffffffffffffffff"):
+        answered(unit, data)
+    path = next(iter(unit.files)).encode().hex().encode()
+    assert b"F-1,18" in [unit.answer(b"vFile:open:%s,0,0" % path) for _ in range(70)] and len(unit.host._open) == 64
