@@ -21,6 +21,7 @@ from emu.debug.points import ACCESSES, LIMIT, SPACES, Breakpoint, EventPoint, Po
 from emu.debug.thread import GUEST, ROOT, Thread, has_guest
 from emu.debug.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
+from emu.failure import finder
 from emu.jit import words
 from emu.machine import FOREVER, PAUSE_CYCLES
 from emu.model import watch
@@ -169,7 +170,7 @@ class Session:
         """
         if ignore < 0:
             raise DebugError(f"ignore is a number of hits from 0 on, not {ignore}")
-        return self.points.add_event(EventPoint(0, compiled(text), condition, temporary), ignore)
+        return self.points.add_event(EventPoint(0, compiled(text, finder(self.machine)), condition, temporary), ignore)
 
     def _check(self, address, size, world):
         if not 0 <= address < LIMIT or not 1 <= size <= LIMIT - address:
@@ -332,9 +333,9 @@ class Session:
         while self._slice(cycle) == STOP.NONE:
             self._heed()
 
-    def _slice(self, until=FOREVER, cycles=PAUSE_CYCLES):
+    def _slice(self, until):
         """Advance the machine by some milliseconds, up to a cycle; returns the STOP code."""
-        return self.machine.advance(until, int(self.machine.record[0].now) + cycles)
+        return self.machine.advance(until, int(self.machine.record[0].now) + PAUSE_CYCLES)
 
     def _heed(self):
         if self.heed:
@@ -363,8 +364,15 @@ class Session:
         c, thread = self.machine.cpu[processor], self.thread(processor)
         self._resume(processor)
         c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, thread.pc, thread.world
-        while (stop := self._slice(cycles=STEP_CYCLES)) == STOP.NONE:
-            self._heed()
+        stop, cut = STOP.NONE, self.machine.cut
+        while stop == STOP.NONE:                           # cut by the clock: a turn may be long, and each of its boundaries is looked at
+            until = self.machine.clock + STEP_CYCLES
+            stop = self.machine.advance(until)
+            if stop == STOP.BUDGET and until < self.machine.limit:
+                stop = STOP.NONE
+            if stop == STOP.NONE:
+                self._heed()
+        self.machine.cut = cut
         left, c.steps = int(c.steps), 0
         if stop == STOP.BREAK:
             self._at = int(self.machine.record[0].stop_cpu)
@@ -413,7 +421,7 @@ class Session:
             return None
         if point.temporary and not self._replays:
             self.remove(point.number)
-        return self._told("event", point.number, detail={"happening": happening(w.row)})
+        return self._told("event", point.number, detail={"happening": happening(w.row, bool(self.machine.partitions))})
 
     def _in_scope(self, point):
         thread = self.current()
