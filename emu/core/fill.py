@@ -19,7 +19,7 @@ from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.fault import unmodelled
 from emu.spec.cpu import RFLAGS, VECTOR
 from emu.spec.debug import ARMED
-from emu.spec.insn import INSN
+from emu.spec.insn import INSN, STEP
 from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 
@@ -313,7 +313,7 @@ def unread(c, k, flags, pc, host, first):
     engine, and with it this process.
     """
     if first:
-        return first & BYTE if by_model(first >> EIGHT & KIND) else ZERO
+        return first & STEP.LENGTH if by_model(first >> EIGHT & KIND) else ZERO
     insn, rest = insn_at(k.scratch)[0], PAGE_SIZE - (pc & OFFSET)
     length = ZERO
     if insn.kind == INSN.NONE:
