@@ -164,8 +164,7 @@ class Processor:
         k.steps, k.code_buffer = (b.ctypes.data for b in self.buffers[:2])
         k.scratch = self.insn.ctypes.data + INSN.itemsize
         for name in ("f_exec", "f_exit_restore", "f_set_page", "f_flush", "f_flush_page", "f_invalidate", "f_forget", "f_block_of",
-                     "f_flags",
-                     "f_model", "f_processor"):
+                     "f_flags", "f_restore", "f_model", "f_processor"):
             setattr(k, name, entries[name])
 
 

@@ -63,10 +63,11 @@ CPU = record(
     # the execution core: current block's table entry, true deadline, why the next block must ask
     ("block", U64), ("due", U64), ("request", U64), ("watch", U64), ("single", U64), ("device_step", U64), ("recheck", U64),
     ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("turn_end", U64), ("far_state", U64),
-    ("code_bytes", U64), ("shadow_page", U64), ("mtf_step", U64), ("iret_step", U64),
+    ("code_bytes", U64), ("shadow_at", U64), ("mtf_step", U64), ("iret_step", U64),
     ("iret_at", U64),                                     # `instructions` before the IRET that runs alone
     # linear RIP of a repeated string instruction between two of its iterations, and `instructions` then; one iteration runs alone
     ("repeated", U64), ("repeated_at", U64), ("repeat_step", U64),
+    ("far_seg", U64, 6),                                  # FS and GS as they were before a far transfer that runs alone
     # breakpoints (emu.model.breakpoint): ARMED; what the stepped instruction met; DR0-DR3 and DR7 that each engine was last told
     ("armed", U64), ("watch_step", U64), ("watch_hits", U64), ("watched", U64, 8), ("watched_control", U64, 2),
     ("crossing", U64), ("crossing_end", U64), ("crossing_size", U64),     # a load that runs over a page end, in the parts the engine does
@@ -96,7 +97,8 @@ CPU = record(
     # controls of the VMCS that non-root operation runs under, latched at VM entry
     ("pin", U64), ("proc", U64), ("proc2", U64), ("exit_controls", U64), ("entry_controls", U64), ("eptp", U64),
     ("exception_bitmap", U64), ("vpid", U64),
-    # how the last access or instruction failed: FAULT kind and what goes with it
+    # how the last access or instruction failed: FAULT kind and what goes with it.  Between a fault and its delivery nothing
+    # accesses memory but the delivery itself; who wants to know something there looks (emu.model.look)
     ("fault", U64), ("fault_vector", U64), ("fault_error", U64), ("fault_address", U64),
     ("fault_gpa", U64), ("fault_qualification", U64), ("fault_length", U64), ("walk_rights", U64),
     ("insn", U64),                                        # host address of an INSN

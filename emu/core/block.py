@@ -2,8 +2,8 @@
 
 A table entry is sixteen words: host address of the block (tag), cycles, instructions, linear address (32 bits of it outside
 64-bit mode, where the engine counts on past 4 GiB), size | mode << 32, ten words with 16 bits for each instruction:
-length (3:0) and cycles (15:4), and the host address of its code, 0 when it crosses a page.  The cycles of a block that
-has to ask before it runs carry marks above bit 59.
+length (3:0), cycles (14:4), whether it reads a memory operand and writes it (15), and the host address of its code, 0
+when it crosses a page.  The cycles of a block that has to ask before it runs carry marks above bit 59.
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
 from numba import types
@@ -48,7 +48,8 @@ from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 
 E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_ROWS, E_HOST = ZERO, ONE, U64(2), U64(3), U64(4), U64(5), U64(15)
-FOUR, FIFTEEN, COST_MASK = U64(4), U64(15), U64(0xFFF)
+FOUR, FIFTEEN, COST_MASK = U64(4), U64(15), U64(0x7FF)
+MODIFIES = U64(0x8000)                     # of a row: the instruction reads a memory operand and writes it
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER = U64(1024)
 WATCH_IF = ONE
@@ -199,7 +200,8 @@ def register(c, k, uc, ra, slot):
         length = steps[j] & STEP.LENGTH if j < found else FIFTEEN
         cycles = steps[j] >> THIRTY_TWO if j < found else ONE
         cost += cycles
-        e[E_ROWS + j // FOUR] |= (length | cycles << FOUR) << (j % FOUR) * SIXTEEN
+        both = MODIFIES if j < found and steps[j] & STEP.MODIFIES else ZERO
+        e[E_ROWS + j // FOUR] |= (length | cycles << FOUR | both) << (j % FOUR) * SIXTEEN
     if found + ONE < count:                    # the last may be cut short: the engine stops reading an undefined opcode early
         k.mismatch += ONE
         k.mismatch_pc = pc

@@ -15,11 +15,12 @@ from emu.core import context as at
 from emu.core import native
 
 BIG = "emu.core.model"                                           # last: the second process compiles it
-UNITS = ("emu.core.fill", "emu.core.block", "emu.core.fast", "emu.core.windows", "emu.core.loop", "emu.core.schedule",
+UNITS = ("emu.core.fill", "emu.core.block", "emu.core.fast", "emu.core.far", "emu.core.windows", "emu.core.loop", "emu.core.schedule",
          "emu.core.ports", BIG)
 SOURCE = {"emu.core.ports": "emu.model.port"}                    # the file of a unit's C functions where it is another
 SYMBOLS = dict(f_exec="cpu_exec", f_exit_restore="cpu_loop_exit_restore", f_set_page="tlb_set_page", f_flush="tlb_flush",
-               f_flush_page="tlb_flush_page", f_invalidate="tb_invalidate_phys_range", f_flags="cpu_cc_compute_all")
+               f_flush_page="tlb_flush_page", f_invalidate="tb_invalidate_phys_range", f_flags="cpu_cc_compute_all",
+               f_restore="cpu_restore_state")
 _ready = {}
 
 
@@ -78,7 +79,8 @@ def _addresses(modules):
     found["f_block_of"] = lib.address("tcg_tb_lookup" + native.SUFFIX)
     native.install(at.stub_constants(TABLE_ADDRESS), slow=modules["block"].slow.address, limit=modules["fill"].limit.address,
                    undefined=modules["fast"].undefined.address, forget=modules["block"].forget.address,
-                   written=modules["fill"].written.address, modified=modules["loop"].modified.address)
+                   written=modules["fill"].written.address, modified=modules["loop"].modified.address,
+                   before=modules["far"].before.address)
     found["f_forget"] = native.install_addresses()["forget"]
     found["call_run"] = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(found["run"])
     return found

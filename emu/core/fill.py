@@ -10,16 +10,16 @@ from numba import types
 
 from emu.bits import U64
 from emu.core import context as at
-from emu.core import ledger, native, undo
+from emu.core import ledger, native, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
-from emu.model import breakpoint, decode, memory, monitor, walk
+from emu.model import breakpoint, decode, look, memory, monitor, walk
 from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.fault import unmodelled
 from emu.spec.cpu import RFLAGS, VECTOR
 from emu.spec.debug import ARMED
-from emu.spec.insn import INSN
+from emu.spec.insn import INSN, STEP
 from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 
@@ -205,7 +205,16 @@ def fill(cs, address, size, rw, index, probe, ra):
     if rw == TWO and not silent and undo.past_limit(e, address):
         unfetchable(c, k, cs, e, address)
     before = c.cycles
-    pa = walk.translate(c, address, access_of(e, rw, index))
+    access, start = access_of(e, rw, index), address
+    if ra and k.far_ra == ra and k.far_at == c.instructions and rw != TWO:
+        access, size = operation.far_access(k, e, address, access), ONE
+    elif rw == ZERO and ra and c.block and operation.may_modify(words(c.block, SIXTEEN)) and not walk.writable(c, address, access):
+        start = operation.modified(c, k, cs, e, address, ra)
+        if start != ALL_ONES:
+            access |= ACCESS.WRITE
+    pa = ALL_ONES
+    if start == address or start == ALL_ONES or walk.translate(c, start, access) != ALL_ONES:
+        pa = walk.translate(c, address, access)
     changed = ledger.forget(t, k, world)
     if machine_at(c.machine)[0].stale_count:               # the walk marked an entry that lies on a page of code
         ledger.drop_stale(machine_at(c.machine)[0], k)
@@ -280,9 +289,7 @@ def by_model(kind):
 def code_at(c, k, flags, pc):
     """Return the host address of the code at linear `pc` for a block with these flags, 0 when it has none."""
     user = ACCESS.USER if flags & CPL == CPL else ZERO
-    keep, address, code = c.fault, c.fault_address, c.fault_error
-    pa = walk.translate(c, pc if flags & HF_CS64 else pc & LOW_32, ACCESS.FETCH | user)
-    c.fault, c.fault_address, c.fault_error = keep, address, code
+    pa = look.physical(c, pc if flags & HF_CS64 else pc & LOW_32, ACCESS.FETCH | user)
     return undo.host_of(machine_at(c.machine)[0], pa) if pa != ALL_ONES else ZERO
 
 
@@ -306,7 +313,7 @@ def unread(c, k, flags, pc, host, first):
     engine, and with it this process.
     """
     if first:
-        return first & BYTE if by_model(first >> EIGHT & KIND) else ZERO
+        return first & STEP.LENGTH if by_model(first >> EIGHT & KIND) else ZERO
     insn, rest = insn_at(k.scratch)[0], PAGE_SIZE - (pc & OFFSET)
     length = ZERO
     if insn.kind == INSN.NONE:

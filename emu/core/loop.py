@@ -36,7 +36,7 @@ from emu.spec.cpu import CR0
 from emu.spec.outcome import FAULT, STOP
 from emu.state import ALL_ONES, cpu_at, env_of, machine_at, tlb_at
 
-FIFTEEN, THREE, FIVE, COST_MASK = U64(15), U64(3), U64(5), U64(0xFFF)
+FIFTEEN, THREE, FIVE, COST_MASK = U64(15), U64(3), U64(5), U64(0x7FF)
 CYCLES = U64((1 << 60) - 1)                 # see emu.core.block: above are marks
 CS_EXIT, CS_STOPPED, CS_CREATED = U64(at.CS_EXIT_REQUEST), U64(at.CS_STOPPED), U64(at.CS_CREATED)
 CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
@@ -207,7 +207,7 @@ def prologue(c, k, e, world, number):
     k.events += ONE
     normal_rip(e)
     completed = number == E_STEPPED or number == E_DEADLINE and c.block == ZERO
-    c.resumed_at = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = ZERO
+    c.resumed_at = k.far_ra = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = ZERO
     rip = undo.linear(e, e.rip)
     if number == E_STEPPED:
         if repeats_at(c, k, k.uc[world], rip):

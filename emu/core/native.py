@@ -32,6 +32,7 @@ from elftools.elf.elffile import ELFFile
 from numba import types
 from numba.extending import intrinsic
 
+from emu.core import far_stubs
 from emu.core.stubs import STORES
 from emu.errors import EngineError
 
@@ -51,9 +52,6 @@ INTERCEPTED = (
 # Helpers that use x87 and SSE state without looking at the task-switched flag: #NM is reported while it is set.
 GUARDED = ("xsave", "xsaveopt", "xrstor")
 NOT_AVAILABLE = 0x147
-# Far transfers but those of real mode: their stub keeps the state before, for a return to where nothing may be fetched from
-# (`emu.core.undo`), and has the next block ask whether it is still the right one (`emu.core.block`).
-FAR = ("iret_protected", "lret_protected", "ljmp_protected", "lcall_protected")
 PROTECTION = 0x14D
 # Far transfers that may switch tasks, which only legacy protected mode has: (name, RFLAGS that are set then, whether a
 # transfer that the model has looked at goes through).  The model looks at them first (`emu.model.task`).
@@ -306,7 +304,7 @@ other:
 }}
 """
 _SWITCH = """
-define void @intercept_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
+define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
   %owner.a = add i64 %env, {env_owner}
   %owner.p = inttoptr i64 %owner.a to i64*
   %c = load i64, i64* %owner.p
@@ -340,41 +338,11 @@ report:
   store i32 {number}, i32* %x.p
   %f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
   call void %f(i64 %cs, i64 %ra)
-  ret void
+  ret i64 0
 other:
-  %o = inttoptr i64 {original} to void (i64, i64, i64, i64, i64)*
-  tail call void %o(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e)
-  ret void
-}}
-"""
-_FAR = """
-define void @far_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
-  %ours = icmp ne i64 %c, 0
-  br i1 %ours, label %store, label %go
-store:
-  %deadline.a = add i64 %c, {deadline}
-  %deadline.p = inttoptr i64 %deadline.a to i64*
-  store i64 0, i64* %deadline.p
-  %far.a = add i64 %c, {far_state}
-  %far.p = inttoptr i64 %far.a to i64*
-  %far = load i64, i64* %far.p
-  %rsp.a = add i64 %env, {env_rsp}
-  %rsp.p = inttoptr i64 %rsp.a to i64*
-  %rsp = load i64, i64* %rsp.p
-  %end.a = add i64 %far, {state_bytes}
-  %end.p = inttoptr i64 %end.a to i64*
-  store i64 %rsp, i64* %end.p
-  %copy.p = inttoptr i64 %far to i8*
-  %state.a = add i64 %env, {state_first}
-  %state.p = inttoptr i64 %state.a to i8*
-  call void @llvm.memcpy.p0i8.p0i8.i64(i8* %copy.p, i8* %state.p, i64 {state_bytes}, i1 false)
-  br label %go
-go:
-  tail call void {target}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e)
-  ret void
+  %o = inttoptr i64 {original} to i64 (i64, i64, i64, i64, i64)*
+  %r = tail call i64 %o(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e)
+  ret i64 %r
 }}
 """
 _TAIL = """
@@ -398,6 +366,7 @@ def install(constants, **functions):
         forget(table, mask) empties the block table: host addresses are used again
         written(CPU state, linear address) lets stores to a page go unnoticed, where they may
         modified(CPU state) takes back what a block that changed itself did not run
+        before(processor, return address, FAR, operand) is called before the helpers of far transfers and segment loads
     Returns the addresses of the stubs by name.
     """
     if _DONE:
@@ -418,16 +387,15 @@ def install(constants, **functions):
     for name, need, looked in SWITCHES:
         text += _SWITCH.format(name=name, number=INSTRUCTION, need=need, looked=looked, original=lib.address(f"helper_{name}{SUFFIX}"),
                                loop_exit_restore=exit_restore, **constants)
-    for name in FAR:
-        target, other = f"@intercept_{name}", lib.address(f"helper_{name}{SUFFIX}")
-        if f"{target}(" not in text:
-            target = f"inttoptr (i64 {other} to void (i64, i64, i64, i64, i64)*)"
-        text += _FAR.format(name=name, target=target, **constants)
+    far = far_stubs.names()
+    for name in far:
+        taken = f"@intercept_{name}(" in text
+        text += far_stubs.text(name, None if taken else lib.address(f"helper_{name}{SUFFIX}"), functions["before"], constants)
     compiled = _compile(text + _TAIL)
     for name in [row[0] for row in (*helpers, *SWITCHES)] + list(GUARDED):
-        if name not in FAR:
+        if name not in far:
             lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
-    for name in FAR:
+    for name in far:
         lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"far_{name}"))
     lib.replace("helper_check_exit_request" + SUFFIX, compiled.get_function_address("block"))
     lib.replace("helper_raise_exception" + SUFFIX, compiled.get_function_address("raise"))

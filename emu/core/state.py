@@ -16,6 +16,10 @@ CORE = record(
     ("device_page", U64),                                 # physical page of the device access that is stepped
     ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64),
     ("mismatch", U64), ("mismatch_pc", U64),              # blocks whose length the engine and our decoder saw differently
+    # the far transfer whose helper runs, see emu.core.far: where it is called from, CPU.instructions then, FAR, its stack
+    ("far_ra", U64), ("far_at", U64), ("far_kind", U64), ("far_base", U64), ("far_sp", U64), ("far_mask", U64), ("far_bytes", U64),
+    # answers of emu.core.operation.modifies: for a host address, and `translations` then
+    ("known_ra", U64, 16), ("known_at", U64, 16), ("known", U64, 16),
     # what the engines share
     ("every_uc", U64), ("every_cs", U64),                 # host addresses of uint64[16], 0 = no such engine
     ("rom_offset", U64),                                  # where the engine's RAM list has the ROM
@@ -23,7 +27,8 @@ CORE = record(
     ("void_offset", U64), ("void", U64),                  # where the RAM list has the page of ones, and its host address
     # functions of the engine and compiled entries
     ("f_exec", U64), ("f_exit_restore", U64), ("f_set_page", U64), ("f_flush", U64), ("f_flush_page", U64),
-    ("f_invalidate", U64), ("f_forget", U64), ("f_block_of", U64), ("f_flags", U64), ("f_model", U64), ("f_processor", U64),
+    ("f_invalidate", U64), ("f_forget", U64), ("f_block_of", U64), ("f_flags", U64), ("f_restore", U64),
+    ("f_model", U64), ("f_processor", U64),
     ("table", U64), ("table_mask", U64),                  # host address of the block table, and its last index
     ("code_buffer", U64),                                 # host address of 1,024 bytes: a block's code for the decoder
     ("steps", U64), ("scratch", U64),                     # the decoder's run of 40 steps, and an INSN record

@@ -7,14 +7,12 @@ Source: SDM 2A and 2B, "CALL", "Jcc", "JMP", "LOOP/LOOPcc", "RET", "IRET/IRETD/I
 """
 from emu.bits import U64
 from emu.core import context as at
-from emu.core.native import peek8
 from emu.core.state import core_at
 from emu.jit import kernel, octets, words
-from emu.model import decode, memory, walk
+from emu.model import decode, look, memory
 from emu.model.cpu import HF_CS64, HF_SS32, base, limit, real_mode
 from emu.spec.cpu import RFLAGS, SEG
-from emu.spec.outcome import ACCESS
-from emu.state import ALL_ONES, ENV, insn_at, machine_at
+from emu.state import ALL_ONES, ENV, insn_at
 
 ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(7), U64(8)
 FIFTEEN, SIXTEEN, THIRTY_TWO, SIXTY_FOUR = U64(15), U64(16), U64(32), U64(64)
@@ -59,17 +57,11 @@ def past_limit(e, la):
 @kernel
 def last_of(c, k, e, row):
     """Decode the last instruction of the block that ran (table entry `row`); returns its linear address."""
-    m, insn, code = machine_at(c.machine)[0], insn_at(k.scratch)[0], octets(k.code_buffer, SIXTEEN)
+    insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, SIXTEEN)
     at, mode = row[E_PC], row[E_SIZE] >> THIRTY_TWO
-    wrap = ALL_ONES if mode == SIXTY_FOUR else LOW_32
     for i in range(row[E_COUNT] - ONE):
         at += row[E_ROWS + U64(i) // FOUR] >> U64(i) % FOUR * SIXTEEN & FIFTEEN
-    access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & CPL == CPL else ZERO)
-    for i in range(15):
-        pa = walk.translate(c, at + U64(i) & wrap, access)
-        host = host_of(m, pa) if pa != ALL_ONES else ZERO
-        code[i] = peek8(host) if host else ZERO
-    insn.length = decode.decode(code, FIFTEEN, mode, insn)
+    insn.length = decode.decode(code, look.code(c, at & (ALL_ONES if mode == SIXTY_FOUR else LOW_32), code), mode, insn)
     return at
 
 

@@ -182,6 +182,8 @@ def prepare(c):
 def finish(c, e):
     """Set the engine's hidden flags and the processor's deadline; note whether it must not run."""
     level = U64(e.hflags) & THREE
+    if c.interruptibility & SHADOW:
+        c.shadow_at = c.instructions + ONE                 # of this kind until an instruction completes
     e.hflags = U64(e.hflags) & ~HF_INHIBIT | (HF_INHIBIT if c.interruptibility & SHADOW else ZERO)
     refresh_hflags(e, level)
     watch_iret(c)

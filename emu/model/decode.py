@@ -19,12 +19,14 @@ from emu.spec.insn import (
     LOCKS,
     MAP_64,
     MAP_VEX,
+    MODIFIES,
     NEARS,
     PREFIX,
     RESERVES,
     SIZE,
     SIZES,
     SLOTS,
+    STEP,
     VEX_FORMS,
 )
 from emu.spec.timing import CLASS, CLASSES, CYCLES, GROUP_CLASSES, GROUP_SLOTS
@@ -404,11 +406,19 @@ def cost(number):
 
 
 @kernel
+def modifies(insn):
+    """Return whether a decoded instruction reads a memory operand and writes it, so that it faults as a write."""
+    if insn.memory == ZERO or insn.map > ONE or insn.prefixes & VEX_ANY:
+        return False
+    return U64(MODIFIES[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE != ZERO
+
+
+@kernel
 def block(code, count, mode, insn, steps):
     """Decode the run of instructions in code[0 .. count) into `steps`.
 
     insn:  an INSN record, scratch
-    steps: uint64[n], one word of layout STEP for each instruction: length, kind, timing class, cost
+    steps: uint64[n], one word of layout STEP for each instruction: length, whether it modifies, kind, timing class, cost
 
     Returns how many instructions were decoded: up to the first that cannot be, to the end, or to the end of `steps`.
     The last decoded one may be less than the run when the run is cut: then lengths add up to less than `count`.
@@ -419,7 +429,8 @@ def block(code, count, mode, insn, steps):
         if length == ZERO:
             break
         number = timing_class(insn)
-        steps[done] = length | insn.kind << EIGHT | number << U64(24) | cost(number) << U64(32)
+        both = STEP.MODIFIES if modifies(insn) else ZERO
+        steps[done] = length | both | insn.kind << EIGHT | number << U64(24) | cost(number) << U64(32)
         done += ONE
         at += length
     return done

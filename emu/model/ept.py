@@ -89,10 +89,28 @@ def granted(word):
 
 
 @kernel
+def root(c):
+    """Return the physical address of the first table."""
+    return c.eptp & EPTP.ROOT & memory.machine_of(c).address_mask
+
+
+@kernel
+def entry_address(level, table, gpa):
+    """Return the physical address of the entry of `gpa` in a table at `level`."""
+    return table | (gpa >> (PAGE_SHIFT + NINE * (level - ONE)) & INDEX) * EIGHT
+
+
+@kernel
+def page_of(level, entry, gpa):
+    """Return the 4 KiB frame of `gpa` in the page that a leaf maps."""
+    below = (ONE << (PAGE_SHIFT + NINE * (level - ONE))) - ONE
+    return entry & ADDRESS & ~below | gpa & below & ADDRESS
+
+
+@kernel
 def _word(level, entry, gpa, rights, dirty):
     """Return the translation word of a leaf; PAGE is the 4 KiB frame of `gpa`."""
-    below = (ONE << (PAGE_SHIFT + NINE * (level - ONE))) - ONE
-    word = entry & ADDRESS & ~below | gpa & below & ADDRESS
+    word = page_of(level, entry, gpa)
     word |= (entry & EPTE.TYPE) >> TYPE_SHIFT << TLBE_TYPE_SHIFT
     if entry & EPTE.IPAT:
         word |= TLBE.IPAT
@@ -122,11 +140,11 @@ def translate(c, gpa, la, access, how):
     """
     m = memory.machine_of(c)
     ad = c.eptp & EPTP.AD != ZERO
-    table = c.eptp & EPTP.ROOT & m.address_mask
+    table = root(c)
     rights = KINDS
     level = LEVELS
     while True:
-        address = table | (gpa >> (PAGE_SHIFT + NINE * (level - ONE)) & INDEX) * EIGHT
+        address = entry_address(level, table, gpa)
         if memory.paging_in_device(c, address):
             return ALL_ONES
         entry = memory.load(m, address, EIGHT)

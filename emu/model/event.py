@@ -7,16 +7,17 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, breakpoint, decode, intercept, memory, route, system, task, vmx, walk
+from emu.model import boundary, breakpoint, decode, intercept, look, memory, route, system, task, vmx, walk
 from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
-from emu.spec.cpu import EVENT, RFLAGS, SEG, VECTOR
+from emu.model.segment import NOT_NULL
+from emu.spec.cpu import DESCRIPTOR, EVENT, RFLAGS, SEG, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT, STOP
 from emu.spec.vmx import BLOCKING, PENDING
 from emu.state import ALL_ONES, env_of, insn_at, machine_at
 
-ZERO, ONE, THREE, EIGHT, FIFTEEN, SIXTEEN = U64(0), U64(1), U64(3), U64(8), U64(15), U64(16)
+ZERO, ONE, TWO, THREE, EIGHT, FIFTEEN, SIXTEEN = U64(0), U64(1), U64(2), U64(3), U64(8), U64(15), U64(16)
 TRANSFER_ALONE, IRET_ALONE = U64(1), U64(2)             # c.iret_step: what the engine is to run alone
 PAGE_SIZE, OFFSET, LOW_32, LOW_16 = U64(4096), U64(0xFFF), U64(0xFFFF_FFFF), U64(0xFFFF)
 SIXTY_FOUR = U64(64)
@@ -26,6 +27,7 @@ E_EXCEPTIONS, E_INTERCEPTS = U64(0x140), U64(0x160)     # the engine's SVM exit 
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 STI_OPCODE = U64(0xFB)
 BS = U64(1 << 14)
+FAR_WORDS = 6                                           # of FS and GS, which follow each other in ENV.seg
 
 
 @kernel
@@ -93,28 +95,27 @@ def decode_here(c, e, insn):
 
 
 @kernel
-def note_shadow(c, e):
-    """Take blocking by STI and MOV SS from the engine into `c.interruptibility`.
-
-    The engine keeps it for all of a repeated string instruction; it ends with the first iteration.
-    """
-    c.interruptibility &= ~SHADOW
-    if U64(e.hflags) & HF_INHIBIT and c.repeated_at == ZERO:
-        previous = memory.load(machine_at(c.machine)[0], c.shadow_page | (e.rip - ONE) & OFFSET, ONE) if c.shadow_page != ALL_ONES else ZERO
-        c.interruptibility |= BLOCKING.STI if previous == STI_OPCODE else BLOCKING.MOV_SS
+def glance(c, e, insn):
+    """Decode the instruction at RIP without fetching it: nothing changes but `insn`; False when that cannot be done."""
+    code = octets(c.code_bytes, SIXTEEN)
+    return decode.decode(code, look.code(c, linear_rip(e), code), code_bits(e), insn) != ZERO
 
 
 @kernel
-def shadow_kind(c, e):
-    """Find which instruction caused the interrupt shadow: the byte before RIP is STI's opcode, or it was MOV or POP SS."""
-    c.shadow_page = ALL_ONES
-    if not U64(e.hflags) & HF_INHIBIT:
-        return
-    keep = c.fault
-    pa = walk.translate(c, linear_rip(e) - ONE, ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & THREE == THREE else ZERO))
-    c.fault = keep
-    if pa != ALL_ONES:
-        c.shadow_page = pa & ~OFFSET
+def note_shadow(c, e):
+    """Take blocking by STI and MOV SS from the engine into `c.interruptibility`.
+
+    Which of the two it is stays known while no instruction has completed; else the byte before RIP is STI's opcode, or
+    MOV or POP SS stands there.  The engine keeps it for all of a repeated string instruction; it ends with the first iteration.
+    """
+    known = c.interruptibility & SHADOW if c.shadow_at == c.instructions + ONE else ZERO
+    c.interruptibility &= ~SHADOW
+    if U64(e.hflags) & HF_INHIBIT and c.repeated_at == ZERO:
+        if known == ZERO:
+            user = ACCESS.USER if U64(e.hflags) & THREE == THREE else ZERO
+            previous = look.load(c, linear_rip(e) - ONE, ONE, ACCESS.FETCH | user)
+            known = BLOCKING.STI if previous == STI_OPCODE else BLOCKING.MOV_SS
+        c.interruptibility |= known
 
 
 @kernel
@@ -159,14 +160,39 @@ def execute(c, e, insn):
 
 
 @kernel
+def keep_bases(c, e):
+    """Keep FS and GS as they are before a far transfer that the engine runs alone."""
+    for i in range(FAR_WORDS):
+        c.far_seg[i] = e.seg[SEG.FS * THREE + U64(i)]
+
+
+@kernel
+def mend_bases(c, e):
+    """Give FS and GS their base and limit back after a return to an outer level that made the selector null.
+
+    Only the selector is cleared, and the register becomes unusable; the engine clears the base with it.
+    Source: SDM 2A, "IRET/IRETD/IRETQ"; SDM 2B, "RET": return to an outer privilege level
+    """
+    for n in range(2):
+        kept, s = U64(n) * THREE, SEG.FS + U64(n)
+        if c.far_seg[kept] & NOT_NULL and not e.seg[s * THREE] & NOT_NULL:
+            e.seg[s * THREE + ONE] = c.far_seg[kept + ONE]
+            e.seg[s * THREE + TWO] = c.far_seg[kept + TWO] & ~(DESCRIPTOR.P << 32)
+
+
+@kernel
 def transfer(c, e, insn):
-    """Look at an instruction that may switch tasks before the engine runs it alone; it has not run at the boundary that follows."""
+    """Look at a far transfer that may switch tasks, or that nulls FS or GS, before the engine runs it alone.
+
+    It has not run at the boundary that follows.
+    """
+    keep_bases(c, e)
     returns = insn.kind == INSN.IRET
     if returns and task.iret(c, e):
         intercept.iret(c)
         route.fault(c)
         intercept.iret_done(c)
-    elif not returns and task.transfer(c, insn):
+    elif not returns and insn.kind != INSN.RET_FAR and task.transfer(c, insn):
         route.fault(c)
     else:
         c.iret_step, c.iret_at = IRET_ALONE if returns else TRANSFER_ALONE, c.instructions
@@ -202,7 +228,7 @@ def instruction(c):
     if kind == INSN.INT_N or kind == INSN.INT3 or kind == INSN.INTO or kind == INSN.INT1:
         software(c, e, insn)
         return
-    if kind == INSN.IRET or kind == INSN.CALL_FAR or kind == INSN.JMP_FAR:
+    if kind == INSN.IRET or kind == INSN.CALL_FAR or kind == INSN.JMP_FAR or kind == INSN.RET_FAR:
         transfer(c, e, insn)
         return
     trap = e.eflags & RFLAGS.TF
@@ -240,7 +266,7 @@ def settle(c):
 def invalidates(c):
     """Return whether the instruction at RIP is INVPCID, INVEPT or INVVPID, which the model executes."""
     insn = insn_at(c.insn)[0]
-    if not decode_here(c, env_of(c.env)[0], insn):
+    if not glance(c, env_of(c.env)[0], insn):
         return False
     return insn.kind == INSN.INVPCID or insn.kind == INSN.INVEPT or insn.kind == INSN.INVVPID
 
@@ -262,8 +288,7 @@ def exception(c, vector, error):
 def faulted(c):
     """Route the fault of an access that translated code made.  Only a non-canonical address needs the instruction."""
     if c.fault == FAULT.EXCEPTION and c.fault_vector == VECTOR.GP:
-        if decode_here(c, env_of(c.env)[0], insn_at(c.insn)[0]):
-            c.fault, c.fault_vector, c.fault_error = FAULT.EXCEPTION, VECTOR.GP, ZERO
+        if glance(c, env_of(c.env)[0], insn_at(c.insn)[0]):
             route.access(c)
             return
     route.fault(c)
@@ -321,10 +346,11 @@ def handle(c, number):
         if c.mtf_step:                                    # the instruction that the monitor trap flag allowed is over
             c.mtf_step, c.mtf_pending = ZERO, ONE
         e = env_of(c.env)[0]
-        shadow_kind(c, e)
         note_shadow(c, e)
         c.fault_length = ZERO
         alone, c.iret_step = c.iret_step, ZERO
+        if alone:
+            mend_bases(c, e)
         if alone == IRET_ALONE:
             returned(c, number)
         if number == E_DEADLINE:

@@ -115,17 +115,12 @@ def fits_canonical(c, e):
 
 @kernel
 def _reserve_slots(c, e):
-    """Translate the first and last byte of each slot; False with `c.fault` when one refuses."""
+    """Translate each slot; False with `c.fault` when one refuses."""
     wrap = linear_mask(e)
     c.frame_place = SPREAD
     slot = ZERO
     while slot < c.frame_count:
-        start = c.frame_base + offset_of(c, slot)
-        walk.translate(c, start & wrap, c.frame_access)
-        if c.fault != FAULT.NONE:
-            return False
-        walk.translate(c, start + c.frame_size - ONE & wrap, c.frame_access)
-        if c.fault != FAULT.NONE:
+        if not linear.reach(c, c.frame_base + offset_of(c, slot) & wrap, c.frame_size, c.frame_access):
             return False
         slot += ONE
     return True

@@ -6,7 +6,7 @@ Source: SDM 1, "I/O Port Protection"; SDM 2A, "IN", "INS"; SDM 2B, "OUT", "OUTS"
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import breakpoint, linear, operand, port, walk
+from emu.model import breakpoint, linear, operand, port
 from emu.model.cpu import attributes, base, cpl, limit, real_mode
 from emu.model.fault import gp0
 from emu.model.segment import TABLE_READ, kind, linear_mask
@@ -106,17 +106,6 @@ def finished(e, insn):
 
 
 @kernel
-def _writable(c, e, where, size):
-    """Return whether `size` bytes at linear `where` can be written, before the port is read; `c.fault` when not."""
-    access = operand.explicit(e) | ACCESS.WRITE
-    walk.translate(c, where, access)
-    if c.fault != FAULT.NONE:
-        return False
-    walk.translate(c, where + size - ONE & linear_mask(e), access)
-    return c.fault == FAULT.NONE
-
-
-@kernel
 def ins(c, e, insn):
     """Execute one iteration of INS: the destination is checked before the port is read."""
     number, size = port_of(e, insn), insn.operand_size
@@ -126,7 +115,7 @@ def ins(c, e, insn):
         return RESULT.FAULT
     offset = operand.get_reg(e, insn, GPR.RDI, insn.address_size)
     where = operand.check(c, SEG.ES, offset, size, True)
-    if c.fault != FAULT.NONE or not _writable(c, e, where, size):
+    if c.fault != FAULT.NONE or not linear.reach(c, where, size, operand.explicit(e) | ACCESS.WRITE):
         return RESULT.FAULT
     c.cycles += COST.DEVICE
     if not linear.write(c, where, size, port.read(c, number, size), operand.explicit(e) | ACCESS.WRITE):

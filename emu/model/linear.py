@@ -51,6 +51,15 @@ def _places(c, la, size, access):
 
 
 @kernel
+def reach(c, la, size, access):
+    """Translate each page of `size` bytes at `la`, in order, and touch none; returns False with c.fault set when one refuses."""
+    walk.translate(c, la, access)
+    if c.fault == FAULT.NONE and (la & OFFSET_4K) + size > PAGE_BYTES:
+        walk.translate(c, (la | OFFSET_4K) + ONE, access)
+    return c.fault == FAULT.NONE
+
+
+@kernel
 def read(c, la, size, access):
     """Return `size` (1..8) bytes at linear address `la`; c.fault tells whether it is valid."""
     first, second = _places(c, la, size, access | ACCESS.READ)

@@ -5,7 +5,7 @@ Source: SDM 2A to 2D, instruction pages
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import decode, memory, monitor, operand
+from emu.model import decode, look, memory, monitor, operand
 from emu.model.cpu import HIGH, LOW_32, code_64, cpl, real_mode
 from emu.model.fault import gp0, ud
 from emu.model.vmcs import fields
@@ -103,7 +103,7 @@ def monitor_line(c, e, insn):
     operand.read_at(c, insn.segment, offset, ONE)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    monitor.arm(c, c.fault_gpa)
+    monitor.arm(c, look.physical(c, operand.linear_address(e, insn.segment, offset), ACCESS.READ))
     return RESULT.NEXT
 
 

@@ -174,8 +174,13 @@ def store(c, insn, size, value):
 
 @kernel
 def check_whole(c, insn, size, write):
-    """Check a memory operand longer than eight bytes, before any part of it; returns False with c.fault set on failure."""
-    check(c, insn.segment, U64(offset(c, insn)), size, write)
+    """Check a memory operand longer than eight bytes, before any part of it; returns False with c.fault set on failure.
+
+    One that is written is translated as well: no part is stored when another page refuses.
+    """
+    where = U64(check(c, insn.segment, U64(offset(c, insn)), size, write))
+    if c.fault == FAULT.NONE and write:
+        return linear.reach(c, where, size, U64(explicit(env_of(c.env)[0])) | ACCESS.WRITE)
     return c.fault == FAULT.NONE
 
 

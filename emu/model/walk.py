@@ -308,7 +308,6 @@ def walk(c, la, access):
 def _finish(c, e, word, la, access):
     pa = memory.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[(word & TLBE.SIZE) >> SIZE_SHIFT])
     c.walk_rights = rights(e, word, access)
-    c.fault_gpa = pa
     return pa
 
 
@@ -338,7 +337,7 @@ def translate(c, la, access):
     """Return the physical address of the byte at linear address `la`, or ALL_ONES with c.fault set.
 
     access: ACCESS bits. A non-canonical address is #GP(0); who knows that it was a stack access makes it #SS(0).
-    On success c.fault_gpa is the physical address and c.walk_rights the kinds that need no further walk.
+    On success c.walk_rights are the kinds that need no further walk; of an earlier fault only c.fault is touched.
     Source: SDM 3A, "Paging"; SDM 3C, "VMX Support for Address Translation"
     """
     c.fault = FAULT.NONE
@@ -350,8 +349,7 @@ def translate(c, la, access):
         return ALL_ONES
     if e.cr[0] & CR0.PG == ZERO and not ept.active(c):
         c.walk_rights = KINDS
-        c.fault_gpa = memory.gated(memory.machine_of(c), la)
-        return c.fault_gpa
+        return memory.gated(memory.machine_of(c), la)
     t = tlb_at(c.tlb)[0]
     if t.asid == ZERO:
         tlb.select(c)
@@ -368,19 +366,29 @@ def translate(c, la, access):
 
 
 @kernel
+def writable(c, la, access):
+    """Return whether `la` can be written at the privilege of `access` with no walk: our TLB holds it so, or nothing translates."""
+    e, t = env_of(c.env)[0], tlb_at(c.tlb)[0]
+    if e.cr[0] & CR0.PG == ZERO and not ept.active(c):
+        return True
+    if t.asid == ZERO:
+        return False
+    at = tlb.find(t, la)
+    return at != tlb.NONE and rights(e, t.word[at + ONE], access) & ACCESS.WRITE != ZERO
+
+
+@kernel
 def physical(c, gpa, access):
     """Return the physical address behind guest-physical `gpa` for an access that has no linear address, or ALL_ONES."""
     c.fault = FAULT.NONE
     if not ept.active(c):
         c.walk_rights = KINDS
-        c.fault_gpa = memory.gated(memory.machine_of(c), gpa)
-        return c.fault_gpa
+        return memory.gated(memory.machine_of(c), gpa)
     word = ept.translate(c, gpa, ZERO, access, ZERO)
     if word == ALL_ONES:
         return ALL_ONES
     c.walk_rights = ept.granted(word) if word & TLBE.ED else ept.granted(word) & ~ACCESS.WRITE
-    c.fault_gpa = memory.gated(memory.machine_of(c), word & ADDRESS | gpa & OFFSET[0])
-    return c.fault_gpa
+    return memory.gated(memory.machine_of(c), word & ADDRESS | gpa & OFFSET[0])
 
 
 @kernel

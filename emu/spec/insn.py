@@ -13,7 +13,7 @@ PREFIX = layout("PREFIX", 16, 'SDM 2A, "Instruction Prefixes"; a bit for each pr
     REX=(6, 6, "REX right before the opcode"), VEX=(7, 7, "VEX (C4, C5)"), EVEX=(8, 8, "EVEX (62)"))
 
 STEP = layout("STEP", 64, "ours: one instruction of a decoded run (emu.model.decode.block)",
-    LENGTH=(7, 0, "bytes"), KIND=(23, 8, "code of INSN"), CLASS=(31, 24, "code of emu.spec.timing.CLASS"),
+    LENGTH=(6, 0, "bytes"), MODIFIES=(7, 7, "a memory operand is read and written"), KIND=(23, 8, "code of INSN"), CLASS=(31, 24, "code of emu.spec.timing.CLASS"),
     COST=(63, 32, "cycles"))
 
 # number, encodings (NP 66 F3 F2 NFX = which mandatory prefix; /n = ModRM.reg; mem or reg = ModRM.mod; three bytes
@@ -298,6 +298,9 @@ def _kinds():
 # What LOCK may precede (SDM 2A, "LOCK"): opcode, and ModRM.reg where the opcode is a group; the destination is memory.
 LOCKABLE = {0: "00 01 08 09 10 11 18 19 20 21 28 29 30 31 80/0123456 81/0123456 82/0123456 83/0123456 86 87 F6/23 F7/23 FE/01 FF/01",
             1: "AB B0 B1 B3 BA/567 BB C0 C1 C7/1"}
+# What else reads a memory operand and writes it, which faults as a write (SDM 3A, "Page-Fault Exceptions"): shifts, rotates,
+# double shifts, and XSAVE and XSAVEOPT, which read the header that they write.
+MODIFYING = {0: "C0 C1 D0 D1 D2 D3", 1: "A4 A5 AC AD AE/46"}
 # Forms of map 0F that do not exist and that the engine executes: opcode, mandatory prefixes of register forms (bit 0
 # none, 1 66, 2 F3, 3 F2), the same of memory forms.
 HOLES = {0x12: (2, 0), 0x16: (2, 0), 0x50: (0, 15), 0x71: (0, 15), 0x72: (0, 15), 0x73: (0, 15), 0x78: (14, 14), 0x79: (14, 14)}
@@ -321,6 +324,7 @@ def _sets(rows, count):
 
 
 LOCKS, RESERVES, VEX_FORMS, NEARS = _sets(LOCKABLE, 2), _sets(RESERVED, 2), _sets(VEX_DEFINED, 4), _sets(NEAR, 2)
+MODIFIES = LOCKS | _sets(MODIFYING, 2)
 
 HOLE = np.zeros(256, np.uint8)                     # opcode of map 0F -> register forms in 3:0, memory forms in 7:4
 for _opcode, (_registers, _memory) in HOLES.items():

@@ -39,4 +39,32 @@ test:   MAP     0, FREE + USER_PAGE
         CAUGHT
         mov     rax, WINDOW + 0x1000
         EQ      [rip + fault_address], rax
+
+        mov     qword ptr [FREE + 0xFF8], 0     # stores of more than one part, by SGDT and INS
+        .macro  NOT_STORED
+        CAUGHT
+        mov     rax, WINDOW + 0x1000
+        EQ      [rip + fault_address], rax
+        EQ      qword ptr [FREE + 0xFF8], 0
+        .endm
+        EXPECT  VECTOR_PF, PFEC_WR
+        sgdt    [WINDOW + 0xFFF]
+        NOT_STORED
+        EXPECT  VECTOR_PF, PFEC_WR
+        sidt    [WINDOW + 0xFFC]
+        NOT_STORED
+        mov     edi, WINDOW + 0xFFE
+        mov     edx, PORT_DEBUG_EXIT
+        EXPECT  VECTOR_PF, PFEC_WR
+        insd
+        NOT_STORED
+        MAP     1, FREE + 0x1000 + USER_PAGE
+        mov     qword ptr [FREE + 0x1000], 0
+        MAP     0, 0
+        EXPECT  VECTOR_PF, PFEC_WR
+        sgdt    [WINDOW + 0xFFF]
+        CAUGHT
+        mov     rax, WINDOW + 0xFFF
+        EQ      [rip + fault_address], rax
+        EQ      qword ptr [FREE + 0x1000], 0
         PASS

@@ -174,9 +174,26 @@ def test_a_run_is_decoded_step_by_step():
     for block in (decode.block, decode.block.py_func):
         assert block(code, U64(len(code)), U64(64), insn[0], steps) == 4
         rows = [tuple(int(step & mask) // (int(mask) & -int(mask)) for mask in STEP) for step in steps[:4]]
-        assert rows == [(1, 0, int(CLASS.ORDINARY), 1), (3, 0, int(CLASS.DIVIDE), 26),
-                        (2, int(INSN.CPUID), int(CLASS.MODELLED), 1), (1, int(INSN.HLT), int(CLASS.MODELLED), 1)]
+        assert rows == [(1, 0, 0, int(CLASS.ORDINARY), 1), (3, 0, 0, int(CLASS.DIVIDE), 26),
+                        (2, 0, int(INSN.CPUID), int(CLASS.MODELLED), 1), (1, 0, int(INSN.HLT), int(CLASS.MODELLED), 1)]
 
 
 def test_a_run_of_code_agrees_with_capstone_throughout():
     assert walk(bytes.fromhex("55 4889E5 0FA2 0F01C1 F30FC706 0F78C3 EE C9 C3"), 64) == []
+
+
+# What reads a memory operand and writes it (SDM 2, instruction pages), and neighbours in the opcode map that do not.
+BOTH = ("0003", "0103", "0803", "1103", "1903", "2103", "2903", "3103", "800301", "810344332211", "833301", "8603", "8703", "C00301",
+        "C13B01", "D003", "D133", "D203", "D31B", "F613", "F61B", "F713", "FE03", "FE0B", "FF03", "FF0B", "0FA40301", "0FA503",
+        "0FAC0301", "0FAD03", "0FAB03", "0FB303", "0FBB03", "0FBA2B01", "0FBA3B01", "0FB003", "0FB103", "0FC003", "0FC103", "0FC70B",
+        "480FC70B", "F00103", "660103", "0FAE23", "0FAE33")
+ONE_WAY = ("0203", "0303", "3803", "3903", "3B03", "803B01", "833B01", "8403", "8503", "8803", "8903", "8A03", "8B03", "C60301", "F60301",
+           "F623", "F73B", "FF13", "FF33", "8F03", "0FA303", "0FBA2301", "0FBE03", "0FC303", "0FC733", "0FAE03", "0FAE2B", "01C3", "87C3",
+           "D1E3", "0FC1C3", "C4E2E2F703")
+
+
+@pytest.mark.parametrize("text, both", [*((text, True) for text in BOTH), *((text, False) for text in ONE_WAY)])
+def test_what_reads_and_writes_its_memory_operand(text, both):
+    insn = one(text)[2]
+    assert insn.length
+    assert bool(decode.modifies(insn)) is bool(decode.modifies.py_func(insn)) is both
