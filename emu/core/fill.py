@@ -274,6 +274,8 @@ def mode_of(flags):
 @kernel
 def by_model(kind):
     """Return whether the engine executes instructions of this kind where it should not; they begin a block."""
+    if kind >= INSN.TPAUSE and kind <= INSN.UMONITOR:      # the engine takes them for MFENCE
+        return True
     return kind == INSN.UNDEFINED or kind == INSN.NEAR_BRANCH or kind == INSN.CLFLUSH or kind == INSN.ENTER
 
 

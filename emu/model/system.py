@@ -158,7 +158,7 @@ def execute(c, insn):
         return miscellaneous.set_ac(c, e, RFLAGS.AC)
     if kind == INSN.HINT:
         return RESULT.NEXT
-    if kind == INSN.TEST or kind == INSN.TEST_BYTE:
+    if kind == INSN.TEST_SECOND or kind == INSN.TEST_SECOND_BYTE:
         return miscellaneous.test(c, e, insn)
     if kind == INSN.NEAR_BRANCH:
         return branch.near(c, e, insn)

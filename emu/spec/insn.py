@@ -125,8 +125,8 @@ ROWS = dict(
     CLFLUSH      = (104, "NP 0F AE /7 mem", "b", "flush cache line: the engine looks at no address"),
     ENTER        = (105, "C8", "d", "make stack frame: the engine does not look where it ends"),
     HINT         = (106, "0F 18 /0 reg, 0F 18 /1 reg, 0F 18 /2 reg, 0F 18 /3 reg", "v", "reserved NOP"),
-    TEST         = (107, "F7 /1", "v", "logical compare: undocumented, and the same as /0 on every processor"),
-    TEST_BYTE    = (108, "F6 /1", "b", "logical compare of bytes"),
+    TEST_SECOND  = (107, "F7 /1", "v", "logical compare: undocumented, and the same as /0 on every processor"),
+    TEST_SECOND_BYTE = (108, "F6 /1", "b", "logical compare of bytes"),
     NEAR_BRANCH  = (103, "", "q", "near branch in 64-bit mode with a 66 prefix, which changes nothing"),
 )
 INSN = codes("INSN", 'SDM 2 and 3C, "Instruction Reference"',
@@ -304,7 +304,7 @@ LOCKABLE = {0: "00 01 08 09 10 11 18 19 20 21 28 29 30 31 80/0123456 81/0123456 
 # Forms of maps 0F and 0F 38 that do not exist and that the engine executes: opcode (of a group: / ModRM.reg), mandatory
 # prefixes of register forms (bit 0 none, 1 66, 2 F3, 3 F2), the same of memory forms.
 HOLES = {1: {"12": (2, 0), "16": (2, 0), "50": (0, 15), "71": (0, 15), "72": (0, 15), "73": (0, 15), "78": (14, 14), "79": (14, 14),
-             "AE/0123": (0, 14), "AE/567": (14, 0), "C3": (0, 14), "D6": (0, 12)},
+             "AE/0123": (0, 14), "AE/57": (14, 0), "C3": (0, 14), "D6": (0, 12)},
          2: {"F0": (7, 4), "F1": (7, 4)}}
 # Members of groups that do not exist and that the engine executes as the first one (SDM 2D, "Opcode Extensions").
 RESERVED = {0: "8F/1234567 C6/1234567 C7/1234567"}
