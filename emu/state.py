@@ -81,6 +81,7 @@ CPU = record(
     ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
     ("nmi_pending", U64), ("init_pending", U64), ("sipi_pending", U64), ("sipi_vector", U64), ("smi_pending", U64),
     ("monitor_armed", U64), ("monitor_address", U64), ("monitor_break", U64),   # break: masked interrupts end MWAIT, too
+    ("ferr", U64),                                        # emu.model.ferr
     # model-specific registers that the engine does not hold
     ("apic_base", U64), ("feature_control", U64), ("misc_enable", U64), ("debugctl", U64), ("mtrr_def_type", U64),
     ("mtrr_fixed", U64, 11), ("mtrr_variable", U64, 16), ("microcode", U64), ("spec_ctrl", U64), ("xss", U64),

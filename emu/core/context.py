@@ -19,7 +19,7 @@ CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_INTERRUPT_REQUEST, C
 CS_ICOUNT_PTR, CS_HALTED, CS_EXCEPTION, CS_CLASS, CS_TCG_EXIT = 304, 33176, 33184, 33200, 33208
 CS_ENV = 35408                             # the ENV follows CPUState and the TLB at this distance
 # CPUClass
-CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 72, 128, 136
+CLASS_UNALIGNED, CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 24, 72, 128, 136
 # TranslationBlock
 TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_CFLAGS, TB_PAGE0, TB_PAGE1 = 0, 8, 16, 20, 22, 24, 72, 80
 # CPUArchState beyond what the ENV record names
@@ -42,7 +42,10 @@ def stub_constants(table):
     """Return the numbers that the stubs of `native` are made with; `table` is the address of the block table."""
     owner = offset(ENV, "owner")
     return dict(tb_size=TB_SIZE, env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
-                env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), iret_step=offset(CPU, "iret_step"), uc_cpu=UC_CPU,
+                env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), env_cc_src=offset(ENV, "cc_src"),
+                env_mxcsr=offset(ENV, "mxcsr"), env_cr4=offset(ENV, "cr") + 32, env_error=offset(ENV, "error_code"),
+                env_xcr0=offset(ENV, "xcr0"), env_fpus=offset(ENV, "fpus"), env_ss_attributes=offset(ENV, "seg") + 8 * 8 + 4,
+                ferr=offset(CPU, "ferr"), iret_step=offset(CPU, "iret_step"), uc_cpu=UC_CPU,
                 cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
                 mask=(1 << BLOCK_BITS) - 1, table=table, cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),
                 instructions=offset(CPU, "instructions"), block=offset(CPU, "block"))
@@ -70,6 +73,8 @@ def verify(uc):
     for where, name in ((CLASS_TLB_FILL, "x86_cpu_tlb_fill"), (CLASS_ENTER, "x86_cpu_exec_enter"), (CLASS_EXIT, "x86_cpu_exec_exit")):
         if maps.word(vtable + where, name) != lib.address(name + native.SUFFIX):
             raise EngineError(f"the engine's processor class does not hold {name} at offset {where}")
+    if word(vtable + CLASS_UNALIGNED):
+        raise EngineError(f"the engine's processor class has a function for unaligned accesses at offset {CLASS_UNALIGNED}")
     for register, field, index in ((x86.UC_X86_REG_RAX, "regs", 0), (x86.UC_X86_REG_R15, "regs", 15), (x86.UC_X86_REG_RIP, "rip", 0),
                                    (x86.UC_X86_REG_CR2, "cr", 2), (x86.UC_X86_REG_DR0, "dr", 0), (x86.UC_X86_REG_GS_BASE, "seg", 16)):
         value = 0x1122334455660000 | register

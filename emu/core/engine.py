@@ -64,8 +64,9 @@ class Engine:
         if error:
             raise RuntimeError(f"uc_hook_add failed with {error}")
         table = at.word(self.cs + at.CS_CLASS)
-        nothing = native.install_addresses()["nothing"]
-        for where, function in ((at.CLASS_TLB_FILL, entries["fill"]), (at.CLASS_ENTER, nothing), (at.CLASS_EXIT, nothing)):
+        nothing, unaligned = (native.install_addresses()[name] for name in ("nothing", "unaligned"))
+        for where, function in ((at.CLASS_UNALIGNED, unaligned), (at.CLASS_TLB_FILL, entries["fill"]), (at.CLASS_ENTER, nothing),
+                                (at.CLASS_EXIT, nothing)):
             ctypes.c_uint64.from_address(table + where).value = function
         for index in range(FEATURE_WORDS):
             ctypes.c_uint64.from_address(self.env_address + at.ENV_FEATURES + 8 * index).value = FEATURES.get(index, 0)

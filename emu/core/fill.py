@@ -29,7 +29,8 @@ READ, WRITE, EXECUTE = ledger.READ, ledger.WRITE, ledger.EXECUTE
 LOW_32, BYTE = U64(0xFFFF_FFFF), U64(0xFF)
 USER_INDEX = U64(1)
 CPL = U64(3)
-BLOCK_LIMIT, KIND = U64(40), U64(0xFFFF)
+BLOCK_LIMIT, KIND = U64(40), U64(0x3FFF)
+OPERAND_SHIFT = U64(22)                                        # of emu.spec.insn.STEP.OPERAND
 SIXTEEN, SIXTY_FOUR, THIRTY_TWO = U64(16), U64(64), U64(32)
 CS_OWNER = U64(at.CS_ENV + 4832)
 CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_TCG_CTX)
@@ -282,6 +283,8 @@ def mode_of(flags):
 @kernel
 def by_model(kind):
     """Return whether the engine executes instructions of this kind where it should not; they begin a block."""
+    if kind >= INSN.TPAUSE and kind <= INSN.UMONITOR:      # the engine takes them for MFENCE
+        return True
     return kind == INSN.UNDEFINED or kind == INSN.NEAR_BRANCH or kind == INSN.CLFLUSH or kind == INSN.ENTER
 
 
@@ -326,12 +329,22 @@ def unread(c, k, flags, pc, host, first):
     return ZERO
 
 
-@entry(types.uint64(types.uint64, types.uint64, types.uint64))
-def limit(cpu, block, cs):
+@kernel
+def note_operands(steps, count, sets):
+    """Set the words of `sets`, one for each code of emu.spec.simd.OPERAND from 1: bit n when instruction n has such an operand."""
+    for i in range(count):
+        how = steps[U64(i)] >> OPERAND_SHIFT & THREE
+        if how:
+            sets[how - ONE] |= ONE << U64(i)
+
+
+@entry(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64))
+def limit(cpu, block, cs, operands):
     """Return how many instructions a block may hold: those that end on its first page, at most BLOCK_LIMIT.
 
     An instruction that the engine must not read (`unread`) is alone, with its length in bits 47:32: the engine takes its
     address for the end of a run, which it translates to HLT.
+    operands: address of three words, all zero, that `note_operands` sets.
     """
     c = cpu_at(cpu)[0]
     k = core_at(c.core)[0]
@@ -349,6 +362,12 @@ def limit(cpu, block, cs):
     if length:
         poke64(end, pc)
         return ONE | length << THIRTY_TWO
+    sets, insn = words(operands, THREE), insn_at(k.scratch)[0]
+    note_operands(steps, count, sets)
+    if count == ZERO and insn.length:                      # `unread` has decoded it over the end of the page
+        how = decode.operand(insn)
+        if how:
+            sets[how - ONE] = ONE
     for i in range(count):
         if i and by_model(steps[U64(i)] >> EIGHT & KIND):
             return U64(i)

@@ -32,7 +32,7 @@ from elftools.elf.elffile import ELFFile
 from numba import types
 from numba.extending import intrinsic
 
-from emu.core import far_stubs
+from emu.core import far_stubs, simd, strict
 from emu.core.stubs import STORES
 from emu.errors import EngineError
 
@@ -190,10 +190,13 @@ define void @translate(i64 %ops, i64 %db, i64 %cs, i64 %tb, i32 %count) {{
   %owner.p = inttoptr i64 %owner.a to i64*
   %c = load i64, i64* %owner.p
   %foreign = icmp eq i64 %c, 0
+  store [3 x i64] zeroinitializer, [3 x i64]* @strict_operands
   br i1 %foreign, label %go, label %ours
 ours:
-  %f = inttoptr i64 {limit} to i64 (i64, i64, i64)*
-  %n64 = call i64 %f(i64 %c, i64 %tb, i64 %cs)
+  store i64 %db, i64* @strict_block
+  store i32 0, i32* @strict_first_of
+  %f = inttoptr i64 {limit} to i64 (i64, i64, i64, [3 x i64]*)*
+  %n64 = call i64 %f(i64 %c, i64 %tb, i64 %cs, [3 x i64]* @strict_operands)
   %n = trunc i64 %n64 to i32
   %size64 = lshr i64 %n64, 32
   %size16 = trunc i64 %size64 to i16
@@ -205,6 +208,7 @@ go:
   %size = phi i16 [ 0, %0 ], [ %size16, %ours ]
   %t = inttoptr i64 {translator_loop} to void (i64, i64, i64, i64, i32)*
   call void %t(i64 %ops, i64 %db, i64 %cs, i64 %tb, i32 %k)
+  store [3 x i64] zeroinitializer, [3 x i64]* @strict_operands
   %read = icmp eq i16 %size, 0
   br i1 %read, label %done, label %unread
 unread:
@@ -360,8 +364,9 @@ def install(constants, **functions):
     constants: offsets by name (see `emu.core.context.stub_constants`)
     functions: addresses of C functions by name:
         slow(processor, engine, return address, table entry)
-        limit(processor, block, engine) -> instructions allowed in the block, or 1 and in bits 47:32 the length of one that
-            the engine must not read
+        limit(processor, block, engine, uint64[3]) -> instructions allowed in the block, or 1 and in bits 47:32 the length of one
+            that the engine must not read; sets which of them (bit n for instruction n) have an operand of each kind of
+            emu.spec.simd.OPERAND
         undefined(processor, state) -> 1 when it executed what the engine calls undefined
         forget(table, mask) empties the block table: host addresses are used again
         written(CPU state, linear address) lets stores to a page go unnoticed, where they may
@@ -382,8 +387,10 @@ def install(constants, **functions):
         text += _INTERCEPT.format(name=name, number=number, keep=keep, original=lib.address(f"helper_{name}{SUFFIX}"),
                                   loop_exit_restore=exit_restore, **constants)
     for name in GUARDED:
-        text += _GUARD.format(name=name, number=NOT_AVAILABLE, original=lib.address(f"helper_{name}{SUFFIX}"),
-                              loop_exit_restore=exit_restore, **constants)
+        original = lib.address(f"helper_{name}{SUFFIX}")
+        if name == "xrstor":
+            original = "ptrtoint (void (i64, i64, i64)* @strict_xrstor to i64)"
+        text += _GUARD.format(name=name, number=NOT_AVAILABLE, original=original, loop_exit_restore=exit_restore, **constants)
     for name, need, looked in SWITCHES:
         text += _SWITCH.format(name=name, number=INSTRUCTION, need=need, looked=looked, original=lib.address(f"helper_{name}{SUFFIX}"),
                                loop_exit_restore=exit_restore, **constants)
@@ -391,7 +398,14 @@ def install(constants, **functions):
     for name in far:
         taken = f"@intercept_{name}(" in text
         text += far_stubs.text(name, None if taken else lib.address(f"helper_{name}{SUFFIX}"), functions["before"], constants)
+    replaced = {}
+    for unit in (simd, strict):
+        more, names = unit.stubs(dict(constants, loop_exit_restore=exit_restore), lambda name: lib.address(name + SUFFIX))
+        text += more
+        replaced.update(names)
     compiled = _compile(text + _TAIL)
+    for name, stub in replaced.items():
+        lib.replace(name + SUFFIX, compiled.get_function_address(stub))
     for name in [row[0] for row in (*helpers, *SWITCHES)] + list(GUARDED):
         if name not in far:
             lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
@@ -403,7 +417,7 @@ def install(constants, **functions):
     lib.replace("tlb_set_dirty" + SUFFIX, compiled.get_function_address("dirty"))
     lib.replace("cpu_loop_exit_noexc" + SUFFIX, compiled.get_function_address("again"))
     lib.replace("translator_loop" + SUFFIX, compiled.get_function_address("translate"))
-    _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing", "forget")})
+    _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing", "forget", "unaligned")})
     return _DONE
 
 
@@ -415,6 +429,7 @@ def install_addresses():
 def _compile(text):
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
     module = llvm.parse_assembly(text)
     module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(opt=3)

@@ -29,6 +29,7 @@ from emu.spec.insn import (
     STEP,
     VEX_FORMS,
 )
+from emu.spec.simd import OPERAND, OPERANDS
 from emu.spec.timing import CLASS, CLASSES, CYCLES, GROUP_CLASSES, GROUP_SLOTS
 
 ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT = (U64(n) for n in range(9))
@@ -279,8 +280,10 @@ def _refused(insn):
         return U64(VEX_FORMS[insn.map, insn.opcode]) >> _vex_prefix(insn) & ONE == ZERO
     if insn.map <= ONE and U64(RESERVES[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE:
         return True
-    if insn.map == ONE and U64(HOLE[insn.opcode]) >> (_mandatory(insn) + (FOUR if insn.memory else ZERO)) & ONE:
-        return True
+    if insn.map <= THREE:
+        holes = U64(HOLE[insn.map, insn.opcode, insn.modrm >> THREE & SEVEN])
+        if holes >> (_mandatory(insn) + (FOUR if insn.memory else ZERO)) & ONE:
+            return True
     if not insn.lock:
         return False
     return insn.map > ONE or insn.memory == ZERO or not U64(LOCKS[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE
@@ -414,6 +417,14 @@ def modifies(insn):
 
 
 @kernel
+def operand(insn):
+    """Return how the memory operand of a decoded instruction is accessed (code of emu.spec.simd.OPERAND)."""
+    if insn.memory == ZERO or insn.prefixes & VEX_ANY or insn.map > THREE:
+        return OPERAND.ANY
+    return U64(OPERANDS[insn.map, _mandatory(insn), insn.opcode])
+
+
+@kernel
 def block(code, count, mode, insn, steps):
     """Decode the run of instructions in code[0 .. count) into `steps`.
 
@@ -430,7 +441,7 @@ def block(code, count, mode, insn, steps):
             break
         number = timing_class(insn)
         both = STEP.MODIFIES if modifies(insn) else ZERO
-        steps[done] = length | both | insn.kind << EIGHT | number << U64(24) | cost(number) << U64(32)
+        steps[done] = length | both | insn.kind << EIGHT | operand(insn) << U64(22) | number << U64(24) | cost(number) << U64(32)
         done += ONE
         at += length
     return done

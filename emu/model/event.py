@@ -7,7 +7,7 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, breakpoint, decode, intercept, look, memory, route, system, task, vmx, walk
+from emu.model import boundary, breakpoint, decode, ferr, intercept, look, memory, route, system, task, vmx, walk
 from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
 from emu.model.segment import NOT_NULL
@@ -279,6 +279,10 @@ def exception(c, vector, error):
         return
     if vector == VECTOR.NM and invalidates(c):            # the engine takes all of 0F 38 for SSE while TS is set
         instruction(c)
+        return
+    if vector == VECTOR.MF:
+        if ferr.pending(c):
+            route.fault(c)
         return
     raise_exception(c, vector, error)
     route.fault(c)

@@ -8,7 +8,7 @@ from functools import cache
 
 from emu.bits import U64
 from emu.jit import entry, kernel, octets
-from emu.model import acpi, console, events, fw_cfg, keyboard, pci, pic, pit, rtc, uart, vga, watch
+from emu.model import acpi, console, events, ferr, fw_cfg, keyboard, pci, pic, pit, rtc, uart, vga, watch
 from emu.model.indirect import call
 from emu.spec.platform import DEVICE, PORT
 from emu.state import cpu_at, machine_at
@@ -67,6 +67,8 @@ def _write_byte(c, m, port, value):
         vga.write(m, port, value)
     elif device == DEVICE.CONSOLE:
         console.write(c, m, port, value)
+    elif device == DEVICE.FERR:
+        ferr.acknowledge(m)
     elif device == DEVICE.PCI:
         pci.write(c, m, port, ONE, value)
 

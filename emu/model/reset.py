@@ -66,7 +66,7 @@ def power_up(c):
         e.fptags[U64(n)] = 1
     msr.reset(c)
     c.vmxon_pointer = c.vmcs_pointer = ALL_ONES
-    c.sipi_pending = c.nmi_pending = ZERO
+    c.sipi_pending = c.nmi_pending = c.ferr = ZERO
     c.activity = ACTIVITY.ACTIVE if c.id == ZERO else ACTIVITY.WAIT_SIPI
     tlb.control_change(c, ZERO, ALL_ONES, ZERO)
 

@@ -156,6 +156,10 @@ def execute(c, insn):
         return miscellaneous.set_ac(c, e, ZERO)
     if kind == INSN.STAC:
         return miscellaneous.set_ac(c, e, RFLAGS.AC)
+    if kind == INSN.HINT:
+        return RESULT.NEXT
+    if kind == INSN.TEST_SECOND or kind == INSN.TEST_SECOND_BYTE:
+        return miscellaneous.test(c, e, insn)
     if kind == INSN.NEAR_BRANCH:
         return branch.near(c, e, insn)
     if kind == INSN.RDPMC or kind == INSN.TOO_LONG:

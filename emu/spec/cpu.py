@@ -40,6 +40,12 @@ EFER = layout("EFER", 64, 'SDM 3A, "IA32_EFER"',
     SCE=(0, 0, "SYSCALL enable"), LME=(8, 8, "long mode enable"), LMA=(10, 10, "long mode active"),
     NXE=(11, 11, "execute disable enable"))
 
+MXCSR = layout("MXCSR", 32, 'SDM 1, "MXCSR Control and Status Register"',
+    IE=(0, 0, "invalid operation"), DE=(1, 1, "denormal operand"), ZE=(2, 2, "divide by zero"), OE=(3, 3, "overflow"),
+    UE=(4, 4, "underflow"), PE=(5, 5, "precision"), DAZ=(6, 6, "denormals are zeros"), IM=(7, 7, "invalid operation masked"),
+    DM=(8, 8, "denormal operand masked"), ZM=(9, 9, "divide by zero masked"), OM=(10, 10, "overflow masked"),
+    UM=(11, 11, "underflow masked"), PM=(12, 12, "precision masked"), RC=(14, 13, "rounding control"), FZ=(15, 15, "flush to zero"))
+
 DR6 = layout("DR6", 64, 'SDM 3B, "Debug Status Register (DR6)"',
     B0=(0, 0, "breakpoint 0"), B1=(1, 1, "breakpoint 1"), B2=(2, 2, "breakpoint 2"), B3=(3, 3, "breakpoint 3"),
     BLD=(11, 11, "bus lock, 0 = detected"), BD=(13, 13, "debug register access"), BS=(14, 14, "single step"),

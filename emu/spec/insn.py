@@ -13,7 +13,8 @@ PREFIX = layout("PREFIX", 16, 'SDM 2A, "Instruction Prefixes"; a bit for each pr
     REX=(6, 6, "REX right before the opcode"), VEX=(7, 7, "VEX (C4, C5)"), EVEX=(8, 8, "EVEX (62)"))
 
 STEP = layout("STEP", 64, "ours: one instruction of a decoded run (emu.model.decode.block)",
-    LENGTH=(6, 0, "bytes"), MODIFIES=(7, 7, "a memory operand is read and written"), KIND=(23, 8, "code of INSN"), CLASS=(31, 24, "code of emu.spec.timing.CLASS"),
+    LENGTH=(6, 0, "bytes"), MODIFIES=(7, 7, "a memory operand is read and written"), KIND=(21, 8, "code of INSN"),
+    OPERAND=(23, 22, "code of emu.spec.simd.OPERAND, 0 without a memory operand"), CLASS=(31, 24, "code of emu.spec.timing.CLASS"),
     COST=(63, 32, "cycles"))
 
 # number, encodings (NP 66 F3 F2 NFX = which mandatory prefix; /n = ModRM.reg; mem or reg = ModRM.mod; three bytes
@@ -124,6 +125,9 @@ ROWS = dict(
     WRPKRU       = (102, "NP 0F 01 EF", "v", "write user protection-key register"),
     CLFLUSH      = (104, "NP 0F AE /7 mem", "b", "flush cache line: the engine looks at no address"),
     ENTER        = (105, "C8", "d", "make stack frame: the engine does not look where it ends"),
+    HINT         = (106, "0F 18 /0 reg, 0F 18 /1 reg, 0F 18 /2 reg, 0F 18 /3 reg", "v", "reserved NOP"),
+    TEST_SECOND  = (107, "F7 /1", "v", "logical compare: undocumented, and the same as /0 on every processor"),
+    TEST_SECOND_BYTE = (108, "F6 /1", "b", "logical compare of bytes"),
     NEAR_BRANCH  = (103, "", "q", "near branch in 64-bit mode with a 66 prefix, which changes nothing"),
 )
 INSN = codes("INSN", 'SDM 2 and 3C, "Instruction Reference"',
@@ -301,9 +305,11 @@ LOCKABLE = {0: "00 01 08 09 10 11 18 19 20 21 28 29 30 31 80/0123456 81/0123456 
 # What else reads a memory operand and writes it, which faults as a write (SDM 3A, "Page-Fault Exceptions"): shifts, rotates,
 # double shifts, and XSAVE and XSAVEOPT, which read the header that they write.
 MODIFYING = {0: "C0 C1 D0 D1 D2 D3", 1: "A4 A5 AC AD AE/46"}
-# Forms of map 0F that do not exist and that the engine executes: opcode, mandatory prefixes of register forms (bit 0
-# none, 1 66, 2 F3, 3 F2), the same of memory forms.
-HOLES = {0x12: (2, 0), 0x16: (2, 0), 0x50: (0, 15), 0x71: (0, 15), 0x72: (0, 15), 0x73: (0, 15), 0x78: (14, 14), 0x79: (14, 14)}
+# Forms of maps 0F and 0F 38 that do not exist and that the engine executes: opcode (of a group: / ModRM.reg), mandatory
+# prefixes of register forms (bit 0 none, 1 66, 2 F3, 3 F2), the same of memory forms.
+HOLES = {1: {"12": (2, 0), "16": (2, 0), "50": (0, 15), "71": (0, 15), "72": (0, 15), "73": (0, 15), "78": (14, 14), "79": (14, 14),
+             "AE/0123": (0, 14), "AE/57": (14, 0), "C3": (0, 14), "D6": (0, 12)},
+         2: {"F0": (7, 4), "F1": (7, 4)}}
 # Members of groups that do not exist and that the engine executes as the first one (SDM 2D, "Opcode Extensions").
 RESERVED = {0: "8F/1234567 C6/1234567 C7/1234567"}
 # The VEX instructions that this processor has, BMI1 and BMI2: opcode / mandatory prefix (0 none, 1 66, 2 F3, 3 F2).
@@ -326,9 +332,12 @@ def _sets(rows, count):
 LOCKS, RESERVES, VEX_FORMS, NEARS = _sets(LOCKABLE, 2), _sets(RESERVED, 2), _sets(VEX_DEFINED, 4), _sets(NEAR, 2)
 MODIFIES = LOCKS | _sets(MODIFYING, 2)
 
-HOLE = np.zeros(256, np.uint8)                     # opcode of map 0F -> register forms in 3:0, memory forms in 7:4
-for _opcode, (_registers, _memory) in HOLES.items():
-    HOLE[_opcode] = _registers | _memory << 4
+HOLE = np.zeros((4, 256, 8), np.uint8)             # map, opcode, ModRM.reg -> register forms in 3:0, memory forms in 7:4
+for _map, _rows in HOLES.items():
+    for _word, (_registers, _memory) in _rows.items():
+        _opcode, _, _members = _word.partition("/")
+        for _member in _members or "01234567":
+            HOLE[_map, int(_opcode, 16), int(_member)] = _registers | _memory << 4
 
 # uint8[4, 256] -> slot; uint8[slot, mandatory prefix, ModRM.reg + 8 for register forms] -> INSN
 SLOTS, KINDS = _kinds()

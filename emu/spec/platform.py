@@ -19,7 +19,7 @@ HZ = codes("HZ", "clock frequencies",
 
 IRQ = codes("IRQ", "ISA interrupt lines; the I/O APIC pin is the same, except 0 -> pin 2",
     PIT=(0, "counter 0"), KEYBOARD=(1, "keyboard"), CASCADE=(2, "second 8259"), UART=(4, "COM1"), RTC=(8, "real-time clock"),
-    SCI=(9, "ACPI, level-triggered, active high"))
+    SCI=(9, "ACPI, level-triggered, active high"), FERR=(13, "x87 error"))
 
 PIN = codes("PIN", "I/O APIC pins that are not ISA lines of the same number",
     EXTINT=(0, "INTR of the 8259 pair"), PIT=(2, "ISA line 0"))
@@ -33,7 +33,7 @@ DEVICE = codes("DEVICE", "ours: MACHINE.devices",
     IOAPIC=(4, "IO_APIC"), PIC=(5, "PIC"), PIT=(6, "PIT; also port 0x61"), RTC=(7, "RTC"), UART=(8, "UART"),
     ACPI=(9, "ACPI"), KEYBOARD=(10, "KEYBOARD; also port 0x92"), FW_CFG=(11, "FW_CFG"), PCI=(12, "PCI"), VGA=(13, "VGA"),
     CONSOLE=(14, "CONSOLE: ports 0xE9, 0x402 and 0x80"), EXIT=(15, "no record: debug-exit port"),
-    LOCAL_APIC=(16, "no record here: CPU.apic"))
+    LOCAL_APIC=(16, "no record here: CPU.apic"), FERR=(17, "no record here: CPU.ferr"))
 
 PORTMAP = (
     # first   last    DEVICE          text
@@ -48,6 +48,7 @@ PORTMAP = (
     (0x0A0,  0x0A1,  DEVICE.PIC,      "second 8259"),
     (0x0B2,  0x0B3,  DEVICE.ACPI,     "SMI command: ACPI enable and disable"),
     (0x0E9,  0x0E9,  DEVICE.CONSOLE,  "debug console"),
+    (0x0F0,  0x0F0,  DEVICE.FERR,     "x87 error acknowledgement"),
     (0x0F4,  0x0F7,  DEVICE.EXIT,     "debug exit"),
     (0x3C0,  0x3DF,  DEVICE.VGA,      "VGA registers"),
     (0x3F8,  0x3FF,  DEVICE.UART,     "COM1"),
@@ -75,7 +76,7 @@ PORT = codes("PORT", "single ports that software and kernels name",
     RTC_INDEX=(0x70, "CMOS index"), RTC_DATA=(0x71, "CMOS data"), POST=(0x80, "self-test code"),
     SYSTEM_A=(0x92, "fast A20 and reset"), PIC2=(0xA0, "second 8259 command"), PIC2_DATA=(0xA1, "second 8259 data"),
     SMI_COMMAND=(0xB2, "ACPI enable and disable"), SMI_DATA=(0xB3, "scratch beside the SMI command"),
-    DEBUG_CONSOLE=(0xE9, "debug console"), DEBUG_EXIT=(0xF4, "debug exit"), UART=(0x3F8, "COM1"),
+    DEBUG_CONSOLE=(0xE9, "debug console"), FERR=(0xF0, "x87 error acknowledgement"), DEBUG_EXIT=(0xF4, "debug exit"), UART=(0x3F8, "COM1"),
     PARTITION=(0x3E0, "partition console: number of the partition"), PARTITION_BYTE=(0x3E1, "partition console: its next byte"),
     DEBUG_CONSOLE2=(0x402, "debug console"), ELCR1=(0x4D0, "edge/level, lines 0-7"), ELCR2=(0x4D1, "edge/level, lines 8-15"),
     FW_SELECTOR=(0x510, "fw_cfg selector"), FW_DATA=(0x511, "fw_cfg data"), PM1_STATUS=(0x600, "PM1a status"),

@@ -155,6 +155,11 @@ def _reason_for_refusal(code, mode, insn):
 BMI = frozenset("andn bextr blsi blsmsk blsr bzhi mulx pdep pext rorx sarx shlx shrx".split())
 
 
+REFUSED_FORMS = frozenset(
+    "movbe fxsave fxrstor fxsave64 fxrstor64 ldmxcsr stmxcsr lfence sfence movnti movq movq2dq movdq2q pcommit incsspd incsspq".split()
+)
+
+
 def _kind_by_capstone(mnemonic, operands):
     """Return the INSN name that capstone's text stands for, NONE for an ordinary instruction."""
     mnemonic = mnemonic.split()[-1]  # without rep, lock, bnd, notrack, xacquire
@@ -187,6 +192,12 @@ def _reason_for_kind(code, mode, kind, expected, mnemonic):
         return "this processor has no AVX"
     if kind == "UNDEFINED" and mnemonic in ("extrq", "insertq", "vmread", "vmwrite"):
         return "SSE4a, and prefixes that VMREAD and VMWRITE do not take"
+    if kind == "UNDEFINED" and mnemonic in REFUSED_FORMS:
+        return "forms with prefixes that the manual does not allow, MOVBE of registers, MOVQ2DQ and MOVDQ2Q of memory"
+    if kind in ("TEST_SECOND", "TEST_SECOND_BYTE") and mnemonic.endswith("test"):
+        return "ours: the second encoding, which the engine refuses"
+    if kind == "HINT" and expected == "NONE":
+        return "ours: a reserved NOP, which the engine refuses"
     if kind == "UNDEFINED" and mnemonic in ("xabort", "xbegin"):
         return "this processor has no RTM (CPUID.7.EBX bit 11), so C6 F8 and C7 F8 are reserved"
     if mode == 16 and kind == "UNDEFINED" and mnemonic in ("movhlps", "movlhps") and 0x66 in prefixes:
