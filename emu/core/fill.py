@@ -226,7 +226,7 @@ def fill(cs, address, size, rw, index, probe, ra):
                 watched(c, k, cs, e, address, pa, access_size, rw, ra)
         m = machine_at(c.machine)[0]
         if rw == ONE and m.monitors and not silent and monitor.meets(m, c, pa, min(access_size, PAGE_SIZE - (pa & OFFSET))):
-            if not c.watch_step and ra:                    # the store gets a boundary of its own: the time of waking is exact
+            if not c.watch_step and ra and not c.device_step:   # the store gets a boundary of its own: the time of waking is exact
                 leave(c, k, cs, E_WATCH, ra)
             monitor.stored(m, c.id, pa, min(access_size, PAGE_SIZE - (pa & OFFSET)))
         if map_page(c, k, world, page, pa, rw, index | size << U64(8)):

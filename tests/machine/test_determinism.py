@@ -7,7 +7,8 @@ from emu.machine import Config, Machine
 from tests.machine import guests
 from tests.machine.conftest import MIB, assembled, close
 
-SINGLE = ["a20_gate", "accessed_dirty", "apic_timer_periodic", "code_aliases", "code_past_4gib", "code_segment_limit", "cpuid_basics",
+SINGLE = ["code_off_memory",
+          "a20_gate", "accessed_dirty", "apic_timer_periodic", "code_aliases", "code_past_4gib", "code_segment_limit", "cpuid_basics",
           "debug_rearm", "five_level", "iretq_checks", "large_pages", "nmi",
           "noncanonical_crossing", "page_crossing", "page_fault_codes", "pit_pic", "real_mode", "self_modifying",
           "single_step", "sti_shadow", "string_faults", "syscall"]
