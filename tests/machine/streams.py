@@ -297,19 +297,25 @@ class Stream:
     def run(self, number):
         """Run program `number`; returns its Outcome.  Whatever is not Unmodelled goes through."""
         self.prepare(number)
-        return self.finish()
-
-    def finish(self):
-        """Run what was prepared; returns its Outcome."""
-        machine, text, stop = self.machine, "", STOP.NONE
-        limit = int(machine.cpu[0].cycles) + (GUEST_CYCLES if self.guest else CYCLES)
-        while stop == STOP.NONE:
-            stop = machine.advance(limit)
+        stop, text = self.finish(), ""
         try:
-            machine.result(stop)
+            self.machine.result(stop)                      # with all that explains the end
         except Unmodelled as error:
             text = str(error)
         return Outcome(name_of(STOP, stop), text, self.digest())
+
+    def repeat(self, number):
+        """Run program `number`; returns the STOP name it ended by and the machine's hash."""
+        self.prepare(number)
+        return name_of(STOP, self.finish()), self.digest()
+
+    def finish(self):
+        """Run what was prepared; returns a STOP code."""
+        machine, stop = self.machine, STOP.NONE
+        limit = int(machine.cpu[0].cycles) + (GUEST_CYCLES if self.guest else CYCLES)
+        while stop == STOP.NONE:
+            stop = machine.advance(limit)
+        return stop
 
     def digest(self):
         """Return a hash over processor and memory: of the pages that the program changed."""

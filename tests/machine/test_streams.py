@@ -5,7 +5,7 @@ import pytest
 from emu.debug import parts
 from tests.machine.streams import MODES, Stream, VmcsStream
 
-QUICK, PROGRAMS, STATES = 25, 20_000, 9_000
+QUICK, PROGRAMS, STATES = 15, 20_000, 9_000
 GUESTS = tuple(mode for mode in MODES if mode.startswith("guest"))
 ANSWERS = {"EXIT_CODE", "POWER_OFF", "RESET", "TRIPLE_FAULT", "BUDGET", "UNMODELLED", "VMX_ABORT", "IDLE"}
 
@@ -17,7 +17,7 @@ def check(stream, numbers):
         for number in numbers:
             found = stream.run(number)
             assert found.reason in ANSWERS, f"{stream.mode} {number}: {found}"
-            assert stream.run(number) == found, f"{stream.mode} {number}"
+            assert stream.repeat(number) == (found.reason, found.digest), f"{stream.mode} {number}"
             entered += bool(stream.machine.cpu[0].entries)
     finally:
         stream.close()

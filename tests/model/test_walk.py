@@ -230,6 +230,15 @@ def test_paging_structure_in_a_device_stops_by_name(page):
     assert not walk.load_pdptes(w.c, U64(page)) and w.c.fault == FAULT.STOP
 
 
+def test_ept_structure_in_a_device_stops_by_name():
+    w = World()
+    w.map(LA, PAGE | P | RW)
+    w.nest()
+    w.c.eptp = U64(0xFEC0_001E)
+    assert walk.translate(w.c, U64(LA), U64(READ)) == walk.ALL_ONES
+    assert (w.c.fault, w.c.stop_a, w.c.stop_b) == (FAULT.STOP, UNMODELLED.PAGING, 0xFEC0_0000)
+
+
 def outside_kernels(kernel, *given):
     """Return what a kernel gives in plain Python."""
     with plain():
