@@ -23,7 +23,7 @@ from emu.debug.history import History
 from emu.debug.registers import NAMES
 from emu.debug.session import Session
 from emu.debug.snapshot import restore, take
-from emu.errors import ConfigError, DebugError
+from emu.errors import DebugError
 from emu.machine import Config, Machine
 from emu.partition import HYPERVISOR_BYTES
 
@@ -190,13 +190,14 @@ class Lab:
 
         memory: bytes; more: what else emu.machine.Config holds.  Raises ConfigError for a wrong image.
         """
-        if place == "partition" and smp > 1:
-            raise ConfigError(f"a partition of the hypervisor has one virtual processor, not {smp}")
         path = Path(path)
         loaded = images.of_assembly(assemble(path), memory) if path.suffix == ".s" else images.load(path, memory, append, tuple(modules))
         extra = HYPERVISOR_BYTES if place == "partition" else 0
         machine = Machine(Config(memory_bytes=loaded.memory_bytes + extra, processors=smp, **more))
-        (machine.load_partition if place == "partition" else machine.load)(loaded)
+        if place == "partition":
+            machine.load_partition(loaded, processors=smp)
+        else:
+            machine.load(loaded)
         return cls(machine)
 
     def close(self):

@@ -6,12 +6,13 @@
 mmio_write_io:
         call    mmio_is_ioapic
         jnz     1f                              # nothing there: lost
-        cmp     dword ptr [rbx + VP_OP_SIZE], 4
-        jb      1f
         mov     esi, eax
         mov     edi, r12d
         and     edi, PAGE - 1
-        jmp     ioapic_write
+        cmp     edi, IOWINDOW_DATA
+        jne     ioapic_write                    # the other registers have one byte that matters
+        cmp     dword ptr [rbx + VP_OP_SIZE], 4
+        jae     ioapic_write
 1:      ret
 mmio_read_io:
         call    mmio_is_ioapic

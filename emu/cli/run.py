@@ -79,12 +79,9 @@ def machine_with(image, place, processors, hv=None, copies=1, **more):
         machine = power.machine(image.memory_bytes, processors, **more)
         machine.load(image)
         return machine
-    if copies < processors:
-        raise ConfigError(f"a partition of the hypervisor has one virtual processor: --smp {processors} with --as partition "
-                          f"goes with --copies {processors} or more")
     each = image.memory_bytes if copies == 1 else -(-image.memory_bytes // ALIGNMENT) * ALIGNMENT
     machine = power.machine(each * copies + HYPERVISOR_BYTES, processors, **more)
-    machine.load_partition(image, hv=hv, copies=copies)
+    machine.load_partition(image, hv=hv, copies=copies, processors=processors)
     return machine
 
 
@@ -154,7 +151,7 @@ def debugged(make, listen):
     show_default=True,
     help="On the bare machine, or as the guest of a child partition of the hypervisor.",
 )
-@click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help="Logical processors.")
+@click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help="Processors that the image finds.")
 @click.option(
     "--memory",
     type=Memory(),

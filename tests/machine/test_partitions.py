@@ -32,6 +32,7 @@ NOT_HERE = {
     "uart_interrupt": "the transmitter is always empty at once",
     "debug_io": "hv answers port accesses without looking at I/O breakpoints",
     "msr_rules": "no MTRRs, no IA32_FEATURE_CONTROL",
+    "memory_above_4g": "the memory of a partition is one piece of the machine's below 3 GiB",
 }
 BARE = [g for g in guests.guests() if g.processors == 1 and g.stop == "EXIT_CODE" and g.name not in NOT_HERE
         and not g.name.startswith(("vmx_", "vmcs_", "ept_"))]    # a partition has no VMX
