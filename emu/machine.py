@@ -288,9 +288,13 @@ class Machine:
         self.partitions = list(partitions)
 
     def load_partition(self, image, enlightened=True, hv=None, copies=1, processors=1):
-        """Place an image as the one partition of the hypervisor, or as some of them; processors: virtual ones; hv: as of `load_partitions`."""
+        """Place an image as the one partition of the hypervisor, or as `copies` of it, each with so many virtual processors.
+
+        hv: as of `load_partitions`.
+        """
         names = ["guest"] if copies == 1 else [f"guest {n}" for n in range(1, copies + 1)]
-        self.load_partitions([partition.Partition(name=name, image=image, enlightened=enlightened, processors=processors) for name in names], hv)
+        self.load_partitions([partition.Partition(name=name, image=image, enlightened=enlightened, processors=processors)
+                              for name in names], hv)
 
     def load_demo(self):
         """Place the two partitions of the demonstration."""

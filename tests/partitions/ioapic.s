@@ -92,8 +92,9 @@ test:   ON      EDGE, taken
         movzx   eax, byte ptr [rbx + IOWINDOW_DATA + 2]         # narrow reads see their part
         EQ      eax, 1
         mov     dword ptr [rbx + IOWINDOW_SELECT], 0
-        mov     byte ptr [rbx + IOWINDOW_DATA], 1               # narrow writes to it are lost
-        EQ      dword ptr [rbx + IOWINDOW_DATA], 0
+        mov     eax, [rbx + IOWINDOW_DATA]
+        mov     byte ptr [rbx + IOWINDOW_DATA + 3], 5           # narrow writes to it are lost
+        EQ      eax, [rbx + IOWINDOW_DATA]
         mov     byte ptr [rbx + IOWINDOW_SELECT], 1             # the index has one byte
         EQ      dword ptr [rbx + IOWINDOW_SELECT], 1
         EQ      dword ptr [rbx + 0x20], 0

@@ -2,7 +2,7 @@
         .include "hvlib.s"
         .use    cpuid
 
-        .equ    INFO_VPS, 0x1018                # guest information
+        .equ    INFO_VPS, 0xE5018               # guest information
         .equ    VPS, 3
         .equ    STARTED, 0x8000                 # where the start-up IPI begins
         .equ    TOLD, 0x9000                    # of each VP: its number and 0x10; at 0x10 how many; at 0x20 IPIs, a word each

@@ -1,7 +1,7 @@
 # Expect: pass. SSE and x87 registers, debug addresses and SYSCALL MSRs are a VP's own, however often others run.
         .include "hvlib.s"
 
-        .equ    NUMBER, 0x1010                  # guest information: partition number
+        .equ    NUMBER, 0xE5010                 # guest information: partition number
         .equ    ROUNDS, 1000
         .macro  WRMSR_R msr
         mov     ecx, \msr
