@@ -5,6 +5,7 @@ Everything is read from the records after the run; nothing of the machine change
 from dataclasses import dataclass
 
 from emu.bits import U64, name_of, show, text_of
+from emu.errors import ConfigError
 from emu.jit import words
 from emu.model import checks, msr, world
 from emu.model.cpu import code_bits
@@ -39,6 +40,21 @@ def symbols_of(machine, partition=0):
         return getattr(machine, "symbols", None)
     images = {id(each.image): each.image for each in machine.partitions if getattr(each, "image", None)}
     return next(iter(images.values())).symbols if len(images) == 1 else None
+
+
+def finder(machine):
+    """Return a function: the address of a symbol, of the image or of the partitions', None when it is none of theirs.
+
+    It raises ConfigError when both have it at different addresses.
+    """
+    tables = [table for table in (symbols_of(machine), symbols_of(machine, 1)) if table]
+
+    def find(name):
+        found = list(dict.fromkeys(at for table in tables if (at := table.address(name)) is not None))
+        if len(found) > 1:
+            raise ConfigError(f"{name!r} is {found[0]:#x} in the hypervisor and {found[1]:#x} in the partition: write the address")
+        return found[0] if found else None
+    return find
 
 
 def place(machine, rip, partition=0):
@@ -100,8 +116,8 @@ def read_linear(machine, e, address, size):
 
 
 # ---- triple faults ------------------------------------------------------------------------------------------------
-def gate(machine, e, vector):
-    """Return the IDT entry of a vector in words."""
+def gate(machine, e, vector, partition=0):
+    """Return the IDT entry of a vector in words; partition: whose code it leads to, 0: the image's own."""
     base, limit = int(e.seg[int(SEG.IDTR) * 3 + 1]), int(e.seg[int(SEG.IDTR) * 3 + 2]) & 0xFFFF
     size = 16 if int(e.efer) & int(EFER.LMA) else 8
     if not int(e.cr[0]) & int(CR0.PE):
@@ -120,7 +136,7 @@ def gate(machine, e, vector):
     present = "" if word >> 47 & 1 else ", not present"
     stack = f", IST {word >> 32 & 7}" if size == 16 and word >> 32 & 7 else ""
     name = GATES.get(kind, f"type {kind}, which is no gate") if not word >> 44 & 1 else "no system descriptor"
-    return f"at {address:#x}: {name} to {word >> 16 & 0xFFFF:#x}:{place(machine, offset)}, DPL {level}{stack}{present}"
+    return f"at {address:#x}: {name} to {word >> 16 & 0xFFFF:#x}:{place(machine, offset, partition)}, DPL {level}{stack}{present}"
 
 
 def _fault(vector, error, address):
@@ -137,17 +153,24 @@ def _fault(vector, error, address):
 
 def triple_fault(machine, c):
     """Return the lines that tell a triple fault as the chain of its faults."""
-    e = machine.env(int(c.id))
-    lines = [f"triple fault on processor {c.id}{WORLD[int(c.vmx_mode)]} at cycle {int(c.cycles):,}:"]
-    length, chain = int(c.chain_length), [int(word) for word in c.chain]
+    head = f"triple fault on processor {c.id}{WORLD[int(c.vmx_mode)]} at cycle {int(c.cycles):,}:"
+    return [head, *chain_lines(machine, machine.env(int(c.id)), c.chain, int(c.chain_length))]
+
+
+def chain_lines(machine, e, chain, length, partition=0):
+    """Return the lines of a chain of faults: `length` steps of vector, error code, RIP, address.
+
+    e: registers of who met them, for the IDT; partition: whose code it is, 0: the image's own.
+    """
+    chain, lines = [int(word) for word in chain], []
     delivered = None                                       # vector of the event whose delivery met this one
     for number in range(length):
         vector, error, rip, address = chain[4 * number:4 * number + 4]
         during = f" while delivering {_name(delivered)}" if number else ""
-        lines.append(f"  {number + 1}. {_fault(vector, error, address)}{during}, at RIP {place(machine, rip)}")
+        lines.append(f"  {number + 1}. {_fault(vector, error, address)}{during}, at RIP {place(machine, rip, partition)}")
         delivered = _combined(delivered, vector) if number else vector
         if number < length - 1:
-            lines.append(f"     IDT entry {delivered} {gate(machine, e, delivered)}")
+            lines.append(f"     IDT entry {delivered} {gate(machine, e, delivered, partition)}")
     return lines
 
 
@@ -293,7 +316,7 @@ def explain(machine, reason):
         lines += triple_fault(machine, stopped)
     elif reason == "VMX_ABORT":
         lines += vmx_abort(machine, stopped)
-    elif reason in ("IDLE", "BUDGET"):
+    elif reason in ("IDLE", "BUDGET", "INTERRUPTED"):
         lines += [asleep(machine, c) for c in cpus]
         if any(c.vmx_mode == MODE.ROOT for c in cpus) and not any(int(c.entries) for c in cpus):
             lines.append("no VM entry happened: the hypervisor never ran a guest")

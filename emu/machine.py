@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu import failure, partition, restart
+from emu import failure, partition, restart, standing
 from emu.bits import name_of
 from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
@@ -197,6 +197,7 @@ class Machine:
         self._shown: dict[str, int] = {}
         self.edits = 0                                    # times that registers, memory or inputs were changed from outside
         self.inputs, self.image, self.symbols, self.placed = Inputs(), None, None, restart.Placed()
+        self.interrupted = 0                              # the signal by which a person asked `run` to stop between slices
         self.limit = FOREVER                              # the cycle that no run goes beyond: a recording's end
         self.cut = 0                                      # the budget that stopped it last, in cycles
         self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
@@ -379,7 +380,7 @@ class Machine:
         until, started = int(max_cycles) if max_cycles is not None else FOREVER, time.perf_counter()
         while True:
             stop = self.advance(until, int(self.record[0].now) + PAUSE_CYCLES)
-            if stop or pause and pause():
+            if stop or self.interrupted or pause and pause():
                 break
         self.wall_seconds += time.perf_counter() - started
         return self.result(stop)
@@ -389,7 +390,8 @@ class Machine:
         from emu.report import exit_rows, raise_unmodelled
         if stop == STOP.UNMODELLED:
             raise_unmodelled(self)
-        cpus, m, reason = self.cpu, self.record[0], name_of(STOP, stop)
+        cpus, m = self.cpu, self.record[0]
+        reason = "INTERRUPTED" if self.interrupted and stop == STOP.NONE else name_of(STOP, stop)
         return Result(
             reason=reason, exit_code=int(m.exit_code),
             cycles=max(int(c.cycles) for c in cpus), instructions=sum(int(c.instructions) for c in cpus),
@@ -397,7 +399,7 @@ class Machine:
             entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.exits[REASON.VMCALL]) for c in cpus),
             injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus),
             partitions=partition.results(self.partitions, self.read),
-            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=failure.explain(self, reason),
+            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=standing.explain(self, reason),
             on_reset=self.config.on_reset)
 
     def trace_exits(self, path):

@@ -13,6 +13,8 @@ def ending(result):
     if result.reason == "EXIT_CODE":
         verdict = "passed" if result.exit_code == 0 else f"failed with exit code {result.exit_code}"
         return f"the guest ended the run: {verdict}"
+    if result.reason == "INTERRUPTED":
+        return f"interrupted after {result.cycles:,} cycles"
     if result.reason == "BUDGET":
         return f"the cycle budget is used up after {result.cycles:,} cycles"
     return ENDINGS.get(result.reason) or text_of(STOP, result.reason)

@@ -22,7 +22,7 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     tree = folder / "tree"
     tree.mkdir()
-    for name in ("emu", "firmware", "hv"):
+    for name in ("emu", "firmware", "hv", "perf"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tree)
@@ -38,7 +38,7 @@ def test_wheel_holds_sources_of_firmware_and_hypervisor(wheel):
         for path in (ROOT / folder).rglob("*"):
             if path.suffix == ".s" or path.name in ("build.list", "README.md"):
                 assert f"emu/sources/{path.relative_to(ROOT)}" in names
-    assert "emu/cli/demo.py" in names
+    assert "emu/cli/demo.py" in names and "emu/sources/perf/loops.py" in names
     assert not any(name.startswith(("tests/", "perf/", "hv/", "firmware/")) for name in names)
 
 
@@ -48,3 +48,11 @@ def test_unpacked_wheel_finds_its_sources(wheel, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.stdout.split()[0] == str(tmp_path / "emu" / "sources" / "hv"), done.stderr
     assert int(done.stdout.split()[1]) > 4096
+
+
+def test_unpacked_wheel_has_its_benchmarks(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    command = [sys.executable, "-c", "from emu.cli.group import start; start(['bench', '--list'])"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert {"loops", "exits", "hypervisor"} <= {line.split()[0] for line in done.stdout.splitlines()} and "linux" not in done.stdout

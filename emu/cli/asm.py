@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from emu.cli.values import Address
+from emu.cli.values import Address, Output
 
-HELP = r"""Assemble a program in Intel syntax, with the constants of the machine's tables.
+HELP = """Assemble a program in Intel syntax, with the constants of the machine's tables.
 
 FILE is one .s file, or a folder with a build.list. `.use vmx, cpu` makes the rows of those tables known:
 VMCS_GUEST_RIP, REASON_CPUID, CR0_PE. An undefined symbol is an error.
@@ -47,7 +47,7 @@ def _definitions(context, param, values):
     callback=_definitions,
     help="Define a constant. May be repeated.",
 )
-@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the bytes to this file.")
+@click.option("--output", "-o", type=Output(), help="Write the bytes to this file.")
 def command(file, show, symbols, base, definitions, output):
     """Assemble a program."""
     from emu import files

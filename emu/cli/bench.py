@@ -19,18 +19,23 @@ from emu.cli.console import talk
 from emu.errors import ConfigError
 from emu.kernel_cache import ROOT
 
-FOLDER = ROOT.parent / "perf"
+INSTALLED = ROOT / "sources" / "perf"
+FOLDER = INSTALLED if INSTALLED.is_dir() else ROOT.parent / "perf"
+NEEDS_TESTS = re.compile(r"^from tests\b", re.MULTILINE)   # these guests are made by tests/, which is not installed
 
 
 def questions(folder):
-    """Return {name: module} of the files of perf/ that measure something."""
+    """Return {name: module} of the files of perf/ that measure something, and can where they lie."""
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder; benchmarks run from a source tree")
+        raise ConfigError(f"{folder}: no such folder: the questions of the benchmark are neither inside the package nor beside it")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))                    # they import each other, as they do when run alone
     found = {}
     for path in sorted(Path(folder).glob("*.py")):
-        if not re.search(r"^QUESTION = ", path.read_text(), re.MULTILINE):
+        text = path.read_text()
+        if not re.search(r"^QUESTION = ", text, re.MULTILINE):
+            continue
+        if NEEDS_TESTS.search(text) and not (folder.parent / "tests").is_dir():
             continue
         spec = importlib.util.spec_from_file_location(f"perf.{path.stem}", path)
         module = importlib.util.module_from_spec(spec)

@@ -19,6 +19,9 @@ A and B are recordings (.hvr) of hvlab run --record, of the same image or of two
 Both runs are repeated side by side; the first cycle at which registers, devices or memory differ is found by halving. A
 difference that comes and goes within a sixty-fourth of the run may be passed over.
 
+The code and data of two builds lie at other places, so of those it is compared what they do: VM exits by reason and what they ask
+for, failures, exceptions, MSR and port accesses, in their order on each processor, without addresses and times.
+
 The exit code is 0 when the runs are the same to their ends, and 1 when they part.
 
 \b
@@ -50,6 +53,15 @@ def _lines(found):
     return lines
 
 
+def _parting(found):
+    """Return the Parting of two builds as lines of Text."""
+    lines = [Text("the images differ: what the runs do is compared, not where their code lies"),
+             Text(f"the first {found.same:,} events of processor {found.processor} are the same"
+                  + (f"; the last of them: {found.before}" if found.before else "")), Text("then comes", "bold")]
+    told = ((who, str(each) if each else "nothing more: its run has ended") for who, each in (("A", found.a), ("B", found.b)))
+    return lines + tell.columns(list(told))
+
+
 @click.command("bisect", help=HELP, short_help="Find where two recorded runs part.")
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
@@ -70,5 +82,6 @@ def command(a, b, image_a, image_b, as_json):
             body |= asdict(found)
         report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
     else:
-        tell.write([Text("the runs are the same to their ends")] if found is None else _lines(found))
+        tell.write([Text("the runs are the same to their ends")] if found is None else _lines(found) if isinstance(found, bisect.Divergence)
+                   else _parting(found))
     return OK if found is None else FAILED

@@ -34,12 +34,20 @@ Examples:
 """
 
 
+def _text(session, happening):
+    from emu.failure import place
+
+    guest = int(happening.world == "guest" and bool(session.machine.partitions))
+    return happening.text(lambda rip: place(session.machine, rip, guest))
+
+
 def _lines(session, stop, hits):
     cells = []
     for n, c in enumerate(session.machine.cpu):
         thread = session.thread(n)
         cells.append((f"cpu{n}", thread.name, f"cycle {int(c.cycles):,}", thread.place()))
-    return [Text(f"hit {hits:,}: {stop.detail['happening']}", "bold"), Text("and the processors are at"), *tell.columns(cells)]
+    said = _text(session, stop.detail["happening"])
+    return [Text(f"hit {hits:,}: {said}", "bold"), Text("and the processors are at"), *tell.columns(cells)]
 
 
 def _all(session, target, as_json):
@@ -48,7 +56,7 @@ def _all(session, target, as_json):
     while (stop := session.run(max_cycles=target.max_cycles)).reason == "event":
         count += 1
         happening = stop.detail["happening"]
-        click.echo(msgspec.json.encode(asdict(happening)).decode() if as_json else str(happening))
+        click.echo(msgspec.json.encode(asdict(happening)).decode() if as_json else _text(session, happening))
     return count
 
 
@@ -64,7 +72,7 @@ def command(target, condition, ignore, everything, as_json):
     from emu.debug.condition import compiled
     from emu.debug.session import Session
 
-    compiled(condition)
+    compiled(condition, lambda name: 0)                    # what is wrong with it besides symbols, before a machine is made
     with Session(target.make()) as session:
         number = session.break_on(condition, ignore=ignore or 0)
         if everything:

@@ -3,7 +3,7 @@
 import click
 from rich.console import Console
 
-from emu.cli import report
+from emu.cli import interrupt, report
 from emu.cli.console import Told, talk
 from emu.cli.values import Count
 
@@ -30,7 +30,8 @@ def command(as_json, max_cycles):
     writer = Told(talk() if as_json else Console(highlight=False))
     machine.on_console(writer)
     try:
-        result = machine.run(max_cycles=max_cycles)
+        with interrupt.heeded(machine):
+            result = machine.run(max_cycles=max_cycles)
     finally:
         writer.close()
     if as_json:
@@ -40,4 +41,4 @@ def command(as_json, max_cycles):
         for table in report.table(result):
             console.print(table)
     report.explain(result)
-    return report.exit_code(result)
+    return interrupt.exit_code(machine, result, report.exit_code(result))

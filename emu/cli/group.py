@@ -55,7 +55,7 @@ Exit codes:
   5  the cycle budget is used up, or every processor is halted for ever
   6  something is not modelled, or an error of hvlab itself
   7  the guest reset the machine (run --on-reset decides)
-  130  interrupted
+  130  interrupted by Ctrl-C; 143: by SIGTERM
 
 A guest ends the run by a 32-bit write to port 0xF4: 0 passes, anything else fails.
 """

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from emu import files
 from emu.errors import ConfigError
 
-BYTES = 4096
+BYTES, WAIT = 4096, 0.2                                    # WAIT: seconds between looks at a signal while nothing is typed
 INPUT_LIMIT = 64 << 20                                     # bytes of what is typed at once
 SNAPSHOT, RECORDING = ".hvz", ".hvr"
 
@@ -48,9 +48,9 @@ def run(machine, max_cycles, typed):
     if typed is None:
         return machine.run(max_cycles=max_cycles)
     result = machine.run(max_cycles=max_cycles, pause=typed.look)
-    while result.reason == "IDLE" and typed.open:
-        typed.look(None)
-        if typed.open:
+    while result.reason == "IDLE" and typed.open and not machine.interrupted:
+        typed.look(WAIT)
+        if typed.open and not machine.interrupted:
             result = machine.run(max_cycles=max_cycles, pause=typed.look)
     return result
 

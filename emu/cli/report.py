@@ -8,7 +8,7 @@ import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from emu.cli.group import BUDGET, ENTRY, FAILED, INTERNAL, OK, RESET, SHUTDOWN
+from emu.cli.group import BUDGET, ENTRY, FAILED, INTERNAL, INTERRUPTED, OK, RESET, SHUTDOWN
 from emu.report import ending
 
 TEXT = ("reason", "name", "end")                          # columns of words; all others are numbers
@@ -22,6 +22,7 @@ CODES = {
     "BUDGET": BUDGET,
     "IDLE": BUDGET,
     "ENTRY_FAILED": ENTRY,
+    "INTERRUPTED": INTERRUPTED,
     "UNMODELLED": INTERNAL,
     "INTERNAL": INTERNAL,
 }

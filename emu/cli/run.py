@@ -8,13 +8,13 @@ import click
 from click.core import ParameterSource
 
 from emu import files
-from emu.cli import outside, report
+from emu.cli import interrupt, outside, report
 from emu.cli.console import Prefixed, Raw, Split, talk
-from emu.cli.values import Count, Memory
+from emu.cli.values import Count, Memory, Output
 from emu.errors import ConfigError
 
 PARTITION = "partition "
-OUT = click.Path(path_type=Path, dir_okay=False)
+OUT = Output()
 IN = click.Path(path_type=Path, exists=True, dir_okay=False)
 SYMBOLS_HELP = "Names for addresses, as nm or System.map list them, besides those of the image."
 COPIES_HELP = "Partitions that run the image, each by itself."
@@ -178,7 +178,7 @@ def debugged(make, listen):
 @click.option("--physical-bits", type=BITS, default=39, show_default=True, help=BITS_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to standard output.")
 @click.option(
-    "--trace-exits", type=click.Path(path_type=Path, dir_okay=False), help="Write every VM exit to this file, one JSON object a line."
+    "--trace-exits", type=OUT, help="Write every VM exit to this file, one JSON object a line."
 )
 @click.option(
     "--hash",
@@ -235,7 +235,8 @@ def watched(machine, console, trace_exits, run, finish):
     if trace_exits:
         machine.trace_exits(trace_exits)
     try:
-        return run()
+        with interrupt.heeded(machine):
+            return run()
     finally:
         console.close()
         if trace_exits:
@@ -253,4 +254,4 @@ def told(machine, result, as_json, with_hash, with_screen, **about):
     else:
         sys.stdout.flush()
         _tell(result, digest, screen)
-    return report.exit_code(result)
+    return interrupt.exit_code(machine, result, report.exit_code(result))

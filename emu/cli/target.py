@@ -44,6 +44,11 @@ class Target:
 
         return record.load(self.image)
 
+    @property
+    def frozen(self):
+        """Return whether the image is a snapshot: without a place to run to it is looked at as it is."""
+        return self.image.suffix == outside.SNAPSHOT
+
     def check(self):
         """Raise what is wrong with the image, before a machine is made."""
         if self.image.suffix == outside.RECORDING:
@@ -146,9 +151,14 @@ def stopped(target, processor=None, **at):
         machine, found = stop.run_to_entry_failure(target.make, 1, target.max_cycles)
         where = "before the first VM entry that fails"
     elif name == "at_cycle":
-        machine, found = stop.run_to_cycle(target.make, value), 0
+        machine, found = target.make(), 0
+        if machine.clock > value:
+            raise ConfigError(f"{target.image} is at cycle {machine.clock:,} already: it cannot be stopped at {value:,}")
+        machine = stop.run_to_cycle(lambda: machine, value)
         reached = max(int(c.cycles) for c in machine.cpu) >= value
         where = "stopped" if reached else f"{_ended(machine)}, which comes before cycle {value:,}"
+    elif target.frozen:
+        machine, found, where = target.make(), 0, "as the snapshot has it"
     else:
         machine, found = stop.run_to_cycle(target.make, target.max_cycles), 0
         where = _ended(machine)

@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from emu.cli import interrupt, tell
 from emu.cli import target as targets
-from emu.cli import tell
+from emu.cli.values import Output
 from emu.errors import ConfigError
 
 TRACE = ".hvt"
-OUT = click.Path(path_type=Path, dir_okay=False)
+OUT = Output()
 
 HELP = """Run IMAGE and write down what happens: VM exits and entries, events delivered and injected, MSR and port accesses,
 failures of VMX instructions, changes of the paging mode.
@@ -40,21 +41,28 @@ def _write(path, pieces):
         files.write(path, pieces)
 
 
-def _record(target, path, condition, quiet):
-    """Run a target and write its trace; returns the Result."""
+def _record(target, path, text, quiet):
+    """Run a target and write its trace, of the rows that a condition (text) accepts; returns the exit code, 0 or that of a signal."""
+    from emu.cli import report as report_of
     from emu.cli import run
+    from emu.debug.condition import compiled
+    from emu.failure import finder
     from emu.trace.log import Writer
 
     machine, result = target.make(), None
+    condition = compiled(text, finder(machine)) if text else None
     console = run.writer(quiet, "partition" if machine.partitions else "bare", False)
     machine.on_console(console)
     writer = Writer(machine, path, target.image, target.place, condition)
     try:
-        result = machine.run(max_cycles=target.max_cycles)
+        with interrupt.heeded(machine):
+            result = machine.run(max_cycles=target.max_cycles)
     finally:
         console.close()
         writer.close(result)
-    return result
+    if result.reason == "INTERRUPTED":
+        report_of.explain(result)
+    return interrupt.exit_code(machine, result, 0)
 
 
 def _told(reader, made):
@@ -80,7 +88,7 @@ def _forms(reader, jsonl, perfetto, report):
 @click.command("trace", help=HELP, short_help="Write down what happens in a run: exits, entries, events ...")
 @click.option("-o", "--output", type=OUT, help="The file of rows, FILE.hvt.")
 @click.option("--filter", "text", metavar="CONDITION", help="Only rows for which this holds.")
-@click.option("--jsonl", type=click.Path(path_type=Path, allow_dash=True), help="One JSON object a row; - is standard output.")
+@click.option("--jsonl", type=Output(dash=True), help="One JSON object a row; - is standard output.")
 @click.option("--perfetto", type=OUT, help="JSON for ui.perfetto.dev: a track per processor and VP, flows from exit to entry.")
 @click.option("--report", type=OUT, help="One HTML file: exits by reason, timeline, longest exits, search.")
 @targets.options
@@ -99,10 +107,13 @@ def command(target, output, text, jsonl, perfetto, report):
         return _told(reader, [path for path in (jsonl, perfetto, report) if path]) if str(jsonl) != "-" else 0
     if not (output or jsonl or perfetto or report):
         raise ConfigError("say where the trace goes: -o FILE.hvt, --jsonl FILE, --perfetto FILE or --report FILE.html")
-    condition = compiled(text) if text else None
+    if text:
+        compiled(text, lambda name: 0)                     # what is wrong with it besides symbols, before a machine is made
     with tempfile.TemporaryDirectory() as folder:
         path = output or Path(folder) / "trace.hvt"
-        _record(target, path, condition, str(jsonl) == "-")
+        code = _record(target, path, text, str(jsonl) == "-")
         reader = Reader(path)
         _forms(reader, jsonl, perfetto, report)
-    return _told(reader, [path for path in (output, jsonl, perfetto, report) if path]) if str(jsonl) != "-" else 0
+    if str(jsonl) != "-":
+        _told(reader, [path for path in (output, jsonl, perfetto, report) if path])
+    return code

@@ -1,8 +1,11 @@
 """Values of options: sizes and counts with a suffix, checked before anything starts."""
 
 import re
+from pathlib import Path
 
 import click
+
+from emu import files
 
 PAGE = 4096
 BINARY = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -30,6 +33,19 @@ class Memory(click.ParamType):
             hint = f"; did you mean {value}M?" if value.isdigit() and 0 < size < PAGE else ""
             self.fail(f"memory must be a positive multiple of {PAGE} bytes, not {size}{hint}", param, context)
         return size
+
+
+class Output(click.Path):
+    """A file to write; that it can be is looked at before the run, since the run may take long."""
+
+    def __init__(self, dash=False):
+        super().__init__(path_type=Path, dir_okay=False, allow_dash=dash)
+
+    def convert(self, value, param, context):
+        path = super().convert(value, param, context)
+        if str(path) != "-":
+            files.check_writable(path)
+        return path
 
 
 class Count(click.ParamType):

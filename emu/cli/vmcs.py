@@ -99,6 +99,15 @@ def _diff(target, numbers, groups, as_json):
                             f"{len(changes)} fields changed"), *tell.columns(cells, 2, ("", "cyan"))])
 
 
+def _healthy(target, missing, as_json):
+    """Write that no VM entry of a run failed, as a run without such an entry says (emu.debug.stop.Missing)."""
+    where = f"all {missing.entries:,} VM entries of the run passed every check; it ended by {missing.ending}"
+    if as_json:
+        return _write("hvlab.vmcs-check.1", image=str(target.image), processor=None, cycle=None, where=where, pointer=None, passes=True,
+                      outcome=where, error=0, reason=0, failures=[], msr=None)
+    return tell.write([Text(where)])
+
+
 @command.command("check", short_help="Tell every check of VM entry that the VMCS fails.")
 @targets.at("launch", "exit", "entry-failure")
 @targets.PROCESSOR
@@ -107,12 +116,21 @@ def _diff(target, numbers, groups, as_json):
 def check(target, at_launch, at_exit, at_entry_failure, processor, as_json):
     """Tell what VM entry says of the VMCS that is current where the run of IMAGE is stopped.
 
-    Without a place the run is stopped before the first VM entry that fails.
+    Without a place the run is stopped before the first VM entry that fails; when none does, that is the answer. A snapshot is
+    looked at as it is.
     """
     from emu.debug import vmcs
+    from emu.debug.stop import Missing
 
-    failure = at_entry_failure or not (at_launch or at_exit)
-    stop = targets.stopped(target, processor, at_launch=at_launch, at_exit=at_exit, at_entry_failure=failure)
+    found = not (at_entry_failure or at_launch or at_exit or target.frozen)  # where to stop is to be found: there may be nothing wrong
+    failure = at_entry_failure or found
+    try:
+        stop = targets.stopped(target, processor, at_launch=at_launch, at_exit=at_exit, at_entry_failure=failure)
+    except Missing as missing:
+        if not found or not missing.entries:
+            raise
+        _healthy(target, missing, as_json)
+        return OK
     verdict = vmcs.check(stop.machine, stop.processor)
     if as_json:
         failures = [dict(id=f.id, kind=f.kind, fields=[dict(name=n, encoding=e, value=v) for n, e, v in f.fields], bits=f.bits, rule=f.rule,

@@ -1,5 +1,6 @@
 """`hvlab why`: who wrote memory, a register or a VMCS field last."""
 
+import time
 from dataclasses import asdict
 
 import click
@@ -9,14 +10,15 @@ from rich.text import Text
 from emu import files
 from emu.cli import report, tell
 from emu.cli import target as targets
+from emu.errors import DebugError
 
-KINDS = ("memory", "register", "vmcs")
+KINDS, SECONDS = ("memory", "register", "vmcs"), 2.0         # SECONDS: between lines on how far it is
 WORLDS = ("root", "guest")
 
-HELP = """Tell who wrote something last before the point where the run of IMAGE is stopped.
+HELP = """Tell who changed something last before the point where the run of IMAGE is stopped.
 
 \b
-memory ADDRESS    the last write to these bytes: a number or a symbol, linear unless --space says otherwise
+memory ADDRESS    the last change of these bytes: a number or a symbol, linear unless --space says otherwise
 register NAME     the last change of a general register (rax to r15) of the world that runs
 vmcs FIELD        the last change of a field of the current VMCS, by VMWRITE or by a VM exit; the name may be cut short
 
@@ -39,11 +41,25 @@ def history_at(target, stop):
     cycle = stop.cycle
     stop.close()
     session = Session(target.make())
-    history = History(session)
+    history, session.heed = History(session), Progress(session.machine)
     if cycle > NEAR:
-        session.run(max_cycles=cycle - NEAR)
+        session.run(max_cycles=cycle - NEAR, pause=session.heed)
     history.seek(cycle, stop.processor)
     return session, history
+
+
+class Progress:
+    """Says on standard error, every few seconds, where a search of the past is; called between slices."""
+
+    def __init__(self, machine, seconds=SECONDS):
+        self.machine, self.seconds, self.next = machine, seconds, time.monotonic() + seconds
+
+    def __call__(self):
+        now = time.monotonic()
+        if now >= self.next:
+            self.next = now + self.seconds
+            click.echo(f"hvlab: at cycle {self.machine.clock:,}, looking", err=True)
+        return False                                       # which lets the run go on
 
 
 def _found(kind, what, history, thread, size, space):
@@ -74,10 +90,16 @@ def command(target, kind, what, size, space, world, at_cycle, at_exit, at_launch
     stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch, at_entry_failure=at_entry_failure)
     session, history = history_at(target, stop)
     thread = session.thread(stop.processor, None if world is None else WORLDS.index(world))
-    found = _found(kind, what, history, thread, size, space)
+    try:
+        found = _found(kind, what, history, thread, size, space)
+    except DebugError as error:
+        if target.frozen:
+            raise DebugError(f"{error}; a snapshot has no past of its own: ask with the image that it came from") from error
+        raise
     if as_json:
         return report.write_json(msgspec.json.format(msgspec.json.encode(
             dict(schema="hvlab.why.1", image=files.shown(target.image), where=stop.where, **asdict(found))), indent=2))
     return tell.write([Text(f"{found.what}, {stop.where}"), *tell.columns([
         ("  value", f"{found.old:#x} -> {found.new:#x}"), ("  written by", found.place),
-        ("  in", f"{found.thread}, processor {found.processor}"), ("  at cycle", f"{found.cycle:,}")])])
+        ("  in", f"{found.thread}, processor {found.processor}"), ("  at cycle", f"{found.cycle:,}"),
+        *([("  since", f"written {found.again:,} times with that value")] if found.again else [])])])

@@ -1,7 +1,6 @@
 """`hvlab xlate`: how a linear address is translated, entry by entry, as text and as a drawing."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 import msgspec
@@ -10,6 +9,7 @@ from rich.text import Text
 from emu import files
 from emu.cli import report, tell
 from emu.cli import target as targets
+from emu.cli.values import Output
 from emu.errors import ConfigError
 
 HELP = """Show how a linear address is translated: each entry read, and what stops the access.
@@ -82,7 +82,7 @@ def _guest(stop, partition, vp):
 @click.option("--write", is_flag=True, help="A write; default: a read.")
 @click.option("--fetch", is_flag=True, help="An instruction fetch.")
 @click.option("--user", is_flag=True, help="At privilege level 3.")
-@click.option("--svg", "drawing", type=click.Path(path_type=Path, dir_okay=False), help="Draw the walk into this file.")
+@click.option("--svg", "drawing", type=Output(), help="Draw the walk into this file.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 @targets.options
 def command(target, address, at_cycle, at_exit, at_launch, processor, world, partition, vp, write, fetch, user, drawing, as_json):

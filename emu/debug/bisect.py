@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu.debug import compare, record
+from emu.debug import builds, compare, record
 from emu.debug.snapshot import restore, take
 from emu.errors import ReplayError
 from emu.machine import FOREVER
@@ -70,12 +70,17 @@ def _inputs(a, b, cycle):
     return said + [f"only B gets {each.data!r} ({each.kind}) at cycle {each.cycle:,}" for each in y if each not in x]
 
 
+def _only_memory(a, b):
+    """Return whether two machines differ in memory only: in the image that is loaded."""
+    return all(each.where == "memory" for each in compare.differences(a, b))
+
+
 def _told(a, b, last_equal, cycle):
     return Divergence(last_equal, cycle, (_places(a), _places(b)), compare.differences(a, b), _inputs(a, b, cycle))
 
 
 def bisect(a, recording_a, b, recording_b, progress=lambda cycle, of: None):
-    """Return the Divergence of two recorded runs, None when they are the same.
+    """Return the Divergence of two recorded runs, of two builds the Parting (emu.debug.builds); None when they are the same.
 
     a, b: machines that were loaded as the Recordings say.  progress: called with (cycles done, cycles in all).
     Raises ReplayError when the machines are made differently, or do not start as recorded.
@@ -85,9 +90,11 @@ def bisect(a, recording_a, b, recording_b, progress=lambda cycle, of: None):
             raise ReplayError(f"the runs cannot be compared: {name} is {value} in A and {getattr(b.config, name)} in B")
     record.prepare(a, recording_a)
     record.prepare(b, recording_b)
-    if not compare.same(a, b):
+    if recording_a.start != recording_b.start and not _only_memory(a, b):
         return _told(a, b, None, 0)
     limit = max(record.last_cycle(recording) for recording in (recording_a, recording_b))
+    if recording_a.start != recording_b.start:
+        return builds.parting(a, b, limit, progress)
     step = limit // CHECKPOINTS + 1
     low, kept = 0, (take(a), take(b))
     for high in (*range(step, limit, step), limit):

@@ -5,8 +5,8 @@
     hypercall and input & 0xffff == 0x5c
 
 The first name says what is meant (KINDS); the others are its fields, fields that everything has (COMMON), general registers of
-the world it happens in, or, beside a comparison, names of the manual's tables.  `=` is `==`; and, or, not, in, == != < <= > >=,
-& | ^ + - << >>, unsigned 64-bit.
+the world it happens in, symbols of the images, or, beside a comparison, names of the manual's tables.  `=` is `==`; and, or, not,
+in, == != < <= > >=, & | ^ + - << >>, unsigned 64-bit.  Conditions on several kinds stand beside each other with `or`.
 """
 import ast
 import re
@@ -28,7 +28,9 @@ BINARY = {ast.BitAnd: OP.BIT_AND, ast.BitOr: OP.BIT_OR, ast.BitXor: OP.XOR, ast.
           ast.RShift: OP.SHR}
 LOGICAL = {ast.And: OP.AND, ast.Or: OP.OR}
 SINGLE = re.compile(r"(?<![=!<>])=(?!=)")
+DOTTED = re.compile(r"\w+(\.\w+)*")                      # a local label of the assembler: test.loop
 ALL_ONES = (1 << 64) - 1
+LONGEST, DEEPEST = 4000, 100                               # characters of a condition; operators within each other
 
 
 # ---- fields --------------------------------------------------------------------------------------------------------------
@@ -132,8 +134,8 @@ KINDS = {
 class _Compiler:
     """Compiles the syntax tree of a condition for one Variant."""
 
-    def __init__(self, text, name, kind, variant):
-        self.text, self.name, self.kind, self.variant = text, name, kind, variant
+    def __init__(self, text, name, kind, variant, symbols):
+        self.text, self.name, self.kind, self.variant, self.symbols = text, name, kind, variant, symbols
         self.names = {**COMMON_NAMES, **kind.names}
         self.reasons = set()                               # exit reasons that a conjunct of the whole asks for
 
@@ -161,9 +163,13 @@ class _Compiler:
         if isinstance(node, ast.BinOp) and type(node.op) in BINARY:
             return *self.of(node.left), *self.of(node.right), int(BINARY[type(node.op)])
         if isinstance(node, ast.Constant) and type(node.value) is int:
+            if node.value > ALL_ONES:
+                self.refuse(f"{node.value:#x} has more than 64 bits")
             return const(node.value)
         if isinstance(node, ast.Name):
             return self.field(node.id)
+        if isinstance(node, ast.Attribute) and DOTTED.fullmatch(name := ast.unparse(node)):
+            return self.field(name)
         return self.refuse(f"{ast.unparse(node)} is not understood; there are and, or, not, in, comparisons, & | ^ + - << >>, numbers")
 
     def field(self, name):
@@ -173,8 +179,12 @@ class _Compiler:
             return found
         if name in GENERAL:
             return (int(OP.REGISTER) | GENERAL.index(name) << 8,)
+        address = self.symbols(name)
+        if address is not None:
+            return const(address)
         known = sorted({*self.variant.fields, *COMMON})
-        return self.refuse(f"{name!r} is no field of {self.name}; those are {', '.join(known)}, and registers such as rax")
+        return self.refuse(f"{name!r} is no field of {self.name}; those are {', '.join(known)}, registers such as rax, "
+                           "and symbols of the image")
 
     def _operand(self, node, table):
         """Return the program of one side of a comparison; table: the names that the other side gives meaning to, or None."""
@@ -235,19 +245,64 @@ class Compiled:
     programs: tuple
 
 
-def compiled(text):
-    """Return the Compiled condition of a text; raises ConfigError that says what is wrong and what is allowed."""
+def _depth(tree):
+    """Return how deep the operators of a syntax tree stand within each other, without recursion."""
+    deepest, left = 0, [(tree, 1)]
+    while left:
+        node, depth = left.pop()
+        deepest = max(deepest, depth)
+        left += [(each, depth + 1) for each in ast.iter_child_nodes(node)]
+    return deepest
+
+
+def _parsed(text):
+    """Return the syntax tree of a condition; ConfigError when it is none, or too long or deep for what goes through it."""
+    if len(text) > LONGEST:
+        raise ConfigError(f"condition {text[:20]!r}...: it has {len(text):,} characters, {LONGEST:,} are allowed")
     try:
         tree = ast.parse(SINGLE.sub("==", text.strip()), mode="eval").body
     except SyntaxError as error:
         raise ConfigError(f"condition {text!r}: {error.msg}. An example: exit=ept_violation and gpa==0xfee00300") from error
-    names = sorted((node.col_offset, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name))
-    name = names[0][1] if names else ""
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ConfigError(f"condition {text[:60]!r}: it cannot be read ({error or 'too deep'})") from error
+    if _depth(tree) > DEEPEST:
+        raise ConfigError(f"condition {text[:60]!r}: its operators stand more than {DEEPEST} deep within each other")
+    return tree
+
+
+def _first(tree):
+    """Return the first name of a syntax tree, "" without one."""
+    names = sorted((node.lineno, node.col_offset, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return names[0][2] if names else ""
+
+
+def _by_kind(tree):
+    """Return [(name of a kind, its tree)]: of a condition whose parts between `or` begin with different kinds, one of each."""
+    parts = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.Or) else [tree]
+    kinds = list(dict.fromkeys(name for part in parts if (name := _first(part)) in KINDS))
+    if len(kinds) < 2 or any(_first(part) not in KINDS for part in parts):
+        return [(_first(tree), tree)]
+    groups = [(kind, [part for part in parts if _first(part) == kind]) for kind in kinds]
+    return [(kind, own[0] if len(own) == 1 else ast.BoolOp(ast.Or(), own)) for kind, own in groups]
+
+
+def compiled(text, symbols=lambda name: None):
+    """Return the Compiled condition of a text; raises ConfigError that says what is wrong and what is allowed.
+
+    symbols(name): the address of a symbol, or None.
+    """
+    parts = _by_kind(_parsed(text))
+    programs = tuple(each for name, tree in parts for each in _programs(text, name, tree, symbols))
+    return Compiled(text, " or ".join(name for name, _ in parts), programs)
+
+
+def _programs(text, name, tree, symbols):
+    """Return the programs of a condition on one kind."""
     if name not in KINDS:
         raise ConfigError(f"condition {text!r}: it must begin with what happens, one of {', '.join(KINDS)}, not {name!r}")
     kind, programs = KINDS[name], []
     for variant in kind.variants:
-        compiler = _Compiler(text, name, kind, variant)
+        compiler = _Compiler(text, name, kind, variant, symbols)
         program = compiler.boolean(tree)
         if variant.guard:
             program = (*variant.guard, *program, int(OP.AND))
@@ -255,4 +310,4 @@ def compiled(text):
             compiler.refuse(f"it takes {len(program) + 1} words, there are {PROGRAM_WORDS}: make it shorter")
         reason = _reason(compiler, tree) if name == "exit" else variant.reason
         programs.append((key(variant.happening, reason), (*program, int(OP.END))))
-    return Compiled(text, name, tuple(programs))
+    return programs

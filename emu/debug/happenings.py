@@ -15,6 +15,7 @@ EPT = (int(REASON.EPT_VIOLATION), int(REASON.EPT_MISCONFIG))
 EVENTS = (int(REASON.EXCEPTION), int(REASON.EXTERNAL_INTERRUPT))
 MSRS = (int(REASON.RDMSR), int(REASON.WRMSR))
 WORLDS = ("root", "guest")
+HYPERCALL = ("hypercall", "input", "parameter")
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,13 @@ class Happening:
     args: dict = field(default_factory=dict)
 
     def __str__(self):
+        return self.text()
+
+    def text(self, place=hex):
+        """Return it as a line; place(address): RIP in words."""
         told = ", ".join(f"{name} {value:#x}" if isinstance(value, int) else f"{name} {value}" for name, value in self.args.items())
         where = f"cpu{self.processor}" + (f" partition {self.partition}" if self.world == "guest" or self.kind == "ENTRY" else "")
-        return f"{self.name} at {self.rip:#x}, {where}, cycle {self.cycle:,}" + (f": {told}" if told else "")
+        return f"{self.name} at {place(self.rip)}, {where}, cycle {self.cycle:,}" + (f": {told}" if told else "")
 
 
 def event_name(info):
@@ -125,13 +130,15 @@ TOLD: dict[str, Callable] = {"EXIT": _exit, "ENTRY": _entry, "FAILURE": _failure
 KIND_OF = {int(value): name for name, value in zip(HAPPENING._fields, HAPPENING, strict=True)}
 
 
-def happening(row):
-    """Return the Happening of a row (eight numbers)."""
+def happening(row, tlfs=True):
+    """Return the Happening of a row (eight numbers); tlfs: VMCALL is a hypercall of the TLFS, as it is for the hypervisor of hv/."""
     row = [int(each) for each in row]
     head = row[HEAD]
     if head & 0xFF not in KIND_OF:
         raise TraceError(f"a row of kind {head & 0xFF}; there are {', '.join(f'{number} ({name})' for number, name in KIND_OF.items())}")
     kind = KIND_OF[head & 0xFF]
     name, args = TOLD[kind](row)
+    if not tlfs and "hypercall" in args:                   # of another hypervisor: what its registers mean is not known here
+        args = {**{key: value for key, value in args.items() if key not in HYPERCALL}, "rcx": args["input"], "rdx": args["parameter"]}
     vmcs = 0 if row[VMCS_POINTER] == ALL_ONES else row[VMCS_POINTER]
     return Happening(kind, name, row[CYCLE], head >> 8 & 0xFF, WORLDS[head >> 16 & 1], head >> 32, row[RIP], vmcs, args)

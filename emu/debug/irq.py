@@ -1,13 +1,12 @@
 """Why an interrupt is not delivered: from the device's line through the controllers to what the processor holds against it.
 
-Read from the records as they are; nothing is acknowledged, no time passes.  Not seen: virtual interrupt controllers that a
-hypervisor keeps in its own memory; what it asks VM entry to inject is.
+Read from the records as they are; nothing is acknowledged, no time passes.  Virtual interrupt controllers: `emu.debug.virtual`.
 """
-from dataclasses import dataclass
-
 import numpy as np
 
 from emu.bits import get, name_of, text_of
+from emu.debug import virtual
+from emu.debug.reason import Reason
 from emu.debug.vmcs import processor_of
 from emu.errors import ConfigError
 from emu.model import apic, apic_timer, checks, message, pic
@@ -31,15 +30,6 @@ INJECTED = 1                                               # CPU.vectoring_sourc
 NMI, LOWEST, INJECTION = int(VECTOR.NMI), 16, 'SDM 3C, "Event Injection"'
 
 
-@dataclass(frozen=True)
-class Reason:
-    """One reason why an interrupt is not delivered now: a short id, a sentence, and where the manual tells it."""
-
-    id: str
-    text: str
-    source: str
-
-
 def why(machine, processor, vector):
     """Return the list of Reasons why interrupt `vector` is not delivered to a processor now, nearest to its origin first.
 
@@ -52,7 +42,21 @@ def why(machine, processor, vector):
     injected = _injection(c, vector)
     if vector == NMI:
         return injected or (_nmi(c) if c.nmi_pending else [_nowhere("no NMI is pending at this processor")])
-    a = machine.processors[processor].apic[0]
+    held, virtually = virtual.why(machine, c, vector)
+    if held:                                               # by the guest's controller: the machine's own have done their part
+        return injected or virtually or [_next_entry(vector)]
+    found = _physical(machine, processor, vector, injected)
+    return found + (virtually if any(reason.id == "not_requested" for reason in found) else [])
+
+
+def _next_entry(vector):
+    return Reason("virtual_pending", f"the virtual local APIC of the guest holds vector {vector:#x}, and nothing holds it back: the next "
+                  "VM entry, or the exit for the interrupt window, injects it", INJECTION)
+
+
+def _physical(machine, processor, vector, injected):
+    """Return the Reasons of the machine's own controllers and processor."""
+    c, a = machine.cpu[processor], machine.processors[processor].apic[0]
     if _has(a.irr, vector):
         return _held(c, a, vector) + _processor(c)
     if _extint_vector(machine, c, a) == vector:

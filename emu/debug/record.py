@@ -180,7 +180,8 @@ def replay(machine, recording, pause=None):
     try:
         return machine.run(max_cycles=last_cycle(recording), pause=pause)
     finally:
-        check_end(machine, recording)
+        if not machine.interrupted:
+            check_end(machine, recording)
 
 
 def check_end(machine, recording):

@@ -21,6 +21,7 @@ from emu.debug.points import ACCESSES, LIMIT, SPACES, Breakpoint, EventPoint, Po
 from emu.debug.thread import GUEST, ROOT, Thread, has_guest
 from emu.debug.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
+from emu.failure import finder
 from emu.jit import words
 from emu.machine import FOREVER, PAUSE_CYCLES
 from emu.model import watch
@@ -169,7 +170,7 @@ class Session:
         """
         if ignore < 0:
             raise DebugError(f"ignore is a number of hits from 0 on, not {ignore}")
-        return self.points.add_event(EventPoint(0, compiled(text), condition, temporary), ignore)
+        return self.points.add_event(EventPoint(0, compiled(text, finder(self.machine)), condition, temporary), ignore)
 
     def _check(self, address, size, world):
         if not 0 <= address < LIMIT or not 1 <= size <= LIMIT - address:
@@ -413,7 +414,7 @@ class Session:
             return None
         if point.temporary and not self._replays:
             self.remove(point.number)
-        return self._told("event", point.number, detail={"happening": happening(w.row)})
+        return self._told("event", point.number, detail={"happening": happening(w.row, bool(self.machine.partitions))})
 
     def _in_scope(self, point):
         thread = self.current()

@@ -66,9 +66,18 @@ class Playback:
         return name_of(STOP, stop).lower().replace("_", " ")
 
 
+class Missing(ConfigError):
+    """A run has no such event; entries: how many VM entries succeeded in it, ending: how it ended."""
+
+    def __init__(self, text, entries, ending):
+        self.entries, self.ending = entries, ending
+        super().__init__(text)
+
+
 def _missing(what, number, count, run):
-    return ConfigError(f"there is no {what} {number}: the run makes {count} in all and ends by {run.why()} "
-                       f"at cycle {max(int(c.cycles) for c in run.machine.cpu):,}")
+    ending, entries = run.why(), sum(int(c.entries) for c in run.machine.cpu)
+    return Missing(f"there is no {what} {number}: the run makes {count} in all and ends by {ending} "
+                   f"at cycle {max(int(c.cycles) for c in run.machine.cpu):,}", entries, ending)
 
 
 # ---- exits ----------------------------------------------------------------------------------------------------------

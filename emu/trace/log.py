@@ -4,6 +4,7 @@ A file is MAGIC, the size of the manifest (uint32), the manifest (JSON), then ch
 the rows, uint64[n, 8] little-endian, compressed with zstd; a chunk of no rows is the end, behind it stands the summary (JSON).
 """
 import struct
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import numpy as np
 import zstandard
 
 from emu.errors import TraceError
+from emu.failure import NEAR
 from emu.files import Part, read, shown, unpack
+from emu.image.symbols import Symbols
 from emu.spec.watch import ACTION, ROW_WORDS
 from emu.state import RING_ROWS
 
@@ -50,6 +53,7 @@ class Writer:
         """condition: a Compiled condition that rows must meet, None: all rows.  Raises ConfigError when it cannot be written."""
         self.machine, self.part, self.rows, self.places = machine, Part(path), 0, []
         symbols = machine.symbols.addresses if machine.symbols else {}
+        place = "partition" if machine.partitions else place
         manifest = msgspec.json.encode(Manifest(SCHEMA, f"hvlab {version('hvlab')}", shown(image), place, len(machine.cpu),
                                                 condition.text if condition else "", symbols))
         self.part.write(MAGIC + SIZE.pack(len(manifest)) + manifest)
@@ -123,6 +127,22 @@ class Reader:
             except zstandard.ZstdError as error:
                 raise TraceError(f"{self.path}: altered: a chunk of {rows} rows cannot be unpacked: {error}") from error
             yield np.frombuffer(data, np.uint64).reshape(rows, ROW_WORDS)
+
+    @property
+    def tlfs(self):
+        """Return whether VMCALL is a hypercall of the TLFS: the hypervisor is that of hv/."""
+        return self.manifest.place == "partition"
+
+    @cached_property
+    def symbols(self):
+        """Return the Symbols of the image, or of the hypervisor that runs it."""
+        return Symbols(self.manifest.symbols)
+
+    def place(self, world, rip):
+        """Return the name of an address in the world "root", else its number: the file holds no names of a partition's image."""
+        at_home = world == "root" or self.manifest.place != "partition"
+        named = at_home and self.symbols.near(rip, NEAR)
+        return f"{rip:#x} {self.symbols.name(rip)}" if named else f"{rip:#x}"
 
     def rows(self):
         """Return all rows as uint64[n, 8]."""

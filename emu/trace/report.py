@@ -13,14 +13,15 @@ BINS, MOST, WORST = 400, 20_000, 25
 class _Gathered:
     """Numbers of a trace as it is read."""
 
-    def __init__(self, cycles):
+    def __init__(self, cycles, place):
+        self.place = place                                 # the RIP of the guest in words
         self.cycles, self.exits, self.total, self.others = max(cycles, 1), [], 0, {}
         self.worst, self.reasons, self.tracks = [], {}, {}
 
     def row(self, piece):
         """Return the row of the table of an exit."""
         about = ", ".join(f"{name} {value:#x}" if isinstance(value, int) else f"{name} {value}" for name, value in piece.args.items())
-        return [piece.start, piece.processor, piece.partition, piece.name, piece.length, f"{piece.rip:#x}", about]
+        return [piece.start, piece.processor, piece.partition, piece.name, piece.length, self.place(piece.rip), about]
 
     def add(self, piece):
         """Take a Slice."""
@@ -55,7 +56,7 @@ def spread(bins, start, end):
 def gathered(reader):
     """Return what the report shows of a trace, as a dict."""
     said, manifest = reader.summary, reader.manifest
-    g = _Gathered(said.cycles)
+    g = _Gathered(said.cycles, lambda rip: reader.place("guest", rip))
     for each, pieces in slices(reader):
         if each is not None and each.kind not in ("EXIT", "ENTRY"):
             name = f"{each.kind.lower()}: {each.name}"

@@ -68,6 +68,6 @@ def slices(reader):
     slicer = Slicer()
     for rows in reader.chunks():
         for row in rows.tolist():
-            each = happening(row)
+            each = happening(row, reader.tlfs)
             yield each, slicer.of(each)
     yield None, slicer.rest()

@@ -4,11 +4,17 @@ import msgspec
 from emu.debug.happenings import happening
 
 
+def _named(reader, each):
+    """Return the symbol at the RIP of a Happening, as an argument, when it is known."""
+    number, _, name = reader.place(each.world, each.rip).partition(" ")
+    return dict(symbol=name) if name else {}
+
+
 def jsonl(reader):
     """Yield a trace as lines of JSON (bytes), a row each."""
     encode = msgspec.json.Encoder().encode
     for rows in reader.chunks():
         for row in rows.tolist():
-            each = happening(row)
+            each = happening(row, reader.tlfs)
             yield encode(dict(kind=each.kind, name=each.name, cycle=each.cycle, cpu=each.processor, world=each.world,
-                              partition=each.partition, rip=each.rip, vmcs=each.vmcs, **each.args)) + b"\n"
+                              partition=each.partition, rip=each.rip, vmcs=each.vmcs, **_named(reader, each), **each.args)) + b"\n"

@@ -1,4 +1,5 @@
-"""No packet ends the server or meets an error of ours: every packet's name with awkward contents, by hypothesis and by a seeded stream."""
+"""No packet ends the server or meets an error of ours: every packet's name with awkward contents,
+    by hypothesis and by a seeded stream."""
 import random
 
 import pytest
@@ -11,19 +12,27 @@ from emu.errors import ImageError
 from tests.debug.test_session import COUNT, ENTER
 
 HEADS = sorted(({head.encode() for table in (Stub.LONG, Stub.SHORT) for head in table} | {
-    b"X", b"qSearch:memory:", b"vFile:", b"vFile:setfs:", b"vFile:open:", b"vFile:pread:", b"vFile:close:", b"vFile:fstat:", b"Z0,", b"Z1,",
+    b"X", b"qSearch:memory:", b"vFile:", b"vFile:setfs:", b"vFile:open:", b"vFile:pread:", b"vFile:close:", b"vFile:fstat:", b"Z0,",
+    b"Z1,",
     b"Z2,", b"Z3,", b"Z4,", b"z0,", b"qXfer:features:read:", b"qXfer:threads:read:", b"qXfer:osdata:read:", b"qXfer:libraries:read:",
-    b"qXfer:exec-file:read:", b"qXfer:auxv:read:", b"vCont;", b"vCont;s:", b"vCont;r", b"Hg", b"Hc", b"qOffsets", b"qL", b"qP", b"vFlashErase:",
+    b"qXfer:exec-file:read:", b"qXfer:auxv:read:", b"vCont;", b"vCont;s:", b"vCont;r", b"Hg", b"Hc", b"qOffsets", b"qL", b"qP",
+    b"vFlashErase:",
     b"bc", b"bs", b"QPassSignals:", b"qTStatus", b"A", b"B", b"d", b"i", b"t", b"\xff", b"", b"_", b"x"}) - {b"vRun;", b"R"})
-NUMBERS = (b"0", b"1", b"-1", b"+1", b"10", b"7fffffff", b"ffffffff", b"600000", b"200000", b"fee00000", b"7fffffffffffffff", b"8000000000000000",
-           b"fffffffffffffff8", b"ffffffffffffffff", b"10000000000000000", b"f" * 40, b"0x10", b"1_0", b" 1", b"", b"zz", b"p1.1", b"p-1.-1",
+NUMBERS = (b"0", b"1", b"-1", b"+1", b"10", b"7fffffff", b"ffffffff", b"600000", b"200000", b"fee00000", b"7fffffffffffffff",
+    b"8000000000000000",
+           b"fffffffffffffff8", b"ffffffffffffffff", b"10000000000000000", b"f" * 40, b"0x10", b"1_0", b" 1", b"", b"zz", b"p1.1",
+    b"p-1.-1",
            b"p0.0", b"p2.1", b"p", b"p1.", b"\xfe\xff", b"xx", b"00" * 8, b"target.xml", b"read")
 DIVIDERS = (b",", b";", b":", b"=", b".", b"#", b"*", b"}")
-COMMANDS = ("help", "state", "vmcs", "exits", "xlate", "why-irq", "why memory", "why register", "why vmcs", "seek", "type", "explain exit",
+COMMANDS = ("help", "state", "vmcs", "exits", "xlate", "why-irq", "why memory", "why register", "why vmcs", "seek", "type",
+    "explain exit",
             "explain field", "explain msr", "explain check", "points", "break", "delete", "until", "disassemble", "error", "save")
-WORDS = ("", "0", "-1", "1", "0x600000", "9" * 5000, "0x" + "f" * 30, "1__2", "0b", "nowhere", "rsp", "guest_rip", "write", "exit", "return", "256", "32",
-         "exit=cpuid", "ignore", "not " * 3000 + "exit", "(" * 500 + "exit", "~" * 4000 + "1", "exit==" + "1+" * 3000 + "1", "exit==1e9", "\0", "é", "%s", "{}",
-         "exit.x", "exit[0]", "lambda: exit", "(exit:=1)", "exit and f'{1}'", "exit==99999999999999999999999999", "-5", "1.5", "a.hvz/b.hvz")
+WORDS = ("", "0", "-1", "1", "0x600000", "9" * 5000, "0x" + "f" * 30, "1__2", "0b", "nowhere", "rsp", "guest_rip", "write", "exit",
+    "return", "256", "32",
+         "exit=cpuid", "ignore", "not " * 3000 + "exit", "(" * 500 + "exit", "~" * 4000 + "1", "exit==" + "1+" * 3000 + "1",
+    "exit==1e9", "\0", "é", "%s", "{}",
+         "exit.x", "exit[0]", "lambda: exit", "(exit:=1)", "exit and f'{1}'", "exit==99999999999999999999999999", "-5", "1.5",
+    "a.hvz/b.hvz")
 CALM = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 contents = st.lists(st.one_of(st.sampled_from(NUMBERS), st.sampled_from(DIVIDERS), st.binary(max_size=6)), max_size=8).map(b"".join)

@@ -58,7 +58,8 @@ def test_description_is_what_gdb_takes(stub):
     tree = ElementTree.fromstring(text.replace('<!DOCTYPE target SYSTEM "gdb-target.dtd">', ""))
     rows = tree.findall(".//reg")
     assert [row.get("name") for row in rows] == [register.name for register in description.ALL]
-    assert {"org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse", "org.gnu.gdb.i386.segments"} < {f.get("name") for f in tree.findall("feature")}
+    assert {"org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse",
+    "org.gnu.gdb.i386.segments"} < {f.get("name") for f in tree.findall("feature")}
     assert unit.answer(b"qXfer:features:read:other.xml:0,10").startswith(b"E.there is no other.xml")
 
 
@@ -186,9 +187,11 @@ def test_errors_are_numbers_for_a_client_that_does_not_know_words(stub):
 
 
 @pytest.mark.parametrize("packet", [
-    b"m-1,4", b"mffffffffffffffffffff,4", b"m+1,4", b"m 1,4", b"m1_0,4", b"m0x10,4", b"mffffffffffffffff,2", b"m0,-1", b"X-1,0:", b"Xffffffffffffffffffff,1:a",
+    b"m-1,4", b"mffffffffffffffffffff,4", b"m+1,4", b"m 1,4", b"m1_0,4", b"m0x10,4", b"mffffffffffffffff,2", b"m0,-1", b"X-1,0:",
+    b"Xffffffffffffffffffff,1:a",
     b"X0,ffffffffffffffffffff:a", b"Mffffffffffffffff,2:0000", b"qSearch:memory:-1;10;a", b"qSearch:memory:ffffffffffffffffffff;10;a",
-    b"qSearch:memory:0;-5;a", b"qSearch:memory:8;ffffffffffffffff;a", b"Z0,-1,1", b"Z2,ffffffffffffffffffff,1", b"Z2,10,ffffffffffffffffffff",
+    b"qSearch:memory:0;-5;a", b"qSearch:memory:8;ffffffffffffffff;a", b"Z0,-1,1", b"Z2,ffffffffffffffffffff,1",
+    b"Z2,10,ffffffffffffffffffff",
     b"Z0", b"z0", b"Z0,1", b"H", b"Hx1", b"p-1", b"p", b"P1", b"G-1", b"qXfer:features:read:target.xml:-1,10", b"qXfer:features",
     b"vCont;r-1,-2:p1.1", b"vAttach;-1", b"D;-1", b"T-5",
 ])
@@ -396,7 +399,7 @@ WRITE = packet.frame(b"qSupported") + packet.frame(b"M%x,1:ff" % 0x200000) + pac
 
 @pytest.mark.parametrize(("sent", "words"), [
     (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n\r\n" + WRITE, "a request of HTTP"),
-    (b"GET /" + WRITE + b" HTTP/1.1\r\n\r\n", "a request of HTTP"), (b"hello" + WRITE, "no debugger's packets"), 
+    (b"GET /" + WRITE + b" HTTP/1.1\r\n\r\n", "a request of HTTP"), (b"hello" + WRITE, "no debugger's packets"),
     (b"OPTIONS / HTTP/1.1\r\n\r\n" + WRITE, "a request of HTTP"),
     (b"\x16\x03\x01" + WRITE, "no debugger's packets"), (b"\n" + WRITE, "no debugger's packets"),
     (packet.frame(b"M%x,1:ff" % 0x200000), "a debugger's first packet is"), (packet.frame(b"k"), "a debugger's first packet is"),

@@ -62,10 +62,10 @@ def test_memory_that_was_only_written_with_its_value_was_not_changed(past):  # n
 
 
 def test_search_of_the_past_can_be_stopped_and_leaves_the_machine_where_it_was(past):  # noqa: F811
-    session, history, at = past(SAME)
+    session, history, at = past("test: mov ecx, 500000\n1: dec ecx\n jnz 1b\n PASS\n")
     session.break_at(at["test"])
     session.run()
-    session.run()
+    assert session.run().reason == "ended"
     digest = session.machine.digest()
 
     def enough():
@@ -73,7 +73,7 @@ def test_search_of_the_past_can_be_stopped_and_leaves_the_machine_where_it_was(p
 
     session.heed = enough
     with pytest.raises(DebugError, match="enough"):
-        why.register(history, "rcx")
+        why.register(history, "rbx")
     assert session.machine.digest() == digest
 
 

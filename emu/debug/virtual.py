@@ -1,0 +1,135 @@
+"""Why a virtual interrupt is not delivered: the interrupt controller that a hypervisor keeps for a guest.
+
+That of hv/ is read from the hypervisor's records; of another hypervisor only what the processor knows of it is looked at: the
+virtual-APIC page, when the VMCS uses the TPR shadow.  What a hypervisor keeps elsewhere is not, and that is said.
+"""
+from dataclasses import dataclass
+
+from emu import partition
+from emu.debug.reason import Reason
+from emu.model.cpu import rflags
+from emu.model.vmcs import View
+from emu.spec.apic import APIC, ENTRY, LVT, SVR
+from emu.spec.cpu import RFLAGS
+from emu.spec.outcome import MODE
+from emu.spec.vmx import BLOCKING, PROC
+from emu.state import ALL_ONES, env_of
+
+PRIORITY, LVT_TABLE = 'SDM 3A, "Task and Processor Priorities"', 'SDM 3A, "Local Vector Table"'
+SHADOW, RECORDS = 'SDM 3C, "Virtualizing CR8-Based TPR Accesses"', "hv/records.s"
+INJECTION = 'SDM 3C, "Event Injection"'
+REGISTER_BYTES, WORDS = 16, 8
+
+
+@dataclass(frozen=True)
+class Controller:
+    """A virtual local APIC as it lies in memory: registers at their own offsets from `base`; posted: bits not yet merged into IRR."""
+
+    machine: object
+    base: int
+    posted: int = 0
+
+    def register(self, number):
+        """Return a 32-bit register by its number."""
+        return int.from_bytes(self.machine.read(self.base + int(number) * REGISTER_BYTES, 4), "little")
+
+    def bits(self, first):
+        """Return 256 bits of IRR, ISR or TMR as a number."""
+        return sum(self.register(int(first) + n) << 32 * n for n in range(WORDS))
+
+
+def _records(machine, pointer):
+    """Return the Controller that hv/ keeps for the guest of a VMCS, None when it is not found: another hypervisor's."""
+    if not machine.partitions:
+        return None
+    layout = partition.assembled("hv").symbols
+    record = View(_region(machine, pointer)).host_rsp      # hv/ has the record of the VP there
+    if record + layout["VP_END"] > machine.ram.nbytes:
+        return None
+    if int.from_bytes(machine.read(record + layout["VP_VMCS"], 8), "little") != pointer:
+        return None
+    posted = int.from_bytes(machine.read(record + layout["VP_POSTED"], 32), "little")
+    return Controller(machine, record + layout["VP_APIC"], posted)
+
+
+def _region(machine, pointer):
+    from emu.jit import words
+    from emu.spec.vmcs import REGION_WORDS
+
+    return words(machine.record[0].ram + pointer, REGION_WORDS)
+
+
+def why(machine, c, vector):
+    """Return (whether the guest's controller holds `vector`, the Reasons that it gives); c: CPU record with a current VMCS, or without.
+
+    Held and without a reason: it is injected by the next VM entry.
+    """
+    if c.vmcs_pointer == ALL_ONES or c.vmx_mode == MODE.BARE:
+        return False, []
+    pointer, vmcs = int(c.vmcs_pointer), View.of(c)
+    found = _records(machine, pointer)
+    if found:
+        return _held(c, vmcs, found, vector)
+    said = []
+    if vmcs.primary_controls & int(PROC.TPR_SHADOW) and vmcs.virtual_apic_address + 0x400 <= machine.ram.nbytes:
+        page = Controller(machine, vmcs.virtual_apic_address)
+        said = _priority(page.register(APIC.TPR) & 0xFF, None, vector, SHADOW)
+    said.append(Reason("not_looked_at", "a virtual interrupt controller that the hypervisor keeps for its guest in its own memory was "
+                       "not looked at: its layout is not known here", INJECTION))
+    return False, said
+
+
+def _priority(tpr, service, vector, source):
+    """Return the reasons of the virtual TPR, and of the highest vector in service (None: none), against a vector."""
+    found, level = [], vector >> 4
+    if tpr >> 4 >= level:
+        found.append(Reason("virtual_tpr", f"the virtual task priority is {tpr:#x}: class {tpr >> 4} holds back class {level} and below",
+                            source))
+    if service is not None and service >> 4 >= level:
+        found.append(Reason("virtual_isr", f"vector {service:#x} is in service in the virtual local APIC (no EOI yet): its class "
+                            f"{service >> 4} holds back class {level} and below", PRIORITY))
+    return found
+
+
+def _held(c, vmcs, found, vector):
+    """Return what the virtual local APIC of hv/ says: (whether it holds the vector, reasons)."""
+    requested, service = found.bits(APIC.IRR), found.bits(APIC.ISR)
+    requested |= found.posted
+    if not requested >> vector & 1:
+        return False, _idle(found, service, vector)
+    said = _priority(found.register(APIC.TPR) & 0xFF, service.bit_length() - 1 if service else None, vector, RECORDS)
+    first = requested.bit_length() - 1
+    if first > vector:
+        said.append(Reason("virtual_irr", f"vector {first:#x} is requested in the virtual local APIC too, and goes first", PRIORITY))
+    return True, said + _guest(c, vmcs)
+
+
+def _guest(c, vmcs):
+    """Return what the guest itself holds against an interrupt."""
+    running = c.vmx_mode == MODE.NONROOT
+    flags = int(rflags(env_of(c.env)[0])) if running else vmcs.guest_rflags
+    blocking = int(c.interruptibility) if running else vmcs.guest_interruptibility
+    found = []
+    if not flags & int(RFLAGS.IF):
+        found.append(Reason("guest_if", "RFLAGS.IF of the guest is 0", 'SDM 3A, "Masking Maskable Hardware Interrupts"'))
+    if blocking & (int(BLOCKING.STI) | int(BLOCKING.MOV_SS)):
+        found.append(Reason("guest_shadow", "STI or MOV SS of the guest blocks interrupts until the next instruction is over",
+                            'SDM 2B, "STI"'))
+    return found
+
+
+def _idle(found, service, vector):
+    """Return what a virtual local APIC that does not hold a vector says of it."""
+    said = []
+    if service >> vector & 1:
+        said.append(Reason("virtual_in_service", f"vector {vector:#x} is in service in the virtual local APIC: its handler has not written "
+                           "EOI, and it is not requested again", PRIORITY))
+    if not found.register(APIC.SVR) & int(SVR.ENABLE):
+        said.append(Reason("virtual_disabled", "the virtual local APIC is disabled by software (SVR bit 8 is 0)", PRIORITY))
+    for name in ENTRY._fields:
+        entry = found.register(int(getattr(APIC, f"LVT_{name}")))
+        if entry & int(LVT.VECTOR) == vector:
+            state = "masked (bit 16)" if entry & int(LVT.MASKED) else "open, and its source is quiet"
+            said.append(Reason("virtual_lvt", f"LVT entry {name} of the virtual local APIC is set up for it and {state}", LVT_TABLE))
+    return said or [Reason("virtual_not_requested", f"the virtual local APIC of the guest does not hold vector {vector:#x} either",
+                           RECORDS)]
