@@ -333,9 +333,9 @@ class Session:
         while self._slice(cycle) == STOP.NONE:
             self._heed()
 
-    def _slice(self, until=FOREVER, cycles=PAUSE_CYCLES):
+    def _slice(self, until):
         """Advance the machine by some milliseconds, up to a cycle; returns the STOP code."""
-        return self.machine.advance(until, int(self.machine.record[0].now) + cycles)
+        return self.machine.advance(until, int(self.machine.record[0].now) + PAUSE_CYCLES)
 
     def _heed(self):
         if self.heed:
@@ -364,8 +364,15 @@ class Session:
         c, thread = self.machine.cpu[processor], self.thread(processor)
         self._resume(processor)
         c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, thread.pc, thread.world
-        while (stop := self._slice(cycles=STEP_CYCLES)) == STOP.NONE:
-            self._heed()
+        stop, cut = STOP.NONE, self.machine.cut
+        while stop == STOP.NONE:                           # cut by the clock: a turn may be long, and each of its boundaries is looked at
+            until = self.machine.clock + STEP_CYCLES
+            stop = self.machine.advance(until)
+            if stop == STOP.BUDGET and until < self.machine.limit:
+                stop = STOP.NONE
+            if stop == STOP.NONE:
+                self._heed()
+        self.machine.cut = cut
         left, c.steps = int(c.steps), 0
         if stop == STOP.BREAK:
             self._at = int(self.machine.record[0].stop_cpu)

@@ -73,7 +73,7 @@ def test_search_of_the_past_can_be_stopped_and_leaves_the_machine_where_it_was(p
 
     session.heed = enough
     with pytest.raises(DebugError, match="enough"):
-        why.register(history, "rbx")
+        why.register(history, "r13")
     assert session.machine.digest() == digest
 
 
