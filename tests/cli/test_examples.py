@@ -1,4 +1,7 @@
-"""Every example of a command's help and of README.md is accepted: options, values, conditions, names.  Those of docs/ are run by its pages."""
+"""Every example of a command's help and of README.md is accepted: options, values, conditions, names.
+
+Those of docs/ are run by its pages.
+"""
 import re
 import shlex
 from pathlib import Path
@@ -11,8 +14,9 @@ from emu.debug import explain
 from emu.debug.condition import compiled
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FILES = ("kernel.elf", "bzImage", "initrd.img", "memtest.bin", "program.s", "commands.txt", "typed.txt", "System.map", "root.raw", "mine.map",
-         "drivers.img", "config", "run.hvr", "booted.hvz", "good.hvr", "bad.hvr", "monday.hvr", "today.hvr", "run.hvt", "disk.raw")
+FILES = ("kernel.elf", "bzImage", "initrd.img", "memtest.bin", "program.s", "commands.txt", "typed.txt", "System.map", "root.raw",
+         "mine.map", "drivers.img", "config", "run.hvr", "booted.hvz", "good.hvr", "bad.hvr", "monday.hvr", "today.hvr", "run.hvt",
+         "disk.raw")
 
 
 def all_commands(command=hvlab, path=()):
