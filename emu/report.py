@@ -5,7 +5,8 @@ from emu.failure import place
 from emu.spec.outcome import STOP, UNMODELLED
 from emu.spec.vmx import REASON
 
-ENDINGS = {"VMX_ABORT": "shutdown after a VMX abort", "INTERNAL": "an error of hvlab itself stopped the machine"}
+ENDINGS = {"RESET": "the guest reset the machine",
+           "VMX_ABORT": "shutdown after a VMX abort", "INTERNAL": "an error of hvlab itself stopped the machine"}
 
 
 def ending(result):
