@@ -4,6 +4,7 @@ That of hv/ is read from the hypervisor's records; of another hypervisor only wh
 virtual-APIC page, when the VMCS uses the TPR shadow.  What a hypervisor keeps elsewhere is not, and that is said.
 """
 from dataclasses import dataclass
+from typing import Any
 
 from emu import partition
 from emu.debug.reason import Reason
@@ -25,7 +26,7 @@ REGISTER_BYTES, WORDS = 16, 8
 class Controller:
     """A virtual local APIC as it lies in memory: registers at their own offsets from `base`; posted: bits not yet merged into IRR."""
 
-    machine: object
+    machine: Any
     base: int
     posted: int = 0
 

@@ -1,0 +1,104 @@
+"""Answers of commands that were wrong or missing: healthy runs, snapshots as they are, outputs before the run, interrupts, two builds."""
+import json
+import os
+import signal
+
+import pytest
+
+from emu.cli import run
+
+ROUND = """
+test:   call    vmx_start
+        GUEST   guest
+        RUN     CPUID
+        SKIP
+        RUN     VMCALL
+        PASS
+guest:  nop
+place:  cpuid
+        vmcall
+"""
+M = ("--memory", "16M")
+TPR = """
+test:   APIC_WRITE APIC_SVR, SVR_ENABLE | 0xFF
+        APIC_WRITE APIC_TPR, 0x60
+        APIC_WRITE APIC_ICR, put(ICR_SHORTHAND, SHORTHAND_SELF) | ICR_ASSERT | 0x55
+        sti
+1:      pause
+        jmp     1b
+"""
+
+
+def test_check_of_a_run_whose_entries_all_pass_ends_with_0(hvlab, program):
+    code, out, err = hvlab("vmcs", "check", program(ROUND), *M)
+    assert (code, err) == (0, "") and out == "all 2 VM entries of the run passed every check; it ended by exit code\n"
+    body = json.loads(hvlab("vmcs", "check", program(ROUND), *M, "--json")[1])
+    assert body["passes"] and body["failures"] == []
+
+
+def test_several_kinds_are_traced_and_symbols_name_addresses(hvlab, program, tmp_path):
+    code, out, _ = hvlab("trace", program(ROUND), *M, "--filter", "exit or entry", "--jsonl", tmp_path / "rows")
+    rows = [json.loads(line) for line in (tmp_path / "rows").read_text().splitlines()]
+    assert code == 0 and [row["kind"] for row in rows] == ["ENTRY", "EXIT", "ENTRY", "EXIT"]
+    assert rows[1]["symbol"] == "place" and "hypercall" not in rows[3] and "rcx" in rows[3]
+    code, out, _ = hvlab("break", "exit and rip==place+2", program(ROUND), *M)
+    assert code == 0 and out.startswith("hit 1: VMCALL at 0x") and "(place+0x2, " in out
+    assert hvlab("break", "exit and rip==nowhere", program(ROUND), *M)[0] == 2
+
+
+@pytest.mark.parametrize("arguments", [
+    ("trace", "{}", "--report"), ("trace", "{}", "-o"), ("trace", "{}", "--perfetto"), ("trace", "{}", "--jsonl"), ("run", "{}", "--save"),
+    ("run", "{}", "--record"), ("run", "{}", "--trace-exits"), ("xlate", "0", "{}", "--svg"), ("asm", "{}", "-o"),
+])
+def test_an_output_that_cannot_be_written_is_reported_before_the_run(hvlab, tmp_path, arguments):
+    words = [str(tmp_path / "absent.elf") if word == "{}" else word for word in arguments]
+    code, out, err = hvlab(*words, tmp_path / "no" / "where")
+    assert (code, out) == (2, "") and "where: cannot be written (No such file or directory)" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_snapshot_is_looked_at_as_it_is(hvlab, program, tmp_path):
+    saved = tmp_path / "a.hvz"
+    assert hvlab("run", program(ROUND), *M, "--max-cycles", "60K", "--save", saved)[0] == 5
+    code, out, err = hvlab("vmcs", saved)
+    assert code == 2 and "outside VMX operation" in err
+    code, out, err = hvlab("why", "memory", "0x400000", saved)
+    assert code == 2 and "a snapshot has no past of its own" in err
+    code, out, err = hvlab("why-irq", "0x30", saved, "--at-cycle", "1K")
+    assert code == 2 and "already: it cannot be stopped at 1,000" in err
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_is_reported_as_one_whose_budget_is_used_up(hvlab, program, monkeypatch, number, expected):
+    made = run.machine_with
+
+    def machine_with(*arguments, **options):
+        machine = made(*arguments, **options)
+        machine.on_console(lambda source, data: os.kill(os.getpid(), number) if not machine.interrupted else None)
+        return machine
+
+    monkeypatch.setattr(run, "machine_with", machine_with)
+    code, _, err = hvlab("run", program("test:   jmp     test\n"), *M)
+    assert code == expected and "processor 0 runs at RIP 0x" in err and "program.s:3)" in err and "interrupted after" in err
+
+
+def test_what_would_wake_a_processor_is_said(hvlab, program):
+    assert "would wake by an NMI or INIT only: interrupts are off" in hvlab("run", program("test:   cli\n        hlt\n"), *M)[2]
+    assert "its local APIC timer is masked" in hvlab("run", program("test:   sti\n        hlt\n"), *M)[2]
+
+
+def test_virtual_task_priority_holds_a_vector_back(hvlab, program):
+    code, out, _ = hvlab("why-irq", "0x55", program(TPR), "--as", "partition", *M, "--at-cycle", "20M", "--json")
+    assert code == 0 and [reason["id"] for reason in json.loads(out)["reasons"]] == ["virtual_tpr"]
+
+
+def test_two_builds_part_where_they_do_something_else(hvlab, program, tmp_path):
+    recordings = []
+    for name, text in (("a", ROUND), ("b", "        .space  64, 0x90\n" + ROUND.replace("        vmcall\n", "        hlt\n"))):
+        source = tmp_path / f"{name}.s"
+        source.write_text(program(text).read_text())
+        recordings.append(tmp_path / f"{name}.hvr")
+        hvlab("run", source, *M, "--record", recordings[-1])
+    code, out, _ = hvlab("bisect", *recordings)
+    assert code == 1 and out.startswith("the images differ: what the runs do is compared")
+    assert "HLT" in out.splitlines()[-1] and "VMCALL" in out.splitlines()[-2]
