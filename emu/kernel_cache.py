@@ -28,7 +28,7 @@ from numba.core import caching
 ROOT = Path(__file__).resolve().parent
 FLAGS = dict(nogil=False, error_model="numpy", boundscheck=False)
 SEAL = b"hvlab.kernel.1\n"
-VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, numba.config.OPT)
+VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, vars(numba.config)["OPT"])
 # Import statements of a file.  Parsing every file properly would take a fifth of a warm start.
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(emu[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
 _WORD = re.compile(r"[\w.]+")

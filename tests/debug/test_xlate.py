@@ -171,7 +171,7 @@ def test_flags_that_cannot_be_set_stop_it_as_they_stop_the_processor(nested, tab
         assert found.reaches and vmcs.exit_reason == 12
         return
     assert found.stop.startswith("EPTE (level 1): W = 0, for a table of the guest: the processor has to set ") and where in found.stop
-    assert vmcs.exit_reason == 48 and f"qualification {vmcs.exit_qualification | 3:#x} (" in found.outcome
+    assert vmcs.exit_reason == 48 and f"qualification {vmcs.exit_qualification:#x} (" in found.outcome
     assert found.outcome.endswith(f"guest-physical address {vmcs.guest_physical_address:#x}")
 
 
