@@ -37,7 +37,7 @@ ROWS = (
     ("F3 0F 38 F0 /m", EVERY, UD, "MOVBE takes no F3"), ("F2 0F 38 F0 C3", EVERY, DONE, "CRC32"),
     ("66 0F C3 /a", EVERY, UD, "MOVNTI takes no 66"), ("0F C3 /m", EVERY, DONE, "MOVNTI"), ("0F C3 C3", EVERY, UD, "it needs memory"),
     ("F3 0F D6 /a", EVERY, UD, "MOVQ2DQ of memory"), ("F2 0F D6 /a", EVERY, UD, "MOVDQ2Q of memory"),
-    ("0F 18 C3", EVERY, DONE, "a reserved NOP"), ("0F 0D C3", EVERY, DONE, "a reserved NOP"),
+    ("0F 18 C3", EVERY, DONE, "a reserved NOP"),
     ("F0 0F A3 C3", EVERY, UD, "LOCK BT"), ("F0 0F AB C3", EVERY, UD, "LOCK BTS of registers"), ("F0 0F BA E3 00", EVERY, UD, "LOCK BT"),
     ("F0 0F B3 C3", EVERY, UD, "LOCK BTR of registers"), ("F0 0F BB C3", EVERY, UD, "LOCK BTC of registers"),
     ("F0 01 C3", EVERY, UD, "LOCK ADD of registers"), ("F0 01 /a", EVERY, DONE, "LOCK ADD of memory"), ("F0 8B /a", EVERY, UD, "LOCK MOV"),
