@@ -47,7 +47,7 @@ ROWS = (
 )
 # Opcodes that are not compared natively: they leave the case, change the test's own state, or ask the operating system.
 NOT_NATIVE = {0: {0xCD, 0xF1, 0xCF, 0xCA, 0xCB, 0xCE, 0x8E, 0x9A, 0xEA, 0x07, 0x17, 0x1F},
-              1: {0x01, 0x05, 0x07, 0x34, 0x35, 0xA1, 0xA9, 0xB2, 0xB4, 0xB5, 0xAA}}
+              1: {0x01, 0x05, 0x07, 0x20, 0x21, 0x22, 0x23, 0x34, 0x35, 0xA1, 0xA9, 0xB2, 0xB4, 0xB5, 0xAA}}
 # x87 instructions whose flags are not modelled (emu.core.x87): low bits of the opcode, ModRM.reg, whether of registers.
 NO_X87_FLAGS = {(1, 6, True), (1, 7, True), (1, 3, True), (7, 4, False), (7, 6, False), (3, 7, False), (3, 5, False),
                 *((opcode, reg, True) for opcode in (2, 3) for reg in range(4))}
