@@ -175,8 +175,8 @@ def test_a_run_is_decoded_step_by_step():
     for block in (decode.block, decode.block.py_func):
         assert block(code, U64(len(code)), U64(64), insn[0], steps) == 4
         rows = [tuple(int(step & mask) // (int(mask) & -int(mask)) for mask in STEP) for step in steps[:4]]
-        assert rows == [(1, 0, 0, int(CLASS.ORDINARY), 1), (3, 0, 0, int(CLASS.DIVIDE), 26),
-                        (2, 0, int(INSN.CPUID), int(CLASS.MODELLED), 1), (1, 0, int(INSN.HLT), int(CLASS.MODELLED), 1)]
+        assert rows == [(1, 0, 0, 0, int(CLASS.ORDINARY), 1), (3, 0, 0, 0, int(CLASS.DIVIDE), 26),
+                        (2, 0, int(INSN.CPUID), 0, int(CLASS.MODELLED), 1), (1, 0, int(INSN.HLT), 0, int(CLASS.MODELLED), 1)]
 
 
 def test_a_run_of_code_agrees_with_capstone_throughout():
