@@ -53,6 +53,7 @@ ENV = _placed(
 
 # ---- one logical processor ------------------------------------------------------------------------------
 REASONS, VECTORS = 96, 256
+RECENT = 8                                                 # exits that are remembered
 CPU = record(
     # identity and wiring (host addresses)
     ("id", U64), ("machine", U64), ("env", U64),          # env: the ENV of the world that runs now
@@ -113,6 +114,11 @@ CPU = record(
     ("stop", U64), ("stop_a", U64), ("stop_b", U64), ("stop_c", U64), ("stop_rip", U64),
     # chain of a triple fault: for each step vector, error, RIP, address
     ("chain_length", U64), ("chain", U64, 16),
+    # the same of the last triple fault of a guest (length 0: there was none), its VMCS, and the cycle of its exit
+    ("guest_chain_length", U64), ("guest_chain", U64, 16), ("guest_chain_vmcs", U64), ("guest_chain_cycle", U64),
+    # the last exits, four words each: cycle, reason, RIP, qualification; exits in a row of one guest, reason and RIP
+    ("recent_count", U64), ("recent", U64, 4 * RECENT), ("same_count", U64), ("same_vmcs", U64), ("same_rip", U64), ("same_reason", U64),
+    ("field_failures", U64), ("field_asked", U64), ("field_rip", U64),    # VMREADs and VMWRITEs that failed; of the last: encoding, RIP
     # entry failure: number of failing checks and their row numbers
     ("failed_count", U64), ("failed", U64, 64),
     # the last VM entry that failed: VMERROR or reason with bit 31, where, and a copy of its VMCS (host address);

@@ -18,6 +18,7 @@ from emu.errors import ConfigError
 from emu.spec.cpu import EVENT, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
+from emu.spec.vmcs import VMCS
 from emu.spec.vmx import REASON, VMERROR
 from emu.spec.watch import CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, PAGING_MODE, RIP, SECOND, THIRD, VMCS_POINTER
 from emu.state import PROGRAM_WORDS
@@ -102,8 +103,9 @@ KINDS = {
         injection=E_VECTOR, type=E_TYPE, error=word(FIRST, 32, 32), guest_rip=word(SECOND), spent=word(FOURTH)), word(FIRST, 31, 1)),),
         {"injection": VECTORS}),
     "failure": Kind("a VMX instruction that fails, by VM-instruction error (0: VMfailInvalid), or exit reason with bit 31",
-                    (Variant(int(HAPPENING.FAILURE), ANY_REASON, dict(failure=word(FIRST), qualification=word(SECOND))),),
-                    {"failure": _table(VMERROR)}),
+                    (Variant(int(HAPPENING.FAILURE), ANY_REASON, dict(
+                        failure=word(FIRST), qualification=word(SECOND), field=word(THIRD))),),
+                    {"failure": _table(VMERROR), "field": _table(VMCS)}),
     "exception": Kind("an exception, delivered or intercepted, by vector", (
         Variant(int(HAPPENING.DELIVERY), ANY_REASON, dict(exception=E_VECTOR, error=word(SECOND), address=word(FOURTH), exits=const(0)),
                 _equal(E_TYPE, *EXCEPTIONS)),

@@ -9,6 +9,7 @@ from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
 from emu.spec.vmx import REASON, VMERROR
 from emu.spec.watch import CYCLE, FIRST, FOURTH, HAPPENING, HEAD, PAGING_MODE, RIP, SECOND, THIRD, VMCS_POINTER
+from emu.standing import field_told
 
 LOW_32, FAILED, ALL_ONES = 0xFFFF_FFFF, 1 << 31, (1 << 64) - 1
 EPT = (int(REASON.EPT_VIOLATION), int(REASON.EPT_MISCONFIG))
@@ -16,6 +17,7 @@ EVENTS = (int(REASON.EXCEPTION), int(REASON.EXTERNAL_INTERRUPT))
 MSRS = (int(REASON.RDMSR), int(REASON.WRMSR))
 WORLDS = ("root", "guest")
 HYPERCALL = ("hypercall", "input", "parameter")
+FIELD_ERRORS = int(VMERROR.UNSUPPORTED_COMPONENT), int(VMERROR.READ_ONLY_COMPONENT)
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def _failure(row):
     number = row[FIRST]
     if number & FAILED:
         return "VM-entry failure", dict(reason=name_of(REASON, number & 0xFFFF), qualification=row[SECOND])
-    return ("VMfailValid", dict(error=name_of(VMERROR, number))) if number else ("VMfailInvalid", {})
+    about = dict(field=field_told(row[THIRD])) if number in FIELD_ERRORS else {}
+    return ("VMfailValid", dict(error=name_of(VMERROR, number), **about)) if number else ("VMfailInvalid", {})
 
 
 def _delivery(row):

@@ -13,6 +13,7 @@ from emu.spec.vmx import ACTIVITY, BLOCKING, REASON
 from emu.state import env_of, insn_at
 
 ZERO, ONE, THREE, EIGHT, FOUR = U64(0), U64(1), U64(3), U64(8), U64(4)
+CHAIN_WORDS = U64(16)
 HAS_ERROR = U64(1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21)
 THIRTY_TWO = U64(32)
 STRING_FIRST, STRING_LAST, INS_FIRST, OUTS_LAST = U64(0xA4), U64(0xAF), U64(0x6C), U64(0x6F)
@@ -63,6 +64,9 @@ def other(c):
 def triple(c):
     """Do what follows when a double fault cannot be delivered: a VM exit, or shutdown and the machine's stop."""
     if c.vmx_mode == MODE.NONROOT:
+        c.guest_chain_length, c.guest_chain_vmcs, c.guest_chain_cycle = c.chain_length, c.vmcs_pointer, c.cycles
+        for i in range(CHAIN_WORDS):
+            c.guest_chain[U64(i)] = c.chain[U64(i)]
         depart(c, REASON.TRIPLE_FAULT, ZERO)
         return
     c.activity = ACTIVITY.SHUTDOWN

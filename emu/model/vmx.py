@@ -73,6 +73,7 @@ def fail(c, number):
 def read_field(c, encoding):
     """Return (word index, value) of a field of the current VMCS; the index is 0 when there is none."""
     at = vmcs.index_of(encoding)
+    c.field_asked = encoding
     return at, vmcs.read(vmcs.fields(c), at, encoding)
 
 
@@ -80,6 +81,7 @@ def read_field(c, encoding):
 def write_field(c, encoding, value):
     """Write a field of the current VMCS; returns 0, or the VMERROR number of what is wrong."""
     at = vmcs.index_of(encoding)
+    c.field_asked = encoding
     if at == ZERO:
         return VMERROR.UNSUPPORTED_COMPONENT
     if vmcs.read_only(at):

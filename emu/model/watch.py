@@ -11,16 +11,18 @@ from emu.model.cpu import long_mode, real_mode
 from emu.spec.cpu import CR0, CR4, GPR, INTR
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import FIELD, REGION_WORDS
-from emu.spec.vmx import PROC, PROC2, REASON
+from emu.spec.vmx import PROC, PROC2, REASON, VMERROR
 from emu.spec.watch import ACTION, CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, PAGING_MODE, RIP, ROW_WORDS, SECOND, THIRD, VMCS_POINTER
-from emu.state import PROGRAM_WORDS, RING_ROWS, env_of, machine_at, watch_at
+from emu.state import PROGRAM_WORDS, RECENT, RING_ROWS, env_of, machine_at, watch_at
 
-ZERO, ONE, TWO, EIGHT, SIXTEEN, THIRTY_TWO, SIXTY_FOUR = U64(0), U64(1), U64(2), U64(8), U64(16), U64(32), U64(64)
+ZERO, ONE, TWO, THREE, EIGHT, SIXTEEN, THIRTY_TWO, SIXTY_FOUR = U64(0), U64(1), U64(2), U64(3), U64(8), U64(16), U64(32), U64(64)
 KEY_SHIFT, ANY_REASON, BYTE, LOW_32 = U64(7), U64(127), U64(0xFF), U64(0xFFFF_FFFF)
 ROW_BYTES, RING, WORDS, FULL = U64(8 * ROW_WORDS), U64(RING_ROWS), U64(PROGRAM_WORDS), U64(RING_ROWS * 3 // 4)
 PAGE_MASK = U64(0xFFFF_FFFF_FFFF_F000)
 I_CYCLE, I_HEAD, I_RIP, I_VMCS = U64(CYCLE), U64(HEAD), U64(RIP), U64(VMCS_POINTER)
 I_FIRST, I_SECOND, I_THIRD, I_FOURTH = U64(FIRST), U64(SECOND), U64(THIRD), U64(FOURTH)
+
+LAST_RECENT, STUCK = U64(RECENT - 1), U64(64)              # STUCK: exits in a row that those of another guest do not wipe out
 
 
 # ---- conditions -------------------------------------------------------------------------------------------------
@@ -198,7 +200,16 @@ def exit_row(c, v, reason):
 
 @kernel
 def vm_exit(c, v, reason):
-    """Tell of a VM exit, if anybody watches."""
+    """Remember a VM exit for whoever asks why a run did not end, and tell of it, if anybody watches."""
+    rip, place = v[FIELD.GUEST_RIP], (c.recent_count & LAST_RECENT) << TWO
+    c.recent[place], c.recent[place + ONE], c.recent[place + TWO] = c.exit_began, reason, rip
+    c.recent[place + THREE] = v[FIELD.EXIT_QUALIFICATION]
+    c.recent_count += ONE
+    if c.same_vmcs == c.vmcs_pointer and c.same_rip == rip and c.same_reason == reason:
+        c.same_count += ONE
+    elif reason != REASON.EXTERNAL_INTERRUPT and reason != REASON.PREEMPTION_TIMER and \
+            (c.same_vmcs == c.vmcs_pointer or c.same_count < STUCK):
+        c.same_vmcs, c.same_rip, c.same_reason, c.same_count = c.vmcs_pointer, rip, reason, ONE
     if machine_at(c.machine)[0].watch:
         exit_row(c, v, reason)
 
@@ -206,6 +217,8 @@ def vm_exit(c, v, reason):
 @kernel
 def vm_entry(c, v, rip, launch, spent):
     """Tell of a VM entry by the instruction at `rip`, `spent` cycles after the last exit (0: there was none)."""
+    if c.same_vmcs == c.vmcs_pointer and c.same_rip != v[FIELD.GUEST_RIP]:
+        c.same_count = ZERO                                # it has moved
     if machine_at(c.machine)[0].watch:
         event = v[FIELD.ENTRY_INTERRUPTION_INFO] & LOW_32
         if event & INTR.ERROR:
@@ -215,9 +228,17 @@ def vm_entry(c, v, rip, launch, spent):
 
 @kernel
 def failure(c, number, qualification):
-    """Tell of a VMX instruction that fails: a VMERROR number (0: VMfailInvalid), or an exit reason with bit 31."""
+    """Tell of a VMX instruction that fails: a VMERROR number (0: VMfailInvalid), or an exit reason with bit 31.
+
+    VMREAD and VMWRITE leave the encoding in `c.field_asked`.
+    """
+    field = ZERO
+    if number == VMERROR.UNSUPPORTED_COMPONENT or number == VMERROR.READ_ONLY_COMPONENT:
+        field = c.field_asked
+        c.field_rip = env_of(c.env)[0].rip
+        c.field_failures += ONE
     if machine_at(c.machine)[0].watch:
-        happened(c, HAPPENING.FAILURE, ANY_REASON, c.cycles, env_of(c.env)[0].rip, number, qualification, ZERO, ZERO)
+        happened(c, HAPPENING.FAILURE, ANY_REASON, c.cycles, env_of(c.env)[0].rip, number, qualification, field, ZERO)
 
 
 @kernel
