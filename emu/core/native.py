@@ -374,6 +374,8 @@ def install(constants, **functions):
         before(processor, return address, FAR, operand) is called before the helpers of far transfers and segment loads
     Returns the addresses of the stubs by name.
     """
+    if not llvm.get_host_cpu_features().get("sse4.1"):
+        raise EngineError("the processor of this computer has no SSE4.1: SSE arithmetic of guests is done by its own instructions")
     if _DONE:
         return _DONE
     lib = library()

@@ -34,7 +34,7 @@ VECTORS, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize
 ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (BEHIND_POINTERS, RETURN_ADDRESS))
 # Fields that kernels index arrays with, and the largest value that stays inside; `seen` and `rows` differ by at most the ring.
 BOUNDS: dict[str, dict[str, int]] = {
-    "cpu": dict(vmx_mode=2, chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASONS - 1, activity=3),
+    "cpu": dict(vmx_mode=2, chain_length=4, guest_chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASONS - 1, activity=3),
     "tlb": dict(space=SPACES - 1, global_space=SPACES - 1, space_count=SPACES - 1, engine_pages=64, used=TLB_ENTRIES * 3 // 4),
     "uart": dict(head=15, depth=16),
     "keyboard": dict(head=63, depth=64),

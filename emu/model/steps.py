@@ -19,11 +19,21 @@ def _layout(table, key):
     return table.get(key) or table[(*key[:-1], 0)]
 
 
+def _in_device(c, address, steps):
+    """Append that a paging structure at a physical address lies in a device's page, which stops the machine; returns whether."""
+    if not memory.device(c, U64(address)):
+        return False
+    steps.append(Step("paging structure", 0, address, 0, "in a device's page: not modelled", "DENIED"))
+    return True
+
+
 def _ept(c, m, gpa, access, steps):
     """Append the steps of an EPT walk; returns (host-physical address, rights), or None when it ends in an exit."""
     table, level, along = int(c.eptp & EPTP.ROOT & m.address_mask), 4, 7
     while True:
         address = table + (gpa >> 12 + 9 * (level - 1) & 0x1FF) * 8
+        if _in_device(c, address, steps):
+            return None
         entry = int(memory.load(m, U64(address), EIGHT))
         step = ept.verdict(m, U64(level), U64(entry))
         row = _layout(EPT_ENTRY, (level, entry >> 7 & 1))
@@ -49,7 +59,8 @@ def _place(c, m, gpa, access, steps):
 def _end(c, m, gpa, access, steps):
     found = _place(c, m, gpa, access, steps)
     if found is not None:
-        steps.append(Step("physical address", 0, found[0], 0, name_of(KIND, walk.kind(c, U64(found[0]))), "DONE"))
+        host = int(memory.gated(m, U64(found[0])))
+        steps.append(Step("physical address", 0, host, 0, name_of(KIND, walk.kind(c, U64(host))), "DONE"))
     return steps
 
 
@@ -82,6 +93,8 @@ def _tables(c, m, e, mode, la, access, steps):
         if found is None:
             return None
         place, granted = found
+        if _in_device(c, place, steps):
+            return None
         entry = int(memory.load(m, U64(place), size))
         step = walk.verdict(m, e, mode, U64(level), U64(entry))
         row = _layout(ENTRY, (int(mode), level, int(step == STEP.PAGE)))
