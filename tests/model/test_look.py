@@ -78,6 +78,7 @@ def test_a_look_leaves_the_record_of_a_fault():
 
 def test_code_is_copied_up_to_what_cannot_be_fetched():
     w, code = World(), np.zeros(16, np.uint8)
+    w.e.seg[5] = 1 << 53                                   # CS.L: 64-bit code
     w.map(LA, PAGE | P | US)
     w.put(PAGE | 0xFFD, 0x333231, 3)
     for run in (look.code, look.code.py_func):
