@@ -5,7 +5,7 @@ import pytest
 from emu.debug import parts
 from tests.machine.streams import MODES, Stream, VmcsStream
 
-QUICK, PROGRAMS, STATES = 15, 20_000, 9_000
+QUICK, LONG, PROGRAMS, STATES = 15, 500, 20_000, 9_000
 GUESTS = tuple(mode for mode in MODES if mode.startswith("guest"))
 ANSWERS = {"EXIT_CODE", "POWER_OFF", "RESET", "TRIPLE_FAULT", "BUDGET", "UNMODELLED", "VMX_ABORT", "IDLE"}
 
@@ -37,14 +37,26 @@ def test_vmcs_states_end_in_an_answer(mode):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-def test_many_programs_end_in_an_answer(mode):
-    check(Stream(mode), range(PROGRAMS))
+def test_some_hundred_programs_end_in_an_answer(mode):
+    check(Stream(mode), range(QUICK, LONG))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", GUESTS)
+def test_some_hundred_vmcs_states_end_in_an_answer(mode):
+    check(VmcsStream(mode), range(QUICK, LONG))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("mode", MODES)
+def test_many_programs_end_in_an_answer(mode):
+    check(Stream(mode), range(LONG, PROGRAMS))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("mode", GUESTS)
 def test_many_vmcs_states_end_in_an_answer(mode):
-    check(VmcsStream(mode), range(STATES))
+    check(VmcsStream(mode), range(LONG, STATES))
 
 
 def test_what_no_processor_has_is_in_no_hash():
