@@ -363,6 +363,8 @@ def slow(cpu, uc, ra, slot):
             return
         if c.repeated_at == c.instructions:    # the shadow of STI or MOV SS ended with the first iteration
             hidden &= ~HF_INHIBIT
+    if c.deadline == ZERO:
+        undo.busy(env)
     free = c.request | c.watch | c.single == ZERO
     if c.deadline == ZERO and other_code(k, env, world):
         c.block = ZERO

@@ -45,6 +45,7 @@ def stub_constants(table):
                 env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), env_cc_src=offset(ENV, "cc_src"),
                 env_mxcsr=offset(ENV, "mxcsr"), env_cr4=offset(ENV, "cr") + 32, env_error=offset(ENV, "error_code"),
                 env_xcr0=offset(ENV, "xcr0"), env_fpus=offset(ENV, "fpus"), env_ss_attributes=offset(ENV, "seg") + 8 * 8 + 4,
+                env_tr_attributes=offset(ENV, "seg") + 7 * 24 + 20,
                 ferr=offset(CPU, "ferr"), iret_step=offset(CPU, "iret_step"), uc_cpu=UC_CPU,
                 cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
                 mask=(1 << BLOCK_BITS) - 1, table=table, cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),

@@ -27,7 +27,16 @@ _KEEP = """
   %state.a = add i64 %env, {state_first}
   %state.p = inttoptr i64 %state.a to i8*
   call void @llvm.memcpy.p0i8.p0i8.i64(i8* %copy.p, i8* %state.p, i64 {state_bytes}, i1 false)
-  br label %go
+{gate}  br label %go
+"""
+# The engine refuses a task register whose type is "busy", by ending the process, where a gate to an inner level needs the TSS: the
+# architecture's is always busy.  `emu.core.undo.busy` gives it its type back before anything looks.
+_GATE = """
+  %task.a = add i64 %env, {env_tr_attributes}
+  %task.p = inttoptr i64 %task.a to i32*
+  %task = load i32, i32* %task.p
+  %task.free = and i32 %task, -513
+  store i32 %task.free, i32* %task.p
 """
 _FAR = """
 define i64 @far_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
@@ -69,10 +78,12 @@ def names():
 def text(name, helper, before, constants):
     """Return the stub of a helper.
 
-    helper: its address, or None where a stub of SWITCHES stands before it; before: address of `emu.core.far.before`
+    helper: its address or that of another stub, None where one of SWITCHES stands before it; before: the address of `emu.core.far.before`
     """
     what, operand = next(row[1:] for row in _HELPERS if row[0] == name)
-    keeps = name in _KEEPING
     target = f"inttoptr (i64 {helper} to i64 (i64, i64, i64, i64, i64)*)" if helper else f"@intercept_{name}"
+    keep = "\n  br label %go"
+    if name in _KEEPING:
+        keep = _KEEP.format(gate=_GATE.format(**constants) if name == "lcall_protected" else "", **constants)
     return _FAR.format(name=name, target=target, what=what, operand=operand, before=before, always="true" if what == 1 else "false",
-                       keep=_KEEP.format(**constants) if keeps else "\n  br label %go", **constants)
+                       keep=keep, **constants)

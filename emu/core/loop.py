@@ -206,6 +206,7 @@ def prologue(c, k, e, world, number):
     """Bring time, flags and shadow to the exact instruction boundary that the event was reported at."""
     k.events += ONE
     normal_rip(e)
+    undo.busy(e)
     completed = number == E_STEPPED or number == E_DEADLINE and c.block == ZERO
     c.resumed_at = k.far_ra = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = ZERO
     rip = undo.linear(e, e.rip)

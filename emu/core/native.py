@@ -396,15 +396,19 @@ def install(constants, **functions):
     for name, need, looked in SWITCHES:
         text += _SWITCH.format(name=name, number=INSTRUCTION, need=need, looked=looked, original=lib.address(f"helper_{name}{SUFFIX}"),
                                loop_exit_restore=exit_restore, **constants)
-    far = far_stubs.names()
-    for name in far:
-        taken = f"@intercept_{name}(" in text
-        text += far_stubs.text(name, None if taken else lib.address(f"helper_{name}{SUFFIX}"), functions["before"], constants)
     replaced = {}
     for unit in (simd, strict):
         more, names = unit.stubs(dict(constants, loop_exit_restore=exit_restore), lambda name: lib.address(name + SUFFIX))
         text += more
         replaced.update(names)
+    far = far_stubs.names()
+    for name in far:
+        helper = lib.address(f"helper_{name}{SUFFIX}")
+        if f"@intercept_{name}(" in text:
+            helper = None
+        elif f"helper_{name}" in replaced:                       # one stub after the other
+            helper = f"ptrtoint (void (i64, i32, i32)* @{replaced.pop(f'helper_{name}')} to i64)"
+        text += far_stubs.text(name, helper, functions["before"], constants)
     compiled = _compile(text + _TAIL)
     for name, stub in replaced.items():
         lib.replace(name + SUFFIX, compiled.get_function_address(stub))

@@ -21,9 +21,16 @@ RCX, RSP = U64(1), U64(4)
 E_COUNT, E_PC, E_SIZE, E_ROWS = U64(2), U64(3), U64(4), U64(5)         # words of a block table entry, see emu.core.block
 STATE_FIRST, STATE_BYTES = U64(at.STATE_FIRST), U64(at.STATE_BYTES)
 CS_BASE = U64(at.offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1) - at.STATE_FIRST)
+TASK, BUSY = SEG.TR * THREE + TWO, U64(0x200 << 32)
 CALL_REL, GROUP_5, RET_IMM, RET, LOOP_FIRST, LOOP_LAST = U64(0xE8), U64(0xFF), U64(0xC2), U64(0xC3), U64(0xE0), U64(0xE2)
 IRET, RET_FAR_IMM, RET_FAR, JMP_FAR, CALL_FAR = U64(0xCF), U64(0xCA), U64(0xCB), U64(0xEA), U64(0x9A)
 GROUP_CALL, GROUP_CALL_FAR, GROUP_JMP_FAR = U64(2), U64(3), U64(5)
+
+
+@kernel
+def busy(e):
+    """Make the type of the task register "busy" again, which the stub before a far CALL took from it (`emu.core.far_stubs`)."""
+    e.seg[TASK] |= BUSY
 
 
 @kernel
