@@ -360,6 +360,7 @@ def slow(cpu, uc, ra, slot):
     if last == e[E_PC]:
         if note_repeat(c, k, uc, ra, e, env):
             charge(c, e, slot)
+            c.resumed_at = c.instructions if c.resumed_at else ZERO        # RF ends with the instruction
             return
         if c.repeated_at == c.instructions:    # the shadow of STI or MOV SS ended with the first iteration
             hidden &= ~HF_INHIBIT
