@@ -32,15 +32,21 @@ def shown(path):
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def read(path, limit=LIMIT, error=ConfigError):
-    """Return the bytes of a regular file of at most `limit` bytes; raises `error`, which says why it cannot be read."""
+def read(path, limit=LIMIT, error=ConfigError, magic=b""):
+    """Return the bytes of a regular file of at most `limit` bytes; raises `error`, which says why it cannot be read.
+
+    magic: of a file that begins otherwise no more than that is read.
+    """
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(number, "rb") as file:
             found = os.fstat(number)
             if kind(found.st_mode):
                 raise error(f"{shown(path)}: cannot be read: it is {kind(found.st_mode)}, not a regular file")
-            data = file.read(limit + 1) if found.st_size <= limit else b""
+            data = file.read(len(magic))
+            if data != magic:
+                return data
+            data += file.read(limit + 1) if found.st_size <= limit else b""
             if found.st_size > limit or len(data) > limit:
                 raise error(f"{shown(path)}: cannot be read: it has {max(found.st_size, len(data)):,} bytes, at most {limit:,} are")
             return data
@@ -88,6 +94,8 @@ class Part:
             self.target = target
             self.part = target if straight else target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
             self.file = open(self.part, "wb")
+            if not straight and target.exists():
+                os.fchmod(self.file.fileno(), stat.S_IMODE(target.stat().st_mode))
 
     def _failing(self):
         return _Failing(self)

@@ -141,7 +141,7 @@ class _Kernel(registry.CPUDispatcher):
         if args not in roots:
             found = self._cache.load_overload(sig, self.targetctx)
             if found is None:
-                with _mode(True):
+                with _mode(True), self._cache.compiling():
                     found = self._compiler.compile(args, result)
                 self._cache.save_overload(sig, found)
             self._insert([a._code for a in args], found.entry_point, False)
@@ -161,7 +161,7 @@ def entry(signature):
     def compiled(function):
         made = ccallback.CFunc(function, sigutils.normalize_signature(signature), {}, dict(error_model="numpy"))
         made._cache = KernelCache(function)
-        with _mode(True):
+        with _mode(True), made._cache.compiling():
             made.compile()
         return made
     return compiled

@@ -218,6 +218,15 @@ class KernelCache(caching.FunctionCache):
             super().save_overload(sig, data)
         self._end_turn()
 
+    @contextlib.contextmanager
+    def compiling(self):
+        """Let the others go on when the kernel cannot be compiled: an error, or an interrupt in a process that lives on."""
+        try:
+            yield
+        except BaseException:
+            self._end_turn()
+            raise
+
     def _take_turn(self):
         try:
             self._lock_path.parent.mkdir(parents=True, exist_ok=True)

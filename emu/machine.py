@@ -428,11 +428,12 @@ class Machine:
         for c, processor in zip(self.cpu, self.processors, strict=True):
             for unit in processor.engines:
                 e = unit.env[0]
-                for value in (e.regs, e.seg, e.cr, e.dr, e.rip, e.efer, e.star, e.lstar, e.cstar, e.fmask, e.kernel_gs_base):
+                for value in (e.regs, e.seg, e.cr, e.dr, e.rip, e.efer, e.star, e.lstar, e.cstar, e.fmask, e.kernel_gs_base,
+                              e.sysenter_cs, e.sysenter_esp, e.sysenter_eip):
                     h.update(np.ascontiguousarray(value).tobytes())
                 h.update(int(rflags(e)).to_bytes(8, "little"))
             e = processor.engines[int(processor.core[0].owner)].env[0]
-            for value in (e.fpregs, vectors(e), e.fptags, e.fpstt, e.fpuc, e.mxcsr):
+            for value in (e.fpregs, vectors(e), e.fptags, e.fpstt, e.fpuc, e.fpus, e.mxcsr):
                 h.update(np.ascontiguousarray(value).tobytes())
             h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {list(c.exits)} {c.walks}".encode())
         for start in self._written(1 << 20):

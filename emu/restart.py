@@ -22,7 +22,8 @@ TRANSIENT = ("stop", "stop_a", "stop_b", "stop_c", "stop_rip", "block", "request
              "virtual_nmi_blocking", "mtf_pending", "preemption_deadline", "preemption_active", "tsc_guest_offset",
              "entry_valid_key", "entry_keys", "nmi_unblocked", "tpr_below", "pin", "proc", "proc2", "exit_controls",
              "entry_controls", "eptp", "exception_bitmap", "vpid", "fault", "vectoring", "vectoring_error", "vectoring_length",
-             "vectoring_source", "chain_length", "failed_count", "failure_open")
+             "vectoring_source", "chain_length", "failed_count", "failure_open", "repeated", "repeated_at", "repeat_step", "iret_at",
+             "guest_chain_length", "recent_count", "same_count", "field_failures")
 VECTOR_STATE = ("fpstt", "fpus", "fpregs", "xmm")          # of an ENV, 0 after a reset
 
 
@@ -62,6 +63,7 @@ def _forget(c, unit, now):
     unit.core[0].owner = 0
     for engine in unit.engines:
         engine.ask_for_any_block()
+        engine.reset_x87()
         for name in VECTOR_STATE:
             engine.env[0][name] = np.zeros_like(engine.env[0][name])
 
@@ -70,7 +72,7 @@ def restart(machine):
     """Reset a machine that a guest has reset, and start it again."""
     m, now = machine.record[0], max(int(machine.record[0].now), machine.clock)
     events.advance(m, U64(now))
-    m.now, m.turn, m.kick, m.exit_code = now, 0, 0, 0
+    m.now, m.turn, m.kick, m.exit_code, m.vmcs_count = now, 0, 0, 0, 0
     for c, unit in zip(machine.cpu, machine.processors, strict=True):
         _forget(c, unit, now)
     machine.reset()

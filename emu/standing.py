@@ -14,7 +14,7 @@ from emu.spec.outcome import MODE
 from emu.spec.platform import IRQ, isa_pin
 from emu.spec.profile import ABSENT
 from emu.spec.vmcs import REGION_WORDS, VMCS
-from emu.spec.vmx import ACTIVITY, PROC, PROC2, REASON
+from emu.spec.vmx import ACTIVITY, MWAIT, PROC, PROC2, REASON
 from emu.state import ALL_ONES, PINS, RECENT
 
 STUCK, SHOWN, NEAREST = 1000, 4, 3                         # exits in a row that are worth a line; last exits, and fields, that are shown
@@ -173,10 +173,11 @@ def _open_lines(machine, c, a):
 
 def wakers(machine, c):
     """Return the line on what would wake a halted processor, none for one that is not halted."""
-    if c.activity != ACTIVITY.HLT:
+    if c.activity != ACTIVITY.HLT and c.activity != MWAIT:
         return []
     e, a = machine.env(int(c.id)), machine.processors[int(c.id)].apic[0]
-    if not int(e.eflags) & int(RFLAGS.IF) and c.vmx_mode != MODE.NONROOT:
+    masked_too = c.activity == MWAIT and int(c.monitor_break)
+    if not int(e.eflags) & int(RFLAGS.IF) and c.vmx_mode != MODE.NONROOT and not masked_too:
         return [f"  processor {c.id} would wake by an NMI or INIT only: interrupts are off"]
     timer = int(a.lvt[ENTRY.TIMER])
     masked, when = timer & int(LVT.MASKED), int(apic_timer.next_deadline(c))

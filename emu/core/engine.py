@@ -34,6 +34,9 @@ FEATURES = {0: every(cpuid.FEATURE_D), 1: every(cpuid.FEATURE_C), 2: every(cpuid
 FEATURE_WORDS = 34
 
 
+FP_STATUS = slice(776, 784)                                # bytes of ENV: float_status of the x87 unit
+
+
 class Engine:
     """A Unicorn instance over the machine's memory.  Addresses: uc, cs (CPUState), env (ENV record)."""
 
@@ -49,6 +52,7 @@ class Engine:
         self.handle, self.cs, self.env_address = at.verify(uc)
         self._adopt(owner, entries)
         self.env = np.frombuffer((ctypes.c_char * ENV.itemsize).from_address(self.env_address), ENV)
+        self._fp_status = self.env.view(np.uint8)[FP_STATUS].copy()
 
     def _map_devices(self, owner, entries):
         lib = native.library().lib
@@ -92,6 +96,10 @@ class Engine:
         env.intercept = INTERCEPTS
         env.intercept_cr_read = env.intercept_cr_write = env.intercept_dr_read = env.intercept_dr_write = 0xFFFF
         env.intercept_exceptions = 0xFFFF_FFFF
+
+    def reset_x87(self):
+        """Give the engine's x87 unit the rounding and precision that it had when it was made: what FLDCW leaves there is in no field."""
+        self.env.view(np.uint8)[FP_STATUS] = self._fp_status
 
     def ask_for_any_block(self):
         """Take back what was asked of the next block, such as a length: whoever asked is gone."""

@@ -406,7 +406,7 @@ def install(constants, **functions):
         helper = lib.address(f"helper_{name}{SUFFIX}")
         if f"@intercept_{name}(" in text:
             helper = None
-        elif f"helper_{name}" in replaced:                       # one stub after the other
+        elif name == "load_seg":                                 # one stub after the other
             helper = f"ptrtoint (void (i64, i32, i32)* @{replaced.pop(f'helper_{name}')} to i64)"
         text += far_stubs.text(name, helper, functions["before"], constants)
     compiled = _compile(text + _TAIL)

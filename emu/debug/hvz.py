@@ -24,7 +24,7 @@ from emu.debug.pages import PAGE, PageStore
 from emu.debug.snapshot import About, Snapshot, restore, rows_of
 from emu.device.inputs import Input
 from emu.errors import ConfigError, SnapshotError
-from emu.files import read, unpack, write
+from emu.files import read, shown, unpack, write
 from emu.image import Symbols
 from emu.machine import Config, Machine
 from emu.restart import Placed
@@ -32,6 +32,7 @@ from emu.restart import Placed
 MAGIC, HEAD = b"hvlab.hvz\n", struct.Struct("<I32s")
 SCHEMA = "hvlab.snapshot.1"
 LEVEL, CHUNK = 3, 4096                                     # of zstd; pages in a section
+FILE_LIMIT = 8 << 30                                       # bytes of a file that is read, so that no larger one is written
 MANIFEST_LIMIT, PLACED_LIMIT = 64 << 20, 1 << 30         # bytes of the manifest, of what a reset loads again
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
@@ -103,9 +104,13 @@ def _contents(snapshot):
 def save(snapshot, path):
     """Write a Snapshot to a file; it appears under its name when it is whole.  Raises ConfigError when it cannot be written."""
     about, config = snapshot.about, snapshot.config
-    squeeze, sections, stored = zstandard.ZstdCompressor(level=LEVEL), [], []
+    squeeze, sections, stored, total = zstandard.ZstdCompressor(level=LEVEL), [], [], 0
     for name, data in _contents(snapshot):
         packed = squeeze.compress(data)
+        total += len(packed)
+        if total > FILE_LIMIT - MANIFEST_LIMIT or name == "placed" and len(data) > PLACED_LIMIT:
+            raise ConfigError(f"{shown(path)}: a snapshot of more than {FILE_LIMIT >> 30} GiB, or of images of more than "
+                              f"{PLACED_LIMIT >> 30} GiB, cannot be read again: it is not written")
         stored.append(packed)
         sections.append(Section(name, len(data), len(packed), hashlib.sha256(packed).hexdigest()))
     manifest = msgspec.json.encode(Manifest(
@@ -247,7 +252,7 @@ def _placed(path, sections, config):
 
 def load(path):
     """Return the Snapshot of a file; raises SnapshotError when it is not one that this program can go on from."""
-    data = read(path, error=SnapshotError)
+    data = read(path, FILE_LIMIT, SnapshotError, MAGIC)
     manifest, at = _manifest(path, data)
     config = _config(path, manifest)
     _check_parts(path, manifest, config)

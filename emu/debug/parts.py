@@ -14,7 +14,8 @@ from emu.device.board import RECORDS
 from emu.machine import ROM_BASE, ROM_BYTES, vectors
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP
-from emu.state import CPU, ENV, INSN, LOCAL_APIC, MACHINE, REASONS, RING, SPACES, TLB, TLB_ENTRIES
+from emu.spec.vmx import MWAIT
+from emu.state import ALL_ONES, CPU, ENV, INSN, LOCAL_APIC, MACHINE, REASONS, RING, SPACES, TLB, TLB_ENTRIES
 
 PAGE = 4096
 # Fields that are host addresses, or belong to the host or to a debugger: zero in a part, left as they are by `write`.
@@ -34,7 +35,8 @@ VECTORS, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize
 ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (BEHIND_POINTERS, RETURN_ADDRESS))
 # Fields that kernels index arrays with, and the largest value that stays inside; `seen` and `rows` differ by at most the ring.
 BOUNDS: dict[str, dict[str, int]] = {
-    "cpu": dict(vmx_mode=2, chain_length=4, guest_chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASONS - 1, activity=3),
+    "cpu": dict(vmx_mode=2, chain_length=4, guest_chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASONS - 1,
+                activity=int(MWAIT)),
     "tlb": dict(space=SPACES - 1, global_space=SPACES - 1, space_count=SPACES - 1, engine_pages=64, used=TLB_ENTRIES * 3 // 4),
     "uart": dict(head=15, depth=16),
     "keyboard": dict(head=63, depth=64),
@@ -197,6 +199,12 @@ def _out_of_bounds(name, kind, record):
     return ""
 
 
+def _refers(config, address, *none):
+    """Return whether a page of physical memory at `address` is the machine's, or the address is one that stands for none."""
+    address = int(address)
+    return address in none or address % PAGE == 0 and any(start <= address and address + PAGE <= end for start, end in config.pieces)
+
+
 def wrong(rows, memory, config):
     """Return a sentence when references in parts that come from a file lead out of a machine, else "".
 
@@ -217,9 +225,13 @@ def wrong(rows, memory, config):
                     config.processors, config.low_bytes, config.memory_bytes - config.low_bytes, ROM_BASE, ROM_BYTES,
                     (1 << config.physical_bits) - 1):
                 return "the part 'machine' is of a machine with other memory or processors"
+            if m.vmcs_count > len(m.vmcs_seen) or not all(_refers(config, page) for page in m.vmcs_seen[:int(m.vmcs_count)]):
+                return "the part 'machine' names VMCSs that are not in its memory"
         elif kind == "cpu":
             c = memory[start:start + dtype.itemsize].view(dtype)[0]
-            if c.env > 1 or c.tlb > 1 or c.vmcs > config.top - PAGE + 1 or c.vmcs and int(c.vmcs) % PAGE != 1:
+            pages = (c.vmxon_pointer, c.vmcs_pointer, c.guest_chain_vmcs, c.failure_pointer, c.same_vmcs)
+            if c.env > 1 or c.tlb > 1 or c.vmcs and not _refers(config, int(c.vmcs) - 1) or not all(
+                    _refers(config, page, 0, int(ALL_ONES)) for page in pages):
                 return f"the part {name!r} refers to what the machine does not have"
         elif kind == "owner" and memory[start:start + 8].view(np.uint64)[0] > 1:
             return f"the part {name!r} must be 0 or 1"

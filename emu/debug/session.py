@@ -364,9 +364,9 @@ class Session:
         c, thread = self.machine.cpu[processor], self.thread(processor)
         self._resume(processor)
         c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, thread.pc, thread.world
-        stop, cut = STOP.NONE, self.machine.cut
+        stop, cut, until = STOP.NONE, self.machine.cut, self.machine.clock
         while stop == STOP.NONE:                           # cut by the clock: a turn may be long, and each of its boundaries is looked at
-            until = self.machine.clock + STEP_CYCLES
+            until = max(until, self.machine.clock) + STEP_CYCLES     # the clock stands still while every processor sleeps
             stop = self.machine.advance(until)
             if stop == STOP.BUDGET and until < self.machine.limit:
                 stop = STOP.NONE

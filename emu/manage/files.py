@@ -146,17 +146,53 @@ class Lock:
             self._held = None
 
 
+def _new_folder(folder):
+    """Return a new folder and the descriptor that holds its lock: between the two another process may have swept it away."""
+    while True:
+        try:
+            (folder / MACHINES).mkdir(exist_ok=True, mode=0o700)
+            path = Path(tempfile.mkdtemp(prefix=MAKING, dir=folder / MACHINES))
+            held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ManageError(f"{shown(folder)}: {error.strerror}; no virtual machine was made") from None
+        if _locked(held) and path.exists():
+            return path, held
+        os.close(held)
+
+
+@contextmanager
+def replaced(path, part):
+    """Put a part in the place of a disk that no virtual machine uses; when the block fails, the disk is as it was."""
+    kept = path.with_name(f"{path.name}.old{PART}")
+    try:
+        old = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ManageError(f"{shown(path)}: {error.strerror}") from None
+    try:
+        if not _locked(old):
+            raise ManageError(f"{shown(path)} is the disk of another virtual machine that runs; nothing was changed")
+        kept.unlink(missing_ok=True)
+        os.link(path, kept)
+        part.replace(path)
+        try:
+            yield
+        except BaseException:
+            kept.replace(path)
+            raise
+        kept.unlink(missing_ok=True)
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(old)
+
+
 @contextmanager
 def making(folder):
     """Give a folder for a virtual machine that is being made; unless it was moved to its place, nothing of it stays."""
+    path, held = _new_folder(folder)
     try:
-        (folder / MACHINES).mkdir(exist_ok=True, mode=0o700)
-        path = Path(tempfile.mkdtemp(prefix=MAKING, dir=folder / MACHINES))
-        held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise ManageError(f"{shown(folder)}: {error.strerror}; no virtual machine was made") from None
-    try:
-        _locked(held)
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
@@ -187,6 +223,6 @@ def _sweep_making(path):
 
 def sweep_parts(folder, disks):
     """Remove parts of files whose writer is gone: in the folders of virtual machines, and beside `disks`.  The caller holds the lock."""
-    for path in [*(folder / MACHINES).glob(f"*/*{PART}"), *(Path(disk + PART) for disk in disks)]:
+    for path in [*(folder / MACHINES).glob(f"*/*{PART}"), *(Path(disk + end) for disk in disks for end in (PART, f".old{PART}"))]:
         with suppress(OSError):
             path.unlink()

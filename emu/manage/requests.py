@@ -129,18 +129,19 @@ class Requests:
         if not path.is_file():
             raise ConfigError(f"{name} has no checkpoint; `hvlab vm checkpoint` makes one while it runs")
         head, content, disk = checkpoint.read(path, row)
-        part = files.write_part(Path(row.disk).resolve(), disk)
-        vm = self._create(row, part)
-        try:
-            checkpoint.give(self.service.root, vm.slot, vm.base, head, content)
-            self.service.root.command("RESUME", vm.slot)
-        except HvlabError as error:
-            self.service.take_down(vm, store.FAILED, f"its checkpoint cannot be applied: {error}")
-            raise
+        target = Path(row.disk).resolve()
+        with files.replaced(target, files.write_part(target, disk)):
+            vm = self._create(row)
+            try:
+                checkpoint.give(self.service.root, vm.slot, vm.base, head, content)
+                self.service.root.command("RESUME", vm.slot)
+            except HvlabError as error:
+                self.service.take_down(vm, store.FAILED, f"its checkpoint cannot be applied: {error}")
+                raise
         self.service.note(name, store.RUNNING)
 
-    def _create(self, row, part=None):
-        """Give a virtual machine a slot, memory and a worker; `part` takes the place of its disk when all else is there."""
+    def _create(self, row):
+        """Give a virtual machine a slot, memory and a worker."""
         slots = set(range(int(ROOTS.SLOTS))) - {vm.slot for vm in self.service.vms.values()}
         slot = None
         try:
@@ -152,13 +153,9 @@ class Requests:
             slot, base = min(slots), self.service.root.command("CREATE", min(slots), row.memory, row.processors)
             vm = Running(row, slot, base)
             row.path("").mkdir(parents=True, exist_ok=True, mode=0o700)
-            if part:
-                part.replace(Path(row.disk).resolve())
             vm.link = Link(self.service.selector, row.disk, str(row.path(files.CONSOLE)),
                            lambda answer: self.service.answered(vm, answer), lambda why: self.service.worker_ended(vm, why))
         except BaseException:
-            if part:
-                part.unlink(missing_ok=True)
             if slot is not None:
                 self.service.root.command("STOP", slot)
             raise

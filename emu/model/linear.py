@@ -7,13 +7,15 @@ device memory: they stop the machine by name.
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model import breakpoint, memory, mmio, walk
+from emu.model.cpu import code_64
 from emu.model.fault import unmodelled
 from emu.spec.cost import COST
 from emu.spec.outcome import ACCESS, FAULT, RESULT, UNMODELLED
+from emu.state import env_of
 
 ZERO, ONE, EIGHT, OFFSET_4K, PAGE_BYTES = U64(0), U64(1), U64(8), U64(0xFFF), U64(0x1000)
 SILENT = ACCESS.EVENT | ACCESS.IMPLICIT                      # not what an instruction names: no data breakpoint
-ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
+ALL_ONES, LOW_32 = U64(0xFFFF_FFFF_FFFF_FFFF), U64(0xFFFF_FFFF)
 
 
 @kernel
@@ -31,6 +33,13 @@ def _refused(c, pa, la, size, access):
 
 
 @kernel
+def _next_page(c, la, access):
+    """Return the linear address of the page after that of `la`; what an instruction names wraps at 4 GiB outside 64-bit mode."""
+    after = (la | OFFSET_4K) + ONE
+    return after if access & SILENT or code_64(env_of(c.env)[0]) else after & LOW_32
+
+
+@kernel
 def _places(c, la, size, access):
     """Translate the first byte and, when the access crosses, the next page; returns (pa, pa of the next page or 0).
 
@@ -42,7 +51,7 @@ def _places(c, la, size, access):
     crosses = (la & OFFSET_4K) + size > PAGE_BYTES
     second = ZERO
     if crosses:
-        second = walk.translate(c, (la | OFFSET_4K) + ONE, access)
+        second = walk.translate(c, U64(_next_page(c, la, access)), access)
         if c.fault != FAULT.NONE or _refused(c, second, la, size, access):
             return ALL_ONES, ZERO
     if _refused(c, first, la, size, access):
@@ -55,7 +64,7 @@ def reach(c, la, size, access):
     """Translate each page of `size` bytes at `la`, in order, and touch none; returns False with c.fault set when one refuses."""
     walk.translate(c, la, access)
     if c.fault == FAULT.NONE and (la & OFFSET_4K) + size > PAGE_BYTES:
-        walk.translate(c, (la | OFFSET_4K) + ONE, access)
+        walk.translate(c, U64(_next_page(c, la, access)), access)
     return c.fault == FAULT.NONE
 
 

@@ -103,7 +103,7 @@ def monitor_line(c, e, insn):
     operand.read_at(c, insn.segment, offset, ONE)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    monitor.arm(c, look.physical(c, operand.linear_address(e, insn.segment, offset), ACCESS.READ))
+    monitor.arm(c, look.physical(c, operand.linear_address(e, insn.segment, offset), operand.explicit(e) | ACCESS.READ))
     return RESULT.NEXT
 
 

@@ -21,7 +21,7 @@ from emu.state import RING_ROWS
 
 MAGIC, SIZE, CHUNK = b"hvlab.hvt\n", struct.Struct("<I"), struct.Struct("<II")
 SCHEMA, LEVEL, LIMIT = "hvlab.trace.1", 1, 64 << 20
-ROW_BYTES = 8 * ROW_WORDS
+ROW_BYTES, FILE_LIMIT = 8 * ROW_WORDS, 16 << 30
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,7 +85,7 @@ class Reader:
 
     def __init__(self, path):
         self.path = Path(path)
-        self.data = read(self.path)
+        self.data = read(self.path, FILE_LIMIT, magic=MAGIC)
         start = len(MAGIC) + SIZE.size
         if not self.data.startswith(MAGIC) or len(self.data) < start:
             raise TraceError(f"{path}: not a trace of hvlab (it does not begin with {MAGIC!r})")

@@ -8,6 +8,7 @@ import pytest
 import zstandard
 
 from emu.debug import hvz, parts
+from emu.debug.pages import PAGE
 from emu.debug.snapshot import take
 from emu.errors import HvlabError, SnapshotError
 from tests.debug.test_snapshot import make
@@ -43,6 +44,16 @@ def signed(manifest, sections, frames=None):
     return hvz.MAGIC + hvz.HEAD.pack(len(text), hashlib.sha256(text).digest()) + text + b"".join(stored)
 
 
+def patched(contents, part, field, value):
+    """Return a file in which a field of a part has another value."""
+    manifest, sections = contents
+    rows = parts.layout(1)
+    start, dtype = next((start, row[2]) for row, start in zip(rows, parts.offsets(rows)[0], strict=True) if row[0] == part)
+    state, (kind, offset, *_) = bytearray(sections["state"]), dtype.fields[field]
+    state[start + offset:start + offset + kind.itemsize] = value.to_bytes(kind.itemsize, "little")
+    return signed(manifest, dict(sections, state=state))
+
+
 def refusal(tmp_path, data):
     (tmp_path / "bad.hvz").write_bytes(data)
     with pytest.raises(SnapshotError) as error:
@@ -67,14 +78,17 @@ def test_section_larger_than_the_machine_is_refused_before_it_is_unpacked(conten
 @pytest.mark.parametrize("part, field, value", [
     ("cpu0.root.tlb", "space", 256), ("cpu0.guest.tlb", "used", 1 << 20), ("uart", "head", 16), ("uart", "sent", 1 << 40),
     ("keyboard", "depth", 65), ("cpu0", "vmx_mode", 3), ("cpu0", "failed_count", 65), ("vga", "dac", 768), ("cpu0.root", "fpstt", 8),
+    ("machine", "vmcs_count", 65),
 ])
 def test_index_outside_its_array_is_refused(contents, tmp_path, part, field, value):
-    manifest, sections = contents
-    rows = parts.layout(1)
-    start, dtype = next((start, row[2]) for row, start in zip(rows, parts.offsets(rows)[0], strict=True) if row[0] == part)
-    state, (kind, offset, *_) = bytearray(sections["state"]), dtype.fields[field]
-    state[start + offset:start + offset + kind.itemsize] = value.to_bytes(kind.itemsize, "little")
-    assert f"the part {part!r} has" in refusal(tmp_path, signed(manifest, dict(sections, state=state)))
+    said = refusal(tmp_path, patched(contents, part, field, value))
+    assert f"the part {part!r} has" in said or f"the part {part!r} names" in said
+
+
+@pytest.mark.parametrize("field", ["vmcs_pointer", "guest_chain_vmcs", "same_vmcs", "vmxon_pointer"])
+@pytest.mark.parametrize("value", [1 << 45, (1 << 64) - PAGE, 0x1234, 0xFEE0_0000])
+def test_address_outside_memory_is_refused(contents, tmp_path, field, value):
+    assert "the part 'cpu0' refers to what the machine does not have" in refusal(tmp_path, patched(contents, "cpu0", field, value))
 
 
 def test_seed_that_does_not_fit_is_refused(contents, tmp_path):

@@ -1,7 +1,8 @@
 """MWAIT sleeps: what wakes it from outside, what is said of it, and that it is the same in every run."""
 import pytest
 
-from emu.debug import snapshot
+from emu.debug import hvz, snapshot
+from tests.machine.conftest import close
 
 SLEEPS = """
 test:   mov     eax, FREE
@@ -27,11 +28,15 @@ def test_wait_that_nothing_ends_is_told(program):
     assert result.explanation[0].startswith("processor 0 waits in MWAIT for a store to the line at 0x210000, interrupts off, before RIP")
 
 
-def test_snapshot_of_a_processor_that_waits(program):
+def test_snapshot_of_a_processor_that_waits(program, tmp_path):
     unit = program(SLEEPS)
     unit.place_input(0x210000, b"x", 9_000_000)
     assert unit.run(max_cycles=4_000_000).reason == "BUDGET"
     before = snapshot.take(unit)
+    hvz.save(before, tmp_path / "a.hvz")
+    loaded = hvz.machine_of(hvz.load(tmp_path / "a.hvz"))
+    assert loaded.digest() == unit.digest()
+    close(loaded)
     first = unit.run(max_cycles=100_000_000)
     assert first.reason == "EXIT_CODE"
     snapshot.restore(unit, before)
