@@ -155,7 +155,7 @@ def test_form_ends_as_it_does_natively(mode, tmp_path):
     assert compared([keys[i] for i in chosen], [codes[i] for i in chosen], mode, tmp_path) == []
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("mode", awkward.NATIVE)
 def test_every_form_ends_as_it_does_natively(mode, tmp_path):
     assert compared(*forms(mode), mode, tmp_path) == []
@@ -177,7 +177,7 @@ def test_arithmetic_is_the_processors_own(mxcsr, tmp_path):
     assert compared(codes, codes, "ring3", tmp_path, mxcsr, ("vector", "rip", "mxcsr", "digest")) == []
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("mxcsr", MXCSRS)
 def test_all_arithmetic_is_the_processors_own(mxcsr, tmp_path):
     codes = arithmetic()
