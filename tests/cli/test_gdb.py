@@ -79,6 +79,7 @@ watch *(int *)&cell
 continue
 delete
 info registers eflags cr4
+continue
 continue""")
     lines(text, r"rip +0xfffffff0", r"cr0 +0x60000010 +\[ ET NW CD \]", r"vmx_mode .*bare", r"Breakpoint 1, .*test \(\)",
           r"Breakpoint 2, .*again \(\)", r"^\$1 = 3", r"^\$2 = 0x2", r"Old value = 2", r"New value = 8", r"eflags .*\[", r"cr4 .*PAE",
@@ -106,6 +107,7 @@ info threads
 thread 2.1
 info registers rip
 delete
+continue
 continue""")
     lines(text, r"Breakpoint 1, .*guest", r"=> .* <exits>:\s+cpuid", r"vmx_mode .*root", r"exit_reason +0xa", r"vmx_exit in section",
           r"after in section", r"EXIT_REASON +0x12 +VMCALL", r"CPUID +1", r"2 +process 2", r"1\.1 .*cpu0 root",
@@ -135,6 +137,7 @@ print *(int *)0x600018
 info symbol $pc
 delete
 reverse-continue
+continue
 continue""")
     lines(text, r"Breakpoint 1, .*after", r"^vmx_run.resume. in section", r"vmx_mode .*root", r"Breakpoint 3, .*guest",
           r"^guest in section", r"Old value = 5", r"New value = 0", r"Old value = 0", r"New value = 5", r"^\$1 = 5", r"^after in section",
@@ -163,6 +166,7 @@ continue
 backtrace 1
 info sharedlibrary
 delete
+continue
 continue""", "--as", "partition")
     lines(text, r"Breakpoint 1, .*vmexit", r"#0 .*vmexit")
     assert code == 0
