@@ -34,23 +34,30 @@ def address_of(text):
 
 
 class Server:
-    """Listens at once; `serve` answers until the debugger kills the machine, or lets it go and it has ended."""
+    """Takes its port at once, and listens when it can answer.
+
+    `serve` answers until the debugger kills the machine, or lets it go and it has ended.
+    """
 
     def __init__(self, address, stub_of, log=None):
         """address: (host, port), port 0: any; stub_of(poll, tell): makes the Stub; log(text): what happens, for people."""
         self.log = log or (lambda text: None)
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self.listener.bind(address)
-        except OSError as error:
-            self.listener.close()
-            raise ConfigError(f"{address[0]}:{address[1]} cannot be listened on: {error.strerror}") from error
-        self.listener.listen(4)
+        self._listen(self.listener.bind, address)
         self.address = self.listener.getsockname()
         self.client, self.reader, self.waiting, self.dropped, self.acknowledge = None, packet.Reader(), [], False, True
         self._sent, self._spoken, self._known = b"", False, False           # whether it sent a byte, whether it introduced itself
-        self.stub = stub_of(self.poll, self.tell)
+        self.stub = stub_of(self.poll, self.tell)         # may compile for minutes: gdb would give up on a port that answers late
+        self._listen(self.listener.listen, 4)
+
+    def _listen(self, function, argument):
+        try:
+            function(argument)
+        except OSError as error:
+            self.listener.close()
+            host, port = argument if isinstance(argument, tuple) else self.address
+            raise ConfigError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
 
     def close(self):
         """Close the connection and the listening socket."""
