@@ -109,3 +109,21 @@ def test_standard_output_that_is_full_is_reported(command, tmp_path):
                               stderr=subprocess.PIPE, text=True, timeout=120, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
     assert done.returncode == 2 and done.stderr.endswith("hvlab: standard output: cannot be written (No space left on device)\n")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+@pytest.mark.parametrize("command", [["explain", "exit", "48"], ["asm", "a.s", "--list"], ["--help"]])
+def test_closed_streams_change_nothing_but_what_is_seen(command, closed, tmp_path):
+    (tmp_path / "a.s").write_text("start: jmp start\n")
+    done = subprocess.run([sys.executable, "-c", "from emu.cli import main; main()", *command], cwd=tmp_path, timeout=120,
+                          capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                          preexec_fn=lambda: [os.close(number) for number in closed])
+    assert done.returncode == 0 and "Traceback" not in done.stderr and bool(done.stdout) == (1 not in closed)
+
+
+def test_standard_error_that_is_full_changes_no_exit_code(tmp_path):
+    (tmp_path / "a.s").write_text("start: jmp start\n")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-c", "from emu.cli import main; main()", "asm", "a.s"], cwd=tmp_path, stderr=full,
+                              timeout=120, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.returncode == 0

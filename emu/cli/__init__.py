@@ -3,6 +3,9 @@
 
 def main():
     """Run the command line and exit with its code."""
+    from emu.cli.streams import prepare
+
+    prepare()
     from emu.cli.group import start
 
     start()

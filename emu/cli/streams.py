@@ -1,0 +1,29 @@
+"""Standard input, output and error as a command may find them: closed, or on a disk that is full."""
+import io
+import os
+import sys
+
+
+class _Forgiving(io.FileIO):
+    """A file whose writes never fail: what is said to people must not change what a command does."""
+
+    def write(self, data):
+        """Write what can be written; returns the number of bytes that were given."""
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def prepare():
+    """Open the null device in the place of streams that are closed, so that no other file takes their numbers; forgive standard error."""
+    for number, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)                      # the lowest number that is free: this one
+    sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    if sys.stderr is sys.__stderr__:
+        raw = io.BufferedWriter(_Forgiving(2, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
