@@ -73,16 +73,17 @@ def parting(a, b, limit, progress=lambda cycle, of: None):
             x.run(at)
             y.run(at)
             progress(at, limit)
-            found = _first(x, y, same, before)
-            if found or (x.over and y.over) or at >= limit:
+            over = (x.over and y.over) or at >= limit
+            found = _first(x, y, same, before, over)
+            if found or over:
                 return found
     finally:
         x.close()
         y.close()
 
 
-def _first(x, y, same, before):
-    """Return the Parting among the events that came, and forget those that are the same; what one has not reached yet is none."""
+def _first(x, y, same, before, over):
+    """Return the Parting among the events that came, and forget those that are the same; over: no more will come."""
     for n, (one, other) in enumerate(zip(x.events, y.events, strict=True)):
         common = min(len(one), len(other))
         for i in range(common):
@@ -91,8 +92,8 @@ def _first(x, y, same, before):
         if common:
             same[n], before[n] = same[n] + common, one[common - 1][1]
         del one[:common], other[:common]
-        if x.over and other and not one:
+        if (x.over or over) and other and not one:
             return Parting(n, same[n], None, other[0][1], before[n])
-        if y.over and one and not other:
+        if (y.over or over) and one and not other:
             return Parting(n, same[n], one[0][1], None, before[n])
     return None

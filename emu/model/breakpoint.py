@@ -89,7 +89,7 @@ def code(c, e, la):
     A repeated string instruction meets one before its first iteration only.
     """
     met = ZERO
-    if c.repeated == la and c.repeated_at == c.instructions:
+    if c.repeated_at and c.repeated == la and c.repeated_at == c.instructions:
         return met
     if e.dr[7] & ENABLES == ZERO or e.eflags & RFLAGS.RF or c.blocked == la and c.blocked_at == c.instructions + ONE:
         return met

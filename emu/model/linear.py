@@ -36,7 +36,7 @@ def _refused(c, pa, la, size, access):
 def _next_page(c, la, access):
     """Return the linear address of the page after that of `la`; what an instruction names wraps at 4 GiB outside 64-bit mode."""
     after = (la | OFFSET_4K) + ONE
-    return after if access & SILENT or code_64(env_of(c.env)[0]) else after & LOW_32
+    return after if access & SILENT or la > LOW_32 or code_64(env_of(c.env)[0]) else after & LOW_32
 
 
 @kernel

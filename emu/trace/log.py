@@ -141,8 +141,9 @@ class Reader:
     def place(self, world, rip):
         """Return the name of an address in the world "root", else its number: the file holds no names of a partition's image."""
         at_home = world == "root" or self.manifest.place != "partition"
-        named = at_home and self.symbols.near(rip, NEAR)
-        return f"{rip:#x} {self.symbols.name(rip)}" if named else f"{rip:#x}"
+        name = self.symbols.name(rip) if at_home else ""
+        start = self.symbols.address(name.partition("+")[0])
+        return f"{rip:#x} {name}" if start is not None and rip - start < NEAR else f"{rip:#x}"
 
     def rows(self):
         """Return all rows as uint64[n, 8]."""

@@ -91,6 +91,7 @@ other_long:
         .code16
 trampoline:
         cli
+        fninit
         lgdtd   cs:[trampoline_gdt - trampoline]
         mov     eax, cr0
         and     eax, ~(CR0_CD | CR0_NW) & 0xFFFFFFFF

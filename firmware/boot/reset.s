@@ -9,6 +9,7 @@
 reset_16:
         cli
         cld
+        fninit                                  # every exception masked, as firmware leaves it
         lgdtd   cs:[gdt_pointer - SEGMENT]
         mov     eax, cr0
         and     eax, ~(CR0_CD | CR0_NW) & 0xFFFFFFFF

@@ -26,6 +26,7 @@ class Machine:
 
     def __init__(self, result=None, error=None):
         self.answer, self.error, self.calls, self.console = result or Result(), error, [], None
+        self.interrupted = 0
 
     def load(self, image):
         self.calls.append(("load", image.kind, image.memory_bytes))
@@ -301,4 +302,4 @@ def test_bench_without_its_folder(hvlab, tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "FOLDER", tmp_path / "perf")
     code, _, err = hvlab("bench")
     assert code == 2
-    assert "no such folder; benchmarks run from a source tree" in err
+    assert "no such folder: the questions of the benchmark are neither" in err

@@ -145,6 +145,7 @@ def test_sleep_for_ever_says_why(run):
     assert code == 5
     assert plain(said) == """\
 processor 0 halted with interrupts off (RFLAGS.IF = 0) before RIP A (test+0x1, program.s:3)
+  processor 0 would wake by an NMI or INIT only: interrupts are off
 every processor is halted for ever"""
 
 

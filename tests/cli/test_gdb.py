@@ -215,7 +215,7 @@ def test_wrong_options_are_refused(tmp_path):
     program.write_text(PROGRAMS["count"])
     for arguments, words in (
         (("gdb", program, "--listen", "0.0.0.0:1"), "listens on 127.0.0.1 only"), (("gdb", program, "--listen", "x"), "PORT"),
-        (("gdb", tmp_path / "none.elf"), "no such file"), (("run", program, "--gdb", "0", "--hash"), "--gdb does not go with --hash"),
+        (("gdb", tmp_path / "none.elf"), "No such file"), (("run", program, "--gdb", "0", "--hash"), "--gdb does not go with --hash"),
     ):
         process = hvlab(*arguments)
         _, err = process.communicate(timeout=60)

@@ -48,4 +48,4 @@ def test_guest_that_waits_is_translated_and_a_map_file_names_it(hvlab, tmp_path)
     assert code == 0 and out.startswith("linear 0xfffffff0")
     names.write_bytes(b"\xff\xfe\x00")
     code, _, err = hvlab("run", GUEST, "--symbols", names)
-    assert code == 2 and "not a text file of lines" in err
+    assert code == 2 and "not UTF-8 text" in err

@@ -73,7 +73,8 @@ def wrmsr(index, old, value, locked=False, paging=False):
     if index == 0x3A:
         return "gp" if locked or value & ~5 else value
     if index == 0x1A0:
-        return value if not value & ~(0x41801 | 1 << 22 | 1 << 34) else "gp"
+        kept = 1 << 3 | 1 << 7 | 1 << 11 | 1 << 12 | 1 << 16 | 1 << 23 | 1 << 38
+        return value & ~kept | 0x1800 if not value & ~(0x40001 | 1 << 22 | 1 << 34 | kept) else "gp"
     if index == 0x17A:
         return value if not value & ~7 else "gp"
     if 0x400 <= index <= 0x40F:
