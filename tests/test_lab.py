@@ -30,7 +30,7 @@ def test_callbacks_see_every_exit_and_may_stop(lab):
     one, seen = lab(EPT), []
     one.on_exit("ept_violation", seen.append, when="qualification & 2")
     stop = one.run()
-    assert stop.reason == "ended" and stop.result.exit_code == 0 and len(seen) == 2
+    assert stop.reason == "ended" and stop.result.exit_code == 0 and len(seen) == 3
     assert all(each.name == "EPT_VIOLATION" and each.args["qualification"] & 2 for each in seen)
     other = lab(EPT)
     number = other.on("exit", lambda each: each.name == "VMCALL")
