@@ -14,7 +14,7 @@ from tests.machine.conftest import MIB, close
 from tests.machine.scrambled import CODE, Program
 
 EACH, LIMIT, MEMORY = (1 << 64) - 1, 200_000_000, 16 * MIB
-QUICK, MANY = 6, 150
+QUICK, LONG, MANY = 6, 24, 150
 
 
 def program(folder, text, *libraries):
@@ -82,5 +82,12 @@ def test_aliases_of_code(kind, seed, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [one, two, guest], ids=lambda kind: kind.__name__)
 def test_aliases_of_code_many(kind, tmp_path):
-    for seed in range(QUICK, MANY):
+    for seed in range(QUICK, LONG):
+        kind(tmp_path, seed)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("kind", [one, two, guest], ids=lambda kind: kind.__name__)
+def test_aliases_of_code_in_all(kind, tmp_path):
+    for seed in range(LONG, MANY):
         kind(tmp_path, seed)
