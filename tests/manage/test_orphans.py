@@ -84,6 +84,11 @@ def test_killed_at_some_moments_of_its_life(lab):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+def test_killed_at_more_moments_of_its_life(lab):
+    kill_at_random(lab, 25, 0)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(1, 4))
 def test_killed_at_a_hundred_moments_of_its_life(lab, seed):
     kill_at_random(lab, 25, seed)
