@@ -77,7 +77,7 @@ class Engine:
         ctypes.c_uint32.from_address(self.handle + at.UC_NESTED_LEVEL).value = 1
         if not ctypes.c_uint8.from_address(self.handle + at.UC_INIT_DONE).value:
             raise EngineError(f"the engine does not hold init_done at offset {at.UC_INIT_DONE}")
-        # One address ends a run, chosen anew for each translation (emu.core.fill.limit): not those of a list.
+        # One address ends a run, chosen again for each translation (emu.core.fill.limit): not those of a list.
         listed = ctypes.c_int32.from_address(self.handle + at.UC_USE_EXITS)
         if listed.value != 1:
             raise EngineError(f"the engine does not hold use_exits at offset {at.UC_USE_EXITS}")

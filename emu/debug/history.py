@@ -95,7 +95,7 @@ class History:
         here, count = take(self.machine), self.session.steps_to(processor, cycle)
         while self._boundary(processor) != boundary and int(self.machine.cpu[processor].cycles) == cycle:
             count += 1 - self.session.replay_steps(processor, 1)
-        for back in range(nearest, 3):                     # 2: now is behind the fetch of its instruction, which took time
+        for back in range(nearest, 3):                     # 2: now is after the fetch of its instruction, which took time
             self.restore(here)
             if count > back:
                 self.session.replay_steps(processor, count - back)

@@ -44,7 +44,7 @@ test:   mov     rbx, [rip + boot_information]
         mov     rax, 0x1122334455667788
         mov     [rbx + 0x1FFFF8], rax           # the last word
         EQ      rax, [rbx + 0x1FFFF8]
-        mov     rdx, 0x1C0000000                # behind it nothing answers
+        mov     rdx, 0x1C0000000                # beyond it nothing answers
         EQ      dword ptr [rdx], 0xFFFFFFFF
         mov     edx, 0xC0000000                 # nor in the hole
         EQ      dword ptr [rdx], 0xFFFFFFFF

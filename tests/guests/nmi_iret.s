@@ -16,7 +16,7 @@ test:   RDMSR   MSR_APIC_BASE
         mov     rax, [rip + places]
         EQ      [rip + places + 8], rax         # where the IRET before it returned to
         EQ      [rip + places + 16], rax
-        mov     byte ptr [rip + idt + 16 * VECTOR_NMI + 4], 1   # on an IST: it would begin on its own frame for ever
+        mov     byte ptr [rip + idt + 16 * VECTOR_NMI + 4], 1   # on an IST: it would begin on its own frame without end
         mov     dword ptr [rip + count], 0
         NMI
         call    settle

@@ -1,5 +1,5 @@
 # What the random programs of tests/machine/streams.py find around them: handlers that go on one byte further, and a
-# hypervisor that goes on behind the instruction that exited.
+# hypervisor that goes on after the instruction that exited.
 
         .use    vmx, vmcs
         .org    0x10000
