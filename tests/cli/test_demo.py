@@ -73,6 +73,7 @@ def test_demo_stops_at_its_budget_with_5():
     assert (done.returncode, done.stderr.splitlines()[-1][:34]) == (5, "hvlab: the cycle budget is used up")
 
 
+@pytest.mark.slow
 def test_second_process_that_dies_costs_time_only(tmp_path):
     """Nothing is cached, the second process cannot start: the units compile in this one."""
     code = ("import sys; sys.executable = '/bin/false'; from emu.core import build; build.UNITS = ('emu.core.fast', 'emu.core.block');"

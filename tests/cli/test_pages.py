@@ -29,7 +29,7 @@ def test_command_prints_what_the_page_says(part, tmp_path):
         ElementTree.parse(drawing)
 
 
-@pytest.mark.parametrize("text", [TIME_TRAVEL, TRACE, pytest.param(SESSIONS, marks=pytest.mark.slow)],
+@pytest.mark.parametrize("text", [pytest.param(text, marks=pytest.mark.slow) for text in (TIME_TRAVEL, TRACE, SESSIONS)],
                          ids=["time_travel", "trace", "sessions"])
 def test_commands_that_build_on_each_other_print_what_the_page_says(text, tmp_path):
     assert pages.render(text, tmp_path) == text, MEANT
