@@ -54,7 +54,7 @@ class Program:
     """The text of one program; `families` are names of methods that write one operation each."""
 
     def __init__(self, seed, families, operations=40, rounds=8):
-        self.random, self.labels, self.families = random.Random(seed), 0, families
+        self.random, self.labels, self.families, self.shown = random.Random(seed), 0, families, False
         self.operations, self.rounds = operations, rounds
 
     def number(self, bits=31):
@@ -91,9 +91,13 @@ class Program:
         return f"mov esi, {self.slot((0, 1, 2, 3, 4))}; mov edi, {self.slot(WRITABLE)}; mov ecx, 2; rep movsq"
 
     def myself(self):
-        """A routine that writes its own next instruction through another mapping: MOV [edit], ECX; MOV EAX, imm32; NOP; RET."""
+        """A routine that writes its own next instruction through another mapping: MOV [edit], ECX; MOV EAX, imm32; NOP; RET.
+
+        Where some mappings show other memory, it uses those of its own memory: the others hold no such routine.
+        """
         frame, at = self.random.randrange(FRAMES), SLOT * self.random.randrange(SLOTS) + 16
-        edit, run = f"{self.page(frame, WRITABLE)} + {at + 8:#x}", f"{self.page(frame, EXECUTABLE)} + {at:#x}"
+        kinds = [[kind for kind in some if not self.shown or kind not in SHOWN] for some in (WRITABLE, EXECUTABLE)]
+        edit, run = (f"{self.page(frame, some)} + {at + more:#x}" for some, more in zip(kinds, (8, 0), strict=True))
         return (f"mov edi, CODE_AT + {0x1000 * frame + at:#x}; mov dword ptr [rdi], 0x250C89; mov dword ptr [rdi + 3], {edit}; "
                 f"mov byte ptr [rdi + 7], 0xB8; mov word ptr [rdi + 12], 0xC390; lea ecx, [r12 + {self.number()}]; "
                 f"mov ebx, {run}; call rbx; MIX rax; call rbx; MIX rax")
@@ -164,7 +168,7 @@ class Program:
 
     def mappings(self, shown=False):
         """Return text that maps the pages of code and fills their slots; shown: some mappings are to where the EPT shows them."""
-        text = ""
+        self.shown, text = shown, ""
         for frame in range(FRAMES):
             for number, kind in enumerate(KINDS):
                 at = (ALIAS if shown and number in SHOWN else CODE_AT) + 0x1000 * frame

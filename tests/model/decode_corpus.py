@@ -71,7 +71,7 @@ FOREIGN = re.compile(r"^(femms|pf|pi2f|pavgusb|pmulhrw|pswapd|(rep )?(xsha|montm
 NO_PREFIX = set(
     """MONITOR MWAIT XSETBV XGETBV XSAVE XRSTOR XSAVEOPT XSAVEC XSAVES XRSTORS RDRAND RDSEED CLAC STAC VMCALL
     VMLAUNCH VMRESUME VMXOFF VMPTRLD VMPTRST VMREAD VMWRITE VMFUNC VMMCALL GETSEC ENCLS ENCLU ENCLV PCONFIG
-    RDPKRU WRPKRU
+    RDPKRU WRPKRU CLFLUSH
     """.split()
 )
 KIND_OF = {name.lower(): name for name in INSN._fields} | {
@@ -208,6 +208,8 @@ def _reason_for_kind(code, mode, kind, expected, mnemonic):
         return "66 0F C7 /6 is VMCLEAR; capstone forgets the prefix in 16-bit mode"
     if (kind, expected) == ("NONE", "TPAUSE") and 0x67 in prefixes:
         return "TPAUSE needs 66; capstone is content with 67 and REX.W"
+    if kind == "CLFLUSH" and mnemonic == "clflushopt" and 0x67 in prefixes and 0x66 not in prefixes:
+        return "CLFLUSHOPT needs 66; capstone is content with 67 and REX.W"
     if (kind, expected) == ("PAUSE", "NONE") and mode == 64:
         return "only REX.B turns F3 90 into XCHG; capstone lets any REX bit do it"
     if kind == "NONE" and expected in NO_PREFIX and any(byte in prefixes for byte in b"\x66\xf2\xf3"):
