@@ -37,14 +37,19 @@ def trace(name, seed=0, pieces=None, **config):
         close(unit)
 
 
-@pytest.mark.parametrize("name", SINGLE + SHARED)
+def sorted_by_length(names):
+    """Return the names, those of long programs marked slow."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in ("smp_init_order", "cross_modifying") else name for name in names]
+
+
+@pytest.mark.parametrize("name", sorted_by_length(SINGLE + SHARED))
 def test_engine_that_forgets_changes_nothing(name):
     plain = trace(name)
     assert plain[:2] == ("EXIT_CODE", 0)
     assert [trace(name, seed) for seed in (1, 2)] == [plain, plain]
 
 
-@pytest.mark.parametrize("name", ["apic_timer_periodic", "resume_flag", "string_faults", *SHARED])
+@pytest.mark.parametrize("name", sorted_by_length(["apic_timer_periodic", "resume_flag", "string_faults", *SHARED]))
 def test_budget_in_pieces_changes_nothing(name):
     assert trace(name, pieces=7) == trace(name)
 
@@ -56,9 +61,9 @@ def test_slices_of_the_host_change_nothing(name, monkeypatch):
     assert trace(name) == plain
 
 
-@pytest.mark.parametrize("quantum", [1, 137])
-def test_small_quanta_repeat(quantum):
-    assert trace("smp_atomics", quantum_cycles=quantum) == trace("smp_atomics", seed=3, quantum_cycles=quantum)
+@pytest.mark.parametrize("name, quantum", [("smp_ipi", 1), ("smp_atomics", 137), pytest.param("smp_atomics", 1, marks=pytest.mark.slow)])
+def test_small_quanta_repeat(name, quantum):
+    assert trace(name, quantum_cycles=quantum) == trace(name, seed=3, quantum_cycles=quantum)
 
 
 def test_quantum_is_part_of_the_machine():

@@ -5,7 +5,8 @@ import pytest
 from emu.debug import parts
 from tests.machine.streams import MODES, Stream, VmcsStream
 
-QUICK, LONG, PROGRAMS, STATES = 15, 500, 20_000, 9_000
+QUICK, STATES, PROGRAMS = 15, 9_000, 20_000
+PIECE = 2_500                                               # programs of one test: pieces share out well between processors
 GUESTS = tuple(mode for mode in MODES if mode.startswith("guest"))
 ANSWERS = {"EXIT_CODE", "POWER_OFF", "RESET", "TRIPLE_FAULT", "BUDGET", "UNMODELLED", "VMX_ABORT", "IDLE"}
 
@@ -35,28 +36,23 @@ def test_vmcs_states_end_in_an_answer(mode):
     assert check(VmcsStream(mode), range(QUICK))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
-def test_some_hundred_programs_end_in_an_answer(mode):
-    check(Stream(mode), range(QUICK, LONG))
+def pieces(count):
+    """Return the ranges of numbers from QUICK to count, PIECE long."""
+    return [range(max(QUICK, at), min(at + PIECE, count)) for at in range(0, count, PIECE)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", GUESTS)
-def test_some_hundred_vmcs_states_end_in_an_answer(mode):
-    check(VmcsStream(mode), range(QUICK, LONG))
-
-
-@pytest.mark.campaign
+@pytest.mark.parametrize("numbers", pieces(PROGRAMS), ids=lambda numbers: str(numbers.stop))
 @pytest.mark.parametrize("mode", MODES)
-def test_many_programs_end_in_an_answer(mode):
-    check(Stream(mode), range(LONG, PROGRAMS))
+def test_many_programs_end_in_an_answer(mode, numbers):
+    check(Stream(mode), numbers)
 
 
-@pytest.mark.campaign
+@pytest.mark.slow
+@pytest.mark.parametrize("numbers", pieces(STATES), ids=lambda numbers: str(numbers.stop))
 @pytest.mark.parametrize("mode", GUESTS)
-def test_many_vmcs_states_end_in_an_answer(mode):
-    check(VmcsStream(mode), range(LONG, STATES))
+def test_many_vmcs_states_end_in_an_answer(mode, numbers):
+    check(VmcsStream(mode), numbers)
 
 
 def test_what_no_processor_has_is_in_no_hash():
