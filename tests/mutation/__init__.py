@@ -1,0 +1,71 @@
+"""Mutation passes: programs that plant small errors, one at a time, and count how many of them the tests find.
+
+A mutant is the product with one error planted in it.  Tests that fail, or that never end, kill it.  One that survives is
+either equivalent (no input shows the difference) or stands for behaviour that no test holds.
+Here is what every pass shares, whatever it plants errors in: the verdict of one run of tests, a file of results that an
+interrupted pass goes on from, and the table at the end.  `kernels` is the pass over the compiled model.
+"""
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+KILLED, TIMEOUT, SURVIVED, UNREACHED = "killed", "timeout", "survived", "unreached"
+DEAD = (KILLED, TIMEOUT)
+TESTS_PASSED, BAD_COMMAND, NO_TESTS = 0, 4, 5              # what pytest returns
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one mutant."""
+
+    place: str                                            # file:line and the function or routine
+    change: str                                           # what stood there -> what the mutant has
+    verdict: str
+    by: str = ""                                          # the test that killed it
+
+    @property
+    def key(self):
+        """Name the mutant, also in a later pass of the same seed."""
+        return self.place, self.change
+
+
+def verdict_of(command, seconds, **options):
+    """Run tests on one mutant; returns (verdict, name of the test that failed).  A run that takes longer is stopped."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, **options)
+    try:
+        text, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return TIMEOUT, ""
+    if process.returncode in (BAD_COMMAND, NO_TESTS):
+        raise SystemExit(f"pytest ran no tests:\n{text}")
+    failed = [line.split()[1] for line in text.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    if process.returncode == TESTS_PASSED:
+        return SURVIVED, ""
+    return KILLED, failed[0] if failed else f"exit code {process.returncode}"
+
+
+def load(path):
+    """Return the results that a file holds; none when there is no file."""
+    path = Path(path)
+    return [Result(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def append(path, result):
+    """Add one result to a file."""
+    with open(path, "a") as file:
+        file.write(json.dumps(asdict(result)) + "\n")
+
+
+def report(results):
+    """Return the table of a pass as text: a line a mutant, then the score."""
+    count = Counter(result.verdict for result in results)
+    dead = sum(count[verdict] for verdict in DEAD)
+    lines = [f"{result.verdict:9}  {result.place:50}  {result.change}" + (f"  [{result.by}]" if result.by else "") for result in results]
+    rest = ", ".join(f"{number} {verdict}" for verdict, number in sorted(count.items()))
+    return "\n".join([*lines, f"{dead} of {len(results)} killed ({rest})"])
