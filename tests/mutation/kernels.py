@@ -100,9 +100,11 @@ class Scratch:
             self.reach.write_text(json.dumps([row for row in rows if row[0] not in failed]))
         return refused
 
-    def tests_of(self, number):
-        """Return (tests that reach a mutant, quick ones first, their seconds)."""
+    def tests_of(self, number, limit):
+        """Return (tests that reach a mutant, quick ones first, their seconds), at most so many that take `limit` seconds."""
         rows = sorted((seconds, test) for test, numbers, seconds in json.loads(self.reach.read_text()) if number in numbers)
+        while len(rows) > 1 and sum(seconds for seconds, _ in rows) > limit:
+            rows.pop()
         return [test for _, test in rows], sum(seconds for seconds, _ in rows)
 
 
@@ -128,12 +130,12 @@ def prepare(work, scratch, arguments):
         memory.write_text(json.dumps(sorted(refused | set(wrong))))
 
 
-def run(scratch, mutants, results):
+def run(scratch, mutants, results, limit):
     """Run what has no result yet; returns the results of all mutants in their order."""
     done = {result.key: result for result in load(results)}
     for number, mutant in mutants.items():
         if (mutant.place, mutant.change) not in done:
-            tests, seconds = scratch.tests_of(number)
+            tests, seconds = scratch.tests_of(number, limit)
             verdict, by = scratch.pytest(tests, number, START + PATIENCE * seconds, ["-x"]) if tests else (UNREACHED, "")
             result = Result(mutant.place, mutant.change, verdict, by)
             append(results, result)
@@ -150,11 +152,12 @@ def main():
     parser.add_argument("--count", type=int, default=120, help="mutants that the seed picks")
     parser.add_argument("--also", nargs="*", default=[], metavar="FUNCTION", help="add every mutant of these functions")
     parser.add_argument("--tests", nargs="*", default=TESTS, help="what is to find them")
+    parser.add_argument("--limit", type=float, default=120, help="seconds of tests on one mutant, quick tests first (120)")
     parser.add_argument("--results", required=True, type=Path, metavar="FILE", help="where results are appended")
     parser.add_argument("--work", required=True, type=Path, metavar="FOLDER", help="the copy of the tree and its compiled kernels")
     arguments = parser.parse_args()
     scratch = Scratch(arguments.work.resolve())
-    results = run(scratch, prepare(arguments.work, scratch, arguments), arguments.results)
+    results = run(scratch, prepare(arguments.work, scratch, arguments), arguments.results, arguments.limit)
     print(report(results))
     return any(result.verdict not in DEAD for result in results)
 
