@@ -497,6 +497,14 @@ def test_invpcid_checks_type_and_descriptor():
     faults(w, GP, "INVPCID", **fields)
 
 
+@pytest.mark.parametrize("address", [1 << 30, (1 << 30) - 8])
+def test_invpcid_faults_in_either_half_of_its_descriptor(address):
+    """The first gigabyte is mapped; a fault comes before the checks of what the descriptor says."""
+    w = World("long")
+    w.set(RAX=9)
+    faults(w, ("exception", 14, 0, 1 << 30), "INVPCID", reg=0, operand_size=8, **memory(address))
+
+
 def test_monitor_and_mwait_depend_on_misc_enable():
     w = World("long")
     w.set(RAX=DATA)
