@@ -6,9 +6,6 @@ Here is what every pass shares, whatever it plants errors in: the verdict of one
 interrupted pass goes on from, and the table at the end.  `kernels` is the pass over the compiled model.
 """
 import json
-import os
-import signal
-import subprocess
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,21 +30,16 @@ class Result:
         return self.place, self.change
 
 
-def verdict_of(command, seconds, **options):
-    """Run tests on one mutant; returns (verdict, name of the test that failed).  A run that takes longer is stopped."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, **options)
-    try:
-        text, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+def verdict_of(code, text):
+    """Return (verdict, name of the test that failed) of a run of pytest by its exit code, None when it was stopped, and its text."""
+    if code is None:
         return TIMEOUT, ""
-    if process.returncode in (BAD_COMMAND, NO_TESTS):
+    if code in (BAD_COMMAND, NO_TESTS):
         raise SystemExit(f"pytest ran no tests:\n{text}")
-    failed = [line.split()[1] for line in text.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    if process.returncode == TESTS_PASSED:
+    if code == TESTS_PASSED:
         return SURVIVED, ""
-    return KILLED, failed[0] if failed else f"exit code {process.returncode}"
+    failed = [line.split()[1] for line in text.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return KILLED, failed[0] if failed else f"exit code {code}"
 
 
 def load(path):

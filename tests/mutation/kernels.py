@@ -7,13 +7,15 @@ To compile the model takes minutes, and each mutant is another model.  So all er
 2. The tracked files of this tree are copied to the work folder, with the errors planted.
 3. All tests run once without an error, which compiles the kernels and notes which test reaches which mutant.
    A mutant that the compiler refuses is replaced by the next one of the seed.
-4. For each mutant the tests that reach it run, quick ones first, until one fails.
+4. For each mutant the tests that reach it run, quick ones first, until one fails: each time in a child of one process that has
+   loaded everything (`warm`).
 
 The results are appended to the file: a pass that was stopped goes on where it was, and one whose tests were improved repeats
 only the mutants whose lines were taken out of the file.
 """
 import argparse
 import ast
+import contextlib
 import importlib
 import json
 import os
@@ -23,12 +25,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.mutation import DEAD, UNREACHED, Result, append, load, report, rewrite, verdict_of
+from tests.mutation import DEAD, UNREACHED, Result, append, load, report, rewrite, warm
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TESTS = ["tests/model", "tests/machine"]
-PYTEST = [sys.executable, "-m", "pytest", "-p", "tests.mutation.plugin", "-q", "-n", "0", "--tb=no", "-rfE", "-p", "no:cacheprovider"]
 PATIENCE, START = 10, 60                                   # a mutant's run may take so many times the seconds of its tests, and these
+QUICK = 0.3                                                # seconds of the tests that load the kernels
 REFUSED = re.compile(r'File "[^"]*?(emu/model/\w+\.py)", line (\d+)')
 
 
@@ -55,8 +57,7 @@ class Scratch:
 
     def __init__(self, work):
         self.tree, self.page, self.reach = work / "tree", work / "page", work / "reach"
-        self.environment = os.environ | {"PYTHONPATH": str(self.tree), "XDG_CACHE_HOME": str(work / "cache"),
-                                         "HVLAB_MUTANT_FILE": str(self.page)}
+        self.environment = os.environ | {"PYTHONPATH": str(self.tree), "XDG_CACHE_HOME": str(work / "cache")}
 
     def fill(self, mutants):
         """Copy what git tracks, and plant the mutants; what has the right text is left alone.  What changed must be recorded again."""
@@ -74,22 +75,14 @@ class Scratch:
                 if not name.startswith("tests/mutation/"):
                     self.reach.unlink(missing_ok=True)
 
-    def pytest(self, tests, number, seconds, options=(), **environment):
-        """Run tests with the mutant of this number; returns (verdict, test that failed)."""
-        self.page.write_bytes(bytes(4096))
-        listed = self.tree / "selected.txt"
-        listed.write_text("\n".join(tests))
-        return verdict_of([*PYTEST, *options, f"@{listed}"], seconds, cwd=self.tree,
-                          env=self.environment | {"HVLAB_MUTANT": str(number)} | environment)
-
     def record(self, tests):
         """Run all tests without an error; returns the places that the compiler refuses: (file, line of the planted text)."""
         self.reach.unlink(missing_ok=True)
         self.page.write_bytes(bytes(4096))
         part = self.reach.with_suffix(".part")
         part.unlink(missing_ok=True)
-        done = subprocess.run([*PYTEST, "--tb=short", *tests], cwd=self.tree, capture_output=True, text=True,
-                              env=self.environment | {"HVLAB_MUTANT_REACH": str(part)})
+        done = subprocess.run([sys.executable, "-m", "pytest", *warm.OPTIONS, "--tb=short", *tests], cwd=self.tree, capture_output=True,
+                              text=True, env=self.environment | {"HVLAB_MUTANT_REACH": str(part), "HVLAB_MUTANT_FILE": str(self.page)})
         refused = {(file, int(line)) for file, line in REFUSED.findall(done.stdout) if "numba" in done.stdout}
         failed = {line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))}
         print(done.stdout.splitlines()[-1], file=sys.stderr)
@@ -106,6 +99,19 @@ class Scratch:
         while len(rows) > 1 and sum(seconds for seconds, _ in rows) > limit:
             rows.pop()
         return [test for _, test in rows], sum(seconds for seconds, _ in rows)
+
+    @contextlib.contextmanager
+    def runner(self):
+        """Start `warm`; gives a function that runs tests on a mutant and returns (verdict, test that failed)."""
+        with subprocess.Popen([sys.executable, "-m", "tests.mutation.warm"], cwd=self.tree, env=self.environment, text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            def ask(number, tests, seconds):
+                print(json.dumps([number, tests, seconds]), file=process.stdin, flush=True)
+                return json.loads(process.stdout.readline())
+
+            ask(0, [test for test, _, seconds in json.loads(self.reach.read_text()) if seconds < QUICK], 0)
+            yield ask
+            process.stdin.close()
 
 
 def refused_nodes(tree, mutants, places):
@@ -133,10 +139,11 @@ def prepare(work, scratch, arguments):
 def run(scratch, mutants, results, limit):
     """Run what has no result yet; returns the results of all mutants in their order."""
     done = {result.key: result for result in load(results)}
-    for number, mutant in mutants.items():
-        if (mutant.place, mutant.change) not in done:
+    todo = {number: mutant for number, mutant in mutants.items() if (mutant.place, mutant.change) not in done}
+    with scratch.runner() if todo else contextlib.nullcontext() as ask:
+        for number, mutant in todo.items():
             tests, seconds = scratch.tests_of(number, limit)
-            verdict, by = scratch.pytest(tests, number, START + PATIENCE * seconds, ["-x"]) if tests else (UNREACHED, "")
+            verdict, by = ask(number, tests, START + PATIENCE * seconds) if tests else (UNREACHED, "")
             result = Result(mutant.place, mutant.change, verdict, by)
             append(results, result)
             done[result.key] = result

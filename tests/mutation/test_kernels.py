@@ -1,5 +1,7 @@
 """The tool of mutation passes: what it rewrites is the original with number 0, and the mutant with the mutant's number."""
+import ast
 import importlib.util
+import subprocess
 import sys
 
 import numpy as np
@@ -94,11 +96,16 @@ def test_seed_decides_which_mutants_and_files_count_by_their_lines(module_of):
     assert sorted(orders[0]) == sorted(orders[2]) and len(orders[0]) == len(found)
 
 
-@pytest.mark.parametrize("script,verdict,by", [
-    ("print('2 passed')", SURVIVED, ""), ("print('FAILED tests/test_a.py::test_b - x'); exit(1)", KILLED, "tests/test_a.py::test_b"),
-    ("import os; os.abort()", KILLED, "exit code -6"), ("while True: pass", TIMEOUT, "")])
-def test_verdict_of_a_run(script, verdict, by):
-    assert verdict_of([sys.executable, "-c", script], 30 if verdict != TIMEOUT else 0.1) == (verdict, by)
+@pytest.mark.parametrize("action,verdict,by", [
+    ("print('2 passed') or 0", SURVIVED, ""), ("print('FAILED tests/test_a.py::test_b - x') or 1", KILLED, "tests/test_a.py::test_b"),
+    ("os.abort()", KILLED, "exit code -6"), ("1 // 0", KILLED, "exit code 70"), ("time.sleep(100)", TIMEOUT, "")])
+def test_verdict_of_a_run(action, verdict, by):
+    """In a process of its own: the tests' may have threads, and then none should fork."""
+    seconds = 1 if verdict == TIMEOUT else 60
+    text = f"import os, time; from tests.mutation.warm import in_child; print(in_child(lambda: {action}, {seconds}))"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    code, printed = ast.literal_eval(done.stdout)
+    assert verdict_of(code, printed) == (verdict, by)
 
 
 def test_results_are_kept_and_reported(tmp_path):
