@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.model import control, miscellaneous
+from emu.spec.cost import COST
 from emu.spec.vmx import MWAIT
 from emu.state import U64
 from tests.model.system_world import CODE, GDT, LDT, TSS, World, descriptor_of, plain
@@ -574,6 +575,59 @@ def test_segment_base_instructions():
     assert w.execute("WRFSBASE", rm=0, operand_size=8) == NEXT and w.e.seg[13] == 0x8000_0000_0000
     w.set(RAX=1 << 56)
     faults(w, GP, "WRFSBASE", rm=0, operand_size=8)
+
+
+@pytest.mark.parametrize(
+    "kind, cost, registers, fields",
+    [
+        ("CPUID", COST.CPUID, {}, {}),
+        ("RDMSR", COST.MSR, dict(RCX=0x10), {}),
+        ("WRMSR", COST.MSR, dict(RCX=0x277), {}),
+        ("RDTSC", COST.TSC, {}, {}),
+        ("RDTSCP", COST.TSC, {}, {}),
+        ("PAUSE", COST.PAUSE, {}, {}),
+        ("INVD", COST.SYSTEM, {}, {}),
+        ("WBINVD", COST.SYSTEM, {}, {}),
+        ("MWAIT", COST.SYSTEM, {}, {}),
+        ("RDRAND", COST.SYSTEM, {}, {}),
+        ("RDSEED", COST.SYSTEM, {}, {}),
+        ("MOV_TO_CR", COST.CONTROL, dict(RAX=0x11), {}),
+        ("MOV_TO_CR", COST.CONTROL, {}, dict(reg=3)),
+        ("MOV_TO_DR", COST.CONTROL, {}, dict(reg=7)),
+        ("LMSW", COST.CONTROL, dict(RAX=1), {}),
+        ("INVLPG", COST.CONTROL, {}, memory(DATA)),
+        ("INVPCID", COST.CONTROL, {}, memory(DATA)),
+        ("LGDT", COST.CONTROL, {}, memory(DATA)),
+        ("LIDT", COST.CONTROL, {}, memory(DATA)),
+        ("LLDT", COST.CONTROL, {}, {}),
+        ("LTR", COST.CONTROL, dict(RAX=0x50), {}),
+        ("XSETBV", COST.CONTROL, dict(RAX=1), {}),
+        ("IN_IMM", COST.DEVICE, {}, dict(immediate=0x60)),
+        ("OUT_IMM", COST.DEVICE, {}, dict(immediate=0x60)),
+        ("IN_DX", COST.DEVICE, dict(RDX=0x60), {}),
+        ("OUT_DX", COST.DEVICE, dict(RDX=0x60), {}),
+        ("INS", COST.DEVICE, dict(RDX=0x60, RDI=DATA), {}),
+        ("OUTS", COST.DEVICE, dict(RDX=0x60, RSI=DATA), {}),
+        ("SYSENTER", COST.SYSTEM, {}, {}),
+        ("SYSEXIT", COST.SYSTEM, {}, {}),
+    ],
+)
+def test_instruction_is_charged_its_cost(kind, cost, registers, fields):
+    w = World("protected")
+    w.e.cr[4] = int(w.e.cr[4]) | 1 << 18
+    w.e.sysenter_cs = 8
+    w.put(GDT + 0x50, descriptor_of(TSS, 0x67, 0x89, 0))
+    w.set(**registers)
+    assert w.execute(kind, **fields) in (NEXT, JUMP)
+    assert w.c.cycles == cost
+
+
+@pytest.mark.parametrize("kind, registers", [("SYSCALL", {}), ("SYSRET", dict(RCX=CODE, R11=2))])
+def test_fast_system_call_is_charged_its_cost(kind, registers):
+    w = World("long")
+    w.set(**registers)
+    assert w.execute(kind, operand_size=8) == JUMP
+    assert w.c.cycles == COST.SYSTEM
 
 
 def test_stac_and_clac():
