@@ -153,6 +153,15 @@ def test_icr_logical_cluster_model():
     assert [int(apic.pending(c)) for c in rig.cpu] == [NEVER, NEVER, NEVER, 0x41]
 
 
+@pytest.mark.parametrize("destination,expected", [(0x02, [1]), (0x03, [0, 1]), (0x102, []), (0x103, [0]), (0x10002, [])])
+def test_logical_destination_of_more_than_8_bits_reaches_no_xapic(destination, expected):
+    rig = Rig(2).enable()
+    apic.write(rig.cpu[1], U(0xD), U(2 << 24))
+    apic.set_base(rig.cpu[0], U(int(rig.cpu[0].apic_base) | 0xC00))
+    assert apic.x2apic_write(rig.cpu[0], U(0x830), U(destination << 32 | 0x841)) == RESULT.NEXT
+    assert [i for i, c in enumerate(rig.cpu) if apic.pending(c) == 0x41] == expected
+
+
 def test_icr_x2apic_logical_and_physical():
     rig = Rig(3).enable().x2apic()
     assert int(apic.x2apic_read(rig.cpu[2], U(0x80D))) == 4

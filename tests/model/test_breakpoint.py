@@ -195,3 +195,24 @@ def test_data_points_meet_what_overlaps(form, start, length, at, size, physical,
     expected = bool(wanted & (2 if write else 1)) and bool(set(range(start, start + length)) & set(range(at, at + size)))
     assert bool(met) == expected
     assert asked or not expected
+
+
+@FORMS
+@SETTINGS
+@given(start=st.integers(0x7FF0, 0x8010), length=st.integers(1, 40), at=st.integers(0x7FE0, 0x8040), size=st.integers(1, 8),
+       kind=st.sampled_from([int(POINT.PHYSICAL | POINT.WRITE), int(POINT.PHYSICAL | POINT.READ), int(POINT.WRITE)]))
+def test_physical_points_meet_stores_of_the_model_that_overlap(form, start, length, at, size, kind):
+    w = World()
+    d = w.attach(dict(kind=kind, address=start, length=length))
+    with np.errstate(over="ignore"):
+        form(breakpoint.stored)(w.machine, U(at), U(size))
+    met = kind == POINT.PHYSICAL | POINT.WRITE and bool(set(range(start, start + length)) & set(range(at, at + size)))
+    assert (d.hit, d.hit_address, d.hit_size, d.hit_write) == ((1, at, size, 1) if met else (0, 0, 0, 0))
+
+
+def test_nothing_is_met_without_a_debugger():
+    w = World()
+    breakpoint.stored(w.machine, U(0x8000), U(8))
+    assert not breakpoint.points(w.c, w.e, U(0x8000), U(0x8000), U(8), True) and not breakpoint.on_page(w.c, w.e, U(0x8000), U(0x8000))
+    assert not breakpoint.marked(w.machine, U(0x8000), U(0x1000)) and not breakpoint.asked(w.c, w.e, U(0x8000))
+    assert not breakpoint.waiting(w.c) and not breakpoint.settle(w.c)

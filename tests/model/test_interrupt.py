@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from emu.model import interrupt
 from emu.model.cpu import cpl, refresh_hflags, rflags, set_rflags
+from emu.spec.outcome import UNMODELLED
 from emu.state import U64
 from tests.model.system_world import CODE, GDT, IDT, STACK, TSS, World, descriptor_of, plain
 from tests.reference import delivery as reference
@@ -327,3 +328,30 @@ def test_prepare_blocks_nmi():
     w = World("long")
     interrupt.prepare(w.c, U64(VALID | NMI << 8 | 2))
     assert w.c.interruptibility == 8
+
+
+@pytest.mark.parametrize("size", [2, 4, 8], ids=["real", "protected", "long"])
+def test_event_whose_stack_is_in_a_device_stops_and_changes_nothing(size):
+    w = World({2: "real", 4: "protected", 8: "long"}[size])
+    if size == 2:
+        w.put(IDT + 4 * 0x20, 0x0000_1234, 4)
+    else:
+        (w.gate32 if size == 4 else w.gate64)(0x20)
+    if size == 8:
+        w.put(0x2000 + 8 * 3, 0xC000_00E7)
+        w.e.regs[4] = 0xFEE0_0800
+    else:
+        w.segment("SS", 0x10, 0xFEE0_0000, 0xFFFF, 0x4093)
+        w.e.regs[4] = 0x800
+    before = mirror(w)
+    assert w.deliver(VALID | EXTERNAL << 8 | 0x20) == ("fault", 6)
+    assert (w.c.stop_a, mirror(w)) == (UNMODELLED.TABLE, before)
+
+
+@pytest.mark.parametrize("limit,delivered", [(0x83, True), (0x82, False), (0x80, False), (0x7F, False)])
+def test_entry_beyond_the_limit_of_the_real_mode_table_is_general_protection(limit, delivered):
+    w = World("real")
+    w.put(IDT + 0x80, 0x0123_4567, 4)
+    w.segment("IDTR", 0, IDT, limit, 0)
+    assert w.deliver(VALID | EXTERNAL << 8 | 0x20) == ("delivered" if delivered else ("exception", 13, 0))
+    assert (int(w.e.rip), int(w.e.seg[4])) == ((0x4567, 0x1230) if delivered else (CODE, 0))

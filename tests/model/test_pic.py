@@ -122,6 +122,116 @@ def test_poll_acknowledges():
     assert rig.read(0x20) == 0
 
 
+def initialise(rig, base, first=0x11):
+    for port, value in ((base, first), (base + 1, 0x20), (base + 1, 4 if base == 0x20 else 2), (base + 1, 1)):
+        rig.write(port, value)
+
+
+@pytest.mark.parametrize("base,offset", [(0x20, 0), (0xA0, 8)])
+def test_first_initialisation_word_clears_what_came_before(base, offset):
+    """8259A data sheet, "Initialization Command Word 1": edge sense, mask, priority, special mask mode, choice of the register read."""
+    rig = Rig().unmask_pic()
+    p, i = rig.fields("PIC"), offset // 8
+    for line in (3, 4):
+        irq.set_line(rig.machine, U(offset + line), U(1))
+    pic.acknowledge(rig.machine)
+    for value in (0xC4, 0x68, 0x0B, 0x80):
+        rig.write(base, value)
+    rig.write(base + 1, 0x5A)
+    assert (int(p.isr[i]), int(p.lowest[i]), int(p.special[i]), rig.read(base + 1), rig.read(base)) == (8, 4, 1, 0x5A, 8)
+    initialise(rig, base)
+    assert (rig.read(base + 1), rig.read(base), read_isr(rig, base)) == (0, 0, 0), "the line's level is no edge"
+    for line in (5, 7, 1):
+        irq.set_line(rig.machine, U(offset + line), U(1))
+    rig.write(base, 0x0C)
+    assert rig.read(base) == 0x81
+    rig.write(base, 0x20)
+    rig.write(base, 0x0C)
+    assert rig.read(base) == 0x85
+    irq.set_line(rig.machine, U(offset + 6), U(1))
+    rig.write(base + 1, 0x20)
+    rig.write(base, 0x0C)
+    assert rig.read(base) == 0, "special mask mode is off: 5 in service holds 6 back though it is masked"
+
+
+def test_poll_is_forgotten_when_initialisation_begins():
+    rig = Rig().unmask_pic()
+    irq.set_line(rig.machine, U(3), U(1))
+    rig.write(0x20, 0x0C)
+    initialise(rig, 0x20)
+    assert rig.read(0x20) == 0
+
+
+@pytest.mark.parametrize("command,order", [
+    (0xC2, "34567012"), (0xC7, "01234567"), (0xE2, "34567012"), (0x62, "01234567"), (0x20, "01234567"), (0xA0, "56701234")])
+@pytest.mark.parametrize("base,offset", [(0x20, 0), (0xA0, 8)])
+def test_commands_that_rotate_priorities(base, offset, command, order):
+    """With line 4 in service: an unspecific command means that one, a specific one the line that it names."""
+    rig = Rig().unmask_pic()
+    irq.set_line(rig.machine, U(offset + 4), U(1))
+    pic.acknowledge(rig.machine)
+    rig.write(base, command)
+    rig.write(base, 0x64)
+    p = rig.fields("PIC")
+    lowest = int(p.lowest[offset // 8])
+    assert "".join(str(lowest + 1 + k & 7) for k in range(8)) == order
+    assert int(p.isr[offset // 8]) == 0
+
+
+@pytest.mark.parametrize("switch,order", [([0x80], [3, 5, 1]), ([0x80, 0x00], [1, 3, 5])])
+def test_rotation_in_automatic_eoi_mode(switch, order):
+    """The line that was acknowledged becomes the least urgent."""
+    rig = Rig()
+    for port, value in ((0x20, 0x11), (0x21, 0x40), (0x21, 4), (0x21, 3)):
+        rig.write(port, value)
+    for value in switch:
+        rig.write(0x20, value)
+    irq.set_line(rig.machine, U(1), U(1))
+    assert int(pic.acknowledge(rig.machine)) == 0x41
+    for line in (1, 3, 5):
+        irq.set_line(rig.machine, U(line), U(0))
+        irq.set_line(rig.machine, U(line), U(1))
+    assert [int(pic.acknowledge(rig.machine)) - 0x40 for _ in range(3)] == order
+
+
+def test_level_mode_of_all_lines_asks_again_while_the_line_is_high():
+    """LTIM makes all inputs level-triggered."""
+    rig = Rig().unmask_pic()
+    initialise(rig, 0x20, 0x19)
+    rig.write(0x21, 1)                                    # the timer's line is high
+    irq.set_line(rig.machine, U(3), U(1))
+    for _ in range(2):
+        assert int(pic.acknowledge(rig.machine)) == 0x23
+        rig.write(0x20, 0x20)
+    irq.set_line(rig.machine, U(3), U(0))
+    assert (int(rig.fields("PIC").output), rig.read(0x20)) == (0, 1)
+
+
+def test_special_fully_nested_mode_lets_the_second_chip_interrupt_itself():
+    rig = Rig().unmask_pic()
+    for port, value in ((0x20, 0x11), (0x21, 0x20), (0x21, 4), (0x21, 0x11)):
+        rig.write(port, value)
+    irq.set_line(rig.machine, U(12), U(1))
+    assert int(pic.acknowledge(rig.machine)) == 0x2C
+    irq.set_line(rig.machine, U(8), U(1))
+    assert (int(rig.fields("PIC").output), int(pic.acknowledge(rig.machine))) == (1, 0x28)
+
+
+@pytest.mark.parametrize("first,words", [(0x10, 1), (0x11, 3), (0x12, 1), (0x13, 2)])
+def test_number_of_initialisation_words(first, words):
+    """A single chip takes no third word, one without IC4 no fourth; the next write to the port is the mask.
+
+    Without a fourth word the chip is in 8085 mode, which is not modelled.
+    """
+    rig = Rig()
+    rig.write(0x20, first)
+    for value in (0x40, 4, 1)[:words] if first != 0x13 else (0x40, 1):
+        rig.write(0x21, value)
+    if first & 1:
+        rig.write(0x21, 0xA5)
+        assert (rig.read(0x21), int(rig.fields("PIC").vector[0]), rig.cpu[0].stop) == (0xA5, 0x40, STOP.NONE)
+
+
 def test_8085_mode_stops_by_name():
     rig = Rig()
     for port, value in ((0x20, 0x11), (0x21, 0x40), (0x21, 4), (0x21, 0)):

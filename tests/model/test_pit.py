@@ -109,6 +109,110 @@ def test_latch_holds_until_both_bytes_are_read():
     assert rig.read(0x40) | rig.read(0x40) << 8 == 65536 - 4999
 
 
+def at(rig, tick):
+    rig.cpu[0].cycles = cycle_of(tick)
+    return rig
+
+
+def word(rig, k):
+    return rig.read(0x40 + k) | rig.read(0x40 + k) << 8
+
+
+COMMANDS = {"command": lambda k: k << 6, "read-back": lambda k: 0xD0 | 2 << k}
+EACH = pytest.mark.parametrize("k", range(3))
+
+
+@EACH
+@pytest.mark.parametrize("second", COMMANDS)
+@pytest.mark.parametrize("first", COMMANDS)
+def test_second_latch_of_a_count_is_ignored_until_the_first_is_read(first, second, k):
+    rig = Rig()
+    rig.write(0x61, 1)
+    program(rig, k, 2, 0, 0)
+    at(rig, 101).write(0x43, COMMANDS[first](k))
+    at(rig, 201).write(0x43, COMMANDS[second](k))
+    assert rig.read(0x40 + k) == 65536 - 100 & 0xFF
+    at(rig, 301).write(0x43, COMMANDS[second](k))         # between the two bytes: still unread
+    assert rig.read(0x40 + k) == 65536 - 100 >> 8
+    assert word(rig, k) == 65536 - 300
+    at(rig, 401).write(0x43, COMMANDS[second](k))
+    assert word(at(rig, 501), k) == 65536 - 400
+
+
+@EACH
+def test_second_latch_of_a_status_is_ignored_until_the_first_is_read(k):
+    rig = Rig()
+    rig.write(0x61, 1)
+    program(rig, k, 2, 0, 100)
+    rig.write(0x43, 0xE0 | 2 << k)                        # the count is not loaded yet
+    at(rig, 50).write(0x43, 0xE0 | 2 << k)
+    assert rig.read(0x40 + k) == 0x80 | 0x40 | 0x34
+    rig.write(0x43, 0xE0 | 2 << k)
+    at(rig, 100)
+    assert rig.read(0x40 + k) == 0x80 | 0x34
+    rig.write(0x43, 0xE0 | 2 << k)
+    assert rig.read(0x40 + k) == 0x34                     # output low for the last tick of the period
+
+
+@EACH
+@pytest.mark.parametrize("commands", [[0xE0, 0xD0], [0xD0, 0xE0], [0xC0]], ids=["status, count", "count, status", "both"])
+def test_latched_status_is_read_before_the_latched_count(commands, k):
+    rig = Rig()
+    rig.write(0x61, 1)
+    program(rig, k, 3, 0, 1000)
+    at(rig, 11)
+    for command in commands:
+        rig.write(0x43, command | 2 << k)
+    at(rig, 111)
+    assert (rig.read(0x40 + k), word(rig, k), word(rig, k)) == (0xB6, 980, 780)
+
+
+def test_read_back_latches_the_counters_it_names_and_no_others():
+    for chosen in range(8):
+        rig = Rig()
+        rig.write(0x61, 1)
+        for k in range(3):
+            program(rig, k, 2, 0, 1000 * (k + 1))
+        at(rig, 101).write(0x43, 0xD0 | chosen << 1)
+        at(rig, 201)
+        assert [word(rig, k) for k in range(3)] == [1000 * (k + 1) - (100 if chosen >> k & 1 else 200) for k in range(3)]
+
+
+@EACH
+@pytest.mark.parametrize("access,shift", [(1, 0), (2, 8)], ids=["low byte", "high byte"])
+def test_latch_of_a_counter_of_one_byte_is_freed_by_one_read(access, shift, k):
+    rig = Rig()
+    rig.write(0x61, 1)
+    rig.write(0x43, k << 6 | access << 4 | 4)
+    rig.write(0x40 + k, 0)
+    at(rig, 0x1235).write(0x43, k << 6)
+    at(rig, 0x5679)
+    assert rig.read(0x40 + k) == 0x10000 - 0x1234 >> shift & 0xFF
+    assert rig.read(0x40 + k) == 0x10000 - 0x5678 >> shift & 0xFF
+
+
+@EACH
+def test_control_word_forgets_what_was_latched(k):
+    rig = Rig()
+    rig.write(0x61, 1)
+    program(rig, k, 2, 0, 1000)
+    at(rig, 101).write(0x43, 0xC0 | 2 << k)
+    program(rig, k, 2, 0, 500)
+    assert word(at(rig, 202), k) == 400
+
+
+@pytest.mark.parametrize("mode", range(8))
+@pytest.mark.parametrize("bcd", [0, 1])
+@pytest.mark.parametrize("access", [1, 2, 3])
+def test_status_tells_how_the_counter_was_programmed(access, bcd, mode):
+    """Modes 6 and 7 are 2 and 3; the output is low after the control word of mode 0 alone."""
+    rig = Rig()
+    rig.write(0x43, 0x40 | access << 4 | mode << 1 | bcd)
+    rig.write(0x43, 0xE4)
+    kept = mode & 3 if mode > 5 else mode
+    assert rig.read(0x41) == (0x80 if mode else 0) | 0x40 | access << 4 | kept << 1 | bcd
+
+
 def test_read_back_gives_status_then_count():
     rig = Rig()
     program(rig, 0, 3, 0, 1000)

@@ -115,3 +115,97 @@ def test_memory_sizes_and_processors():
 
 def test_default_start_is_new_year_2025():
     assert Rig().board.config.start_seconds == stdlib.timegm((2025, 1, 1, 0, 0, 0))
+
+
+@pytest.mark.parametrize("rate", range(1, 16))
+def test_every_periodic_rate(rate):
+    """Rates 3 to 15 are 8192 Hz to 2 Hz, 1 and 2 are 256 Hz and 128 Hz; 0 is off."""
+    rig = Rig()
+    put(rig, 0x0A, 0x20 | rate)
+    put(rig, 0x0B, 0x42)
+    hz = 32768 >> rate - 1 if rate > 2 else 256 // rate
+    assert int(rig.machine.next_event) == -(-SECOND // hz)
+
+
+@pytest.mark.parametrize("a,b", [(0x20, 0x42), (0x66, 0x42), (0x76, 0x42), (0x26, 0x02)])
+def test_no_periodic_interrupt_without_rate_divider_and_enable(a, b):
+    rig = Rig()
+    put(rig, 0x0A, a)
+    put(rig, 0x0B, b)
+    assert int(rig.machine.next_event) == 2**64 - 1
+
+
+def test_flags_are_raised_also_when_they_do_not_interrupt():
+    rig = Rig(start_seconds=10)
+    put(rig, 0x01, bcd(12))
+    put(rig, 0x03, 0xFF)
+    put(rig, 0x05, 0xFF)
+    seen = []
+    for cycle in (SECOND // 4, SECOND // 2, SECOND, SECOND, 2 * SECOND):
+        rig.cpu[0].cycles = cycle
+        put(rig, 0x0A, 0x2F)                              # 2 Hz
+        seen.append(get(rig, 0x0C))
+    assert seen == [0x40, 0x40, 0x50, 0x00, 0x70]          # the first one of the faster rate before
+    assert int(rig.fields("IOAPIC").lines) >> 8 & 1 == 0
+
+
+def calendar_seconds(*parts):
+    return stdlib.timegm(parts)
+
+
+@pytest.mark.parametrize("index,value", [(0, 0x31), (2, 0x42), (4, 0x05), (7, 0x09), (8, 0x11), (9, 0x11), (0x32, 0x21)])
+def test_running_clock_takes_a_part_that_is_written(index, value):
+    rig = Rig(start_seconds=calendar_seconds(2024, 6, 15, 12, 30, 20))
+    before = {each: get(rig, each) for each in (0, 2, 4, 7, 8, 9, 0x32)}
+    put(rig, index, value)
+    assert {each: get(rig, each) for each in before} == before | {index: value}
+    rig.cpu[0].cycles = 3 * SECOND
+    assert get(rig, 0) == (value if index == 0 else 0x20) + 3
+
+
+@pytest.mark.parametrize("index,value,again", [(0x0B, 0x82, 0x02), (0x0A, 0x66, 0x26), (0x0A, 0x76, 0x26)])
+def test_clock_stands_still_under_set_and_without_divider(index, value, again):
+    """SET lets the divider run on; a divider that is started counts half a second to its first update."""
+    rig = Rig()
+    rig.cpu[0].cycles = SECOND // 4
+    put(rig, index, value)
+    rig.cpu[0].cycles = 10 * SECOND
+    assert (get(rig, 0), get(rig, 0x0A) >> 7) == (0, 0)
+    put(rig, index, again)
+    first = 10 * SECOND + (SECOND if index == 0x0B else SECOND // 2)
+    seen = []
+    for cycle in (first - 244_001, first - 244_000, first - 1, first, first + SECOND - 1, first + SECOND):
+        rig.cpu[0].cycles = cycle
+        seen.append((get(rig, 0), get(rig, 0x0A) >> 7))
+    assert seen == [(0, 0), (0, 1), (0, 1), (1, 0), (1, 1), (2, 0)]
+
+
+def test_set_ends_the_update_interrupt():
+    rig = Rig()
+    put(rig, 0x0B, 0x92)
+    assert get(rig, 0x0B) == 0x82
+    put(rig, 0x0B, 0x12)
+    assert int(rig.machine.next_event) == SECOND
+
+
+def test_registers_that_cannot_be_written_and_memory_that_can():
+    rig = Rig()
+    for index in (0x0C, 0x0D):
+        put(rig, index, 0x55)
+    assert (get(rig, 0x0C), get(rig, 0x0D), rig.read(0x70)) == (0, 0x80, 0xFF)
+    put(rig, 0x0A, 0xA6)
+    assert get(rig, 0x0A) == 0x26, "update in progress cannot be written"
+    for index in (0x0E, 0x40, 0x7F):
+        put(rig, index, index ^ 0xFF)
+    assert [get(rig, index | 0x80) for index in (0x0E, 0x40, 0x7F)] == [0xF1, 0xBF, 0x80], "bit 7 masks NMIs"
+
+
+def test_reset_ends_interrupts_and_keeps_the_rest():
+    rig = Rig()
+    put(rig, 0x0B, 0x7A)
+    put(rig, 0x0A, 0x26)
+    rig.cpu[0].cycles = SECOND
+    assert get(rig, 0) == 1
+    rig.board.reset()
+    assert (get(rig, 0x0B), get(rig, 0x0A), get(rig, 0x0C)) == (0x02, 0x26, 0)
+    assert (get(rig, 0), int(rig.machine.next_event)) == (1, 2**64 - 1)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.model import control, miscellaneous
+from emu.spec.cost import COST
 from emu.spec.vmx import MWAIT
 from emu.state import U64
 from tests.model.system_world import CODE, GDT, LDT, TSS, World, descriptor_of, plain
@@ -375,6 +376,49 @@ def test_cpuid_follows_the_state():
     assert not cpuid(World("protected"), 0x80000001)[3] & 1 << 11
 
 
+@pytest.mark.parametrize("bit,leaf,register,flag", [(18, 1, 2, 1 << 3), (34, 0x80000001, 3, 1 << 20)])
+def test_cpuid_follows_misc_enable(bit, leaf, register, flag):
+    """MONITOR shows while its enable is 1, execute disable while XD Bit Disable is 0; nothing else of the leaf changes."""
+    w, seen = World("long"), []
+    for value in (0, 1 << bit):
+        w.c.misc_enable = value
+        seen.append(cpuid(w, leaf))
+    assert [each[register] & flag for each in seen] == ([0, flag] if bit == 18 else [flag, 0])
+    assert seen[0][register] ^ seen[1][register] == flag and seen[0][:register] == seen[1][:register]
+
+
+def test_cpuid_tells_the_width_of_physical_addresses_in_one_leaf_only():
+    w, seen = World("long"), []
+    for bits in (36, 39, 46):
+        w.m.address_mask = (1 << bits) - 1
+        seen.append([cpuid(w, leaf) for leaf in (0, 0x80000000, 0x80000007, 0x80000008)])
+    assert [each[3][0] for each in seen] == [0x3924, 0x3927, 0x392E]
+    assert seen[0][:3] == seen[1][:3] == seen[2][:3]
+
+
+@pytest.mark.parametrize("count,bits", [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (8, 3)])
+def test_cpuid_tells_how_many_processors_share_a_cache(count, bits):
+    w = World("long")
+    w.m.cpu_count = count
+    cores = (1 << bits) - 1
+    assert [(a >> 26, a >> 14 & 0xFFF) for a, *_ in (cpuid(w, 4, n) for n in range(4))] == [(cores, 0)] * 3 + [(cores, cores)]
+    assert (cpuid(w, 4, 4), cpuid(w, 0xB, 1)[:2]) == ((0, 0, 0, 0), (bits, count))
+    assert (cpuid(w, 1)[1] >> 16 & 0xFF, bool(cpuid(w, 1)[3] & 1 << 28)) == ((1 << bits, True) if count > 1 else (0, False))
+
+
+@pytest.mark.parametrize("subleaf", [0, 1, 2, 0xFE, 0x1_03])
+def test_cpuid_topology_repeats_the_low_byte_of_its_subleaf(subleaf):
+    assert cpuid(World("long"), 0xB, subleaf)[2] & 0xFF == subleaf & 0xFF
+
+
+def test_cpuid_limited_to_two_leaves():
+    w = World("long")
+    second, extended = cpuid(w, 2), cpuid(w, 0x80000001)
+    w.c.misc_enable = 1 << 22
+    assert cpuid(w, 0)[0] == 2
+    assert cpuid(w, 4) == cpuid(w, 0x16) == second and cpuid(w, 0x80000001) == extended
+
+
 def test_cpuid_beyond_the_last_leaf_gives_the_highest_basic_leaf():
     w = World("long")
     assert cpuid(w, 0x4000_0000) == cpuid(w, 0x16) == cpuid(w, 0x17) == (1000, 1000, 100, 0)
@@ -497,6 +541,14 @@ def test_invpcid_checks_type_and_descriptor():
     faults(w, GP, "INVPCID", **fields)
 
 
+@pytest.mark.parametrize("address", [1 << 30, (1 << 30) - 8])
+def test_invpcid_faults_in_either_half_of_its_descriptor(address):
+    """The first gigabyte is mapped; a fault comes before the checks of what the descriptor says."""
+    w = World("long")
+    w.set(RAX=9)
+    faults(w, ("exception", 14, 0, 1 << 30), "INVPCID", reg=0, operand_size=8, **memory(address))
+
+
 def test_monitor_and_mwait_depend_on_misc_enable():
     w = World("long")
     w.set(RAX=DATA)
@@ -523,6 +575,59 @@ def test_segment_base_instructions():
     assert w.execute("WRFSBASE", rm=0, operand_size=8) == NEXT and w.e.seg[13] == 0x8000_0000_0000
     w.set(RAX=1 << 56)
     faults(w, GP, "WRFSBASE", rm=0, operand_size=8)
+
+
+@pytest.mark.parametrize(
+    "kind, cost, registers, fields",
+    [
+        ("CPUID", COST.CPUID, {}, {}),
+        ("RDMSR", COST.MSR, dict(RCX=0x10), {}),
+        ("WRMSR", COST.MSR, dict(RCX=0x277), {}),
+        ("RDTSC", COST.TSC, {}, {}),
+        ("RDTSCP", COST.TSC, {}, {}),
+        ("PAUSE", COST.PAUSE, {}, {}),
+        ("INVD", COST.SYSTEM, {}, {}),
+        ("WBINVD", COST.SYSTEM, {}, {}),
+        ("MWAIT", COST.SYSTEM, {}, {}),
+        ("RDRAND", COST.SYSTEM, {}, {}),
+        ("RDSEED", COST.SYSTEM, {}, {}),
+        ("MOV_TO_CR", COST.CONTROL, dict(RAX=0x11), {}),
+        ("MOV_TO_CR", COST.CONTROL, {}, dict(reg=3)),
+        ("MOV_TO_DR", COST.CONTROL, {}, dict(reg=7)),
+        ("LMSW", COST.CONTROL, dict(RAX=1), {}),
+        ("INVLPG", COST.CONTROL, {}, memory(DATA)),
+        ("INVPCID", COST.CONTROL, {}, memory(DATA)),
+        ("LGDT", COST.CONTROL, {}, memory(DATA)),
+        ("LIDT", COST.CONTROL, {}, memory(DATA)),
+        ("LLDT", COST.CONTROL, {}, {}),
+        ("LTR", COST.CONTROL, dict(RAX=0x50), {}),
+        ("XSETBV", COST.CONTROL, dict(RAX=1), {}),
+        ("IN_IMM", COST.DEVICE, {}, dict(immediate=0x60)),
+        ("OUT_IMM", COST.DEVICE, {}, dict(immediate=0x60)),
+        ("IN_DX", COST.DEVICE, dict(RDX=0x60), {}),
+        ("OUT_DX", COST.DEVICE, dict(RDX=0x60), {}),
+        ("INS", COST.DEVICE, dict(RDX=0x60, RDI=DATA), {}),
+        ("OUTS", COST.DEVICE, dict(RDX=0x60, RSI=DATA), {}),
+        ("SYSENTER", COST.SYSTEM, {}, {}),
+        ("SYSEXIT", COST.SYSTEM, {}, {}),
+    ],
+)
+def test_instruction_is_charged_its_cost(kind, cost, registers, fields):
+    w = World("protected")
+    w.e.cr[4] = int(w.e.cr[4]) | 1 << 18
+    w.e.sysenter_cs = 8
+    w.put(GDT + 0x50, descriptor_of(TSS, 0x67, 0x89, 0))
+    w.set(**registers)
+    assert w.execute(kind, **fields) in (NEXT, JUMP)
+    assert w.c.cycles == cost
+
+
+@pytest.mark.parametrize("kind, registers", [("SYSCALL", {}), ("SYSRET", dict(RCX=CODE, R11=2))])
+def test_fast_system_call_is_charged_its_cost(kind, registers):
+    w = World("long")
+    w.set(**registers)
+    assert w.execute(kind, operand_size=8) == JUMP
+    assert w.c.cycles == COST.SYSTEM
 
 
 def test_stac_and_clac():

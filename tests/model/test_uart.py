@@ -145,3 +145,101 @@ def test_divisor_latch_and_scratch():
     assert (rig.read(0x3F8), rig.read(0x3F9)) == (0x34, 0x12)
     rig.write(0x3FF, 0x5A)
     assert rig.read(0x3FF) == 0x5A
+
+
+def test_registers_keep_what_they_have():
+    rig = ready()
+    rig.write(0x3F9, 0xFF)
+    rig.write(0x3FC, 0xEF)
+    rig.write(0x3FB, 0x7B)
+    assert [rig.read(0x3F8 + register) for register in (1, 4, 3)] == [0x0F, 0x0F, 0x7B]
+    rig.write(0x3FB, 0xFB)
+    rig.write(0x3F9, 0x12)
+    assert [rig.read(0x3F8 + register) for register in (1, 3)] == [0x12, 0xFB], "the divisor's high byte hides the enables"
+    rig.write(0x3FB, 0x7B)
+    assert rig.read(0x3F9) == 0x0F
+    for value in (0x5A, 0xA5):
+        rig.write(0x3FF, value)
+        assert rig.read(0x3FF) == value
+
+
+@pytest.mark.parametrize("fcr,iir", [(0x00, 0x01), (0x01, 0xC1), (0xC0, 0x01), (0xC1, 0xC1)])
+def test_identification_shows_whether_fifos_are_on(fcr, iir):
+    assert ready(fcr).read(0x3FA) == iir
+
+
+def test_modem_status_shows_changes_until_it_is_read():
+    """Changes of CTS, DSR and DCD, and the end of a ring; loopback makes them of RTS, DTR, OUT2 and OUT1."""
+    rig, seen = ready(mcr=0), [ready(mcr=0).read(0x3FE)]
+    for mcr in (0x10, 0x11, 0x12, 0x14, 0x18, 0x0B):
+        rig.write(0x3FC, mcr)
+        seen.append(rig.read(0x3FE))
+    assert seen == [0xB0, 0x0B, 0x22, 0x13, 0x41, 0x8C, 0xB3]
+    assert rig.read(0x3FE) == 0xB0
+
+
+def test_changes_of_modem_status_add_up():
+    rig = ready(mcr=0x1F)
+    rig.read(0x3FE)
+    for mcr in (0x1E, 0x1A, 0x1B):
+        rig.write(0x3FC, mcr)
+    assert rig.read(0x3FE) == 0xB0 | 0x02 | 0x04
+
+
+@pytest.mark.parametrize("trigger,level", [(0x01, 1), (0x41, 4), (0x81, 8), (0xC1, 14), (0xC0, 1)])
+def test_interrupt_of_data_comes_at_the_trigger_level(trigger, level):
+    rig = ready(trigger, ier=1)
+    rig.board.feed(bytes(16), 0)
+    go(rig, level * CHARACTER - 1)
+    assert line(rig) == 0
+    go(rig, level + 1)
+    assert (line(rig), rig.read(0x3FA) & 15) == (1, 4)
+    rig.read(0x3F8)
+    assert line(rig) == 0
+
+
+@pytest.mark.parametrize("lcr,bits", [(0x00, 7), (0x01, 8), (0x02, 9), (0x03, 10), (0x07, 11), (0x0B, 11), (0x0F, 12), (0x73, 10)])
+@pytest.mark.parametrize("divisor", [1, 3, 12])
+def test_character_time_follows_the_format(divisor, lcr, bits):
+    rig = ready()
+    for register, value in ((3, 0x80), (0, divisor), (3, lcr), (1, 2)):
+        rig.write(0x3F8 + register, value)
+    rig.read(0x3FA)
+    rig.write(0x3F8, 65)
+    assert int(rig.machine.next_event) == bits * divisor * 10**9 // 115200
+
+
+@pytest.mark.parametrize("fcr,kept", [(0x01, bytes(range(16))), (0x00, bytes([16]))])
+def test_overrun_is_told_once(fcr, kept):
+    """A full FIFO keeps its bytes; the single register takes the new one."""
+    rig = ready(fcr, ier=4, mcr=0x10)
+    for byte in range(17):
+        rig.write(0x3F8, byte)
+    assert rig.read(0x3FA) & 15 == 6
+    assert [rig.read(0x3FD) & 3 for _ in range(2)] == [3, 1]
+    assert bytes(rig.read(0x3F8) for _ in kept) == kept
+    assert (rig.read(0x3FD), rig.read(0x3F8)) == (0x60, kept[-1]), "an empty receiver gives its last byte again"
+
+
+@pytest.mark.parametrize("fcr,left", [(0x03, 0), (0x00, 0), (0x01, 1), (0x05, 1)])
+def test_fifo_is_emptied_by_its_bit_and_by_its_switch(fcr, left):
+    rig = ready(ier=1, mcr=0x10)
+    rig.write(0x3F8, 65)
+    rig.write(0x3FA, fcr)
+    assert (rig.read(0x3FD) & 1, rig.read(0x3FA) & 15) == (left, 4 if left else 1)
+
+
+def test_timeout_runs_again_after_each_byte_read_and_ends_with_the_last():
+    rig = ready(0x41, ier=1)
+    rig.board.feed(b"ab", 0)
+    go(rig, 6 * CHARACTER - 1)
+    assert line(rig) == 0
+    go(rig, 1)
+    assert (line(rig), rig.read(0x3FA) & 15) == (1, 12)
+    assert (rig.read(0x3F8), line(rig)) == (97, 0)
+    go(rig, 4 * CHARACTER - 1)
+    assert line(rig) == 0
+    go(rig, 1)
+    assert (line(rig), rig.read(0x3F8), line(rig)) == (1, 98, 0)
+    go(rig, 10 * CHARACTER)
+    assert line(rig) == 0 and int(rig.machine.next_event) == NEVER
