@@ -22,7 +22,7 @@ from tests.machine import guests
 FOLDER = Path(__file__).resolve().parent.parent / "partitions"
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.s") if path.stem != "hvlib")
 PLAIN = {"not_enlightened"}
-VPS = {"smp": 3}                                          # programs for several virtual processors
+VPS = {"smp": 3, "smp_init": 3}                           # programs for several virtual processors
 MEMORY = 16 << 20
 CYCLES = 1_000_000_000
 TRIPLE, HALTED, RESET, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_0004
