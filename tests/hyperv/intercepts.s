@@ -17,6 +17,12 @@
         call    set_register
         EQ      eax, 0
         .endm
+# SEGMENT_IS name, at - A segment of a message is the register.
+        .macro  SEGMENT_IS name, at
+        GET     \name
+        EQ      [\at], rax
+        EQ      [\at + 8], rdx
+        .endm
         .equ    NO_PAGE, 0x80000000             # linear, in none of the child's tables
         .equ    C_IDT, 0x24000
 test:   ROOT_BEGINS
@@ -64,6 +70,26 @@ test:   ROOT_BEGINS
         WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT     # IN AL, DX: we give 'B'
         EQ      byte ptr [DATA_AT + 5], 0
         SET     HVREG_RAX, 'B'
+        ADVANCE
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT     # REP INSW: what it would have read and written, and where
+        EQ      byte ptr [SLOT0 + 4], 128
+        EQ      byte ptr [DATA_AT + 4], 3       # length, CR8 above it
+        EQ      byte ptr [DATA_AT + 5], 0
+        EQ      byte ptr [DATA_AT + 42], 2 | 1 << 3 | 1 << 4
+        EQ      qword ptr [DATA_AT + 104], 5    # RCX, RSI, RDI
+        EQ      qword ptr [DATA_AT + 112], 0x1111
+        EQ      qword ptr [DATA_AT + 120], 0x28000
+        SEGMENT_IS HVREG_ES + 3, DATA_AT + 72
+        SEGMENT_IS HVREG_ES, DATA_AT + 88
+        SET     HVREG_RIP, CHILD_CODE + guest_string - guest
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT     # OUTSD, once
+        EQ      byte ptr [DATA_AT + 5], 1
+        EQ      byte ptr [DATA_AT + 42], 4 | 1 << 3
+        EQ      qword ptr [DATA_AT + 112], 0x1111
         ADVANCE
         DONE_MESSAGE
         RESUME
@@ -119,6 +145,9 @@ test:   ROOT_BEGINS
         EQ      qword ptr [DATA_AT + 56], 0x30000000
         EQ      qword ptr [DATA_AT + 48], 0x30000000
         EQ      byte ptr [DATA_AT + 45], 3
+        EQ      byte ptr [DATA_AT + 44], 16     # the instruction
+        EQ      word ptr [DATA_AT + 64], 0x03C7
+        EQ      dword ptr [DATA_AT + 40], MEMTYPE_WB
         call    clear_input                     # give it a page: it goes on by itself
         mov     [INPUT], r15
         STORE   INPUT + 8, 0x30000
@@ -148,6 +177,12 @@ guest_out:
         in      al, dx
         cmp     al, 'B'
         jne     guest_bad
+        mov     ecx, 5
+        mov     esi, 0x1111
+        mov     edi, 0x28000
+        rep insw
+guest_string:
+        outsd
         mov     eax, 0x40000001
         cpuid
         cmp     eax, 0x5EED

@@ -5,6 +5,8 @@
         .equ    COUNT, MEMORY_LOCAL_APIC + APIC_INITIAL_COUNT * 16      # keeps all 32 bits
         .equ    VALUES, FREE                    # RAX RCX RDX RSI RDI R9 R15, flags, CELL of the first time
         .equ    CELL, FREE + 0x100
+        .equ    ONE_PAGE, FREE + 0x10000
+        .equ    OTHER_PAGE, FREE + 0x20000
         .equ    ARITHMETIC, RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF
 
 # SAME form - It leaves the same registers and flags when it reaches ones in memory and when it reaches no memory.
@@ -172,6 +174,36 @@ test:   mov     r12d, COUNT
         REFUSED "jmp [rbx]"
         REFUSED "lgdt [rbx]"
 
+        MAP     0, ONE_PAGE + USER_PAGE         # ---- in two pages that are not neighbours ----
+        MAP     1, OTHER_PAGE + USER_PAGE
+        mov     ebp, 1
+1:      mov     rdi, offset ONE_PAGE + 0x1000
+        sub     rdi, rbp
+        lea     rsi, [rip + crossing]
+        mov     ecx, ebp
+        rep movsb
+        mov     edi, OTHER_PAGE
+        mov     ecx, CROSSING
+        sub     ecx, ebp
+        rep movsb
+        mov     dword ptr [r12], 0
+        mov     rax, WINDOW + 0x1000
+        sub     rax, rbp
+        call    rax
+        EQ      dword ptr [r12], 0x11223344
+        inc     ebp
+        cmp     ebp, CROSSING
+        jb      1b
+        mov     word ptr [ONE_PAGE + 0xFFE], 0x038B     # MOV EAX, [RBX], and nothing after it
+        MAP     1, 0
+        mov     ebx, NOWHERE
+        xor     eax, eax
+        mov     rcx, WINDOW + 0xFFE
+        EXPECT_AT VECTOR_PF, NOTHING, WINDOW + 0x1000
+        jmp     rcx
+        CAUGHT
+        EQ      eax, -1
+
         ljmp    fword ptr [rip + to_32]         # ---- 32-bit code ----
 back:   mov     rsp, [rip + stack]
         EQ      dword ptr [r12], 0x600D32
@@ -230,6 +262,10 @@ narrow: mov     ebx, NOWHERE
         or      dword ptr [eax], 0x16
 1:      ljmp    CODE64, dword back_16
         .code64
+crossing:
+        mov     dword ptr [r12], 0x11223344
+        ret
+        .equ    CROSSING, . - crossing
         .align  8
 to_32:  .long   narrow_32
         .word   CODE32
