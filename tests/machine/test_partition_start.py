@@ -8,6 +8,7 @@ from emu.image import of_assembly
 from emu.machine import Config, Machine
 from emu.partition import RESULT, TABLE, TABLE_HEADER
 from emu.spec.cpuid import EXTENDED_C, EXTENDED_D, FEATURE_7B, FEATURE_7C, FEATURE_7D, FEATURE_C, FEATURE_D, LEAF
+from emu.spec.firmware import LOW
 from tests.machine.test_partitions import MEMORY, partition, results, run, text
 
 ANSWERS, SUBLEAVES = 0x30_0000, 3
@@ -129,3 +130,32 @@ table:  .word 39
     machine, result, said = run([partition("tasks", guest, bits=32)])
     assert results(machine, 0)[:2] == (2, 0xE000_0006)
     assert "task switch at 0x" in said["serial"]
+
+
+def madt(memory):
+    """Return [(type, bytes)] of the entries of the MADT in a partition's low memory; both checksums must be right."""
+    rsdp = memory[LOW.ACPI:LOW.ACPI + 36]
+    assert rsdp[:8] == b"RSD PTR " and sum(rsdp) & 0xFF == 0
+    xsdt = int.from_bytes(rsdp[24:32], "little")
+    pointers = memory[xsdt + 36:xsdt + int.from_bytes(memory[xsdt + 4:xsdt + 8], "little")]
+    tables = [int.from_bytes(pointers[at:at + 8], "little") for at in range(0, len(pointers), 8)]
+    at = next(table for table in tables if memory[table:table + 4] == b"APIC")
+    size = int.from_bytes(memory[at + 4:at + 8], "little")
+    assert all(sum(memory[table:table + int.from_bytes(memory[table + 4:table + 8], "little")]) & 0xFF == 0 for table in tables)
+    entries, here, end = [], at + 44, at + size
+    while here < end:
+        entries.append((memory[here], memory[here:here + memory[here + 1]]))
+        here += memory[here + 1]
+    return entries
+
+
+@pytest.mark.parametrize(("processors", "vps"), [(1, 1), (3, 1), (3, 2), (2, 3)])
+def test_acpi_tables_show_a_partitions_processors_and_the_rest_of_the_machine(tmp_path, processors, vps):
+    guest = text(tmp_path, ".code32\n xor eax, eax\n out 0xF4, eax")
+    machine, result, said = run([partition("acpi", guest, bits=32, processors=vps)], processors)
+    assert result.exit_code == 0, said
+    own, whole = madt(machine.read(base(machine), 1 << 20)), madt(machine.read(0, 1 << 20))
+    assert [entry[3] for kind, entry in own if kind == 0] == list(range(min(processors, vps)))
+    assert [kind for kind, _ in own if kind == 0x80] == [0x80] * max(0, processors - vps)
+    assert [each for each in own if each[0] not in (0, 0x80)] == [each for each in whole if each[0] != 0]
+    assert {1, 2, 4} <= {kind for kind, _ in own}         # I/O APIC, overrides, NMI lines
