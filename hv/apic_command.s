@@ -53,7 +53,7 @@ apic_send_init:
         and     eax, ICR_LEVEL | ICR_ASSERT
         cmp     eax, ICR_LEVEL                  # level de-assert: no effect
         je      apic_sent
-        lock and dword ptr [rsi + VP_POSTS], ~POST_SIPI         # one that came before it is void
+        lock and dword ptr [rsi + VP_POSTS], ~(POST_SIPI | POST_NMI)    # what came before it is void
         mov     eax, POST_INIT
         jmp     post
 apic_send_startup:                              # of two the first counts; a VP that does not wait for one ignores it

@@ -1,4 +1,4 @@
-# fault.s - exceptions that we raise in the guest at its next entry (inject.s).
+# fault.s - exceptions that we raise in the guest at its next entry (inject.s); an IRET whose exception a parent sees.
 #
 # Source  SDM 3C, "Event Injection"
 
@@ -21,3 +21,20 @@ fault_pf:
         mov     [rbx + VP_FAULT_ERROR], edi
         WORK    WORK_EVENT
         ret
+
+# iret_blocks - An IRET that faulted had unblocked NMIs.  The parent may let it run again: they are blocked as before it.  When the
+# parent gives the fault back, reg_pending_write unblocks them.  Entry: rbx = VP, r12 = exit interruption information.  Changes rax, rcx.
+# Source  SDM 3C, "Information About NMI Unblocking Due to IRET", "Resuming Guest Software after Handling an Exception"
+iret_blocks:
+        mov     dword ptr [rbx + VP_IRET], 0
+        test    r12d, INTR_NMI_UNBLOCK
+        jz      1f
+        cmp     dword ptr [rbx + VP_AGAIN], 0
+        jne     1f                              # the bit is undefined in a delivery, and for #DF
+        cmp     r12b, VECTOR_DF
+        je      1f
+        mov     dword ptr [rbx + VP_IRET], 1
+        VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
+        or      eax, BLOCKING_NMI
+        vmwrite rcx, rax
+1:      ret

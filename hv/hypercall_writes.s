@@ -153,7 +153,19 @@ reg_pending_write:
         mov     [rbx + VP_AGAIN_LENGTH], eax
         shr     rsi, 32
         mov     [rbx + VP_AGAIN_ERROR], esi
-        xor     eax, eax
+        and     ecx, INTR_TYPE                  # an IRET gets its fault: its handler begins with NMIs unblocked
+        cmp     ecx, put(INTR_TYPE, EVENT_HARD)
+        jne     2f
+        test    dword ptr [rbx + VP_SUSPENDED], SUSPEND_INTERCEPT
+        jz      2f
+        cmp     dword ptr [rbx + VP_INTERCEPT + NODE_TYPE], HVMESSAGE_EXCEPTION_INTERCEPT
+        jne     2f
+        cmp     dword ptr [rbx + VP_IRET], 0
+        je      2f
+        VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
+        and     eax, ~BLOCKING_NMI & 0xFFFFFFFF
+        vmwrite rcx, rax
+2:      xor     eax, eax
         ret
 
 # reg_interrupt_state - Shadow of STI and MOV SS, NMIs masked.

@@ -167,7 +167,11 @@ event_inject:
         inc     qword ptr [rbp + PART_INJECTED]
         ret
 
-# window - Interrupt-window exiting on (edi = 1) or off (0); window_nmi the same for NMIs.  Entry: rbx = VP.
+# window - Interrupt-window exiting on (edi = 1) or off (0); window_nmi the same for NMIs; windows_close - both off.
+# Entry: rbx = VP.  Changes rax, rcx.
+windows_close:
+        xor     edi, edi
+        call    window_nmi
 window: cmp     [rbx + VP_WINDOW], edi
         je      1f
         mov     [rbx + VP_WINDOW], edi

@@ -62,6 +62,7 @@ seen_memory:
         .endrecord
 # seen_exception - Entry: r12 = exit interruption information.
 seen_exception:
+        call    iret_blocks
         mov     edi, HVMESSAGE_EXCEPTION_INTERCEPT
         mov     esi, SEEN_EXECUTE
         mov     edx, SEEN_FAULT_SIZE

@@ -39,7 +39,7 @@ overlay_put:
         cmp     qword ptr [r12 + OVERLAY_FRAME], 0
         jne     1f
         call    page_take
-        jc      2f
+        jc      3f                              # the lock is not ours
         mov     [r12 + OVERLAY_FRAME], rax
 1:      SPIN    rbp + PART_MAP_LOCK
         mov     rdi, r13
@@ -59,7 +59,7 @@ overlay_put:
         call    partition_flush
         clc
 2:      mov     dword ptr [rbp + PART_MAP_LOCK], 0      # MOV leaves the carry
-        pop     r13
+3:      pop     r13
         pop     r12
         ret
 

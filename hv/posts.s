@@ -80,6 +80,9 @@ posts_rare:
         jz      2f
         mov     dword ptr [rbx + VP_STATE], VP_PARKED
         mov     dword ptr [rbx + VP_STARTING], 0
+        mov     ecx, eax
+        and     ecx, POST_NMI                   # one that came after it is held
+        mov     [rbx + VP_NMI], ecx
         WORK    WORK_YIELD
 2:      test    eax, POST_SIPI
         jz      3f

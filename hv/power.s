@@ -54,17 +54,23 @@ vp_clear:
         .equ    MXCSR_RESET, 0x1F80
         .equ    DR6_RESET, 0xFFFF0FF0
 
-# vp_start - A start-up IPI has come: power-up state, then CS:IP of its vector.  Entry: rbx = VP, its VMCS current, rbp.
+# vp_start - A start-up IPI has come: power-up state, then CS:IP of its vector; an NMI that waits was held for it.
+# Entry: rbx = VP, its VMCS current, rbp.
 vp_start:
         xor     eax, eax
         xchg    eax, [rbx + VP_STARTING]
         push    rax
+        mov     eax, [rbx + VP_NMI]
+        push    rax
         call    queues_clear
         call    pages_clear
+        call    windows_close
         call    vp_power_on
+        pop     rcx
         pop     rax
         cmp     al, 1
         jne     1f                              # a reset: at the reset vector
+        mov     [rbx + VP_NMI], ecx
         movzx   eax, ah                         # the start-up IPI's
         mov     edx, eax
         shl     eax, 8

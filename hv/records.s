@@ -106,6 +106,7 @@
         .field  EOI_DUE, 32             # level-triggered vectors that ended, of which the parent is not told yet
         .field  EOI_NODE, NODE_PAYLOAD + 8
         .field  EXTERNAL, 4, 8          # EXTERNAL bits: an external interrupt by the parent
+        .field  IRET, 4                 # 1: the exception that its parent sees is of an IRET that had unblocked NMIs
         .field  AUTO_EOI, 32, 8         # vectors whose delivery is their end
         .field  WAITING, 8              # messages in all queues
         .field  SCONTROL, 8

@@ -43,6 +43,7 @@ call_start_vp:
         jne     3f
         push    rsi
         call    vp_borrow
+        call    windows_close
         call    vp_power_on
         pop     r8
         push    r8

@@ -1,9 +1,10 @@
-# Expect: pass. A child's reset: its first VP at the reset vector in its power-up state, the other waits for a start-up IPI; identity and pages are gone.
+# Expect: pass. A child's reset: its first VP at the reset vector in its power-up state, the other waits for a start-up IPI; identity and pages are gone, a TSC that moved counts as at power-up.
         .include "rootlib.s"
 
-        .equ    GIVEN, PRIVILEGE_HYPERCALL | PRIVILEGE_SYNIC | PRIVILEGE_RESET | PRIVILEGE_VP_INDEX
+        .equ    GIVEN, PRIVILEGE_HYPERCALL | PRIVILEGE_SYNIC | PRIVILEGE_RESET | PRIVILEGE_VP_INDEX | PRIVILEGE_REFERENCE_TSC
         .equ    C_COUNT, 0x28000
         .equ    C_SIM, 0x29000
+        .equ    C_TIME, 0x2A000                 # the reference TSC page; its first word is 0 when it is of no use
 test:   ROOT_BEGINS
         NEW_CHILD guest, guest_end, GIVEN
         MORE_VP 1, 0x7000
@@ -38,6 +39,17 @@ test:   ROOT_BEGINS
         EQ      [CHILD + C_COUNT], ebx
         NE      ebx, 0
         DONE_MESSAGE
+        GET     HVREG_REFERENCE_TSC
+        EQ      rax, 0
+        SET     HVREG_REFERENCE_TSC, C_TIME | 1
+        call    long_child
+        EQ      eax, 0
+        SET     HVREG_RIP, CHILD_CODE + guest_after - guest
+        WATCH_PORT 0x10
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
+        NE      dword ptr [SLOT0 + SLOTS_DATA + 48], 0
+        DONE_MESSAGE
         END_CHILD
         PASS
 guest:  mov     ecx, HVMSR_VP_INDEX
@@ -56,12 +68,27 @@ guest:  mov     ecx, HVMSR_VP_INDEX
         mov     ecx, HVMSR_SCONTROL
         mov     eax, 1
         wrmsr
+        mov     ecx, HVMSR_REFERENCE_TSC
+        mov     eax, C_TIME | 1
+        wrmsr
+        cmp     dword ptr [C_TIME], 0
+        je      guest_bad
+        mov     ecx, MSR_TSC
+        xor     eax, eax
+        wrmsr
+        cmp     dword ptr [C_TIME], 0
+        jne     guest_bad
 1:      cmp     dword ptr [C_COUNT], 1000
         jb      1b
         mov     ecx, HVMSR_RESET
         mov     eax, 1
         xor     edx, edx
         wrmsr
+guest_bad:
+        ud2
+guest_after:
+        mov     eax, [C_TIME]
+        out     0x10, eax
         ud2
 2:      inc     dword ptr [C_COUNT]
         jmp     2b

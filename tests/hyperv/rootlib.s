@@ -8,6 +8,7 @@
         .equ    SIM_PAGE, FREE + 0x3000
         .equ    SIEF_PAGE, FREE + 0x4000
         .equ    POOL, 0x800000
+        .equ    CHILD_POOL, 32                  # and for those of a child
         .equ    CHILD, 0xA00000
         .equ    CHILD_PAGES, 64
         .ifndef ROOT_POOL
@@ -107,7 +108,7 @@
         .endm
 # NEW_CHILD code, end, privileges - Everything up to a VP that is ready to run 64-bit code.
         .macro  NEW_CHILD code, end, privileges=0
-        EMPTY_CHILD (POOL >> 12) + ROOT_POOL, 32, \privileges
+        EMPTY_CHILD (POOL >> 12) + ROOT_POOL, CHILD_POOL, \privileges
         lea     rsi, [rip + \code]
         mov     ecx, \end - \code
         call    load_child
@@ -171,10 +172,12 @@ guest_idt:
         .word   256 * 16 - 1
         .quad   \idt
         .endm
-# END_CHILD - Finalize, take the pages back, delete.
+# END_CHILD - Finalize, take the pages back, delete; those of NEW_CHILD are the root's again, and cleared.
         .macro  END_CHILD
         call    end_child
         EQ      eax, 0
+        call    pages_back
+        EQ      rax, 0
         .endm
 
         .macro  LIBRARY
@@ -355,6 +358,16 @@ take_back:                                      # the same of a partition that i
         mov     ecx, HVCALL_DELETE_PARTITION
         call    call_lists
 3:      ret
+# pages_back - The pages that NEW_CHILD deposits.  Exit: rax = 0 when all are; one that is still deposited is #GP.
+pages_back:
+        mov     esi, POOL + ROOT_POOL * 0x1000
+        mov     ecx, CHILD_POOL * 512
+        xor     eax, eax
+1:      or      rax, [rsi]
+        add     rsi, 8
+        dec     ecx
+        jnz     1b
+        ret
         .align  8
 child:  .quad   0
 status: .quad   0

@@ -92,7 +92,13 @@ test:   ROOT_BEGINS
         STATE_CALL 0, 0, 0, 0                   # where the hypervisor likes
         OK      HVCALL_MAP_STATE_PAGE
         ABOVE   qword ptr [OUTPUT], 0xFFFFF
+        STATE_CALL 0, 0, 0, 0
+        OK      HVCALL_UNMAP_STATE_PAGE
+        STATE_CALL 0, 0, 1, SEEN >> 12
+        OK      HVCALL_MAP_STATE_PAGE
+        EQ      byte ptr [SEEN + 2], 0
         END_CHILD                               # it goes with the VP: all pages come back
+        EQ      word ptr [SEEN], 0xFFFF         # no memory is there
         PASS
 
 guest:  mov     r15, VALUE

@@ -22,7 +22,10 @@ from tests.machine import guests
 FOLDER = Path(__file__).resolve().parent.parent / "partitions"
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.s") if path.stem != "hvlib")
 PLAIN = {"not_enlightened"}
-VPS = {"smp": 3}                                          # programs for several virtual processors
+VPS = {"smp": 3, "smp_init": 3}                           # programs for several virtual processors
+TYPED = {"uart": b"abcd"}                                 # what somebody types, long after the start
+TYPED_AT = 20_000_000
+SAYS = {"uart": "ok"}
 MEMORY = 16 << 20
 CYCLES = 1_000_000_000
 TRIPLE, HALTED, RESET, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_0004
@@ -59,11 +62,13 @@ def partition(name, assembly, enlightened=True, bits=64, **more):
     return Partition(name=name, image=of_assembly(assembly, MEMORY, bits), enlightened=enlightened, **more)
 
 
-def run(partitions, processors=1, cycles=CYCLES):
-    """Run partitions; returns the machine, its Result and {console source: text}."""
+def run(partitions, processors=1, cycles=CYCLES, typed=b""):
+    """Run partitions, type something; returns the machine, its Result and {console source: text}."""
     machine, said = Machine(Config(memory_bytes=(32 << 20) + len(partitions) * MEMORY, processors=processors)), {}
     machine.on_console(lambda source, data: said.__setitem__(source, said.get(source, "") + data.decode("latin-1")))
     machine.load_partitions(partitions)
+    if typed:
+        machine.console_input(typed, TYPED_AT)
     return machine, machine.run(max_cycles=cycles), said
 
 
@@ -76,8 +81,10 @@ def results(machine, number):
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_partition_program_passes(name):
-    _, result, said = run([partition(name[:15], program(name), name not in PLAIN, processors=VPS.get(name, 1))])
+    _, result, said = run([partition(name[:15], program(name), name not in PLAIN, processors=VPS.get(name, 1))],
+                          typed=TYPED.get(name, b""))
     assert (result.reason, result.exit_code) == ("EXIT_CODE", 0), said
+    assert said.get("partition 0", "") == SAYS.get(name, "")
 
 
 @pytest.mark.parametrize("processors", [1, 2])
@@ -140,6 +147,9 @@ def test_program_of_the_bare_machine_passes_in_a_partition(guest):
     ("mov eax, 0xF0000000\n mov rsp, rax\n lidt [rel one]\n ud2\none: .word 0xFFF\n .quad 0xF0000000", ACCESS,
      "access to memory that does not exist"),             # an IDT where no memory is
     ("mov eax, 0x1234\n out 0xF4, eax", 0x1234, "ended with 0x1234"),
+    ("mov eax, 0x87654321\n out 0xF4, ax", 0x4321, "ended with 0x4321"),                  # narrower writes: what they carry
+    ("mov eax, 0x87654321\n out 0xF4, al", 0x21, "ended with 0x21"),
+    ("mov eax, 0x87654321\n out 0xF5, eax\n mov eax, 5\n out 0xF4, eax", 5, "ended with 0x5"),       # its upper bytes are nobody's
     ("mov ecx, HVMSR_RESET\n mov eax, 1\n xor edx, edx\n wrmsr", RESET, "ended with 0xe0000003"),
     ("mov dx, PORT_PM1_CONTROL\n mov ax, 0x2000\n out dx, ax", 0, "ended with 0x0"),
 ])
