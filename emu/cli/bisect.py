@@ -8,7 +8,7 @@ import msgspec
 from rich.text import Text
 
 from emu.cli import report, tell
-from emu.cli.group import FAILED, OK
+from emu.cli.group import BUDGET, FAILED, OK
 from emu.cli.replay import machine_of
 
 MOST = 40
@@ -22,7 +22,8 @@ difference that comes and goes within a sixty-fourth of the run may be passed ov
 The code and data of two builds lie at other places, so of those it is compared what they do: VM exits by reason and what they ask
 for, failures, exceptions, MSR and port accesses, in their order on each processor, without addresses and times.
 
-The exit code is 0 when the runs are the same to their ends, and 1 when they part.
+The exit code is 0 when the runs are the same to their ends, 1 when they part, and 5 when that is not decided: there is no difference
+up to the cycle at which the budget cut one of them.
 
 \b
 Examples:
@@ -62,6 +63,18 @@ def _parting(found):
     return lines + tell.columns(list(told))
 
 
+def _told(found):
+    """Return what was found as lines of Text."""
+    from emu.debug import bisect, builds
+
+    if found is None:
+        return [Text("the runs are the same to their ends")]
+    if isinstance(found, builds.Undecided):
+        who = "both runs were" if len(found.cut) > 1 else f"the run of {found.cut[0]} was"
+        return [Text(f"no difference up to cycle {found.cycle:,}; {who} cut there by the budget: record with a larger --max-cycles")]
+    return _lines(found) if isinstance(found, bisect.Divergence) else _parting(found)
+
+
 @click.command("bisect", help=HELP, short_help="Find where two recorded runs part.")
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
@@ -70,7 +83,7 @@ def _parting(found):
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 def command(a, b, image_a, image_b, as_json):
     """Compare two runs."""
-    from emu.debug import bisect, record
+    from emu.debug import bisect, builds, record
 
     recordings = [record.load(path) for path in (a, b)]
     machines = [machine_of(recording, image, str(path))
@@ -80,8 +93,9 @@ def command(a, b, image_a, image_b, as_json):
         body = dict(schema="hvlab.bisect.1", a=str(a), b=str(b), same=found is None)
         if found is not None:
             body |= asdict(found)
+        if isinstance(found, builds.Undecided):
+            body["same"] = None
         report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
     else:
-        tell.write([Text("the runs are the same to their ends")] if found is None else _lines(found) if isinstance(found, bisect.Divergence)
-                   else _parting(found))
-    return OK if found is None else FAILED
+        tell.write(_told(found))
+    return OK if found is None else BUDGET if isinstance(found, builds.Undecided) else FAILED

@@ -11,44 +11,32 @@ _HELPERS = (("iret_protected", 1, "0"), ("lret_protected", 1, "%b"), ("lcall_pro
             ("lcall_real", 2, "0"), ("ljmp_protected", 0, "0"), ("load_seg", 0, "0"), ("lar", 0, "0"), ("lsl", 0, "0"),
             ("verr", 0, "0"), ("verw", 0, "0"), ("check_iob", 0, "0"), ("check_iow", 0, "0"), ("check_iol", 0, "0"))
 _KEEP = """
-  %deadline.a = add i64 %c, {deadline}
-  %deadline.p = inttoptr i64 %deadline.a to i64*
+  %deadline.p = place i64 %c {deadline}
   store i64 0, i64* %deadline.p
-  %far.a = add i64 %c, {far_state}
-  %far.p = inttoptr i64 %far.a to i64*
-  %far = load i64, i64* %far.p
-  %rsp.a = add i64 %env, {env_rsp}
-  %rsp.p = inttoptr i64 %rsp.a to i64*
-  %rsp = load i64, i64* %rsp.p
-  %end.a = add i64 %far, {state_bytes}
-  %end.p = inttoptr i64 %end.a to i64*
+  %far = field i64 %c {far_state}
+  %rsp = field i64 %env {env_rsp}
+  %end.p = place i64 %far {state_bytes}
   store i64 %rsp, i64* %end.p
   %copy.p = inttoptr i64 %far to i8*
-  %state.a = add i64 %env, {state_first}
-  %state.p = inttoptr i64 %state.a to i8*
+  %state.p = place i8 %env {state_first}
   call void @llvm.memcpy.p0i8.p0i8.i64(i8* %copy.p, i8* %state.p, i64 {state_bytes}, i1 false)
 {gate}  br label %go
 """
 # The engine refuses a task register whose type is "busy", by ending the process, where a gate to an inner level needs the TSS: the
 # architecture's is always busy.  `emu.core.undo.busy` gives it its type back before anything looks.
 _GATE = """
-  %task.a = add i64 %env, {env_tr_attributes}
-  %task.p = inttoptr i64 %task.a to i32*
+  %task.p = place i32 %env {env_tr_attributes}
   %task = load i32, i32* %task.p
   %task.free = and i32 %task, -513
   store i32 %task.free, i32* %task.p
 """
 _FAR = """
 define i64 @far_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %ours = icmp ne i64 %c, 0
   br i1 %ours, label %look, label %go
 look:
-  %flags.a = add i64 %env, {env_hflags}
-  %flags.p = inttoptr i64 %flags.a to i32*
-  %flags = load i32, i32* %flags.p
+  %flags = field i32 %env {env_hflags}
   %level = and i32 %flags, 3
   %smap = and i32 %flags, 8388608
   %outer = icmp eq i32 %level, 3
@@ -57,8 +45,7 @@ look:
   %ask = or i1 %maybe, {always}
   br i1 %ask, label %prepare, label %prepared
 prepare:
-  %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra = ptrtoint i8* %ra.p to i64
+  %ra = caller
   %f = inttoptr i64 {before} to i64 (i64, i64, i64, i64)*
   %r0 = call i64 %f(i64 %c, i64 %ra, i64 {what}, i64 {operand})
   br label %prepared

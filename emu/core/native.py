@@ -34,6 +34,7 @@ from numba.extending import intrinsic
 
 from emu.core import far_stubs, simd, strict
 from emu.core.stubs import STORES
+from emu.core.template import expanded
 from emu.errors import EngineError
 
 VERSION = "2.1.4"
@@ -132,14 +133,9 @@ _STUBS = """
 declare i8* @llvm.returnaddress(i32)
 
 define void @block(i64 %uc, i32 %slot) {{
-  %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra = ptrtoint i8* %ra.p to i64
-  %cs.a = add i64 %uc, {uc_cpu}
-  %cs.p = inttoptr i64 %cs.a to i64*
-  %cs = load i64, i64* %cs.p
-  %owner.a = add i64 %cs, {cs_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %ra = caller
+  %cs = field i64 %uc {uc_cpu}
+  %c = field i64 %cs {cs_owner}
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %other, label %ours, !prof !0
 ours:
@@ -153,26 +149,21 @@ ours:
   %cost = load i64, i64* %cost.p
   %count.p = getelementptr i64, i64* %e, i64 2
   %count = load i64, i64* %count.p
-  %cycles.a = add i64 %c, {cycles}
-  %cycles.p = inttoptr i64 %cycles.a to i64*
+  %cycles.p = place i64 %c {cycles}
   %old = load i64, i64* %cycles.p
   %new = add i64 %old, %cost
-  %deadline.a = add i64 %c, {deadline}
-  %deadline.p = inttoptr i64 %deadline.a to i64*
-  %deadline = load i64, i64* %deadline.p
+  %deadline = field i64 %c {deadline}
   %known = icmp eq i64 %tag, %ra
   %fits = icmp ule i64 %new, %deadline
   %fast = and i1 %known, %fits
   br i1 %fast, label %charge, label %slow, !prof !1
 charge:
   store i64 %new, i64* %cycles.p
-  %insns.a = add i64 %c, {instructions}
-  %insns.p = inttoptr i64 %insns.a to i64*
+  %insns.p = place i64 %c {instructions}
   %insns = load i64, i64* %insns.p
   %insns.n = add i64 %insns, %count
   store i64 %insns.n, i64* %insns.p
-  %block.a = add i64 %c, {block}
-  %block.p = inttoptr i64 %block.a to i64*
+  %block.p = place i64 %c {block}
   store i64 %e.a, i64* %block.p
   ret void
 slow:
@@ -186,9 +177,7 @@ other:
 }}
 
 define void @translate(i64 %ops, i64 %db, i64 %cs, i64 %tb, i32 %count) {{
-  %owner.a = add i64 %cs, {cs_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %cs {cs_owner}
   %foreign = icmp eq i64 %c, 0
   store [3 x i64] zeroinitializer, [3 x i64]* @strict_operands
   br i1 %foreign, label %go, label %ours
@@ -212,8 +201,7 @@ go:
   %read = icmp eq i16 %size, 0
   br i1 %read, label %done, label %unread
 unread:
-  %size.a = add i64 %tb, {tb_size}
-  %size.p = inttoptr i64 %size.a to i16*
+  %size.p = place i16 %tb {tb_size}
   store i16 %size, i16* %size.p
   br label %done
 done:
@@ -221,9 +209,7 @@ done:
 }}
 
 define void @raise(i64 %env, i32 %number) {{
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %foreign = icmp eq i64 %c, 0
   %undefined = icmp eq i32 %number, 6
   %not = xor i1 %foreign, true
@@ -256,21 +242,13 @@ define void @nothing(i64 %cs) {{
 """
 _INTERCEPT = """
 define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b) {{
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %other, label %ours, !prof !0
 ours:
-  %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra.i = ptrtoint i8* %ra.p to i64
+  %ra.i = caller
   %ra = and i64 %ra.i, {keep}
-  %cs = sub i64 %env, {cs_env}
-  %x.a = add i64 %cs, {exception_index}
-  %x.p = inttoptr i64 %x.a to i32*
-  store i32 {number}, i32* %x.p
-  %f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
-  call void %f(i64 %cs, i64 %ra)
+  leave {number}
   ret i64 0
 other:
   %o = inttoptr i64 {original} to i64 (i64, i64, i64)*
@@ -280,26 +258,16 @@ other:
 """
 _GUARD = """
 define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b) {{
-  %flags.a = add i64 %env, {env_hflags}
-  %flags.p = inttoptr i64 %flags.a to i32*
-  %flags = load i32, i32* %flags.p
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %flags = field i32 %env {env_hflags}
+  %c = field i64 %env {env_owner}
   %ours = icmp ne i64 %c, 0
   %bit = and i32 %flags, 2048
   %set = icmp ne i32 %bit, 0
   %stop = and i1 %ours, %set
   br i1 %stop, label %leave, label %other
 leave:
-  %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra = ptrtoint i8* %ra.p to i64
-  %cs = sub i64 %env, {cs_env}
-  %x.a = add i64 %cs, {exception_index}
-  %x.p = inttoptr i64 %x.a to i32*
-  store i32 {number}, i32* %x.p
-  %f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
-  call void %f(i64 %cs, i64 %ra)
+  %ra = caller
+  leave {number}
   ret i64 0
 other:
   %o = inttoptr i64 {original} to i64 (i64, i64, i64)*
@@ -309,23 +277,15 @@ other:
 """
 _SWITCH = """
 define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %other, label %ours, !prof !0
 ours:
-  %hidden.a = add i64 %env, {env_hflags}
-  %hidden.p = inttoptr i64 %hidden.a to i32*
-  %hidden = load i32, i32* %hidden.p
+  %hidden = field i32 %env {env_hflags}
   %long = and i32 %hidden, 16384
-  %flags.a = add i64 %env, {env_eflags}
-  %flags.p = inttoptr i64 %flags.a to i64*
-  %flags = load i64, i64* %flags.p
+  %flags = field i64 %env {env_eflags}
   %have = and i64 %flags, {need}
-  %step.a = add i64 %c, {iret_step}
-  %step.p = inttoptr i64 %step.a to i64*
-  %step.v = load i64, i64* %step.p
+  %step.v = field i64 %c {iret_step}
   %step = and i64 %step.v, {looked}
   %legacy = icmp eq i32 %long, 0
   %needed = icmp eq i64 %have, {need}
@@ -334,14 +294,8 @@ ours:
   %leave = and i1 %both, %new
   br i1 %leave, label %report, label %other
 report:
-  %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra = ptrtoint i8* %ra.p to i64
-  %cs = sub i64 %env, {cs_env}
-  %x.a = add i64 %cs, {exception_index}
-  %x.p = inttoptr i64 %x.a to i32*
-  store i32 {number}, i32* %x.p
-  %f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
-  call void %f(i64 %cs, i64 %ra)
+  %ra = caller
+  leave {number}
   ret i64 0
 other:
   %o = inttoptr i64 {original} to i64 (i64, i64, i64, i64, i64)*
@@ -379,26 +333,25 @@ def install(constants, **functions):
     if _DONE:
         return _DONE
     lib = library()
-    exit_restore = lib.address("cpu_loop_exit_restore" + SUFFIX)
+    constants = dict(constants, loop_exit_restore=lib.address("cpu_loop_exit_restore" + SUFFIX))
     helpers = [(name, INSTRUCTION, -1) for name in INTERCEPTED] + [(name, STEPPED, 0) for name in TRAPS]
     passed = {name: lib.address(name + SUFFIX) for name in ("tb_flush", "tlb_set_dirty", "cpu_loop_exit_noexc")}
     text = (_STUBS + STORES).format(**constants, **functions, **passed, raise_exception=lib.address("helper_raise_exception" + SUFFIX),
                                     translator_loop=lib.address("translator_loop" + SUFFIX),
                                     check_exit_request=lib.address("helper_check_exit_request" + SUFFIX))
     for name, number, keep in helpers:
-        text += _INTERCEPT.format(name=name, number=number, keep=keep, original=lib.address(f"helper_{name}{SUFFIX}"),
-                                  loop_exit_restore=exit_restore, **constants)
+        text += _INTERCEPT.format(name=name, number=number, keep=keep, original=lib.address(f"helper_{name}{SUFFIX}"), **constants)
     for name in GUARDED:
         original = lib.address(f"helper_{name}{SUFFIX}")
         if name == "xrstor":
             original = "ptrtoint (void (i64, i64, i64)* @strict_xrstor to i64)"
-        text += _GUARD.format(name=name, number=NOT_AVAILABLE, original=original, loop_exit_restore=exit_restore, **constants)
+        text += _GUARD.format(name=name, number=NOT_AVAILABLE, original=original, **constants)
     for name, need, looked in SWITCHES:
         text += _SWITCH.format(name=name, number=INSTRUCTION, need=need, looked=looked, original=lib.address(f"helper_{name}{SUFFIX}"),
-                               loop_exit_restore=exit_restore, **constants)
+                               **constants)
     replaced = {}
     for unit in (simd, strict):
-        more, names = unit.stubs(dict(constants, loop_exit_restore=exit_restore), lambda name: lib.address(name + SUFFIX))
+        more, names = unit.stubs(constants, lambda name: lib.address(name + SUFFIX))
         text += more
         replaced.update(names)
     far = far_stubs.names()
@@ -409,7 +362,7 @@ def install(constants, **functions):
         elif name == "load_seg":                                 # one stub after the other
             helper = f"ptrtoint (void (i64, i32, i32)* @{replaced.pop(f'helper_{name}')} to i64)"
         text += far_stubs.text(name, helper, functions["before"], constants)
-    compiled = _compile(text + _TAIL)
+    compiled = _compile(expanded(text + _TAIL, constants))
     for name, stub in replaced.items():
         lib.replace(name + SUFFIX, compiled.get_function_address(stub))
     for name in [row[0] for row in (*helpers, *SWITCHES)] + list(GUARDED):

@@ -113,12 +113,9 @@ define internal i32 @simd_unmasked(i64 %env, i32 %mx, i32 %found, i1 %tiny) noin
   %raises = icmp ne i32 %any.u, 0
   %set = select i1 %is.pre, i32 %pre, i32 %all
   %new = or i32 %mx, %set
-  %mx.a = add i64 %env, {env_mxcsr}
-  %mx.p = inttoptr i64 %mx.a to i32*
+  %mx.p = place i32 %env {env_mxcsr}
   store i32 %new, i32* %mx.p
-  %cr4.a = add i64 %env, {env_cr4}
-  %cr4.p = inttoptr i64 %cr4.a to i64*
-  %cr4 = load i64, i64* %cr4.p
+  %cr4 = field i64 %env {env_cr4}
   %on.a = and i64 %cr4, {osxmmexcpt}
   %on = icmp ne i64 %on.a, 0
   %vector = select i1 %on, i32 {xm}, i32 {ud}
@@ -150,26 +147,17 @@ define internal i1 @simd_tiny64(<4 x i32>* %p, i2 %lanes) {{
 }}
 
 define void @simd_ldmxcsr(i64 %env, i32 %value) {{
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %ours = icmp ne i64 %c, 0
   %high = and i32 %value, {reserved}
   %bad = icmp ne i32 %high, 0
   %refuse = and i1 %ours, %bad
   br i1 %refuse, label %leave, label %go
 leave:
-  %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra = ptrtoint i8* %ra.p to i64
-  %e.a = add i64 %env, {env_error}
-  %e.p = inttoptr i64 %e.a to i32*
+  %ra = caller
+  %e.p = place i32 %env {env_error}
   store i32 0, i32* %e.p
-  %cs = sub i64 %env, {cs_env}
-  %x.a = add i64 %cs, {exception_index}
-  %x.p = inttoptr i64 %x.a to i32*
-  store i32 {gp}, i32* %x.p
-  %f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
-  call void %f(i64 %cs, i64 %ra)
+  leave {gp}
   ret void
 go:
   %o = inttoptr i64 {ldmxcsr} to void (i64, i32)*
@@ -178,9 +166,7 @@ go:
 }}
 
 define void @simd_status(i64 %env) {{
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %ours = icmp ne i64 %c, 0
   br i1 %ours, label %out, label %go
 out:
@@ -199,14 +185,11 @@ define {returns} @simd_{name}({args}) {{
   %out = alloca i64, align 8
   %lanes = alloca [2 x <4 x i32>], align 16
   %local = alloca i32, align 4
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %other, label %ours, !prof !0
 ours:
-  %mx.a = add i64 %env, {env_mxcsr}
-  %mx.p = inttoptr i64 %mx.a to i32*
+  %mx.p = place i32 %env {env_mxcsr}
   %tmp.a = ptrtoint <4 x i32>* %tmp to i64
   %out.a = ptrtoint i64* %out to i64
   %x = ptrtoint {extra} to i64
@@ -246,14 +229,8 @@ commit:
 {commit}
   br label %done
 leave:
-  %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra = ptrtoint i8* %ra.p to i64
-  %cs = sub i64 %env, {cs_env}
-  %x.a = add i64 %cs, {exception_index}
-  %x.p = inttoptr i64 %x.a to i32*
-  store i32 %event, i32* %x.p
-  %f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
-  call void %f(i64 %cs, i64 %ra)
+  %ra = caller
+  leave %event
   unreachable
 other:
   %o = inttoptr i64 {original} to {returns} ({types})*
@@ -323,8 +300,7 @@ _TINY = """
 """
 _STATUS_FLAGS = """
   %status.flags = load i64, i64* %out
-  %cc.a = add i64 %env, {env_cc_src}
-  %cc.p = inttoptr i64 %cc.a to i64*
+  %cc.p = place i64 %env {env_cc_src}
   store i64 %status.flags, i64* %cc.p
   ret void"""
 _VALUE = """

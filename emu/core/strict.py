@@ -30,8 +30,7 @@ WAITING = ("fwait", "enter_mmx", "emms", "fpush", "fdecstp", "fincstp", "ffree_S
 CLEARING = ("fclex", "fninit", "fldenv", "frstor", "fsave", "fxrstor")
 
 _LEAVE = """
-  %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra = ptrtoint i8* %ra.p to i64
+  %ra = caller
   call void @strict_leave(i64 %env, i32 {event}, i64 %ra)
 """
 _COMMON = """
@@ -41,15 +40,9 @@ _COMMON = """
 @strict_first_of = internal global i32 0
 
 define internal void @strict_leave(i64 %env, i32 %event, i64 %ra) noinline {{
-  %e.a = add i64 %env, {env_error}
-  %e.p = inttoptr i64 %e.a to i32*
+  %e.p = place i32 %env {env_error}
   store i32 0, i32* %e.p
-  %cs = sub i64 %env, {cs_env}
-  %x.a = add i64 %cs, {exception_index}
-  %x.p = inttoptr i64 %x.a to i32*
-  store i32 %event, i32* %x.p
-  %f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
-  call void %f(i64 %cs, i64 %ra)
+  leave %event
   ret void
 }}
 
@@ -60,15 +53,12 @@ define void @unaligned(i64 %cs, i64 %address, i32 %type, i32 %index, i64 %ra) {{
 }}
 
 define void @strict_load_seg(i64 %env, i32 %register, i32 %selector) {{
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %ours = icmp ne i64 %c, 0
   %index = and i32 %selector, 65532
   %null = icmp eq i32 %index, 0
   %ss = icmp eq i32 %register, 2
-  %flags.a = add i64 %env, {env_hflags}
-  %flags.p = inttoptr i64 %flags.a to i32*
+  %flags.p = place i32 %env {env_hflags}
   %flags = load i32, i32* %flags.p
   %bit = and i32 %flags, 32768
   %long = icmp ne i32 %bit, 0
@@ -93,8 +83,7 @@ load:
   %with = or i32 %now, %cpl
   store i32 %with, i32* %flags.p
   %dpl = shl i32 %cpl, 13
-  %attr.a = add i64 %env, {env_ss_attributes}
-  %attr.p = inttoptr i64 %attr.a to i32*
+  %attr.p = place i32 %env {env_ss_attributes}
   store i32 %dpl, i32* %attr.p
   ret void
 refuse:
@@ -119,20 +108,14 @@ fine:
 """
 _RESTORE = """
 define void @strict_{name}(i64 %env, i64 %at, i64 %which) {{
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %ours = icmp ne i64 %c, 0
-  %cr4.a = add i64 %env, {env_cr4}
-  %cr4.p = inttoptr i64 %cr4.a to i64*
-  %cr4 = load i64, i64* %cr4.p
+  %cr4 = field i64 %env {env_cr4}
   %on.a = and i64 %cr4, {enable}
   %on = icmp ne i64 %on.a, 0
   %low = and i64 %at, {alignment}
   %aligned = icmp eq i64 %low, 0
-  %xcr0.a = add i64 %env, {env_xcr0}
-  %xcr0.p = inttoptr i64 %xcr0.a to i64*
-  %xcr0 = load i64, i64* %xcr0.p
+  %xcr0 = field i64 %env {env_xcr0}
   %asked.b = and i64 %which, %xcr0
   %asked.a = and i64 %asked.b, {asked}
   %asked = icmp eq i64 %asked.a, {asked}
@@ -141,11 +124,9 @@ define void @strict_{name}(i64 %env, i64 %at, i64 %which) {{
   %look = and i1 %c1, %c2
   br i1 %look, label %check, label %go
 check:
-  %ferr.a = add i64 %c, {ferr}
-  %ferr.p = inttoptr i64 %ferr.a to i64*
+  %ferr.p = place i64 %c {ferr}
   store i64 0, i64* %ferr.p
-  %ra.p = call i8* @llvm.returnaddress(i32 0)
-  %ra = ptrtoint i8* %ra.p to i64
+  %ra = caller
   call void @strict_mxcsr(i64 %env, i64 %at, i64 %ra)
   br label %go
 go:
@@ -156,23 +137,17 @@ go:
 """
 _WAIT = """
 define i64 @strict_{name}(i64 %env, i64 %a, i64 %b, i64 %d) {{
-  %status.a = add i64 %env, {env_fpus}
-  %status.p = inttoptr i64 %status.a to i8*
-  %status = load i8, i8* %status.p
+  %status = field i8 %env {env_fpus}
   %summary = and i8 %status, -128
   %none = icmp eq i8 %summary, 0
   %o = inttoptr i64 {original} to i64 (i64, i64, i64, i64)*
   br i1 %none, label %go, label %look, !prof !1
 look:
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %go, label %ours
 ours:
-  %ferr.a = add i64 %c, {ferr}
-  %ferr.p = inttoptr i64 %ferr.a to i64*
-  %ferr = load i64, i64* %ferr.p
+  %ferr = field i64 %c {ferr}
   %ignored = icmp eq i64 %ferr, 2
   br i1 %ignored, label %go, label %leave
 leave:
@@ -184,14 +159,11 @@ go:
   ret i64 %r
 }}
 """
-_CLEAR = """%owner2.a = add i64 %env, {env_owner}
-  %owner2.p = inttoptr i64 %owner2.a to i64*
-  %c2 = load i64, i64* %owner2.p
+_CLEAR = """%c2 = field i64 %env {env_owner}
   %zero = icmp eq i64 %c2, 0
   br i1 %zero, label %call, label %drop
 drop:
-  %ferr2.a = add i64 %c2, {ferr}
-  %ferr2.p = inttoptr i64 %ferr2.a to i64*
+  %ferr2.p = place i64 %c2 {ferr}
   store i64 0, i64* %ferr2.p
   br label %call
 call:"""
@@ -210,9 +182,7 @@ define void @strict_{name}(i64 %context, i64 %value, i64 %address, i64 %index, i
   br i1 %nothing, label %go, label %look
 look:
   %block = load i64, i64* @strict_block
-  %n.a = add i64 %block, {db_count}
-  %n.p = inttoptr i64 %n.a to i32*
-  %n = load i32, i32* %n.p
+  %n = field i32 %block {db_count}
   %before = sub i32 %n, 1
   %before.l = zext i32 %before to i64
   %bit = shl i64 1, %before.l

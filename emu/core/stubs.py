@@ -2,9 +2,7 @@
 
 STORES = """
 define void @dirty(i64 %cs, i64 %address) {{
-  %owner.a = add i64 %cs, {cs_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %cs {cs_owner}
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %other, label %ours
 ours:
@@ -18,9 +16,7 @@ other:
 }}
 
 define void @again(i64 %cs) {{
-  %owner.a = add i64 %cs, {cs_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %cs {cs_owner}
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %go, label %ours
 ours:

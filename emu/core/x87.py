@@ -32,8 +32,7 @@ define internal i32 @x87_take(i64 %env, i32 %index) noinline {{
   %i.a = and i32 %index, 7
   %i = zext i32 %i.a to i64
   %t.b = add i64 %env, {tags}
-  %t.a = add i64 %t.b, %i
-  %t.p = inttoptr i64 %t.a to i8*
+  %t.p = place i8 %t.b %i
   %t = load i8, i8* %t.p
   %valid = icmp eq i8 %t, 0
   br i1 %valid, label %fine, label %empty
@@ -48,8 +47,7 @@ empty:
 define internal void @x87_indefinite(i64 %env, i64 %i) noinline {{
   %off = shl i64 %i, 4
   %r.b = add i64 %env, {registers}
-  %r.a = add i64 %r.b, %off
-  %r.p = inttoptr i64 %r.a to i64*
+  %r.p = place i64 %r.b %off
   store i64 {indefinite}, i64* %r.p
   %s.p = getelementptr i64, i64* %r.p, i64 1
   %s.s = bitcast i64* %s.p to i16*
@@ -60,9 +58,7 @@ define internal void @x87_indefinite(i64 %env, i64 %i) noinline {{
 define internal i32 @x87_kind(i64 %at) noinline {{
   %m.p = inttoptr i64 %at to i64*
   %m = load i64, i64* %m.p
-  %e.a = add i64 %at, 8
-  %e.p = inttoptr i64 %e.a to i16*
-  %e.s = load i16, i16* %e.p
+  %e.s = field i16 %at 8
   %e = and i16 %e.s, 32767
   %low = icmp eq i16 %e, 0
   %any = icmp ne i64 %m, 0
@@ -78,9 +74,7 @@ define internal i32 @x87_kind(i64 %at) noinline {{
 }}
 
 define internal i1 @x87_merge(i64 %env, i32 %base, i32 %raised) noinline {{
-  %c.a = add i64 %env, {control}
-  %c.p = inttoptr i64 %c.a to i16*
-  %c.s = load i16, i16* %c.p
+  %c.s = field i16 %env {control}
   %c = zext i16 %c.s to i32
   %open.a = xor i32 %c, -1
   %open = and i32 %open.a, 63
@@ -90,8 +84,7 @@ define internal i1 @x87_merge(i64 %env, i32 %base, i32 %raised) noinline {{
   %one = or i32 %base, %raised
   %two = or i32 %one, %summary
   %out = trunc i32 %two to i16
-  %s.a = add i64 %env, {env_fpus}
-  %s.p = inttoptr i64 %s.a to i16*
+  %s.p = place i16 %env {env_fpus}
   store i16 %out, i16* %s.p
   %pre.a = and i32 %hit.a, 7
   %pre = icmp ne i32 %pre.a, 0
@@ -101,9 +94,7 @@ define internal i1 @x87_merge(i64 %env, i32 %base, i32 %raised) noinline {{
 _STUB = """
 define i64 @x87_{name}(i64 %env, i64 %a) {{
   %kept = alloca i128, align 16
-  %owner.a = add i64 %env, {env_owner}
-  %owner.p = inttoptr i64 %owner.a to i64*
-  %c = load i64, i64* %owner.p
+  %c = field i64 %env {env_owner}
   %o = inttoptr i64 {original} to i64 (i64, i64)*
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %other, label %ours, !prof !0
@@ -111,34 +102,28 @@ other:
   %r.other = tail call i64 %o(i64 %env, i64 %a)
   ret i64 %r.other
 ours:
-  %status.a = add i64 %env, {env_fpus}
-  %status.p = inttoptr i64 %status.a to i16*
+  %status.p = place i16 %env {env_fpus}
   %before.s = load i16, i16* %status.p
   %before = zext i16 %before.s to i32
   %summary = and i32 %before, 128
   %none = icmp eq i32 %summary, 0
   br i1 %none, label %go, label %look, !prof !1
 look:
-  %ferr.a = add i64 %c, {ferr}
-  %ferr.p = inttoptr i64 %ferr.a to i64*
-  %ferr = load i64, i64* %ferr.p
+  %ferr = field i64 %c {ferr}
   %ignored = icmp eq i64 %ferr, 2
   br i1 %ignored, label %go, label %leave
 leave:
   {leave_mf}
   ret i64 0
 go:
-  %top.a = add i64 %env, {top}
-  %top.p = inttoptr i64 %top.a to i32*
-  %top = load i32, i32* %top.p
+  %top = field i32 %env {top}
   %n = trunc i64 %a to i32
   %stn = add i32 %top, %n
   %st1 = add i32 %top, 1
   %new.a = add i32 %top, 7
   %new = and i32 %new.a, 7
 {take}
-  %flags.a = add i64 %env, {flags}
-  %flags.p = inttoptr i64 %flags.a to i8*
+  %flags.p = place i8 %env {flags}
   store i8 0, i8* %flags.p
 {keep}
   %r = call i64 %o(i64 %env, i64 %a)
@@ -167,8 +152,7 @@ _PLACE = """  %{0}.i.a = and i32 %{1}, 7
 _QUIET = """  %quiet.i = zext i32 %new to i64
   %quiet.o = shl i64 %quiet.i, 4
   %quiet.b = add i64 %env, {0}
-  %quiet.a = add i64 %quiet.b, {1}
-  %quiet.p = inttoptr i64 %quiet.a to i64*
+  %quiet.p = place i64 %quiet.b {1}
   %quiet.v = load i64, i64* %quiet.p
   %quiet.ie = and i32 %found, 1
   %quiet.is = icmp ne i32 %quiet.ie, 0

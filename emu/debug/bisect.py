@@ -1,7 +1,8 @@
 """Where two recorded runs part: the first cycle at which their machines differ, and in what.
 
 Both runs are repeated side by side and compared at checkpoints; between the last equal and the first different one the
-cycle is halved.  A difference that came and went between two checkpoints is not seen.
+cycle is halved.  A difference that came and went between two checkpoints is not seen.  Nothing is compared past the cycle at
+which the budget cut one of the runs.
 """
 from dataclasses import dataclass, field
 
@@ -80,7 +81,9 @@ def _told(a, b, last_equal, cycle):
 
 
 def bisect(a, recording_a, b, recording_b, progress=lambda cycle, of: None):
-    """Return the Divergence of two recorded runs, of two builds the Parting (emu.debug.builds); None when they are the same.
+    """Return the Divergence of two recorded runs, of two builds the Parting (emu.debug.builds); None when they are the same to their ends.
+
+    When the budget cut one and there is no difference up to there: Undecided.
 
     a, b: machines that were loaded as the Recordings say.  progress: called with (cycles done, cycles in all).
     Raises ReplayError when the machines are made differently, or do not start as recorded.
@@ -92,9 +95,11 @@ def bisect(a, recording_a, b, recording_b, progress=lambda cycle, of: None):
     record.prepare(b, recording_b)
     if recording_a.start != recording_b.start and not _only_memory(a, b):
         return _told(a, b, None, 0)
-    limit = max(record.last_cycle(recording) for recording in (recording_a, recording_b))
+    limits = [record.last_cycle(recording) for recording in (recording_a, recording_b)]
     if recording_a.start != recording_b.start:
-        return builds.parting(a, b, limit, progress)
+        return builds.parting(a, b, limits, progress)
+    cut = {name: recording.end.budget for name, recording in (("A", recording_a), ("B", recording_b)) if recording.end.budget is not None}
+    limit = min([max(limits), *cut.values()])
     step = limit // CHECKPOINTS + 1
     low, kept = 0, (take(a), take(b))
     for high in (*range(step, limit, step), limit):
@@ -104,7 +109,7 @@ def bisect(a, recording_a, b, recording_b, progress=lambda cycle, of: None):
         if not compare.same(a, b):
             return _halve(a, b, kept, low, high)
         low, kept = high, (take(a), take(b))
-    return None
+    return None if max(limits) <= limit else builds.Undecided(limit, tuple(name for name, budget in cut.items() if budget == limit))
 
 
 def _halve(a, b, kept, low, high):

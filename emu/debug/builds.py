@@ -4,11 +4,15 @@ Compared are the trace events of each processor in their order, without addresse
 for, failures of VMX instructions, exceptions, MSR and port accesses, changes of the paging mode.  The same one again and again
 counts once: how often a loop polls depends on time.  Left out is what comes at a time and not at an instruction: interrupts, and
 VM entries.
+
+A run that its budget cut does not show what would have come next, and where it is cut the two builds are not at the same place: an
+event that only the other one has is then no parting.
 """
 from dataclasses import dataclass, field
 
 from emu.debug.happenings import Happening, happening
-from emu.machine import FOREVER, PAUSE_CYCLES
+from emu.machine import PAUSE_CYCLES
+from emu.spec.outcome import STOP
 
 KINDS = ("EXIT", "FAILURE", "DELIVERY", "MSR", "PORT", "MODE")
 TIMED = ("EXTERNAL_INTERRUPT", "PREEMPTION_TIMER", "INTERRUPT_WINDOW", "NMI_WINDOW", "INIT", "SIPI")
@@ -37,11 +41,22 @@ class Parting:
     before: Happening | None = field(default=None)         # the last that both have, as it was in A
 
 
-class _Stream:
-    """The events of a machine, by processor: [(identity, Happening)] that are not compared yet."""
+@dataclass(frozen=True)
+class Undecided:
+    """There is no difference up to a cycle, at which the budget cut the run of A, of B or of both (`cut`)."""
 
-    def __init__(self, machine):
-        self.machine, self.over, self.last = machine, False, {}
+    cycle: int
+    cut: tuple
+
+
+class _Stream:
+    """The events of a machine, by processor: [(identity, Happening)] that are not compared yet.
+
+    over: its run has ended; cut: it is at the cycle `limit`, at which its budget cuts it.
+    """
+
+    def __init__(self, machine, limit):
+        self.machine, self.limit, self.over, self.cut, self.last = machine, limit, False, False, {}
         self.events = [[] for _ in machine.cpu]
         machine.watching.listen(self._take, everything=True)
 
@@ -54,36 +69,39 @@ class _Stream:
                 self.events[each.processor].append((what, each))
 
     def run(self, until):
-        """Run to a cycle or to the end."""
-        while not self.over and self.machine.clock < until:
-            self.over = bool(self.machine.advance(FOREVER, int(self.machine.record[0].now) + PAUSE_CYCLES))
+        """Run to a cycle, to the limit, or to the end."""
+        while not (self.over or self.cut) and self.machine.clock < until:
+            stop = self.machine.advance(self.limit, int(self.machine.record[0].now) + PAUSE_CYCLES)
+            self.over, self.cut = bool(stop) and stop != STOP.BUDGET, stop == STOP.BUDGET
         self.machine.watching.drain()
 
     def close(self):
         self.machine.watching.leave(self._take, everything=True)
 
 
-def parting(a, b, limit, progress=lambda cycle, of: None):
-    """Return the Parting of the runs of two machines up to cycle `limit`, None when they do the same."""
-    x, y, at = _Stream(a), _Stream(b), 0
+def parting(a, b, limits, progress=lambda cycle, of: None):
+    """Return the Parting of the runs of two machines, Undecided when one is cut before it can be seen, None when they do the same.
+
+    limits: the cycles at which the budgets cut them; a run that ends by itself does so before.
+    """
+    x, y, at = _Stream(a, limits[0]), _Stream(b, limits[1]), 0
     same, before = [0] * len(a.cpu), [None] * len(a.cpu)
     try:
-        while True:
-            at = min(at + PAUSE_CYCLES, limit)
+        while not all(each.over or each.cut for each in (x, y)):
+            at += PAUSE_CYCLES
             x.run(at)
             y.run(at)
-            progress(at, limit)
-            over = (x.over and y.over) or at >= limit
-            found = _first(x, y, same, before, over)
-            if found or over:
+            progress(min(at, max(limits)), max(limits))
+            if found := _first(x, y, same, before):
                 return found
+        return _undecided(x, y)
     finally:
         x.close()
         y.close()
 
 
-def _first(x, y, same, before, over):
-    """Return the Parting among the events that came, and forget those that are the same; over: no more will come."""
+def _first(x, y, same, before):
+    """Return the Parting among the events that came, and forget those that are the same."""
     for n, (one, other) in enumerate(zip(x.events, y.events, strict=True)):
         common = min(len(one), len(other))
         for i in range(common):
@@ -92,8 +110,15 @@ def _first(x, y, same, before, over):
         if common:
             same[n], before[n] = same[n] + common, one[common - 1][1]
         del one[:common], other[:common]
-        if (x.over or over) and other and not one:
+        if x.over and other:
             return Parting(n, same[n], None, other[0][1], before[n])
-        if (y.over or over) and one and not other:
+        if y.over and one:
             return Parting(n, same[n], one[0][1], None, before[n])
     return None
+
+
+def _undecided(x, y):
+    """Return Undecided when a run was cut before events that the other has, or while the other ended; else None."""
+    lacking = [(name, each.limit) for name, each, other in (("A", x, y), ("B", y, x))
+               if each.cut and (other.over or any(other.events))]
+    return Undecided(min(limit for _, limit in lacking), tuple(name for name, _ in lacking)) if lacking else None

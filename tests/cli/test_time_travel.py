@@ -27,11 +27,11 @@ def recorded(hvlab, program, tmp_path):
     """Return a function: (name, bytes typed, cycle) -> the recording of a run of the echo program."""
     image = program(ECHO)
 
-    def record(name, data, cycle):
+    def record(name, data, cycle, *more):
         (tmp_path / "typed").write_bytes(data)
         code, out, _ = hvlab("run", image, "--memory", "16M", "--input", tmp_path / "typed", "--input-at", cycle,
-                             "--record", tmp_path / name)
-        assert code == 0 and out.endswith(data.decode())
+                             "--record", tmp_path / name, *more)
+        assert code == 5 if more else code == 0 and out.endswith(data.decode())
         return tmp_path / name
 
     return record
@@ -57,6 +57,16 @@ def test_where_two_recordings_part(hvlab, recorded):
     code, out, _ = hvlab("bisect", first, second, "--json")
     found = json.loads(out)
     assert code == 1 and not found["same"] and found["cycle"] == found["last_equal"] + 1
+
+
+def test_nothing_is_decided_after_the_budget_cut_a_recording(hvlab, recorded):
+    whole, cut = recorded("a.hvr", b"one.", "2M"), recorded("b.hvr", b"two.", "2M", "--max-cycles", "1M")
+    code, out, _ = hvlab("bisect", whole, cut)
+    assert (code, out) == (5, "no difference up to cycle 1,000,000; the run of B was cut there by the budget: record with a larger "
+                              "--max-cycles\n")
+    code, out, _ = hvlab("bisect", whole, cut, "--json")
+    found = json.loads(out)
+    assert code == 5 and (found["same"], found["cycle"], found["cut"]) == (None, 1_000_000, ["B"])
 
 
 def test_run_goes_on_from_a_saved_snapshot(hvlab, program, tmp_path):

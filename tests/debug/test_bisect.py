@@ -3,16 +3,18 @@ import pytest
 
 from emu.debug import compare, record
 from emu.debug.bisect import bisect
+from emu.debug.builds import Undecided
 from emu.errors import ReplayError
 from tests.debug.test_snapshot import make
 from tests.machine.conftest import close
 from tests.machine.test_inputs import ECHO
 
 
-def recorded(machine, data, at=2_000_000):
+def recorded(machine, data=b"", at=2_000_000, budget=None):
     recorder = record.Recorder(machine)
-    machine.console_input(data, at)
-    machine.run()
+    if data:
+        machine.console_input(data, at)
+    machine.run(max_cycles=budget)
     return recorder.finish()
 
 
@@ -60,6 +62,38 @@ def test_two_versions_of_a_program_part_at_what_they_do(guest):
         changed.write(target + 1, b"\2")
     found = bisect(c, recorded(a, b"x"), d, recorded(b, b"x"))
     assert (found.a.name, found.a.args["value"], found.b.name, found.b.args["value"]) == ("OUT", 1, "OUT", 2)
+
+
+def test_nothing_is_decided_after_the_budget_cut_a_run(echo):
+    cut, whole = recorded(echo(), budget=1_500_000), recorded(echo(), b"hello.")
+    assert bisect(echo(), cut, echo(), whole) == Undecided(1_500_000, ("A",))
+    assert bisect(echo(), whole, echo(), cut) == Undecided(1_500_000, ("B",))
+    assert bisect(echo(), cut, echo(), cut) is None
+    later, other = recorded(echo(), b"hello.", budget=2_900_000), recorded(echo(), b"help.")
+    assert bisect(echo(), later, echo(), other).inputs[0] == "only A gets b'hello.' (console) at cycle 2,000,000"
+
+
+def test_event_after_the_budget_cut_the_other_build_is_no_parting(guest):
+    text = "test:   mov ecx, 20000\n1:      dec ecx\n        jnz 1b\n        mov al, 1\n        out 0x80, al\n        PASS\n"
+    make = guest(text)[0]
+
+    def made(count=20000, value=1):
+        machine = make()
+        at = machine.symbols.address("test")
+        machine.write(at + 1, count.to_bytes(4, "little"))
+        machine.write(at + 5 + machine.read(at + 5, 16).index(b"\xB0\1") + 1, bytes([value]))
+        return machine
+
+    whole, slow = recorded(made()), dict(count=4_000_000)
+    end = max(whole.end.cycles)
+    cut = recorded(made(**slow), budget=end)
+    assert bisect(made(), whole, made(**slow), cut) == Undecided(end, ("B",))
+    assert bisect(made(**slow), cut, made(), whole) == Undecided(end, ("A",))
+    early = recorded(made(value=2), budget=end // 2)
+    assert bisect(made(), recorded(made(), budget=end // 2), made(value=2), early) is None
+    assert bisect(made(**slow), recorded(made(**slow)), made(), whole) is None
+    found = bisect(made(value=2), recorded(made(value=2)), made(**slow), recorded(made(**slow)))
+    assert (found.a.args["value"], found.b.args["value"]) == (2, 1)
 
 
 @pytest.mark.parametrize("name, at", [("vmx_round_trip", 700_123), ("smp_ipi", 1_500_000), ("vmx_interrupts", 90_000)])
