@@ -8,7 +8,23 @@ from emu.model import control, miscellaneous
 from emu.spec.cost import COST
 from emu.spec.vmx import MWAIT
 from emu.state import U64
-from tests.model.system_world import CODE, DATA, FAULT, GP, HALT, NEXT, TSS, UD, World, faults, memory, plain
+from tests.model.system_world import (
+    CODE,
+    DATA,
+    FAULT,
+    GDT,
+    GP,
+    HALT,
+    JUMP,
+    NEXT,
+    TSS,
+    UD,
+    World,
+    descriptor_of,
+    faults,
+    memory,
+    plain,
+)
 from tests.reference import system as reference
 
 # ---- control registers ------------------------------------------------------------------------------------

@@ -47,7 +47,8 @@ STORES = {"mov", "and", "or", "xor", "add", "sub", "inc", "dec", "bts", "btr", "
 STORE_MACROS = {"VMPUT", "VMSET", "WORK"}
 MASKED = {"test", "and", "or", "xor", "WORK", ".equ"}
 
-STATEMENT = re.compile(r"(?P<label>\s*(?:[.\w]+:)?\s*)(?P<lock>(?:lock\s+)?)(?P<word>[.\w]+)(?P<gap>\s*)(?P<operands>[^#\"']*?)(?P<rest>\s*(?:#.*)?)")
+STATEMENT = re.compile(r"(?P<label>\s*(?:[.\w]+:)?\s*)(?P<lock>(?:lock\s+)?)(?P<word>[.\w]+)(?P<gap>\s*)"
+                       r"(?P<operands>[^#\"']*?)(?P<rest>\s*(?:#.*)?)")
 CONDITION = re.compile(r"(j|cmov|set)(n?[abceglopsz]e?)")
 EXPRESSION = re.compile(r"(?=.*[A-Z0-9])(?:[A-Z0-9_]\w*|put|shift|lo32|hi32|[-+*~&|()<> ,])+")
 NUMBER = re.compile(r"\d+|0[xX][0-9a-fA-F]+")
