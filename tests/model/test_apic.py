@@ -324,6 +324,58 @@ def test_lint0_level_fixed_sets_remote_irr_until_eoi():
     assert (apic.read(c, U(0x35)), int(apic.pending(c))) == (0x8055, NEVER)
 
 
+@pytest.mark.parametrize("pin,register", [(0, 0x35), (1, 0x36)])
+@pytest.mark.parametrize("before,level,after,raised", [
+    (0x18055, 1, 0x08055, True), (0x10055, 1, 0x08055, True), (0x18055, 0, 0x08055, False), (0x18055, 1, 0x00055, False),
+    (0x1A055, 0, 0x0A055, True), (0x18055, 0, 0x0A055, True), (0x1A055, 1, 0x0A055, False)])
+def test_entry_that_is_written_sees_the_level_of_its_pin(pin, register, before, level, after, raised):
+    """A level-triggered pin at its active level raises its interrupt when it is unmasked, an edge that has passed does not."""
+    rig = Rig().enable()
+    c = rig.cpu[0]
+    apic.write(c, U(register), U(before))
+    message.set_lint(c, U(pin), U(level))
+    assert int(apic.pending(c)) == NEVER
+    apic.write(c, U(register), U(after))
+    assert int(apic.pending(c)) == (0x55 if raised else NEVER)
+    assert bool(apic.read(c, U(register)) & U(0x4000)) == raised
+
+
+@pytest.mark.parametrize("pin,register", [(0, 0x35), (1, 0x36)])
+@pytest.mark.parametrize("entry,levels,came", [
+    (0x0400, [1], 1), (0x8400, [1], 1), (0x2400, [1, 0], 1), (0xA400, [1, 0], 1), (0x2400, [1], 0), (0x10400, [1], 0)])
+def test_nmi_of_a_pin_is_an_edge_whatever_its_trigger_mode_says(pin, register, entry, levels, came):
+    """SDM 3A, "Local Vector Table": the trigger mode counts for fixed delivery only; polarity counts for all."""
+    rig = Rig().enable()
+    c = rig.cpu[0]
+    apic.write(c, U(register), U(entry))
+    for level in levels:
+        message.set_lint(c, U(pin), U(level))
+    assert (int(c.nmi_pending), int(apic.read(c, U(register))) & 0x4000) == (came, 0)
+
+
+@pytest.mark.parametrize("register,kept", [
+    (0x08, 0xFF), (0x0D, 0xFF00_0000), (0x0E, 0xFFFF_FFFF), (0x0F, 0x13FF), (0x2F, 0x107FF), (0x33, 0x107FF), (0x34, 0x107FF),
+    (0x35, 0x1A7FF), (0x36, 0x1A7FF), (0x37, 0x100FF), (0x31, 0xFF00_0000), (0x38, 0xFFFF_FFFF), (0x3E, 0xB)])
+def test_register_keeps_the_bits_that_can_be_written(register, kept):
+    rig = Rig().enable()
+    c = rig.cpu[0]
+    ones = 0x0FFF_FFFF if register == 0x0E else 0
+    for value in (0xFFFF_FFFF, 0xA5A5_A5A5, 0x5A5A_5A5A, 0):
+        if register != 0x0F and register != 0x31 or value:
+            apic.write(c, U(register), U(value))
+            assert int(apic.read(c, U(register))) == value & kept | ones
+
+
+def test_interrupt_command_is_read_back_in_two_halves():
+    rig = Rig(2).enable()
+    c = rig.cpu[0]
+    apic.write(c, U(0x31), U(0x0100_0000))
+    apic.write(c, U(0x30), U(0x41))
+    assert (int(apic.read(c, U(0x30))), int(apic.read(c, U(0x31)))) == (0x41, 0x0100_0000)
+    apic.write(c, U(0x31), U(0x0200_0000))
+    assert (int(apic.read(c, U(0x30))), int(apic.read(c, U(0x31)))) == (0x41, 0x0200_0000)
+
+
 def test_lint1_nmi_is_edge_triggered():
     rig = Rig().enable()
     c = rig.cpu[0]

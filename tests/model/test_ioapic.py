@@ -106,6 +106,9 @@ def test_device_pages():
     assert int(mmio.read(c, U(0xFEE00030), U(4))) == 0x01060015
     assert int(mmio.read(c, U(0xFEE00032), U(2))) == 0x0106
     assert int(mmio.read(c, U(0xFED00000), U(8))) == 2**64 - 1
+    assert mmio.write(c, U(0xFED00000), U(8), U(0)) == RESULT.NEXT
+    assert mmio.write(c, U(0xFEE00084), U(4), U(0xFF)) == RESULT.NEXT, "between two registers"
+    assert int(rig.apic[0].tpr) == 0
     assert mmio.write(c, U(0xFEE00080), U(4), U(0x20)) == RESULT.NEXT
     assert int(rig.apic[0].tpr) == 0x20
     assert mmio.write(c, U(0xFEE00081), U(1), U(0)) == RESULT.FAULT

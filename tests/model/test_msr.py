@@ -84,6 +84,14 @@ def test_reset_values_are_the_tables():
             assert read(w, row[1]) == int(row[2]), row[0]
 
 
+@pytest.mark.parametrize("base", [0xFEE0_0800, 0xFEE0_0D00, 0x1234_5C00])
+def test_reset_leaves_the_apics_base_to_the_apic(base):
+    w = World("real")
+    w.c.apic_base = base
+    msr.reset(w.c)
+    assert w.c.apic_base == base
+
+
 @pytest.mark.parametrize(
     "index", [0x11, 0x9B, 0xC1, 0x38F, 0x491, 0x492, 0x7FF, 0xC0000085, 0xC0010015, 0xFFFFFFFF, 0x79]
 )

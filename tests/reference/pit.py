@@ -2,13 +2,13 @@
 
 
 class Counter:
-    """One counter in mode 0, 2, 3 or 4; the gate acts as in the data sheet's table of gate operations."""
+    """One counter; the gate acts as in the data sheet's table of gate operations: in modes 1 and 5 its rising edge triggers."""
 
     def __init__(self, mode, bcd=False):
         self.mode, self.modulus = mode, 10000 if bcd else 65536
         self.bcd, self.gate = bcd, 1
         self.out = 0 if mode == 0 else 1
-        self.element, self.loading, self.reload = None, None, None
+        self.element, self.loading, self.reload, self.trigger = None, None, None, False
 
     def write(self, count):
         """Write a whole count (already decoded, 0 = largest)."""
@@ -22,6 +22,8 @@ class Counter:
                 self.out = 1
             elif not self.gate:
                 self.loading, self.element = self.loading or self.reload, None
+        elif self.mode in (1, 5):
+            self.trigger |= level > self.gate
         self.gate = level
 
     def _load(self):
@@ -31,6 +33,9 @@ class Counter:
 
     def clock(self):
         """One falling edge of CLK."""
+        if self.mode in (1, 5):
+            self._triggered()
+            return
         if self.element is None or (self.loading and self.mode in (0, 4)):
             if self.loading:
                 self._load()
@@ -39,6 +44,13 @@ class Counter:
         if not self.gate:
             return
         getattr(self, f"_mode{self.mode}")()
+
+    def _triggered(self):
+        if self.trigger:
+            self.reload, self.loading, self.trigger = self.loading or self.reload, None, False
+            self.element, self.out, self.fired = self.reload, self.mode == 5, False
+        elif self.element is not None:
+            getattr(self, f"_mode{self.mode}")()
 
     def _down(self, step=1):
         self.element = (self.element - step) % self.modulus
@@ -52,6 +64,8 @@ class Counter:
         self._down()
         self.out = 0 if self.element == 0 and not self.fired else 1
         self.fired |= self.element == 0
+
+    _mode1, _mode5 = _mode0, _mode4
 
     def _again(self):
         if self.loading:
