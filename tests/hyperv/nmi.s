@@ -9,6 +9,7 @@
         .equ    LOST_FRAME, LOST + 0x100
         .equ    LOST_STACK, LOST + 0x200800
         .equ    MASKED, 2                       # HV_X64_INTERRUPT_STATE_REGISTER.NmiMasked
+        .equ    SHADOW, 1                       # InterruptShadow
         .equ    MEMORY_GPA, SLOT0 + SLOTS_DATA + 56
         .equ    SEEN_AT, SLOT0 + SLOTS_DATA + 24
         .equ    EVENT_WAITS, 1 << 6             # HV_X64_VP_EXECUTION_STATE.InterruptionPending
@@ -99,7 +100,13 @@ test:   ROOT_BEGINS
         GIVE    LOST_STACK & ~0xFFF, 101
         GOES_ON
         REACHED guest_out_5, 10, 9, guest_after_5       # once, then blocked until its IRET
-        SET     HVREG_INTERRUPT_STATE, MASKED   # ---- blocked by the parent ----
+        SET     HVREG_INTERRUPT_STATE, SHADOW   # ---- blocked by the parent: by a shadow, for one instruction ----
+        GET     HVREG_INTERRUPT_STATE
+        EQ      rax, SHADOW
+        GOES_ON
+        STOPPED HVMESSAGE_IO_INTERCEPT, guest_out_5a, 0
+        ADVANCE
+        SET     HVREG_INTERRUPT_STATE, MASKED   # ---- until an IRET ----
         call    clear_input
         mov     [INPUT], r15
         mov     dword ptr [INPUT + 8], DELIVERY_NMI
@@ -173,6 +180,9 @@ guest_out_4:
 guest_after_5:
         nop
 guest_out_5:
+        out     0x10, al
+        nop
+guest_out_5a:
         out     0x10, al
         nop
         nop

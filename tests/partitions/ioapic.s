@@ -74,6 +74,22 @@ test:   ON      EDGE, taken
         EQ      byte ptr [rip + last], OTHER
         APIC_READ (APIC_TMR + 3)
         EQ      eax, 1 << (OTHER - 0x60)
+        EQ      dword ptr [rip + count], 3
+        mov     eax, MEMORY_LOCAL_APIC                          # the same vector as an edge, to itself: no level any more
+        mov     dword ptr [rax + APIC_ICR*16], put(ICR_SHORTHAND, SHORTHAND_SELF) | ICR_ASSERT | OTHER
+        APIC_READ (APIC_TMR + 3)
+        EQ      eax, 0
+        APIC_WRITE APIC_EOI, 0
+        LET
+        EQ      dword ptr [rip + count], 4
+        APIC_WRITE APIC_EOI, 0
+        IO_IS   PIN_REGISTER, REDIRECT_LEVEL | REDIRECT_REMOTE_IRR | OTHER      # it still awaits the EOI of a level
+        mov     dword ptr [rbx + IOWINDOW_EOI], OTHER
+        mov     dword ptr [rip + count], 2
+        SEND
+        LET
+        APIC_READ (APIC_TMR + 3)
+        EQ      eax, 1 << (OTHER - 0x60)
         SEND                                                    # no second one before the EOI
         LET
         EQ      dword ptr [rip + count], 3

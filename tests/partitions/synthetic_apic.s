@@ -49,6 +49,15 @@ test:   ON      LESS, taken
         APIC_READ (APIC_ISR + 2)
         EQ      eax, 0
 
+        WRMSR   HVMSR_TPR, 0xFF                 # all eight bits, and no more
+        RDMSR   HVMSR_TPR
+        EQ      eax, 0xFF
+        GP_WRITE HVMSR_TPR, 0x100
+        WRMSR   HVMSR_TPR, 1
+        RDMSR   HVMSR_TPR
+        EQ      eax, 1
+        WRMSR   HVMSR_TPR, 0
+
         RDMSR   HVMSR_VP_ASSIST_PAGE            # the page: accepted, read back, and laid over the guest's own
         EQ      eax, 0
         mov     dword ptr [PAGE_OF_VP], -1

@@ -94,7 +94,12 @@ def on_itself():
         yield call(name, (SELF, *words), DENIED, count=count)
     yield call("GET_PROPERTY", (SELF, 0x10000), OK)
     yield call("SET_PROPERTY", (SELF, 0x10000, 0), STATE)
-    yield call("MEMORY_BALANCE", (SELF, 0), OK)
+    valid, preferred = 1 << 31, 1                         # HV_PROXIMITY_DOMAIN_INFO: there is domain 0
+    for flags in (0, preferred, valid, valid | preferred):
+        yield call("MEMORY_BALANCE", (SELF, pair(0, flags)), OK)
+    yield call("MEMORY_BALANCE", (SELF, pair(1, 0)), OK)
+    yield call("MEMORY_BALANCE", (SELF, pair(1, valid)), PARAMETER)
+    yield call("MEMORY_BALANCE", (SELF, pair(0, 2)), PARAMETER)
     yield call("DEPOSIT_MEMORY", (SELF, 0xFFFF_FFFF), "OPERATION_DENIED", count=1)
     yield call("GET_REGISTERS", (SELF, VP_SELF, int(HVREG.RIP)), OK, OK, count=1)
     yield call("GET_REGISTERS", (SELF, 9, int(HVREG.RIP)), VP, VP, count=1)
