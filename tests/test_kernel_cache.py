@@ -8,9 +8,12 @@ import sys
 import pytest
 
 SCRIPT = """
-import sys
+import os, sys
 from emu.bits import U64
 from emu.jit import kernel
+
+if os.path.exists("new.py"):
+    os.replace("new.py", __file__)
 
 @kernel
 def twice(value):
@@ -33,7 +36,8 @@ def script(tmp_path):
 
     def start(cache="cache", **options):
         return subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / cache), "TMPDIR": str(tmp_path)}, **options)
+                                cwd=tmp_path, env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / cache), "TMPDIR": str(tmp_path)},
+                                **options)
 
     def run(cache="cache"):
         out, err = start(cache).communicate(timeout=120)
@@ -88,6 +92,25 @@ def test_two_processes_compile_once(script):
     both = [script.start(), script.start()]
     ends = [process.communicate(timeout=120) for process in both]
     assert sorted(ends) == [("42\n", ""), ("42\n", "compiled\n")]
+
+
+def test_file_that_changes_after_it_was_read_is_not_cached(script, tmp_path):
+    """The process compiles the old text, and the key would be that of the new one."""
+    (tmp_path / "new.py").write_text(SCRIPT.replace("value + value", "value * U64(3)"))
+    assert script() == ("42\n", 1) and not files_of(script)
+    assert [script(), script()] == [("63\n", 1), ("63\n", 0)]
+
+
+def test_what_a_killed_process_left_goes(script):
+    script()
+    index, data = sorted(files_of(script), key=lambda path: path.suffix)[::-1]
+    left = [path.with_name(f"{path.name}.1.part") for path in (index, data)]
+    for path in left:
+        path.write_bytes(b"left")
+    other = index.with_name("one.other-1.py311.nbi.1.part")
+    other.write_bytes(b"of another kernel")
+    data.unlink()
+    assert script() == ("42\n", 1) and [path.exists() for path in (*left, other)] == [False, False, True]
 
 
 def test_process_killed_while_it_compiles_holds_nobody_up(script):

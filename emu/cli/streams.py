@@ -42,9 +42,8 @@ def prepare():
     sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     if sys.stdout is sys.__stdout__:
-        raw = io.BufferedWriter(_Named(1, "w", closefd=False))
-        old = sys.stdout
-        sys.stdout = io.TextIOWrapper(raw, encoding=old.encoding, errors=old.errors, line_buffering=old.line_buffering)
+        old, named = sys.stdout, io.BufferedWriter(_Named(1, "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(named, encoding=old.encoding, errors=old.errors, line_buffering=old.line_buffering)
     if sys.stderr is sys.__stderr__:
         raw = io.BufferedWriter(_Forgiving(2, "w", closefd=False))
         sys.stderr = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
