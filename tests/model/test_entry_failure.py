@@ -7,7 +7,7 @@ from emu.spec.cpu import CR4, SEG
 from emu.spec.outcome import MODE, RESULT, STOP
 from emu.spec.vmx import BLOCKING, ENTRYC, EXITC, PROC, PROC2
 from emu.state import ALL_ONES
-from tests.model.vmx_world import ENTRY_LIST, GUEST_FIELDS, LOAD_LIST, STORE_LIST, VMCS_REGION, World, enter, leave
+from tests.model.vmx_world import ENTRY_LIST, GUEST_FIELDS, LOAD_LIST, STORE_LIST, VIRTUAL_APIC, VMCS_REGION, World, enter, leave
 
 PAT, KERNEL_GS_BASE, FS_BASE = 0x277, 0xC000_0102, 0xC000_0100
 
@@ -116,6 +116,33 @@ def test_remembered_verdict_does_not_hide_a_bad_field(w, name):
         assert enter(w) == 7
     else:
         assert enter(w) == 1 << 31 | 33
+
+
+def test_remembered_verdict_does_not_hide_the_pdptes_of_a_pae_guest(w):
+    v = w.vmcs
+    v.entry_controls &= ~int(ENTRYC.GUEST_64)
+    v.guest_efer, v.guest_cs_access_rights, v.guest_cr3 = 0, 0xC09B, 0x1_4000
+    for _ in range(2):
+        w.enter_guest()
+        leave(w)
+    assert w.c.entry_valid_key
+    w.put(0x1_4008, 0x21)                                  # memory, which no VMWRITE announces
+    assert enter(w) == 1 << 31 | 33 and v.exit_qualification == 2
+
+
+@pytest.mark.parametrize("spoil, failed", [
+    (dict(vmcs_link_pointer=0x1_8000), 1 << 31 | 33), (dict(tpr_threshold=16), 7), (dict(tpr_threshold=4), 7)])
+def test_remembered_verdict_does_not_hide_what_is_looked_at_each_time(w, spoil, failed):
+    v = w.vmcs
+    v.primary_controls |= int(PROC.TPR_SHADOW | PROC.SECONDARY)
+    v.virtual_apic_address = VIRTUAL_APIC
+    for _ in range(2):
+        w.enter_guest()
+        leave(w)
+    assert w.c.entry_valid_key
+    for name, value in spoil.items():
+        v[name] = value
+    assert enter(w) == failed
 
 
 def test_remembered_verdict_serves_and_each_shape_of_guest_state_has_its_own(w):

@@ -355,3 +355,28 @@ def test_entry_beyond_the_limit_of_the_real_mode_table_is_general_protection(lim
     w.segment("IDTR", 0, IDT, limit, 0)
     assert w.deliver(VALID | EXTERNAL << 8 | 0x20) == ("delivered" if delivered else ("exception", 13, 0))
     assert (int(w.e.rip), int(w.e.seg[4])) == ((0x4567, 0x1230) if delivered else (CODE, 0))
+
+
+@pytest.mark.parametrize("mode", ["real", "protected", "long"])
+@pytest.mark.parametrize("error", [None, 0x1234])
+def test_frame_across_a_page_border_is_stored_whole(mode, error):
+    offsets = range(0, 64, 2) if mode == "real" else range(0, 64, 4)
+    for offset in offsets:
+        w = World(mode)
+        if mode == "real":
+            w.put(IDT + 4 * 13, 0x0123_4567, 4)
+        else:
+            (w.gate32 if mode == "protected" else w.gate64)(13)
+        w.e.regs[4] = 0xC000 + offset
+        assert check(w, 13, HARD, None if mode == "real" else error, 0) == "delivered"
+
+
+@pytest.mark.parametrize("rsp", [0x4000_0010, 0x4000_0020, 0x4000_0028])
+def test_frame_whose_first_slots_are_not_mapped_faults_and_changes_nothing(rsp):
+    """One gigabyte is mapped: the highest slot, which is pushed first, faults, as a write."""
+    w = World("long")
+    w.gate64(0x20)
+    w.e.regs[4] = rsp
+    before = mirror(w)
+    assert w.deliver(VALID | EXTERNAL << 8 | 0x20) == ("exception", 14, 2, (rsp & ~15) - 8)
+    assert mirror(w) == before

@@ -467,6 +467,25 @@ def test_fast_system_call_is_charged_its_cost(kind, registers):
     assert w.c.cycles == COST.SYSTEM
 
 
+@pytest.mark.parametrize("kind", ["MOV_TO_DR", "MOV_FROM_DR"])
+@pytest.mark.parametrize("reg", range(8))
+def test_general_detect_is_a_debug_exception_before_the_access(kind, reg):
+    """SDM 3B, "General-Detect Exception Condition": DR7.GD; the handler finds DR6.BD.  What else is wrong comes first."""
+    w = World("long")
+    w.set(RAX=0x1234)
+    w.e.dr[7] = 0x2400
+    faults(w, ("exception", 1, 0), kind, reg=reg, operand_size=8)
+    assert (w.c.pending_debug, w.c.fault_qualification, w.e.dr[7], w.register("RAX")) == (0x2000, 0x2000, 0x2400, 0x1234)
+    w.e.cr[4] = int(w.e.cr[4]) | 8
+    w.c.pending_debug = 0
+    if reg in (4, 5):
+        faults(w, UD, kind, reg=reg, operand_size=8)
+    w = World("long", 3)
+    w.e.dr[7] = 0x2400
+    faults(w, GP, kind, reg=reg, operand_size=8)
+    assert w.c.pending_debug == 0
+
+
 def test_stac_and_clac():
     w = World("long")
     assert w.execute("STAC") == NEXT and w.e.eflags & 0x40000
