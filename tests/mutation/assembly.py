@@ -31,7 +31,7 @@ from emu.errors import AssemblyError
 from emu.partition import folder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TESTS = ("tests/machine/test_partitions.py", "tests/hyperv", "tests/machine/test_hypervisor.py")
+TESTS = ("tests/machine/test_partitions.py", "tests/machine/test_partition_start.py", "tests/hyperv", "tests/machine/test_hypervisor.py")
 TIMEOUT = 400                                             # seconds for all tests of a mutant; they take one minute
 KINDS = {"inverted": "a condition is the opposite", "edge": "a comparison takes the equal case, or leaves it out",
          "constant": "a number is one more or one less", "mask": "a mask lacks a bit, or has its bit one place higher",
@@ -47,7 +47,8 @@ STORES = {"mov", "and", "or", "xor", "add", "sub", "inc", "dec", "bts", "btr", "
 STORE_MACROS = {"VMPUT", "VMSET", "WORK"}
 MASKED = {"test", "and", "or", "xor", "WORK", ".equ"}
 
-STATEMENT = re.compile(r"(?P<label>\s*(?:[.\w]+:)?\s*)(?P<lock>(?:lock\s+)?)(?P<word>[.\w]+)(?P<gap>\s*)(?P<operands>[^#\"']*?)(?P<rest>\s*(?:#.*)?)")
+STATEMENT = re.compile(r"(?P<label>\s*(?:[.\w]+:)?\s*)(?P<lock>(?:lock\s+)?)(?P<word>[.\w]+)(?P<gap>\s*)"
+                       r"(?P<operands>[^#\"']*?)(?P<rest>\s*(?:#.*)?)")
 CONDITION = re.compile(r"(j|cmov|set)(n?[abceglopsz]e?)")
 EXPRESSION = re.compile(r"(?=.*[A-Z0-9])(?:[A-Z0-9_]\w*|put|shift|lo32|hi32|[-+*~&|()<> ,])+")
 NUMBER = re.compile(r"\d+|0[xX][0-9a-fA-F]+")
