@@ -43,5 +43,5 @@ reg_dr6_write:                                  # by a parent: the VP is nobody'
         mov     [rbx + VP_DR6], rax
         xor     eax, eax
         ret
-        .equ    DR6_FIXED, 0xFFFF07F0           # as MOV to DR6 leaves them
+        .equ    DR6_FIXED, 0xFFFF0FF0           # as MOV to DR6 leaves them: no bus locks are detected
         .equ    DR6_ZERO, 0x1000
