@@ -7,10 +7,15 @@
         part.finish()
 
 A device, a FIFO or a folder is never read: a name may come out of a file that somebody else made.  What is written lies beside its
-name until it is whole; a failure (a full disk, an interrupt) leaves what was there before.
+name until it is whole; a failure (a full disk, an interrupt) leaves what was there before.  Whoever makes a file holds its lock, which
+ends with the process: what a killed one left is removed by the next that writes the same file.
 """
+import fcntl
+import itertools
 import os
+import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import zstandard
@@ -18,6 +23,8 @@ import zstandard
 from emu.errors import ConfigError
 
 LIMIT = 2 << 30                                            # bytes of an image, a module, a snapshot
+NAME, PART = 200, ".part"                                  # characters of a file's name in that of its parts, and how theirs end
+_numbers = itertools.count()
 KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a character device"),
          (stat.S_ISBLK, "a block device"))
 
@@ -79,6 +86,37 @@ def unpack(packed, size):
     return data
 
 
+def locked(descriptor):
+    """Take the lock of an open file, which others that open it do not get meanwhile; returns whether it could be taken."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sweep(target):
+    """Remove the parts of a file that nobody makes any more."""
+    with suppress(OSError):
+        ours = re.compile(re.escape(f".{target.name[:NAME]}.") + r"\d+\.\d+" + re.escape(PART))
+        for name in os.listdir(target.parent):
+            if ours.fullmatch(name):
+                with open(target.with_name(name), "rb") as file:
+                    if locked(file.fileno()):
+                        os.unlink(file.name)
+
+
+def _made(target):
+    """Return a new file beside `target`, locked; its name is that of a part."""
+    while True:
+        file = open(target.with_name(f".{target.name[:NAME]}.{os.getpid()}.{next(_numbers)}{PART}"), "wb")
+        with suppress(OSError):                            # a file system without locks
+            locked(file.fileno())
+        if os.path.exists(file.name):                      # else another process has swept it away before it was locked
+            return file
+        file.close()
+
+
 class Part:
     """A file in the making.  It takes bytes, and its name when it is finished; leaving `with` before that removes it.
 
@@ -92,8 +130,10 @@ class Part:
             straight = self.path.exists() and not self.path.is_file()
             target = self.path if straight else Path(os.path.realpath(self.path))
             self.target = target
-            self.part = target if straight else target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
-            self.file = open(self.part, "wb")
+            if not straight:
+                _sweep(target)
+            self.file = open(target, "wb") if straight else _made(target)
+            self.part = Path(self.file.name)
             if not straight and target.exists():
                 os.fchmod(self.file.fileno(), stat.S_IMODE(target.stat().st_mode))
 
@@ -108,9 +148,13 @@ class Part:
     def finish(self):
         """Give the file its name."""
         with self._failing():
-            self.file.close()
-            if self.part != self.target:
-                os.replace(self.part, self.target)
+            held = os.dup(self.file.fileno())              # the lock, until it has its name
+            try:
+                self.file.close()
+                if self.part != self.target:
+                    os.replace(self.part, self.target)
+            finally:
+                os.close(held)
 
     def drop(self):
         """Remove what was written, unless the file is finished."""

@@ -1,4 +1,5 @@
 """Files of the user: only ordinary ones are read, and what is written is whole or not there."""
+import errno
 import os
 import resource
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import pytest
 import zstandard
 
+from emu.cli import group
 from emu.errors import ConfigError, ImageError
 from emu.files import Part, check_writable, read, text, unpack, write
 
@@ -82,6 +84,32 @@ def test_name_that_cannot_be_written_is_refused_before_the_work(tmp_path):
     assert not os.listdir(tmp_path)
 
 
+def test_what_a_killed_process_left_goes_and_what_another_makes_stays(tmp_path):
+    others = [".a.mine.part", ".b.1.0.part"]
+    for name in (".a.1.0.part", *others):
+        (tmp_path / name).write_bytes(b"left")
+    with Part(tmp_path / "a") as first, Part(tmp_path / "a") as second:
+        assert sorted(os.listdir(tmp_path)) == sorted([*others, first.part.name, second.part.name])
+        first.write(b"first")
+        first.finish()
+        second.write(b"second")
+        second.finish()
+    assert (tmp_path / "a").read_bytes() == b"second" and sorted(os.listdir(tmp_path)) == [*others, "a"]
+
+
+def test_part_of_the_assemblers_cache_that_was_left_goes(tmp_path, monkeypatch):
+    import emu.asm
+
+    (tmp_path / "asm").mkdir()
+    (tmp_path / "a.s").write_text("start: jmp start\n")
+    monkeypatch.setattr(emu.asm, "cache_root", lambda: tmp_path)
+    place = emu.asm._cache_file([tmp_path / "a.s"], None, 0)
+    left = place.with_name(f".{place.name}.1.0.part")
+    left.write_bytes(b"left")
+    emu.asm.assemble(tmp_path / "a.s", base=0)
+    assert os.listdir(tmp_path / "asm") == [place.name]
+
+
 # ---- a disk that is full: a limit on the size of files stands for it ---------------------------------------------------
 PROGRAM = ".org 0x100000\nstart: mov eax, 10\n cpuid\n jmp start\n"
 COMMANDS = {
@@ -109,6 +137,17 @@ def test_standard_output_that_is_full_is_reported(command, tmp_path):
                               stderr=subprocess.PIPE, text=True, timeout=120, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
     assert done.returncode == 2 and done.stderr.endswith("hvlab: standard output: cannot be written (No space left on device)\n")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "said"), [("/full/a.txt", "/full/a.txt"), (b"/full/\xff", "/full/\\xff"), (None, "a file")])
+def test_file_that_does_not_fit_is_named(name, said, monkeypatch, capfd):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", name)
+
+    monkeypatch.setattr(group.hvlab, "main", fail)
+    with pytest.raises(SystemExit) as ended:
+        group.start([])
+    assert ended.value.code == 2 and capfd.readouterr().err == f"hvlab: {said}: cannot be written (No space left on device)\n"
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])

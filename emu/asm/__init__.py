@@ -63,8 +63,8 @@ import numpy as np
 from emu import bits
 from emu.asm.layout import Layout
 from emu.asm.source import Source
-from emu.errors import AssemblyError
-from emu.files import text
+from emu.errors import AssemblyError, ConfigError
+from emu.files import text, write
 from emu.kernel_cache import ROOT, cache_root
 
 LIST_LIMIT = 1 << 20  # bytes of a build.list
@@ -277,8 +277,6 @@ def _save(place, result):
     )
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_suffix(f".{id(kept):x}.part")
-        part.write_text(json.dumps(kept))
-        part.replace(place)
-    except OSError:  # a read-only home: the next run assembles again
+        write(place, [json.dumps(kept).encode()])
+    except (OSError, ConfigError):  # a read-only home: the next run assembles again
         pass

@@ -8,6 +8,7 @@ from importlib import import_module
 
 import click
 
+from emu.cli.streams import OUTPUT
 from emu.errors import HvlabError
 
 COMMANDS = {
@@ -89,12 +90,16 @@ def _internal():
     return INTERNAL
 
 
-def _no_output(error):
-    """Say that what goes to standard output cannot be written, and see that nothing tries again at the end."""
+def _not_written(error):
+    """Say what cannot be written; if it is standard output, see that nothing tries again at the end."""
+    from emu.files import shown
+
     if error.errno not in OUTPUT_ERRORS:
         return _internal()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    _say(f"standard output: cannot be written ({error.strerror})")
+    if error.filename == OUTPUT:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    what = shown(error.filename) if isinstance(error.filename, str | bytes) else "a file"
+    _say(f"{what}: cannot be written ({error.strerror})")
     return USAGE
 
 
@@ -117,7 +122,7 @@ def start(arguments=None):
         _say(str(error))
         code = error.exit_code
     except OSError as error:
-        code = _no_output(error)
+        code = _not_written(error)
     except Exception:
         code = _internal()
     sys.exit(code)

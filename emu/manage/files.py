@@ -8,7 +8,6 @@
 
 A name that a person chose is never part of a path.
 """
-import fcntl
 import os
 import shutil
 import tempfile
@@ -16,17 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from emu.errors import ConfigError, ManageError
+from emu.files import locked, shown
 
 SOCKET, LOCK, LOG, MACHINES, MAKING = "vmms.sock", "service.lock", "service.log", "machines", "making-"
 DISK, CONSOLE, CHECKPOINT, CHECKPOINT_DISK = "disk", "console", "checkpoint", "checkpoint.disk"
 PART = ".hvlab-part"                                      # of a file that is being written
 PIECE = 1 << 20
 PATH_MOST = 480                                           # bytes: the database takes 512 with the names of its own files
-
-
-def shown(path):
-    """Return a path as text that any terminal and JSON take: bytes that are no UTF-8 as \\xNN."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def state_folder(folder):
@@ -100,14 +95,6 @@ def write_whole(path, data, size=0):
         raise ManageError(f"{shown(path)}: cannot be written ({error.strerror}); it is as it was") from None
 
 
-def _locked(descriptor):
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 class Lock:
     """The lock of a state folder's service: whoever holds it knows that no virtual machine runs but its own.
 
@@ -121,7 +108,7 @@ class Lock:
         """Return whether it could be taken."""
         try:
             held = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-            if not _locked(held):
+            if not locked(held):
                 os.close(held)
                 return False
             with suppress(OSError):                       # a full disk: the number is for a message alone
@@ -157,7 +144,7 @@ def _new_folder(folder):
             continue
         except OSError as error:
             raise ManageError(f"{shown(folder)}: {error.strerror}; no virtual machine was made") from None
-        if _locked(held) and path.exists():
+        if locked(held) and path.exists():
             return path, held
         os.close(held)
 
@@ -172,7 +159,7 @@ def replaced(path, part):
         part.unlink(missing_ok=True)
         raise ManageError(f"{shown(path)}: {error.strerror}") from None
     try:
-        if not _locked(old):
+        if not locked(old):
             raise ManageError(f"{shown(path)} is the disk of another virtual machine that runs; nothing was changed")
         kept.unlink(missing_ok=True)
         os.link(path, kept)
@@ -215,7 +202,7 @@ def _sweep_making(path):
     with suppress(OSError):                               # another process has just removed it
         held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            if _locked(held):
+            if locked(held):
                 shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(held)

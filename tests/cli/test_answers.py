@@ -2,6 +2,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -80,6 +82,16 @@ def test_an_interrupted_run_is_reported_as_one_whose_budget_is_used_up(hvlab, pr
     monkeypatch.setattr(run, "machine_with", machine_with)
     code, _, err = hvlab("run", program("test:   jmp     test\n"), *M)
     assert code == expected and "processor 0 runs at RIP 0x" in err and "program.s:3)" in err and "interrupted after" in err
+
+
+@pytest.mark.parametrize("where", ["emu.cli.run.load", "emu.cli.run.machine_with", "emu.cli.group.hvlab.main"])
+def test_sigterm_before_the_run_is_reported(where, program):
+    module, _, name = where.rpartition(".")
+    code = f"import os, signal, emu.cli.group, emu.cli.run; {module}.{name} = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM); " \
+           "from emu.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "run", program("test:   jmp     test\n"), *M], capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "hvlab: interrupted by SIGTERM\n")
 
 
 def test_what_would_wake_a_processor_is_said(hvlab, program):
