@@ -37,8 +37,9 @@ from emu.model import (
     vmcs,
     walk,
 )
+from emu.spec import outcome
 from emu.spec.insn import INSN as KIND
-from emu.spec.outcome import FAULT, MODE
+from emu.spec.outcome import MODE
 from emu.spec.platform import DEVICE
 from emu.state import INSN, LOCAL_APIC, U64, cpu_at
 from tests.model.paging_world import World as PagingWorld
@@ -215,7 +216,7 @@ class World(PagingWorld):
     def deliver(self, info, error=0, length=0):
         """Deliver an event; returns "delivered" or the fault as a tuple."""
         done = interrupt.deliver(self.c, U64(info), U64(error), U64(length))
-        assert bool(done) == (self.c.fault == FAULT.NONE)
+        assert bool(done) == (self.c.fault == outcome.FAULT.NONE)
         return "delivered" if done else self.fault()
 
     def execute(self, kind, **fields):
@@ -234,3 +235,20 @@ class World(PagingWorld):
         """Enter non-root operation with an empty VMCS and no controls."""
         self.fields = np.zeros(512, U64)
         self.c.vmx_mode, self.c.vmcs = MODE.NONROOT, self.fields.ctypes.data
+
+
+NEXT, JUMP, FAULT, HALT = 0, 1, 2, 3
+UD, GP = ("exception", 6, 0), ("exception", 13, 0)
+DATA = 0x5800
+
+
+def faults(w, expected, kind, **fields):
+    """Check that an instruction faults so, and leaves RIP where it is."""
+    rip = int(w.e.rip)
+    assert w.execute(kind, **fields) == FAULT and w.fault() == expected
+    assert w.e.rip == rip
+
+
+def memory(address):
+    """Return the fields of an instruction with a memory operand at an absolute address."""
+    return dict(memory=1, displacement=address)

@@ -1,4 +1,4 @@
-"""System instructions: control registers and ports against the reference, CPUID, descriptor tables, named claims."""
+"""System instructions: control registers against the reference, CPUID, named claims."""
 
 import pytest
 from hypothesis import given, settings
@@ -7,23 +7,8 @@ from hypothesis import strategies as st
 from emu.model import control, miscellaneous
 from emu.spec.vmx import MWAIT
 from emu.state import U64
-from tests.model.system_world import CODE, GDT, LDT, TSS, World, descriptor_of, plain
+from tests.model.system_world import CODE, DATA, FAULT, GP, HALT, NEXT, TSS, UD, World, faults, memory, plain
 from tests.reference import system as reference
-
-NEXT, JUMP, FAULT, HALT = 0, 1, 2, 3
-UD, GP = ("exception", 6, 0), ("exception", 13, 0)
-DATA = 0x5800
-
-
-def faults(w, expected, kind, **fields):
-    rip = int(w.e.rip)
-    assert w.execute(kind, **fields) == FAULT and w.fault() == expected
-    assert w.e.rip == rip
-
-
-def memory(address):
-    return dict(memory=1, displacement=address)
-
 
 # ---- control registers ------------------------------------------------------------------------------------
 cr0_bits = st.lists(st.sampled_from([0, 1, 2, 3, 5, 16, 18, 29, 30, 31, 31, 7, 40]), max_size=9).map(
@@ -180,170 +165,6 @@ def test_debug_status_and_control_have_fixed_bits():
     assert w.execute("MOV_TO_DR", reg=7, operand_size=8) == NEXT and w.e.dr[7] == 0x400
     w.set(RAX=1 << 32)
     faults(w, GP, "MOV_TO_DR", reg=7, operand_size=8)
-
-
-# ---- ports ------------------------------------------------------------------------------------------------
-port_case = st.fixed_dictionaries(
-    dict(
-        cpl=st.sampled_from([0, 3]),
-        iopl=st.integers(0, 3),
-        vm=st.booleans(),
-        limit=st.sampled_from([0x67, 0x66, 0x2067, 0x70, 0x6F]),
-        at=st.sampled_from([0x68, 0x68, 0x60, 0xFFFF]),
-        port=st.sampled_from([0, 7, 8, 0x3F, 0x40, 0x3F8, 0xFFFF]),
-        size=st.sampled_from([1, 2, 4]),
-        bits=st.integers(0, 0xFFFF),
-    )
-)
-
-
-def check_port(k):
-    level = 3 if k["vm"] else k["cpl"]
-    w = World("protected", level)
-    w.e.eflags = k["iopl"] << 12 | (0x20000 if k["vm"] else 0) | 2
-    w.put(TSS + 0x66, k["at"], 2)
-    w.segment("TR", 0x50, TSS, k["limit"], 0x8B)
-    w.put(TSS + (k["at"] + k["port"] // 8 & 0x1FFF), k["bits"], 2)
-    tss = bytes(w.ram.tobytes())[TSS : TSS + 0x3000]
-    w.set(RDX=k["port"], RAX=0x12345678)
-    got = w.execute("IN_DX", operand_size=k["size"])
-    if reference.port_allowed(level, k["iopl"], k["vm"], True, tss, k["limit"], k["port"], k["size"]):
-        mask = (1 << 8 * k["size"]) - 1
-        value = k["port"] * 0x01010101 + k["size"] & mask
-        assert got == NEXT and w.register("RAX") == (value if k["size"] == 4 else 0x12345678 & ~mask | value)
-    else:
-        assert got == FAULT and w.fault() == GP and w.c.chain[0] == 0
-
-
-@given(port_case)
-@settings(deadline=None, max_examples=200, derandomize=True)
-def test_port_permission_is_the_references(k):
-    check_port(k)
-
-
-@given(port_case)
-@settings(deadline=None, max_examples=20, derandomize=True)
-def test_port_permission_as_plain_python(k):
-    with plain():
-        check_port(k)
-
-
-def test_out_reaches_the_device():
-    w = World("long")
-    w.set(RAX=0x1122_3344)
-    assert w.execute("OUT_IMM", immediate=0xFFFF_FFFF_FFFF_FFF4, operand_size=4) == NEXT
-    assert tuple(w.c.chain[1:4]) == (0xF4, 4, 0x11223344)
-
-
-def test_repeated_ins_does_one_iteration_a_call():
-    w = World("long")
-    w.set(RCX=2, RDI=DATA, RDX=0x60)
-    assert w.execute("INS", operand_size=2, rep=0xF3) == JUMP
-    assert (w.register("RCX"), w.register("RDI"), w.get(DATA, 2), w.e.rip) == (1, DATA + 2, 0x6062, CODE)
-    assert w.execute("INS", operand_size=2, rep=0xF3) == NEXT
-    assert w.execute("INS", operand_size=2, rep=0xF3) == NEXT and w.c.chain[0] == 2
-
-
-def test_ins_checks_its_destination_before_it_reads_the_port():
-    w = World("long")
-    w.set(RDI=0x4000_0000_0000, RDX=0x60)
-    faults(w, ("exception", 14, 2, 0x4000_0000_0000), "INS", operand_size=1)
-    assert w.c.chain[0] == 0
-
-
-def test_outs_goes_down_with_the_direction_flag():
-    w = World("long")
-    w.e.df = -1
-    w.put(DATA, 0xABCD, 2)
-    w.set(RSI=DATA, RDX=0x3F8)
-    assert w.execute("OUTS", operand_size=2) == NEXT
-    assert w.register("RSI") == DATA - 2 and tuple(w.c.chain[1:4]) == (0x3F8, 2, 0xABCD)
-
-
-def five_level(w):
-    """Put a level above the tables of a world in IA-32e mode."""
-    w.put(0xF000, int(w.e.cr[3]) | 3)
-    w.e.cr[3], w.e.cr[4] = 0xF000, int(w.e.cr[4]) | 1 << 12
-    return w
-
-
-# ---- descriptor tables ------------------------------------------------------------------------------------
-def test_lgdt_and_sgdt_in_64_bit_mode_move_ten_bytes():
-    w = World("long")
-    w.put(DATA, 0x1234, 2)
-    w.put(DATA + 2, 0xFFFF_8000_0000_1000)
-    assert w.execute("LGDT", **memory(DATA)) == NEXT
-    assert (w.e.seg[25], w.e.seg[26]) == (0xFFFF_8000_0000_1000, 0x1234)
-    assert w.execute("SGDT", **memory(DATA + 16)) == NEXT
-    assert (w.get(DATA + 16, 2), w.get(DATA + 18)) == (0x1234, 0xFFFF_8000_0000_1000)
-    w.put(DATA + 2, 1 << 56)
-    faults(w, GP, "LIDT", **memory(DATA))
-
-
-@pytest.mark.parametrize("base, accepted", [((1 << 56) - 1, True), (0xFF00_0000_0000_0000, True), (1 << 56, False), (1 << 63, False)])
-@pytest.mark.parametrize("la57", [False, True])
-def test_table_bases_go_by_the_width_of_the_processor(base, accepted, la57):
-    w = five_level(World("long")) if la57 else World("long")
-    w.put(DATA + 2, base)
-    assert w.execute("LGDT", **memory(DATA)) == (NEXT if accepted else FAULT)
-    assert (w.e.seg[25] == base) == accepted
-    w = five_level(World("long")) if la57 else World("long")
-    low, high = base & 0xFFFF_FFFF, base >> 32
-    w.put(GDT + 0x50, (low & 0xFF_FFFF) << 16 | (low >> 24) << 56 | 0x89 << 40 | 0x67)
-    w.put(GDT + 0x58, high)
-    w.set(RAX=0x50)
-    assert w.execute("LTR", rm=0, operand_size=2) == (NEXT if accepted else FAULT)
-
-
-def test_lidt_with_16_bit_operands_keeps_24_bits_of_base():
-    w = World("real")
-    w.put(DATA, 0x12345678_03FF, 6)
-    assert w.execute("LIDT", operand_size=2, **memory(DATA)) == NEXT
-    assert (w.e.seg[28], w.e.seg[29]) == (0x345678, 0x3FF)
-    faults(World("protected", 3), GP, "LIDT", **memory(DATA))
-
-
-def test_ltr_makes_the_tss_busy_in_memory_and_in_tr():
-    w = World("long")
-    w.put(GDT + 0x50, descriptor_of(0x12345678, 0x67, 0x89, 0))
-    w.put(GDT + 0x58, 0xFFFF_8000)
-    w.set(RAX=0x50)
-    assert w.execute("LTR", rm=0) == NEXT
-    assert w.get(GDT + 0x55, 1) == 0x8B
-    assert (int(w.e.seg[21]), int(w.e.seg[22]), int(w.e.seg[23]) >> 40 & 255) == (0x50, 0xFFFF_8000_1234_5678, 0x8B)
-    faults(w, ("exception", 13, 0x50), "LTR", rm=0)
-
-
-@pytest.mark.parametrize(
-    "selector, access, expected",
-    [
-        (0, 0x89, GP),
-        (0x54, 0x89, ("exception", 13, 0x54)),
-        (0x53, 0x09, ("exception", 11, 0x50)),
-        (0x50, 0x81, ("exception", 13, 0x50)),
-        (0x50, 0x99, ("exception", 13, 0x50)),
-        (0x78, 0x89, ("exception", 13, 0x78)),
-        (0x200, 0x89, ("exception", 13, 0x200)),
-    ],
-)
-def test_ltr_refuses(selector, access, expected):
-    w = World("long")
-    w.put(GDT + 0x50, descriptor_of(0, 0x67, access, 0))
-    w.put(GDT + 0x58, 0)
-    w.set(RAX=selector)
-    faults(w, expected, "LTR", rm=0)
-
-
-def test_lldt_null_makes_ldtr_unusable_and_a_descriptor_usable():
-    w = World("protected")
-    w.put(GDT + 0x48, descriptor_of(LDT, 0xFF, 0x82, 0))
-    w.set(RAX=0x48)
-    assert w.execute("LLDT", rm=0) == NEXT
-    assert (w.e.seg[18], w.e.seg[19], w.e.seg[20]) == (0x48, LDT, 0x8200 << 32 | 0xFF)
-    w.set(RAX=3)
-    assert w.execute("LLDT", rm=0) == NEXT and w.e.seg[20] == 0
-    assert w.execute("SLDT", rm=3) == NEXT and w.register("RBX") == 3
-    faults(World("real"), UD, "LLDT", rm=0)
 
 
 # ---- CPUID ------------------------------------------------------------------------------------------------

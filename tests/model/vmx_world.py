@@ -254,3 +254,47 @@ class World:
 def segment_of(e, s):
     """Return (selector, base, limit, attributes) of segment register `s` of an ENV as ints."""
     return (int(e.seg[3 * s]), int(e.seg[3 * s + 1]), int(e.seg[3 * s + 2]) & 0xFFFF_FFFF, int(e.seg[3 * s + 2]) >> 32)
+
+
+GUEST_FIELDS = (
+    "GUEST_CR0",
+    "GUEST_CR3",
+    "GUEST_CR4",
+    "GUEST_DR7",
+    "GUEST_RSP",
+    "GUEST_RIP",
+    "GUEST_RFLAGS",
+    "GUEST_EFER",
+    "GUEST_PAT",
+    "GUEST_SYSENTER_CS",
+    "GUEST_SYSENTER_ESP",
+    "GUEST_SYSENTER_EIP",
+    "GUEST_GDTR_BASE",
+    "GUEST_GDTR_LIMIT",
+    "GUEST_IDTR_BASE",
+    "GUEST_IDTR_LIMIT",
+    "GUEST_INTERRUPTIBILITY",
+    "GUEST_ACTIVITY",
+    "GUEST_PENDING_DEBUG",
+    *(f"GUEST_{s}_{part}" for s in SEGMENTS for part in ("SELECTOR", "BASE", "LIMIT", "ACCESS_RIGHTS")),
+)
+HLT, ZERO = U64(12), U64(0)
+
+
+def guest(**controls):
+    """Return a world in non-root operation with these latched controls."""
+    w = World()
+    w.enter_guest()
+    for name, value in controls.items():
+        setattr(w.c, name, value)
+    return w
+
+
+def enter(w):
+    """Enter by VMRESUME, compiled and plain."""
+    return w.both(entry.enter, ZERO)
+
+
+def leave(w, reason=HLT, qualification=ZERO):
+    """Exit with a reason, compiled and plain."""
+    return w.both(exit.leave, U64(reason), U64(qualification))
