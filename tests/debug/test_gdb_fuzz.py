@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emu.debug.gdb import description, packet
+from emu.debug.gdb import breakpoints, description, packet
 from emu.debug.gdb.stub import Stub
 from emu.errors import ImageError
 from tests.debug.test_session import COUNT, ENTER
 
-HEADS = sorted(({head.encode() for table in (Stub.LONG, Stub.SHORT) for head in table} | {
+HEADS = sorted(({head.encode() for table in (Stub.WHOLE, Stub.BEGUN) for head in table} | {
     b"X", b"qSearch:memory:", b"vFile:", b"vFile:setfs:", b"vFile:open:", b"vFile:pread:", b"vFile:close:", b"vFile:fstat:", b"Z0,",
     b"Z1,",
     b"Z2,", b"Z3,", b"Z4,", b"z0,", b"qXfer:features:read:", b"qXfer:threads:read:", b"qXfer:osdata:read:", b"qXfer:libraries:read:",
@@ -67,8 +67,8 @@ def fresh(unit):
     unit.killed = unit.detached = False
     if unit.exited or unit.ended:
         unit.exited = unit.ended = False
-    for key in list(unit._points):
-        unit._drop(key)
+    for key in list(unit.points):
+        breakpoints.drop(unit, key)
     for point in unit.session.breakpoints():
         unit.session.remove(point.number)
 
@@ -138,6 +138,45 @@ def test_run_without_an_image_keeps_the_machine(guest):
     assert unit.answer(b"vRun;") == b"E.program.s: no such file" and not unit.defects
     assert unit.answer(b"s").startswith(b"T05")
     unit.session.close()
+
+
+WRONG = (
+    b"z0,100000", b"z0,zz,1", b"z0,100000,-1", b"Z0,100000,1;X1,27;junk", b"Z0,100000,1;X2,27", b"Z,100000,1", b"Z2,100000,0",
+    b"Z2,100000,100001", b"Z2,0,ffffffffffffffff", b"z3,100000,fffffff", b"vKill;", b"vKill;2", b"vKill;other", b"vKill;1;1", b"D;2",
+    b"D;", b"vCont;", b"vCont;c;", b"vCont;x", b"vCont;t", b"vCont;cc", b"vCont;s1", b"vCont;C", b"vCont;Czz", b"vCont;c:",
+    b"vCont;c:p9.1", b"vCont;c:77", b"vCont;r100000:p1.1", b"vCont;s;r1", b"czz", b"s-1", b"C", b"Czz", b"C05;zz", b"C05;", b"Szz",
+    b"qAttached:2", b"qAttached:zz", b"QNonStop:1", b"QNonStop", b"Qqemu.PhyMemMode:2", b"Qqemu.PhyMemMode:", b"vRun;zz",
+    b"vRun;2f62696e2f7368", b"vRun;;61", b"M100000,0", b"X100000,0", b"qSearch:memory:100000;10", b"qXfer:threads:read:x:0,10",
+    b"qXfer:osdata:read:files:0,10", b"qXfer:libraries:read:1:0,10", b"qXfer:exec-file:read:zz:0,10", b"Hg77", b"T77", b"P0", b"p77",
+    b"vAttach;9")
+UNKNOWN = (
+    b"z9,100000,1", b"Z9,100000,1", b"Z00,100000,1", b"Z5,100000,1", b"qCRC:100000,10", b"qCx", b"gg", b"!!", b"?0", b"kk", b"b9600",
+    b"bcc", b"Dx", b"vControl", b"vCont", b"vContX;c", b"vMustReplyEmpty", b"qfThreadInfoX", b"qSupportedX", b"QStartNoAckModeX",
+    b"qSymbolX", b"qqemu.sstepX", b"vKill", b"vRunX", b"qXfer:auxv:read::0,10", b"qXfer:features:write::0,10", b"vFile:unlink:41",
+    b"e", b"t")
+
+
+def test_what_is_wrong_is_an_error_and_what_is_unknown_is_empty(unit):
+    """Source: Debugging with GDB, "Overview": an empty reply to what is not supported; "Packets"."""
+    fresh(unit)
+    unit.words = False
+    digest = unit.machine.digest()
+    answers = {data: unit.answer(data) for data in (*WRONG, *UNKNOWN)}
+    assert {data: said for data, said in answers.items() if data in WRONG and said[:1] != b"E"} == {}
+    assert {data: said for data, said in answers.items() if data in UNKNOWN and said} == {}
+    assert unit.machine.digest() == digest and not (unit.exited or unit.detached or unit.points)
+
+
+def test_what_is_right_is_done(unit):
+    fresh(unit)
+    for data in (b"Z0,100000,1;X1,27", b"z0,100000,1", b"Z2,100000,100000", b"z2,100000,100000", b"M100000,0:", b"X100000,0:", b"Hg0",
+                 b"Tp1.1", b"Qqemu.PhyMemMode:1", b"Qqemu.PhyMemMode:0", b"!", b"QNonStop:0", b"qSymbol::"):
+        assert unit.answer(data) == b"OK", data
+    assert unit.answer(b"qAttached") == unit.answer(b"qAttached:1") == b"1" and unit.answer(b"vCont?") == b"vCont;c;C;s;S;r"
+    rip = unit.answer(b"p10")
+    assert unit.answer(b"s%x" % int.from_bytes(bytes.fromhex(rip.decode()), "little")).startswith(b"T05")
+    unit.answer(b"bs")
+    assert unit.answer(b"p10") == rip and unit.answer(b"vKill;1") == b"OK" and unit.exited
 
 
 def test_what_is_read_and_held_is_bounded(unit):

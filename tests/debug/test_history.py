@@ -174,7 +174,7 @@ def test_gdb_goes_back(guest):
     assert stub.answer(b"bs") == b"T05thread:p1.1;core:0;" and stub.answer(b"p10") != loop.to_bytes(8, "little").hex().encode()
     assert stub.answer(b"bc") == b"T05thread:p1.1;core:0;swbreak:;"
     assert stub.answer(b"bc") == b"T05thread:p1.1;core:0;replaylog:begin;"
-    assert stub.answer(b"bx").startswith(b"E16")
+    assert stub.answer(b"bx") == b""
     assert stub.answer(b"z0,%x,1" % loop) == b"OK" and stub.answer(b"c").endswith(b"replaylog:end;")
     assert stub.answer(b"Z0,%x,1" % loop) == b"OK" and stub.answer(b"bc").endswith(b"swbreak:;")     # back from the end
     assert stub.answer(b"p2") == b"0900000000000000"

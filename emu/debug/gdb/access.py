@@ -1,6 +1,6 @@
 """What gdb reads and writes: registers and memory of the thread that it has chosen, and the search for bytes."""
 from emu.debug.gdb import description
-from emu.debug.gdb.numbers import Refused, hexadecimal, octets, place
+from emu.debug.gdb.numbers import Refused, hexadecimal, octets, parts, place
 from emu.debug.gdb.packet import LIMIT, unescape
 from emu.debug.gdb.query import NOTHING, OK
 
@@ -22,6 +22,8 @@ def write_all(stub, text):
             number = int.from_bytes(octets(part, "a register"), "little")
             if number != description.value(thread, register):
                 description.change(thread, register, number)
+    if text[at:]:
+        raise Refused(f"the registers have {at} hexadecimal digits, not {len(text)}")
     return OK
 
 
@@ -71,14 +73,16 @@ def _store(stub, address, size, data):
 
 def write_memory(stub, text):
     """Do M: write memory given in hexadecimal."""
-    where, _, digits = text.partition(":")
+    where, digits = parts(text, ":", 2, "MADDRESS,LENGTH:DATA")
     address, size = place(where)
     return _store(stub, address, size, octets(digits, "memory"))
 
 
 def write_binary(stub, data):
     """Do X: write memory given as bytes."""
-    where, _, content = data[1:].partition(b":")
+    where, divider, content = data[1:].partition(b":")
+    if not divider:
+        raise Refused("a packet must be XADDRESS,LENGTH:DATA")
     address, size = place(where.decode("ascii"))
     return _store(stub, address, size, unescape(content))
 
@@ -89,8 +93,10 @@ def search(stub, data):
     size, _, pattern = rest.partition(b";")
     at, count = place(f"{address.decode('ascii')},{size.decode('ascii')}")
     wanted = unescape(pattern)
+    if not wanted:
+        raise Refused("a packet must be qSearch:memory:ADDRESS;LENGTH;PATTERN")
     read, end, held = _reader(stub), at + count, b""
-    while at < end and wanted:
+    while at < end:
         if stub.poll():
             raise Refused(f"the search was interrupted before {at:#x}")
         part = read(at, min(LIMIT, end - at))

@@ -70,6 +70,7 @@ VMX = (Register("vmx_mode", 32, "vmx_modes", _mode), Register("vmcs_pointer", 64
 FEATURES = (("org.gnu.gdb.i386.core", CORE), ("org.gnu.gdb.i386.sse", SSE), ("org.gnu.gdb.i386.segments", BASES),
             ("org.hvlab.system", SYSTEM), ("org.hvlab.vmx", VMX))
 ALL = tuple(register for _, group in FEATURES for register in group)
+RIP = next(register for register in CORE if register.name == "rip")
 GENERAL = len(CORE) + len(SSE) + len(BASES)                # those of the `g` packet that every client knows
 GROUPS = {"org.hvlab.system": "system", "org.hvlab.vmx": "vmx"}
 VECTORS = (("v8i16", "int16", 8), ("v4i32", "int32", 4), ("v2i64", "int64", 2), ("v16i8", "int8", 16), ("v4f", "ieee_single", 4),

@@ -1,6 +1,6 @@
 """What gdb asks about the machine as a whole: features, threads, files, the monitor's commands."""
 from emu.debug.gdb import description, files
-from emu.debug.gdb.numbers import Refused, octets, parts, place
+from emu.debug.gdb.numbers import Refused, hexadecimal, octets, parts, place
 from emu.debug.gdb.packet import LIMIT, escape
 from emu.errors import DebugError
 
@@ -66,8 +66,14 @@ def features(stub, name):
     return description.xml()
 
 
-def thread_list(stub, _):
+def _nameless(what, name):
+    if name:
+        raise Refused(f"{what} has no annex {name!r}")
+
+
+def thread_list(stub, name):
     """Return the list of threads."""
+    _nameless("threads", name)
     rows = [f'<thread id="p{p:x}.{n:x}" core="{thread.processor}" name="{thread.name}">{"runs" if thread.running else "waits"}</thread>'
             for (p, n), thread in stub.threads().items()]
     return f'<?xml version="1.0"?><threads>{"".join(rows)}</threads>'
@@ -75,12 +81,13 @@ def thread_list(stub, _):
 
 def exec_file(stub, name):
     """Return the file that gdb should read symbols from, None when there is none."""
-    paths = list(stub.files)
-    return "/" + (paths[0] if name in ("", "1") else paths[-1]).lstrip("/") if paths else None
+    paths, process = list(stub.files), hexadecimal(name, "a process") if name else MACHINE
+    return "/" + (paths[0] if process == MACHINE else paths[-1]).lstrip("/") if paths else None
 
 
-def libraries(stub, _):
+def libraries(stub, name):
     """Return the list of further symbol files."""
+    _nameless("libraries", name)
     rows = [f'<library name="/{path.lstrip("/")}"><section address="{files.range_of(stub.files, path):#x}"/></library>'
             for path in list(stub.files)[1:] if path.startswith("hvlab/")]
     return f'<library-list>{"".join(rows)}</library-list>'
@@ -93,5 +100,7 @@ def osdata(stub, name):
     if name == "":
         items = '<item><column name="Type">processes</column><column name="Description">The machine and its partitions</column></item>'
         return f'<osdata type="types">{items}</osdata>'
+    if name != "processes":
+        raise Refused(f"there is no list of {name!r}, but of processes")
     items = "".join(f'<item><column name="pid">{pid}</column><column name="command">{text}</column></item>' for pid, text in rows)
     return f'<osdata type="processes">{items}</osdata>'

@@ -7,7 +7,7 @@ Source: Debugging with GDB, "Packets", "Stop Reply Packets", "vCont Packet", "Ge
 import sys
 import traceback
 
-from emu.debug.gdb import access, agent, description, files, query
+from emu.debug.gdb import access, breakpoints, description, files, query
 from emu.debug.gdb.monitor import Monitor
 from emu.debug.gdb.numbers import SHOWN, Refused, hexadecimal, octets, parts
 from emu.debug.gdb.query import MACHINE, NOTHING, OK
@@ -19,7 +19,6 @@ from emu.report import ending
 TRAP, INTERRUPTED, ABORT, FAULT = 5, 2, 6, 11              # signals of gdb's
 UNABLE, INVALID, DEFECT = 0x01, 0x16, 0x05                 # errors of gdb's: EPERM, EINVAL, EIO
 ENDED = ("EXIT_CODE", "POWER_OFF", "RESET")                # ends that the guest asked for
-ACCESS = {"2": "write", "3": "read", "4": "access"}
 
 
 class Interrupted(DebugError):
@@ -41,7 +40,7 @@ class Stub:
         self.monitor = Monitor(self.session, lambda: self.refused)
         self.files = files.of_machine(machine)
         self.host = files.Host(self.files)
-        self._points, self._attached, self._chosen, self._last = {}, {MACHINE}, (MACHINE, 1), b""
+        self.points, self._attached, self._chosen, self._last = {}, {MACHINE}, (MACHINE, 1), b""
         self.physical, self.ended, self.exited, self.result, self.error = False, False, False, None, None
 
     def _heed(self):
@@ -128,80 +127,29 @@ class Stub:
         if data.startswith(b"vFile:"):
             return self.host.answer(data[6:])
         text = data.decode("ascii")
-        for table in (self.LONG, self.SHORT):
-            for head, handler in table.items():
-                if text.startswith(head):
-                    return handler(self, text[len(head):])
+        if text in self.WHOLE:
+            return self.WHOLE[text](self, "")
+        for head, handler in self.BEGUN.items():
+            if text.startswith(head):
+                return handler(self, text[len(head):])
         return NOTHING
 
-    # ---- breakpoints --------------------------------------------------------------------------------------------------
-    def _condition(self, text):
-        """Return the condition of a Z packet: any of its agent expressions, or None."""
-        programs = []
-        while text.startswith("X"):
-            size, _, rest = text[1:].partition(",")
-            size = hexadecimal(size, "a length")
-            programs.append(octets(rest[:2 * size], "a condition"))
-            text = rest[2 * size:]
-        if not programs:
-            return None
-
-        def holds(thread):
-            def register(number):
-                found = description.value(thread, description.ALL[number]) if number < len(description.ALL) else None
-                return 0 if found is None else found
-
-            def memory(address, size):
-                return int.from_bytes(thread.read(address, size), "little")
-
-            try:
-                return any(agent.evaluate(program, register, memory) for program in programs)
-            except DebugError:
-                return True                                # gdb looks for itself
-        return holds
-
-    def _scope(self):
-        process = self._chosen[0]
-        if process > MACHINE:
-            return {"eptp": self.thread((process, -1)).eptp, "world": 1}
-        return {"world": 0} if len(self._attached) > 1 or self.machine.partitions else {}
-
-    def _insert(self, text):
-        head, _, condition = text.partition(";")
-        kind, address, size = parts(head, ",", 3, "Z or z TYPE,ADDRESS,KIND")
-        key = kind, address, size, self._chosen[0]
-        self._drop(key)
-        _, before = self.monitor.withdrawn.pop(key, (None, 0))
-        at, scope = hexadecimal(address, "an address"), self._scope()
-        if kind in "01":
-            self._points[key] = self.session.break_at(at, condition=self._condition(condition), **scope)
-        elif kind in ACCESS:
-            size = hexadecimal(size, "a length")
-            self._points[key] = self.session.watch(at, size, access=ACCESS[kind], condition=self._condition(condition), **scope)
-        else:
-            return NOTHING
-        self.monitor.carried[self._points[key]] = before
-        return OK
-
-    def _drop(self, key):
-        """Remove a point of gdb's; returns (it, its hits), None when there is none."""
-        if key not in self._points:
-            return None
-        number = self._points.pop(key)
-        point = self.session.points.get(number)
-        hits = point.hits + self.monitor.carried.pop(number, 0)
-        self.session.remove(number)
-        return point, hits
-
-    def _remove(self, text):
-        kind, address, size = parts(text.partition(";")[0], ",", 3, "Z or z TYPE,ADDRESS,KIND")
-        key = kind, address, size, self._chosen[0]
-        if (found := self._drop(key)) is not None:
-            self.monitor.withdrawn[key] = found            # gdb takes all of them out whenever the machine stops
-        return OK
-
     # ---- running ------------------------------------------------------------------------------------------------------
+    def _go_to(self, text):
+        """Move the chosen thread to the address that a c or s packet names, if it names one."""
+        if text:
+            description.change(self.thread(), description.RIP, hexadecimal(text, "an address"))
+
+    def _signalled(self, text):
+        """Return what follows the signal of a C or S packet; the machine takes none, so which it is makes no difference."""
+        signal, divider, address = text.partition(";")
+        hexadecimal(signal, "a signal")
+        if divider:
+            hexadecimal(address, "an address")
+        return address
+
     def _continue(self, text):
+        self._go_to(text)
         self.monitor.withdrawn.clear()                     # what gdb has not set again is deleted
         if self.monitor.until:                             # asked for by `monitor until`
             (transition, vmcs), self.monitor.until = self.monitor.until, None
@@ -209,6 +157,7 @@ class Stub:
         return self._report(self.session.run(pause=self.poll))
 
     def _step(self, text):
+        self._go_to(text)
         return self._report(self._step_thread(self._chosen))
 
     def _step_thread(self, which):
@@ -225,22 +174,30 @@ class Stub:
 
     def _actions(self, text):
         """Do a vCont packet: the first thread that is to step steps, the rest of the machine runs as ever."""
-        for action in text.split(";")[1:]:
-            what, _, which = action.partition(":")
-            chosen = self.which(which) if which else self._chosen
-            if what[:1] in "sS":
+        actions = [self._action(each) for each in text.split(";")]
+        for what, chosen, start, end in actions:
+            if what in ("s", "S"):
                 return self._report(self._step_thread(chosen))
-            if what[:1] == "r":
-                start, _, end = what[1:].partition(",")
-                return self._report(self._range(chosen, hexadecimal(start, "an address"), hexadecimal(end, "an address")))
-            if what[:1] not in "cCt":
-                raise Refused(f"vCont action {what!r} must be of c, C, s, S, r, t")
+            if what == "r":
+                return self._report(self._range(chosen, start, end))
         return self._continue("")
+
+    def _action(self, text):
+        """Return (letter, (process, thread), start, end) of an action of vCont, start and end of `r` alone."""
+        what, divider, which = text.partition(":")
+        chosen, letter, rest, start, end = self.which(which) if divider else self._chosen, what[:1], what[1:], 0, 0
+        if letter == "r":
+            start, end = (hexadecimal(each, "an address") for each in parts(rest, ",", 2, "vCont;rSTART,END"))
+        elif letter in ("C", "S"):
+            hexadecimal(rest, "a signal")
+        elif what not in ("c", "s"):
+            raise Refused(f"vCont action {what[:SHOWN]!r} must be of c, C, s, S, r")
+        if chosen[0] != -1:
+            self.thread(chosen)
+        return letter, chosen, start, end
 
     def _back(self, text):
         """Go back: `bs` by a step of the chosen thread's processor, `bc` to a breakpoint or watchpoint."""
-        if text not in ("s", "c"):
-            raise Refused(f"b{text} must be bs or bc")
         self.ended, self.exited, self.result, self.error = False, False, None, None
         at = self.thread().processor if text == "s" else self.session.current().processor
         try:
@@ -261,12 +218,12 @@ class Stub:
             where += f"{kind}:{max(stop.address, point.address):x};"
         elif stop.reason == "history":
             where += "replaylog:begin;"
-        elif stop.reason == "event":
+        elif "happening" in stop.detail:
             self.tell(f"hvlab: {stop.number}: {stop.detail['happening']}\n")
         elif stop.reason == "budget":
             where += "replaylog:end;"
         elif stop.reason == "breakpoint":
-            software = any(key[0] == "0" for key, number in self._points.items() if number == stop.number)
+            software = any(key[0] == "0" for key, number in self.points.items() if number == stop.number)
             where += "swbreak:;" if software else "hwbreak:;"
         self._last = f"T{signal:02x}{where}".encode()
         return self._last
@@ -309,54 +266,80 @@ class Stub:
         self.thread(self.which(text))
         return OK
 
-    def _attach(self, text):
+    def _process(self, text, attached=True):
+        """Return the number of a process that a packet names; Refused when there is none, or it is to be attached and is not."""
         process = hexadecimal(text, "a process")
-        known = {MACHINE} | {MACHINE + guest.partition for guest in self.session.guests()}
+        known = self._attached if attached else {MACHINE} | {MACHINE + guest.partition for guest in self.session.guests()}
         if process not in known:
-            raise Refused(f"there is no process {process}, but {', '.join(map(str, sorted(known)))} (1: the machine, then partitions)")
+            raise Refused(f"there is no {'attached ' * attached}process {process}, but {', '.join(map(str, sorted(known)))} "
+                          "(1: the machine, then partitions)")
+        return process
+
+    def _is_attached(self, text):
+        self._process(text)
+        return b"1"
+
+    def _attach(self, text):
+        process = self._process(text, attached=False)
         self._attached.add(process)
         self._chosen = process, 1
         return f"T{TRAP:02x}thread:p{process:x}.1;".encode()
 
     def _detach(self, text):
-        process = hexadecimal(text[1:], "a process") if text.startswith(";") else MACHINE
+        process = self._process(text)
         self._attached.discard(process)
         if process == MACHINE:
             self._attached, self.detached = {MACHINE}, True
-            for key in list(self._points):
-                self._drop(key)
+            for key in list(self.points):
+                breakpoints.drop(self, key)
         return OK
 
     def _kill(self, _):
         self.killed = True
         return OK
 
-    def _kill_process(self, _):
+    def _kill_process(self, text):
         """End the run; in extended mode the connection stays, and gdb may start it again."""
+        process = self._process(text)
+        if process != MACHINE:
+            raise Refused(f"process {process} is a partition: its hypervisor ends it; process {MACHINE}, the machine, can be killed")
         self.exited = True
         return OK
 
-    def _run(self, _):
+    def _run(self, text):
+        """Restart; vRun may name the file that runs already, and no arguments."""
+        name, *arguments = (octets(each, "a file or argument").decode("utf-8", "replace") for each in text.split(";"))
+        if name.lstrip("/") not in ("", *(path.lstrip("/") for path in self.files)):
+            raise Refused(f"{name[:SHOWN]!r} is not what this machine was made with: start hvlab with it")
+        if arguments:
+            raise Refused("a machine takes no arguments")
+        return self._restart("")
+
+    def _restart(self, _):
         self.restart()
         return self._why("")
 
     def _physical_mode(self, text):
+        if text not in ("0", "1"):
+            raise Refused(f"the mode must be 0 or 1, not {text[:SHOWN]!r}")
         self.physical = text == "1"
         return OK
 
-    LONG = {
-        "qSupported": query.supported, "qfThreadInfo": query.first_threads, "qsThreadInfo": lambda self, _: b"l",
-        "qC": lambda self, _: b"QCp%x.%x" % self._chosen, "qAttached": lambda self, _: b"1", "qThreadExtraInfo,": query.info,
-        "qRcmd,": query.command, "qXfer:": query.transfer, "qSymbol": lambda self, _: OK, "QStartNoAckMode": lambda self, _: OK,
-        "qqemu.PhyMemMode": lambda self, _: b"%d" % self.physical, "Qqemu.PhyMemMode:": _physical_mode,
+    WHOLE = {                                              # packets that are no more than their name
+        "?": _why, "g": access.read_all, "!": lambda self, _: OK, "k": _kill, "c": _continue, "s": _step,
+        "D": lambda self, _: self._detach("1"),
+        "bc": lambda self, _: self._back("c"), "bs": lambda self, _: self._back("s"), "qSupported": query.supported,
+        "qfThreadInfo": query.first_threads, "qsThreadInfo": lambda self, _: b"l", "qC": lambda self, _: b"QCp%x.%x" % self._chosen,
+        "qAttached": lambda self, _: b"1", "QStartNoAckMode": lambda self, _: OK, "QNonStop:0": lambda self, _: OK,
+        "vCont?": lambda self, _: b"vCont;c;C;s;S;r", "qqemu.PhyMemMode": lambda self, _: b"%d" % self.physical,
         "qqemu.sstepbits": lambda self, _: b"ENABLE=1,NOIRQ=2,NOTIMER=4", "qqemu.sstep": lambda self, _: b"0x1",
-        "QNonStop:0": lambda self, _: OK,
-        "QNonStop": query.nonstop,
-        "vCont?": lambda self, _: b"vCont;c;C;s;S;t;r", "vCont": _actions, "vAttach;": _attach, "vKill;": _kill_process, "vRun;": _run,
-        "vMustReplyEmpty": lambda self, _: NOTHING,
     }
-    SHORT = {
-        "?": _why, "g": access.read_all, "G": access.write_all, "p": access.read_one, "P": access.write_one, "m": access.read_memory,
-        "M": access.write_memory, "Z": _insert, "z": _remove, "c": _continue, "C": _continue, "s": _step, "S": _step, "H": _choose,
-        "T": _alive, "D": _detach, "k": _kill, "R": _run, "b": _back, "!": lambda self, _: OK,
+    BEGUN = {                                              # and those that go on
+        "qSupported:": query.supported, "qAttached:": _is_attached, "qThreadExtraInfo,": query.info, "qRcmd,": query.command,
+        "qXfer:": query.transfer, "qSymbol:": lambda self, _: OK, "Qqemu.PhyMemMode:": _physical_mode, "QNonStop": query.nonstop,
+        "vCont;": _actions, "vAttach;": _attach, "vKill;": _kill_process, "vRun;": _run, "G": access.write_all, "p": access.read_one,
+        "P": access.write_one, "m": access.read_memory, "M": access.write_memory, "Z": breakpoints.insert, "z": breakpoints.remove,
+        "c": _continue, "C": lambda self, text: self._continue(self._signalled(text)), "s": _step,
+        "S": lambda self, text: self._step(self._signalled(text)),
+        "H": _choose, "T": _alive, "D;": _detach, "R": _restart,
     }

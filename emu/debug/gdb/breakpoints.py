@@ -1,0 +1,101 @@
+"""What Z and z packets ask for: breakpoints and watchpoints, with conditions as gdb compiles them.
+
+Source: Debugging with GDB, "Packets" (z and Z)
+"""
+from emu.debug.gdb import agent, description
+from emu.debug.gdb.numbers import SHOWN, Refused, hexadecimal, octets, parts
+from emu.debug.gdb.query import MACHINE, NOTHING, OK
+from emu.errors import DebugError
+
+ACCESS = {"2": "write", "3": "read", "4": "access"}
+WATCHED = 1 << 20                                          # bytes of a watchpoint: each access to its pages is looked at
+
+
+def condition_of(text):
+    """Return the condition of a Z packet: any of its agent expressions, or None."""
+    programs = []
+    while text.startswith("X"):
+        size, _, rest = text[1:].partition(",")
+        size = hexadecimal(size, "a length")
+        programs.append(octets(rest[:2 * size], "a condition"))
+        if len(programs[-1]) != size:
+            raise Refused(f"a condition of {size} bytes is announced, {len(programs[-1])} came")
+        text = rest[2 * size:]
+    if text:
+        raise Refused(f"conditions must be of Xlength,bytecode, not {text[:SHOWN]!r}; commands are gdb's to carry out")
+    if not programs:
+        return None
+
+    def holds(thread):
+        def register(number):
+            found = description.value(thread, description.ALL[number]) if number < len(description.ALL) else None
+            return 0 if found is None else found
+
+        def memory(address, size):
+            return int.from_bytes(thread.read(address, size), "little")
+
+        try:
+            return any(agent.evaluate(program, register, memory) for program in programs)
+        except DebugError:
+            return True                                    # gdb looks for itself
+    return holds
+
+
+def scope_of(stub):
+    """Return what limits a point of the process that gdb has chosen to it."""
+    process = stub._chosen[0]
+    if process > MACHINE:
+        return {"eptp": stub.thread((process, -1)).eptp, "world": 1}
+    return {"world": 0} if len(stub._attached) > 1 or stub.machine.partitions else {}
+
+
+def point_of(text):
+    """Return (type, address, size) of a Z or z packet, None for a type that there is not."""
+    kind, address, size = parts(text, ",", 3, "Z or z TYPE,ADDRESS,KIND")
+    if kind not in ("0", "1", *ACCESS):
+        hexadecimal(kind, "a type")
+        return None
+    found = kind, hexadecimal(address, "an address"), hexadecimal(size, "a length")
+    if kind in ACCESS and not 1 <= found[2] <= WATCHED:
+        raise Refused(f"a watchpoint covers 1 to {WATCHED:#x} bytes, not {found[2]:#x}")
+    return found
+
+
+def insert(stub, text):
+    """Do Z: set a point, in the place of the same one."""
+    head, _, condition = text.partition(";")
+    found = point_of(head)
+    if found is None:
+        return NOTHING
+    kind, at, size = found
+    key, holds, scope = (*found, stub._chosen[0]), condition_of(condition), scope_of(stub)
+    drop(stub, key)
+    _, before = stub.monitor.withdrawn.pop(key, (None, 0))
+    if kind in ACCESS:
+        stub.points[key] = stub.session.watch(at, size, access=ACCESS[kind], condition=holds, **scope)
+    else:
+        stub.points[key] = stub.session.break_at(at, condition=holds, **scope)
+    stub.monitor.carried[stub.points[key]] = before
+    return OK
+
+
+def drop(stub, key):
+    """Remove a point of gdb's; returns (it, its hits), None when there is none."""
+    if key not in stub.points:
+        return None
+    number = stub.points.pop(key)
+    point = stub.session.points.get(number)
+    hits = point.hits + stub.monitor.carried.pop(number, 0)
+    stub.session.remove(number)
+    return point, hits
+
+
+def remove(stub, text):
+    """Do z: take a point out, if it is there."""
+    point = point_of(text)
+    if point is None:
+        return NOTHING
+    key = *point, stub._chosen[0]
+    if (found := drop(stub, key)) is not None:
+        stub.monitor.withdrawn[key] = found                # gdb takes all of them out whenever the machine stops
+    return OK
