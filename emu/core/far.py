@@ -3,8 +3,7 @@
 The helpers reach stack and descriptors through the same entries of the engine's TLB.  Where the two differ in privilege,
 the engine forgets its TLB first and then asks for each access, so that `emu.core.fill` can tell them apart
 (`emu.core.operation`): at CPL 3 for what uses the stack, and elsewhere while SMAP is on and RFLAGS.AC is 1.
-A return that may null FS or GS with a base is left to the model, which keeps the base (`emu.model.event`).  Not modelled:
-that base outside IA-32e mode, where only a VM exit could show it.
+A return that may null FS or GS with a base is left to the model, which keeps the base (`emu.model.event`).
 Source: SDM 3A, "Determination of Access Mode"; SDM 2A, "CALL", "IRET/IRETD/IRETQ"; SDM 2B, "RET"
 """
 from numba import types
@@ -17,7 +16,7 @@ from emu.core.operation import FAR, PARAMETERS, PUSHED
 from emu.core.state import core_at
 from emu.jit import entry, kernel
 from emu.model import look
-from emu.model.cpu import LOW_32, attributes, base, code_64, cpl, long_mode
+from emu.model.cpu import LOW_32, attributes, base, code_64, cpl, real_mode
 from emu.model.segment import CODE, CONFORMING, NOT_NULL, TABLE_READ, address, inside, kind, level
 from emu.spec.cpu import CR4, DESCRIPTOR, GPR, RFLAGS, SEG
 from emu.state import ALL_ONES, cpu_at, env_of
@@ -31,7 +30,7 @@ E_INSTRUCTION = U64(native.INSTRUCTION)
 @kernel
 def nulls_a_base(c, e):
     """Return whether a return to an outer level may null FS or GS while it has a base."""
-    if not long_mode(e) or c.iret_step:
+    if real_mode(e) or c.iret_step:
         return False
     for n in range(2):
         s = SEG.FS + U64(n)

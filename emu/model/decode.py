@@ -33,7 +33,8 @@ from emu.spec.simd import OPERAND, OPERANDS
 from emu.spec.timing import CLASS, CLASSES, CYCLES, GROUP_CLASSES, GROUP_SLOTS
 
 ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT = (U64(n) for n in range(9))
-SIXTEEN, FIFTEEN = U64(16), U64(15)
+SIXTEEN, FIFTEEN, SIXTY_FOUR = U64(16), U64(15), U64(64)
+MOVSXD = U64(0x63)                                        # ARPL outside 64-bit mode
 NO_REGISTER, RIP = U64(16), U64(17)
 REX_W, REX_R, REX_X, REX_B = U64(8), U64(4), U64(2), U64(1)
 OP_0F, OP_38, OP_3A, OP_EVEX, OP_VEX3, OP_VEX2 = (U64(n) for n in (0x0F, 0x38, 0x3A, 0x62, 0xC4, 0xC5))
@@ -409,9 +410,9 @@ def cost(number):
 
 
 @kernel
-def modifies(insn):
-    """Return whether a decoded instruction reads a memory operand and writes it, so that it faults as a write."""
-    if insn.memory == ZERO or insn.map > ONE or insn.prefixes & VEX_ANY:
+def modifies(insn, mode):
+    """Return whether an instruction decoded in `mode` reads a memory operand and writes it, so that it faults as a write."""
+    if insn.memory == ZERO or insn.map > ONE or insn.prefixes & VEX_ANY or (insn.opcode == MOVSXD and mode == SIXTY_FOUR):
         return False
     return U64(MODIFIES[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE != ZERO
 
@@ -440,7 +441,7 @@ def block(code, count, mode, insn, steps):
         if length == ZERO:
             break
         number = timing_class(insn)
-        both = STEP.MODIFIES if modifies(insn) else ZERO
+        both = STEP.MODIFIES if modifies(insn, mode) else ZERO
         steps[done] = length | both | insn.kind << EIGHT | operand(insn) << U64(22) | number << U64(24) | cost(number) << U64(32)
         done += ONE
         at += length

@@ -170,9 +170,12 @@ def keep_bases(c, e):
 def mend_bases(c, e):
     """Give FS and GS their base and limit back after a return to an outer level that made the selector null.
 
-    Only the selector is cleared, and the register becomes unusable; the engine clears the base with it.
+    Only the selector is cleared, and the register becomes unusable, in every mode; the engine clears the base with it.  A return to
+    virtual-8086 mode has loaded both.
     Source: SDM 2A, "IRET/IRETD/IRETQ"; SDM 2B, "RET": return to an outer privilege level
     """
+    if e.eflags & RFLAGS.VM:
+        return
     for n in range(2):
         kept, s = U64(n) * THREE, SEG.FS + U64(n)
         if c.far_seg[kept] & NOT_NULL and not e.seg[s * THREE] & NOT_NULL:

@@ -303,8 +303,8 @@ def _kinds():
 LOCKABLE = {0: "00 01 08 09 10 11 18 19 20 21 28 29 30 31 80/0123456 81/0123456 82/0123456 83/0123456 86 87 F6/23 F7/23 FE/01 FF/01",
             1: "AB B0 B1 B3 BA/567 BB C0 C1 C7/1"}
 # What else reads a memory operand and writes it, which faults as a write (SDM 3A, "Page-Fault Exceptions"): shifts, rotates,
-# double shifts, and XSAVE and XSAVEOPT, which read the header that they write.
-MODIFYING = {0: "C0 C1 D0 D1 D2 D3", 1: "A4 A5 AC AD AE/46"}
+# double shifts, XSAVE and XSAVEOPT, which read the header that they write, and ARPL (docs/choices.md; MOVSXD in 64-bit mode).
+MODIFYING = {0: "63 C0 C1 D0 D1 D2 D3", 1: "A4 A5 AC AD AE/46"}
 # Forms of maps 0F and 0F 38 that do not exist and that the engine executes: opcode (of a group: / ModRM.reg), mandatory
 # prefixes of register forms (bit 0 none, 1 66, 2 F3, 3 F2), the same of memory forms.
 HOLES = {1: {"12": (2, 0), "16": (2, 0), "50": (0, 15), "71": (0, 15), "72": (0, 15), "73": (0, 15), "78": (14, 14), "79": (14, 14),

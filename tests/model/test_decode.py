@@ -197,4 +197,4 @@ ONE_WAY = ("0203", "0303", "3803", "3903", "3B03", "803B01", "833B01", "8403", "
 def test_what_reads_and_writes_its_memory_operand(text, both):
     insn = one(text)[2]
     assert insn.length
-    assert bool(decode.modifies(insn)) is bool(decode.modifies.py_func(insn)) is both
+    assert bool(decode.modifies(insn, U64(64))) is bool(decode.modifies.py_func(insn, U64(64))) is both
