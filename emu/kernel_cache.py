@@ -5,10 +5,14 @@ what compiles: changed code or another version never finds it.  Each file begins
 What is truncated or altered counts as absent, is removed, and is compiled again: machine code is never run unchecked.
 Two processes that need the same kernel compile it once: the second waits at a lock that the system drops with its process.
 A file that cannot be written (a full disk) costs the next start its time, nothing else.
+
+The key is taken from the files, and the code that is compiled was read from them before.  When one of them has changed since this
+process began, nobody can say which text it was read from: then nothing is taken from the cache and nothing is put there.
 """
 import atexit
 import contextlib
 import fcntl
+import glob
 import hashlib
 import os
 import pickle
@@ -17,6 +21,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
@@ -25,9 +30,11 @@ import numba
 import numpy as np
 from numba.core import caching
 
+from emu import BEGAN, COARSE
+
 ROOT = Path(__file__).resolve().parent
 FLAGS = dict(nogil=False, error_model="numpy", boundscheck=False)
-SEAL = b"hvlab.kernel.1\n"
+SEAL, PART = b"hvlab.kernel.1\n", ".part"
 VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, vars(numba.config)["OPT"])
 # Import statements of a file.  Parsing every file properly would take a fifth of a warm start.
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(emu[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
@@ -100,18 +107,35 @@ def imports_of(path):
 
 
 @cache
-def closure_key(path):
-    """Return a hash of the file, of every `emu` file it imports, directly or not, and of what compiles them."""
+def closure_of(path):
+    """Return the file and every `emu` file that it imports, directly or not, in order."""
     todo, seen = [Path(path)], set()
     while todo:
         here = todo.pop()
         if here not in seen:
             seen.add(here)
             todo += imports_of(here)
+    return sorted(seen)
+
+
+@cache
+def closure_key(path):
+    """Return a hash of the file, of every `emu` file it imports, directly or not, and of what compiles them."""
     digest = hashlib.sha256(f"{VERSIONS} {sorted(FLAGS.items())}".encode())
-    for here in sorted(seen):
+    for here in closure_of(path):
         digest.update(here.read_bytes())
     return digest.hexdigest()[:20]
+
+
+def is_as_read(path):
+    """Return whether the file, and every one that its key covers, is the one that this process has read: none changed since it began.
+
+    A date in the future is of a clock that was wrong, not of a change in this time.
+    """
+    try:
+        return not any(BEGAN <= here.stat().st_ctime_ns <= time.clock_gettime_ns(COARSE) for here in closure_of(path))
+    except OSError:                                        # one was moved away
+        return False
 
 
 def folder_of(path):
@@ -162,7 +186,7 @@ def read_sealed(path):
 
 def write_sealed(path, data):
     """Write a file under a temporary name, then give it its own; does nothing when it cannot be written."""
-    part = f"{path}.{os.getpid()}.part"
+    part = f"{path}.{os.getpid()}{PART}"
     try:
         with open(part, "wb") as file:
             file.write(SEAL + hashlib.sha256(data).digest() + data)
@@ -199,11 +223,14 @@ class KernelCache(caching.FunctionCache):
     def __init__(self, py_func):
         super().__init__(py_func)
         locator = self._impl.locator
+        self._source = locator._py_file
         self._cache_file = _Files(locator.get_cache_path(), self._impl.filename_base, locator.get_source_stamp())
         self._lock_path, self._turn = Path(locator.get_cache_path(), f"{self._impl.filename_base}.lock"), None
 
     def load_overload(self, sig, target_context):
         """Return the compiled kernel; None when the caller is to compile it and call `save_overload`."""
+        if not is_as_read(self._source):
+            return None
         found = super().load_overload(sig, target_context)
         if found is None and self._turn is None:
             self._take_turn()
@@ -214,8 +241,9 @@ class KernelCache(caching.FunctionCache):
 
     def save_overload(self, sig, data):
         """Save a compiled kernel and let the others have it."""
-        with contextlib.suppress(OSError):                 # no folder can be made: it stays in this process
-            super().save_overload(sig, data)
+        if is_as_read(self._source):
+            with contextlib.suppress(OSError):             # no folder can be made: it stays in this process
+                super().save_overload(sig, data)
         self._end_turn()
 
     @contextlib.contextmanager
@@ -232,6 +260,8 @@ class KernelCache(caching.FunctionCache):
             self._lock_path.parent.mkdir(parents=True, exist_ok=True)
             self._turn = open(self._lock_path, "ab")
             fcntl.flock(self._turn, fcntl.LOCK_EX)
+            for part in self._lock_path.parent.glob(f"{glob.escape(self._lock_path.stem)}.*{PART}"):
+                part.unlink(missing_ok=True)               # of a process that was killed: this one holds the lock
         except OSError:                                    # a file system without locks: both compile
             self._end_turn()
 

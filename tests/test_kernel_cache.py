@@ -7,10 +7,15 @@ import sys
 
 import pytest
 
+from emu import kernel_cache
+
 SCRIPT = """
-import sys
+import os, sys
 from emu.bits import U64
 from emu.jit import kernel
+
+if os.path.exists("new.py"):
+    os.replace("new.py", __file__)
 
 @kernel
 def twice(value):
@@ -33,7 +38,8 @@ def script(tmp_path):
 
     def start(cache="cache", **options):
         return subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / cache), "TMPDIR": str(tmp_path)}, **options)
+                                cwd=tmp_path, env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / cache), "TMPDIR": str(tmp_path)},
+                                **options)
 
     def run(cache="cache"):
         out, err = start(cache).communicate(timeout=120)
@@ -88,6 +94,39 @@ def test_two_processes_compile_once(script):
     both = [script.start(), script.start()]
     ends = [process.communicate(timeout=120) for process in both]
     assert sorted(ends) == [("42\n", ""), ("42\n", "compiled\n")]
+
+
+def test_file_that_changes_after_it_was_read_is_not_cached(script, tmp_path):
+    """The process compiles the old text, and the key would be that of the new one."""
+    (tmp_path / "new.py").write_text(SCRIPT.replace("value + value", "value * U64(3)"))
+    assert script() == ("42\n", 1) and not files_of(script)
+    assert [script(), script()] == [("63\n", 1), ("63\n", 0)]
+
+
+def test_file_of_the_future_is_one_that_did_not_change(tmp_path, monkeypatch):
+    path = tmp_path / "one.py"
+    path.write_text("")
+    changed = path.stat().st_ctime_ns
+    for began, now, same in ((changed + 1, changed + 2, True), (changed, changed + 1, False), (changed - 1, changed, False),
+                             (changed - 2, changed - 1, True)):
+        monkeypatch.setattr(kernel_cache, "BEGAN", began)
+        monkeypatch.setattr(kernel_cache.time, "clock_gettime_ns", lambda clock, now=now: now)
+        assert kernel_cache.is_as_read(path) is same
+    monkeypatch.setattr(kernel_cache, "BEGAN", changed + 1)
+    path.unlink()
+    assert not kernel_cache.is_as_read(path)
+
+
+def test_what_a_killed_process_left_goes(script):
+    script()
+    index, data = sorted(files_of(script), key=lambda path: path.suffix)[::-1]
+    left = [path.with_name(f"{path.name}.1.part") for path in (index, data)]
+    for path in left:
+        path.write_bytes(b"left")
+    other = index.with_name("one.other-1.py311.nbi.1.part")
+    other.write_bytes(b"of another kernel")
+    data.unlink()
+    assert script() == ("42\n", 1) and [path.exists() for path in (*left, other)] == [False, False, True]
 
 
 def test_process_killed_while_it_compiles_holds_nobody_up(script):
