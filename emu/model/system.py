@@ -58,46 +58,44 @@ def engine_executes(kind):
 
 
 @kernel
-def execute(c, insn):
-    """Execute one decoded instruction; returns RESULT.
+def _others(c, e, insn, kind):
+    """Execute one of what is left."""
+    if kind >= INSN.INVD and kind <= INSN.WBNOINVD:
+        return miscellaneous.cache(c, e)
+    if kind == INSN.ENTER:
+        return stack.enter(c, e, insn)
+    if kind == INSN.CLFLUSH:
+        return miscellaneous.flush_line(c, e, insn)
+    if kind == INSN.MONITOR:
+        return miscellaneous.monitor_line(c, e, insn)
+    if kind == INSN.MWAIT:
+        return miscellaneous.mwait(c, e)
+    if kind == INSN.RDRAND or kind == INSN.RDSEED:
+        return miscellaneous.rdrand(c, e, insn)
+    if kind == INSN.RDPID:
+        return miscellaneous.rdpid(c, e, insn)
+    if kind >= INSN.RDFSBASE and kind <= INSN.WRGSBASE:
+        return miscellaneous.segment_base(c, e, insn)
+    if kind == INSN.CLAC:
+        return miscellaneous.set_ac(c, e, ZERO)
+    if kind == INSN.STAC:
+        return miscellaneous.set_ac(c, e, RFLAGS.AC)
+    if kind == INSN.HINT:
+        return RESULT.NEXT
+    if kind == INSN.TEST_SECOND or kind == INSN.TEST_SECOND_BYTE:
+        return miscellaneous.test(c, e, insn)
+    if kind == INSN.NEAR_BRANCH:
+        return branch.near(c, e, insn)
+    if kind == INSN.RDPMC or kind == INSN.TOO_LONG:
+        return gp0(c)                                    # no counter exists; more than 15 bytes
+    if engine_executes(kind):
+        return unmodelled(c, UNMODELLED.INSTRUCTION, insn.opcode | insn.map << MAP_SHIFT, kind)
+    return ud(c)
 
-    RESULT.NEXT and RESULT.HALT leave RIP to the caller, RESULT.JUMP has set it (or left it, for a repetition that
-    goes on), RESULT.FAULT has changed nothing and says why in `c.fault`.  One flat chain, the frequent ones first:
-    each level of calls would be compiled again with all that it reaches.
-    """
-    e, kind = env_of(c.env)[0], insn.kind
-    if insn.lock:
-        return ud(c)
-    if kind == INSN.CPUID:
-        return cpuid.cpuid(c)
-    if kind == INSN.RDMSR:
-        return rdmsr(c, e)
-    if kind == INSN.WRMSR:
-        return wrmsr(c, e)
-    if kind == INSN.RDTSC or kind == INSN.RDTSCP:
-        return miscellaneous.rdtsc(c, e, insn)
-    if kind == INSN.HLT:
-        return miscellaneous.hlt(c, e)
-    if kind == INSN.PAUSE:
-        return miscellaneous.pause(c)
-    if kind == INSN.IN_IMM or kind == INSN.IN_DX:
-        return inout.read_port(c, e, insn)
-    if kind == INSN.OUT_IMM or kind == INSN.OUT_DX:
-        return inout.write_port(c, e, insn)
-    if kind == INSN.INS:
-        return inout.ins(c, e, insn)
-    if kind == INSN.OUTS:
-        return inout.outs(c, e, insn)
-    if kind == INSN.SYSCALL:
-        return syscall.syscall(c, e, insn)
-    if kind == INSN.SYSRET:
-        return syscall.sysret(c, e, insn)
-    if kind == INSN.SYSENTER:
-        return syscall.sysenter(c, e)
-    if kind == INSN.SYSEXIT:
-        return syscall.sysexit(c, e, insn)
-    if kind == INSN.SWAPGS:
-        return syscall.swapgs(c, e)
+
+@kernel
+def _registers(c, e, insn, kind):
+    """Execute one that loads or stores control, debug or descriptor-table registers, or one of the others."""
     if kind == INSN.MOV_TO_CR:
         return control.mov_to_cr(c, e, insn)
     if kind == INSN.MOV_FROM_CR:
@@ -136,34 +134,48 @@ def execute(c, insn):
         return descriptor.store_selector(c, e, insn, SEG.LDTR)
     if kind == INSN.STR:
         return descriptor.store_selector(c, e, insn, SEG.TR)
-    if kind >= INSN.INVD and kind <= INSN.WBNOINVD:
-        return miscellaneous.cache(c, e)
-    if kind == INSN.ENTER:
-        return stack.enter(c, e, insn)
-    if kind == INSN.CLFLUSH:
-        return miscellaneous.flush_line(c, e, insn)
-    if kind == INSN.MONITOR:
-        return miscellaneous.monitor_line(c, e, insn)
-    if kind == INSN.MWAIT:
-        return miscellaneous.mwait(c, e)
-    if kind == INSN.RDRAND or kind == INSN.RDSEED:
-        return miscellaneous.rdrand(c, e, insn)
-    if kind == INSN.RDPID:
-        return miscellaneous.rdpid(c, e, insn)
-    if kind >= INSN.RDFSBASE and kind <= INSN.WRGSBASE:
-        return miscellaneous.segment_base(c, e, insn)
-    if kind == INSN.CLAC:
-        return miscellaneous.set_ac(c, e, ZERO)
-    if kind == INSN.STAC:
-        return miscellaneous.set_ac(c, e, RFLAGS.AC)
-    if kind == INSN.HINT:
-        return RESULT.NEXT
-    if kind == INSN.TEST_SECOND or kind == INSN.TEST_SECOND_BYTE:
-        return miscellaneous.test(c, e, insn)
-    if kind == INSN.NEAR_BRANCH:
-        return branch.near(c, e, insn)
-    if kind == INSN.RDPMC or kind == INSN.TOO_LONG:
-        return gp0(c)                                    # no counter exists; more than 15 bytes
-    if engine_executes(kind):
-        return unmodelled(c, UNMODELLED.INSTRUCTION, insn.opcode | insn.map << MAP_SHIFT, kind)
-    return ud(c)
+    return _others(c, e, insn, kind)
+
+
+@kernel
+def execute(c, insn):
+    """Execute one decoded instruction; returns RESULT.
+
+    RESULT.NEXT and RESULT.HALT leave RIP to the caller, RESULT.JUMP has set it (or left it, for a repetition that
+    goes on), RESULT.FAULT has changed nothing and says why in `c.fault`.  One chain over the kinds, the frequent ones first, in
+    three pieces that end in each other.
+    """
+    e, kind = env_of(c.env)[0], insn.kind
+    if insn.lock:
+        return ud(c)
+    if kind == INSN.CPUID:
+        return cpuid.cpuid(c)
+    if kind == INSN.RDMSR:
+        return rdmsr(c, e)
+    if kind == INSN.WRMSR:
+        return wrmsr(c, e)
+    if kind == INSN.RDTSC or kind == INSN.RDTSCP:
+        return miscellaneous.rdtsc(c, e, insn)
+    if kind == INSN.HLT:
+        return miscellaneous.hlt(c, e)
+    if kind == INSN.PAUSE:
+        return miscellaneous.pause(c)
+    if kind == INSN.IN_IMM or kind == INSN.IN_DX:
+        return inout.read_port(c, e, insn)
+    if kind == INSN.OUT_IMM or kind == INSN.OUT_DX:
+        return inout.write_port(c, e, insn)
+    if kind == INSN.INS:
+        return inout.ins(c, e, insn)
+    if kind == INSN.OUTS:
+        return inout.outs(c, e, insn)
+    if kind == INSN.SYSCALL:
+        return syscall.syscall(c, e, insn)
+    if kind == INSN.SYSRET:
+        return syscall.sysret(c, e, insn)
+    if kind == INSN.SYSENTER:
+        return syscall.sysenter(c, e)
+    if kind == INSN.SYSEXIT:
+        return syscall.sysexit(c, e, insn)
+    if kind == INSN.SWAPGS:
+        return syscall.swapgs(c, e)
+    return _registers(c, e, insn, kind)
