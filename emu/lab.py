@@ -247,12 +247,12 @@ class Lab:
         """Run until something stops the machine that no callback lets pass; returns the Stop."""
         while True:
             stop = self.session.run(max_cycles=max_cycles)
-            callback = self._callbacks.get(stop.number) if stop.reason == "event" else None
+            callback = self._callbacks.get(stop.number) if "happening" in stop.detail else None
             if callback is None or callback(stop.detail["happening"]):
                 return stop
 
     def run_until(self, condition, max_cycles=None):
-        """Run until a condition on happenings holds once; returns the Stop (its reason is "event" when it did)."""
+        """Run until a condition on happenings holds once; returns the Stop (its reason is "event" when it did, or "breakpoint")."""
         number = self.session.break_on(condition, temporary=True)
         stop = self.run(max_cycles)
         if number in self.session.points.numbers:

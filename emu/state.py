@@ -170,6 +170,7 @@ DEBUG = record(
     ("kind", U64, POINTS), ("address", U64, POINTS), ("length", U64, POINTS),    # kind: emu.spec.debug.POINT
     ("world", U64, POINTS), ("eptp", U64, POINTS), ("space", U64, POINTS),       # scope, all ones: any; space: CR3 without its flags
     ("ignore", U64, POINTS), ("hits", U64, POINTS), ("value", U64, POINTS),      # value: of a CHANGE point's word, last seen
+    ("program", U64, POINTS),                             # of an EXECUTE point: place + 1 of its condition in WATCH, 0: none
     ("until", U64), ("until_vmcs", U64),                  # a change of worlds that stops: emu.spec.debug.UNTIL; of this VMCS, 0: any
     ("hit", U64), ("hit_address", U64), ("hit_size", U64), ("hit_write", U64),   # hit: place + 1 of the point that was met
     ("followed", U64), ("followed_value", U64),           # a 64-bit word (host address, 0: none) looked at after each step, last seen

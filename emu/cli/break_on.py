@@ -13,6 +13,9 @@ from emu.cli.values import Count
 
 HELP = """Run IMAGE until CONDITION happens, and tell what it was and where every processor is.
 
+A condition begins with what happens, or it says at which instruction: rip==ADDRESS, or rip in (ADDRESS, ADDRESS), stops before
+the instruction at that linear address when the rest of the condition, of fields that all have, holds as well.
+
 \b
 What happens                    and fields of it (all: cycle, cpu, world, partition, rip, vmcs, registers)
   exit=REASON                   qualification gpa gla msr value port leaf hypercall vector error length failed
@@ -31,6 +34,7 @@ Examples:
   hvlab break 'exit=ept_violation and gpa==0xfee00300 and partition==2' kernel.elf
   hvlab break 'msr in (efer, tsc_deadline) and write' kernel.elf --ignore 3
   hvlab break 'entry and spent>20000' kernel.elf --all
+  hvlab break 'rip==loop+5 and rcx<3 and world==guest' kernel.elf
 """
 
 
@@ -53,7 +57,7 @@ def _lines(session, stop, hits):
 def _all(session, target, as_json):
     """Tell every hit; returns how many there were."""
     count = 0
-    while (stop := session.run(max_cycles=target.max_cycles)).reason == "event":
+    while "happening" in (stop := session.run(max_cycles=target.max_cycles)).detail:
         count += 1
         happening = stop.detail["happening"]
         click.echo(msgspec.json.encode(asdict(happening)).decode() if as_json else _text(session, happening))
@@ -79,7 +83,7 @@ def command(target, condition, ignore, everything, as_json):
             return OK if _all(session, target, as_json) else FAILED
         stop = session.run(max_cycles=target.max_cycles)
         hits = session.points.get(number).hits
-        if stop.reason != "event":
+        if "happening" not in stop.detail:
             how = stop.result.reason.lower().replace("_", " ") if stop.result else stop.error
             more = f" more than {hits:,} times" if hits else ""
             click.echo(f"hvlab: it did not happen{more}: the run ended at cycle {session.machine.clock:,} ({how})", err=True)

@@ -18,7 +18,8 @@ HELP = """Run IMAGE and write down what happens: VM exits and entries, events de
 failures of VMX instructions, changes of the paging mode.
 
 The rows are written by the machine itself into FILE.hvt, about 20 bytes a row; the run stays the same, to the cycle. IMAGE may be
-such a file: then nothing runs and it is only turned into other forms. --filter takes a condition as of `hvlab break`.
+such a file: then nothing runs and it is only turned into other forms. --filter takes a condition as of `hvlab break`; one that
+names nothing that happens (rip==loop+5, cpu==1) is on rows of every kind.
 
 \b
 Examples:
@@ -50,7 +51,7 @@ def _record(target, path, text, quiet):
     from emu.trace.log import Writer
 
     machine, result = target.make(), None
-    condition = compiled(text, finder(machine)) if text else None
+    condition = compiled(text, finder(machine), any_kind=True) if text else None
     console = run.writer(quiet, "partition" if machine.partitions else "bare", False)
     machine.on_console(console)
     writer = Writer(machine, path, target.image, target.place, condition)
@@ -108,7 +109,7 @@ def command(target, output, text, jsonl, perfetto, report):
     if not (output or jsonl or perfetto or report):
         raise ConfigError("say where the trace goes: -o FILE.hvt, --jsonl FILE, --perfetto FILE or --report FILE.html")
     if text:
-        compiled(text, lambda name: 0)                     # what is wrong with it besides symbols, before a machine is made
+        compiled(text, lambda name: 0, any_kind=True)      # what is wrong with it besides symbols, before a machine is made
     with tempfile.TemporaryDirectory() as folder:
         path = output or Path(folder) / "trace.hvt"
         code = _record(target, path, text, str(jsonl) == "-")

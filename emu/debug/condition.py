@@ -4,23 +4,24 @@
     msr in (efer, tsc_deadline) and write
     hypercall and input & 0xffff == 0x5c
 
-The first name says what is meant (KINDS); the others are its fields, fields that everything has (COMMON), general registers of
-the world it happens in, symbols of the images, or, beside a comparison, names of the manual's tables.  `=` is `==`; and, or, not,
-in, == != < <= > >=, & | ^ + - << >>, unsigned 64-bit.  Conditions on several kinds stand beside each other with `or`.
+    rip==loop+5 and rax > 3
+
+The first name says what is meant (emu.debug.kinds.KINDS); the others are its fields, fields that everything has (COMMON), general
+registers of the world it happens in, symbols of the images, or, beside a comparison, names of the manual's tables.  `=` is `==`; and,
+or, not, in, == != < <= > >=, & | ^ + - << >>, unsigned 64-bit.  Conditions on several kinds stand beside each other with `or`.
+
+Without a kind it is asked before the instructions at the addresses that RIP must be equal to, or, in a trace, at every row.
 """
 import ast
+import operator
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from emu.debug import lookup
+from emu.debug.kinds import ALL_ONES, COMMON, COMMON_NAMES, KINDS, Kind, Variant, const
 from emu.debug.registers import GENERAL
 from emu.errors import ConfigError
-from emu.spec.cpu import EVENT, VECTOR
-from emu.spec.msr import MSR
-from emu.spec.tlfs import HVCALL
-from emu.spec.vmcs import VMCS
-from emu.spec.vmx import REASON, VMERROR
-from emu.spec.watch import CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, PAGING_MODE, RIP, SECOND, THIRD, VMCS_POINTER
+from emu.spec.watch import HAPPENING, NO_LIST, OP
 from emu.state import PROGRAM_WORDS
 from emu.watching import ANY_REASON, key
 
@@ -30,106 +31,9 @@ BINARY = {ast.BitAnd: OP.BIT_AND, ast.BitOr: OP.BIT_OR, ast.BitXor: OP.XOR, ast.
 LOGICAL = {ast.And: OP.AND, ast.Or: OP.OR}
 SINGLE = re.compile(r"(?<![=!<>])=(?!=)")
 DOTTED = re.compile(r"\w+(\.\w+)*")                      # a local label of the assembler: test.loop
-ALL_ONES = (1 << 64) - 1
+FOLDED = {ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor, ast.Add: operator.add, ast.Sub: operator.sub,
+          ast.LShift: lambda a, b: a << b if b < 64 else 0, ast.RShift: operator.rshift}
 LONGEST, DEEPEST = 4000, 100                               # characters of a condition; operators within each other
-
-
-# ---- fields --------------------------------------------------------------------------------------------------------------
-def word(index, low=0, width=64):
-    """Return the program that pushes bits of a word of a row."""
-    return (int(OP.WORD) | index << 8 | low << 16 | width << 24,)
-
-
-def const(value):
-    """Return the program that pushes a number."""
-    return int(OP.CONST), value & ALL_ONES
-
-
-def _equal(program, *values):
-    """Return the program that says whether a value is one of some."""
-    found = [*program, *const(values[0]), int(OP.EQ)]
-    for value in values[1:]:
-        found += [*program, *const(value), int(OP.EQ), int(OP.OR)]
-    return tuple(found)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One kind of row that a name stands for: HAPPENING, exit reason, {field: program}, the program of what must hold as well."""
-
-    happening: int
-    reason: int
-    fields: dict
-    guard: tuple = ()
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What the first name of a condition means; text for people; names: {field: table of its names}."""
-
-    text: str
-    variants: tuple
-    names: dict = field(default_factory=dict)
-
-
-COMMON = {"cycle": word(CYCLE), "cpu": word(HEAD, 8, 8), "world": word(HEAD, 16, 1), "partition": word(HEAD, 32, 32), "rip": word(RIP),
-          "vmcs": word(VMCS_POINTER)}
-COMMON_NAMES = {"world": {"root": 0, "guest": 1}}
-EXIT = dict(exit=word(FIRST, 0, 16), failed=word(FIRST, 31, 1), length=word(FIRST, 32, 32), qualification=word(SECOND), gpa=word(FOURTH),
-            gla=word(THIRD), vector=word(THIRD, 0, 8), error=word(THIRD, 32, 32), msr=word(FOURTH, 0, 32), value=word(THIRD),
-            leaf=word(FOURTH, 0, 32), subleaf=word(FOURTH, 32, 32), hypercall=word(FOURTH, 0, 16), port=word(SECOND, 16, 16),
-            cr=word(SECOND, 0, 4))
-E_VECTOR, E_TYPE = word(FIRST, 0, 8), word(FIRST, 8, 3)
-EXCEPTIONS = (int(EVENT.HARD), int(EVENT.SOFT_EXC), int(EVENT.PRIV))
-IS_READ = word(SECOND, 3, 1)                               # of the exit qualification of an I/O instruction
-
-
-def _exit(reason, **fields):
-    return Variant(int(HAPPENING.EXIT), int(reason), {**EXIT, **fields})
-
-
-def _table(table):
-    return {name.lower(): int(value) for name, value in zip(table._fields, table, strict=True)}
-
-
-VECTORS = _table(VECTOR)
-KINDS = {
-    "exit": Kind("a VM exit, by reason", (Variant(int(HAPPENING.EXIT), ANY_REASON, EXIT),),
-                 {"exit": _table(REASON), "vector": VECTORS, "msr": _table(MSR), "hypercall": _table(HVCALL)}),
-    "entry": Kind("a VM entry; `spent`: cycles since the last exit", (Variant(int(HAPPENING.ENTRY), ANY_REASON, dict(
-        entry=const(1), vector=E_VECTOR, type=E_TYPE, injects=word(FIRST, 31, 1), error=word(FIRST, 32, 32), guest_rip=word(SECOND),
-        launch=word(THIRD), spent=word(FOURTH))),), {"vector": VECTORS}),
-    "injection": Kind("an event that a VM entry injects, by vector", (Variant(int(HAPPENING.ENTRY), ANY_REASON, dict(
-        injection=E_VECTOR, type=E_TYPE, error=word(FIRST, 32, 32), guest_rip=word(SECOND), spent=word(FOURTH)), word(FIRST, 31, 1)),),
-        {"injection": VECTORS}),
-    "failure": Kind("a VMX instruction that fails, by VM-instruction error (0: VMfailInvalid), or exit reason with bit 31",
-                    (Variant(int(HAPPENING.FAILURE), ANY_REASON, dict(
-                        failure=word(FIRST), qualification=word(SECOND), field=word(THIRD))),),
-                    {"failure": _table(VMERROR), "field": _table(VMCS)}),
-    "exception": Kind("an exception, delivered or intercepted, by vector", (
-        Variant(int(HAPPENING.DELIVERY), ANY_REASON, dict(exception=E_VECTOR, error=word(SECOND), address=word(FOURTH), exits=const(0)),
-                _equal(E_TYPE, *EXCEPTIONS)),
-        Variant(int(HAPPENING.EXIT), int(REASON.EXCEPTION), dict(
-            exception=word(THIRD, 0, 8), error=word(THIRD, 32, 32), address=word(SECOND), exits=const(1)),
-            _equal(word(THIRD, 8, 3), *EXCEPTIONS))), {"exception": VECTORS}),
-    "interrupt": Kind("an external interrupt, delivered or taken by the exit, by vector", (
-        Variant(int(HAPPENING.DELIVERY), ANY_REASON, dict(interrupt=E_VECTOR, exits=const(0)), _equal(E_TYPE, int(EVENT.EXTERNAL))),
-        Variant(int(HAPPENING.EXIT), int(REASON.EXTERNAL_INTERRUPT), dict(interrupt=word(THIRD, 0, 8), exits=const(1))))),
-    "msr": Kind("RDMSR or WRMSR, carried out or intercepted, by MSR", (
-        Variant(int(HAPPENING.MSR), ANY_REASON, dict(msr=word(FIRST, 0, 32), write=word(FIRST, 32, 1), value=word(SECOND), exits=const(0))),
-        _exit(REASON.RDMSR, write=const(0), value=const(0), exits=const(1)), _exit(REASON.WRMSR, write=const(1), exits=const(1))),
-        {"msr": _table(MSR)}),
-    "port": Kind("IN, OUT, INS, OUTS, carried out or intercepted, by port", (
-        Variant(int(HAPPENING.PORT), ANY_REASON, dict(port=word(FIRST, 0, 16), size=word(FIRST, 16, 16), write=word(FIRST, 32, 1),
-                value=word(SECOND), exits=const(0))),
-        _exit(REASON.IO, size=(*word(SECOND, 0, 3), *const(1), int(OP.ADD)), write=(*IS_READ, int(OP.NOT)), exits=const(1)))),
-    "hypercall": Kind("VMCALL that exits, by call code", (
-        _exit(REASON.VMCALL, input=word(FOURTH), fast=word(FOURTH, 16, 1), reps=word(FOURTH, 32, 12)),), {"hypercall": _table(HVCALL)}),
-    "cpuid": Kind("CPUID that exits, by leaf", (_exit(REASON.CPUID, cpuid=word(FOURTH, 0, 32)),)),
-    "mode": Kind("a change of the paging mode by MOV to CR or LMSW, by the new one", (
-        Variant(int(HAPPENING.MODE), ANY_REASON, dict(mode=word(FIRST, 0, 8), old=word(FIRST, 8, 8))),),
-        {"mode": _table(PAGING_MODE), "old": _table(PAGING_MODE)}),
-}
 
 
 # ---- compiling -----------------------------------------------------------------------------------------------------------
@@ -184,6 +88,8 @@ class _Compiler:
         address = self.symbols(name)
         if address is not None:
             return const(address)
+        if self.kind is NO_KIND:
+            refuse_without_kind(self.text, self.symbols)
         known = sorted({*self.variant.fields, *COMMON})
         return self.refuse(f"{name!r} is no field of {self.name}; those are {', '.join(known)}, registers such as rax, "
                            "and symbols of the image")
@@ -199,6 +105,33 @@ class _Compiler:
 
     def _table(self, node):
         return self.names.get(node.id) if isinstance(node, ast.Name) else None
+
+    def constant(self, node):
+        """Return the number that a node is at all times; None when a field or a register is in it."""
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            return node.value & ALL_ONES
+        if isinstance(node, ast.BinOp) and type(node.op) in FOLDED:
+            sides = self.constant(node.left), self.constant(node.right)
+            return None if None in sides else FOLDED[type(node.op)](*sides) & ALL_ONES
+        name = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+        return None if not name or self._known(name) else self.symbols(name)
+
+    def addresses(self, node):
+        """Return the addresses of which RIP must be one where a node holds; none when it may be another."""
+        if isinstance(node, ast.BoolOp):
+            each = [self.addresses(part) for part in node.values]
+            if isinstance(node.op, ast.And):
+                return next(filter(None, each), ())
+            return tuple(dict.fromkeys(address for part in each for address in part)) if all(each) else ()
+        if not isinstance(node, ast.Compare) or len(node.ops) != 1:
+            return ()
+        op, left, right, sides = node.ops[0], node.left, node.comparators[0], []
+        if isinstance(op, ast.Eq) and (_is_rip(left) or _is_rip(right)):
+            sides = [right if _is_rip(left) else left]
+        elif isinstance(op, ast.In) and _is_rip(left) and isinstance(right, ast.Tuple | ast.List | ast.Set):
+            sides = right.elts
+        found = [self.constant(each) for each in sides]
+        return () if None in found else tuple(dict.fromkeys(found))
 
     def comparison(self, node):
         """Return the program of a comparison, chained ones as Python has them."""
@@ -240,11 +173,15 @@ def _reason(compiler, tree):
 
 @dataclass(frozen=True)
 class Compiled:
-    """A condition: its text, the name of its kind, and [(key of the list, program)] for `emu.watching.Watch.add`."""
+    """A condition: its text, the name of its kind, and [(key of the list, program)] for `emu.watching.Watch.add`.
+
+    addresses: of the instructions before which it is asked; none: it is asked when something of its kind happens.
+    """
 
     text: str
     kind: str
     programs: tuple
+    addresses: tuple = ()
 
 
 def _depth(tree):
@@ -272,10 +209,14 @@ def _parsed(text):
     return tree
 
 
+def _names(tree):
+    """Return the names of a syntax tree in their order."""
+    return [name for _, _, name in sorted((node.lineno, node.col_offset, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name))]
+
+
 def _first(tree):
     """Return the first name of a syntax tree, "" without one."""
-    names = sorted((node.lineno, node.col_offset, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name))
-    return names[0][2] if names else ""
+    return next(iter(_names(tree)), "")
 
 
 def _by_kind(tree):
@@ -288,28 +229,96 @@ def _by_kind(tree):
     return [(kind, own[0] if len(own) == 1 else ast.BoolOp(ast.Or(), own)) for kind, own in groups]
 
 
-def compiled(text, symbols=lambda name: None):
+def compiled(text, symbols=lambda name: None, any_kind=False):
     """Return the Compiled condition of a text; raises ConfigError that says what is wrong and what is allowed.
 
-    symbols(name): the address of a symbol, or None.
+    symbols(name): the address of a symbol, or None; any_kind: without a kind it is on rows of every kind.
     """
-    parts = _by_kind(_parsed(text))
-    programs = tuple(each for name, tree in parts for each in _programs(text, name, tree, symbols))
+    tree = _parsed(text)
+    if _first(tree) not in KINDS:
+        return _without_kind(text, tree, symbols, any_kind)
+    parts = _by_kind(tree)
+    programs = tuple(each for name, part in parts for each in _programs(text, name, part, symbols))
     return Compiled(text, " or ".join(name for name, _ in parts), programs)
+
+
+def _program(compiler, tree):
+    """Return the program of a whole condition."""
+    program, guard = compiler.boolean(tree), compiler.variant.guard
+    if guard:
+        program = (*guard, *program, int(OP.AND))
+    if len(program) >= PROGRAM_WORDS:
+        compiler.refuse(f"it takes {len(program) + 1} words, there are {PROGRAM_WORDS}: make it shorter")
+    return *program, int(OP.END)
 
 
 def _programs(text, name, tree, symbols):
     """Return the programs of a condition on one kind."""
-    if name not in KINDS:
-        raise ConfigError(f"condition {text!r}: it must begin with what happens, one of {', '.join(KINDS)}, not {name!r}")
     kind, programs = KINDS[name], []
     for variant in kind.variants:
         compiler = _Compiler(text, name, kind, variant, symbols)
-        program = compiler.boolean(tree)
-        if variant.guard:
-            program = (*variant.guard, *program, int(OP.AND))
-        if len(program) >= PROGRAM_WORDS:
-            compiler.refuse(f"it takes {len(program) + 1} words, there are {PROGRAM_WORDS}: make it shorter")
+        program = _program(compiler, tree)
         reason = _reason(compiler, tree) if name == "exit" else variant.reason
-        programs.append((key(variant.happening, reason), (*program, int(OP.END))))
+        programs.append((key(variant.happening, reason), program))
     return programs
+
+
+# ---- without a kind --------------------------------------------------------------------------------------------------------
+NO_KIND = Kind("an instruction, or any row", (Variant(int(HAPPENING.INSTRUCTION), ANY_REASON, {}),))
+
+
+def _is_rip(node):
+    return isinstance(node, ast.Name) and node.id == "rip"
+
+
+def _without_kind(text, tree, symbols, any_kind):
+    """Return the Compiled condition of a tree that begins with no kind."""
+    compiler = _Compiler(text, "rip", NO_KIND, NO_KIND.variants[0], symbols)
+    addresses = () if any_kind else compiler.addresses(tree)
+    if not addresses and (not any_kind or _is_address(tree)):
+        refuse_without_kind(text, symbols)
+    program = _program(compiler, tree)
+    if addresses:
+        return Compiled(text, "rip", ((NO_LIST, program),), addresses)
+    return Compiled(text, "any", tuple((key(each), program) for each in HAPPENING if each != HAPPENING.INSTRUCTION))
+
+
+def _is_address(tree):
+    return isinstance(tree, ast.Name | ast.Attribute | ast.BinOp | ast.Constant)
+
+
+def _of_kinds(tree):
+    """Return {kind: the names in a tree that are its own or those of its fields}."""
+    names = [name for name in dict.fromkeys(_names(tree)) if name not in COMMON and name not in GENERAL]
+    fields = {kind: {kind, *(name for each in row.variants for name in each.fields)} for kind, row in KINDS.items()}
+    return {kind: [name for name in names if name in own] for kind, own in fields.items()}
+
+
+def _unknown(tree, symbols):
+    """Return a name in a tree that is nothing's, "" without one."""
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    known = {*COMMON, *GENERAL, *(name for each in (*_of_kinds(tree).values(), *COMMON_NAMES.values()) for name in each)}
+    names = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute) and id(node) not in inner]
+    return next((name for name in names if name not in known and symbols(name) is None), "")
+
+
+def refuse_without_kind(text, symbols):
+    """Raise ConfigError for a condition that says neither what happens nor where, with what to write instead."""
+    tree, own = _parsed(text), text.strip()
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.Or) or isinstance(tree, ast.IfExp | ast.Lambda):
+        own = f"({own})"
+    said = f"condition {text!r}: it must begin with what happens, one of {', '.join(KINDS)}, or say at which instruction, by rip==ADDRESS: "
+    known = _of_kinds(tree)
+    best = max(known, key=lambda kind: (kind in known[kind], len(known[kind])))
+    if known[best]:
+        name = known[best][0]
+        of = f" ({name!r} is a field of {', '.join(kind for kind, names in known.items() if name in names)})" if name not in KINDS else ""
+        raise ConfigError(f"{said}write {f'{best} and {own}'!r}{of}")
+    if unknown := _unknown(tree, symbols):
+        raise ConfigError(f"{said}{unknown!r} is no field, no register such as rax and no symbol of the image")
+    if _is_address(tree):
+        raise ConfigError(f"{said}write {f'rip=={own}'!r}")
+    if "rip" in _names(tree):
+        raise ConfigError(f"{said}write {f'exit and {own}'!r}, or compare rip with an address by == or with a list of them by in, "
+                          "and join the rest by and")
+    raise ConfigError(f"{said}write {f'rip==ADDRESS and {own}'!r} or {f'exit and {own}'!r}")

@@ -129,7 +129,7 @@ def _mode(row):
 
 
 TOLD: dict[str, Callable] = {"EXIT": _exit, "ENTRY": _entry, "FAILURE": _failure, "DELIVERY": _delivery, "MSR": _msr, "PORT": _port,
-                             "MODE": _mode}
+                             "MODE": _mode, "INSTRUCTION": lambda row: ("instruction", {})}
 KIND_OF = {int(value): name for name, value in zip(HAPPENING._fields, HAPPENING, strict=True)}
 
 

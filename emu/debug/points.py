@@ -43,6 +43,8 @@ class Breakpoint:
     temporary: bool = False
     places: list = field(default_factory=list)
     passed: int = 0                                        # hits that the condition let go on
+    compiled: Compiled | None = None                       # what the machine itself asks before it counts a hit
+    program: int | None = None                             # where that stands in emu.watching.Watch
     table: "Points | None" = field(default=None, repr=False)
 
     @property
@@ -95,11 +97,18 @@ class Points:
         self.machine.record[0].debug = 0
 
     def add(self, point, pieces):
-        """Enter a Breakpoint with its [(address, size), ...] as the machine compares them; returns its number."""
+        """Enter a Breakpoint with its [(address, size), ...] as the machine compares them; returns its number.
+
+        One with several pieces counts each by itself when it is to be ignored some times.
+        """
         free = [place for place in range(POINTS) if not self.record.kind[place]]
         if len(free) < len(pieces):
             raise DebugError(f"{len(pieces)} places are needed for this point, {len(free)} of {POINTS} are free: remove others")
-        d, kind = self.record, KINDS[point.access]
+        d, kind, program = self.record, KINDS[point.access], 0
+        if point.compiled:
+            (each, words_of), = point.compiled.programs
+            point.program = self.machine.watching.add(words_of, each, ACTION.STOP)
+            program = point.program + 1
         if point.access in ACCESSES and point.space != "linear":
             kind |= int(POINT.PHYSICAL)
         for place, (address, size) in zip(free, pieces, strict=False):
@@ -107,7 +116,7 @@ class Points:
             d.world[place] = ANY if point.world is None else point.world
             d.eptp[place] = ANY if point.eptp is None else point.eptp & PAGE_MASK
             d.space[place] = ANY if point.cr3 is None else point.cr3 & PAGE_MASK
-            d.ignore[place] = d.hits[place] = 0
+            d.ignore[place], d.hits[place], d.program[place] = 0, 0, program
             d.value[place] = words(address, 1)[0] if point.access == "change" else 0
             point.places.append(place)
         d.count = max(int(d.count), *(place + 1 for place in point.places))
@@ -145,6 +154,8 @@ class Points:
                 point.watch.remove(place)
             else:
                 self.record.kind[place] = 0
+        if point.access != "event" and point.program is not None:
+            self.machine.watching.remove(point.program)
         del self.numbers[number]
         self.record.count = max((place + 1 for other in self._breakpoints() for place in other.places), default=0)
         self._tell(point)

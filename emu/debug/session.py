@@ -40,7 +40,7 @@ class Stop:
 
     reason: one of REASONS; number: of the breakpoint or watchpoint, 0: none; address: first byte of the access that a
     watchpoint met (linear, or host-physical for the other spaces), else the linear RIP; detail: {"access": "read" | "write",
-    "size": bytes} of a watchpoint, {"happening": Happening} of an event; result: the machine's Result when it ended; error:
+    "size": bytes} of a watchpoint, {"happening": Happening} of a point of `break_on`; result: the machine's Result when it ended; error:
     Unmodelled when that ended it.
     """
 
@@ -164,13 +164,17 @@ class Session:
         return self.watch_word(f"{field} of VMCS {vmcs.pointer:#x}", vmcs.address(field), **options)
 
     def break_on(self, text, *, condition=None, ignore=0, temporary=False):
-        """Stop after what a condition on happenings says (`emu.debug.condition`); returns the number.
+        """Stop after what a condition on happenings says (`emu.debug.condition`), or before an instruction; returns the number.
 
         It is evaluated by the machine itself, also when it is ignored a million times.  condition: as of `break_at`.
         """
         if ignore < 0:
             raise DebugError(f"ignore is a number of hits from 0 on, not {ignore}")
-        return self.points.add_event(EventPoint(0, compiled(text, finder(self.machine)), condition, temporary), ignore)
+        found = compiled(text, finder(self.machine))
+        if not found.addresses:
+            return self.points.add_event(EventPoint(0, found, condition, temporary), ignore)
+        point = Breakpoint(0, "execute", "linear", found.addresses[0], 1, None, None, None, condition, temporary, compiled=found)
+        return self._enter(point, [(address, 1) for address in found.addresses], ignore)
 
     def _check(self, address, size, world):
         if not 0 <= address < LIMIT or not 1 <= size <= LIMIT - address:
@@ -393,14 +397,14 @@ class Session:
         if point.condition and not point.condition(self.current()):
             point.passed += 1
             others = [p for p in self.points.numbers.values() if p.access == "execute" == point.access and p.address == point.address
-                      and p is not point and p.condition and self._in_scope(p) and p.condition(self.current())]
+                      and p is not point and p.condition and not p.compiled and self._in_scope(p) and p.condition(self.current())]
             if not others:
                 return None
             point = others[0]
         if point.temporary and not self._replays:
             self.remove(point.number)
         if point.access == "execute":
-            return self._told("breakpoint", point.number)
+            return self._told("breakpoint", point.number, detail={"happening": self._row(w)} if point.compiled else {})
         detail = {"access": "write" if d.hit_write else "read", "size": int(d.hit_size)}
         return self._told("watchpoint", point.number, int(d.hit_address), detail=detail)
 
@@ -421,7 +425,10 @@ class Session:
             return None
         if point.temporary and not self._replays:
             self.remove(point.number)
-        return self._told("event", point.number, detail={"happening": happening(w.row, bool(self.machine.partitions))})
+        return self._told("event", point.number, detail={"happening": self._row(w)})
+
+    def _row(self, w):
+        return happening(w.row, bool(self.machine.partitions))
 
     def _in_scope(self, point):
         thread = self.current()

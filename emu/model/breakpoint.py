@@ -195,7 +195,7 @@ def _in_scope(c, e, d, i):
 
 
 @kernel
-def _count(d, i):
+def count(d, i):
     """Count that point `i` was met; returns whether it stops the machine, not one of those to be ignored."""
     d.hits[i] += ONE
     if d.ignore[i]:
@@ -205,12 +205,13 @@ def _count(d, i):
 
 
 @kernel
-def _note(d, i, la, size, write):
+def note(d, i, la, size, write):
+    """Note that point `i` stops the machine, and the access that met it."""
     d.hit, d.hit_address, d.hit_size, d.hit_write = i + ONE, la, size, ONE if write else ZERO
 
 
 @kernel
-def _here(c, e, d, i, la):
+def here(c, e, d, i, la):
     """Return whether point `i` stands before the instruction at linear `la`, in the scope that the processor is in."""
     return d.kind[i] == POINT.EXECUTE and d.address[i] == la and _in_scope(c, e, d, i)
 
@@ -226,24 +227,9 @@ def asked(c, e, la):
         return False
     d = debug_at(m.debug)[0]
     for i in range(d.count):
-        if _here(c, e, d, U64(i), la):
+        if here(c, e, d, U64(i), la):
             return True
     return False
-
-
-@kernel
-def stops(c, e, la):
-    """Count the points before the instruction at linear `la`, where the processor is; returns whether one stops the machine."""
-    if not asked(c, e, la):
-        return False
-    d, found = debug_at(machine_at(c.machine)[0].debug)[0], False
-    c.passed, c.passed_at = la, c.instructions + ONE
-    for j in range(d.count):
-        i = U64(j)
-        if _here(c, e, d, i, la) and _count(d, i) and not found:
-            _note(d, i, la, ZERO, False)
-            found = True
-    return found
 
 
 @kernel
@@ -258,7 +244,7 @@ def points(c, e, la, pa, size, write):
         if d.kind[i] & wanted:
             start = pa if d.kind[i] & POINT.PHYSICAL else la
             if start < d.address[i] + d.length[i] and d.address[i] < start + size and _in_scope(c, e, d, i):
-                _note(d, i, start, size, write)
+                note(d, i, start, size, write)
                 return True
     return False
 
@@ -282,7 +268,7 @@ def changes(c):
             now = words(d.address[i], ONE)[ZERO]
             if now != d.value[i]:
                 d.value[i] = now
-                _note(d, i, d.address[i], U64(8), True)
+                note(d, i, d.address[i], U64(8), True)
 
 
 @kernel
@@ -305,7 +291,7 @@ def settle(c):
     if not waiting(c):
         return False
     d = debug_at(machine_at(c.machine)[0].debug)[0]
-    if d.kind[d.hit - ONE] & POINT.EXECUTE or _count(d, d.hit - ONE):
+    if d.kind[d.hit - ONE] & POINT.EXECUTE or count(d, d.hit - ONE):
         return True
     d.hit = ZERO
     return False
@@ -395,4 +381,4 @@ def stored(m, address, size):
         i = U64(j)
         wanted = d.kind[i] & POINT.PHYSICAL and d.kind[i] & POINT.WRITE
         if wanted and address < d.address[i] + d.length[i] and d.address[i] < address + size:
-            _note(d, i, address, size, True)
+            note(d, i, address, size, True)

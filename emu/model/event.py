@@ -7,7 +7,7 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, breakpoint, decode, ferr, intercept, look, memory, route, system, task, vmx, walk
+from emu.model import boundary, breakpoint, decode, ferr, intercept, look, memory, route, system, task, vmx, walk, watch
 from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
 from emu.model.segment import NOT_NULL
@@ -310,7 +310,7 @@ def at_breakpoint(c, e):
     Switching Stacks"
     """
     la = linear_rip(e)
-    if breakpoint.stops(c, e, la):
+    if watch.stops(c, e, la):
         c.mtf_pending = ZERO
         return
     met = breakpoint.code(c, e, la)

@@ -1,19 +1,19 @@
 """What happens, told to whoever watches: rows in a ring for a trace, and conditions that stop the machine.
 
 A happening costs a test of one field while nobody watches.  Conditions are programs for a small stack machine
-(`emu.debug.condition` writes them), so that a million that do not stop cost no time of the host's.  Nothing here
-changes what the machine does.
+(`emu.debug.condition` writes them), so that a million that do not stop cost no time of the host's; those of a debugger's
+breakpoints are asked here as well (`stops`).  Nothing here changes what the machine does.
 """
 from emu.bits import U64
 from emu.jit import kernel, words
-from emu.model import memory
+from emu.model import breakpoint, memory
 from emu.model.cpu import long_mode, real_mode
 from emu.spec.cpu import CR0, CR4, GPR, INTR
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import PROC, PROC2, REASON, VMERROR
 from emu.spec.watch import ACTION, CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, PAGING_MODE, RIP, ROW_WORDS, SECOND, THIRD, VMCS_POINTER
-from emu.state import PROGRAM_WORDS, RECENT, RING_ROWS, env_of, machine_at, watch_at
+from emu.state import PROGRAM_WORDS, RECENT, RING_ROWS, debug_at, env_of, machine_at, watch_at
 
 ZERO, ONE, TWO, THREE, EIGHT, SIXTEEN, THIRTY_TWO, SIXTY_FOUR = U64(0), U64(1), U64(2), U64(3), U64(8), U64(16), U64(32), U64(64)
 KEY_SHIFT, ANY_REASON, BYTE, LOW_32 = U64(7), U64(127), U64(0xFF), U64(0xFFFF_FFFF)
@@ -133,6 +133,13 @@ def partition(c, m, w):
 
 # ---- the happening ----------------------------------------------------------------------------------------------
 @kernel
+def _keep(w, row):
+    """Keep the row that stops the machine."""
+    for j in range(ROW_WORDS):
+        w.row[U64(j)] = row[U64(j)]
+
+
+@kernel
 def _met(c, w, row, key):
     """Ask the points of one list; returns whether one of them keeps the row."""
     keep, i = False, U64(w.first[key])
@@ -146,10 +153,20 @@ def _met(c, w, row, key):
                 w.ignore[place] -= ONE
             elif w.hit == ZERO:
                 w.hit = i
-                for j in range(ROW_WORDS):
-                    w.row[U64(j)] = row[U64(j)]
+                _keep(w, row)
         i = U64(w.next[place])
     return keep
+
+
+@kernel
+def _row(c, m, w, kind, cycle, rip):
+    """Return the next row of the ring with the words that are of any kind of row."""
+    row = words(w.ring + w.count % RING * ROW_BYTES, U64(ROW_WORDS))
+    world = ONE if c.vmx_mode == MODE.NONROOT else ZERO
+    number = partition(c, m, w)
+    row[I_CYCLE], row[I_HEAD] = cycle, kind | c.id << EIGHT | world << SIXTEEN | number << THIRTY_TWO
+    row[I_RIP], row[I_VMCS] = rip, c.vmcs_pointer
+    return row
 
 
 @kernel
@@ -159,11 +176,7 @@ def happened(c, kind, reason, cycle, rip, first, second, third, fourth):
     w = watch_at(m.watch)[0]
     if w.off:
         return
-    row = words(w.ring + w.count % RING * ROW_BYTES, U64(ROW_WORDS))
-    world = ONE if c.vmx_mode == MODE.NONROOT else ZERO
-    number = partition(c, m, w)
-    row[I_CYCLE], row[I_HEAD] = cycle, kind | c.id << EIGHT | world << SIXTEEN | number << THIRTY_TWO
-    row[I_RIP], row[I_VMCS] = rip, c.vmcs_pointer
+    row = _row(c, m, w, kind, cycle, rip)
     row[I_FIRST], row[I_SECOND], row[I_THIRD], row[I_FOURTH] = first, second, third, fourth
     keep = _met(c, w, row, kind << KEY_SHIFT | ANY_REASON)
     if reason != ANY_REASON:
@@ -172,6 +185,38 @@ def happened(c, kind, reason, cycle, rip, first, second, third, fourth):
         w.count += ONE
         if w.count - w.drained >= FULL and m.stop == STOP.NONE:
             m.stop, m.stop_cpu = STOP.OUTPUT, c.id
+
+
+@kernel
+def _accepted(c, m, place, la):
+    """Return whether the condition in a place accepts the instruction at linear `la`, which is about to be executed; its row is kept."""
+    w = watch_at(m.watch)[0]
+    row = _row(c, m, w, HAPPENING.INSTRUCTION, c.cycles, la)
+    if not holds(c, w, row, place):
+        return False
+    _keep(w, row)
+    return True
+
+
+@kernel
+def stops(c, e, la):
+    """Count a debugger's points before the instruction at linear `la`, where the processor is; returns whether one stops the machine.
+
+    A point that has a condition is met when that holds.
+    """
+    if not breakpoint.asked(c, e, la):
+        return False
+    m, found = machine_at(c.machine)[0], False
+    d = debug_at(m.debug)[0]
+    c.passed, c.passed_at = la, c.instructions + ONE
+    for j in range(d.count):
+        i = U64(j)
+        if not breakpoint.here(c, e, d, i, la) or (d.program[i] and not _accepted(c, m, U64(d.program[i]) - ONE, la)):
+            continue
+        if breakpoint.count(d, i) and not found:
+            breakpoint.note(d, i, la, ZERO, False)
+            found = True
+    return found
 
 
 @kernel

@@ -5,7 +5,9 @@ HAPPENING = codes("HAPPENING", "ours: the kind of a row of the ring",
     EXIT=(1, "VM exit, a failed entry that loads host state included"), ENTRY=(2, "VM entry"),
     FAILURE=(3, "VMX instruction that failed: VMfail, or a VM entry that ended as an exit"),
     DELIVERY=(4, "event delivered through the IDT"), MSR=(5, "RDMSR or WRMSR carried out"),
-    PORT=(6, "IN, OUT, INS, OUTS carried out"), MODE=(7, "change of the paging mode by MOV to CR or LMSW"))
+    PORT=(6, "IN, OUT, INS, OUTS carried out"), MODE=(7, "change of the paging mode by MOV to CR or LMSW"),
+    INSTRUCTION=(8, "an instruction about to be executed where a debugger's point with a condition stands: never in the ring"))
+NO_LIST = 0                                               # the key of programs that are asked where such a point stands
 
 # Words of a row after cycle, head and RIP; head: kind 7:0, processor 15:8, world 16, partition 63:32.
 ROW_WORDS = 8

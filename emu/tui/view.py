@@ -155,7 +155,7 @@ def status(session, stop, thread):
     pointer = int(thread.c.vmcs_pointer)
     guest = f", VMCS {pointer:#x}" if pointer != ALL_ONES else ""
     why = "ready" if stop is None else stop.reason if stop.reason != "ended" else _end(stop)
-    if stop is not None and stop.reason == "event":
+    if stop is not None and "happening" in stop.detail:
         why = str(stop.detail["happening"])
     return Text(f" {why} │ {thread.name}, {mode}, {thread.bits}-bit{guest} │ {thread.place()} ")
 

@@ -43,3 +43,18 @@ def test_break_tells_where_it_happened(hvlab):
     assert code == 1 and "it did not happen: the run ended at cycle" in err
     code, _, err = hvlab("break", "exit=hlt and colour", IMAGE)
     assert code == 2 and "'colour' is no field of exit" in err
+
+
+def test_break_and_filter_on_rip(hvlab):
+    code, out, _ = hvlab("break", "rip==g_write and world==guest", IMAGE, "--memory", "16M", "--ignore", "1")
+    assert code == 0 and out.startswith("hit 2: instruction at ") and "(g_write," in out.splitlines()[0] and "partition 1" in out
+    code, out, _ = hvlab("break", "rip==g_write", IMAGE, "--memory", "16M", "--all", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and rows and {(row["kind"], row["args"] == {}) for row in rows} == {("INSTRUCTION", True)}
+    code, out, _ = hvlab("trace", IMAGE, "--memory", "16M", "--filter", "rip==g_write", "--jsonl", "-")
+    kinds = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and {row["symbol"] for row in kinds} == {"g_write"} and {row["kind"] for row in kinds} == {"EXIT"}
+    code, _, err = hvlab("break", "gpa==1", IMAGE)
+    assert code == 2 and "write 'exit and gpa==1'" in err
+    code, _, err = hvlab("trace", IMAGE, "--filter", "gpa==1", "--jsonl", "-")
+    assert code == 2 and "write 'exit and gpa==1'" in err

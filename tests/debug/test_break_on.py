@@ -10,7 +10,7 @@ from emu.machine import Config, Machine
 from emu.spec.vmx import REASON
 from tests.debug.conftest import close
 from tests.debug.test_history import past  # noqa: F401
-from tests.debug.test_session import ENTER
+from tests.debug.test_session import COUNT, ENTER
 from tests.machine.guests import FOLDER
 
 
@@ -113,6 +113,49 @@ def test_conditions_in_reverse_and_removed(past):  # noqa: F811
         session.break_on("exit", ignore=-1)
     with pytest.raises(ConfigError, match="must begin with what happens"):
         session.break_on("nothing")
+
+
+def test_condition_on_rip_is_a_breakpoint_with_a_filter(past):  # noqa: F811
+    session, history, at = past(COUNT)
+    number = session.break_on("rip==test.loop and rcx>=7")
+    for count in (7, 8, 9):
+        stop = session.run()
+        assert (stop.reason, stop.number, stop.address, stop.thread.register("rcx")) == ("breakpoint", number, at["test.loop"], count)
+    told = stop.detail["happening"]
+    assert (told.kind, told.name, told.rip, told.world, told.processor) == ("INSTRUCTION", "instruction", at["test.loop"], "root", 0)
+    assert session.points.get(number).hits == 3 and session.run().reason == "ended"
+    assert [history.reverse_continue().thread.register("rcx") for _ in range(3)] == [9, 8, 7]
+    assert history.reverse_continue().reason == "history"
+    session.remove(number)
+    assert session.run().reason == "ended" and not session.machine.watching._keys
+
+
+def test_ignored_are_those_that_the_filter_accepts(past):  # noqa: F811
+    session, _, at = past(COUNT)
+    session.break_at(at["test.loop"], ignore=1 << 40)
+    number = session.break_on("rip==test.loop and rcx>=4", ignore=3)
+    assert session.run().thread.register("rcx") == 7 and session.points.get(number).hits == 4
+    session.remove(number)
+    session.break_on("rip in (test.loop+2, test.loop) and rcx==9 and cpu==0 and world==root", temporary=True)
+    assert session.run().address == at["test.loop"] + 2 and len(session.breakpoints()) == 1
+    never = session.break_on("rip==test.loop and world==guest")
+    both = session.break_on("rip==test.loop+2 or rip==test and rax==rax", condition=lambda thread: False)
+    assert session.run().reason == "ended" and session.points.get(never).hits == session.points.get(both).hits == 0
+
+
+def test_filters_of_breakpoints_change_no_run():
+    plain, machine = Machine(Config(memory_bytes=48 << 20)), Machine(Config(memory_bytes=48 << 20))
+    for each in (plain, machine):
+        each.load_demo()
+    plain.run()
+    with Session(machine) as one:
+        number = one.break_on("rip==vmexit and rax==0x123456789", ignore=0)
+        other = one.break_on("rip==vmexit and partition==2", ignore=1 << 40)
+        assert one.run().reason == "ended"
+        assert one.points.get(number).hits == 0 < one.points.get(other).hits < sum(int(n) for n in machine.cpu[0].exits)
+    assert machine.digest() == plain.digest()
+    for each in (plain, machine):
+        close(each)
 
 
 def test_temporary_and_python_conditions(past):  # noqa: F811

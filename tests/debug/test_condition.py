@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.debug.condition import COMMON, EXIT, KINDS, compiled
+from emu.debug.condition import compiled
+from emu.debug.kinds import COMMON, EXIT, KINDS
 from emu.errors import ConfigError
 from emu.model import watch
 from emu.spec.vmx import REASON
-from emu.spec.watch import HAPPENING
+from emu.spec.watch import HAPPENING, NO_LIST
 from emu.state import WATCH
 from emu.watching import key
 from tests.model.rig import Rig
@@ -74,6 +75,7 @@ def test_names_of_the_tables_and_the_list_of_one_reason():
 
 @pytest.mark.parametrize("text, words", [
     ("", "invalid syntax"), ("gpa==1", "must begin with what happens"), ("1 == 1", "must begin with"),
+    ("colour==1", "'colour' is no field"),
     ("exit=nowhere", "there is no name 'nowhere'"),
     ("exit and colour", "'colour' is no field of exit"), ("exit == 'x'", "is not understood"), ("exit() == 1", "is not understood"),
     ("msr==efer and gpa==3 and lambda: 0", "invalid syntax"), ("exit in 3", "must be a list"), ("exit is 3", "is not understood"),
@@ -83,6 +85,37 @@ def test_what_is_wrong_is_said(text, words):
     with pytest.raises(ConfigError) as said:
         compiled(text)
     assert words in str(said.value)
+
+
+@pytest.mark.parametrize("text, addresses", [
+    ("rip==loop+5", (0x1005,)), ("0x1000==rip", (0x1000,)), ("rip=loop and rax>3", (0x1000,)), ("rip in (1, loop, 1)", (1, 0x1000)),
+    ("cpu==1 and (rip==1 or rip==2 and rbx==3)", (1, 2)), ("not (world==guest) and rip==loop<<4", (0x10000,)),
+])
+def test_condition_on_rip_says_before_which_instructions_it_is_asked(text, addresses):
+    found = compiled(text, {"loop": 0x1000}.get)
+    assert (found.kind, found.addresses, [where for where, _ in found.programs]) == ("rip", addresses, [NO_LIST])
+    assert not compiled(f"exit and ({text})", {"loop": 0x1000}.get).addresses
+
+
+@pytest.mark.parametrize("text, ways", [
+    ("gpa=1 or gla=2", ["exit and (gpa=1 or gla=2)"]), ("cpu==1 and exit==48", ["exit and cpu==1 and exit==48"]),
+    ("write and value==3", ["msr and write and value==3"]), ("rip>loop", ["exit and rip>loop"]), ("rip==rax", ["exit and rip==rax"]),
+    ("rip==1 or cpu==2", ["exit and (rip==1 or cpu==2)"]), ("rax==5", ["rip==ADDRESS and rax==5", "exit and rax==5"]),
+    ("loop", ["rip==loop"]), ("loop+5", ["rip==loop+5"]), ("rip==1 and gpa==3", ["exit and rip==1 and gpa==3"]),
+])
+def test_what_to_write_where_a_kind_is_needed_is_said_and_is_taken(text, ways):
+    with pytest.raises(ConfigError) as said:
+        compiled(text, {"loop": 0x1000}.get)
+    for way in ways:
+        assert f"{way!r}" in str(said.value)
+        compiled(way, {"loop": 0x1000, "ADDRESS": 0x2000}.get)
+
+
+def test_condition_without_a_kind_is_on_rows_of_every_kind_of_a_trace():
+    found = compiled("rip==0x1000 and cpu==1", any_kind=True)
+    assert sorted(where for where, _ in found.programs) == [key(kind) for kind in range(1, 8)] and not found.addresses
+    with pytest.raises(ConfigError, match="write 'exit and gpa==1'"):
+        compiled("gpa==1", any_kind=True)
 
 
 def test_every_kind_has_its_own_value_field():

@@ -253,6 +253,21 @@ def test_monitor_tells_who_wrote_it_and_stays_where_it_is(stub):
     assert unit.answer(b"c") == b"T05thread:p1.1;core:0;swbreak:;" and unit.machine.digest() == digest
 
 
+def test_monitor_breaks_before_an_instruction(stub):
+    unit, at = stub(COUNT)
+    said = []
+    unit.tell = said.append
+
+    def ask(line):
+        return bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
+
+    assert ask("break rip==test.loop and rcx==3").startswith("condition 1: ")
+    assert unit.answer(b"c") == b"T05thread:p1.1;core:0;" and number(unit, "rcx") == 3 and number(unit, "rip") == at["test.loop"]
+    assert said[0].startswith(f"hvlab: 1: instruction at {at['test.loop']:#x}, cpu0, cycle ")
+    assert re.search(r"1 +execute +rip==test.loop and rcx==3 +1 hits", ask("points")) and ask("delete 1") == "1 is gone\n"
+    assert "write 'rip==ADDRESS and rcx==3' or 'exit and rcx==3'" in ask("break rcx==3")
+
+
 def test_monitor_types_and_saves(stub, tmp_path):
     unit, _ = stub(ECHO)
 

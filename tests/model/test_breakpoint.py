@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import breakpoint
+from emu.model import breakpoint, watch
 from emu.spec.cpu import CR4, DESCRIPTOR, EFER, RFLAGS, SEG
 from emu.spec.debug import ARMED, POINT
 from emu.spec.outcome import MODE
@@ -144,12 +144,12 @@ def test_mov_ss_blocks_at_its_place_only():
 def test_point_on_execution_stops_once_before_an_instruction():
     w = World()
     d = w.attach(dict(kind=int(POINT.EXECUTE), address=0x8000))
-    assert breakpoint.stops(w.c, w.e, U(0x8000)) and d.hit == 1 and breakpoint.settle(w.c)
+    assert watch.stops(w.c, w.e, U(0x8000)) and d.hit == 1 and breakpoint.settle(w.c)
     breakpoint.forget(w.c)
-    assert not breakpoint.stops(w.c, w.e, U(0x8000))            # it goes on
+    assert not watch.stops(w.c, w.e, U(0x8000))            # it goes on
     w.c.instructions = 1
-    assert breakpoint.stops(w.c, w.e, U(0x8000)) and d.hits[0] == 2
-    assert not breakpoint.stops(w.c, w.e, U(0x8001))
+    assert watch.stops(w.c, w.e, U(0x8000)) and d.hits[0] == 2
+    assert not watch.stops(w.c, w.e, U(0x8001))
 
 
 def test_points_to_ignore_are_counted():
@@ -157,7 +157,7 @@ def test_points_to_ignore_are_counted():
     d = w.attach(dict(kind=int(POINT.EXECUTE), address=0x8000, ignore=2))
     met = []
     for w.c.instructions in range(4):
-        met.append(bool(breakpoint.stops(w.c, w.e, U(0x8000))))
+        met.append(bool(watch.stops(w.c, w.e, U(0x8000))))
     assert met == [False, False, True, True] and d.hits[0] == 4
     d = w.attach(dict(kind=int(POINT.WRITE), address=0x9000, ignore=1))
     assert breakpoint.points(w.c, w.e, U(0x9000), U(0x9000), U(1), True) and not breakpoint.settle(w.c) and d.hit == 0
@@ -176,7 +176,7 @@ def test_points_are_scoped(scope, expected):
         w.c.vmx_mode, w.c.eptp = int(mode), 0x501E
         w.e.cr[3] = 0x2018 if mode == MODE.ROOT else 0x3000
         w.c.instructions += 1
-        found.append(bool(breakpoint.stops(w.c, w.e, U(0x8000))))
+        found.append(bool(watch.stops(w.c, w.e, U(0x8000))))
     assert tuple(found) == expected
 
 

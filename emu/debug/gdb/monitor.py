@@ -197,7 +197,7 @@ class Monitor:
         return _lines(cells) or ["no breakpoint"]
 
     def _point(self, number, p, hits):
-        what = (p.compiled.text, "", "") if p.access == "event" else (p.space, f"{p.address:#x}", f"{p.size} bytes")
+        what = (p.compiled.text, "", "") if p.compiled else (p.space, f"{p.address:#x}", f"{p.size} bytes")
         return number, p.access, *what, hits
 
     def _break(self, _thread, *words):
@@ -209,7 +209,7 @@ class Monitor:
 
     def _delete(self, _thread, number):
         found = lookup.value(number, "NUMBER")
-        if self.session.points.get(found).access != "event":
+        if not self.session.points.get(found).compiled:
             raise DebugError(f"{found} is gdb's own breakpoint: use gdb's command delete")
         self.session.remove(found)
         return [f"{found} is gone"]
