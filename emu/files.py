@@ -13,6 +13,7 @@ ends with the process: what a killed one left is removed by the next that writes
 import fcntl
 import itertools
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -97,8 +98,9 @@ def locked(descriptor):
 def _sweep(target):
     """Remove the parts of a file that nobody makes any more."""
     with suppress(OSError):
+        ours = re.compile(re.escape(f".{target.name[:NAME]}.") + r"\d+\.\d+" + re.escape(PART))
         for name in os.listdir(target.parent):
-            if name.startswith(f".{target.name[:NAME]}.") and name.endswith(PART):
+            if ours.fullmatch(name):
                 with open(target.with_name(name), "rb") as file:
                     if locked(file.fileno()):
                         os.unlink(file.name)

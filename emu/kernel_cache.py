@@ -21,6 +21,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +30,7 @@ import numba
 import numpy as np
 from numba.core import caching
 
-from emu import BEGAN
+from emu import BEGAN, COARSE
 
 ROOT = Path(__file__).resolve().parent
 FLAGS = dict(nogil=False, error_model="numpy", boundscheck=False)
@@ -127,9 +128,12 @@ def closure_key(path):
 
 
 def is_as_read(path):
-    """Return whether the file, and every one that its key covers, is the one that this process has read: none changed since it began."""
+    """Return whether the file, and every one that its key covers, is the one that this process has read: none changed since it began.
+
+    A date in the future is of a clock that was wrong, not of a change in this time.
+    """
     try:
-        return all(here.stat().st_ctime_ns < BEGAN for here in closure_of(path))
+        return not any(BEGAN <= here.stat().st_ctime_ns <= time.clock_gettime_ns(COARSE) for here in closure_of(path))
     except OSError:                                        # one was moved away
         return False
 

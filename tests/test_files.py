@@ -85,15 +85,16 @@ def test_name_that_cannot_be_written_is_refused_before_the_work(tmp_path):
 
 
 def test_what_a_killed_process_left_goes_and_what_another_makes_stays(tmp_path):
-    for name in (".a.1.0.part", ".b.1.0.part"):
+    others = [".a.mine.part", ".b.1.0.part"]
+    for name in (".a.1.0.part", *others):
         (tmp_path / name).write_bytes(b"left")
     with Part(tmp_path / "a") as first, Part(tmp_path / "a") as second:
-        assert sorted(os.listdir(tmp_path)) == sorted([".b.1.0.part", first.part.name, second.part.name])
+        assert sorted(os.listdir(tmp_path)) == sorted([*others, first.part.name, second.part.name])
         first.write(b"first")
         first.finish()
         second.write(b"second")
         second.finish()
-    assert (tmp_path / "a").read_bytes() == b"second" and sorted(os.listdir(tmp_path)) == [".b.1.0.part", "a"]
+    assert (tmp_path / "a").read_bytes() == b"second" and sorted(os.listdir(tmp_path)) == [*others, "a"]
 
 
 def test_part_of_the_assemblers_cache_that_was_left_goes(tmp_path, monkeypatch):

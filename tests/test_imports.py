@@ -19,7 +19,7 @@ def _imports(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "emu":
             if node.module == "emu":
-                yield from (f"emu.{alias.name}" for alias in node.names if alias.name != "BEGAN")       # of the package itself
+                yield from (f"emu.{alias.name}" for alias in node.names if not alias.name.isupper())    # constants are the package's own
             else:
                 yield node.module
         elif isinstance(node, ast.Import):

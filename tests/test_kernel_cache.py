@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from emu import kernel_cache
+
 SCRIPT = """
 import os, sys
 from emu.bits import U64
@@ -99,6 +101,20 @@ def test_file_that_changes_after_it_was_read_is_not_cached(script, tmp_path):
     (tmp_path / "new.py").write_text(SCRIPT.replace("value + value", "value * U64(3)"))
     assert script() == ("42\n", 1) and not files_of(script)
     assert [script(), script()] == [("63\n", 1), ("63\n", 0)]
+
+
+def test_file_of_the_future_is_one_that_did_not_change(tmp_path, monkeypatch):
+    path = tmp_path / "one.py"
+    path.write_text("")
+    changed = path.stat().st_ctime_ns
+    for began, now, same in ((changed + 1, changed + 2, True), (changed, changed + 1, False), (changed - 1, changed, False),
+                             (changed - 2, changed - 1, True)):
+        monkeypatch.setattr(kernel_cache, "BEGAN", began)
+        monkeypatch.setattr(kernel_cache.time, "clock_gettime_ns", lambda clock, now=now: now)
+        assert kernel_cache.is_as_read(path) is same
+    monkeypatch.setattr(kernel_cache, "BEGAN", changed + 1)
+    path.unlink()
+    assert not kernel_cache.is_as_read(path)
 
 
 def test_what_a_killed_process_left_goes(script):

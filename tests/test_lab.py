@@ -40,6 +40,15 @@ def test_callbacks_see_every_exit_and_may_stop(lab):
     assert other.run().reason == "ended"
 
 
+def test_callback_before_an_instruction(lab):
+    one, seen = lab(EPT), []
+    one.on("rip==g_write and partition==1", lambda each: seen.append((each.rip, one.vp[0].rip, each.world)))
+    assert one.run().reason == "ended" and seen and set(seen) == {(one.symbol("g_write"),) * 2 + ("guest",)}
+    other = lab(EPT)
+    stop = other.run_until("rip in (g_write, g_flush)")
+    assert stop.reason == "breakpoint" and other.vp[0].rip == stop.detail["happening"].rip and not other.session.breakpoints()
+
+
 def test_views_read_and_write_what_the_machine_has(lab):
     one = lab(EPT)
     assert one.run_until("exit=ept_violation").reason == "event"
