@@ -189,11 +189,10 @@ def watched(c, k, cs, e, address, pa, size, rw, ra):
         c.watch_step = ONE
 
 
-@entry(types.uint64(*[types.uint64] * 7))
-def fill(cs, address, size, rw, index, probe, ra):
-    """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
-    c = cpu_at(peek64(cs + CS_OWNER))[0]
-    k, t = core_at(c.core)[0], tlb_at(c.tlb)[0]
+@kernel
+def answer(c, k, cs, address, size, rw, index, probe, ra):
+    """Answer a TLB miss (1 when the page is mapped), or leave the block."""
+    t = tlb_at(c.tlb)[0]
     world = U64(1) if cs == k.cs[1] else U64(0)
     e = env_of(k.env[world])[0]
     address = first_asked(e, address, size & BYTE)
@@ -256,6 +255,17 @@ def fill(cs, address, size, rw, index, probe, ra):
     return ZERO
 
 
+@entry(types.uint64(*[types.uint64] * 7))
+def fill(cs, address, size, rw, index, probe, ra):
+    """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
+    c = cpu_at(peek64(cs + CS_OWNER))[0]
+    k = core_at(c.core)[0]
+    k.amid = ONE if ra and rw & THREE != TWO else ZERO
+    found = answer(c, k, cs, address, size, rw, index, probe, ra)
+    k.amid = ZERO
+    return found
+
+
 @entry(types.void(types.uint64, types.uint64))
 def written(cs, address):
     """The engine would store to a page without a comparison from now on (tlb_set_dirty): where it may."""
@@ -285,7 +295,15 @@ def by_model(kind):
     """Return whether the engine executes instructions of this kind where it should not; they begin a block."""
     if kind >= INSN.TPAUSE and kind <= INSN.UMONITOR:      # the engine takes them for MFENCE
         return True
+    if kind == INSN.ROTATE_CARRY or kind == INSN.ROTATE_CARRY_BYTE:
+        return True
     return kind == INSN.UNDEFINED or kind == INSN.NEAR_BRANCH or kind == INSN.CLFLUSH or kind == INSN.ENTER
+
+
+@kernel
+def begins(kind):
+    """Return whether instructions of this kind begin a block."""
+    return kind == INSN.SET_CONDITION or by_model(kind)        # see emu.core.loop.note_flags
 
 
 @kernel
@@ -369,6 +387,6 @@ def limit(cpu, block, cs, operands):
         if how:
             sets[how - ONE] = ONE
     for i in range(count):
-        if i and by_model(steps[U64(i)] >> EIGHT & KIND):
+        if i and begins(steps[U64(i)] >> EIGHT & KIND):
             return U64(i)
     return count if count else ONE

@@ -28,13 +28,14 @@ from emu.core.fill import (
 )
 from emu.core.native import call, peek32, peek64, poke8, poke32
 from emu.core.state import core_at
-from emu.jit import entry, kernel, words
-from emu.model import breakpoint, memory
-from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_MP, HF_TS, STATUS
+from emu.jit import entry, kernel, octets, words
+from emu.model import breakpoint, decode, look, memory
+from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_MP, HF_TS, STATUS, code_bits
 from emu.model.memory import PAGE
 from emu.spec.cpu import CR0
+from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, STOP
-from emu.state import ALL_ONES, cpu_at, env_of, machine_at, tlb_at
+from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 
 FIFTEEN, THREE, FIVE, COST_MASK = U64(15), U64(3), U64(5), U64(0x7FF)
 CYCLES = U64((1 << 60) - 1)                 # see emu.core.block: above are marks
@@ -46,6 +47,7 @@ E_NM = U64(0x147)                           # the engine's #NM: perhaps only our
 FP_FIRST, FP_LAST = 600 // 8, 3200 // 8     # words of ENV that hold x87, MMX and SSE state
 MASK_32 = U64(0xFFFF_FFFF)
 MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
+CARRY = ONE                                 # bits 3:1 of the number of the conditions B and AE
 STOPPED = U64(0x10000)                      # what `cpu_exec` returns when an event stopped it
 
 
@@ -202,10 +204,29 @@ def normal_rip(e):
 
 
 @kernel
+def note_flags(c, k, e):
+    """Note that the flags are in `cc_src`, when the store of SETcc was not made: the engine has computed them there, and says so later.
+
+    Such an instruction begins a block (`emu.core.fill.begins`): what flags there were is not known when it is translated, so all
+    are computed, whatever the condition; but for carry, which is computed elsewhere.
+    Source: Unicorn 2.1.4 `gen_prepare_cc`, `gen_compute_eflags`
+    """
+    if e.cc_op == CC_OP_EFLAGS:
+        return
+    insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, SIXTEEN)
+    length = decode.decode(code, look.code(c, undo.linear(e, e.rip), code), code_bits(e), insn)
+    if length and insn.kind == INSN.SET_CONDITION and insn.opcode >> ONE & U64(7) != CARRY:
+        e.cc_op = CC_OP_EFLAGS
+
+
+@kernel
 def prologue(c, k, e, world, number):
     """Bring time, flags and shadow to the exact instruction boundary that the event was reported at."""
     k.events += ONE
     normal_rip(e)
+    if k.amid:
+        k.amid = ZERO
+        note_flags(c, k, e)
     undo.busy(e)
     completed = number == E_STEPPED or number == E_DEADLINE and c.block == ZERO
     c.resumed_at = k.far_ra = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = ZERO
@@ -271,6 +292,8 @@ def modified(cs):
     k = core_at(c.core)[0]
     e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
     normal_rip(e)
+    k.amid = ZERO
+    note_flags(c, k, e)
     give_back(c, undo.linear(e, e.rip))
 
 

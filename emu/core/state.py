@@ -13,6 +13,7 @@ CORE = record(
     ("gated", U64, 2),                                    # MACHINE.gated when each engine last looked up its pages
     ("wrapped", U64, 2),                                  # each engine holds code past 4 GiB, under the address that was not wrapped
     ("filled_count", U64, 2), ("filled", U64, 32),        # pages entered into each engine's TLB since it was flushed, first 16
+    ("amid", U64),                                        # 1 while an access of translated code is answered, or has ended its block
     ("device_page", U64),                                 # physical page of the device access that is stepped
     ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64),
     ("mismatch", U64), ("mismatch_pc", U64),              # blocks whose length the engine and our decoder saw differently

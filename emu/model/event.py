@@ -275,6 +275,15 @@ def invalidates(c):
 
 
 @kernel
+def moves(c):
+    """Return whether the instruction at RIP is a MOV of a control or debug register: one that does not exist is #UD at any privilege."""
+    insn = insn_at(c.insn)[0]
+    if not glance(c, env_of(c.env)[0], insn):
+        return False
+    return insn.kind == INSN.MOV_TO_CR or insn.kind == INSN.MOV_FROM_CR or insn.kind == INSN.MOV_TO_DR or insn.kind == INSN.MOV_FROM_DR
+
+
+@kernel
 def exception(c, vector, error):
     """Raise an exception that the engine found while executing an instruction by itself."""
     if vector == VECTOR.UD:
@@ -286,6 +295,9 @@ def exception(c, vector, error):
     if vector == VECTOR.MF:
         if ferr.pending(c):
             route.fault(c)
+        return
+    if vector == VECTOR.GP and moves(c):                  # by privilege alone: the engine reads no further
+        instruction(c)
         return
     raise_exception(c, vector, error)
     route.fault(c)

@@ -187,27 +187,6 @@ def rdrand(c, e, insn):
 
 # ---- segment bases, SMAP override -------------------------------------------------------------------------
 @kernel
-def test(c, e, insn):
-    """Execute TEST with the group's second encoding: AND of the operands sets SF, ZF and PF, and clears CF, OF and AF."""
-    value = operand.load(c, insn, insn.operand_size)
-    if c.fault != FAULT.NONE:
-        return RESULT.FAULT
-    value &= insn.immediate
-    flags, parity = ZERO, value & U64(0xFF)
-    for shift in range(4, 0, -1):
-        if shift != 3:
-            parity ^= parity >> U64(shift)
-    if parity & ONE == ZERO:
-        flags |= RFLAGS.PF
-    if value == ZERO:
-        flags |= RFLAGS.ZF
-    if value >> (insn.operand_size * U64(8) - ONE) & ONE:
-        flags |= RFLAGS.SF
-    e.cc_src = flags
-    return RESULT.NEXT
-
-
-@kernel
 def segment_base(c, e, insn):
     """Execute RDFSBASE, RDGSBASE, WRFSBASE or WRGSBASE."""
     if not code_64(e) or not e.cr[4] & CR4.FSGSBASE:

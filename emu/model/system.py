@@ -6,7 +6,7 @@ by name if it comes here; everything else without a branch is #UD, as instructio
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import branch, control, cpuid, descriptor, inout, miscellaneous, msr, stack, syscall, watch
+from emu.model import arithmetic, branch, control, cpuid, descriptor, inout, miscellaneous, msr, stack, syscall, watch
 from emu.model.cpu import HIGH, LOW_32, cpl
 from emu.model.fault import gp0, ud, unmodelled
 from emu.spec.cost import COST
@@ -54,7 +54,7 @@ def wrmsr(c, e):
 def engine_executes(kind):
     """Return whether the execution engine carries out instructions of this kind by itself."""
     return ((kind >= INSN.STI and kind <= INSN.INT1) or kind == INSN.MOV_SS or kind == INSN.POP_SS or
-            (kind >= INSN.CALL_FAR and kind <= INSN.RET_FAR))
+            (kind >= INSN.CALL_FAR and kind <= INSN.RET_FAR) or kind == INSN.SET_CONDITION)
 
 
 @kernel
@@ -83,7 +83,9 @@ def _others(c, e, insn, kind):
     if kind == INSN.HINT:
         return RESULT.NEXT
     if kind == INSN.TEST_SECOND or kind == INSN.TEST_SECOND_BYTE:
-        return miscellaneous.test(c, e, insn)
+        return arithmetic.test(c, e, insn)
+    if kind == INSN.ROTATE_CARRY or kind == INSN.ROTATE_CARRY_BYTE:
+        return arithmetic.rotate_carry(c, e, insn)
     if kind == INSN.NEAR_BRANCH:
         return branch.near(c, e, insn)
     if kind == INSN.RDPMC or kind == INSN.TOO_LONG:

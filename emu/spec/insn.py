@@ -128,6 +128,11 @@ ROWS = dict(
     HINT         = (106, "0F 18 /0 reg, 0F 18 /1 reg, 0F 18 /2 reg, 0F 18 /3 reg", "v", "reserved NOP"),
     TEST_SECOND  = (107, "F7 /1", "v", "logical compare: undocumented, and the same as /0 on every processor"),
     TEST_SECOND_BYTE = (108, "F6 /1", "b", "logical compare of bytes"),
+    ROTATE_CARRY = (109, "C1 /2 mem, C1 /3 mem, D1 /2 mem, D1 /3 mem, D3 /2 mem, D3 /3 mem", "v",
+                    "RCL and RCR of memory: the engine changes the flags before the store, which may fault"),
+    ROTATE_CARRY_BYTE = (110, "C0 /2 mem, C0 /3 mem, D0 /2 mem, D0 /3 mem, D2 /2 mem, D2 /3 mem", "b", "the same of bytes"),
+    SET_CONDITION = (111, ", ".join(f"0F 9{n:X} mem" for n in range(16)), "b",
+                     "SETcc of memory: the engine computes the flags before the store, and begins a block with it"),
     NEAR_BRANCH  = (103, "", "q", "near branch in 64-bit mode with a 66 prefix, which changes nothing"),
 )
 INSN = codes("INSN", 'SDM 2 and 3C, "Instruction Reference"',
