@@ -209,7 +209,11 @@ def _sweep_making(path):
 
 
 def sweep_parts(folder, disks):
-    """Remove parts of files whose writer is gone: in the folders of virtual machines, and beside `disks`.  The caller holds the lock."""
-    for path in [*(folder / MACHINES).glob(f"*/*{PART}"), *(Path(disk + end) for disk in disks for end in (PART, f".old{PART}"))]:
+    """Remove parts of files whose writer is gone: in the folders of virtual machines, and beside `disks`, where these really lie.
+
+    The caller holds the lock.
+    """
+    beside = [Path(os.path.realpath(disk) + end) for disk in disks for end in (PART, f".old{PART}")]
+    for path in [*(folder / MACHINES).glob(f"*/*{PART}"), *beside]:
         with suppress(OSError):
             path.unlink()

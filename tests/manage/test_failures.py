@@ -13,7 +13,7 @@ import time
 import pytest
 
 from emu.errors import ConfigError, HvlabError, ManageError
-from emu.manage import files, link, store
+from emu.manage import files, link, schema, store
 from tests.manage.lab import ECHO, gone, nothing_is_wrong, processes
 
 KERNEL = ("--kernel", str(ECHO), "--disk-size", "64K", "--memory", "4M")
@@ -174,7 +174,7 @@ def test_damaged_rows_are_named(tmp_path):
     made.add("one", 4 << 20)
     good = sqlite3.connect(made.path)
     for column, value in [("memory", "x"), ("memory", -1), ("state", "flying"), ("note", b"\xff"), ("processors", b""), ("name", b"\xff"),
-                          ("name", "../x"), ("disk", 7)]:
+                          ("name", "../x"), ("disk", 7), ("disk", b"a\0b"), ("id", -1)]:
         before = good.execute(f"select {column} from machine").fetchone()[0]
         good.execute(f"update machine set {column} = ?", (value,))
         good.commit()
@@ -202,6 +202,53 @@ def test_damaged_database_never_ends_in_a_traceback(tmp_path):
             again.rows()
         except (ManageError, ConfigError):
             pass
+
+
+ENDLESS = "with recursive c(i) as (select 1 union all select i + 1 from c) select i from c where i < 0"
+VIEW = f"create view machine as select i as id, 'a' as name, 1 as memory, '' as disk, 'off' as state, '' as note, 1 as processors, " \
+       f"null as was from ({ENDLESS})"
+
+
+@pytest.mark.parametrize("script", [
+    f"create trigger t after update on machine begin delete from machine where id in ({ENDLESS}); end",
+    f"drop table machine; {VIEW}; create trigger t instead of update on machine begin select 1; end",
+    "create view other as select 1", "create table other (id)", "create index i on machine (note)",
+    "alter table machine add column more text default 'x'", "create table vm (name text, memory integer)"])
+def test_database_with_a_schema_that_is_not_ours_is_refused(lab, script):
+    made = store.Store(lab.folder)
+    made.add("one", 4 << 20)
+    made.note("one", store.RUNNING)
+    with sqlite3.connect(made.path) as db:
+        db.executescript(script)
+    db.close()
+    before = made.path.read_bytes()
+    for use in (made.rows, made.recover, lambda: made.add("two", 4 << 20), lambda: store.Store(lab.folder)):
+        with pytest.raises(ManageError, match="in it is not of hvlab: this is no database of virtual machines"):
+            use()
+    assert made.path.read_bytes() == before
+    assert "is not of hvlab" in lab.inside("list", fails=1)
+
+
+def test_work_for_the_database_has_an_end(tmp_path):
+    path = tmp_path / "d"
+    with pytest.raises(ManageError, match="what is asked of it has no end"), schema.opened(path) as db:
+        db.execute(ENDLESS).fetchall()
+    with pytest.raises(ManageError, match="it has more than 10,000 rows"), schema.opened(path) as db:
+        schema.rows(db, ENDLESS.replace(" where i < 0", ""))
+    with pytest.raises(ManageError, match="too big"), schema.opened(path) as db:
+        db.execute("select zeroblob(100000000)")
+
+
+@pytest.mark.parametrize("what", ["insert into machine (id, name, memory, disk, state) values (?, 'last', 4194304, '', 'off')",
+                                  "update sqlite_sequence set seq = ?"])
+def test_numbers_that_have_run_out_are_said(tmp_path, what):
+    made = store.Store(tmp_path)
+    made.add("one", 4 << 20)
+    with sqlite3.connect(made.path) as db:
+        db.execute(what, ((1 << 63) - 1,))
+    db.close()
+    with pytest.raises(ManageError, match="no number is left for another virtual machine: 9223372036854775807, the last one, was given"):
+        made.add("two", 4 << 20)
 
 
 @pytest.mark.parametrize("folder, words", [("f/vms", "the state folder cannot be made (Not a directory)"),
