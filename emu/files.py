@@ -38,6 +38,11 @@ def shown(path):
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def plain(text):
+    """Return text of others with its control characters as escapes: a terminal would obey them."""
+    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
+
+
 def read(path, limit=LIMIT, error=ConfigError, magic=b""):
     """Return the bytes of a regular file of at most `limit` bytes; raises `error`, which says why it cannot be read.
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import click
 import msgspec
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from emu.cli.console import made
 from emu.cli.group import OK
 from emu.cli.values import Memory
 from emu.errors import ConfigError, ManageError
+from emu.files import plain
 from emu.spec.root import VMMOST
 
 MIB = 1 << 20
@@ -253,8 +254,8 @@ def list_(folder, as_json):
         table.add_column(column, justify="left" if column in ("name", "state", "note") else "right")
     for each in rows:
         table.add_row(each["name"], each["state"], f"{each['memory'] // MIB} MiB", str(each["processors"]), str(each["worker"] or ""),
-                      each["note"])
-    Console().print(table if rows else "there is no virtual machine; `hvlab vm create` makes one")
+                      plain(each["note"]))
+    made().print(table if rows else "there is no virtual machine; `hvlab vm create` makes one")
     return OK
 
 
@@ -272,7 +273,7 @@ def show(folder, name, as_json):
         return OK
     row |= {"memory": f"{row['memory'] // MIB} MiB", "service": service}
     for key, value in row.items():
-        click.echo(f"{key:10} {'' if value is None else value}".rstrip())
+        click.echo(f"{key:10} {'' if value is None else plain(str(value))}".rstrip())
     return OK
 
 

@@ -385,3 +385,11 @@ def test_socket_that_was_removed_comes_back_and_a_removed_folder_ends_the_servic
     shutil.rmtree(lab.folder)
     lab.until(lambda: gone(service), "its end")
     assert processes(lab.folder) == []
+
+
+def test_note_is_text_and_no_markup(lab):
+    made, note = store.Store(lab.folder), "[/x] [red]a[/red] :smile: \x1b[2J"
+    made.add("one", 4 << 20)
+    made.note("one", store.FAILED, note)
+    shown = note.replace("\x1b", "\\x1b")
+    assert shown in " ".join(lab.inside("list").split()) and f"note       {shown}\n" in lab.inside("show", "one")
