@@ -49,6 +49,8 @@ def module(text):
     """Return (Path, arguments) of `FILE[,ARGS]`."""
     name, _, arguments = str(text).partition(",")
     path = Path(name)
+    if name == "-":
+        raise ImageError("module -: - is no standard input here: give the name of a file (./- has that name)")
     if Path(text).is_file():                                # a file whose own name has a comma in it
         path, arguments = Path(text), ""
     if not path.is_file():

@@ -17,7 +17,7 @@ from pathlib import Path
 from emu.errors import ConfigError, ManageError
 from emu.files import locked, shown
 
-SOCKET, LOCK, LOG, MACHINES, MAKING = "vmms.sock", "service.lock", "service.log", "machines", "making-"
+DATABASE, SOCKET, LOCK, LOG, MACHINES, MAKING = "vms.sqlite", "vmms.sock", "service.lock", "service.log", "machines", "making-"
 DISK, CONSOLE, CHECKPOINT, CHECKPOINT_DISK = "disk", "console", "checkpoint", "checkpoint.disk"
 PART = ".hvlab-part"                                      # of a file that is being written
 PIECE = 1 << 20
@@ -39,6 +39,13 @@ def state_folder(folder):
 def folder_of(folder, ident):
     """Return the folder of the virtual machine with that number."""
     return folder / MACHINES / str(ident)
+
+
+def is_own(folder, path):
+    """Is a file one of a state folder that is written for other ends than to be a disk?"""
+    machines = (folder / MACHINES).glob("*/*")
+    own = [folder / DATABASE, folder / LOCK, folder / LOG, *(each for each in machines if each.name != DISK)]
+    return any(each.exists() and each.samefile(path) for each in own)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class Store:
 
     def __init__(self, folder):
         self.folder = files.state_folder(folder)
-        self.path = self.folder / "vms.sqlite"
+        self.path = self.folder / files.DATABASE
         with self._changing() as db:
             db.execute(schema.MACHINE)
             older.take_over(db, self.folder)
