@@ -93,10 +93,10 @@ def plain(text):
     return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
 
 
-def read(path, limit=LIMIT, error=ConfigError, magic=b""):
+def read(path, limit=LIMIT, error=ConfigError, magic=b"", most=None):
     """Return the bytes of a regular file of at most `limit` bytes; raises `error`, which says why it cannot be read.
 
-    magic: of a file that begins otherwise no more than that is read.
+    magic: of a file that begins otherwise no more than that is read; most: no more than so many bytes are, however many it has.
     """
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -105,6 +105,8 @@ def read(path, limit=LIMIT, error=ConfigError, magic=b""):
             if kind(found.st_mode):
                 raise error(f"{shown(path)}: cannot be read: it is {kind(found.st_mode)}, not a regular file")
             heed(path, found)
+            if most is not None:
+                return file.read(most)
             data = file.read(len(magic))
             if data != magic:
                 return data

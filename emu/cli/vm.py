@@ -156,7 +156,8 @@ def create(folder, name, kernel, initrd, append, disk, disk_size, processors, me
     store = _store(folder)
     with files.making(store.folder) as own:
         if made is not None:
-            files.write_whole(own / files.DISK, [made], disk_size)
+            files.write_whole(own / files.DISK, [made], disk_size, f"the disk of {name}, {max(len(made), disk_size):,} bytes in "
+                              f"{files.shown(store.folder)},")
         row = store.add(name, memory, str(disk.absolute()) if disk else "", processors, own)
     many = "s" if processors > 1 else ""
     click.echo(f"{name}: {memory // MIB} MiB, {processors} processor{many}, disk {files.shown(row.disk)}", err=True)

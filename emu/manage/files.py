@@ -65,8 +65,16 @@ def pieces(path):
             yield data
 
 
-def write_part(path, data, size=0):
+def _not_written(path, error, called):
+    if called:
+        return ManageError(f"{called} cannot be written ({error.strerror}); nothing was made")
+    return ManageError(f"{shown(path)}: cannot be written ({error.strerror}); it is as it was")
+
+
+def write_part(path, data, size=0, called=""):
     """Write the pieces of `data`, with zeros up to `size`, beside a file; returns the path.  When it fails nothing stays of it.
+
+    called: what a file is that is made now, for a person who has asked for that.
 
     Pieces of zeros are holes, so that a large disk that is empty takes little.
     """
@@ -85,21 +93,21 @@ def write_part(path, data, size=0):
             os.fsync(file.fileno())
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise ManageError(f"{shown(path)}: cannot be written ({error.strerror}); it is as it was") from None
+        raise _not_written(path, error, called) from None
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     return part
 
 
-def write_whole(path, data, size=0):
-    """Write a file of the pieces of `data`, with zeros up to `size`, whole or not at all."""
-    part = write_part(path, data, size)
+def write_whole(path, data, size=0, called=""):
+    """Write a file of the pieces of `data`, with zeros up to `size`, whole or not at all; called: as of `write_part`."""
+    part = write_part(path, data, size, called)
     try:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise ManageError(f"{shown(path)}: cannot be written ({error.strerror}); it is as it was") from None
+        raise _not_written(path, error, called) from None
 
 
 class Lock:

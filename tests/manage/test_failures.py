@@ -13,7 +13,7 @@ import time
 import pytest
 
 from emu.errors import ConfigError, HvlabError, ManageError
-from emu.manage import files, link, schema, store
+from emu.manage import clients, files, link, schema, store
 from tests.manage.lab import ECHO, gone, nothing_is_wrong, processes
 
 KERNEL = ("--kernel", str(ECHO), "--disk-size", "64K", "--memory", "4M")
@@ -271,6 +271,57 @@ def test_bytes_that_are_no_text_are_taken(lab, tmp_path):
     for verb in (("start", bad), ("show", bad), ("delete", bad), ("console", bad), ("type", bad, bad)):
         assert "there is no virtual machine" in lab.inside(*verb, fails=2)
     assert "there is no such file" in lab.inside("create", "two", "--disk", bad, fails=2)
+
+
+def test_full_disk_is_reported_as_what_was_asked_for(lab):
+    said = lab("create", "one", *KERNEL[:2], "--disk-size", "8M", "--memory", "4M", fails=1, file_bytes=1 << 20)
+    assert f"the disk of one, 8,388,608 bytes in {files.shown(lab.folder)}, cannot be written (File too large); nothing was made" in said
+    assert not list((lab.folder / files.MACHINES).iterdir()) and not store.Store(lab.folder).rows()
+
+
+def test_parts_of_a_disk_that_is_a_link_are_swept_where_it_lies(tmp_path):
+    (tmp_path / "real").mkdir()
+    disk = tmp_path / "real" / "disk"
+    disk.write_bytes(bytes(512))
+    (tmp_path / "link").symlink_to(disk)
+    made = store.Store(tmp_path / "s")
+    made.add("one", 4 << 20, str(tmp_path / "link"))
+    for end in (files.PART, f".old{files.PART}"):
+        (tmp_path / "real" / f"disk{end}").write_bytes(b"")
+    made.recover()
+    assert list((tmp_path / "real").iterdir()) == [disk]
+
+
+def _turn(selector):
+    for key, _ in selector.select(0):
+        key.data(key.fileobj)
+
+
+@pytest.mark.parametrize("first", [b"", b'{"do": "li'])
+def test_clients_that_say_nothing_keep_nobody_waiting(tmp_path, first):
+    """Nor those that say half a request, and none is closed that has said a whole one."""
+    selector, asked, idle = selectors.DefaultSelector(), [], []
+    served = clients.Clients(tmp_path, selector, lambda client, request: (asked.append(request["do"]), client.answer({"n": len(asked)})))
+
+    def connected():
+        idle.append(socket.socket(socket.AF_UNIX))
+        with files.socket_path(tmp_path) as path:
+            idle[-1].connect(path)
+        return idle[-1]
+    for _ in range(5):
+        for _ in range(60):
+            connected().sendall(first)
+        who = connected()
+        who.sendall(b'{"do": "list"}\n')
+        for _ in range(60):
+            connected().sendall(first)
+        for _ in range(3):
+            _turn(selector)
+        assert who.recv(100) == b'{"n": %d}\n' % len(asked)
+    assert asked == ["list"] * 5
+    served.close()
+    for each in idle:
+        each.close()
 
 
 # ---- a service -------------------------------------------------------------------------------------------------------
