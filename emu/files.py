@@ -6,6 +6,9 @@
         part.write(...)
         part.finish()
 
+Inside `kept_apart`, which is around every command, no file is both read and written: `claim` names what will be written, before the work;
+reading it is refused then, under whatever name, and so is writing what was read.
+
 A device, a FIFO or a folder is never read: a name may come out of a file that somebody else made.  What is written lies beside its
 name until it is whole; a failure (a full disk, an interrupt) leaves what was there before.  Whoever makes a file holds its lock, which
 ends with the process: what a killed one left is removed by the next that writes the same file.
@@ -15,7 +18,7 @@ import itertools
 import os
 import re
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import zstandard
@@ -29,6 +32,53 @@ KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, 
          (stat.S_ISBLK, "a block device"))
 
 
+_apart = None                                              # inside `kept_apart`: ({identity: name} read, {identity: option} to be written)
+
+
+@contextmanager
+def kept_apart():
+    """Let the block read no file that it writes."""
+    global _apart
+    _apart, before = ({}, {}), _apart
+    try:
+        yield
+    finally:
+        _apart = before
+
+
+def _identity(path):
+    """Return what two names of one file have in common; None for what is no regular file."""
+    with suppress(OSError, ValueError):
+        found = os.stat(path)
+        return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+    return os.path.realpath(path)
+
+
+def claim(path, option):
+    """Say that `option` names a file to be written; raises ConfigError when another option names the same."""
+    identity = _identity(path)
+    if _apart and identity is not None:
+        other = _apart[1].setdefault(identity, option)
+        if other != option:
+            raise ConfigError(f"{shown(path)}: {other} and {option} would both write it: give two names")
+
+
+def heed(path, found):
+    """Note that a file (its stat) is read; raises ConfigError when it is to be written, too."""
+    if _apart:
+        identity = found.st_dev, found.st_ino
+        if identity in _apart[1]:
+            raise ConfigError(f"{shown(path)}: it is read, and {_apart[1][identity]} would write over it: give another name")
+        _apart[0][identity] = shown(path)
+
+
+def _check_apart(path):
+    """Raise ConfigError when what would be written was read."""
+    read = _apart and _apart[0].get(_identity(path))
+    if read:
+        raise ConfigError(f"{shown(path)}: cannot be written: it is {read}, which was read: give another name")
+
+
 def kind(mode):
     """Return what a file of this st_mode is, in words; "" for a regular file."""
     return next((words for test, words in KINDS if test(mode)), "")
@@ -39,10 +89,15 @@ def shown(path):
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def read(path, limit=LIMIT, error=ConfigError, magic=b""):
+def plain(text):
+    """Return text of others with its control characters as escapes: a terminal would obey them."""
+    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+def read(path, limit=LIMIT, error=ConfigError, magic=b"", most=None):
     """Return the bytes of a regular file of at most `limit` bytes; raises `error`, which says why it cannot be read.
 
-    magic: of a file that begins otherwise no more than that is read.
+    magic: of a file that begins otherwise no more than that is read; most: no more than so many bytes are, however many it has.
     """
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -50,6 +105,9 @@ def read(path, limit=LIMIT, error=ConfigError, magic=b""):
             found = os.fstat(number)
             if kind(found.st_mode):
                 raise error(f"{shown(path)}: cannot be read: it is {kind(found.st_mode)}, not a regular file")
+            heed(path, found)
+            if most is not None:
+                return file.read(most)
             data = file.read(len(magic))
             if data != magic:
                 return data
@@ -126,6 +184,7 @@ class Part:
     def __init__(self, path, error=ConfigError):
         """Raises `error` when the file cannot be written."""
         self.path, self.error, self.failure = Path(path), error, None
+        _check_apart(path)
         with self._failing():
             straight = self.path.exists() and not self.path.is_file()
             target = self.path if straight else Path(os.path.realpath(self.path))

@@ -64,7 +64,7 @@ from emu import bits
 from emu.asm.layout import Layout
 from emu.asm.source import Source
 from emu.errors import AssemblyError, ConfigError
-from emu.files import text, write
+from emu.files import heed, text, write
 from emu.kernel_cache import ROOT, cache_root
 
 LIST_LIMIT = 1 << 20  # bytes of a build.list
@@ -256,6 +256,7 @@ def _load(place):
     try:
         kept = json.loads(place.read_bytes())
         for name, digest in kept["files"].items():
+            heed(name, Path(name).stat())
             if hashlib.sha256(Path(name).read_bytes()).hexdigest() != digest:
                 return None
         lines = [(address, bytes.fromhex(data), *rest) for address, data, *rest in kept["lines"]]

@@ -1,10 +1,9 @@
 """`hvlab asm`: assemble a program and show it."""
 
-from pathlib import Path
 
 import click
 
-from emu.cli.values import Address, Output
+from emu.cli.values import Address, Input, Output
 
 HELP = """Assemble a program in Intel syntax, with the constants of the machine's tables.
 
@@ -34,7 +33,7 @@ def _definitions(context, param, values):
 
 
 @click.command("asm", help=HELP, short_help="Assemble a program and show it.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Input())
 @click.option("--list", "show", is_flag=True, help="Write addresses, bytes and source to standard output.")
 @click.option("--symbols", is_flag=True, help="Add the labels to the listing.")
 @click.option("--base", type=Address(), help="Address of the first byte, unless the program sets it.")

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from emu.cli import report
-from emu.cli.console import talk
+from emu.cli.console import made, talk
 from emu.errors import ConfigError
 from emu.kernel_cache import ROOT
 
@@ -82,9 +81,9 @@ def command(names, as_json, quick, only_list):
         return 0
     if quick:
         importlib.import_module("measuring").hurry()
-    results, console = [], Console(highlight=False)
+    results, console = [], made()
     for name, module in chosen.items():
-        talk().print(f"hvlab: {name}: {module.QUESTION}", markup=False)
+        talk().print(f"hvlab: {name}: {module.QUESTION}")
         rows = [tuple(row) for row in module.measure()]
         results += [
             dict(zip(("name", "value", "unit", "baseline", "goal"), row, strict=True), question=name) for row in rows

@@ -1,7 +1,6 @@
 """`hvlab bisect`: where two recorded runs part."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 import msgspec
@@ -10,6 +9,7 @@ from rich.text import Text
 from emu.cli import report, tell
 from emu.cli.group import BUDGET, FAILED, OK
 from emu.cli.replay import machine_of
+from emu.cli.values import Input
 
 MOST = 40
 
@@ -76,10 +76,10 @@ def _told(found):
 
 
 @click.command("bisect", help=HELP, short_help="Find where two recorded runs part.")
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
-@click.option("--image-a", type=click.Path(path_type=Path), help="The image of A, when it is not where it was.")
-@click.option("--image-b", type=click.Path(path_type=Path), help="The image of B.")
+@click.argument("a", type=Input())
+@click.argument("b", type=Input())
+@click.option("--image-a", type=Input(), help="The image of A, when it is not where it was.")
+@click.option("--image-b", type=Input(), help="The image of B.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 def command(a, b, image_a, image_b, as_json):
     """Compare two runs."""

@@ -6,14 +6,21 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+from emu.files import plain
+
 STYLES = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
 
 _ABOUT = re.compile(rb"hv: (?:partition \d+ \((\w+)\): )?(.*)")
 
 
+def made(**more):
+    """Return a rich console; it takes text as it is: in names, notes and paths of others "[/x]" and ":x:" mean nothing."""
+    return Console(highlight=False, markup=False, emoji=False, **more)
+
+
 def talk():
     """Return the rich console for what is told to the person: standard error."""
-    return Console(stderr=True, highlight=False)
+    return made(stderr=True)
 
 
 class Raw:
@@ -54,8 +61,7 @@ class Prefixed:
 
     def _line(self, source, line):
         self.width = max(self.width, len(source))
-        text = line.rstrip(b"\r").decode("utf-8", "replace")
-        text = "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
+        text = plain(line.rstrip(b"\r").decode("utf-8", "replace"))
         style = STYLES[sum(source.encode()) % len(STYLES)]
         self.console.print(Text(f"{source:>{self.width}} | ", style), Text(text), sep="", soft_wrap=True)
 

@@ -1,10 +1,9 @@
 """`hvlab demo`: firmware, hypervisor and two partitions, end to end."""
 
 import click
-from rich.console import Console
 
 from emu.cli import interrupt, report
-from emu.cli.console import Told, talk
+from emu.cli.console import Told, made, talk
 from emu.cli.values import Count
 
 MEMORY_BYTES = 128 << 20
@@ -27,7 +26,7 @@ def command(as_json, max_cycles):
 
     machine = power.machine(MEMORY_BYTES)
     machine.load_demo()
-    writer = Told(talk() if as_json else Console(highlight=False))
+    writer = Told(talk() if as_json else made())
     machine.on_console(writer)
     try:
         with interrupt.heeded(machine):
@@ -37,7 +36,7 @@ def command(as_json, max_cycles):
     if as_json:
         report.write_json(report.as_json("hvlab.demo.1", result))
     else:
-        console = Console(highlight=False)
+        console = made()
         for table in report.table(result):
             console.print(table)
     report.explain(result)

@@ -10,6 +10,7 @@ import click
 
 from emu.cli.streams import OUTPUT
 from emu.errors import HvlabError
+from emu.files import kept_apart, shown
 
 COMMANDS = {
     "run": "run", "asm": "asm", "demo": "demo", "bench": "bench",
@@ -92,8 +93,6 @@ def _internal():
 
 def _not_written(error):
     """Say what cannot be written; if it is standard output, see that nothing tries again at the end."""
-    from emu.files import shown
-
     if error.errno not in OUTPUT_ERRORS:
         return _internal()
     if error.filename == OUTPUT:
@@ -106,7 +105,8 @@ def _not_written(error):
 def start(arguments=None):
     """Run a command line (default: the process's own) and exit with the code of the help text."""
     try:
-        code = hvlab.main(arguments, prog_name="hvlab", standalone_mode=False)
+        with kept_apart():
+            code = hvlab.main(arguments, prog_name="hvlab", standalone_mode=False)
         code = code if isinstance(code, int) else OK
         sys.stdout.flush()
     except NO_ARGUMENTS as error:

@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+from contextlib import suppress
 
 from click.core import ParameterSource
 
@@ -37,6 +38,8 @@ def feed(machine, path, cycle):
     elif sys.stdin.isatty():
         return Typed(machine)
     else:
+        with suppress(OSError, ValueError):                # it is no file
+            files.heed("standard input", os.fstat(sys.stdin.fileno()))
         data = sys.stdin.buffer.read()
     if data:
         machine.console_input(data, cycle)

@@ -14,10 +14,10 @@ class Compiling:
     def __call__(self, done, total, unit):
         if self.bar is None:
             self.bar = Progress(
-                TextColumn("compiling kernels, once"),
+                TextColumn("compiling kernels, once", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 TimeElapsedColumn(),
                 console=talk(),
                 transient=True,

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from emu.cli import outside, run
+from emu.cli.values import Input
 from emu.errors import ConfigError, ReplayError
 
 HELP = """Repeat a recorded run, to the bit, and stop where it ended.
@@ -48,8 +49,8 @@ def prepared(recording, image, file):
 
 
 @click.command("replay", help=HELP, short_help="Repeat a recorded run.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--image", type=click.Path(path_type=Path), help="The image, when it is not where it was.")
+@click.argument("file", type=Input())
+@click.option("--image", type=Input(), help="The image, when it is not where it was.")
 @click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction; it meets the recorded end.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to standard output.")
 @click.option("--trace-exits", type=run.OUT, help="Write every VM exit to this file, one JSON object a line.")

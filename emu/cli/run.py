@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -10,12 +9,12 @@ from click.core import ParameterSource
 from emu import files
 from emu.cli import interrupt, outside, report
 from emu.cli.console import Prefixed, Raw, Split, talk
-from emu.cli.values import Count, Memory, Output
+from emu.cli.values import Count, Input, Memory, Output
 from emu.errors import ConfigError
 
 PARTITION = "partition "
 OUT = Output()
-IN = click.Path(path_type=Path, exists=True, dir_okay=False)
+IN = Input(exists=True, dir_okay=False)
 SYMBOLS_HELP = "Names for addresses, as nm or System.map list them, besides those of the image."
 COPIES_HELP = "Partitions that run the image, each by itself."
 RESETS = click.Choice(["fail", "stop", "reboot"])
@@ -142,7 +141,7 @@ def debugged(make, listen):
 
 
 @click.command("run", help=HELP, short_help="Run an image on the machine.")
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=Input())
 @click.option(
     "--as",
     "place",
@@ -194,7 +193,7 @@ def debugged(make, listen):
 @click.option("--record", "record_to", type=OUT, help="Write a recording of the run for hvlab replay, however it ends.")
 @click.option("--symbols", type=IN, help=SYMBOLS_HELP)
 @click.option("--copies", type=click.IntRange(1, 16), default=1, help=COPIES_HELP)
-@click.option("--hv", type=click.Path(path_type=Path, file_okay=False), help=HV_HELP)
+@click.option("--hv", type=Input(file_okay=False), help=HV_HELP)
 @click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction, as `hvlab gdb` does.")
 @click.option("--save", "save_to", type=OUT, help="Write a snapshot of the machine as it is at the end; hvlab run goes on from it.")
 @click.pass_context

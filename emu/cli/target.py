@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from emu.cli import outside, run
-from emu.cli.values import Count, Memory
+from emu.cli.values import Count, Input, Memory
 from emu.errors import ConfigError
 
 MAX_CYCLES = "20G"
@@ -81,7 +81,7 @@ def options(function):
         click.option("--max-cycles", type=Count(), default=MAX_CYCLES, show_default=True, help="Look no further than this cycle."),
         click.option("--symbols", type=run.IN, help=run.SYMBOLS_HELP),
         click.option("--copies", type=click.IntRange(1, 16), default=1, help=run.COPIES_HELP),
-        click.option("--hv", type=click.Path(path_type=Path, file_okay=False), help=run.HV_HELP),
+        click.option("--hv", type=Input(file_okay=False), help=run.HV_HELP),
         click.option("--on-reset", type=run.RESETS, default="fail", show_default=True, help="What a reset by the guest is."),
         click.option("--physical-bits", type=run.BITS, default=39, show_default=True, help=run.BITS_HELP),
         click.option("--initrd", type=run.IN, help="The initial RAM disk of a Linux image."),
@@ -91,7 +91,7 @@ def options(function):
         click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help="Logical processors."),
         click.option("--as", "place", type=click.Choice(["bare", "partition"]), default="bare", show_default=True,
                      help="On the bare machine, or as the guest of a child partition."),
-        click.argument("image", type=click.Path(path_type=Path), metavar="IMAGE|FILE.hvz|FILE.hvr"),
+        click.argument("image", type=Input(), metavar="IMAGE|FILE.hvz|FILE.hvr"),
     ):
         command = each(command)
     return command

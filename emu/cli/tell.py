@@ -1,11 +1,12 @@
 """What is known, as lines of text: facts, decoded values and lists, aligned; colour only on a terminal."""
-from rich.console import Console
 from rich.text import Text
+
+from emu.cli.console import made
 
 
 def out():
     """Return the rich console for data: standard output, no line folded."""
-    return Console(highlight=False, soft_wrap=True)
+    return made(soft_wrap=True)
 
 
 def columns(rows, indent=2, styles=()):

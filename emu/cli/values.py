@@ -35,6 +35,23 @@ class Memory(click.ParamType):
         return size
 
 
+def _named(path, value):
+    """Return a path that "-" stands in for nothing else: Path("./-") would be it."""
+    return path.absolute() if str(path) == "-" and str(value) != "-" else path
+
+
+class Input(click.Path):
+    """A file or folder to read; "-" is none."""
+
+    def __init__(self, **more):
+        super().__init__(path_type=Path, **more)
+
+    def convert(self, value, param, context):
+        if str(value) == "-":
+            self.fail("- is no standard input here: give the name of a file (./- has that name)", param, context)
+        return _named(super().convert(value, param, context), value)
+
+
 class Output(click.Path):
     """A file to write; that it can be is looked at before the run, since the run may take long."""
 
@@ -42,9 +59,12 @@ class Output(click.Path):
         super().__init__(path_type=Path, dir_okay=False, allow_dash=dash)
 
     def convert(self, value, param, context):
-        path = super().convert(value, param, context)
-        if str(path) != "-":
+        path = _named(super().convert(value, param, context), value)
+        if str(value) != "-":
             files.check_writable(path)
+            files.claim(path, max(param.opts, key=len) if param else "an option")
+        elif not self.allow_dash:
+            self.fail("- is no standard output here: give the name of a file (./- has that name)", param, context)
         return path
 
 

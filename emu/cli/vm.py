@@ -11,12 +11,13 @@ from pathlib import Path
 import click
 import msgspec
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from emu.cli.console import made
 from emu.cli.group import OK
-from emu.cli.values import Memory
+from emu.cli.values import Input, Memory
 from emu.errors import ConfigError, ManageError
+from emu.files import plain
 from emu.spec.root import VMMOST
 
 MIB = 1 << 20
@@ -51,7 +52,7 @@ def default_folder():
 
 
 @click.group("vm", help=HELP, short_help="Virtual machines under the root partition.")
-@click.option("--state", "folder", type=click.Path(path_type=Path, file_okay=False), help="The state folder; another one is another world.")
+@click.option("--state", "folder", type=Input(file_okay=False), help="The state folder; another one is another world.")
 @click.pass_context
 def command(context, folder):
     """Hold the commands."""
@@ -125,11 +126,11 @@ def _needed(folder, **request):
 
 @command.command("create", short_help="Make a virtual machine that is off.")
 @click.argument("name")
-@click.option("--kernel", type=click.Path(path_type=Path),
+@click.option("--kernel", type=Input(),
               help="A disk is made of this kernel: a Linux bzImage, or 64-bit code from 0x10000 on: ELF, raw image, assembly.")
-@click.option("--initrd", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Initial RAM disk of a Linux kernel.")
+@click.option("--initrd", type=Input(exists=True, dir_okay=False), help="Initial RAM disk of a Linux kernel.")
 @click.option("--append", default="", help="Command line of a Linux kernel, such as console=ttyS0.")
-@click.option("--disk", type=click.Path(path_type=Path, dir_okay=False), help="A disk of yours, used as it is.")
+@click.option("--disk", type=Input(dir_okay=False), help="A disk of yours, used as it is.")
 @click.option("--disk-size", type=Memory(), default=0, help="Size of the disk that is made, such as 1M; at least what the kernel takes.")
 @click.option("--processors", type=click.IntRange(1, int(VMMOST.PROCESSORS)), default=1, show_default=True, help="Its processors.")
 @click.option("--memory", type=Memory(), default="16M", show_default=True, help="Its memory, such as 16M: whole 2 MiB.")
@@ -149,11 +150,14 @@ def create(folder, name, kernel, initrd, append, disk, disk_size, processors, me
         raise ConfigError(f"memory and disk of a virtual machine have at most {MOST >> 30} GiB each")
     if disk and not disk.is_file():
         raise ConfigError(f"{files.shown(disk)}: there is no such file")
+    if disk and files.is_own(folder, disk):
+        raise ConfigError(f"{files.shown(disk)}: the service writes this file itself: it can be the disk of no virtual machine")
     made = _disk_of(kernel, initrd, append, memory) if kernel else None
     store = _store(folder)
     with files.making(store.folder) as own:
         if made is not None:
-            files.write_whole(own / files.DISK, [made], disk_size)
+            files.write_whole(own / files.DISK, [made], disk_size, f"the disk of {name}, {max(len(made), disk_size):,} bytes in "
+                              f"{files.shown(store.folder)},")
         row = store.add(name, memory, str(disk.absolute()) if disk else "", processors, own)
     many = "s" if processors > 1 else ""
     click.echo(f"{name}: {memory // MIB} MiB, {processors} processor{many}, disk {files.shown(row.disk)}", err=True)
@@ -253,8 +257,8 @@ def list_(folder, as_json):
         table.add_column(column, justify="left" if column in ("name", "state", "note") else "right")
     for each in rows:
         table.add_row(each["name"], each["state"], f"{each['memory'] // MIB} MiB", str(each["processors"]), str(each["worker"] or ""),
-                      each["note"])
-    Console().print(table if rows else "there is no virtual machine; `hvlab vm create` makes one")
+                      plain(each["note"]))
+    made().print(table if rows else "there is no virtual machine; `hvlab vm create` makes one")
     return OK
 
 
@@ -272,7 +276,7 @@ def show(folder, name, as_json):
         return OK
     row |= {"memory": f"{row['memory'] // MIB} MiB", "service": service}
     for key, value in row.items():
-        click.echo(f"{key:10} {'' if value is None else value}".rstrip())
+        click.echo(f"{key:10} {'' if value is None else plain(str(value))}".rstrip())
     return OK
 
 

@@ -20,7 +20,6 @@ ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(PO
 KINDS = {"execute": int(POINT.EXECUTE), "change": int(POINT.CHANGE), **ACCESSES}
 SPACES = ("linear", "guest", "host")
 PAGE_MASK = ~0xFFF & ANY
-LIMIT = 1 << 64
 
 
 @dataclass

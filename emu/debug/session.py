@@ -17,9 +17,10 @@ from emu.bits import name_of
 from emu.debug.condition import compiled
 from emu.debug.explain import vmcs_field
 from emu.debug.happenings import happening
-from emu.debug.points import ACCESSES, LIMIT, SPACES, Breakpoint, EventPoint, Points
+from emu.debug.points import ACCESSES, SPACES, Breakpoint, EventPoint, Points
 from emu.debug.thread import GUEST, ROOT, Thread, has_guest
 from emu.debug.vmcs import Vmcs, processor_of
+from emu.debug.xlate import check_range
 from emu.errors import DebugError, Unmodelled
 from emu.failure import finder
 from emu.jit import words
@@ -177,8 +178,7 @@ class Session:
         return self._enter(point, [(address, 1) for address in found.addresses], ignore)
 
     def _check(self, address, size, world):
-        if not 0 <= address < LIMIT or not 1 <= size <= LIMIT - address:
-            raise DebugError(f"an address is 0 to {LIMIT - 1:#x} and a range ends there, not {size} bytes at {address:#x}")
+        check_range(address, size)
         if world not in (None, ROOT, GUEST):
             raise DebugError(f"a world is 0 (root or bare), 1 (guest) or None (any), not {world!r}")
 

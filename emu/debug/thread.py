@@ -2,7 +2,7 @@
 import numpy as np
 
 from emu.debug import registers
-from emu.debug.xlate import in_world
+from emu.debug.xlate import check_range, in_world
 from emu.errors import DebugError
 from emu.failure import place
 from emu.jit import words
@@ -121,10 +121,12 @@ class Thread:
 
     def translate(self, linear):
         """Return the host-physical address of a linear one through this world's paging (and EPT); None: not mapped."""
+        check_range(linear)
         return self._host(self._copies(), linear)
 
     def translate_guest(self, address):
         """Return the host-physical address of a guest-physical one; None: EPT does not map it."""
+        check_range(address)
         if not self.eptp:
             return address
         copies = self._copies()                            # held: `cpu` is a view of its memory
@@ -132,6 +134,7 @@ class Thread:
 
     def _pieces(self, address, size, where):
         """Yield (host-physical address, bytes) of the parts of a range that lie on a page each; stops at the first that is not mapped."""
+        check_range(address)                               # the range may go on at 0, as instructions do
         while size:
             here = min(size, PAGE - address % PAGE)
             yield where(address), here

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from emu.debug import registers
 from emu.debug.snapshot import take
 from emu.debug.vmcs import Vmcs
+from emu.debug.xlate import check_range
 from emu.errors import DebugError
 
 FIRST_WINDOW, LAST_WINDOW = 50_000, 20_000_000             # cycles back that a register is looked for, step by step
@@ -62,6 +63,7 @@ def memory(history, address, size=8, space="linear", thread=None):
     thread = thread or session.current()
     if not 1 <= size <= 8:
         raise DebugError(f"a value has 1 to 8 bytes, not {size}")
+    check_range(address, size)
     hosts = {"linear": thread.translate, "guest": thread.translate_guest, "host": int}[space]
     first, last = hosts(address), hosts(address + size - 1)
     if first is None or last != first + size - 1:

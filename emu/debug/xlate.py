@@ -11,7 +11,7 @@ import numpy as np
 from emu.bits import name_of, show, text_of
 from emu.debug.copies import Copies
 from emu.debug.vmcs import Vmcs, processor_of
-from emu.errors import ConfigError
+from emu.errors import ConfigError, DebugError
 from emu.jit import words
 from emu.model import entry, exit, steps, walk
 from emu.spec.cpu import CR0, CR4, EFER
@@ -21,6 +21,7 @@ from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import QUAL_EPT
 from emu.state import env_of
 
+LIMIT = 1 << 64                                            # addresses
 WORLDS = ("root", "guest")
 KINDS = {"read": ACCESS.READ, "write": ACCESS.WRITE, "fetch": ACCESS.FETCH}
 KIND_BITS = int(ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH)
@@ -106,6 +107,13 @@ def in_world(machine, processor, world, region=None):
     return copies, world
 
 
+def check_range(address, size=1):
+    """Raise DebugError unless there are `size` bytes at an address of 64 bits."""
+    address = int(address)
+    if not 0 <= address < LIMIT or not 1 <= size <= LIMIT - address:
+        raise DebugError(f"an address is 0 to {LIMIT - 1:#x} and a range ends there, not {size} bytes at {address:#x}")
+
+
 def translate(machine, linear, processor=0, access="read", user=False, world=None, pointer=None):
     """Return the Translation of linear address `linear` for an access of a processor, changing nothing.
 
@@ -113,6 +121,7 @@ def translate(machine, linear, processor=0, access="read", user=False, world=Non
     pointer: physical address of the VMCS of a guest that waits, whose translation is meant.
     Raises ConfigError when that processor has no such world.
     """
+    check_range(linear)
     region = None if pointer is None else words(machine.record[0].ram + pointer, REGION_WORDS)
     copies, where = in_world(machine, processor, world, region)
     c = copies.cpu

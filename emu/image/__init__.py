@@ -16,6 +16,7 @@ from emu.image.space import PAGE, Space
 from emu.image.symbols import Symbols, from_assembly
 
 __all__ = ["Entry", "Image", "ImageError", "Symbols", "load", "of_assembly"]
+RAW_LIMIT = 1 << 20                                        # bytes of a .bin that are looked at: it takes fewer
 KINDS = "ELF32 or ELF64 executable, multiboot-1 image, Linux bzImage, raw .bin (the first three also packed by gzip or xz)"
 
 
@@ -49,6 +50,8 @@ def module(text):
     """Return (Path, arguments) of `FILE[,ARGS]`."""
     name, _, arguments = str(text).partition(",")
     path = Path(name)
+    if name == "-":
+        raise ImageError("module -: - is no standard input here: give the name of a file (./- has that name)")
     if Path(text).is_file():                                # a file whose own name has a comma in it
         path, arguments = Path(text), ""
     if not path.is_file():
@@ -69,6 +72,15 @@ def _loader(path, data):
     raise ImageError(f"{path}: begins with {data[:4].hex(' ') or 'nothing'}: must be an {KINDS}")
 
 
+def _whole(path):
+    """Return the bytes of an image file; of one that is none, or is longer than its kind can be, no more is read than shows it."""
+    head = files.read(path, error=ImageError, most=multiboot.SEARCH)
+    if packed.is_packed(path, head):
+        return files.read(path, error=ImageError)
+    limit = RAW_LIMIT if _loader(path, head) is raw else files.LIMIT
+    return files.read(path, limit, ImageError)
+
+
 def load(path, memory_bytes, append=None, modules=()):
     """Read an image file and place it in `memory_bytes` of guest-physical memory.
 
@@ -78,8 +90,7 @@ def load(path, memory_bytes, append=None, modules=()):
     path = Path(path)
     if memory_bytes <= 0 or memory_bytes % PAGE:
         raise ConfigError(f"memory_bytes must be a positive multiple of {PAGE}, not {memory_bytes}")
-    data = files.read(path, error=ImageError)
-    data = packed.unpack(path, data)
+    data = packed.unpack(path, _whole(path))
     loader, space = _loader(path, data), Space(path, memory_bytes)
     kind, start = loader.load(path, data, space, append or "", [module(each) for each in modules])
     symbols = from_elf(path, data) if elf.is_elf(data) else Symbols()

@@ -26,12 +26,17 @@ def _inflate(path, unpacker, data, failures):
     return found
 
 
+def is_packed(path, head):
+    """Return whether a file that begins so is packed; raises ImageError when that is not done here."""
+    if head.startswith(ZSTD):
+        raise ImageError(f"{path}: packed with zstd: must be unpacked first (gzip and xz are unpacked here)")
+    return head.startswith((GZIP, XZ))
+
+
 def unpack(path, data):
     """Return the bytes of an image file, unpacked when it is packed."""
     if data.startswith(GZIP):
         return _inflate(path, zlib.decompressobj(wbits=31), data, zlib.error)
     if data.startswith(XZ):
         return _inflate(path, lzma.LZMADecompressor(memlimit=XZ_MEMORY), data, lzma.LZMAError)
-    if data.startswith(ZSTD):
-        raise ImageError(f"{path}: packed with zstd: must be unpacked first (gzip and xz are unpacked here)")
     return data

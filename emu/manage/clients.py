@@ -13,7 +13,7 @@ from emu.errors import ConfigError, ManageError
 from emu.manage import files
 
 REQUEST_MOST = 1 << 20                                    # bytes
-CLIENTS_MOST = 64                                         # at once; the others wait in the kernel's queue
+CLIENTS_MOST = 64                                         # at once; for more, those go that have said no request yet
 PATIENCE = 10                                             # seconds to say a request, and to take an answer
 
 
@@ -22,12 +22,14 @@ class Client:
 
     def __init__(self, connection, selector, asked, gone):
         self._connection, self._selector, self._asked, self._gone = connection, selector, asked, gone
-        self._heard, self._waits = bytearray(), b""
+        self._heard, self._waits, self._asks = bytearray(), b"", False
         self.deadline = time.monotonic() + PATIENCE       # None: it waits for us
         connection.setblocking(False)
         selector.register(connection, selectors.EVENT_READ, lambda _: self._read())
 
     def _read(self):
+        if self._asks:                                    # heard already, in this turn of the loop
+            return
         try:
             data = self._connection.recv(1 << 16)
         except BlockingIOError:
@@ -46,7 +48,21 @@ class Client:
         elif not data:
             self.close()
 
+    @property
+    def silent(self):
+        """Has it said no whole request yet?"""
+        return self._connection.fileno() >= 0 and self.deadline is not None and not self._asks
+
+    def order(self):
+        """Return what sorts silent clients: those first that have said nothing, for the longest time."""
+        return bool(self._heard), self.deadline
+
+    def look(self):
+        """Hear what a silent one has said meanwhile."""
+        self._read()
+
     def _listen_no_more(self):
+        self._asks = True
         self._selector.unregister(self._connection)
         self.deadline = None
 
@@ -132,16 +148,33 @@ class Clients:
             self._accepts = wanted
 
     def _accept(self):
-        try:
-            connection, _ = self._listener.accept()
-        except BlockingIOError:
-            return
-        except OSError:                                   # no more descriptors, or it is gone already
-            self._accepting(False)
-            self._again = time.monotonic() + 0.1
-            return
-        self._clients.add(Client(connection, self._selector, self._asked, self._clients.discard))
-        self._accepting(len(self._clients) < CLIENTS_MOST)
+        for _ in range(CLIENTS_MOST):                     # the queue may be long
+            if not self._room():
+                break
+            try:
+                connection, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError:                               # no more descriptors, or it is gone already
+                self._accepting(False)
+                self._again = time.monotonic() + 0.1
+                return
+            self._clients.add(Client(connection, self._selector, self._asked, self._clients.discard))
+        self._accepting(self._may())
+
+    def _may(self):
+        """Is there room for another client, or can it be made?"""
+        return len(self._clients) < CLIENTS_MOST or any(each.silent for each in self._clients)
+
+    def _room(self):
+        """Make room for another client: one that says nothing must not keep others waiting.  Returns whether there is some."""
+        for client in sorted((each for each in self._clients if each.silent), key=Client.order):
+            if len(self._clients) < CLIENTS_MOST:
+                break
+            client.look()                                 # it may have said something just now
+            if client.silent:
+                client.close()
+        return len(self._clients) < CLIENTS_MOST
 
     def tick(self):
         """Let go of clients that take too long; returns False when the state folder is gone, and nobody can ask any more."""
@@ -149,7 +182,7 @@ class Clients:
         for client in [each for each in self._clients if each.deadline and each.deadline < now]:
             client.close()
         if now > self._again:
-            self._accepting(len(self._clients) < CLIENTS_MOST)
+            self._accepting(self._may())
         if os.fstat(self._held).st_nlink == 0:
             return False
         if self._there() != self._inode:                  # somebody has removed it

@@ -17,7 +17,7 @@ from pathlib import Path
 from emu.errors import ConfigError, ManageError
 from emu.files import locked, shown
 
-SOCKET, LOCK, LOG, MACHINES, MAKING = "vmms.sock", "service.lock", "service.log", "machines", "making-"
+DATABASE, SOCKET, LOCK, LOG, MACHINES, MAKING = "vms.sqlite", "vmms.sock", "service.lock", "service.log", "machines", "making-"
 DISK, CONSOLE, CHECKPOINT, CHECKPOINT_DISK = "disk", "console", "checkpoint", "checkpoint.disk"
 PART = ".hvlab-part"                                      # of a file that is being written
 PIECE = 1 << 20
@@ -41,6 +41,13 @@ def folder_of(folder, ident):
     return folder / MACHINES / str(ident)
 
 
+def is_own(folder, path):
+    """Is a file one of a state folder that is written for other ends than to be a disk?"""
+    machines = (folder / MACHINES).glob("*/*")
+    own = [folder / DATABASE, folder / LOCK, folder / LOG, *(each for each in machines if each.name != DISK)]
+    return any(each.exists() and each.samefile(path) for each in own)
+
+
 @contextmanager
 def socket_path(folder, name=SOCKET):
     """Give a name of a socket in the folder that is short however long the folder's is: an address has 108 bytes."""
@@ -58,8 +65,16 @@ def pieces(path):
             yield data
 
 
-def write_part(path, data, size=0):
+def _not_written(path, error, called):
+    if called:
+        return ManageError(f"{called} cannot be written ({error.strerror}); nothing was made")
+    return ManageError(f"{shown(path)}: cannot be written ({error.strerror}); it is as it was")
+
+
+def write_part(path, data, size=0, called=""):
     """Write the pieces of `data`, with zeros up to `size`, beside a file; returns the path.  When it fails nothing stays of it.
+
+    called: what a file is that is made now, for a person who has asked for that.
 
     Pieces of zeros are holes, so that a large disk that is empty takes little.
     """
@@ -78,21 +93,21 @@ def write_part(path, data, size=0):
             os.fsync(file.fileno())
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise ManageError(f"{shown(path)}: cannot be written ({error.strerror}); it is as it was") from None
+        raise _not_written(path, error, called) from None
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     return part
 
 
-def write_whole(path, data, size=0):
-    """Write a file of the pieces of `data`, with zeros up to `size`, whole or not at all."""
-    part = write_part(path, data, size)
+def write_whole(path, data, size=0, called=""):
+    """Write a file of the pieces of `data`, with zeros up to `size`, whole or not at all; called: as of `write_part`."""
+    part = write_part(path, data, size, called)
     try:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise ManageError(f"{shown(path)}: cannot be written ({error.strerror}); it is as it was") from None
+        raise _not_written(path, error, called) from None
 
 
 class Lock:
@@ -209,7 +224,11 @@ def _sweep_making(path):
 
 
 def sweep_parts(folder, disks):
-    """Remove parts of files whose writer is gone: in the folders of virtual machines, and beside `disks`.  The caller holds the lock."""
-    for path in [*(folder / MACHINES).glob(f"*/*{PART}"), *(Path(disk + end) for disk in disks for end in (PART, f".old{PART}"))]:
+    """Remove parts of files whose writer is gone: in the folders of virtual machines, and beside `disks`, where these really lie.
+
+    The caller holds the lock.
+    """
+    beside = [Path(os.path.realpath(disk) + end) for disk in disks for end in (PART, f".old{PART}")]
+    for path in [*(folder / MACHINES).glob(f"*/*{PART}"), *beside]:
         with suppress(OSError):
             path.unlink()

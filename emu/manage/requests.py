@@ -129,7 +129,7 @@ class Requests:
         if not path.is_file():
             raise ConfigError(f"{name} has no checkpoint; `hvlab vm checkpoint` makes one while it runs")
         head, content, disk = checkpoint.read(path, row)
-        target = Path(row.disk).resolve()
+        target = Path(os.path.realpath(row.disk))
         with files.replaced(target, files.write_part(target, disk)):
             vm = self._create(row)
             try:

@@ -1,21 +1,17 @@
 """What is known of the virtual machines: one table of an embedded database, so that a service that was killed finds it as it was."""
 import os
 import sqlite3
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from emu.errors import ConfigError, ManageError
-from emu.manage import files, older
+from emu.manage import files, names, older, schema
+from emu.manage.names import FAILED, OFF, PAUSED, RUNNING, STATES, check_name
 
-OFF, RUNNING, PAUSED, FAILED = "off", "running", "paused", "failed"
-STATES = (OFF, RUNNING, PAUSED, FAILED)
-TABLE = """create table if not exists machine (
-    id integer primary key autoincrement, name text not null unique, memory integer not null, disk blob not null, state text not null,
-    note text not null default '', processors integer not null default 1, was text)"""
+__all__ = ["FAILED", "OFF", "PAUSED", "RUNNING", "STATES", "Row", "Store", "check_name"]
 COLUMNS = "id, name, memory, disk, state, note, processors"
-NAME_MOST = 32
-PATIENCE = 10                                             # seconds for another process that holds the database
+LAST = (1 << 63) - 1                                      # number that a row can have
 
 
 @dataclass(frozen=True)
@@ -36,14 +32,6 @@ class Row:
         return Path(self.folder) / name
 
 
-def check_name(name):
-    """Raise ConfigError unless a name is 1 to 32 letters, digits, "-", "_" or ".", and begins with a letter or digit."""
-    allowed = name.replace("-", "").replace("_", "").replace(".", "")
-    if not (0 < len(name) <= NAME_MOST and name.isascii() and allowed.isalnum() and name[0].isalnum()):
-        raise ConfigError(f"a virtual machine's name is 1 to {NAME_MOST} letters, digits, '-', '_' and '.', not {name!r}")
-    return name
-
-
 class Store:
     """The database in a folder; each change is on the disk when the method returns.
 
@@ -52,29 +40,15 @@ class Store:
 
     def __init__(self, folder):
         self.folder = files.state_folder(folder)
-        self.path = self.folder / "vms.sqlite"
+        self.path = self.folder / files.DATABASE
         with self._changing() as db:
-            db.execute(TABLE)
+            db.execute(schema.MACHINE)
             older.take_over(db, self.folder)
-
-    @contextmanager
-    def _open(self):
-        try:
-            with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as db:
-                yield db
-        except sqlite3.OperationalError as error:         # locked, full, read-only, gone
-            raise ManageError(f"{files.shown(self.path)}: {error}") from None
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise
-            raise ManageError(f"{files.shown(self.path)}: {error}; this is no database of virtual machines") from None
-        except (OverflowError, UnicodeError, ValueError) as error:
-            raise ManageError(f"{files.shown(self.path)}: the database is damaged: {error}") from None
 
     @contextmanager
     def _changing(self):
         """Give the database; nobody else changes it meanwhile, and nothing is changed when an exception comes."""
-        with self._open() as db:
+        with schema.opened(self.path) as db:
             db.execute("begin immediate")
             try:
                 yield db
@@ -87,17 +61,20 @@ class Store:
     def _row(self, values):
         """Return a Row of a row of the table, whose values may be anything when the file is damaged."""
         ident, name, memory, disk, state, note, processors = values
-        good = (isinstance(ident, int) and isinstance(memory, int) and isinstance(processors, int) and isinstance(name, str)
-                and isinstance(note, str) and state in STATES and isinstance(disk, bytes | str) and memory > 0 and processors > 0)
-        if not good:
-            raise ManageError(f"{files.shown(self.path)}: the row of virtual machine {name!r} is damaged")
+        wrong = names.wrong(name, memory, disk, state, note, processors)
+        if wrong or not isinstance(ident, int) or ident <= 0:
+            wrong = wrong or f"the number of {name} is {names.cut(ident)}"
+            raise ManageError(f"{files.shown(self.path)}: a row is damaged: {wrong}")
         folder = files.folder_of(self.folder, ident)
-        return Row(ident, check_name(name), memory, os.fsdecode(disk) or str(folder / files.DISK), state, note, processors, str(folder))
+        return Row(ident, name, memory, os.fsdecode(disk) or str(folder / files.DISK), state, note, processors, str(folder))
+
+    def _rows(self, db):
+        return [self._row(each) for each in schema.rows(db, f"select {COLUMNS} from machine order by name")]
 
     def rows(self):
         """Return every virtual machine by name."""
-        with self._open() as db:
-            return [self._row(each) for each in db.execute(f"select {COLUMNS} from machine order by name")]
+        with schema.opened(self.path) as db:
+            return self._rows(db)
 
     def row(self, name):
         """Return one; raises ConfigError that names those there are."""
@@ -115,10 +92,11 @@ class Store:
         """
         try:
             with self._changing() as db:
+                self._check_room(db)
                 ident = db.execute("insert into machine (name, memory, disk, state, processors) values (?, ?, ?, ?, ?)",
                                    (check_name(name), memory, os.fsencode(disk), OFF, processors)).lastrowid
                 if made:
-                    files.sweep(self.folder, {each[0] for each in db.execute("select id from machine")} - {ident})
+                    files.sweep(self.folder, {each.id for each in self._rows(db)} - {ident})
                     made.rename(files.folder_of(self.folder, ident))
         except sqlite3.IntegrityError:
             raise ConfigError(f"there is a virtual machine {name!r} already") from None
@@ -129,10 +107,18 @@ class Store:
             raise
         return self.row(name)
 
+    def _check_room(self, db):
+        """Raise ManageError unless there is a number for one more row: numbers are never used again."""
+        if len(self._rows(db)) >= schema.ROWS_MOST:
+            raise ManageError(f"{files.shown(self.path)}: there are {schema.ROWS_MOST:,} virtual machines, which is all that can be")
+        last = [each for query in ("select max(id) from machine", "select seq from sqlite_sequence") for each, in schema.rows(db, query)]
+        if any(isinstance(each, int) and each >= LAST for each in last):
+            raise ManageError(f"{files.shown(self.path)}: no number is left for another virtual machine: {LAST}, the last one, was given")
+
     def _sweep(self):
         """Remove folders that are of no virtual machine, unless the database cannot be read just now: then the next one does."""
         with suppress(ManageError), self._changing() as db:
-            files.sweep(self.folder, {each[0] for each in db.execute("select id from machine")})
+            files.sweep(self.folder, {each.id for each in self._rows(db)})
 
     def note(self, name, state, note=""):
         """Note the state of one, and why."""
@@ -150,9 +136,10 @@ class Store:
     def recover(self):
         """A service begins, or none runs: what ran under an earlier one does not run any more.  The caller holds the service's lock."""
         with self._changing() as db:
+            self._rows(db)                                # a damaged table stays as it is
             db.execute("update machine set state = ?, note = ? where state in (?, ?)",
                        (OFF, "its service ended while it ran", RUNNING, PAUSED))
         with self._changing() as db:
-            rows = list(db.execute("select id, disk from machine"))
-            files.sweep(self.folder, {ident for ident, _ in rows})
-        files.sweep_parts(self.folder, [os.fsdecode(disk) for _, disk in rows if isinstance(disk, bytes | str) and disk])
+            rows = self._rows(db)
+            files.sweep(self.folder, {each.id for each in rows})
+        files.sweep_parts(self.folder, [each.disk for each in rows])

@@ -13,6 +13,7 @@ from emu.debug.gdb.monitor import Monitor
 from emu.debug.history import History
 from emu.debug.session import Session
 from emu.errors import HvlabError
+from emu.files import plain
 from emu.tui import view
 
 CALLS = ("call", "rep", "syscall", "int")
@@ -83,7 +84,7 @@ class Debugger(App):
 
     def _write(self, source, text):
         for line in text.splitlines():
-            self.query_one("#console", RichLog).write(Text(f"{source}  ", "dim").append(line, ""))
+            self.query_one("#console", RichLog).write(Text(f"{source}  ", "dim").append(plain(line), ""))
 
     def thread(self):
         """Return the Thread that is shown: of the chosen processor, in its world."""

@@ -1,11 +1,16 @@
 """The command line: what goes to which stream, exit codes, and what wrong values are told."""
+import io
 import json
 import re
 import types
+from pathlib import Path
 
 import pytest
+from rich.table import Table
 
+import emu
 from emu.cli import bench, power, report
+from emu.cli.console import made
 from emu.cli.group import start
 from emu.errors import ConfigError, Unmodelled
 from emu.spec.outcome import STOP
@@ -303,3 +308,17 @@ def test_bench_without_its_folder(hvlab, tmp_path, monkeypatch):
     code, _, err = hvlab("bench")
     assert code == 2
     assert "no such folder: the questions of the benchmark are neither" in err
+
+
+def test_no_console_takes_text_for_markup():
+    """Names, notes and paths are of others: every console comes from emu/cli/console.py, and the columns of progress bars say so too."""
+    folder = Path(emu.__file__).parent
+    for path in [path for part in ("cli", "tui", "manage") for path in (folder / part).rglob("*.py")]:
+        text = path.read_text()
+        assert path.name == "console.py" or not re.search(r"\bConsole\(|from_markup|markup=True", text), path
+        assert all("markup=False" in each for each in re.findall(r"TextColumn\(.*", text)), path
+    console = made(file=io.StringIO(), width=60)
+    table = Table("[/x]", title="[/y]")
+    table.add_row("[red]a[/] :smile:")
+    console.print(table, "[/z]")
+    assert all(each in console.file.getvalue() for each in ("[/x]", "[/y]", "[red]a[/] :smile:", "[/z]"))

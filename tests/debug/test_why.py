@@ -1,9 +1,12 @@
 """Who wrote memory, a register, a VMCS field last."""
+import contextlib
+
 import pytest
 
-from emu.debug import why
+from emu.debug import why, xlate
+from emu.debug.gdb.monitor import Monitor
 from emu.debug.vmcs import Vmcs
-from emu.errors import DebugError
+from emu.errors import DebugError, HvlabError
 from tests.debug.test_history import past  # noqa: F401
 from tests.debug.test_session import COUNT, ENTER
 
@@ -22,6 +25,26 @@ def test_memory_was_written_by_the_last_store_that_reached_it(past):  # noqa: F8
         why.memory(history, 0x400000, 4, "host")
     with pytest.raises(DebugError, match="1 to 8 bytes, not 9"):
         why.memory(history, 0, 9)
+
+
+@pytest.mark.parametrize("space", ["linear", "guest", "host"])
+def test_addresses_end_where_64_bits_do(past, space):  # noqa: F811
+    session, history, _ = past(COUNT)
+    last, monitor = (1 << 64) - 1, Monitor(session)
+    with pytest.raises(DebugError, match="a range ends there, not 8 bytes at 0xffffffffffffffff"):
+        why.memory(history, last, 8, space)
+    with pytest.raises(DebugError):
+        why.memory(history, last, 1, space)               # nothing lies there
+    thread = session.thread(0)
+    for what in (lambda: thread.read(last + 1, 1), lambda: thread.write(-1, b"x"), lambda: thread.translate(last + 1),
+                 lambda: thread.translate_guest(-1), lambda: xlate.translate(session.machine, last + 1),
+                 lambda: thread.read_physical(1 << 64, 8), lambda: session.watch(last, 8, space=space), lambda: session.break_at(1 << 64)):
+        with pytest.raises(DebugError, match="an address is 0 to 0xffffffffffffffff"):
+            what()
+    for words in ("why memory {:#x} 8", "why memory {:#x} 1", "xlate {:#x}", "disassemble {:#x}", "xlate {:#x} user", "why-irq {:#x}"):
+        for address in (last, last + 1):
+            with contextlib.suppress(HvlabError):         # a sentence, whatever it says
+                monitor.run(thread, words.format(address))
 
 
 SAME = """

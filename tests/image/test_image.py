@@ -2,11 +2,13 @@
 
 import gzip
 import lzma
+import os
 import re
 import struct
 
 import pytest
 
+from emu import files
 from emu.errors import ConfigError, ImageError
 from emu.image import load, module, of_assembly, packed
 from emu.image.space import memory_map
@@ -419,3 +421,17 @@ def test_raw_image_too_large(tmp_path):
     path = tmp_path / "large.bin"
     path.write_bytes(bytes(0xA0000))
     refused(path, r".*: a raw image has at most 623616 bytes \(0x7c00 to 0xa0000\), not 655360")
+
+
+@pytest.mark.parametrize("name, head, words", [
+    ("a", b"nothing", "begins with 6e 6f 74 68: must be an"), ("a.bin", b"\xf4", "2,147,483,648 bytes, at most 1,048,576 are"),
+    ("a", b"\x28\xb5\x2f\xfd", "packed with zstd")])
+def test_large_file_that_is_no_image_is_not_read(tmp_path, monkeypatch, name, head, words):
+    path, got = tmp_path / name, []
+    path.write_bytes(head)
+    os.truncate(path, 2 << 30)
+    read = files.read
+    monkeypatch.setattr(files, "read", lambda *given, **named: got.append(read(*given, **named)) or got[-1])
+    with pytest.raises(ImageError, match=words):
+        load(path, 16 << 20)
+    assert sum(len(each) for each in got) <= 8192

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from emu.errors import ConfigError, HvlabError, ManageError
-from emu.manage import files, link, store
+from emu.manage import clients, files, link, schema, store
 from tests.manage.lab import ECHO, gone, nothing_is_wrong, processes
 
 KERNEL = ("--kernel", str(ECHO), "--disk-size", "64K", "--memory", "4M")
@@ -174,7 +174,7 @@ def test_damaged_rows_are_named(tmp_path):
     made.add("one", 4 << 20)
     good = sqlite3.connect(made.path)
     for column, value in [("memory", "x"), ("memory", -1), ("state", "flying"), ("note", b"\xff"), ("processors", b""), ("name", b"\xff"),
-                          ("name", "../x"), ("disk", 7)]:
+                          ("name", "../x"), ("disk", 7), ("disk", b"a\0b"), ("id", -1)]:
         before = good.execute(f"select {column} from machine").fetchone()[0]
         good.execute(f"update machine set {column} = ?", (value,))
         good.commit()
@@ -204,6 +204,53 @@ def test_damaged_database_never_ends_in_a_traceback(tmp_path):
             pass
 
 
+ENDLESS = "with recursive c(i) as (select 1 union all select i + 1 from c) select i from c where i < 0"
+VIEW = f"create view machine as select i as id, 'a' as name, 1 as memory, '' as disk, 'off' as state, '' as note, 1 as processors, " \
+       f"null as was from ({ENDLESS})"
+
+
+@pytest.mark.parametrize("script", [
+    f"create trigger t after update on machine begin delete from machine where id in ({ENDLESS}); end",
+    f"drop table machine; {VIEW}; create trigger t instead of update on machine begin select 1; end",
+    "create view other as select 1", "create table other (id)", "create index i on machine (note)",
+    "alter table machine add column more text default 'x'", "create table vm (name text, memory integer)"])
+def test_database_with_a_schema_that_is_not_ours_is_refused(lab, script):
+    made = store.Store(lab.folder)
+    made.add("one", 4 << 20)
+    made.note("one", store.RUNNING)
+    with sqlite3.connect(made.path) as db:
+        db.executescript(script)
+    db.close()
+    before = made.path.read_bytes()
+    for use in (made.rows, made.recover, lambda: made.add("two", 4 << 20), lambda: store.Store(lab.folder)):
+        with pytest.raises(ManageError, match="in it is not of hvlab: this is no database of virtual machines"):
+            use()
+    assert made.path.read_bytes() == before
+    assert "is not of hvlab" in lab.inside("list", fails=1)
+
+
+def test_work_for_the_database_has_an_end(tmp_path):
+    path = tmp_path / "d"
+    with pytest.raises(ManageError, match="what is asked of it has no end"), schema.opened(path) as db:
+        db.execute(ENDLESS).fetchall()
+    with pytest.raises(ManageError, match="it has more than 10,000 rows"), schema.opened(path) as db:
+        schema.rows(db, ENDLESS.replace(" where i < 0", ""))
+    with pytest.raises(ManageError, match="too big"), schema.opened(path) as db:
+        db.execute("select zeroblob(100000000)")
+
+
+@pytest.mark.parametrize("what", ["insert into machine (id, name, memory, disk, state) values (?, 'last', 4194304, '', 'off')",
+                                  "update sqlite_sequence set seq = ?"])
+def test_numbers_that_have_run_out_are_said(tmp_path, what):
+    made = store.Store(tmp_path)
+    made.add("one", 4 << 20)
+    with sqlite3.connect(made.path) as db:
+        db.execute(what, ((1 << 63) - 1,))
+    db.close()
+    with pytest.raises(ManageError, match="no number is left for another virtual machine: 9223372036854775807, the last one, was given"):
+        made.add("two", 4 << 20)
+
+
 @pytest.mark.parametrize("folder, words", [("f/vms", "the state folder cannot be made (Not a directory)"),
                                            ("/".join(["x" * 100] * 5), "it can have 480")])
 def test_state_folder_that_cannot_be_is_refused(lab, tmp_path, folder, words):
@@ -224,6 +271,57 @@ def test_bytes_that_are_no_text_are_taken(lab, tmp_path):
     for verb in (("start", bad), ("show", bad), ("delete", bad), ("console", bad), ("type", bad, bad)):
         assert "there is no virtual machine" in lab.inside(*verb, fails=2)
     assert "there is no such file" in lab.inside("create", "two", "--disk", bad, fails=2)
+
+
+def test_full_disk_is_reported_as_what_was_asked_for(lab):
+    said = lab("create", "one", *KERNEL[:2], "--disk-size", "8M", "--memory", "4M", fails=1, file_bytes=1 << 20)
+    assert f"the disk of one, 8,388,608 bytes in {files.shown(lab.folder)}, cannot be written (File too large); nothing was made" in said
+    assert not list((lab.folder / files.MACHINES).iterdir()) and not store.Store(lab.folder).rows()
+
+
+def test_parts_of_a_disk_that_is_a_link_are_swept_where_it_lies(tmp_path):
+    (tmp_path / "real").mkdir()
+    disk = tmp_path / "real" / "disk"
+    disk.write_bytes(bytes(512))
+    (tmp_path / "link").symlink_to(disk)
+    made = store.Store(tmp_path / "s")
+    made.add("one", 4 << 20, str(tmp_path / "link"))
+    for end in (files.PART, f".old{files.PART}"):
+        (tmp_path / "real" / f"disk{end}").write_bytes(b"")
+    made.recover()
+    assert list((tmp_path / "real").iterdir()) == [disk]
+
+
+def _turn(selector):
+    for key, _ in selector.select(0):
+        key.data(key.fileobj)
+
+
+@pytest.mark.parametrize("first", [b"", b'{"do": "li'])
+def test_clients_that_say_nothing_keep_nobody_waiting(tmp_path, first):
+    """Nor those that say half a request, and none is closed that has said a whole one."""
+    selector, asked, idle = selectors.DefaultSelector(), [], []
+    served = clients.Clients(tmp_path, selector, lambda client, request: (asked.append(request["do"]), client.answer({"n": len(asked)})))
+
+    def connected():
+        idle.append(socket.socket(socket.AF_UNIX))
+        with files.socket_path(tmp_path) as path:
+            idle[-1].connect(path)
+        return idle[-1]
+    for _ in range(5):
+        for _ in range(60):
+            connected().sendall(first)
+        who = connected()
+        who.sendall(b'{"do": "list"}\n')
+        for _ in range(60):
+            connected().sendall(first)
+        for _ in range(3):
+            _turn(selector)
+        assert who.recv(100) == b'{"n": %d}\n' % len(asked)
+    assert asked == ["list"] * 5
+    served.close()
+    for each in idle:
+        each.close()
 
 
 # ---- a service -------------------------------------------------------------------------------------------------------
@@ -338,3 +436,11 @@ def test_socket_that_was_removed_comes_back_and_a_removed_folder_ends_the_servic
     shutil.rmtree(lab.folder)
     lab.until(lambda: gone(service), "its end")
     assert processes(lab.folder) == []
+
+
+def test_note_is_text_and_no_markup(lab):
+    made, note = store.Store(lab.folder), "[/x] [red]a[/red] :smile: \x1b[2J"
+    made.add("one", 4 << 20)
+    made.note("one", store.FAILED, note)
+    shown = note.replace("\x1b", "\\x1b")
+    assert shown in " ".join(lab.inside("list").split()) and f"note       {shown}\n" in lab.inside("show", "one")

@@ -104,3 +104,46 @@ def test_service_of_the_older_version_is_not_robbed(tmp_path):
         with pytest.raises(ManageError, match="an older version's service runs for this state folder: end it"):
             store.Store(folder)
     check(folder, ("a", "b"))
+
+
+def everything(folder):
+    """Return the path and the bytes of every file of a folder, and what lies beside it."""
+    return {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name, disk, memory, words", [
+    ("../victim/f", "x", 1, "'../victim/f' is no name of a virtual machine"), ("", "x", 1, "'' is no name"),
+    (b"a", "x", 1, "b'a' is no name"), ("c", "x\0y", 1, "which is no path"),
+    ("c", "x", "much", "memory of c is 'much'")])
+def test_old_folder_with_a_row_that_is_none_stays_as_it_is(tmp_path, name, disk, memory, words):
+    folder = old_folder(tmp_path / "s", ("a", "b"))
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "f.disk").write_bytes(b"precious")
+    with sqlite3.connect(folder / "vms.sqlite") as db:
+        db.execute("insert into vm (name, memory, disk, state) values (?, ?, ?, 'off')", (name, memory, disk))
+    db.close()
+    before = everything(folder)
+    with pytest.raises(ManageError, match=words):
+        store.Store(folder)
+    assert everything(folder) == before
+
+
+@pytest.mark.parametrize("column, value", [("was", "../victim/f"), ("was", b"x"), ("disk", 5), ("was", "b")])
+def test_move_that_was_begun_does_not_go_on_with_what_is_no_row(tmp_path, monkeypatch, column, value):
+    folder = old_folder(tmp_path / "s", ("a", "b"))
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "f.disk").write_bytes(b"precious")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr(older, "_move", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.Store(folder)
+    with sqlite3.connect(folder / "vms.sqlite") as db:
+        db.execute(f"update machine set {column} = ? where name = 'a'", (value,))
+    db.close()
+    before = everything(folder)
+    with pytest.raises(ManageError, match="nothing was changed"):
+        store.Store(folder)
+    assert everything(folder) == before
