@@ -79,6 +79,9 @@ def machine_with(image, place, processors, hv=None, copies=1, **more):
         machine = power.machine(image.memory_bytes, processors, **more)
         machine.load(image)
         return machine
+    if more.get("on_reset") == "reboot":
+        raise ConfigError("--on-reset reboot: a partition ends when its guest resets it, so it goes without --as partition; "
+                          "fail and stop go with it")
     each = image.memory_bytes if copies == 1 else -(-image.memory_bytes // ALIGNMENT) * ALIGNMENT
     machine = power.machine(each * copies + HYPERVISOR_BYTES, processors, **more)
     machine.load_partition(image, hv=hv, copies=copies, processors=processors)
