@@ -69,9 +69,13 @@ class _Vp:
     def __init__(self, machine, layout, at):
         self._machine, self._layout, self.at = machine, layout, at
 
+    def place(self, name):
+        """Return the host-physical address of a field."""
+        return self.at + self._layout[f"VP_{name}"]
+
     def number(self, name, size=8, more=0):
         """Return a field of the record."""
-        return int.from_bytes(self._machine.read(self.at + self._layout[f"VP_{name}"] + more, size), "little")
+        return int.from_bytes(self._machine.read(self.place(name) + more, size), "little")
 
     def register(self, number):
         """Return a register of its virtual local APIC."""
@@ -83,41 +87,48 @@ def record_of(machine, pointer):
     if not machine.partitions:
         return None
     layout = partition.assembled("hv").symbols
-    at = words_of(machine, pointer).host_rsp               # hv/ has the record of the VP there
+    at = vmcs_at(machine, pointer).host_rsp               # hv/ has the record of the VP there
     if not machine.in_ram(at, layout["VP_END"]):
         return None
     found = _Vp(machine, layout, at)
     return found if found.number("VMCS") == pointer else None
 
 
-def words_of(machine, pointer):
+def vmcs_at(machine, pointer):
     """Return the View of the VMCS at a physical address."""
     return View(words(machine.record[0].ram + pointer, REGION_WORDS))
 
 
-def _pointers(machine):
+def pointers(machine):
+    """Return the physical addresses of the VMCSs that the machine has seen."""
     m = machine.record[0]
     return [int(pointer) for pointer in m.vmcs_seen[:int(m.vmcs_count)]]
 
 
+def _word(machine, at):
+    return int.from_bytes(machine.read(at, 8), "little") if machine.in_ram(at, 8) else None
+
+
+def processor_of(machine, vp):
+    """Return the number of the machine's processor that a virtual processor belongs to, None when its record is wrong."""
+    return _word(machine, vp.number("PROCESSOR") + partition.assembled("hv").symbols["CPU_NUMBER"])
+
+
 def row_of(machine, vp):
     """Return the number of a virtual processor's partition in the table, None for one that is not of the table."""
-    at = vp.number("PARTITION")
-    if not machine.in_ram(at, 8):
-        return None
-    row = int.from_bytes(machine.read(at, 8), "little") - partition.TABLE - partition.TABLE_HEADER      # PART_DESC is the first field
-    number = row // partition.DESCRIPTOR
-    return number if not row % partition.DESCRIPTOR and 0 <= number < len(machine.partitions) else None
+    row = _word(machine, vp.number("PARTITION") + partition.assembled("hv").symbols["PART_DESC"])
+    number, rest = divmod((row or 0) - partition.TABLE - partition.TABLE_HEADER, partition.DESCRIPTOR)
+    return number if not rest and 0 <= number < len(machine.partitions) else None
 
 
 def halted(machine, results):
     """Return lines on the virtual processors of the partitions that are halted for ever: where, and what would wake them."""
     lines = []
-    for pointer in _pointers(machine):
+    for pointer in pointers(machine):
         vp = record_of(machine, pointer)
         number = row_of(machine, vp) if vp else None
         if number is not None and results[number].state == partition.ENDED and results[number].code == HALTED:
-            lines += _asleep(machine, results[number].name, vp, words_of(machine, pointer))
+            lines += _asleep(machine, results[number].name, vp, vmcs_at(machine, pointer))
     return lines
 
 

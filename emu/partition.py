@@ -89,7 +89,8 @@ def results(partitions, read):
         exits, hypercalls, injected, violations = counts
         name = STATES[state] if state < len(STATES) else str(state)
         found.append(PartitionResult(
-            name=partition.name, state=name, code=code, ending=in_words(code) if name == ENDED else name, exits=exits, hypercalls=hypercalls, injected=injected, ept_violations=violations, cycles=end - start if end else 0))
+            name=partition.name, state=name, code=code, ending=in_words(code) if name == ENDED else name,
+            exits=exits, hypercalls=hypercalls, injected=injected, ept_violations=violations, cycles=end - start if end else 0))
     return found
 
 

@@ -31,7 +31,7 @@ def test_codes_are_those_of_the_hypervisor():
 
 @pytest.mark.parametrize("source, reason, code, sentence, said", [
     (RESET, "RESET", 7, "reset", []),
-    ("cli\n hlt", "IDLE", 5, "halted for ever", ["virtual processor 0 of partition one halted with interrupts off (RFLAGS.IF = 0) before RIP",
+    ("cli\n hlt", "IDLE", 5, "halted for ever", ["virtual processor 0 of partition one halted with interrupts off (RFLAGS.IF = 0) before",
                                                  "  it would wake by an NMI or INIT only: interrupts are off"]),
     ("sti\n1: hlt\n jmp 1b", "IDLE", 5, "halted for ever",
      ["virtual processor 0 of partition one halted with interrupts on before RIP",
