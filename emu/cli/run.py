@@ -16,6 +16,8 @@ from emu.errors import ConfigError
 PARTITION = "partition "
 OUT = Output()
 IN = click.Path(path_type=Path, exists=True, dir_okay=False)
+SMP_HELP = ("Processors that the image finds. On the bare machine the firmware parks all but the first at mailboxes; those of a partition "
+            "wait for INIT and a start-up IPI, as CPUID and the ACPI tables tell, and have no mailboxes.")
 SYMBOLS_HELP = "Names for addresses, as nm or System.map list them, besides those of the image."
 COPIES_HELP = "Partitions that run the image, each by itself."
 RESETS = click.Choice(["fail", "stop", "reboot"])
@@ -154,7 +156,7 @@ def debugged(make, listen):
     show_default=True,
     help="On the bare machine, or as the guest of a child partition of the hypervisor.",
 )
-@click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help="Processors that the image finds.")
+@click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help=SMP_HELP)
 @click.option(
     "--memory",
     type=Memory(),
