@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu import failure, partition, restart, standing
+from emu import endings, failure, partition, restart, standing
 from emu.bits import name_of
 from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
@@ -88,7 +88,10 @@ class Config:
 
 @dataclass
 class Result:
-    """How a run ended: reason (a STOP name), the guest's exit code, and counters of the whole machine."""
+    """How a run ended: reason (a STOP name), the guest's exit code, and counters of the whole machine.
+
+    Where partitions ended it, reason and exit code are what the bare machine would have with the guest whose end decides.
+    """
 
     reason: str
     exit_code: int
@@ -104,6 +107,7 @@ class Result:
     explanation: list = field(default_factory=list)       # lines of text on how it ended, for people
     partitions: list = field(default_factory=list)        # a PartitionResult each
     on_reset: str = "fail"                                # what a guest's reset was to be, see Config
+    ended: str = ""                                       # how its partitions ended the run, a sentence
 
     @property
     def mips(self):
@@ -280,7 +284,13 @@ class Machine:
         cpu.refresh_hflags(e, np.uint64(0))
 
     def load_partitions(self, partitions, hv=None):
-        """Place the hypervisor and its partitions (emu.partition.Partition) in memory; hv: folder of other sources of it."""
+        """Place the hypervisor and its partitions (emu.partition.Partition) in memory; hv: folder of other sources of it.
+
+        Raises ConfigError for partitions that do not fit, and for a machine that is to start again when a guest resets it.
+        """
+        if self.config.on_reset == "reboot":
+            raise ConfigError("on_reset is \"reboot\", but a partition of the hypervisor ends when its guest resets it: "
+                              "it must be \"fail\" or \"stop\"")
         self.load(of_assembly(partition.hypervisor(hv), self.config.memory_bytes))
         for address, data in partition.layout(partitions, self.config.low_bytes):
             self.write(address, data)
@@ -395,14 +405,19 @@ class Machine:
             raise_unmodelled(self)
         cpus, m = self.cpu, self.record[0]
         reason = "INTERRUPTED" if self.interrupted and stop == STOP.NONE else name_of(STOP, stop)
+        partitions = partition.results(self.partitions, self.read)
+        explanation = standing.explain(self, reason)
+        end = endings.of(partitions, int(m.exit_code), self.config.on_reset) if reason == "EXIT_CODE" else None
+        if end:
+            explanation += endings.halted(self, partitions)
         return Result(
-            reason=reason, exit_code=int(m.exit_code),
+            reason=end.reason if end else reason, exit_code=end.exit_code if end else int(m.exit_code), ended=end.text if end else "",
             cycles=max(int(c.cycles) for c in cpus), instructions=sum(int(c.instructions) for c in cpus),
             wall_seconds=self.wall_seconds, exits=exit_rows(cpus),
             entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.exits[REASON.VMCALL]) for c in cpus),
             injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus),
-            partitions=partition.results(self.partitions, self.read),
-            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=standing.explain(self, reason),
+            partitions=partitions,
+            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=explanation,
             on_reset=self.config.on_reset)
 
     def trace_exits(self, path):

@@ -22,6 +22,14 @@ MAGIC, CLEAN, ENLIGHTENED, OWNS = b"HVPARTS1", 1, 1, 2    # OWNS: ROOT in hv/def
 ANY_PROCESSOR = (1 << 64) - 1
 MOST, MOST_PIECES, MOST_PROCESSORS = 16, 8, 8
 RESULT, STATES = 0x280, ("not started", "runs", "ended")
+ENDED, HALTED = STATES[2], 0xE000_0002
+# Code of the hypervisor's (hv/README.md): what the bare machine stops by (a STOP name), words
+ENDS = {0xE000_0001: ("TRIPLE_FAULT", "triple fault"),
+        HALTED: ("IDLE", "halted for ever"),
+        0xE000_0003: ("RESET", "reset"),
+        0xE000_0004: ("EXIT_CODE", "an access that cannot be emulated"),
+        0xE000_0005: ("EXIT_CODE", "VM entry failed"),
+        0xE000_0006: ("EXIT_CODE", "a VM exit that the hypervisor does not know")}
 DEMO_BYTES, HYPERVISOR_BYTES = 16 << 20, 64 << 20          # memory of a demo partition; beside a partition's memory for the hypervisor
 
 
@@ -49,16 +57,27 @@ class Partition:
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionResult:
-    """What the hypervisor wrote into its table about a partition; cycles: from its start to its end, or 0."""
+    """What the hypervisor wrote into its table about a partition; cycles: from its start to its end, or 0.
+
+    ending: how it ended in words, or its state.
+    """
 
     name: str
     state: str
     code: int
+    ending: str
     exits: int
     hypercalls: int
     injected: int
     ept_violations: int
     cycles: int
+
+
+def in_words(code):
+    """Return how a partition ended by its code."""
+    if code in ENDS:
+        return ENDS[code][1]
+    return f"failed with exit code {code}" if code else "passed"
 
 
 def results(partitions, read):
@@ -68,9 +87,10 @@ def results(partitions, read):
         at = TABLE + TABLE_HEADER + number * DESCRIPTOR + RESULT
         state, code, _, *counts, start, end = struct.unpack("<IIQ4Q2Q", read(at, 64))
         exits, hypercalls, injected, violations = counts
+        name = STATES[state] if state < len(STATES) else str(state)
         found.append(PartitionResult(
-            name=partition.name, state=STATES[state] if state < len(STATES) else str(state), code=code, exits=exits,
-            hypercalls=hypercalls, injected=injected, ept_violations=violations, cycles=end - start if end else 0))
+            name=partition.name, state=name, code=code, ending=in_words(code) if name == ENDED else name,
+            exits=exits, hypercalls=hypercalls, injected=injected, ept_violations=violations, cycles=end - start if end else 0))
     return found
 
 

@@ -11,6 +11,8 @@ ENDINGS = {"RESET": "the guest reset the machine", "VMX_ABORT": "shutdown after 
 
 def ending(result):
     """Return a sentence on how the run of a Result ended."""
+    if getattr(result, "ended", ""):
+        return result.ended
     if result.reason == "EXIT_CODE":
         verdict = "passed" if result.exit_code == 0 else f"failed with exit code {result.exit_code}"
         return f"the guest ended the run: {verdict}"

@@ -103,6 +103,7 @@ msr_read:
 3:      cmp     ecx, MSR_SLOT
         clc
         jne     1f
+        mov     eax, eax                        # the offset
 4:      mov     rax, [rbx + rax + VP_RAX]       # a word of the VP
         clc
 1:      ret
@@ -139,7 +140,10 @@ msr_write:
         je      msr_write_held
         cmp     ecx, MSR_SLOT
         jne     2f
-        mov     rax, [rdx + 8]
+        movsxd  rax, dword ptr [rdx + 12]       # reserved bits
+        test    rsi, rax
+        jnz     msr_write_gp
+        mov     eax, [rdx + 8]
         mov     [rbx + rax + VP_RAX], rsi
 2:
 msr_write_done:

@@ -96,7 +96,7 @@ msr_read_direct:                                # writes exit: switch.s wants to
         .long   MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_TSC_AUX, MSR_TSC, 0
 
 # Number, what it is, value: FIXED reads value, write #GP; QUIET reads value, write lost; SLOT is a word of the VP at
-# this offset; HELD is at this offset in VP_SWITCHED, and the processor has it, too; CODE reads by a routine
+# this offset (bits 31:0), the reserved bits above (63:32, sign-extended); HELD is at this offset in VP_SWITCHED, and the processor has it, too; CODE reads by a routine
 # (rax, carry), and is written by msr_write itself.
         .equ    MSR_ROW, 16
         .equ    MSR_FIXED, 0
@@ -125,6 +125,8 @@ msr_rows:
         MSRROW  MSR_FMASK, HELD, 3 * 8
         MSRROW  MSR_TSC_AUX, HELD, 5 * 8
         MSRROW  MSR_DEBUGCTL, CODE, msr_read_debugctl
+        MSRROW  MSR_PKG_CST_CONFIG_CONTROL, FIXED, 1 << 15              # no C-states below C1, locked
+        MSRROW  MSR_POWER_CTL, SLOT, VP_MISC_MSR + 16 | (~2 & 0xFFFFFFFF) << 32        # C1E, without effect
         .long   0xFFFFFFFF
 
         .balign 4096

@@ -5,7 +5,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # Lower layers first.  A module may import its own layer and those before it.
 LAYERS = ("errors", "files", "kernel_cache", "jit", "bits", "spec", "state", "model", "core", "device", "image", "asm", "partition",
-          "watching", "failure", "standing",
+          "watching", "failure", "standing", "endings",
           "report", "restart", "config", "machine", "debug", "trace", "lab", "tui", "testing", "whp", "manage",
           "cli")
 FREE = ("errors",)                                         # every layer may raise

@@ -116,6 +116,8 @@ class Encoder:
             if self.strict:
                 raise
             target = here + 2
+        if self.strict and not fits(target, max(mode, 32)):  # 16-bit code may lie anywhere; its distance is checked below
+            raise AssemblyError(f"the target {target:#x} does not fit in {max(mode, 32)} bits")
         if mnemonic in fixed.SHORT_ONLY:
             bits = fixed.COUNTER_BITS.get(mnemonic, mode)
             if bits != mode and (bits, mode) in ((64, 16), (64, 32), (16, 64)):
@@ -133,6 +135,8 @@ class Encoder:
     def distance(self, target, after, size):
         distance = target - after
         if size == 2:  # IP wraps within its segment
+            if self.strict and not -0x10000 < distance < 0x10000:
+                raise AssemblyError(f"the target is {distance} bytes away, outside the 64 KiB of its segment")
             distance = (distance + 0x8000 & 0xFFFF) - 0x8000
         elif self.strict and not -(1 << 8 * size - 1) <= distance < 1 << 8 * size - 1:
             raise AssemblyError(f"the target is {distance} bytes away, further than {8 * size} bits reach")

@@ -45,11 +45,13 @@ class Layout:
         self.numeric_before, self.numeric = self.numeric, {}
         self.mode, self.scope, self.base, self.here = 64, "", self.base_wanted, self.base_wanted or 0
         self.record, self.code, self.lines, self.touched = None, bytearray(), [], False
+        if not self.encoder.strict:
+            self.unresolved = {}  # name -> what its .equ or .set needs and nothing gives
         for statement in self.statements:
             try:
                 self.statement(statement)
             except expression.Undefined as missing:
-                raise statement.error(f"undefined symbol {missing.args[0]}") from None
+                raise statement.error(self.undefined(missing.args[0])) from None
             except AssemblyError as error:
                 raise statement.error(str(error)) from None
         if self.record:
@@ -70,6 +72,17 @@ class Layout:
             if name in table:
                 return table[name]
         raise expression.Undefined(name)
+
+    def undefined(self, name):
+        """Return a sentence on a symbol that stays without a value: nobody defines it, or definitions go in a circle."""
+        path = [name]
+        while path[-1] in self.unresolved:
+            following = self.unresolved[path[-1]]
+            if following in path:
+                circle = [*path[path.index(following) :], following]
+                return "circular definition: " + ", ".join(f"{a} needs {b}" for a, b in zip(circle, circle[1:], strict=False))
+            path.append(following)
+        return f"undefined symbol {path[-1]}"
 
     def local(self, name):
         if name[0] == ".":
@@ -249,7 +262,13 @@ class Layout:
             or name in self.labels
         ):
             raise AssemblyError(f"{name} already means something else")
-        value = self.value(",".join(parts[1:]))
+        try:
+            value = expression.value(expression.parse(",".join(parts[1:])), self.lookup)
+        except expression.Undefined as missing:
+            if self.encoder.strict:
+                raise expression.Undefined(name if missing.args[0] in self.unresolved else missing.args[0]) from None
+            self.unresolved[name] = missing.args[0]
+            return
         if word == ".equ" and self.constants.get(name, value) != value:
             raise AssemblyError(f"{name} is {self.constants[name]:#x} already; .set changes a value")
         self.constants[name] = value

@@ -19,7 +19,8 @@ ASSIGN = re.compile(rf"({NAME})\s*=(?!=)\s*(.*)")
 CONDITIONS = (".if", ".ifdef", ".ifndef", ".ifb", ".ifnb")
 DEPTH = 64
 FILE_LIMIT, LINE_LIMIT = 64 << 20, 1 << 16  # bytes of a file, characters of a line
-LINES = 400_000  # after expansion
+LINES_LONG = 64 * LINE_LIMIT  # characters that a line of a macro may grow to before it is measured
+LINES = 400_000  # after expansion; rounds of .rept, too
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class Source:
 
     def __init__(self, symbols, use, root):
         self.symbols, self.use, self.root = dict(symbols), use, Path(root)
-        self.macros, self.files, self.statements, self.count, self.lines = {}, {}, [], 0, 0
+        self.macros, self.files, self.statements, self.count, self.lines, self.rounds = {}, {}, [], 0, 0, 0
 
     def name_of(self, path):
         """Return how a file is called in messages: relative to the working folder when inside it."""
@@ -99,7 +100,7 @@ class Source:
         """Expand lines (file, number, text); `call` is (file, line) of the macro call they came from."""
         if depth > DEPTH:
             raise AssemblyError(f"{lines[0][0]}:{lines[0][1]}: macros or includes nest deeper than {DEPTH}")
-        conditions, at = [], 0  # each condition: [taken now, some branch taken already]
+        conditions, at = [], 0  # each condition: [taken now, some branch taken already, .else has come]
         while at < len(lines):
             file, number, raw = lines[at]
             at += 1
@@ -110,7 +111,7 @@ class Source:
             statement = Statement(*(call or (file, number)), text, within=f"{within}{file}:{number}" if within else "")
             try:
                 self.parse(statement)
-                if self.condition(statement, conditions) or not all(taken for taken, _ in conditions):
+                if self.condition(statement, conditions) or not all(taken for taken, *_ in conditions):
                     continue
                 if statement.word in (".macro", ".rept"):
                     at = self.block(statement, lines, at, folder, depth, within, call)
@@ -163,18 +164,20 @@ class Source:
         """Handle .if and its relatives; True when the line was one of them."""
         word, rest = statement.word, statement.rest
         if word in CONDITIONS:
-            live = all(taken for taken, _ in conditions)
+            live = all(taken for taken, *_ in conditions)
             taken = live and bool(self.test(word, rest))
-            conditions.append([taken, taken or not live])
+            conditions.append([taken, taken or not live, False])
         elif word in (".else", ".elseif", ".endif"):
             if not conditions:
                 raise statement.error(f"{word} without .if")
             if word == ".endif":
                 conditions.pop()
             else:
-                done = conditions[-1][1]
+                _, done, last = conditions[-1]
+                if last:
+                    raise statement.error(f"{word} after the .else of this .if")
                 taken = not done and (word == ".else" or bool(self.evaluate(rest)))
-                conditions[-1] = [taken, done or taken]
+                conditions[-1] = [taken, done or taken, word == ".else"]
         else:
             return False
         return True
@@ -191,6 +194,7 @@ class Source:
         end, begin = (".endm", ".macro") if statement.word == ".macro" else (".endr", ".rept")
         body, level = [], 1
         while at < len(lines):
+            self.count_line(*lines[at])
             word = strip_comment(lines[at][2]).strip().split(None, 1)
             word = word[0].lower() if word else ""
             level += (word == begin) - (word == end)
@@ -209,6 +213,9 @@ class Source:
             if not 0 <= count <= LINES:
                 raise statement.error(f".rept {count}: must be 0 to {LINES:,}")
             for index in range(count):
+                self.rounds += 1
+                if self.rounds > LINES:
+                    raise statement.error(f"more than {LINES:,} rounds of .rept in all")
                 copy = [(file, number, text.replace(r"\+", str(index))) for file, number, text in body]
                 self.expand(copy, folder, depth + 1, within, call)
         return at
@@ -242,6 +249,8 @@ class Source:
             for module in expression.split(rest):
                 self.symbols.update(self.use(module, statement))
             return None
+        if word in (".endr", ".endm"):
+            raise statement.error(f"{word} without {'.rept' if word == '.endr' else '.macro'}")
         if word == ".error":
             raise statement.error(expression.text_of(rest))
         if word in (".equ", ".set"):
@@ -282,6 +291,9 @@ class Source:
         def fill(match):
             return str(self.count) if match[1] == "@" else "" if match[1] == "()" else values[match[1]]
 
+        longest = max(map(len, values.values()), default=0)
+        if any(text.count("\\") * longest > LINES_LONG for *_, text in macro.lines):
+            raise statement.error(f"{macro.name} makes a line of more than {LINE_LIMIT:,} characters")
         body = [(file, number, pattern.sub(fill, text)) for file, number, text in macro.lines]
         self.expand(body, folder, depth + 1, f"in macro {macro.name}, ", (statement.file, statement.line))
 

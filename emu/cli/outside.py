@@ -48,10 +48,12 @@ def feed(machine, path, cycle):
 
 def run(machine, max_cycles, typed):
     """Run a machine; one that sleeps for ever waits for what is typed.  Returns the Result."""
+    from emu.spec.outcome import STOP
+
     if typed is None:
         return machine.run(max_cycles=max_cycles)
     result = machine.run(max_cycles=max_cycles, pause=typed.look)
-    while result.reason == "IDLE" and typed.open and not machine.interrupted:
+    while machine.record[0].stop == STOP.IDLE and typed.open and not machine.interrupted:
         typed.look(WAIT)
         if typed.open and not machine.interrupted:
             result = machine.run(max_cycles=max_cycles, pause=typed.look)

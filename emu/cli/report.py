@@ -71,9 +71,8 @@ def _exits(result):
 def _partitions(result):
     made = _columns("partitions", "name", "end", "exits", "hypercalls", "injected", "EPT violations", "cycles")
     for each in result.partitions:
-        end = each.state if each.state != "ended" else "passed" if each.code == 0 else f"{each.code:#x}"
         counts = each.exits, each.hypercalls, each.injected, each.ept_violations, each.cycles
-        made.add_row(each.name, end, *(f"{count:,}" for count in counts))
+        made.add_row(each.name, each.ending, *(f"{count:,}" for count in counts))
     return made
 
 

@@ -15,6 +15,8 @@ from emu.errors import ConfigError
 PARTITION = "partition "
 OUT = Output()
 IN = Input(exists=True, dir_okay=False)
+SMP_HELP = ("Processors that the image finds. On the bare machine the firmware parks all but the first at mailboxes; those of a partition "
+            "wait for INIT and a start-up IPI, as CPUID and the ACPI tables tell, and have no mailboxes.")
 SYMBOLS_HELP = "Names for addresses, as nm or System.map list them, besides those of the image."
 COPIES_HELP = "Partitions that run the image, each by itself."
 RESETS = click.Choice(["fail", "stop", "reboot"])
@@ -78,6 +80,9 @@ def machine_with(image, place, processors, hv=None, copies=1, **more):
         machine = power.machine(image.memory_bytes, processors, **more)
         machine.load(image)
         return machine
+    if more.get("on_reset") == "reboot":
+        raise ConfigError("--on-reset reboot: a partition ends when its guest resets it, so it goes without --as partition; "
+                          "fail and stop go with it")
     each = image.memory_bytes if copies == 1 else -(-image.memory_bytes // ALIGNMENT) * ALIGNMENT
     machine = power.machine(each * copies + HYPERVISOR_BYTES, processors, **more)
     machine.load_partition(image, hv=hv, copies=copies, processors=processors)
@@ -150,7 +155,7 @@ def debugged(make, listen):
     show_default=True,
     help="On the bare machine, or as the guest of a child partition of the hypervisor.",
 )
-@click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help="Processors that the image finds.")
+@click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help=SMP_HELP)
 @click.option(
     "--memory",
     type=Memory(),

@@ -46,7 +46,14 @@ def why(machine, processor, vector):
     if held:                                               # by the guest's controller: the machine's own have done their part
         return injected or virtually or [_next_entry(vector)]
     found = _physical(machine, processor, vector, injected)
-    return found + (virtually if any(reason.id == "not_requested" for reason in found) else [])
+    if not any(reason.id == "not_requested" for reason in found):
+        return [reason for reason in virtually if reason.id == "partition_ended"] + found
+    return virtually + (found if _silent(virtually) else [reason for reason in found if reason.id != "not_requested"])
+
+
+def _silent(virtually):
+    """Return whether the guest's controller, too, has nothing to do with a vector, or was not looked at."""
+    return {reason.id for reason in virtually} <= {"partition_ended", "virtual_not_requested", "not_looked_at"}
 
 
 def _next_entry(vector):

@@ -6,10 +6,9 @@ virtual-APIC page, when the VMCS uses the TPR shadow.  What a hypervisor keeps e
 from dataclasses import dataclass
 from typing import Any
 
-from emu import partition
+from emu import endings, partition
 from emu.debug.reason import Reason
 from emu.model.cpu import rflags
-from emu.model.vmcs import View
 from emu.spec.apic import APIC, ENTRY, LVT, SVR
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE
@@ -41,23 +40,25 @@ class Controller:
 
 def _records(machine, pointer):
     """Return the Controller that hv/ keeps for the guest of a VMCS, None when it is not found: another hypervisor's."""
-    if not machine.partitions:
-        return None
-    layout = partition.assembled("hv").symbols
-    record = View(_region(machine, pointer)).host_rsp      # hv/ has the record of the VP there
-    if record + layout["VP_END"] > machine.ram.nbytes:
-        return None
-    if int.from_bytes(machine.read(record + layout["VP_VMCS"], 8), "little") != pointer:
-        return None
-    posted = int.from_bytes(machine.read(record + layout["VP_POSTED"], 32), "little")
-    return Controller(machine, record + layout["VP_APIC"], posted)
+    vp = endings.record_of(machine, pointer)
+    return Controller(machine, vp.place("APIC"), vp.number("POSTED", 32)) if vp else None
 
 
-def _region(machine, pointer):
-    from emu.jit import words
-    from emu.spec.vmcs import REGION_WORDS
+def _last(machine, c):
+    """Return the address of the VMCS of the guest of hv/ that a processor ran last, None when it has run none."""
+    found = [(vp.number("RAN_SINCE"), pointer) for pointer in endings.pointers(machine)
+             if (vp := endings.record_of(machine, pointer)) and endings.processor_of(machine, vp) == int(c.id)]
+    return max(found)[1] if found else None
 
-    return words(machine.record[0].ram + pointer, REGION_WORDS)
+
+def _ended(machine, pointer):
+    """Return the Reason of a guest of hv/ whose partition has ended, none for one that goes on."""
+    number = endings.row_of(machine, endings.record_of(machine, pointer))
+    row = partition.results(machine.partitions, machine.read)[number] if number is not None else None
+    if row is None or row.state != partition.ENDED:
+        return []
+    return [Reason("partition_ended", f"partition {row.name} has ended ({row.ending}): no interrupt comes to its processors any more",
+                   'hv/README.md, "What a partition finds"')]
 
 
 def why(machine, c, vector):
@@ -65,12 +66,15 @@ def why(machine, c, vector):
 
     Held and without a reason: it is injected by the next VM entry.
     """
-    if c.vmcs_pointer == ALL_ONES or c.vmx_mode == MODE.BARE:
+    if c.vmx_mode == MODE.BARE:
         return False, []
-    pointer, vmcs = int(c.vmcs_pointer), View.of(c)
-    found = _records(machine, pointer)
+    pointer = int(c.vmcs_pointer) if c.vmcs_pointer != ALL_ONES else _last(machine, c)
+    if pointer is None:
+        return False, []
+    vmcs, found = endings.vmcs_at(machine, pointer), _records(machine, pointer)
     if found:
-        return _held(c, vmcs, found, vector)
+        held, said = _held(c, vmcs, found, vector)
+        return held, _ended(machine, pointer) + said
     said = []
     if vmcs.primary_controls & int(PROC.TPR_SHADOW) and vmcs.virtual_apic_address + 0x400 <= machine.ram.nbytes:
         page = Controller(machine, vmcs.virtual_apic_address)
@@ -132,5 +136,5 @@ def _idle(found, service, vector):
         if entry & int(LVT.VECTOR) == vector:
             state = "masked (bit 16)" if entry & int(LVT.MASKED) else "open, and its source is quiet"
             said.append(Reason("virtual_lvt", f"LVT entry {name} of the virtual local APIC is set up for it and {state}", LVT_TABLE))
-    return said or [Reason("virtual_not_requested", f"the virtual local APIC of the guest does not hold vector {vector:#x} either",
+    return said or [Reason("virtual_not_requested", f"the virtual local APIC of the guest does not hold vector {vector:#x}",
                            RECORDS)]

@@ -9,6 +9,7 @@ from emu.debug import vmcs as vmcs_of
 from emu.debug import xlate
 from emu.errors import HvlabError
 from emu.failure import symbols_of
+from emu.report import ending
 from emu.spec.outcome import MODE
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES
@@ -161,4 +162,4 @@ def status(session, stop, thread):
 
 
 def _end(stop):
-    return str(stop.error) if stop.error else f"ended: {stop.result.reason.lower().replace('_', ' ')}, exit code {stop.result.exit_code}"
+    return str(stop.error) if stop.error else f"ended: {ending(stop.result)}"

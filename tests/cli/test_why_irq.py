@@ -38,3 +38,30 @@ def test_nmi_by_name_and_json(hvlab, program):
     ("0x50", ["--processor", "2"], "the machine has processors 0 to 0, not 2")])
 def test_what_cannot_be_asked_ends_with_2_and_a_sentence(hvlab, program, vector, options, message):
     assert hvlab("why-irq", vector, program(HELD), *M, *options) == (2, "", f"hvlab: {message}\n")
+
+
+IN_PARTITION = """
+test:   RDMSR   MSR_APIC_BASE
+        or      eax, APICBASE_EXTD
+        wrmsr
+        WRMSR   X2APIC_FIRST + APIC_SVR, SVR_ENABLE | 0xFF
+        mov     eax, 0xF
+        mov     cr8, rax
+        WRMSR   X2APIC_FIRST + APIC_SELF_IPI, 0x31
+        sti
+1:      {wait}
+        jmp     1b
+"""
+
+
+@pytest.mark.parametrize("wait, vector, ids", [
+    ("hlt", "0x31", ["partition_ended", "virtual_tpr"]),
+    ("hlt", "0x44", ["partition_ended", "virtual_not_requested", "not_requested"]),
+    ("pause", "0x31", ["virtual_tpr"]),
+    ("pause", "0x44", ["virtual_not_requested", "not_requested"])])
+def test_virtual_controller_of_a_partition_answers_first_and_after_its_end(hvlab, program, wait, vector, ids):
+    where = ("--as", "partition", "--memory", "16M", "--at-cycle", "2M", "--json")
+    body = json.loads(hvlab("why-irq", vector, program(IN_PARTITION.format(wait=wait)), *where)[1])
+    assert [reason["id"] for reason in body["reasons"]] == ids
+    if wait == "hlt":
+        assert body["reasons"][0]["text"].startswith("partition guest has ended (halted for ever)")

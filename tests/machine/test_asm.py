@@ -325,6 +325,21 @@ def test_a_missing_file_is_told(tmp_path, monkeypatch):
     (".fill 3, -1", "t.s:1: a size of -1 bytes: must be 1 to 64\n    .fill 3, -1"),
     (".equ", "t.s:1: .equ needs a name and a value\n    .equ"),
     (".assert", "t.s:1: .assert needs a condition\n    .assert"),
+    (".rept 400000\n.rept 400000\n.endr\n.endr\nnop", "t.s:2: more than 400,000 rounds of .rept in all\n    .rept 400000"),
+    (".equ a, b\n.equ b, a\nmov eax, a", "t.s:1: circular definition: a needs b, b needs a\n    .equ a, b"),
+    (".equ a, b + 1\n.set b, c\nc = a\nnop", "t.s:1: circular definition: a needs b, b needs c, c needs a\n    .equ a, b + 1"),
+    (".equ a, a + 1", "t.s:1: circular definition: a needs a\n    .equ a, a + 1"),
+    (".equ a, c\n.equ c, nowhere\nnop", "t.s:1: undefined symbol nowhere\n    .equ a, c"),
+    (".code16\njmp 0x123456789", "t.s:2: the target 0x123456789 does not fit in 32 bits\n    jmp 0x123456789"),
+    (".code16\nje 0x12345", "t.s:2: the target is 74561 bytes away, outside the 64 KiB of its segment\n    je 0x12345"),
+    (".code32\n.org 0xF0000000\njmp 0x100001000", "t.s:3: the target 0x100001000 does not fit in 32 bits\n    jmp 0x100001000"),
+    ("jmp 1<<64", "t.s:1: the target 0x10000000000000000 does not fit in 64 bits\n    jmp 1<<64"),
+    (".if 1\n.else\n.else\n.endif", "t.s:3: .else after the .else of this .if\n    .else"),
+    (".if 0\n.else\n.elseif 1\n.endif", "t.s:3: .elseif after the .else of this .if\n    .elseif 1"),
+    (".else", "t.s:1: .else without .if\n    .else"),
+    (".endif", "t.s:1: .endif without .if\n    .endif"),
+    (".endr", "t.s:1: .endr without .rept\n    .endr"),
+    ("nop\n.endm", "t.s:2: .endm without .macro\n    .endm"),
     ('.incbin "/dev/zero"', "t.s:1: /dev/zero: cannot be read: it is a character device, not a regular file\n    .incbin \"/dev/zero\""),
 ])
 def test_hostile_source_is_refused_in_words(build, text, message):
@@ -342,3 +357,12 @@ def test_macros_that_grow_are_refused(build):
     assert "nest deeper than 64" in refused(build, ".macro m a\n m \\a\n.endm\n m x\n")
     assert "characters: at most 65,536" in refused(build, ".macro m a\n m \\a\\a\n.endm\n m x\n")
     assert "more than 400,000 lines after expansion" in refused(build, ".rept 700\n.rept 700\nnop\n.endr\n.endr\n")
+    skipped = ".rept 400000\n.rept 0\n" + "nop\n" * 1000 + ".endr\n.endr\n"
+    assert "more than 400,000 lines after expansion" in refused(build, skipped)
+    wide = ".macro m a\n.byte 0 #" + "\\a" * 30000 + "\n.endm\nm " + "1" * 60000
+    assert "m makes a line of more than 65,536 characters" in refused(build, wide)
+
+
+def test_definitions_may_come_later_and_16_bit_code_may_lie_anywhere(build):
+    assert build(".equ a, b + 1\n.equ b, end\nmov eax, a\n.if 0\n.rept 2\n.endr\n.endif\nend: nop").code.hex() == "b80600000090"
+    assert build(".code16\n.org 0xFFFFFFF0\njmp 0xFFFFF000").code.hex() == "e90df0"

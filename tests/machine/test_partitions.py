@@ -79,6 +79,12 @@ def results(machine, number):
     return state, code, *counts
 
 
+def as_bare(code):
+    """Return (reason, exit code) of a run whose partition ended with a code of the hypervisor's, or of its own."""
+    reason = {TRIPLE: "TRIPLE_FAULT", HALTED: "IDLE", RESET: "RESET"}.get(code, "EXIT_CODE")
+    return reason, code if reason == "EXIT_CODE" else 0
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_partition_program_passes(name):
     _, result, said = run([partition(name[:15], program(name), name not in PLAIN, processors=VPS.get(name, 1))],
@@ -118,7 +124,7 @@ real:   .code16
         .code64
         .fill 64, 1, 0"""
     machine, result, said = run([partition("two", text(tmp_path, source), processors=2)])
-    assert (result.reason, result.exit_code, results(machine, 0)[:2]) == ("EXIT_CODE", code, (2, code)), said
+    assert (result.reason, result.exit_code, results(machine, 0)[:2]) == (*as_bare(code), (2, code)), said
     assert words in said["serial"]
 
 
@@ -161,7 +167,7 @@ def test_program_of_the_bare_machine_passes_in_a_partition(guest):
 ])
 def test_partition_ends_with_its_code_and_says_why(tmp_path, source, code, words):
     machine, result, said = run([partition("one", text(tmp_path, source))])
-    assert (result.reason, result.exit_code, results(machine, 0)[:2]) == ("EXIT_CODE", code, (2, code))
+    assert (result.reason, result.exit_code, results(machine, 0)[:2]) == (*as_bare(code), (2, code))
     assert words in said["serial"]
 
 
