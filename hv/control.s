@@ -115,7 +115,7 @@ cr0_store:
 
 # pdptes_load - From the guest's CR3.  Exit: carry set when a present entry has reserved bits set.  rbp = partition.
 # Source  SDM 3A, "PDPTE Registers"
-        .equ    PDPTE_RESERVED, 0xFFFFFF80000001E6
+        .equ    PDPTE_RESERVED, 0x1E6           # and what lies beyond the physical address
 pdptes_load:
         VMGET   rdi, VMCS_GUEST_CR3
         and     edi, ~31 & 0xFFFFFFFF
@@ -123,7 +123,10 @@ pdptes_load:
         test    rax, rax
         jz      3f
         mov     rsi, rax
-        mov     r8, PDPTE_RESERVED
+        mov     ecx, [rel cpuid_hv_width]
+        mov     r8, NEVER
+        shl     r8, cl
+        or      r8, PDPTE_RESERVED
         xor     edx, edx
 1:      mov     rax, [rsi + rdx*8]
         test    al, PDPTE_P

@@ -4,6 +4,9 @@
         .equ    INITIALIZED, 6                  # EPT, its last table, hypercall page, reference TSC page, I/O bitmaps
         .equ    VP_PAGES, 5                     # VP, VMCS, SIM, SIEF, assist page
         .equ    MAP_TABLES, 2                   # for the first page of a far GiB
+        .equ    ONE_VP, INITIALIZED + VP_PAGES + MAP_TABLES
+        .equ    PORT, 0x100
+        .equ    CONNECTION, 0x200
         .equ    FAR, 0x5000000000 >> 12
 # ONE_MORE - A page for the child's pool; r13 counts them.
         .macro  ONE_MORE
@@ -38,6 +41,9 @@
         HAS     0, \used + \pages
         .endm
 test:   ROOT_BEGINS
+        OK      HVCALL_GET_PARTITION_ID
+        mov     rax, [OUTPUT]
+        mov     [rip + root], rax
         xor     r13d, r13d
         CREATE
         TAKES   list_plain, HVCALL_INITIALIZE_PARTITION, INITIALIZED, 0
@@ -63,8 +69,45 @@ test:   ROOT_BEGINS
         call    list_other
         mov     qword ptr [INPUT + 8], 1
         OK      HVCALL_DELETE_VP
-        HAS     VP_PAGES + 1, INITIALIZED + VP_PAGES + MAP_TABLES
-        END_CHILD
+        HAS     VP_PAGES + 1, ONE_VP
+        call    list_port                       # ---- ports and connections ----
+        OK      HVCALL_CREATE_PORT
+        HAS     VP_PAGES + 1 - 2, ONE_VP + 2    # the port and its messages
+        call    list_plain
+        mov     dword ptr [INPUT + 8], PORT
+        OK      HVCALL_DELETE_PORT
+        HAS     VP_PAGES + 1, ONE_VP
+        call    list_port
+        mov     dword ptr [INPUT + 24], 2       # of events
+        mov     dword ptr [INPUT + 40], 64 << 16
+        OK      HVCALL_CREATE_PORT
+        HAS     VP_PAGES, ONE_VP + 1
+        call    list_plain
+        mov     dword ptr [INPUT + 8], PORT
+        OK      HVCALL_DELETE_PORT
+        HAS     VP_PAGES + 1, ONE_VP
+        call    list_port                       # one of the root, which the child connects to, twice
+        mov     rax, [rip + root]
+        mov     [INPUT], rax
+        mov     [INPUT + 16], r15
+        OK      HVCALL_CREATE_PORT
+        mov     ebp, 2
+2:      call    list_connect
+        OK      HVCALL_CONNECT_PORT
+        HAS     VP_PAGES, ONE_VP + 1
+        call    list_connect
+        inc     dword ptr [INPUT + 8]
+        STATUS  HVCALL_CONNECT_PORT, HVSTATUS_INVALID_PORT_ID   # it has its connection
+        call    list_plain
+        mov     dword ptr [INPUT + 8], CONNECTION
+        OK      HVCALL_DISCONNECT_PORT
+        STATUS  HVCALL_DISCONNECT_PORT, HVSTATUS_INVALID_CONNECTION_ID
+        HAS     VP_PAGES + 1, ONE_VP
+        dec     ebp
+        jnz     2b
+        call    list_connect
+        OK      HVCALL_CONNECT_PORT
+        END_CHILD                               # with a connection
         PASS
 
 list_plain:                                     # the partition, and zeros
@@ -81,9 +124,27 @@ list_map:
         mov     qword ptr [INPUT + 16], 3
         mov     qword ptr [INPUT + 24], CHILD >> 12
         ret
+list_port:                                      # for messages from the root
+        call    list_plain
+        mov     dword ptr [INPUT + 8], PORT
+        mov     rax, [rip + root]
+        mov     [INPUT + 16], rax
+        mov     dword ptr [INPUT + 24], 1
+        mov     dword ptr [INPUT + 32], 2
+        ret
+list_connect:
+        call    list_plain
+        mov     dword ptr [INPUT + 8], CONNECTION
+        mov     rax, [rip + root]
+        mov     [INPUT + 16], rax
+        mov     dword ptr [INPUT + 24], PORT
+        mov     dword ptr [INPUT + 32], 1
+        ret
 list_state:
         call    list_plain
         mov     byte ptr [INPUT + 15], 1
         STORE   INPUT + 16, 0x30000
         ret
+        .align  8
+root:   .quad   0
         LIBRARY

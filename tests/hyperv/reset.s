@@ -1,10 +1,17 @@
 # Expect: pass. A child's reset: its first VP at the reset vector in its power-up state, the other waits for a start-up IPI; identity and pages are gone, a TSC that moved counts as at power-up.
         .include "rootlib.s"
 
-        .equ    GIVEN, PRIVILEGE_HYPERCALL | PRIVILEGE_SYNIC | PRIVILEGE_RESET | PRIVILEGE_VP_INDEX | PRIVILEGE_REFERENCE_TSC
+        .equ    GIVEN, PRIVILEGE_HYPERCALL | PRIVILEGE_SYNIC | PRIVILEGE_RESET | PRIVILEGE_VP_INDEX | PRIVILEGE_REFERENCE_TSC | PRIVILEGE_TIMERS
         .equ    C_COUNT, 0x28000
         .equ    C_SIM, 0x29000
+        .equ    C_SLOT, C_SIM + SLOTS_BYTES     # of SINT 1
         .equ    C_TIME, 0x2A000                 # the reference TSC page; its first word is 0 when it is of no use
+        .macro  C_WRMSR msr, value
+        mov     ecx, \msr
+        mov     eax, \value
+        xor     edx, edx
+        wrmsr
+        .endm
 test:   ROOT_BEGINS
         NEW_CHILD guest, guest_end, GIVEN
         MORE_VP 1, 0x7000
@@ -49,6 +56,16 @@ test:   ROOT_BEGINS
         RESUME
         WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
         NE      dword ptr [SLOT0 + SLOTS_DATA + 48], 0
+        ADVANCE
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
+        EQ      dword ptr [SLOT0 + SLOTS_DATA + 48], 0  # the message that waited is gone
+        ADVANCE
+        DONE_MESSAGE
+        RESUME
+        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
+        EQ      dword ptr [SLOT0 + SLOTS_DATA + 48], HVMESSAGE_TIMER_EXPIRED    # its timer sends the next one
         DONE_MESSAGE
         END_CHILD
         PASS
@@ -78,6 +95,9 @@ guest:  mov     ecx, HVMSR_VP_INDEX
         wrmsr
         cmp     dword ptr [C_TIME], 0
         jne     guest_bad
+        call    guest_timer
+        mov     dword ptr [C_SLOT], 1           # full: another message of the timer waits
+        call    guest_timer
 1:      cmp     dword ptr [C_COUNT], 1000
         jb      1b
         mov     ecx, HVMSR_RESET
@@ -89,7 +109,25 @@ guest_bad:
 guest_after:
         mov     eax, [C_TIME]
         out     0x10, eax
+        C_WRMSR HVMSR_SIMP, C_SIM | 1
+        C_WRMSR HVMSR_SCONTROL, 1
+        call    guest_wait
+        mov     eax, [C_SLOT]
+        out     0x10, eax
+        call    guest_timer
+        mov     eax, [C_SLOT]
+        out     0x10, eax
         ud2
+guest_timer:                                    # a message to SINT 1, at once
+        C_WRMSR (HVMSR_SINT0 + 1), SINT_MASKED | 0x50
+        C_WRMSR HVMSR_STIMER0_CONFIG, STIMER_AUTO_ENABLE | put(STIMER_SINT, 1)
+        C_WRMSR HVMSR_STIMER0_COUNT, 1
+guest_wait:
+        mov     ecx, 100000
+3:      pause
+        dec     ecx
+        jnz     3b
+        ret
 2:      inc     dword ptr [C_COUNT]
         jmp     2b
 guest_end:

@@ -145,6 +145,15 @@ def test_program_of_the_bare_machine_passes_in_a_partition(guest):
     assert (result.reason, result.exit_code) == ("EXIT_CODE", expected.exit_code), (guest.check(result.exit_code), said)
 
 
+@pytest.mark.parametrize("bits", [36, 40, 46])
+def test_reserved_bits_of_pdptes_go_by_the_physical_address(bits):
+    guest = next(each for each in guests.guests() if each.name == "pae_enable")
+    machine = Machine(Config(memory_bytes=48 << 20, physical_bits=bits))
+    machine.load_partitions([partition("pae", guest.image(), False)])
+    result = machine.run(max_cycles=CYCLES)
+    assert (result.reason, result.exit_code) == ("EXIT_CODE", 0), guest.check(result.exit_code)
+
+
 @pytest.mark.parametrize(("source", "code", "words"), [
     ("ud2", TRIPLE, "triple fault at 0x100000"),
     ("cli\n hlt", HALTED, "halted, and nothing can wake it"),
