@@ -21,6 +21,7 @@ class Compiling:
                 TimeElapsedColumn(),
                 console=talk(),
                 transient=True,
+                disable=not talk().is_terminal,            # where nobody watches, a bar is an empty line
             )
             self.task = self.bar.add_task("", total=total)
             self.bar.start()
