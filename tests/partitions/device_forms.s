@@ -214,6 +214,10 @@ back:   mov     rsp, [rip + stack]
         mov     byte ptr [scratch_descriptors + 5], 0x9B
         mov     word ptr [scratch_descriptors], 0xFFFF
         mov     word ptr [scratch_descriptors + 6], 0
+        mov     rax, NOWHERE << 16 & 0xFFFFFF0000 | 0xFFFF | 0x93 << 40 | (NOWHERE >> 24) << 56
+        mov     [scratch_descriptors + 8], rax
+        xor     ebp, ebp
+        xor     edi, edi
         ljmp    fword ptr [rip + to_16]
 back_16:
         mov     rsp, [rip + stack]
@@ -257,6 +261,29 @@ narrow: mov     ebx, NOWHERE
         add     dword ptr [ebx], 0x10000
         jnc     1f
         mov     byte ptr [ebx + 0x12345], 1
+        mov     ax, SCRATCH + 8                 # 16-bit addresses, in a segment that lies there
+        mov     ds, ax
+        mov     bx, 0x10
+        mov     si, 4
+        xor     ax, ax
+        xor     cx, cx
+        xor     dx, dx
+        mov     ax, [bx]
+        mov     cx, [bx + si + 0x12]
+        mov     dx, [0x1234]
+        and     ax, cx
+        and     ax, dx
+        and     ax, [bx + 0x1234]
+        and     ax, [si]
+        .byte   0x3E                            # DS, where SS is usual
+        and     ax, [bp + di + 0x40]
+        mov     word ptr [bx + si], 0x1234
+        mov     byte ptr [si + 0x55], 0x12
+        mov     word ptr [0x2000], 0x1234
+        cmp     ax, -1
+        mov     ax, DATA
+        mov     ds, ax
+        jne     1f
         mov     eax, COUNT
         mov     dword ptr [eax], 0x600D00
         or      dword ptr [eax], 0x16
