@@ -16,7 +16,8 @@
         .field  KIND, 4                         # 0 call, 1 RDMSR, 2 WRMSR, 3 CPUID
         .field  BYTES, 4                        # that follow, a multiple of 8
         .field  VALUE, 8                        # input value; number; leaf and sub-leaf
-        .field  AT, 8                           # offset of the input list in its page
+        .field  AT, 4                           # offset of the input list in its page, and of the output
+        .field  OUTPUT, 4
         .field  DATA, 0
         .endrecord
         .equ    NAMED, 0xFEED0000               # high half of a word that stands for partition 0, 1 or 2 of the IDs
@@ -132,8 +133,8 @@ ask_call:
         mov     ecx, 1024
         xor     eax, eax
         rep stosq
-        mov     rdi, rbx
-        add     rdi, [r12 + ROW_AT]
+        mov     edi, [r12 + ROW_AT]
+        add     rdi, rbx
         lea     rsi, [r12 + ROW_DATA]
         mov     ecx, [r12 + ROW_BYTES]
         shr     ecx, 3
@@ -149,9 +150,10 @@ ask_call:
         dec     ecx
         jnz     1b
 2:      mov     rcx, [r12 + ROW_VALUE]
-        mov     rdx, rbx
-        add     rdx, [r12 + ROW_AT]
-        lea     r8, [rbx + 0x1000]
+        mov     edx, [r12 + ROW_AT]
+        add     rdx, rbx
+        mov     r8d, [r12 + ROW_OUTPUT]
+        lea     r8, [rbx + r8 + 0x1000]
         push    r11
         call    rbp
         pop     r11

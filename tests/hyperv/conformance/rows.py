@@ -66,6 +66,8 @@ ABOUT = (
 ANY_STATE = {"GET_PROPERTY": OK, "MEMORY_BALANCE": OK, "WITHDRAW_MEMORY": "NO_RESOURCES", "DEPOSIT_MEMORY": "OPERATION_DENIED",
              "INITIALIZE_PARTITION": "INSUFFICIENT_MEMORY", "SET_PROPERTY": STATE, "DELETE_PARTITION": None}      # of one not initialized
 FOR_ITSELF = {"GET_REGISTERS", "SET_REGISTERS"}            # gated by whom they are about
+RETURNS = {"GET_PROPERTY", "WITHDRAW_MEMORY", "MEMORY_BALANCE", "GET_REGISTERS", "VP_INDEX_OF_APIC", "TRANSLATE", "READ_GPA", "WRITE_GPA",
+           "MAP_STATE_PAGE", "GET_PORT"}                  # something in an output list
 PORTS = ("DELETE_PORT", (5,)), ("GET_PORT", (5, 0)), ("DISCONNECT_PORT", (5,))
 
 
@@ -83,6 +85,18 @@ def about():
         yield call(name, (NEW, *words), STATE, DENIED, DENIED)
         yield call(name, (SELF, *words), "INVALID_CONNECTION_ID" if name == "DISCONNECT_PORT" else "INVALID_PORT_ID",
                    "INVALID_CONNECTION_ID" if name == "DISCONNECT_PORT" else "INVALID_PORT_ID", DENIED)
+
+
+def outputs():
+    """Yield calls whose output list is not aligned: who returns nothing does not look at it."""
+    ports = (("CREATE_PORT", (0,) * 6), ("CREATE_PORT_1", (0,) * 5), ("CONNECT_PORT", (0,) * 8), ("CONNECT_PORT_1", (0,) * 4), *PORTS)
+    for name, words, count in (*ABOUT, *((name, words, 0) for name, words in ports)):
+        if name in RETURNS:
+            yield anyone(name, (STRANGER, *words), LIST, count=count, at=4 << 32)
+        else:
+            alone = name in FOR_ITSELF or "PORT" in name
+            yield call(name, (STRANGER, *words), ID, ID, ID if alone else DENIED, count=count, at=4 << 32)
+    yield anyone("SPIN_WAIT", (5,), OK, at=4 << 32)
 
 
 def on_itself():

@@ -66,7 +66,8 @@ def leaves():
 
 def asked(caller):
     """Return the questions for a caller, in their order."""
-    every = (*rows.wrong_input(), *rows.about(), *rows.on_itself(), *rows.failures(), *rows.channels(), *rows.for_all(), *msrs(), *leaves())
+    calls = (rows.wrong_input, rows.about, rows.outputs, rows.on_itself, rows.failures, rows.channels, rows.for_all)
+    every = [each for table in (*calls, msrs, leaves) for each in table()]
     return [each for each in every if caller in each.expected]
 
 
