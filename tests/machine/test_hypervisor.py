@@ -188,3 +188,13 @@ def test_what_a_handler_leaves_on_the_stack_is_noticed(machine, tmp_path):
     unit.load_partitions([small("spinner"), small("spinner", "other")], folder)
     result = unit.run(max_cycles=CYCLES)
     assert result.exit_code == PANIC and "hv: a handler has left something on its processor's stack" in unit.said
+
+
+def test_exception_of_the_hypervisor_ends_the_machine_and_says_where(machine):
+    unit = start(machine, [small("spinner"), small("spinner", "other")])
+    unit.run(max_cycles=20_000_000)
+    place = assembled("hv").labels["exit_clock"]
+    unit.write(place, b"\x0F\x0B")                        # UD2, where the next slice ends
+    result = unit.run(max_cycles=CYCLES)
+    said = next(line for line in unit.said["serial"].splitlines() if "vector" in line)
+    assert result.exit_code == PANIC and f"{place:x}" in said and "vector 0x6" in said
