@@ -7,7 +7,7 @@ Encodings are remembered by text, so equal instructions cost one look-up.
 
 from emu.asm import expression, fixed
 from emu.asm.operand import Memory
-from emu.asm.verify import by_keystone, fits, little, verify
+from emu.asm.verify import by_keystone, fits, little, verify, with_ds
 from emu.errors import AssemblyError
 
 MARK = 0x1122_3344  # stands for a displacement in keystone's text, and is replaced in its bytes
@@ -231,6 +231,8 @@ class Encoder:
             texts = self.wide_segment(operands, texts)
         text = f"{' '.join(prefixes)} {mnemonic} {', '.join(texts)}".strip()
         data = by_keystone(mode, text)
+        if mode != 64 and any(isinstance(value, tuple) and value[0].segment == "ds" for value in values):
+            data = with_ds(mode, data)
         if absolute is not None:
             at = data.rindex(little(MARK, 4))
             if data[at - 1] != SIB_EBP_TWICE:

@@ -16,6 +16,7 @@ from emu.errors import AssemblyError
 
 KEYSTONE = {16: keystone.KS_MODE_16, 32: keystone.KS_MODE_32, 64: keystone.KS_MODE_64}
 CAPSTONE = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
+DS_PREFIX = b"\x3e"
 HIGH_BYTE, NEEDS_REX = re.compile(r"\b[abcd]h\b", re.I), re.compile(r"\b(r\d+[bwd]?|spl|bpl|sil|dil|r[a-z]{2}(?![^\[]*\]))\b", re.I)
 
 
@@ -93,6 +94,19 @@ def verify(mode, text, data, mnemonic, values, operands, strict):
     raise AssemblyError(f"keystone encodes {text!r} as {data.hex()}, which is {read!r}")
 
 
+def on_stack(insn, mem):
+    """Return whether the address of a memory operand is in the stack segment when no prefix says otherwise."""
+    return bool(mem.base) and insn.reg_name(mem.base) in ("bp", "ebp", "esp")
+
+
+def with_ds(mode, data):
+    """Return the bytes of an instruction that names DS with the prefix for it where the address would be in the stack segment."""
+    for insn in tools(mode)[1].disasm(data, 0):
+        if any(part.type == cs_x86.X86_OP_MEM and not part.mem.segment and on_stack(insn, part.mem) for part in insn.operands):
+            return DS_PREFIX + data
+    return data                                            # keystone leaves DS out everywhere
+
+
 def agrees(mode, insn, value, part, strict, mnemonic):
     """Tell whether an operand as read by capstone is the one that was written."""
     if isinstance(value, str):
@@ -141,6 +155,8 @@ def same_address(mode, insn, memory, displacement, part, strict):
     register = memory.base or memory.index
     bits = fixed.REGISTERS[register] if register and not memory.relative else mode
     segment = name(mem.segment)
+    if mode != 64 and memory.segment == "ds" and on_stack(insn, mem) and segment != "ds":
+        return False
     if memory.segment in ("fs", "gs") and segment != memory.segment or memory.segment == "" and segment in ("fs", "gs"):
         return False
     return not strict or (mem.disp - displacement) % (1 << bits) == 0

@@ -366,3 +366,11 @@ def test_macros_that_grow_are_refused(build):
 def test_definitions_may_come_later_and_16_bit_code_may_lie_anywhere(build):
     assert build(".equ a, b + 1\n.equ b, end\nmov eax, a\n.if 0\n.rept 2\n.endr\n.endif\nend: nop").code.hex() == "b80600000090"
     assert build(".code16\n.org 0xFFFFFFF0\njmp 0xFFFFF000").code.hex() == "e90df0"
+
+
+@pytest.mark.parametrize("mode, text, code", [
+    (16, "and ax, ds:[bp + di + 0x40]", "3e234340"), (16, "mov ax, ds:[bp]", "3e8b4600"), (16, "mov ax, ds:[bx]", "8b07"),
+    (16, "mov eax, ds:[ebp + 4]", "3e67668b4504"), (32, "mov eax, ds:[ebp + 4]", "3e8b4504"), (32, "mov eax, ds:[esp]", "3e8b0424"),
+    (32, "mov eax, ds:[ebx]", "8b03"), (32, "mov eax, ss:[ebx]", "368b03"), (64, "mov rax, ds:[rbp]", "488b4500")])
+def test_ds_is_written_where_the_address_would_be_in_the_stack_segment(build, mode, text, code):
+    assert build(f".code{mode}\n{text}\n").code.hex() == code
