@@ -226,6 +226,13 @@ def test_qualification_of_guest_state_failure(changes, qualification):
     assert judge()[2] == qualification
 
 
+@pytest.mark.parametrize("kind", range(8))
+def test_memory_type_of_an_eptp_is_uncacheable_or_write_back(kind):
+    P.reset(dict(ept_pointer=V["ept_pointer"] & ~7 | kind))
+    assert judge()[1] == (set() if kind in (0, 6) else {"control.eptp_memory_type"})
+    assert judge() == expected()
+
+
 def test_pdptes_come_from_memory_without_ept():
     P.reset({**PAE, "secondary_controls": 0, "guest_pdpte0": 3}, {PDPT_AT + 8: 0x21})
     assert judge()[1] == {"guest.pdpte1"}

@@ -162,6 +162,19 @@ def test_invlpg_invalidates_global_and_large_pages():
     assert not cached(w)
 
 
+@pytest.mark.parametrize("size", ["4 KiB", "2 MiB"])
+def test_invlpg_has_the_engine_drop_one_page_or_for_a_large_one_all(size):
+    """The engine keeps each 4 KiB of a large page by itself, and INVLPG anywhere in the large page ends them all."""
+    w = world(read=size == "4 KiB")
+    if size == "2 MiB":
+        w.put(0x3000 + 8 * (LA >> 21 & 511), 0x20_0000 | P | PS)
+        w.translate(LA, READ)
+    flushes, pages = int(w.t.engine_flush), int(w.t.engine_pages)
+    tlb.invlpg(w.c, U64(LA))
+    dropped = int(w.t.engine_flush) - flushes, [int(page) for page in w.t.engine_page[pages:int(w.t.engine_pages)]]
+    assert dropped[0] == 1 if size == "2 MiB" else dropped[0] == 0 and LA & ~0xFFF in dropped[1]
+
+
 def test_large_page_needs_one_walk():
     w = world(read=False)
     w.put(0x3000 + 8 * (LA >> 21 & 511), 0x20_0000 | P | PS)
