@@ -1,5 +1,8 @@
 """Every error hvlab tells a person, with the exit code of the command that ends by it."""
 
+# Exit codes of the command (README); USAGE: a wrong option, or a file that cannot be used.
+OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, RESET, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
+
 
 class HvlabError(Exception):
     """Base of all errors that carry a message for a person; `exit_code` ends the command."""

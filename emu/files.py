@@ -153,10 +153,15 @@ def locked(descriptor):
     return True
 
 
+def _short(name):
+    """Return as much of a file's name as leaves room for what a part's name has more: a file system counts bytes."""
+    return os.fsdecode(os.fsencode(name)[:NAME])
+
+
 def _sweep(target):
     """Remove the parts of a file that nobody makes any more."""
     with suppress(OSError):
-        ours = re.compile(re.escape(f".{target.name[:NAME]}.") + r"\d+\.\d+" + re.escape(PART))
+        ours = re.compile(re.escape(f".{_short(target.name)}.") + r"\d+\.\d+" + re.escape(PART))
         for name in os.listdir(target.parent):
             if ours.fullmatch(name):
                 with open(target.with_name(name), "rb") as file:
@@ -167,7 +172,7 @@ def _sweep(target):
 def _made(target):
     """Return a new file beside `target`, locked; its name is that of a part."""
     while True:
-        file = open(target.with_name(f".{target.name[:NAME]}.{os.getpid()}.{next(_numbers)}{PART}"), "wb")
+        file = open(target.with_name(f".{_short(target.name)}.{os.getpid()}.{next(_numbers)}{PART}"), "wb")
         with suppress(OSError):                            # a file system without locks
             locked(file.fileno())
         if os.path.exists(file.name):                      # else another process has swept it away before it was locked

@@ -1,12 +1,40 @@
 """A run's numbers and failures in words: exits by name, what was not modelled."""
 from emu.bits import name_of, text_of
-from emu.errors import Unmodelled
+from emu.errors import BUDGET, ENTRY, FAILED, INTERNAL, INTERRUPTED, OK, RESET, SHUTDOWN, Unmodelled
 from emu.failure import place
 from emu.spec.outcome import STOP, UNMODELLED
 from emu.spec.vmx import REASON
 
 ENDINGS = {"RESET": "the guest reset the machine", "VMX_ABORT": "shutdown after a VMX abort",
            "INTERNAL": "an error of hvlab itself stopped the machine"}
+CODES = {
+    "NONE": OK,
+    "POWER_OFF": OK,
+    "RESET": RESET,
+    "BREAK": OK,
+    "TRIPLE_FAULT": SHUTDOWN,
+    "VMX_ABORT": SHUTDOWN,
+    "BUDGET": BUDGET,
+    "IDLE": BUDGET,
+    "ENTRY_FAILED": ENTRY,
+    "INTERRUPTED": INTERRUPTED,
+    "UNMODELLED": INTERNAL,
+    "INTERNAL": INTERNAL,
+}
+
+
+def exit_code(result):
+    """Return the exit code of the command for a Result.
+
+    A VM entry that failed is told before what followed from it: a guest that reports failure, sleep, an empty budget.
+    """
+    if getattr(result, "entry_failed", False):
+        return ENTRY
+    if result.reason == "EXIT_CODE":
+        return OK if result.exit_code == 0 else FAILED
+    if result.reason == "RESET" and getattr(result, "on_reset", "fail") == "stop":
+        return OK
+    return CODES.get(result.reason, INTERNAL)
 
 
 def ending(result):

@@ -7,9 +7,9 @@ import msgspec
 from rich.text import Text
 
 from emu.cli import report, tell
-from emu.cli.group import BUDGET, FAILED, OK
 from emu.cli.replay import machine_of
 from emu.cli.values import Input
+from emu.errors import BUDGET, FAILED, OK
 
 MOST = 40
 

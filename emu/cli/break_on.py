@@ -72,9 +72,9 @@ def _all(session, target, as_json):
 @targets.options
 def command(target, condition, ignore, everything, as_json):
     """Run until a condition holds."""
-    from emu.cli.group import FAILED, OK
     from emu.debug.condition import compiled
     from emu.debug.session import Session
+    from emu.errors import FAILED, OK
 
     compiled(condition, lambda name: 0)                    # what is wrong with it besides symbols, before a machine is made
     with Session(target.make()) as session:

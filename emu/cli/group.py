@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from emu.cli.streams import OUTPUT
-from emu.errors import HvlabError
+from emu.errors import INTERNAL, INTERRUPTED, OK, USAGE, HvlabError
 from emu.files import kept_apart, shown
 
 COMMANDS = {
@@ -17,7 +17,6 @@ COMMANDS = {
     "explain": "explain", "vmcs": "vmcs", "xlate": "xlate", "why": "why", "why-irq": "why_irq", "gdb": "gdb",
     "vm": "vm", "tui": "tui", "break": "break_on", "trace": "trace", "replay": "replay", "bisect": "bisect",
 }
-OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, RESET, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)       # of a full disk, or one that goes
 

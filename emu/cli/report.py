@@ -8,38 +8,9 @@ import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from emu.cli.group import BUDGET, ENTRY, FAILED, INTERNAL, INTERRUPTED, OK, RESET, SHUTDOWN
-from emu.report import ending
+from emu.report import ending, exit_code
 
 TEXT = ("reason", "name", "end")                          # columns of words; all others are numbers
-CODES = {
-    "NONE": OK,
-    "POWER_OFF": OK,
-    "RESET": RESET,
-    "BREAK": OK,
-    "TRIPLE_FAULT": SHUTDOWN,
-    "VMX_ABORT": SHUTDOWN,
-    "BUDGET": BUDGET,
-    "IDLE": BUDGET,
-    "ENTRY_FAILED": ENTRY,
-    "INTERRUPTED": INTERRUPTED,
-    "UNMODELLED": INTERNAL,
-    "INTERNAL": INTERNAL,
-}
-
-
-def exit_code(result):
-    """Return the exit code of the command for a Result.
-
-    A VM entry that failed is told before what followed from it: a guest that reports failure, sleep, an empty budget.
-    """
-    if getattr(result, "entry_failed", False):
-        return ENTRY
-    if result.reason == "EXIT_CODE":
-        return OK if result.exit_code == 0 else FAILED
-    if result.reason == "RESET" and getattr(result, "on_reset", "fail") == "stop":
-        return OK
-    return CODES.get(result.reason, INTERNAL)
 
 
 def explain(result):

@@ -48,7 +48,7 @@ class Input(click.Path):
 
     def convert(self, value, param, context):
         if str(value) == "-":
-            self.fail("- is no standard input here: give the name of a file (./- has that name)", param, context)
+            self.fail("- is no standard input here: give the name of a file or folder (./- has that name)", param, context)
         return _named(super().convert(value, param, context), value)
 
 

@@ -14,9 +14,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from emu.cli.console import made
-from emu.cli.group import OK
 from emu.cli.values import Input, Memory
-from emu.errors import ConfigError, ManageError
+from emu.errors import OK, ConfigError, ManageError
 from emu.files import plain
 from emu.spec.root import VMMOST
 

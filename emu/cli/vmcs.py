@@ -7,7 +7,7 @@ from rich.text import Text
 from emu import files
 from emu.cli import report, tell
 from emu.cli import target as targets
-from emu.cli.group import ENTRY, OK
+from emu.errors import ENTRY, OK
 
 GROUPS = ("control", "exit", "guest", "host")
 HELP = """Show the VMCS of a run by field names with decoded flags, or check it.

@@ -13,8 +13,8 @@ from emu.debug.gdb.numbers import SHOWN, Refused, hexadecimal, octets, parts
 from emu.debug.gdb.query import MACHINE, NOTHING, OK
 from emu.debug.history import History
 from emu.debug.session import Session
-from emu.errors import DebugError, HvlabError
-from emu.report import ending
+from emu.errors import INTERNAL, DebugError, HvlabError
+from emu.report import ending, exit_code
 
 TRAP, INTERRUPTED, ABORT, FAULT = 5, 2, 6, 11              # signals of gdb's
 UNABLE, INVALID, DEFECT = 0x01, 0x16, 0x05                 # errors of gdb's: EPERM, EINVAL, EIO
@@ -242,7 +242,7 @@ class Stub:
                 how = f"{ABORT:02x}{where}" if stop.result.exit_code else f"{TRAP:02x}{where}replaylog:end;"
             self._last = f"T{how}".encode()
             return self._last
-        self.exited, code = True, stop.result.exit_code & 0xFF if stop.result else 6
+        self.exited, code = True, (stop.result.exit_code & 0xFF or exit_code(stop.result)) if stop.result else INTERNAL
         self._last = f"W{code:02x};process:{MACHINE:x}".encode()
         return self._last
 
