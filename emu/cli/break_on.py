@@ -66,7 +66,8 @@ def _all(session, target, as_json):
 
 @click.command("break", help=HELP, short_help="Run until something happens: an exit, an MSR, a fault ...")
 @click.argument("condition")
-@click.option("--ignore", type=Count(), metavar="N", help="Let it happen so many times first.")
+@click.option("--ignore", type=Count(), metavar="N",
+              help="Let it happen so many times first; each kind joined by or, and each address of a list, counts by itself.")
 @click.option("--all", "everything", is_flag=True, help="Tell every hit, a line each, and run on.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: one object, or one a line with --all.")
 @targets.options

@@ -302,6 +302,14 @@ def _unknown(tree, symbols):
     return next((name for name in names if name not in known and symbols(name) is None), "")
 
 
+def _check_proposal(text, proposal, symbols):
+    """Raise ConfigError with what is wrong with a condition when it stays wrong after a kind: that is said first."""
+    try:
+        compiled(proposal, symbols)
+    except ConfigError as wrong:
+        raise ConfigError(str(wrong).replace(repr(proposal), repr(text))) from None
+
+
 def refuse_without_kind(text, symbols):
     """Raise ConfigError for a condition that says neither what happens nor where, with what to write instead."""
     tree, own = _parsed(text), text.strip()
@@ -310,6 +318,8 @@ def refuse_without_kind(text, symbols):
     said = f"condition {text!r}: it must begin with what happens, one of {', '.join(KINDS)}, or say at which instruction, by rip==ADDRESS: "
     known = _of_kinds(tree)
     best = max(known, key=lambda kind: (kind in known[kind], len(known[kind])))
+    if not _unknown(tree, symbols):
+        _check_proposal(text, f"{best if known[best] else 'exit'} and {own}", symbols)
     if known[best]:
         name = known[best][0]
         of = f" ({name!r} is a field of {', '.join(kind for kind, names in known.items() if name in names)})" if name not in KINDS else ""
