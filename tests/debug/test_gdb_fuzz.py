@@ -169,7 +169,8 @@ def test_what_is_wrong_is_an_error_and_what_is_unknown_is_empty(unit):
     assert unit.machine.digest() == digest and not (unit.exited or unit.detached or unit.points)
 
 
-def test_what_is_right_is_done(unit):
+def test_what_is_right_is_done(unit, monkeypatch):
+    monkeypatch.setattr(unit, "poll", lambda: False)
     fresh(unit)
     for data in (b"Z0,100000,1;X1,27", b"z0,100000,1", b"Z2,100000,100000", b"z2,100000,100000", b"M100000,0:", b"X100000,0:", b"Hg0",
                  b"Tp1.1", b"Qqemu.PhyMemMode:1", b"Qqemu.PhyMemMode:0", b"!", b"QNonStop:0", b"qSymbol::"):
