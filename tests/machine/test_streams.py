@@ -5,7 +5,7 @@ import pytest
 from emu.debug import parts
 from tests.machine.streams import MODES, Stream, VmcsStream
 
-QUICK, STATES, PROGRAMS = 15, 9_000, 20_000
+QUICK, LONG, STATES, PROGRAMS = 15, 500, 9_000, 20_000
 PIECE = 2_500                                               # programs of one test: pieces share out well between processors
 GUESTS = tuple(mode for mode in MODES if mode.startswith("guest"))
 ANSWERS = {"EXIT_CODE", "POWER_OFF", "RESET", "TRIPLE_FAULT", "BUDGET", "UNMODELLED", "VMX_ABORT", "IDLE"}
@@ -37,18 +37,30 @@ def test_vmcs_states_end_in_an_answer(mode):
 
 
 def pieces(count):
-    """Return the ranges of numbers from QUICK to count, PIECE long."""
-    return [range(max(QUICK, at), min(at + PIECE, count)) for at in range(0, count, PIECE)]
+    """Return the ranges of numbers from LONG to count, PIECE long."""
+    return [range(max(LONG, at), min(at + PIECE, count)) for at in range(0, count, PIECE)]
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_some_hundred_programs_end_in_an_answer(mode):
+    check(Stream(mode), range(QUICK, LONG))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", GUESTS)
+def test_some_hundred_vmcs_states_end_in_an_answer(mode):
+    check(VmcsStream(mode), range(QUICK, LONG))
+
+
+@pytest.mark.campaign
 @pytest.mark.parametrize("numbers", pieces(PROGRAMS), ids=lambda numbers: str(numbers.stop))
 @pytest.mark.parametrize("mode", MODES)
 def test_many_programs_end_in_an_answer(mode, numbers):
     check(Stream(mode), numbers)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("numbers", pieces(STATES), ids=lambda numbers: str(numbers.stop))
 @pytest.mark.parametrize("mode", GUESTS)
 def test_many_vmcs_states_end_in_an_answer(mode, numbers):
