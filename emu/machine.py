@@ -430,7 +430,7 @@ class Machine:
         return file.close() if file else 0
 
     def disturb(self, seed):
-        """For tests: from now on make the engines forget at arbitrary moments; nothing may change by it.
+        """For tests: make the engines forget, and find their buffers full, at arbitrary moments; nothing may change by it.
 
         seed: of the moments; 0: no more; 2**64 - 1: at each instruction, which is then translated from memory.
         """

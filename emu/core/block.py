@@ -38,7 +38,7 @@ from emu.core.fill import (
     leave,
     mode_of,
 )
-from emu.core.native import call, peek16, peek32, peek64, poke32
+from emu.core.native import call, peek16, peek32, peek64, poke32, poke64
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import breakpoint, decode
@@ -48,7 +48,8 @@ from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 
 E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_ROWS, E_HOST = ZERO, ONE, U64(2), U64(3), U64(4), U64(5), U64(15)
-FOUR, FIFTEEN, COST_MASK = U64(4), U64(15), U64(0x7FF)
+TWO, THREE, FOUR, FIFTEEN, COST_MASK = U64(2), U64(3), U64(4), U64(15), U64(0x7FF)
+MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
 MODIFIES = U64(0x8000)                     # of a row: the instruction reads a memory operand and writes it
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER = U64(1024)
@@ -64,6 +65,7 @@ ASKS = U64(1 << 61)
 REPEATS = U64(1 << 60)                     # of these, one that begins with a repeated string instruction
 CYCLES = REPEATS - ONE
 E_INSTRUCTION = U64(native.INSTRUCTION)
+TCG_CODE_PTR, TCG_HIGHWATER = U64(at.TCG_CODE_PTR), U64(at.TCG_HIGHWATER)
 TB_CS_BASE, LIMITS, LOW_16 = U64(at.TB_CS_BASE), HF_LIMITED | HF_SHORT, U64(0xFFFF)
 
 
@@ -218,6 +220,19 @@ def register(c, k, uc, ra, slot):
 
 
 @kernel
+def keep(c, k, slot):
+    """Copy the entry of the block that ran last to the row after the table's last, when it is at `slot`: another block gets its place.
+
+    What undoes a block, or counts what of it ran, reads its entry.  Which blocks share a place depends on where the engine put them.
+    """
+    if c.block == slot:
+        kept, old = words(k.table, (k.table_mask + TWO) * SIXTEEN), words(slot, SIXTEEN)
+        for i in range(16):
+            kept[(k.table_mask + ONE) * SIXTEEN + U64(i)] = old[U64(i)]
+        c.block = k.table + (k.table_mask + ONE) * SIXTEEN * EIGHT
+
+
+@kernel
 def fitting(c, e):
     """Return how many instructions of the block entry fit before the processor's deadline, at least one."""
     left, done = c.due - c.cycles, ZERO
@@ -344,15 +359,34 @@ def ask(c, k, cs, e, env, ra):
         leave(c, k, cs, E_SPLIT, ra)
 
 
+@kernel
+def roll(m):
+    """For tests: return the next 32 bits of the sequence that `emu.core.loop.disturb` draws from."""
+    m.disturb = m.disturb * MULTIPLIER + INCREMENT
+    return m.disturb >> THIRTY_TWO
+
+
+@kernel
+def crowd(m, uc):
+    """For tests: let the engine find its code buffer full when it translates next, now and then: it drops all translations then."""
+    if m.disturb != ALL_ONES and roll(m) & THREE == ZERO:
+        tcg = peek64(uc + UC_TCG)
+        poke64(tcg + TCG_CODE_PTR, peek64(tcg + TCG_HIGHWATER))
+
+
 @entry(types.void(types.uint64, types.uint64, types.uint64, types.uint64))
 def slow(cpu, uc, ra, slot):
     """Decide about a block that the stub could not charge by itself."""
     c = cpu_at(cpu)[0]
     k = core_at(c.core)[0]
     e = words(slot, SIXTEEN)
-    last = last_instruction(c)                 # before its entry may be given to this block
+    last = last_instruction(c)
     if e[E_TAG] != ra:
+        keep(c, k, slot)
         register(c, k, uc, ra, slot)
+    m = machine_at(c.machine)[0]
+    if m.disturb:
+        crowd(m, uc)
     world = U64(1) if uc == k.uc[1] else ZERO
     cs = k.cs[world]
     env = env_of(k.env[world])[0]

@@ -18,6 +18,8 @@ UC_SKIP_SYNC, UC_NO_EXIT_REQUEST, UC_INIT_DONE, UC_QUIT_REQUEST = 14898, 2034, 2
 CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_INTERRUPT_REQUEST, CS_ENV_PTR = 16, 18, 21, 24, 28, 296
 CS_ICOUNT_PTR, CS_HALTED, CS_EXCEPTION, CS_CLASS, CS_TCG_EXIT = 304, 33176, 33184, 33200, 33208
 CS_ENV = 35408                             # the ENV follows CPUState and the TLB at this distance
+# TCGContext: where the next block's code goes, and up to where it may
+TCG_CODE_PTR, TCG_HIGHWATER, TCG_BUFFER_BYTES = 192, 208, 64 << 20
 # CPUClass
 CLASS_UNALIGNED, CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 24, 72, 128, 136
 # TranslationBlock
@@ -83,6 +85,9 @@ def verify(uc):
         if word(env + offset(ENV, field) + 8 * index) != value:
             raise EngineError(f"the engine's processor state does not hold {field}[{index}] at offset {offset(ENV, field)}")
         uc.reg_write(register, 0)
+    tcg = maps.word(handle + UC_TCG_CTX, "the translator")
+    if not 0 < maps.word(tcg + TCG_HIGHWATER, "the translator") - maps.word(tcg + TCG_CODE_PTR, "the translator") < TCG_BUFFER_BYTES:
+        raise EngineError(f"the engine's translator does not hold its code buffer at offsets {TCG_CODE_PTR} and {TCG_HIGHWATER}")
     if word(env + offset(ENV, "owner")):
         raise EngineError("the engine uses the field that hvlab marks its engines with")
     return handle, cs, env

@@ -17,7 +17,7 @@ DEVICE_WINDOW = 0xFE_0000_1000
 ROM_WINDOW = 0xFD_0000_0000                 # engine-physical: the ROM; RAM is one piece there, the hole below 4 GiB in it
 _void = np.full(8192, 0xFF, np.uint8)
 VOID = _void[-(_void.ctypes.data) % 4096:][:4096]
-TABLE = np.zeros((1 << at.BLOCK_BITS) * 16 + 16, np.uint64)
+TABLE = np.zeros(((1 << at.BLOCK_BITS) + 1) * 16 + 16, np.uint64)     # one row more, see emu.core.block.keep
 BLOCK_BITS = at.BLOCK_BITS
 TABLE_ADDRESS = (TABLE.ctypes.data + 127) & ~127
 
@@ -43,7 +43,7 @@ class Engine:
     def __init__(self, ram, rom, owner, entries):
         """ram, rom: page-aligned uint8 arrays; owner: address of the CPU record; entries: addresses by name."""
         self.uc = uc = Uc(UC_ARCH_X86, UC_MODE_64)
-        uc.ctl_set_tcg_buffer_size(64 << 20)
+        uc.ctl_set_tcg_buffer_size(at.TCG_BUFFER_BYTES)
         uc.ctl_exits_enabled(True)
         uc.mem_map_ptr(0, ram.nbytes, UC_PROT_ALL, ram.ctypes.data)
         uc.mem_map_ptr(ROM_WINDOW, rom.nbytes, UC_PROT_READ | UC_PROT_EXEC, rom.ctypes.data)

@@ -9,7 +9,7 @@ from numba import types
 from emu.bits import U64
 from emu.core import context as at
 from emu.core import ledger, native, undo
-from emu.core.block import repeats_at
+from emu.core.block import repeats_at, roll
 from emu.core.fill import (
     CS_CFLAGS,
     CS_OWNER,
@@ -46,7 +46,6 @@ MINUS_ONE = U64(0xFFFF_FFFF)
 E_NM = U64(0x147)                           # the engine's #NM: perhaps only our lazy switch of its registers
 FP_FIRST, FP_LAST = 600 // 8, 3200 // 8     # words of ENV that hold x87, MMX and SSE state
 MASK_32 = U64(0xFFFF_FFFF)
-MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
 CARRY = ONE                                 # bits 3:1 of the number of the conditions B and AE
 STOPPED = U64(0x10000)                      # what `cpu_exec` returns when an event stopped it
 
@@ -143,8 +142,7 @@ def disturb(c, m, k, world):
         c.single = ONE
         poke32(k.cs[world] + CS_CFLAGS, ONE)
         return
-    m.disturb = m.disturb * MULTIPLIER + INCREMENT
-    dice = m.disturb >> THIRTY_TWO
+    dice = roll(m)
     if dice & FIFTEEN == ZERO:
         call(k.f_forget, k.cs[world], ZERO, ZERO, ZERO, ZERO, ZERO)
     if dice >> FOUR & THREE == ZERO:
@@ -172,17 +170,28 @@ def guard_lines(m, k):
 
 @kernel
 def execute(c, k, world):
-    """Run an engine until one of its events stops it."""
+    """Run an engine until one of its events stops it.
+
+    It also stops when its code buffer is full, before a block that it would translate, and has emptied it then.  That is no event:
+    it goes on as it was, but for having forgotten that one instruction was to run alone.
+    Source: Unicorn 2.1.4 `tb_gen_code`
+    """
     uc, cs = k.uc[world], k.cs[world]
-    poke8(cs + CS_EXIT, ZERO)
-    poke32(cs + CS_HALTED, ZERO)
-    poke32(cs + CS_EXCEPTION, MINUS_ONE)
-    poke32(cs + CS_TCG_EXIT, ZERO)
-    poke8(uc + UC_STOP, ZERO)
-    poke32(uc + UC_ERROR, ZERO)
     k.switches += ONE
     k.depth += ONE
-    reason = call(k.f_exec, uc, cs, ZERO, ZERO, ZERO, ZERO) & MASK_32
+    while True:
+        poke8(cs + CS_EXIT, ZERO)
+        poke32(cs + CS_HALTED, ZERO)
+        poke32(cs + CS_EXCEPTION, MINUS_ONE)
+        poke32(cs + CS_TCG_EXIT, ZERO)
+        poke8(uc + UC_STOP, ZERO)
+        poke32(uc + UC_ERROR, ZERO)
+        reason = call(k.f_exec, uc, cs, ZERO, ZERO, ZERO, ZERO) & MASK_32
+        if k.stopped or reason != STOPPED or peek32(uc + UC_ERROR):
+            break
+        if c.single == ONE:
+            poke32(cs + CS_CFLAGS, ONE)
+    k.stopped = ZERO
     k.depth -= ONE
     if reason != STOPPED or peek32(uc + UC_ERROR):
         c.stop, c.stop_a, c.stop_b = STOP.INTERNAL, reason, peek32(uc + UC_ERROR)
@@ -339,6 +348,7 @@ def on_event(engine, number, user):
         if now == ZERO or k.depth > ONE:
             break                                          # the other engine is below on the stack, or starts from the loop
         execute(c, k, now)
+    k.stopped = ONE
     poke8(cs + CS_EXIT, ONE)
 
 

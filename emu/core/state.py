@@ -8,6 +8,7 @@ CORE = record(
     ("uc", U64, 2), ("cs", U64, 2), ("env", U64, 2), ("bit", U64, 2), ("tcg", U64, 2),
     ("owner", U64),                                       # world whose engine holds the x87 and SSE registers
     ("depth", U64),                                       # engines of this processor on the host stack now
+    ("stopped", U64),                                     # 1 when an event has asked the engine that runs to return
     ("flush_seen", U64, 2),                               # TLB.engine_flush when each engine last dropped everything
     ("quantum_end", U64), ("grow_at", U64, 2),
     ("gated", U64, 2),                                    # MACHINE.gated when each engine last looked up its pages

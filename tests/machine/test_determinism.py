@@ -1,4 +1,4 @@
-"""The same run is the same run: engines that forget at arbitrary moments, budgets in pieces and repetition change nothing."""
+"""The same run is the same run: engines that forget, budgets in pieces and repetition change nothing."""
 import numpy as np
 import pytest
 

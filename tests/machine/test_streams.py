@@ -12,14 +12,16 @@ ANSWERS = {"EXIT_CODE", "POWER_OFF", "RESET", "TRIPLE_FAULT", "BUDGET", "UNMODEL
 
 
 def check(stream, numbers):
-    """Run programs twice; returns how many of them did anything in non-root operation."""
-    entered = 0
+    """Run programs twice, the second time every other one on engines that forget; returns how many entered non-root operation."""
+    entered, machine = 0, stream.machine
     try:
         for number in numbers:
+            machine.disturb(0)
             found = stream.run(number)
             assert found.reason in ANSWERS, f"{stream.mode} {number}: {found}"
+            entered += bool(machine.cpu[0].entries)
+            machine.disturb(number if number % 2 else 0)
             assert stream.repeat(number) == (found.reason, found.digest), f"{stream.mode} {number}"
-            entered += bool(stream.machine.cpu[0].entries)
     finally:
         stream.close()
     return entered
@@ -53,14 +55,14 @@ def test_some_hundred_vmcs_states_end_in_an_answer(mode):
     check(VmcsStream(mode), range(QUICK, LONG))
 
 
-@pytest.mark.campaign
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", pieces(PROGRAMS), ids=lambda numbers: str(numbers.stop))
 @pytest.mark.parametrize("mode", MODES)
 def test_many_programs_end_in_an_answer(mode, numbers):
     check(Stream(mode), numbers)
 
 
-@pytest.mark.campaign
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", pieces(STATES), ids=lambda numbers: str(numbers.stop))
 @pytest.mark.parametrize("mode", GUESTS)
 def test_many_vmcs_states_end_in_an_answer(mode, numbers):
