@@ -251,6 +251,7 @@ ACPI = record(
 KEYBOARD = record(
     ("command", U64), ("expect", U64), ("output_port", U64), ("status", U64), ("queue", U8, 64), ("head", U64), ("depth", U64),
     ("device_expect", U64), ("scanning", U64), ("line", U64), ("system_a", U64), ("scancodes", U64),
+    ("own", U64), ("sent", U64),                          # bit n: byte n of the queue is the keyboard's; its last that was read
 )
 FW_ITEMS = 64
 FW_CFG = record(("selector", U64), ("position", U64), ("blob", U64), ("blob_bytes", U64),

@@ -1,6 +1,6 @@
-"""Dates of the Gregorian calendar in unsigned arithmetic: days since 1970-01-01 and back.
+"""Dates of the Gregorian calendar in unsigned arithmetic: days since 1970-01-01 (before it modulo 2**64) and back.
 
-Valid from 1970 to beyond 9999.
+Valid from the year 0 to beyond 9999.
 Source: the proleptic Gregorian rule; March-based years, so that the leap day ends a year.
 """
 from emu.bits import U64
@@ -11,7 +11,7 @@ MONTH_A, MONTH_C = U64(153), U64(2)                       # days before March-ba
 ERA_DAYS, ERA_YEARS = U64(146097), U64(400)
 YEAR_DAYS, FOUR_YEARS, CENTURY = U64(365), U64(1460), U64(36524)
 HUNDRED = U64(100)
-EPOCH = U64(719468)                                       # days from 0000-03-01 to 1970-01-01
+EPOCH = U64(719468 + 146097)                              # days from an era before 0000-03-01, that is -400-03-01, to 1970-01-01
 LAST_OF_ERA = U64(146096)
 
 
@@ -23,6 +23,7 @@ def days(year, month, day):
     else:
         month += NINE
         year -= ONE
+    year += ERA_YEARS
     era, of_era = year // ERA_YEARS, year % ERA_YEARS
     of_year = (MONTH_A * month + MONTH_C) // FIVE + day - ONE
     return era * ERA_DAYS + of_era * YEAR_DAYS + of_era // FOUR - of_era // HUNDRED + of_year - EPOCH
@@ -37,7 +38,7 @@ def date(day):
     of_year = of_era - (year * YEAR_DAYS + year // FOUR - year // HUNDRED)
     month = (FIVE * of_year + TWO) // MONTH_A
     of_month = of_year - (MONTH_A * month + MONTH_C) // FIVE + ONE
-    year += era * ERA_YEARS
+    year += era * ERA_YEARS - ERA_YEARS
     if month < TEN:
         return year, month + THREE, of_month
     return year + ONE, month - NINE, of_month

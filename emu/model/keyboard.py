@@ -29,6 +29,14 @@ def _put(r, byte):
 
 
 @kernel
+def _send(r, byte):
+    """Put a byte of the keyboard's own, not one of the controller's."""
+    if r.depth < QUEUE:
+        r.own |= ONE << (r.head + r.depth & SLOT)
+    _put(r, byte)
+
+
+@kernel
 def _update(m, r):
     asked = r.depth != ZERO and r.command & KBCOMMAND.IRQ1 != ZERO
     r.line = irq.change(m, IRQ.KEYBOARD, r.line, ONE if asked else ZERO)
@@ -91,34 +99,37 @@ def _command(c, m, r, value):
 
 @kernel
 def _keyboard(r, value):
-    """Hand a byte to the keyboard, which answers."""
+    """Hand a byte to the keyboard, which answers; asked to send again, with the byte of its own that was read last."""
     if r.device_expect:
         if r.device_expect == KEYBOARD.CODES and value == ZERO:
-            _put(r, KEYBOARD.ACKNOWLEDGE)
-            _put(r, SET2)
+            _send(r, KEYBOARD.ACKNOWLEDGE)
+            _send(r, SET2)
         else:
-            _put(r, KEYBOARD.ACKNOWLEDGE)
+            _send(r, KEYBOARD.ACKNOWLEDGE)
         r.device_expect = ZERO
         return
     if value == KEYBOARD.ECHO:
-        _put(r, KEYBOARD.ECHO)
+        _send(r, KEYBOARD.ECHO)
         return
-    if value < KEYBOARD.LEDS or value == KEYBOARD.RESEND:
-        _put(r, KEYBOARD.RESEND)
+    if value == KEYBOARD.RESEND:
+        _send(r, r.sent)
         return
-    _put(r, KEYBOARD.ACKNOWLEDGE)
+    if value < KEYBOARD.LEDS:
+        _send(r, KEYBOARD.RESEND)
+        return
+    _send(r, KEYBOARD.ACKNOWLEDGE)
     if value == KEYBOARD.LEDS or value == KEYBOARD.CODES or value == KEYBOARD.RATE:
         r.device_expect = value
     elif value == KEYBOARD.IDENTIFY:
-        _put(r, KEYBOARD.ID1)
-        _put(r, KEYBOARD.ID2)
+        _send(r, KEYBOARD.ID1)
+        _send(r, KEYBOARD.ID2)
     elif value == KEYBOARD.ENABLE:
         r.scanning = ONE
     elif value == KEYBOARD.DISABLE:
         r.scanning = ZERO
     elif value == KEYBOARD.RESET:
         r.scanning = ONE
-        _put(r, KEYBOARD.PASSED)
+        _send(r, KEYBOARD.PASSED)
 
 
 @kernel
@@ -174,6 +185,9 @@ def read(m, port):
     if r.depth == ZERO:
         return U64(r.queue[r.head - ONE & SLOT])
     byte = U64(r.queue[r.head])
+    if r.own >> r.head & ONE and byte != KEYBOARD.RESEND:
+        r.sent = byte
+    r.own &= ~(ONE << r.head)
     r.head = r.head + ONE & SLOT
     r.depth -= ONE
     r.line = irq.change(m, IRQ.KEYBOARD, r.line, ZERO)    # each byte is an edge of its own
@@ -186,7 +200,7 @@ def press(m, byte):
     """Let the keyboard send a scan code (set 1, as the controller translates), unless it is switched off."""
     r = keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
     if r.scanning and not r.command & KBCOMMAND.KEY_OFF:
-        _put(r, byte)
+        _send(r, byte)
         _update(m, r)
 
 
@@ -200,6 +214,7 @@ def reset(m):
     r.scanning = ONE
     r.status = ZERO
     r.depth = ZERO
+    r.own, r.sent = ZERO, KEYBOARD.PASSED
     r.output_port = KBOUTPUT.RUN | KBOUTPUT.A20
     r.system_a = SYSTEM_A.A20
     _gate(m, ONE)

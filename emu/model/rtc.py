@@ -22,7 +22,7 @@ NMI_OFF, INDEX = U64(0x80), U64(0x7F)
 AFTERNOON, ANY = U64(0x80), U64(0xC0)
 VALID = U64(0x80)                                         # register D: battery good
 DIVIDER_RESET = U64(0x60)
-THURSDAY = FOUR                                           # 1970-01-01, Sunday = 0
+WEDNESDAY = THREE                                         # of the calendar's first day, Sunday = 0
 BYTE = U64(0xFF)
 ENABLES = RTCB.UIE | RTCB.AIE | RTCB.PIE                  # the same positions as the flags of register C
 
@@ -39,10 +39,16 @@ def _stopped(r):
 
 @kernel
 def seconds(r):
-    """Return calendar seconds since 1970 at r.now."""
+    """Return calendar seconds since 1970 at r.now, modulo 2**64."""
     if r.held:
         return r.seconds
     return r.seconds + (r.now - r.since) // SECOND if r.now >= r.since else r.seconds - ONE
+
+
+@kernel
+def _since_first(r):
+    """Return calendar seconds at r.now since the first day that the calendar knows: never negative."""
+    return seconds(r) + calendar.EPOCH * DAY
 
 
 @kernel
@@ -77,13 +83,13 @@ def _decode_hour(r, value):
 @kernel
 def _show(r):
     """Write the time to the clock bytes of CMOS memory."""
-    now = seconds(r)
+    now = _since_first(r)
     of_day, day = now % DAY, now // DAY
-    year, month, of_month = calendar.date(day)
+    year, month, of_month = calendar.date(day - calendar.EPOCH)
     r.ram[CMOS.SECONDS] = _encode(r, of_day % SIXTY)
     r.ram[CMOS.MINUTES] = _encode(r, of_day // SIXTY % SIXTY)
     r.ram[CMOS.HOURS] = _encode_hour(r, of_day // HOUR)
-    r.ram[CMOS.WEEKDAY] = _encode(r, (day + THURSDAY) % SEVEN + ONE)
+    r.ram[CMOS.WEEKDAY] = _encode(r, (day + WEDNESDAY) % SEVEN + ONE)
     r.ram[CMOS.DAY] = _encode(r, of_month)
     r.ram[CMOS.MONTH] = _encode(r, month)
     r.ram[CMOS.YEAR] = _encode(r, year % HUNDRED)
@@ -106,7 +112,7 @@ def _take(r):
 @kernel
 def _until_alarm(r):
     """Return how many updates ahead (1 ..) the alarm bytes match next, at most a day; 0 when never."""
-    now, ahead = seconds(r) % DAY, ONE
+    now, ahead = _since_first(r) % DAY, ONE
     while ahead <= DAY:
         at = (now + ahead) % DAY
         if not _match(r, CMOS.HOURS_ALARM, _encode_hour(r, at // HOUR)):
@@ -284,6 +290,7 @@ def write(m, now, port, value):
 @kernel
 def reset(m):
     """Reset the chip: interrupts off; time and memory are kept by the battery."""
+    advance(m, m.now)
     r = rtc_at(m.devices[DEVICE.RTC])[0]
     r.ram[CMOS.B] = _byte(r, CMOS.B) & ~(RTCB.UIE | RTCB.AIE | RTCB.PIE | RTCB.SQWE)
     r.cause = ZERO

@@ -39,6 +39,24 @@ def test_keyboard_answers_each_command(writes, wanted):
     assert said(Rig(), *writes) == wanted
 
 
+@pytest.mark.parametrize("before,wanted", [
+    ([], 0xAA), ([0xEE], 0xEE), ([0xF2], 0x83), ([0x00], 0xAA), ([0xEE, 0x00], 0xEE), ([0xEE, 0x120], 0xEE), ([0xEE, 0x1D2, 0x5A], 0xEE)])
+def test_keyboard_sends_its_last_byte_again(before, wanted):
+    rig = Rig()
+    said(rig, *before)
+    assert said(rig, 0xFE) == [wanted]
+    assert said(rig, 0xFE) == [wanted]
+
+
+def test_last_byte_is_the_last_that_was_read():
+    rig = Rig()
+    for value in (0xEE, 0xF2):
+        rig.write(0x60, value)
+    assert rig.read(0x60) == 0xEE
+    rig.write(0x60, 0xFE)
+    assert answers(rig) == [0xFA, 0xAB, 0x83, 0xEE]
+
+
 @pytest.mark.parametrize("writes,seen", [
     ([], True), ([0xF5], False), ([0xF5, 0xF4], True), ([0xF5, 0xFF], True), ([0xF5, 0xF6], False),
     ([0x1AD], False), ([0x1AD, 0x1AE], True), ([0x1AD, 0xEE], True), ([0x160, 0x55], False), ([0x1A7], True), ([0x160, 0x44], True)])

@@ -1,6 +1,7 @@
 """Real-time clock: calendar, encodings, interrupts, memory sizes."""
 import calendar as stdlib
 import time
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -36,6 +37,39 @@ def test_calendar_equals_the_library(day):
     assert int(calendar.days(U(year), U(month), U(of_month))) == day
     assert tuple(int(x) for x in calendar.date.py_func(U(day))) == (year, month, of_month)
     assert int(calendar.days.py_func(U(year), U(month), U(of_month))) == day
+
+
+@QUICK
+@given(year=st.integers(0, 9999), month=st.integers(1, 12), of_month=st.integers(1, 28))
+def test_calendar_goes_back_to_the_year_0(year, month, of_month):
+    day = days_between(year, month, of_month)
+    assert int(calendar.days(U(year), U(month), U(of_month))) == day % 2**64
+    assert tuple(int(x) for x in calendar.date(U(day % 2**64))) == (year, month, of_month)
+
+
+def days_between(year, month, of_month):
+    """Return days from 1970-01-01 to a date, negative before it: the Gregorian calendar repeats after 400 years, of 146,097 days."""
+    return (date(year % 400 + 400, month, of_month) - date(1970, 1, 1)).days + (year // 400 - 1) * 146_097
+
+
+@pytest.mark.parametrize("year", [0, 1, 1899, 1900, 1969, 1970, 2000, 9999])
+def test_every_year_is_kept(year):
+    rig = Rig()
+    put(rig, 0x0B, 0x82)
+    for index, value in ((0, 0x58), (2, 0x59), (4, 0x23), (7, 0x27), (8, 0x02), (9, bcd(year % 100)), (0x32, bcd(year // 100))):
+        put(rig, index, value)
+    put(rig, 0x0B, 0x02)
+    rig.cpu[0].cycles += 5 * SECOND
+    week = (date(year % 400 + 400, 2, 28).weekday() + 1) % 7 + 1
+    assert [get(rig, i) for i in (0x32, 9, 8, 7, 6, 4, 2)] == [bcd(year // 100), bcd(year % 100), 2, 0x28, week, 0, 0]
+
+
+def test_reset_forgets_what_came_before_it():
+    rig = Rig()
+    put(rig, 0x0B, 0x12)
+    rig.cpu[0].cycles = rig.board.machine.now = 5 * SECOND
+    rig.board.reset()
+    assert get(rig, 0x0C) == 0
 
 
 @QUICK
