@@ -402,6 +402,8 @@ def slow(cpu, uc, ra, slot):
         undo.busy(env)
     free = c.request | c.watch | c.single == ZERO
     if c.deadline == ZERO and other_code(k, env, world):
+        if undo.past_limit(env, e[E_PC]):
+            outside(c, k, cs, e, env, slot)
         c.block = ZERO
         leave(c, k, cs, E_DEADLINE, ra)
     if c.deadline == ZERO and free:

@@ -80,6 +80,7 @@ def _addresses(modules):
     native.install(at.stub_constants(TABLE_ADDRESS), slow=modules["block"].slow.address, limit=modules["fill"].limit.address,
                    undefined=modules["fast"].undefined.address, forget=modules["block"].forget.address,
                    written=modules["fill"].written.address, modified=modules["loop"].modified.address,
+                   storing=modules["loop"].storing.address,
                    before=modules["far"].before.address)
     found["f_forget"] = native.install_addresses()["forget"]
     found["call_run"] = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(found["run"])

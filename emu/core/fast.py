@@ -1,13 +1,14 @@
 """VMREAD and VMWRITE between registers, without leaving the translated block's call.
 
 The engine translates both as undefined opcodes.  Its `raise_exception` helper comes here first; when the
-instruction is one of the two, the plain case, it is done here and the engine goes on behind it.  Everything else
+instruction is one of the two, the plain case, it is done here and the engine goes on after it.  Everything else
 takes the ordinary way (`emu.model.event`), and so does any special circumstance: the results are the same.
 Source: SDM 3C, "VMREAD" and "VMWRITE"
 """
 from numba import types
 
 from emu.bits import U64
+from emu.core import ledger
 from emu.core.native import peek8
 from emu.jit import entry, kernel, words
 from emu.model import vmx
@@ -61,7 +62,7 @@ def undefined(cpu, env):
             return ZERO
         e.regs[rm] = value
     elif opcode == OP_VMWRITE:
-        if vmx.write_field(c, e.regs[reg], e.regs[rm]):
+        if ledger.vmcs_has_code(c, machine_at(c.machine)[0]) or vmx.write_field(c, e.regs[reg], e.regs[rm]):
             return ZERO
     else:
         return ZERO

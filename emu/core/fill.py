@@ -302,8 +302,13 @@ def by_model(kind):
 
 @kernel
 def begins(kind):
-    """Return whether instructions of this kind begin a block."""
-    return kind == INSN.SET_CONDITION or by_model(kind)        # see emu.core.loop.note_flags
+    """Return whether instructions of this kind begin a block.
+
+    Of those that the engine executes, SETcc: see emu.core.loop.note_flags.  And LOOPE and LOOPNE: after an instruction that sets flags,
+    the engine would note how they are computed only for the way on which it looks at ZF, not for the one on which the count is zero.
+    Source: Unicorn 2.1.4 `disas_insn`, case 0xe0
+    """
+    return kind == INSN.SET_CONDITION or kind == INSN.LOOP_CONDITION or by_model(kind)
 
 
 @kernel

@@ -113,6 +113,28 @@ def drop_stale(m, k):
 
 
 @kernel
+def _vmcs_page(c):
+    """Return the number of the page of the current VMCS, all ones without one."""
+    return ALL_ONES if c.vmcs == c.spare_vmcs else c.vmcs_pointer >> SHIFT
+
+
+@kernel
+def vmcs_has_code(c, m):
+    """Return whether an engine holds code of the page of the current VMCS."""
+    page = U64(_vmcs_page(c))
+    return page != ALL_ONES and words(m.ledger, memory.top(m) >> SHIFT)[page] & PAGE.CODE != ZERO
+
+
+@kernel
+def drop_vmcs(c, m, k):
+    """Drop translations of the page of the current VMCS: its fields are written without a mark."""
+    if vmcs_has_code(c, m):
+        page, ledger = U64(_vmcs_page(c)), words(m.ledger, memory.top(m) >> SHIFT)
+        drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
+        ledger[page] &= ~PAGE.CODE
+
+
+@kernel
 def drop_code(m, k):
     """Drop every translation of RAM in every engine; for tests."""
     ledger = words(m.ledger, memory.top(m) >> SHIFT)

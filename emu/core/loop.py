@@ -107,6 +107,7 @@ def sync(c, k, world):
     ledger.forget(t, k, world)
     if m.stale_count:
         ledger.drop_stale(m, k)
+    ledger.drop_vmcs(c, m, k)
     if m.monitors_new:
         guard_lines(m, k)
     lazy_registers(c, k, world)
@@ -291,6 +292,36 @@ def step_watched(c, k, cs):
     c.deadline = ZERO
 
 
+@entry(types.void(*[types.uint64] * 4))
+def storing(cs, start, size, ra):
+    """The engine is about to store `size` bytes at offset `start` of RAM, of a page with code: keep what is there.
+
+    An unaligned store it makes byte by byte, and leaves the block before the first byte that changes the block's own code.
+    Not kept: bytes on the page before, where it has no code.
+    Source: Unicorn 2.1.4 `store_helper`, `notdirty_write`
+    """
+    c = cpu_at(peek64(cs + CS_OWNER))[0]
+    k, m = core_at(c.core)[0], machine_at(c.machine)[0]
+    if start + size > memory.top(m) or size > EIGHT:
+        return
+    if k.store_ra != ra or k.store_at != c.instructions or k.store_from + k.store_count != start or k.store_count > EIGHT:
+        k.store_ra, k.store_at, k.store_from, k.store_count = ra, c.instructions, start, ZERO
+    now = octets(m.ram + start, size)
+    for i in range(size):
+        k.store_old[k.store_count + U64(i)] = now[U64(i)]
+    k.store_count += size
+
+
+@kernel
+def unstore(c, k):
+    """Take back the pieces of the store that has just been cut: a read-modify-write must find again what it found."""
+    if k.store_ra and k.store_at == c.instructions:
+        there = octets(machine_at(c.machine)[0].ram + k.store_from, k.store_count)
+        for i in range(k.store_count):
+            there[U64(i)] = k.store_old[U64(i)]
+    k.store_ra = ZERO
+
+
 @entry(types.void(types.uint64))
 def modified(cs):
     """The engine is about to leave a block whose store changed its own code (cpu_loop_exit_noexc): it begins again there.
@@ -299,6 +330,7 @@ def modified(cs):
     """
     c = cpu_at(peek64(cs + CS_OWNER))[0]
     k = core_at(c.core)[0]
+    unstore(c, k)
     e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
     normal_rip(e)
     k.amid = ZERO

@@ -325,6 +325,7 @@ def install(constants, **functions):
         forget(table, mask) empties the block table: host addresses are used again
         written(CPU state, linear address) lets stores to a page go unnoticed, where they may
         modified(CPU state) takes back what a block that changed itself did not run
+        storing(CPU state, offset in RAM, bytes, return address) is called before each piece of a store to a page with code
         before(processor, return address, FAR, operand) is called before the helpers of far transfers and segment loads
     Returns the addresses of the stubs by name.
     """
@@ -335,7 +336,7 @@ def install(constants, **functions):
     lib = library()
     constants = dict(constants, loop_exit_restore=lib.address("cpu_loop_exit_restore" + SUFFIX))
     helpers = [(name, INSTRUCTION, -1) for name in INTERCEPTED] + [(name, STEPPED, 0) for name in TRAPS]
-    passed = {name: lib.address(name + SUFFIX) for name in ("tb_flush", "tlb_set_dirty", "cpu_loop_exit_noexc")}
+    passed = {name: lib.address(name + SUFFIX) for name in ("tb_flush", "tlb_set_dirty", "cpu_loop_exit_noexc", "tb_invalidate_phys_page_fast")}
     text = (_STUBS + STORES).format(**constants, **functions, **passed, raise_exception=lib.address("helper_raise_exception" + SUFFIX),
                                     translator_loop=lib.address("translator_loop" + SUFFIX),
                                     check_exit_request=lib.address("helper_check_exit_request" + SUFFIX))
@@ -375,6 +376,7 @@ def install(constants, **functions):
     lib.replace("tb_flush" + SUFFIX, compiled.get_function_address("forget"))
     lib.replace("tlb_set_dirty" + SUFFIX, compiled.get_function_address("dirty"))
     lib.replace("cpu_loop_exit_noexc" + SUFFIX, compiled.get_function_address("again"))
+    lib.replace("tb_invalidate_phys_page_fast" + SUFFIX, compiled.get_function_address("storing"))
     lib.replace("translator_loop" + SUFFIX, compiled.get_function_address("translate"))
     _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing", "forget", "unaligned")})
     return _DONE

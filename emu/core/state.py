@@ -1,6 +1,6 @@
 """The record of one processor's two execution engines.  Index 0 is the root (and bare) world, 1 the non-root world."""
 from emu.jit import viewer
-from emu.state import U64, record
+from emu.state import U8, U64, record
 
 ENGINES = 16
 
@@ -15,6 +15,9 @@ CORE = record(
     ("wrapped", U64, 2),                                  # each engine holds code past 4 GiB, under the address that was not wrapped
     ("filled_count", U64, 2), ("filled", U64, 32),        # pages entered into each engine's TLB since it was flushed, first 16
     ("amid", U64),                                        # 1 while an access of translated code is answered, or has ended its block
+    # the store to a page with code that is being made, in pieces perhaps: its return address, CPU.instructions then, place in RAM,
+    # bytes so far, and what was there before them
+    ("store_ra", U64), ("store_at", U64), ("store_from", U64), ("store_count", U64), ("store_old", U8, 16),
     ("device_page", U64),                                 # physical page of the device access that is stepped
     ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64),
     ("mismatch", U64), ("mismatch_pc", U64),              # blocks whose length the engine and our decoder saw differently

@@ -15,6 +15,22 @@ other:
   ret void
 }}
 
+define void @storing(i64 %uc, i64 %pages, i64 %start, i32 %size, i64 %ra) {{
+  %cs = field i64 %uc {uc_cpu}
+  %c = field i64 %cs {cs_owner}
+  %foreign = icmp eq i64 %c, 0
+  br i1 %foreign, label %go, label %ours
+ours:
+  %size64 = zext i32 %size to i64
+  %f = inttoptr i64 {storing} to void (i64, i64, i64, i64)*
+  call void %f(i64 %cs, i64 %start, i64 %size64, i64 %ra)
+  br label %go
+go:
+  %o = inttoptr i64 {tb_invalidate_phys_page_fast} to void (i64, i64, i64, i32, i64)*
+  tail call void %o(i64 %uc, i64 %pages, i64 %start, i32 %size, i64 %ra)
+  ret void
+}}
+
 define void @again(i64 %cs) {{
   %c = field i64 %cs {cs_owner}
   %foreign = icmp eq i64 %c, 0

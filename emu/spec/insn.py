@@ -133,6 +133,8 @@ ROWS = dict(
     ROTATE_CARRY_BYTE = (110, "C0 /2 mem, C0 /3 mem, D0 /2 mem, D0 /3 mem, D2 /2 mem, D2 /3 mem", "b", "the same of bytes"),
     SET_CONDITION = (111, ", ".join(f"0F 9{n:X} mem" for n in range(16)), "b",
                      "SETcc of memory: the engine computes the flags before the store, and begins a block with it"),
+    LOOP_CONDITION = (112, "E0, E1", "v",
+                      "LOOPNE and LOOPE: the engine keeps the flags on one way out only, and begins a block with them"),
     NEAR_BRANCH  = (103, "", "q", "near branch in 64-bit mode with a 66 prefix, which changes nothing"),
 )
 INSN = codes("INSN", 'SDM 2 and 3C, "Instruction Reference"',
