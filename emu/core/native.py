@@ -336,7 +336,8 @@ def install(constants, **functions):
     lib = library()
     constants = dict(constants, loop_exit_restore=lib.address("cpu_loop_exit_restore" + SUFFIX))
     helpers = [(name, INSTRUCTION, -1) for name in INTERCEPTED] + [(name, STEPPED, 0) for name in TRAPS]
-    passed = {name: lib.address(name + SUFFIX) for name in ("tb_flush", "tlb_set_dirty", "cpu_loop_exit_noexc", "tb_invalidate_phys_page_fast")}
+    passed = {name: lib.address(name + SUFFIX) for name in ("tb_flush", "tlb_set_dirty", "cpu_loop_exit_noexc",
+                                                            "tb_invalidate_phys_page_fast")}
     text = (_STUBS + STORES).format(**constants, **functions, **passed, raise_exception=lib.address("helper_raise_exception" + SUFFIX),
                                     translator_loop=lib.address("translator_loop" + SUFFIX),
                                     check_exit_request=lib.address("helper_check_exit_request" + SUFFIX))
