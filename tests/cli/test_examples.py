@@ -1,4 +1,4 @@
-"""Every example of a command's help and of README.md is accepted: options, values, conditions, names.
+"""Every example of a command's help and of the lists of commands is accepted: options, values, conditions, names.
 
 Those of docs/ are run by its pages.
 """
@@ -41,7 +41,7 @@ def examples(text):
 
 def every_example():
     found = {("help", words) for _, command in all_commands() for words in examples(command.help or "")}
-    return sorted(found | {("README.md", words) for words in examples((ROOT / "README.md").read_text())})
+    return sorted(found | {(page, words) for page in ("README.md", "docs/commands.md") for words in examples((ROOT / page).read_text())})
 
 
 def accepted(words):
