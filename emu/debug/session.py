@@ -198,7 +198,8 @@ class Session:
         """Let a processor (None: the one that stopped last) come `count` boundaries further; returns a Stop.
 
         A boundary follows an instruction, a delivered event, a VM exit, a VM entry: VMLAUNCH ends on the guest's first
-        instruction, an instruction that exits on HOST_RIP.  Other processors run as the schedule says.
+        instruction, an instruction that exits on HOST_RIP.  Other processors run as the schedule says.  A breakpoint before the
+        instruction where the processor stands does not stop it.
         """
         if count < 1:
             raise DebugError(f"steps are counted from 1, not {count}")
