@@ -11,6 +11,7 @@
 Everything shows itself as a table in a notebook (`_repr_html_`).  Addresses and sizes are bytes, times are cycles.
 """
 import weakref
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -246,10 +247,14 @@ class Lab:
     def run(self, max_cycles=None):
         """Run until something stops the machine that no callback lets pass; returns the Stop."""
         while True:
-            stop = self.session.run(max_cycles=max_cycles)
-            callback = self._callbacks.get(stop.number) if "happening" in stop.detail else None
-            if callback is None or callback(stop.detail["happening"]):
-                return stop
+            left = [each for each in self.session.run(max_cycles=max_cycles).all if self._stays(each)]
+            if left:
+                return replace(left[0], others=tuple(left[1:]))
+
+    def _stays(self, stop):
+        """Return whether a Stop is to stop the machine; it is not when a callback lets it pass."""
+        callback = self._callbacks.get(stop.number) if "happening" in stop.detail else None
+        return callback is None or bool(callback(stop.detail["happening"]))
 
     def run_until(self, condition, max_cycles=None):
         """Run until a condition on happenings holds once; returns the Stop (its reason is "event" when it did, or "breakpoint")."""

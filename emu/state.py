@@ -172,20 +172,27 @@ DEBUG = record(
     ("ignore", U64, POINTS), ("hits", U64, POINTS), ("value", U64, POINTS),      # value: of a CHANGE point's word, last seen
     ("program", U64, POINTS),                             # of an EXECUTE point: place + 1 of its condition in WATCH, 0: none
     ("until", U64), ("until_vmcs", U64),                  # a change of worlds that stops: emu.spec.debug.UNTIL; of this VMCS, 0: any
-    ("hit", U64), ("hit_address", U64), ("hit_size", U64), ("hit_write", U64),   # hit: place + 1 of the point that was met
+    ("point", U64, POINTS),                               # number of the point whose place it is
+    ("hit", U64), ("met", U64, POINTS),                   # how many points were met at this boundary, and in which places, in order
+    ("met_address", U64, POINTS), ("met_size", U64, POINTS), ("met_write", U64, POINTS),   # by place: the access that met it
+    ("ended", U64),                                       # what was waited for came: the last step, the change of worlds
     ("followed", U64), ("followed_value", U64),           # a 64-bit word (host address, 0: none) looked at after each step, last seen
     ("changes", U64), ("changed_left", U64),              # how often it changed, CPU.steps after the last change
 )
 
 # ---- who watches what happens: a trace, a debugger's event points (emu.model.watch) -------------------------
 WATCHES, PROGRAM_WORDS, WATCH_KEYS, RING_ROWS = 1536, 32, 1024, 1 << 16
+MET_ROWS = 2 * WATCHES                                     # the first row of each place always fits, and as many further ones
 WATCH = record(
     ("off", U64), ("everything", U64),                    # nothing is looked at; every row stays in the ring
     ("ring", U64), ("count", U64), ("drained", U64),      # host address of uint64[RING_ROWS, 8]; rows so far; rows that the host has read
     ("first", U64, WATCH_KEYS), ("next", U64, WATCHES),   # lists by kind << 7 | exit reason (127: any): place + 1, 0 at the end
     ("action", U64, WATCHES), ("ignore", U64, WATCHES), ("hits", U64, WATCHES),
     ("program", U64, WATCHES * PROGRAM_WORDS),
-    ("hit", U64), ("row", U64, 8), ("stack", U64, PROGRAM_WORDS),          # place + 1 of the point that stops the machine, and its row
+    # rows that stop the machine, in their order: how many, the place and the words of each; by place, how many there were
+    ("hit", U64), ("met", U64, MET_ROWS), ("row", U64, 8 * MET_ROWS), ("times", U64, WATCHES),
+    ("asked", U64, 8 * POINTS),                           # by place of DEBUG: the row that its condition accepted
+    ("stack", U64, PROGRAM_WORDS),
     ("known_key", U64, 8), ("known_count", U64, 8), ("known", U64, 8),     # of each processor: the partition that was found last
 )
 

@@ -62,7 +62,8 @@ class Watch:
     def remove(self, place):
         """Forget the point of a place."""
         w, keys = self.record, {each: key for each, key in self._keys.items() if each != place}
-        w.action[place] = 0
+        w.action[place] = w.times[place] = 0
+        self._forget(self.met()[0] != place)
         w.first[:] = w.next[:] = 0
         self._keys, self._last = {}, {}
         for each, key in keys.items():
@@ -78,6 +79,24 @@ class Watch:
             w.first[key] = place + 1
         w.next[place] = 0
         self._keys[place], self._last[key] = key, place
+
+    # ---- what stops the machine -------------------------------------------------------------------------------------
+    def met(self):
+        """Return (places uint64[n], rows uint64[n, 8]) of the rows that stop the machine, in their order."""
+        count = int(self.record.hit)
+        return self.record.met[:count], self.record.row.reshape(-1, ROW_WORDS)[:count]
+
+    def clear(self):
+        """Forget what stops the machine."""
+        if self.record.hit:
+            self.record.hit = 0
+            self.record.times[:] = 0
+
+    def _forget(self, kept):
+        """Forget of what stops the machine all but the rows that are kept: bool[n]."""
+        (places, rows), count = self.met(), int(np.count_nonzero(kept))
+        places[:count], rows[:count] = places[kept], rows[kept]
+        self.record.hit = count
 
     # ---- rows -------------------------------------------------------------------------------------------------------
     def listen(self, listener, everything=False):

@@ -58,9 +58,10 @@ def _all(session, target, as_json):
     """Tell every hit; returns how many there were."""
     count = 0
     while "happening" in (stop := session.run(max_cycles=target.max_cycles)).detail:
-        count += 1
-        happening = stop.detail["happening"]
-        click.echo(msgspec.json.encode(asdict(happening)).decode() if as_json else _text(session, happening))
+        for each in stop.all:
+            count += 1
+            happening = each.detail["happening"]
+            click.echo(msgspec.json.encode(asdict(happening)).decode() if as_json else _text(session, happening))
     return count
 
 
@@ -83,7 +84,7 @@ def command(target, condition, ignore, everything, as_json):
         if everything:
             return OK if _all(session, target, as_json) else FAILED
         stop = session.run(max_cycles=target.max_cycles)
-        hits = session.points.get(number).hits
+        hits = session.points.get(number).hits - len(stop.others)                # the first of those that came together is told
         if "happening" not in stop.detail:
             how = stop.result.reason.lower().replace("_", " ") if stop.result else stop.error
             more = f" more than {hits:,} times" if hits else ""

@@ -77,10 +77,14 @@ def turn(m, chosen, first, second, until):
 
 @kernel
 def play(m, chosen, until):
-    """Let the processor have its turn, or the part of it before `until`; the rest comes first when the machine runs on."""
+    """Let the processor have its turn, or the part of it before `until`; the rest comes first when the machine runs on.
+
+    The rest of a boundary belongs to the turn, even to one that is over.
+    """
     c = cpu_at(chosen)[0]
     stop = call(core_at(c.core)[0].f_processor, chosen, until if until < c.turn_end else c.turn_end, ZERO, ZERO, ZERO, ZERO)
-    m.turn = chosen if c.activity == ACTIVITY.ACTIVE and c.cycles < c.turn_end else ZERO
+    amid = stop and c.due == ZERO
+    m.turn = chosen if amid or c.activity == ACTIVITY.ACTIVE and c.cycles < c.turn_end else ZERO
     if stop and not m.stop:
         m.stop, m.stop_cpu = stop, c.id
 

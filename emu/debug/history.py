@@ -7,7 +7,8 @@ A moment is named by the sum of all processors' clocks (`emu.debug.snapshot.posi
 A run goes the same way each time, so snapshots of what is ahead stay good until a debugger changes something.
 """
 from contextlib import contextmanager
-from itertools import islice
+from dataclasses import replace
+from itertools import takewhile
 
 from emu.debug.pages import PAGE
 from emu.debug.snapshot import position, restore, take
@@ -16,6 +17,8 @@ from emu.errors import DebugError
 from emu.spec.outcome import STOP
 
 EVERY_CYCLES, MEMORY_BOUND = 40_000_000, 1 << 30
+POINTS = ("breakpoint", "watchpoint", "event")              # reasons of Stops that are a point's
+MANY = 1 << 62                                             # hits: all
 NEAR = 60_000                                              # cycles before a moment from which on steps are counted; more than some turns
 
 
@@ -27,6 +30,7 @@ class History:
             raise DebugError("this session keeps a history already")
         self.session, self.machine, self.every, self.bound = session, session.machine, every_cycles, memory_bound
         self.kept, self.cut, self._edits = [take(session.machine)], False, session.machine.edits
+        self._left = None                                  # where the way back to an access ended: see _return_to
         session.history = self
 
     @property
@@ -37,6 +41,7 @@ class History:
     # ---- what the session tells -----------------------------------------------------------------------------------------
     def begin(self):
         """Note that the machine is about to go on: after a change by the debugger another future lies ahead."""
+        self._left = None
         if self.machine.edits == self._edits:
             return
         self._edits, now = self.machine.edits, position(self.machine)
@@ -167,15 +172,24 @@ class History:
         with self.or_back():
             return self._last(only, value)
 
+    def _here(self):
+        """Return what tells that the machine still is where the way back ended, and that the same points would be met again."""
+        return position(self.machine), set(self.session.points.numbers)
+
     def _last(self, only, value):
+        left, end, most, later = self._left, position(self.machine), MANY, 0
+        if left and left[0] == self._here():               # the hits before the one that was found, in the same stretch
+            _, snapshot, end, most = left
+        else:
+            snapshot = self._before(end)
         self.begin()
-        end, later = position(self.machine), 0
-        while (snapshot := self._before(end)) is not None:
-            met, count = self._met(snapshot, end, only, value)
-            later += met - count
-            if count:
-                return self._return_to(snapshot, count, only), later
-            end = snapshot.position
+        while snapshot is not None:
+            found, after = self._met(snapshot, end, most, only, value)
+            later += after
+            if found:
+                return self._return_to(snapshot, end, found, only), later
+            end, most = snapshot.position, MANY
+            snapshot = self._before(end)
         self.restore(self.kept[0])
         return self.session.told("history", self.session.current().processor), later
 
@@ -197,33 +211,37 @@ class History:
             self.session.told("step", processor)
             return count > 0
 
-    def _hits(self, snapshot, end, only=None):
-        """Yield the Stop of each point that is met from a snapshot on before position `end`."""
+    def _hits(self, snapshot, end, only):
+        """Yield (n, its Stop) of the n-th time (from 1) that points are met from a snapshot on before position `end`."""
         self.restore(snapshot)
+        n = 0
         while True:
+            n += 1
             stop = self.session.replay(lambda: position(self.machine) >= end)
-            if only is not None and stop.number not in (0, only):
-                continue
-            past = position(self.machine) - end            # an access at `end` was before it: behind its instruction
-            if stop.reason not in ("breakpoint", "watchpoint", "event") or past >= (stop.reason != "breakpoint"):
+            past = position(self.machine) - end            # an access at `end` was before it: its instruction was
+            if stop.reason not in POINTS or past >= any(each.reason != "breakpoint" for each in stop.all):
                 return
-            yield stop
+            met = [each for each in stop.all if only in (None, each.number) and (past < 0 or each.reason != "breakpoint")]
+            if met:
+                yield n, replace(met[0], others=tuple(met[1:]))
 
-    def _met(self, snapshot, end, only, value):
-        """Return (how many hits there are from a snapshot on, the number of the last that counts, 0: none does)."""
+    def _met(self, snapshot, end, most, only, value):
+        """Return (n of the last hit that counts, of those before the `most`-th, 0: none does; how many hits come after it)."""
         self.restore(snapshot)
-        met = last = 0
+        found = after = 0
         before = value() if value else None
-        for _ in self._hits(snapshot, end, only):
-            met += 1
-            now = value() if value else met
-            if now != before:
-                last, before = met, now
-        return met, last
+        for n, _ in takewhile(lambda each: each[0] < most, self._hits(snapshot, end, only)):
+            now = value() if value else n
+            found, after = (n, 0) if now != before else (found, after + 1)
+            before = now
+        return found, after
 
-    def _return_to(self, snapshot, count, only):
-        stop = next(islice(self._hits(snapshot, 1 << 63, only), count - 1, None))
+    def _return_to(self, snapshot, end, found, only):
+        stop = next(stop for n, stop in self._hits(snapshot, end, only) if n == found)
         if stop.reason != "breakpoint":
             before = self.reverse_step(stop.processor)
-            stop.thread, stop.world = before.thread, before.world
+            self._left = self._here(), snapshot, end, found
+            self.session.arrived = False                   # a breakpoint before that instruction is met when the run goes on
+            for each in stop.all:
+                each.thread, each.world = before.thread, before.world
         return stop

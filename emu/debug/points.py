@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emu.debug.condition import Compiled
+from emu.debug.met import Hit
 from emu.errors import DebugError
 from emu.jit import words
 from emu.spec.debug import ARMED, POINT
-from emu.spec.watch import ACTION
+from emu.spec.watch import ACTION, ROW_WORDS
 from emu.state import ALL_ONES, DEBUG, POINTS
 from emu.watching import Watch
 
@@ -115,7 +116,7 @@ class Points:
             d.world[place] = ANY if point.world is None else point.world
             d.eptp[place] = ANY if point.eptp is None else point.eptp & PAGE_MASK
             d.space[place] = ANY if point.cr3 is None else point.cr3 & PAGE_MASK
-            d.ignore[place], d.hits[place], d.program[place] = 0, 0, program
+            d.ignore[place], d.hits[place], d.program[place], d.point[place] = 0, 0, program, self._next
             d.value[place] = words(address, 1)[0] if point.access == "change" else 0
             point.places.append(place)
         d.count = max(int(d.count), *(place + 1 for place in point.places))
@@ -153,6 +154,7 @@ class Points:
                 point.watch.remove(place)
             else:
                 self.record.kind[place] = 0
+                self._forget(place)
         if point.access != "event" and point.program is not None:
             self.machine.watching.remove(point.program)
         del self.numbers[number]
@@ -168,13 +170,43 @@ class Points:
         for place in point.places:
             (point.watch if point.access == "event" else self).record.ignore[place] = times
 
-    def at(self, place):
-        """Return the Breakpoint that stands in a place of the record."""
-        return next(point for point in self._breakpoints() if place in point.places)
+    # ---- what was met ---------------------------------------------------------------------------------------------------
+    def met(self):
+        """Return the Hits of all points that were met and are not to be ignored: of happenings first, then by number."""
+        d, found = self.record, {}
+        places, rows = self.machine.watching.met()
+        for place, row in zip(places.tolist(), rows.tolist(), strict=True):
+            found.setdefault(self._event_at(place).number, []).append((tuple(row), place))
+        return [self._event_hit(self.numbers[number], found[number]) for number in sorted(found)] + \
+               [self._hit(place) for place in sorted(d.met[:int(d.hit)].tolist(), key=lambda place: int(d.point[place]))]
 
-    def event_at(self, place):
+    def _event_hit(self, point, rows):
+        """Return the Hit of an EventPoint, rows: [(row, place)]; two of its programs that accept a row are met by it once."""
+        first = dict(reversed(rows))
+        kept = [row for row, place in rows if first[row] == place]
+        point.passed += len(rows) - len(kept)
+        return Hit(point, int(point.watch.record.times[point.places].sum()) - len(rows) + len(kept), kept)
+
+    def _event_at(self, place):
         """Return the EventPoint that stands in a place of the watchers."""
         return next(point for point in self.numbers.values() if point.access == "event" and place in point.places)
+
+    def _hit(self, place):
+        """Return the Hit of a place of the record."""
+        d, point = self.record, self.numbers[int(self.record.point[place])]
+        rows = [self.machine.watching.record.asked.reshape(-1, ROW_WORDS)[place].tolist()] if point.compiled else []
+        return Hit(point, 1, rows, int(d.met_address[place]), int(d.met_size[place]), bool(d.met_write[place]))
+
+    def clear(self):
+        """Forget what was met, and what was waited for and has come."""
+        self.record.hit = self.record.ended = 0
+        self.machine.watching.clear()
+
+    def _forget(self, place):
+        """Forget that the point in a place was met."""
+        d = self.record
+        kept = [int(each) for each in d.met[:int(d.hit)] if each != place]
+        d.hit, d.met[:len(kept)] = len(kept), kept
 
     def tell(self):
         """Have the engines look at all blocks and pages again, and words be compared with what they are now."""

@@ -9,14 +9,14 @@ Nothing here changes the run: `machine.digest()` at its end is the same with and
 debuggers, and time travel.
 """
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 
 from emu.bits import name_of
 from emu.debug.condition import compiled
 from emu.debug.explain import vmcs_field
-from emu.debug.happenings import happening
+from emu.debug.met import Stop
 from emu.debug.points import ACCESSES, SPACES, Breakpoint, EventPoint, Points
 from emu.debug.thread import GUEST, ROOT, Thread, has_guest
 from emu.debug.vmcs import Vmcs, processor_of
@@ -25,39 +25,13 @@ from emu.errors import DebugError, Unmodelled
 from emu.failure import finder
 from emu.jit import words
 from emu.machine import FOREVER, PAUSE_CYCLES
-from emu.model import watch
+from emu.model import breakpoint, watch
 from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import VMCS
 
 PAGE, MANY, STEP_CYCLES = 4096, 1 << 40, 200_000          # STEP_CYCLES: of a slice in which each boundary is looked at
-REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history", "event")
 TRANSITIONS = {"entry": int(UNTIL.ENTRY), "exit": int(UNTIL.EXIT)}
-
-
-@dataclass
-class Stop:
-    """Why a machine stopped, and where.
-
-    reason: one of REASONS; number: of the breakpoint or watchpoint, 0: none; address: first byte of the access that a
-    watchpoint met (linear, or host-physical for the other spaces), else the linear RIP; detail: {"access": "read" | "write",
-    "size": bytes} of a watchpoint, {"happening": Happening} of a point of `break_on`; result: the machine's Result when it ended; error:
-    Unmodelled when that ended it.
-    """
-
-    reason: str
-    processor: int
-    world: int
-    number: int
-    address: int
-    thread: Thread
-    detail: dict = field(default_factory=dict)
-    result: object = None
-    error: Unmodelled | None = None
-
-    def __str__(self):
-        what = f"{self.reason} {self.number}" if self.number else self.reason
-        return f"{what} at {self.address:#x}, {self.thread.name}"
 
 
 class Session:
@@ -67,6 +41,7 @@ class Session:
         if machine.record[0].debug:
             raise DebugError("a debugger holds this machine already")
         self.machine, self.points, self._at = machine, Points(machine), 0
+        self.arrived = False                               # where a step led it: points before the instruction there do not stop it
         self.history, self._replays = None, False          # history: emu.debug.history.History
         self.heed = None                                   # called between slices while the past is gone through; it may raise
 
@@ -223,7 +198,8 @@ class Session:
         """Let a processor (None: the one that stopped last) come `count` boundaries further; returns a Stop.
 
         A boundary follows an instruction, a delivered event, a VM exit, a VM entry: VMLAUNCH ends on the guest's first
-        instruction, an instruction that exits on HOST_RIP.  Other processors run as the schedule says.
+        instruction, an instruction that exits on HOST_RIP.  Other processors run as the schedule says.  A breakpoint before the
+        instruction where the processor stands does not stop it.
         """
         if count < 1:
             raise DebugError(f"steps are counted from 1, not {count}")
@@ -251,57 +227,76 @@ class Session:
             d.until = UNTIL.NEVER
 
     def _resume(self, processor):
-        """Clear what stopped the machine; the processor that stopped is not to stop again where it is."""
+        """Clear what stopped the machine, and steps unless `processor` is to make some.
+
+        Points before the instruction where a step ended, or where one begins, do not stop the machine there.
+        """
+        if self.machine.record[0].stop == STOP.BREAK and (self.arrived or processor == self._at):
+            c = self.machine.cpu[self._at]
+            c.passed, c.passed_at = self.current().pc, c.instructions + 1
+        if processor is None:
+            for c in self.machine.cpu:
+                c.steps = 0
+        self._let_go()
+
+    def _let_go(self):
+        """Clear what stopped the machine, and that alone."""
         m = self.machine.record[0]
         for c in self.machine.cpu:
             if c.stop == STOP.BREAK:
                 c.stop = STOP.NONE
-            if processor is None:
-                c.steps = 0
         if m.stop == STOP.BREAK:
             m.stop = STOP.NONE
-            c = self.machine.cpu[self._at]
-            c.passed, c.passed_at = self.current().pc, c.instructions + 1
-        self.points.record.hit = self.machine.watching.record.hit = 0
+        self.points.clear()
 
     def _go(self, processor, steps, until, pause):
         self._resume(processor)
-        m, machine = self.machine.record[0], self.machine
         if self.history and not self._replays:
             self.history.begin()
-        while True:
-            stop = machine.advance(until, int(m.now) + PAUSE_CYCLES)
-            if stop == STOP.BREAK:
-                self._at = int(m.stop_cpu)
-                told = self._stopped()
-                if told is not None:
-                    break
-                self._resume(processor)
-            elif stop:
-                told = self._met_at_the_end() or self._ended(stop)
-                break
-            elif self._replays:
+        awaited, told = steps or self.points.record.until, None
+        while told is None:
+            told = self._slice_of(until, awaited)
+            if told is None and self._replays:
                 self._heed()
-            elif self.history:
+            elif told is None and self.history:
                 self.history.note()
-            if pause and pause():
+            if told is None and pause and pause():
                 told = self._told("interrupted")
-                break
-        for c in machine.cpu:
+        for c in self.machine.cpu:
             c.steps = 0
         return told
+
+    def _slice_of(self, until, awaited):
+        """Run on for some milliseconds; returns the Stop when the machine is not to go on.
+
+        awaited: a step or a change of worlds is.  It may come with the very boundary at which no point holds: the rest of that
+        boundary is done before anything else.
+        """
+        machine, m = self.machine, self.machine.record[0]
+        stop, cut = self._slice(until), machine.cut
+        while stop == STOP.BREAK:
+            self._at = int(m.stop_cpu)
+            told = self._stopped()
+            if told is not None:
+                return told
+            self._let_go()
+            stop = machine.advance(1) if awaited else STOP.NONE
+            if stop == STOP.BUDGET:
+                stop = m.stop = STOP.NONE
+        machine.cut = cut
+        return self._met_at_the_end() or self._ended(stop) if stop else None
 
     # ---- what a history needs ---------------------------------------------------------------------------------------------
     def told(self, reason, processor):
         """Return a Stop of a reason at a processor, where it is."""
-        self._at = processor
+        self._at, self.arrived = processor, True
         return self._told(reason)
 
     def settle(self):
         """Take the machine as a restored snapshot left it: nothing is under way, the points are as they are now."""
         for c in self.machine.cpu:
             c.steps = c.goal = 0
-        self.points.record.hit = self.machine.watching.record.hit = 0
+        self.points.clear()
         self.points.tell()
 
     @contextmanager
@@ -317,18 +312,20 @@ class Session:
             self.points.tell()                             # code was translated without their marks
 
     def replay(self, pause):
-        """Run on as `run` does, with points that are ignored met too and temporary ones kept."""
-        d, watch, before = self.points.record, self.machine.watching, (self._replays, self.machine.watching.muted)
-        kept = [(record, record.ignore.copy(), record.hits.copy()) for record in (d, watch.record)]
-        d.ignore[:] = watch.record.ignore[:] = 0
+        """Run on as `run` does, with points that are ignored met too and temporary ones kept; nothing is counted."""
+        watch, before = self.machine.watching, (self._replays, self.machine.watching.muted)
+        kept = [(record, record.ignore.copy(), record.hits.copy()) for record in (self.points.record, watch.record)]
+        passed = [(point, point.passed) for point in self.points.numbers.values()]
+        for record, *_ in kept:
+            record.ignore[:] = 0
         self._replays = watch.muted = True
         try:
             return self._go(None, 0, FOREVER, pause)
         finally:
             for record, ignored, hits in kept:
-                record.ignore[:] = ignored
-                if record is not d:
-                    record.hits[:] = hits
+                record.ignore[:], record.hits[:] = ignored, hits
+            for point, times in passed:
+                point.passed = times
             self._replays, watch.muted = before
 
     def replay_to(self, cycle):
@@ -387,53 +384,35 @@ class Session:
         return Stop(reason, self._at, thread.world, number, thread.pc if address is None else address, thread, **more)
 
     def _stopped(self):
-        """Return the Stop of a point or step, None when a point's condition lets the machine go on."""
-        d, w = self.points.record, self.machine.watching.record
-        if w.hit:
-            return self._happened(self.points.event_at(int(w.hit) - 1), w)
-        if not d.hit:
-            return self._told(next(name for name, code in TRANSITIONS.items() if code == d.until) if d.until else "step")
-        point = self.points.at(int(d.hit) - 1)
-        if point.condition and not point.condition(self.current()):
-            point.passed += 1
-            others = [p for p in self.points.numbers.values() if p.access == "execute" == point.access and p.address == point.address
-                      and p is not point and p.condition and not p.compiled and self._in_scope(p) and p.condition(self.current())]
-            if not others:
-                return None
-            point = others[0]
-        if point.temporary and not self._replays:
-            self.remove(point.number)
-        if point.access == "execute":
-            return self._told("breakpoint", point.number, detail={"happening": self._row(w)} if point.compiled else {})
-        detail = {"access": "write" if d.hit_write else "read", "size": int(d.hit_size)}
-        return self._told("watchpoint", point.number, int(d.hit_address), detail=detail)
+        """Return the Stop of points that hold, else of the step or change of worlds that came; None: the machine goes on."""
+        d, met = self.points.record, self._holding()
+        self.arrived = not met and bool(d.ended)
+        if self.arrived:
+            return self._told(next((name for name, code in TRANSITIONS.items() if code == d.until), "step"))
+        return met
+
+    def _holding(self):
+        """Return the Stop of the points that were met and whose conditions hold, None without one; each is asked, and once."""
+        numbers, found = self.points.numbers, []
+        for hit in self.points.met():                      # a condition may remove points, too
+            if numbers.get(hit.point.number) is hit.point and hit.holds(self.current()):
+                found.append(hit)
+        told = [self._told(reason, hit.point.number, address, detail=detail)
+                for hit in found for reason, address, detail in hit.told(bool(self.machine.partitions))]
+        for hit in found:
+            if hit.point.temporary and not self._replays and hit.point.number in numbers:
+                self.remove(hit.point.number)
+        return replace(told[0], others=tuple(told[1:])) if told else None
 
     def _met_at_the_end(self):
-        """Return the Stop of a happening that came with what ended the machine, None without one; the end is told next."""
-        w = self.machine.watching.record
-        if not w.hit or self.machine.record[0].stop == STOP.BUDGET:
+        """Return the Stop of points that were met by what ended the machine, None without one; the end is told next."""
+        m = self.machine.record[0]
+        if m.stop == STOP.BUDGET or not breakpoint.settle(self.machine.cpu[int(m.stop_cpu)]):
             return None
-        self._at = int(self.machine.record[0].stop_cpu)
-        told = self._happened(self.points.event_at(int(w.hit) - 1), w)
-        w.hit = 0
+        self._at, self.arrived = int(m.stop_cpu), False
+        told = self._holding()
+        self.points.clear()
         return told
-
-    def _happened(self, point, w):
-        """Return the Stop of a happening, None when its point's condition lets the machine go on."""
-        if point.condition and not point.condition(self.current()):
-            point.passed += 1
-            return None
-        if point.temporary and not self._replays:
-            self.remove(point.number)
-        return self._told("event", point.number, detail={"happening": self._row(w)})
-
-    def _row(self, w):
-        return happening(w.row, bool(self.machine.partitions))
-
-    def _in_scope(self, point):
-        thread = self.current()
-        return point.world in (None, thread.world) and point.eptp in (None, thread.eptp) and \
-            (point.cr3 is None or point.cr3 & ~0xFFF == thread.register("cr3") & ~0xFFF)
 
     def _ended(self, stop):
         m = self.machine.record[0]

@@ -158,7 +158,7 @@ def until(c):
 
 @kernel
 def prepare(c):
-    """Deal with everything due at this boundary, then say until when the processor may run."""
+    """Deal with everything due at this boundary, then say until when the processor may run; 0: a stop leaves the rest for later."""
     m = machine_at(c.machine)[0]
     while True:
         c.watch = c.request = c.recheck = ZERO
@@ -166,6 +166,7 @@ def prepare(c):
             if not c.stop:
                 c.stop = m.stop
             c.halted_or_stopped = ONE
+            c.due = ZERO
             return
         advance_time(c)
         e = env_of(c.env)[0]

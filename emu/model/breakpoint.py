@@ -2,8 +2,9 @@
 
 Both are found the same way.  For execution, the execution core marks the blocks that hold one of the addresses
 (`marked`) and asks before such an instruction (`executes`).  For data, pages that hold watched bytes (`on_page`) are
-asked for at each access (`data`, `points`); the instruction then runs alone, and what it met is dealt with behind it.
-A debugger's points live here, not in guest memory, and nothing that a guest can see depends on them.
+asked for at each access (`data`, `points`); the instruction then runs alone, and what it met is dealt with after it.
+A debugger's points live here, not in guest memory, and nothing that a guest can see depends on them.  All that are met
+up to a boundary are noted, and those to be ignored dropped there (`settle`): which of the rest stops is the debugger's choice.
 Not modelled: an instruction breakpoint at an instruction whose fetch faults (the fault comes first, by the manual the
 breakpoint), data breakpoints on what event delivery pushes, and an uninitialised pair of R/Wn = 0 and LENn > 0 (never met).
 Source: SDM 3B, "Debug Registers", "Debug Exceptions"
@@ -206,8 +207,13 @@ def count(d, i):
 
 @kernel
 def note(d, i, la, size, write):
-    """Note that point `i` stops the machine, and the access that met it."""
-    d.hit, d.hit_address, d.hit_size, d.hit_write = i + ONE, la, size, ONE if write else ZERO
+    """Note that the point in place `i` was met, and the access that met it: of those of one instruction the last."""
+    at = d.hit
+    for j in range(d.hit):
+        if d.point[d.met[U64(j)]] == d.point[i]:
+            at = U64(j)
+    d.hit += ONE if at == d.hit else ZERO
+    d.met[at], d.met_address[i], d.met_size[i], d.met_write[i] = i, la, size, ONE if write else ZERO
 
 
 @kernel
@@ -234,8 +240,8 @@ def asked(c, e, la):
 
 @kernel
 def points(c, e, la, pa, size, write):
-    """Note a debugger's point that a data access of `size` bytes at linear `la`, host-physical `pa`, meets."""
-    m = machine_at(c.machine)[0]
+    """Note the debugger's points that a data access of `size` bytes at linear `la`, host-physical `pa`, meets; returns whether any."""
+    m, found = machine_at(c.machine)[0], False
     if m.debug == ZERO:
         return False
     d, wanted = debug_at(m.debug)[0], POINT.WRITE if write else POINT.READ
@@ -245,8 +251,8 @@ def points(c, e, la, pa, size, write):
             start = pa if d.kind[i] & POINT.PHYSICAL else la
             if start < d.address[i] + d.length[i] and d.address[i] < start + size and _in_scope(c, e, d, i):
                 note(d, i, start, size, write)
-                return True
-    return False
+                found = True
+    return found
 
 
 @kernel
@@ -258,7 +264,7 @@ def waiting(c):
 
 @kernel
 def changes(c):
-    """Note a CHANGE point whose word is not what it was at the boundary before."""
+    """Note the CHANGE points whose word is not what it was at the boundary before."""
     d = debug_at(machine_at(c.machine)[0].debug)[0]
     if d.near == ZERO:
         return
@@ -284,17 +290,20 @@ def follow(c):
 
 @kernel
 def settle(c):
-    """Count the data point that was met, if any; returns whether a point, or a happening, stops the machine."""
-    m = machine_at(c.machine)[0]
-    if m.watch and watch_at(m.watch)[0].hit:
-        return True
-    if not waiting(c):
-        return False
-    d = debug_at(machine_at(c.machine)[0].debug)[0]
-    if d.kind[d.hit - ONE] & POINT.EXECUTE or count(d, d.hit - ONE):
-        return True
-    d.hit = ZERO
-    return False
+    """Count the data points that were met and drop those to be ignored; returns whether a point, or a happening, stops the machine.
+
+    Those before an instruction are counted where they are met.
+    """
+    m, left = machine_at(c.machine)[0], ZERO
+    if waiting(c):
+        d = debug_at(m.debug)[0]
+        for j in range(d.hit):
+            i = U64(d.met[U64(j)])
+            if d.kind[i] & POINT.EXECUTE or count(d, i):
+                d.met[left] = i
+                left += ONE
+        d.hit = left
+    return left != ZERO or m.watch != ZERO and watch_at(m.watch)[0].hit != ZERO
 
 
 @kernel
@@ -373,7 +382,7 @@ def access(c, la, pa, size, write):
 
 @kernel
 def stored(m, address, size):
-    """Note a debugger's physical point that a store of the model itself meets: page walks, event delivery, instructions."""
+    """Note the debugger's physical points that a store of the model itself meets: page walks, event delivery, instructions."""
     if m.debug == ZERO:
         return
     d = debug_at(m.debug)[0]

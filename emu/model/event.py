@@ -15,7 +15,7 @@ from emu.spec.cpu import DESCRIPTOR, EVENT, RFLAGS, SEG, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT, STOP
 from emu.spec.vmx import BLOCKING, PENDING
-from emu.state import ALL_ONES, env_of, insn_at, machine_at
+from emu.state import ALL_ONES, debug_at, env_of, insn_at, machine_at
 
 ZERO, ONE, TWO, THREE, EIGHT, FIFTEEN, SIXTEEN = U64(0), U64(1), U64(2), U64(3), U64(8), U64(15), U64(16)
 TRANSFER_ALONE, IRET_ALONE = U64(1), U64(2)             # c.iret_step: what the engine is to run alone
@@ -337,22 +337,42 @@ def at_breakpoint(c, e):
 
 
 @kernel
+def stepped(c):
+    """Count a debugger's step that ends at this boundary, if one does; returns whether it was the last."""
+    if c.steps == ZERO:
+        return False
+    rip, world = linear_rip(env_of(c.env)[0]), ONE if c.vmx_mode == MODE.NONROOT else ZERO
+    if c.instructions == c.step_at and rip == c.step_rip and world == c.step_world:
+        return False
+    c.steps -= ONE
+    c.step_at, c.step_rip, c.step_world = c.instructions, rip, world
+    breakpoint.follow(c)
+    return c.steps == ZERO or c.goal != ZERO and c.cycles >= c.goal
+
+
+@kernel
 def stop_for_debugger(c):
-    """Stop the machine when a debugger's point was met, the world it waits for is there, or its steps are done."""
+    """Stop the machine when a debugger's points were met, the world it waits for is there, or its steps are done.
+
+    The one does not hide the other: the conditions of the points may yet let the machine go on.
+    """
+    d = debug_at(machine_at(c.machine)[0].debug)[0]
     breakpoint.changes(c)
-    if breakpoint.settle(c) or breakpoint.transition(c):
-        c.stop = STOP.BREAK
-    elif c.steps:
-        e, world = env_of(c.env)[0], ONE if c.vmx_mode == MODE.NONROOT else ZERO
-        rip = linear_rip(e)
-        if c.instructions != c.step_at or rip != c.step_rip or world != c.step_world:
-            c.steps -= ONE
-            c.step_at, c.step_rip, c.step_world = c.instructions, rip, world
-            breakpoint.follow(c)
-            if c.steps == ZERO or c.goal and c.cycles >= c.goal:
-                c.stop = STOP.BREAK
-    if c.stop == STOP.BREAK:
+    met, ended = breakpoint.settle(c), breakpoint.transition(c) or stepped(c)
+    if met or ended:
+        c.stop, d.ended = STOP.BREAK, ONE if ended else ZERO
         route.stop(c)
+
+
+@kernel
+def stop_before_events(c):
+    """Stop the machine when a debugger's points were met by what has just happened, before anything else that is due.
+
+    The host empties its rings at each stop, so that one more stop for a full ring is not needed.
+    """
+    m = machine_at(c.machine)[0]
+    if c.stop == STOP.NONE and (m.stop == STOP.NONE or m.stop == STOP.OUTPUT) and breakpoint.settle(c):
+        c.stop, m.stop = STOP.BREAK, STOP.NONE
 
 
 @kernel
@@ -387,8 +407,8 @@ def handle(c, number):
         if alone == IRET_ALONE:
             intercept.iret_done(c)
         breakpoint.pend(c)
-        if machine_at(c.machine)[0].debug and c.stop == STOP.NONE and breakpoint.settle(c):
-            c.stop = STOP.BREAK
+        if machine_at(c.machine)[0].debug:
+            stop_before_events(c)
     boundary.prepare(c)
     if machine_at(c.machine)[0].debug and c.stop == STOP.NONE:
         stop_for_debugger(c)

@@ -13,12 +13,14 @@ from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import PROC, PROC2, REASON, VMERROR
 from emu.spec.watch import ACTION, CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, PAGING_MODE, RIP, ROW_WORDS, SECOND, THIRD, VMCS_POINTER
-from emu.state import PROGRAM_WORDS, RECENT, RING_ROWS, debug_at, env_of, machine_at, watch_at
+from emu.state import MET_ROWS, PROGRAM_WORDS, RECENT, RING_ROWS, WATCHES, debug_at, env_of, machine_at, watch_at
 
 ZERO, ONE, TWO, THREE, EIGHT, SIXTEEN, THIRTY_TWO, SIXTY_FOUR = U64(0), U64(1), U64(2), U64(3), U64(8), U64(16), U64(32), U64(64)
 KEY_SHIFT, ANY_REASON, BYTE, LOW_32 = U64(7), U64(127), U64(0xFF), U64(0xFFFF_FFFF)
-ROW_BYTES, RING, WORDS, FULL = U64(8 * ROW_WORDS), U64(RING_ROWS), U64(PROGRAM_WORDS), U64(RING_ROWS * 3 // 4)
+ROW_BYTES, WIDTH, WORDS = U64(8 * ROW_WORDS), U64(ROW_WORDS), U64(PROGRAM_WORDS)
+RING, FULL = U64(RING_ROWS), U64(RING_ROWS * 3 // 4)
 PAGE_MASK = U64(0xFFFF_FFFF_FFFF_F000)
+AGAIN = U64(MET_ROWS - WATCHES)                            # from so many rows on there is room for those of places not met yet
 I_CYCLE, I_HEAD, I_RIP, I_VMCS = U64(CYCLE), U64(HEAD), U64(RIP), U64(VMCS_POINTER)
 I_FIRST, I_SECOND, I_THIRD, I_FOURTH = U64(FIRST), U64(SECOND), U64(THIRD), U64(FOURTH)
 
@@ -133,10 +135,17 @@ def partition(c, m, w):
 
 # ---- the happening ----------------------------------------------------------------------------------------------
 @kernel
-def _keep(w, row):
-    """Keep the row that stops the machine."""
-    for j in range(ROW_WORDS):
-        w.row[U64(j)] = row[U64(j)]
+def _stop(w, row, place):
+    """Note that the point of a place stops the machine, and the row that it does so for.
+
+    No place goes missing, however many rows there are: see AGAIN.
+    """
+    w.times[place] += ONE
+    if w.times[place] == ONE or w.hit < AGAIN:
+        w.met[w.hit] = place
+        for j in range(ROW_WORDS):
+            w.row[w.hit * WIDTH + U64(j)] = row[U64(j)]
+        w.hit += ONE
 
 
 @kernel
@@ -151,9 +160,8 @@ def _met(c, w, row, key):
                 keep = True
             elif w.ignore[place]:
                 w.ignore[place] -= ONE
-            elif w.hit == ZERO:
-                w.hit = i
-                _keep(w, row)
+            else:
+                _stop(w, row, place)
         i = U64(w.next[place])
     return keep
 
@@ -188,21 +196,24 @@ def happened(c, kind, reason, cycle, rip, first, second, third, fourth):
 
 
 @kernel
-def _accepted(c, m, place, la):
-    """Return whether the condition in a place accepts the instruction at linear `la`, which is about to be executed; its row is kept."""
+def _accepted(c, m, d, i, la):
+    """Return whether the condition of point `i` accepts the instruction at linear `la`, which comes next; its row is kept."""
+    if d.program[i] == ZERO:
+        return True
     w = watch_at(m.watch)[0]
     row = _row(c, m, w, HAPPENING.INSTRUCTION, c.cycles, la)
-    if not holds(c, w, row, place):
+    if not holds(c, w, row, U64(d.program[i]) - ONE):
         return False
-    _keep(w, row)
+    for j in range(ROW_WORDS):
+        w.asked[i * WIDTH + U64(j)] = row[U64(j)]
     return True
 
 
 @kernel
 def stops(c, e, la):
-    """Count a debugger's points before the instruction at linear `la`, where the processor is; returns whether one stops the machine.
+    """Count a debugger's points before the instruction at linear `la`, where the processor is, and note those not to be ignored.
 
-    A point that has a condition is met when that holds.
+    Returns whether there are any.  A point that has a condition is met when that holds.
     """
     if not breakpoint.asked(c, e, la):
         return False
@@ -211,9 +222,7 @@ def stops(c, e, la):
     c.passed, c.passed_at = la, c.instructions + ONE
     for j in range(d.count):
         i = U64(j)
-        if not breakpoint.here(c, e, d, i, la) or (d.program[i] and not _accepted(c, m, U64(d.program[i]) - ONE, la)):
-            continue
-        if breakpoint.count(d, i) and not found:
+        if breakpoint.here(c, e, d, i, la) and _accepted(c, m, d, i, la) and breakpoint.count(d, i):
             breakpoint.note(d, i, la, ZERO, False)
             found = True
     return found

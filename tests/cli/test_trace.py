@@ -45,6 +45,17 @@ def test_break_tells_where_it_happened(hvlab):
     assert code == 2 and "'colour' is no field of exit" in err
 
 
+def test_break_tells_all_that_happens_at_once(hvlab):
+    image = FOLDER / "vmx_entry_failure.s"                 # a VM entry that fails after the checks of controls is an exit, too
+    for condition in ("failure or exit", "exit or hypercall"):
+        _, rows, _ = hvlab("trace", image, "--memory", "16M", "--filter", condition, "--jsonl", "-")
+        code, out, _ = hvlab("break", condition, image, "--memory", "16M", "--all", "--json")
+        told, traced = ([(row["name"], row["cycle"]) for row in map(json.loads, text.splitlines())] for text in (out, rows))
+        assert code == 0 and told == traced and len(told) > 8
+    code, out, _ = hvlab("break", "exit and failed or failure >= 0x80000000", image, "--memory", "16M", "--json")
+    assert code == 0 and (json.loads(out)["hits"], json.loads(out)["kind"]) == (1, "EXIT")
+
+
 def test_break_and_filter_on_rip(hvlab):
     code, out, _ = hvlab("break", "rip==g_write and world==guest", IMAGE, "--memory", "16M", "--ignore", "1")
     assert code == 0 and out.startswith("hit 2: instruction at ") and "(g_write," in out.splitlines()[0] and "partition 1" in out

@@ -107,6 +107,22 @@ def test_condition_of_gdb_is_evaluated_here(stub):
     assert number(unit, "rcx") == 7
 
 
+def test_points_of_gdb_and_conditions_that_are_met_together(stub):
+    unit, at = stub(COUNT)
+    told, loop, cell = [], at["test.loop"], at["cell"]
+    unit.tell = told.append
+    command = b"qRcmd," + b"break rip==test.loop and rcx<2".hex().encode()
+    assert b"condition 1" in bytes.fromhex(unit.answer(command).decode())
+    never = b"X3,220027"
+    assert unit.answer(b"Z1,%x,1;%s" % (loop, never)) == b"OK" and unit.answer(b"Z0,%x,1" % loop) == b"OK"
+    assert unit.answer(b"c").endswith(b"swbreak:;") and len(told) == 1 and told[0].startswith("hvlab: 1: instruction at ")
+    assert unit.answer(b"Z2,%x,4" % cell) == b"OK" and unit.answer(b"Z4,%x,4" % cell) == b"OK"
+    assert unit.answer(b"c").endswith(b"watch:%x;" % cell)
+    assert unit.answer(b"c").endswith(b"awatch:%x;" % cell) and len(told) == 1
+    assert unit.answer(b"c").endswith(b"swbreak:;") and len(told) == 2
+    assert [(point.number, point.hits) for point in unit.session.breakpoints()] == [(1, 2), (2, 0), (3, 2), (4, 1), (5, 2)]
+
+
 def test_memory(stub):
     unit, at = stub(COUNT)
     unit.answer(b"Z0,%x,1" % at["test"])

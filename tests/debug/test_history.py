@@ -110,6 +110,74 @@ def test_reverse_continue_stops_before_the_write(past):
     assert history.reverse_continue().reason == "history"
 
 
+MOVE = """
+test:   mov     ecx, 3
+.loop:  lea     rsi, [rip + text]
+        mov     edx, PORT_DEBUG_CONSOLE
+.move:  outsb
+.next:  add     dword ptr [rip + to], 1
+        dec     ecx
+        jnz     .loop
+        PASS
+        .align  16
+text:   .ascii  "a"
+to:     .quad   0
+"""
+
+
+def held(stop, session):
+    """Return what a Stop tells that is the same on the way back."""
+    counter = session.thread(0).register("rcx")
+    return counter, [(each.reason, each.number, each.detail) for each in stop.all]
+
+
+def test_the_way_back_meets_what_the_run_met(past):
+    session, history, at = past(MOVE)
+    session.watch(at["text"], 1, access="read", condition=lambda thread: thread.register("rcx") != 2)
+    session.watch(at["text"], 1, access="access")
+    session.break_on("port and write and rip==test.move", condition=lambda thread: thread.register("rcx") < 3)
+    session.break_at(at["test.move"], condition=lambda thread: thread.register("rcx") < 3)
+    session.break_on("rip==test.move and rcx!=2")
+    session.watch(at["to"], 4, condition=lambda thread: False)
+    found = []
+    while (stop := session.run()).reason != "ended":
+        found.append(held(stop, session))
+    assert [[number for _, number, _ in each] for _, each in found] == [[5], [1, 2], [4], [3, 2], [4, 5], [3, 1, 2]]
+    counts = [point.hits for point in session.breakpoints()]
+    assert counts == [2, 3, 2, 2, 2, 0]
+    back = []
+    while (stop := history.reverse_continue()).reason != "history":
+        back.append(held(stop, session))
+    assert back[::-1] == found and [point.hits for point in session.breakpoints()] == counts
+
+
+def test_forward_again_from_before_an_access(past):
+    session, history, at = past(MOVE)
+    session.watch(at["text"], 1, access="read")
+    session.break_at(at["test.move"])
+    assert [session.run().number for _ in range(4)] == [2, 1, 2, 1]
+    assert [history.reverse_continue().number for _ in range(2)] == [1, 2]
+    assert [session.run().number for _ in range(2)] == [1, 2]
+    assert [history.reverse_continue().number for _ in range(3)] == [1, 2, 1]
+    assert [session.run().number for _ in range(4)] == [2, 1, 2, 1]
+
+
+def test_one_point_is_found_among_others_that_are_met_with_it(past):
+    session, history, at = past(MOVE)
+    for n in range(3):
+        session.watch(at["text"], 1, access="read", ignore=n << 40)
+    session.break_at(at["test.move"])
+    for only in (2, 3, 1, 4):
+        while session.run().reason != "ended":
+            pass
+        found = []
+        while (stop := history.reverse_continue(only)).reason != "history":
+            found.append((stop.number, len(stop.all), session.thread(0).register("rcx"), stop.thread.pc))
+        assert found == [(only, 1, count, at["test.move"]) for count in (1, 2, 3)]
+    assert [point.hits for point in session.breakpoints()] == [12] * 4    # 3 in each run
+    assert [point.ignore for point in session.breakpoints()] == [0, (1 << 40) - 12, (2 << 40) - 12, 0]
+
+
 def test_console_output_is_shown_once(past):
     session, history, at = past("test: mov al, 'a'\n.next: out PORT_DEBUG_CONSOLE, al\n inc al\n cmp al, 'f'\n jb .next\n PASS\n")
     shown = bytearray()

@@ -8,7 +8,9 @@ from emu.model import breakpoint, watch
 from emu.spec.cpu import CR4, DESCRIPTOR, EFER, RFLAGS, SEG
 from emu.spec.debug import ARMED, POINT
 from emu.spec.outcome import MODE
-from emu.state import ALL_ONES, DEBUG, ENV, TLB
+from emu.spec.watch import ACTION, CYCLE, HAPPENING
+from emu.state import ALL_ONES, DEBUG, ENV, TLB, WATCHES
+from emu.watching import ALWAYS, Watch, key
 from tests.model.rig import Rig, U
 from tests.reference import breakpoint as reference
 
@@ -46,7 +48,7 @@ class World(Rig):
         d = self.debug
         d.count, d.hit = len(points), 0
         for i, point in enumerate(points):
-            for name, value in (ANY | point).items():
+            for name, value in (ANY | dict(point=i + 1) | point).items():
                 getattr(d, name)[i] = value
         self.machine.debug = self._debug.ctypes.data
         self.c.armed = int(ARMED.LINEAR | ARMED.PHYSICAL)
@@ -207,7 +209,67 @@ def test_physical_points_meet_stores_of_the_model_that_overlap(form, start, leng
     with np.errstate(over="ignore"):
         form(breakpoint.stored)(w.machine, U(at), U(size))
     met = kind == POINT.PHYSICAL | POINT.WRITE and bool(set(range(start, start + length)) & set(range(at, at + size)))
-    assert (d.hit, d.hit_address, d.hit_size, d.hit_write) == ((1, at, size, 1) if met else (0, 0, 0, 0))
+    assert (d.hit, d.met_address[0], d.met_size[0], d.met_write[0]) == ((1, at, size, 1) if met else (0, 0, 0, 0))
+
+
+def noted(d):
+    """Return [(place, address, size, write)] of what was met, in order."""
+    return [(int(i), int(d.met_address[i]), int(d.met_size[i]), int(d.met_write[i])) for i in d.met[:int(d.hit)]]
+
+
+@FORMS
+def test_all_points_of_an_access_are_noted_once_and_counted_at_the_boundary(form):
+    w = World()
+    read, write, physical = int(POINT.READ), int(POINT.WRITE), int(POINT.PHYSICAL)
+    d = w.attach(dict(kind=read, address=0x9000), dict(kind=write | physical, address=0x5000, length=8),
+                 dict(kind=write, address=0x9004), dict(kind=read | write, address=0x8FFF, length=2, ignore=1),
+                 dict(kind=write, address=0x9000, world=1))
+    points, settle = form(breakpoint.points), form(breakpoint.settle)
+    with np.errstate(over="ignore"):
+        assert points(w.c, w.e, U(0x9000), U(0x5000), U(8), False)
+        assert noted(d) == [(0, 0x9000, 8, 0), (3, 0x9000, 8, 0)]
+        assert points(w.c, w.e, U(0x9000), U(0x5000), U(8), True)
+        assert noted(d) == [(0, 0x9000, 8, 0), (3, 0x9000, 8, 1), (1, 0x5000, 8, 1), (2, 0x9000, 8, 1)]
+        assert list(d.hits[:5]) == [0] * 5 and settle(w.c)
+        assert [place for place, *_ in noted(d)] == [0, 1, 2] and list(d.hits[:5]) == [1, 1, 1, 1, 0] and d.ignore[3] == 0
+        breakpoint.forget(w.c)
+        assert not noted(d) and not settle(w.c)
+
+
+@FORMS
+def test_pieces_of_a_point_are_met_once_by_an_instruction(form):
+    w = World()
+    kind = int(POINT.WRITE | POINT.PHYSICAL)
+    pieces = [dict(kind=kind, address=at, length=4, point=7, ignore=1) for at in (0x5FFC, 0x9000)]
+    d = w.attach(*pieces, dict(kind=kind, address=0x9000, point=8))
+    with np.errstate(over="ignore"):
+        for pa, size in ((0x5FFC, 4), (0x9000, 4)):
+            form(breakpoint.points)(w.c, w.e, U(0x1234), U(pa), U(size), True)
+        assert noted(d) == [(1, 0x9000, 4, 1), (2, 0x9000, 4, 1)]
+        assert form(breakpoint.settle)(w.c) and list(d.hits[:3]) == [0, 1, 1] and [place for place, *_ in noted(d)] == [2]
+
+
+@FORMS
+def test_no_place_of_a_condition_goes_missing_among_many_rows(form):
+    w = World()
+    w.machine.ram_bytes, w.c.vmcs_pointer = 0, ALL_ONES
+    points = Watch(w.machine)
+    places = [points.add(ALWAYS, key(HAPPENING.PORT), ACTION.STOP) for _ in range(2)]
+    last = points.add(ALWAYS, key(HAPPENING.MSR), ACTION.STOP, 1)
+    with np.errstate(over="ignore"):
+        for n in range(WATCHES):
+            form(watch.happened)(w.c, HAPPENING.PORT, U(127), U(n), U(0), U(0), U(0), U(0), U(0))
+        for n in range(2):
+            form(watch.happened)(w.c, HAPPENING.MSR, U(127), U(WATCHES + n), U(0), U(0), U(0), U(0), U(0))
+    met, rows = points.met()
+    assert len(met) == WATCHES + 1 and list(met[:4]) == places * 2 and met[-1] == last
+    assert [int(row[CYCLE]) for row in rows[[0, 1, 2, 3, -1]]] == [0, 0, 1, 1, WATCHES + 1]
+    assert [int(points.record.times[place]) for place in (*places, last)] == [WATCHES, WATCHES, 1]
+    points.remove(places[0])
+    met, rows = points.met()
+    assert set(map(int, met)) == {places[1], last} and [int(row[CYCLE]) for row in rows[[0, 1, -1]]] == [0, 1, WATCHES + 1]
+    points.clear()
+    assert not len(points.met()[0]) and not points.record.times.any()
 
 
 def test_nothing_is_met_without_a_debugger():

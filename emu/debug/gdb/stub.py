@@ -211,22 +211,24 @@ class Stub:
         where = f"thread:p{process:x}.{number:x};core:{stop.processor:x};"
         if stop.reason == "ended":
             return self._ended(stop, where)
+        for each in stop.all:
+            if "happening" in each.detail:
+                self.tell(f"hvlab: {each.number}: {each.detail['happening']}\n")
         signal = INTERRUPTED if stop.reason == "interrupted" else TRAP
-        if stop.reason == "watchpoint":
-            point = next(p for p in self.session.breakpoints() if p.number == stop.number)
-            kind = {"write": "watch", "read": "rwatch", "access": "awatch"}[point.access]
-            where += f"{kind}:{max(stop.address, point.address):x};"
-        elif stop.reason == "history":
-            where += "replaylog:begin;"
-        elif "happening" in stop.detail:
-            self.tell(f"hvlab: {stop.number}: {stop.detail['happening']}\n")
-        elif stop.reason == "budget":
-            where += "replaylog:end;"
-        elif stop.reason == "breakpoint":
-            software = any(key[0] == "0" for key, number in self.points.items() if number == stop.number)
-            where += "swbreak:;" if software else "hwbreak:;"
-        self._last = f"T{signal:02x}{where}".encode()
+        self._last = f"T{signal:02x}{where}{self._cause(stop)}".encode()
         return self._last
+
+    def _cause(self, stop):
+        """Return what a stop reply says of its cause: of points that were met together, that of the first that gdb knows."""
+        own = [each for each in stop.all if each.reason in ("watchpoint", "breakpoint") and "happening" not in each.detail]
+        if not own:
+            return {"history": "replaylog:begin;", "budget": "replaylog:end;"}.get(stop.reason, "")
+        if own[0].reason == "watchpoint":
+            point = self.session.points.get(own[0].number)
+            kind = {"write": "watch", "read": "rwatch", "access": "awatch"}[point.access]
+            return f"{kind}:{max(own[0].address, point.address):x};"
+        software = any(key[0] == "0" for key, number in self.points.items() if number == own[0].number)
+        return "swbreak:;" if software else "hwbreak:;"
 
     def _ended(self, stop, where):
         """Report how the machine ended: at first as a stop, so that one can look around and go back; when it is to go on, as the end."""

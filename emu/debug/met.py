@@ -1,0 +1,70 @@
+"""What stops a machine under a debugger: the points that were met at a boundary, and what is told of them."""
+from dataclasses import dataclass, field
+from typing import Any
+
+from emu.debug.happenings import happening
+from emu.debug.thread import Thread
+from emu.errors import Unmodelled
+
+REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history", "event")
+
+
+@dataclass
+class Stop:
+    """Why a machine stopped, and where.
+
+    reason: one of REASONS; number: of the breakpoint or watchpoint, 0: none; address: first byte of the access that a
+    watchpoint met (linear, or host-physical for the other spaces), else the linear RIP; detail: {"access": "read" | "write",
+    "size": bytes} of a watchpoint, {"happening": Happening} of a point of `break_on`; result: the machine's Result when it
+    ended; error: Unmodelled when that ended it.
+    others: a Stop for each further point that was met at once, those of `break_on` before others, then in order of their numbers;
+    and for each further happening that a point of `break_on` was met by.
+    """
+
+    reason: str
+    processor: int
+    world: int
+    number: int
+    address: int
+    thread: Thread
+    detail: dict = field(default_factory=dict)
+    result: object = None
+    error: Unmodelled | None = None
+    others: tuple = ()
+
+    @property
+    def all(self):
+        """Return it and `others`, in order."""
+        return self, *self.others
+
+    def __str__(self):
+        what = " and ".join(dict.fromkeys(f"{each.reason} {each.number}" if each.number else each.reason for each in self.all))
+        return f"{what} at {self.address:#x}, {self.thread.name}"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """That a point was met: how often its count says so, the access, the rows (some are missing where there were thousands)."""
+
+    point: Any                                             # a Breakpoint or EventPoint of emu.debug.points
+    times: int
+    rows: list
+    address: int = 0
+    size: int = 0
+    write: bool = False
+
+    def holds(self, thread):
+        """Return whether the point's condition holds for the Thread that met it; if not, it was not met."""
+        if not self.point.condition or self.point.condition(thread):
+            return True
+        self.point.passed += self.times
+        return False
+
+    def told(self, tlfs):
+        """Return [(reason, address or None for the RIP, detail)] of its Stops; tlfs: as for `happening`."""
+        details = [{"happening": happening(row, tlfs)} for row in self.rows]
+        if self.point.access == "event":
+            return [("event", None, detail) for detail in details]
+        if self.point.access == "execute":
+            return [("breakpoint", None, details[0] if details else {})]
+        return [("watchpoint", self.address, {"access": "write" if self.write else "read", "size": self.size})]
