@@ -1,7 +1,7 @@
 """VM entries and VM exits: what is loaded, saved, carried over and left alone; timer, lists, failures, aborts."""
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from emu.bits import U64
@@ -85,6 +85,7 @@ def test_cr0_keeps_the_bits_that_transitions_do_not_change(field, before):
 
 @FEW
 @given(HALF)
+@example(0xD3BA)
 def test_access_rights_and_descriptor_words_convert(rights):
     from emu.model import world
 

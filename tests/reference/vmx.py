@@ -8,8 +8,11 @@ def rights_to_descriptor(rights):
 
 
 def descriptor_to_rights(word):
-    """Return VMCS access rights of a second descriptor word; an absent segment is unusable."""
-    return word >> 8 & 0xFF | (word >> 20 & 0xF) << 12 | (0 if word >> 15 & 1 else 1 << 16)
+    """Return VMCS access rights of a second descriptor word; an absent segment is unusable, a present code or data segment accessed."""
+    rights = word >> 8 & 0xFF | (word >> 20 & 0xF) << 12
+    if not rights & 0x80:
+        return rights | 1 << 16
+    return rights | 1 if rights & 0x10 else rights
 
 
 def field_width(encoding):
