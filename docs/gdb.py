@@ -1,4 +1,4 @@
-"""Write the session in docs/gdb.md anew, from the real gdb."""
+"""Rewrite the session in docs/gdb.md, by running the real gdb."""
 import re
 import subprocess
 import sys

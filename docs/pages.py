@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that show commands anew: below each command stands what it prints, taken from a run."""
+"""Rewrite the pages of docs/ that show commands: below each command is what it prints, taken from a run."""
 import contextlib
 import io
 import os

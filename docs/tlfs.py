@@ -80,7 +80,7 @@ def leaves():
     given = set(re.findall(r"PRIVILEGE_(\w+)", hv("property.s") + hv("cpuid_rows.s")))
     yield from ("", "## Privileges", "", "| bit | name | gates | given |", "|---|---|---|---|")
     for name, (high, _, text) in details(PRIVILEGE).rows.items():
-        yield f"| {high} | {name} | {text} | {'yes' if name in given else 'no: nothing behind it yet'} |"
+        yield f"| {high} | {name} | {text} | {'yes' if name in given else 'no: not implemented yet'} |"
 
 
 def page():

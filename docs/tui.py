@@ -1,4 +1,4 @@
-"""Draw docs/tui.svg anew: the screen of `hvlab tui`, stopped in the hypervisor's exit handler."""
+"""Draw docs/tui.svg: the screen of `hvlab tui`, stopped in the hypervisor's exit handler."""
 import asyncio
 from pathlib import Path
 

@@ -62,7 +62,7 @@ def _sentence(worst, count):
     return (f"the worst of {count} partitions decides: " if count > 1 else "") + f"{whose} {in_words(worst.code)}"
 
 
-# ---- partitions that are halted for ever ------------------------------------------------------------------------------
+# ---- partitions that are halted with nothing to wake them -----------------------------------------------------------------
 class _Vp:
     """What hv/ keeps of a virtual processor, by the names of hv/records.s."""
 
@@ -122,7 +122,7 @@ def row_of(machine, vp):
 
 
 def halted(machine, results):
-    """Return lines on the virtual processors of the partitions that are halted for ever: where, and what would wake them."""
+    """Return lines on the virtual processors of halted partitions: where each is, and what would wake it."""
     lines = []
     for pointer in pointers(machine):
         vp = record_of(machine, pointer)

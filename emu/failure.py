@@ -1,4 +1,4 @@
-"""Why a run ended badly, in words: triple faults as a chain, failed VM entries, VMX aborts, processors that sleep for ever.
+"""Why a run ended badly, in words: triple faults as a chain, failed VM entries, VMX aborts, processors that nothing will wake.
 
 Everything is read from the records after the run; nothing of the machine changes, not even an accessed bit.
 """
@@ -19,7 +19,7 @@ from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import ACTIVITY, MWAIT, REASON, VMABORT, VMERROR, VMXMSR
 from emu.state import ALL_ONES
 
-NOWHERE, NEAR = int(ALL_ONES), 0x4000                      # NEAR: bytes behind a symbol outside the image that still go by its name
+NOWHERE, NEAR = int(ALL_ONES), 0x4000                      # NEAR: bytes after a symbol outside the image that still go by its name
 PRESENT, LARGE, FRAME = 1, 1 << 7, (1 << 52) - 1 & ~0xFFF
 GATES = {5: "task gate", 6: "16-bit interrupt gate", 7: "16-bit trap gate", 12: "call gate", 14: "interrupt gate", 15: "trap gate"}
 ENTRY_FAILURE, FOUR_GIB = 1 << 31, 1 << 32
@@ -135,7 +135,7 @@ def gate(machine, e, vector, partition=0):
         return f"at {address:#x}: empty"
     present = "" if word >> 47 & 1 else ", not present"
     stack = f", IST {word >> 32 & 7}" if size == 16 and word >> 32 & 7 else ""
-    name = GATES.get(kind, f"type {kind}, which is no gate") if not word >> 44 & 1 else "no system descriptor"
+    name = GATES.get(kind, f"type {kind}, which is not a gate") if not word >> 44 & 1 else "not a system descriptor"
     return f"at {address:#x}: {name} to {word >> 16 & 0xFFFF:#x}:{place(machine, offset, partition)}, DPL {level}{stack}{present}"
 
 
@@ -152,7 +152,7 @@ def _fault(vector, error, address):
 
 
 def triple_fault(machine, c):
-    """Return the lines that tell a triple fault as the chain of its faults."""
+    """Return the lines that explain a triple fault as the chain of its faults."""
     head = f"triple fault on processor {c.id}{WORLD[int(c.vmx_mode)]} at cycle {int(c.cycles):,}:"
     return [head, *chain_lines(machine, machine.env(int(c.id)), c.chain, int(c.chain_length))]
 
@@ -252,7 +252,7 @@ def msr_entry(machine, view, number):
 
 # ---- VMX --------------------------------------------------------------------------------------------------------
 def entry_failure(machine, c):
-    """Return the lines that tell the last VM entry of a processor that failed, with every check that failed."""
+    """Return the lines on the last VM entry of a processor that failed, with every check that failed."""
     found = int(c.failure)
     if found == NOWHERE:
         why = "VMX abort"
@@ -276,7 +276,7 @@ def entry_failure(machine, c):
 
 
 def vmx_abort(machine, c):
-    """Return the lines that tell a VMX abort."""
+    """Return the lines on a VMX abort."""
     code = name_of(VMABORT, int(c.stop_a))
     return [f"VMX abort on processor {c.id} at cycle {int(c.cycles):,}: indicator {int(c.stop_a)} ({text_of(VMABORT, code)}), "
             f"VMCS {int(c.vmcs_pointer):#x}"]
@@ -284,7 +284,7 @@ def vmx_abort(machine, c):
 
 # ---- sleep and budget ---------------------------------------------------------------------------------------------
 def asleep(machine, c):
-    """Return the line that tells why a processor will not wake."""
+    """Return the line that says why a processor will not wake."""
     e, activity = machine.env(int(c.id)), int(c.activity)
     where = f"processor {c.id}{WORLD[int(c.vmx_mode)]}"
     if activity == ACTIVITY.WAIT_SIPI:

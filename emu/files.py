@@ -1,4 +1,4 @@
-"""Files of the user: read whole when they are ordinary files of a bearable size, written whole or not at all.
+"""Files of the user: read whole when they are ordinary files of a reasonable size, written whole or not at all.
 
     data = read("kernel.elf", error=ImageError)
     write("walk.svg", [text.encode()])
@@ -205,7 +205,7 @@ class Part:
         return _Failing(self)
 
     def write(self, data):
-        """Append bytes; raises the error, with nothing left behind, when they cannot be written."""
+        """Append bytes; raises the error, and leaves no part of the file, when they cannot be written."""
         with self._failing():
             self.file.write(data)
 
@@ -264,7 +264,7 @@ def write(path, pieces, error=ConfigError):
 
 
 def check_writable(path, error=ConfigError):
-    """Raise `error` when a file of this name could not be written: a command says so before its work, not after it."""
+    """Raise `error` when a file of this name could not be written: a command reports that before its work, not after it."""
     path = Path(path)
     if path.is_dir():
         raise error(f"{shown(path)}: cannot be written: it is a folder")

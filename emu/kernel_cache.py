@@ -1,4 +1,4 @@
-"""The cache of compiled kernels: where it lies, what its files are keyed by, and why a file in it can be believed.
+"""The cache of compiled kernels: where it lies, what its files are keyed by, and why a file in it can be trusted.
 
 A kernel's folder is named by a hash of its source file, of every `emu` file which that one imports, and of the versions of
 what compiles: changed code or another version never finds it.  Each file begins with a SEAL and the SHA-256 of the rest.
@@ -169,7 +169,7 @@ class _Locator(caching._CacheLocator):
 caching.CacheImpl._locator_classes.insert(0, _Locator)
 
 
-# ---- files that can be believed ---------------------------------------------------------------------------
+# ---- files that can be trusted ----------------------------------------------------------------------------
 def read_sealed(path):
     """Return what `write_sealed` put into a file, None when it is not there; a damaged file is removed."""
     try:

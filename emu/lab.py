@@ -1,4 +1,4 @@
-"""The laboratory from Python: a machine with its debugger, history, processors, partitions, and what happens in it.
+"""The laboratory from Python: a machine with its debugger, history, processors, partitions, and trace events.
 
     from emu.lab import Lab
 
@@ -41,7 +41,7 @@ def _table(caption, heads, rows):
 
 
 class VmcsView:
-    """The VMCS of a processor: fields by name (`vmcs.guest_rip`), `check()`, and what VM entry says of it."""
+    """The VMCS of a processor: fields by name (`vmcs.guest_rip`), and `check()`: whether VM entry would accept it."""
 
     def __init__(self, machine, processor):
         object.__setattr__(self, "_machine", machine)
@@ -83,7 +83,7 @@ class View:
 
     def __getattr__(self, name):
         if name.startswith("_") or name not in NAMES:
-            raise AttributeError(f"{name!r} is no register: {', '.join(NAMES)}")
+            raise AttributeError(f"there is no register {name!r}: {', '.join(NAMES)}")
         return self.thread.register(name)
 
     def __setattr__(self, name, value):
@@ -130,7 +130,7 @@ class Cpu(View):
         return self._lab.machine.cpu[self.number]
 
     def step(self, count=1):
-        """Come `count` boundaries further; returns the Stop."""
+        """Step over `count` boundaries; returns the Stop."""
         return self._lab.session.step(self.number, count)
 
 
@@ -230,13 +230,13 @@ class Lab:
 
     # ---- running ----------------------------------------------------------------------------------------------------------
     def on(self, condition, callback, ignore=0):
-        """Call callback(happening) at each happening that a condition accepts; true from it stops the run.  Returns the number."""
+        """Call callback(trace event) at each trace event that a condition accepts; true from it stops the run.  Returns the number."""
         number = self.session.break_on(condition, ignore=ignore)
         self._callbacks[number] = callback
         return number
 
     def on_exit(self, reason, callback, when="", ignore=0):
-        """Call callback(happening) at VM exits of a reason, by name; when: a condition on their fields."""
+        """Call callback(trace event) at VM exits of a reason, by name; when: a condition on their fields."""
         return self.on(f"exit=={reason}" + (f" and ({when})" if when else ""), callback, ignore)
 
     def remove(self, number):
@@ -257,7 +257,7 @@ class Lab:
         return callback is None or bool(callback(stop.detail["happening"]))
 
     def run_until(self, condition, max_cycles=None):
-        """Run until a condition on happenings holds once; returns the Stop (its reason is "event" when it did, or "breakpoint")."""
+        """Run until a condition on trace events holds once; returns the Stop (its reason is "event" when it did, or "breakpoint")."""
         number = self.session.break_on(condition, temporary=True)
         stop = self.run(max_cycles)
         if number in self.session.points.numbers:
@@ -265,7 +265,7 @@ class Lab:
         return stop
 
     def step(self, count=1, cpu=None):
-        """Come `count` boundaries further on a processor (None: the one that stopped last); returns the Stop."""
+        """Step a processor (None: the one that stopped last) over `count` boundaries; returns the Stop."""
         return self.session.step(cpu, count)
 
     def back(self, cpu=None):
@@ -273,7 +273,7 @@ class Lab:
         return self.history.reverse_step(cpu)
 
     def seek(self, cycle, cpu=0):
-        """Go to a cycle of a processor, back or ahead; returns the Stop."""
+        """Go to a cycle of a processor, backward or forward; returns the Stop."""
         return self.history.seek(cycle, cpu)
 
     # ---- time -------------------------------------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ class Lab:
         return snapshot
 
     def restore(self, snapshot):
-        """Bring the machine back to a Snapshot; when something was changed since, or it is of another Lab, its history begins anew."""
+        """Bring the machine back to a Snapshot; when something was changed since, or it is of another Lab, its history starts again."""
         restore(self.machine, snapshot)
         self.session.settle()
         if self._edits.get(snapshot) != self.machine.edits:

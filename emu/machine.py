@@ -320,7 +320,7 @@ class Machine:
         self._console.append(callback)
 
     def forget_output(self):
-        """Hand on what comes next on the consoles, also if it was before the machine was taken back."""
+        """Hand on console output from here on, also what was handed on before the machine was taken back."""
         self._shown.clear()
 
     def _drain(self):
@@ -334,7 +334,7 @@ class Machine:
                     callback(source, fresh)
 
     def advance(self, until=FOREVER, pause=0):
-        """Run until the machine stops, reaches cycle `until`, or a processor's turn ends behind cycle `pause`.
+        """Run until the machine stops, reaches cycle `until`, or a processor's turn ends after cycle `pause`.
 
         Returns a STOP code; NONE: it pauses between turns, to have its console drained or an input delivered.  Where a run is
         cut changes nothing in it.
@@ -355,7 +355,7 @@ class Machine:
             self.inputs.deliver(self.board, self.write)
             stop = m.stop = int(STOP.NONE)
         elif stop == STOP.IDLE and self.inputs.next_cycle <= FOREVER:
-            stop = m.stop = int(STOP.BUDGET)              # it waits for an input behind the budget
+            stop = m.stop = int(STOP.BUDGET)              # it waits for an input after the budget
         if stop == STOP.BUDGET:
             self.cut = until
         return stop

@@ -25,7 +25,7 @@ RESULT, STATES = 0x280, ("not started", "runs", "ended")
 ENDED, HALTED = STATES[2], 0xE000_0002
 # Code of the hypervisor's (hv/README.md): what the bare machine stops by (a STOP name), words
 ENDS = {0xE000_0001: ("TRIPLE_FAULT", "triple fault"),
-        HALTED: ("IDLE", "halted for ever"),
+        HALTED: ("IDLE", "halted with nothing to wake it"),
         0xE000_0003: ("RESET", "reset"),
         0xE000_0004: ("EXIT_CODE", "an access that cannot be emulated"),
         0xE000_0005: ("EXIT_CODE", "VM entry failed"),
@@ -117,7 +117,7 @@ def assembled(name):
 
 
 def hypervisor(path=None):
-    """Return the Assembly of the hypervisor: the built-in one, or that of a folder of its sources; ConfigError when it is none."""
+    """Return the Assembly of the hypervisor: the built-in one, or that of a folder of sources; ConfigError when that is not one."""
     if path is None:
         return assembled("hv")
     path = Path(path)

@@ -26,7 +26,7 @@ CODES = {
 def exit_code(result):
     """Return the exit code of the command for a Result.
 
-    A VM entry that failed is told before what followed from it: a guest that reports failure, sleep, an empty budget.
+    A VM entry that failed goes before what followed from it: a guest that reports failure, sleep, a budget that is used up.
     """
     if getattr(result, "entry_failed", False):
         return ENTRY

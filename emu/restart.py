@@ -15,7 +15,7 @@ from emu.spec.firmware import LOW
 from emu.state import ALL_ONES
 
 ON_RESET = ("fail", "stop", "reboot")                     # the run ends and has failed, ends well, goes on from the boot ROM
-# What a processor was doing: none of it outlives a reset.  Registers and MSRs are `emu.model.reset`'s.
+# What a processor was doing: nothing of it survives a reset.  Registers and MSRs are `emu.model.reset`'s.
 TRANSIENT = ("stop", "stop_a", "stop_b", "stop_c", "stop_rip", "block", "request", "watch", "single", "device_step", "recheck",
              "halted_or_stopped", "mtf_step", "iret_step", "watch_step", "watch_hits", "crossing", "crossing_end", "crossing_size",
              "passed", "passed_at", "blocked", "blocked_at", "resumed", "resumed_at", "wake_at", "smi_pending",

@@ -69,7 +69,7 @@ CPU = record(
     # linear RIP of a repeated string instruction between two of its iterations, and `instructions` then; one iteration runs alone
     ("repeated", U64), ("repeated_at", U64), ("repeat_step", U64),
     ("far_seg", U64, 6),                                  # FS and GS as they were before a far transfer that runs alone
-    # breakpoints (emu.model.breakpoint): ARMED; what the stepped instruction met; DR0-DR3 and DR7 that each engine was last told
+    # breakpoints (emu.model.breakpoint): ARMED; what the stepped instruction met; DR0-DR3 and DR7 that each engine was last given
     ("armed", U64), ("watch_step", U64), ("watch_hits", U64), ("watched", U64, 8), ("watched_control", U64, 2),
     ("crossing", U64), ("crossing_end", U64), ("crossing_size", U64),     # a load that runs over a page end, in the parts the engine does
     ("passed", U64), ("passed_at", U64),                  # linear RIP that a debugger let go on, and `instructions` then, plus 1
@@ -154,7 +154,7 @@ MACHINE = record(
     ("next_event", U64),                                  # earliest cycle at which a device wants to act
     ("turn", U64),                                        # host address of the processor whose turn the budget cut, 0: none
     ("disturb", U64),                                     # for tests: state of the disturbances, 0: none
-    ("watch", U64),                                       # host address of the WATCH record, 0: nobody watches
+    ("watch", U64),                                       # host address of the WATCH record, 0: nothing watches
     ("mark_count", U64), ("mark", U64, 64), ("marks_changed", U64),   # addresses that execution breakpoints were set at
     ("vmcs_count", U64), ("vmcs_seen", U64, 64),          # VMCSs that VMPTRLD chose, for debuggers: physical addresses, the first 64
     ("debug", U64),                                       # host address of the DEBUG record, 0: no debugger
@@ -180,7 +180,7 @@ DEBUG = record(
     ("changes", U64), ("changed_left", U64),              # how often it changed, CPU.steps after the last change
 )
 
-# ---- who watches what happens: a trace, a debugger's event points (emu.model.watch) -------------------------
+# ---- watchers of trace events: a trace, a debugger's event points (emu.model.watch) -------------------------
 WATCHES, PROGRAM_WORDS, WATCH_KEYS, RING_ROWS = 1536, 32, 1024, 1 << 16
 MET_ROWS = 2 * WATCHES                                     # the first row of each place always fits, and as many further ones
 WATCH = record(

@@ -1,4 +1,4 @@
-"""Who watches what happens: the record and the ring that `emu.model.watch` fills, and the file of VM exits.
+"""The watchers of trace events: the record and the ring that `emu.model.watch` fills, and the file of VM exits.
 
     watch = Watch(machine.record[0])
     place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.STOP)    # or a program of emu.debug.condition
@@ -44,7 +44,7 @@ class Watch:
 
     # ---- points -----------------------------------------------------------------------------------------------------
     def add(self, program, key, action, ignore=0):
-        """Have a program (words of OP) asked at the happenings of a `key`; returns its place.
+        """Have a program (words of OP) asked at the trace events of a `key`; returns its place.
 
         Raises DebugError when there is no room, or the program is too long.
         """
@@ -115,7 +115,7 @@ class Watch:
         self._attach()
 
     def drain(self):
-        """Hand the rows that came since the last call to who listens."""
+        """Hand the rows that came since the last call to the listeners."""
         w = self.record
         count, done = int(w.count), int(w.drained)
         if count == done:

@@ -23,7 +23,7 @@ from unicorn import UC_ARCH_X86, UC_MODE_64, Uc
 from unicorn.unicorn_const import UC_HOOK_INTR
 
 LIB, U64 = binding.uclib, np.uint64
-HEADER, RIP, HFLAGS, INTERCEPT = 40, 128, 176, 5520              # of uc_context, then of the processor state behind it
+HEADER, RIP, HFLAGS, INTERCEPT = 40, 128, 176, 5520              # of uc_context, then of the processor state after it
 HF_GUEST, EVERYTHING = 1 << 21, (1 << 64) - 1
 CODE, LENGTH = b"\x0f\xa2\xeb\xfc", 2                            # cpuid; jmp to it
 MEMORY = 1 << 20

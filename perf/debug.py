@@ -1,4 +1,4 @@
-"""What watching costs: traces, conditions, watchpoints, the snapshot ring, each beside the same loop undisturbed; steps forth and back."""
+"""What watching costs: traces, conditions, watchpoints, the snapshot ring, each beside the same loop undisturbed; steps both ways."""
 import shutil
 import statistics
 import subprocess
@@ -91,7 +91,7 @@ def memory():
 
 
 def steps():
-    """Yield rows of single steps, forth and back."""
+    """Yield rows of single steps, forward and backward."""
     from emu.debug.history import History
     from emu.debug.session import Session
 

@@ -1,6 +1,6 @@
 """What root and child partitions cost: hypercalls, messages, events, intercepts, IPIs, timers, switches, many partitions.
 
-A root partition (guests/hyperv.s) does one thing again and again; a word of its memory counts.  Each number is told twice: in
+A root partition (guests/hyperv.s) does one thing again and again; a word of its memory counts.  Each number is given twice: in
 cycles of the machine, which are the same on every computer, and as a rate, beside that of a bare CPUID exit of perf/exits.py.
 """
 import time

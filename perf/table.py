@@ -1,4 +1,4 @@
-"""Write the table of docs/performance.md anew: measures every question, or takes `hvlab bench --json` from a file.
+"""Rewrite the table of docs/performance.md: measures every question, or takes `hvlab bench --json` from a file.
 
     python perf/table.py                 measure, then rewrite the part between the markers
     python perf/table.py numbers.json "Taken on a busy computer."      the same from numbers measured before, with a remark

@@ -63,7 +63,7 @@ def test_views_read_and_write_what_the_machine_has(lab):
         vp.rax = 1
     cpu.rbx = 5
     assert cpu.rbx == 5
-    with pytest.raises(AttributeError, match="is no register"):
+    with pytest.raises(AttributeError, match="there is no register"):
         _ = cpu.colour
     with pytest.raises(DebugError, match="there is no partition 7; there are 1"):
         one.partition(7).read(0, 1)

@@ -103,7 +103,7 @@ def test_command_line_answers_and_says_what_is_wrong(screen):
         await say("why register rcx")
         await say("points")
         assert "watchpoint 2: 4 bytes at cell" in answers(app) and "rcx: " in answers(app) and "2  write" in answers(app)
-        for line, words in (("b nowhere", "not 'nowhere'"), ("dance", "must be one of help"), ("on colour", "must begin with what happens"),
+        for line, words in (("b nowhere", "not 'nowhere'"), ("dance", "must be one of help"), ("on colour", "with a trace event"),
                             ("seek x", "CYCLE must be a number"), ("w 0 0", "a range ends there"), ("delete 9", "no breakpoint 9")):
             await say(line)
             assert words in answers(app).replace("\n", ""), line

@@ -28,7 +28,7 @@ Instructions in Intel syntax without `%`.  64-bit code is the default.
       .field RBX, 8
     .endrecord
     .org address[, fill]         an absolute address; the first one of an image sets its base
-    .align n[, fill]             n bytes, a power of two; filled by NOPs unless told otherwise
+    .align n[, fill]             n bytes, a power of two; filled with NOPs unless `fill` is given
     .byte .word .long .quad .octa .ascii .asciz .space n[, fill] .zero n .fill count[, size[, value]]
     .code16 .code32 .code64      .assert e, "text" and .error "text" stop the assembly
 

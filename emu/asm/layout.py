@@ -74,7 +74,7 @@ class Layout:
         raise expression.Undefined(name)
 
     def undefined(self, name):
-        """Return a sentence on a symbol that stays without a value: nobody defines it, or definitions go in a circle."""
+        """Return a sentence on a symbol that stays without a value: nothing defines it, or its definition is circular."""
         path = [name]
         while path[-1] in self.unresolved:
             following = self.unresolved[path[-1]]
@@ -188,7 +188,7 @@ class Layout:
                 self.base = self.here = target
                 return
         if target < self.here:
-            raise AssemblyError(f".org {target:#x} is behind the current address {self.here:#x}")
+            raise AssemblyError(f".org {target:#x} is below the current address {self.here:#x}")
         self.put(bytes([fill & 0xFF]) * self.room(target - self.here), statement)
 
     def align(self, statement):

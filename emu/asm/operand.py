@@ -99,7 +99,7 @@ class Plan:
             word = word.lower()
         if not word:
             self.prefixes, word = self.prefixes[:-1], self.prefixes[-1]
-        if not MNEMONIC.fullmatch(word):  # the encoder's own parser does not come back from everything
+        if not MNEMONIC.fullmatch(word):  # the encoder's own parser never returns from some
             raise AssemblyError(f"{word!r} is not an instruction")
         self.mnemonic, self.operands, self.near = word, [], ""
         for text in expression.split(rest):

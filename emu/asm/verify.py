@@ -108,7 +108,7 @@ def with_ds(mode, data):
 
 
 def agrees(mode, insn, value, part, strict, mnemonic):
-    """Tell whether an operand as read by capstone is the one that was written."""
+    """Return whether an operand as read by capstone is the one that was written."""
     if isinstance(value, str):
         if part.type != cs_x86.X86_OP_REG:
             return False

@@ -73,7 +73,7 @@ def command(names, as_json, quick, only_list):
     found = questions(FOLDER)
     unknown = [name for name in names if name not in found]
     if unknown:
-        raise click.UsageError(f"no benchmark {unknown[0]!r}: must be of {', '.join(found) or 'none'}")
+        raise click.UsageError(f"no benchmark {unknown[0]!r}: must be one of {', '.join(found) or 'none'}")
     chosen = {name: found[name] for name in names or found}
     if only_list:
         for name, module in chosen.items():

@@ -1,4 +1,4 @@
-"""`hvlab bisect`: where two recorded runs part."""
+"""`hvlab bisect`: where two recorded runs diverge."""
 
 from dataclasses import asdict
 
@@ -13,17 +13,17 @@ from emu.errors import BUDGET, FAILED, OK
 
 MOST = 40
 
-HELP = """Find where two recorded runs part, and say in what.
+HELP = """Find where two recorded runs diverge, and in what.
 
 A and B are recordings (.hvr) of hvlab run --record, of the same image or of two versions of one, on machines of the same size.
 Both runs are repeated side by side; the first cycle at which registers, devices or memory differ is found by halving. A
 difference that comes and goes within a sixty-fourth of the run may be passed over.
 
-The code and data of two builds lie at other places, so of those it is compared what they do: VM exits by reason and what they ask
-for, failures, exceptions, MSR and port accesses, in their order on each processor, without addresses and times.
+The code and data of two builds lie at different addresses, so what the two runs do is compared: VM exits by reason and what they
+ask for, failures, exceptions, MSR and port accesses, in their order on each processor, without addresses and times.
 
-The exit code is 0 when the runs are the same to their ends, 1 when they part, and 5 when that is not decided: there is no difference
-up to the cycle at which the budget cut one of them.
+The exit code is 0 when the runs are the same to their ends, 1 when they diverge, and 5 when that is not decided: there is no
+difference up to the cycle at which the budget cut one of them.
 
 \b
 Examples:
@@ -56,7 +56,7 @@ def _lines(found):
 
 def _parting(found):
     """Return the Parting of two builds as lines of Text."""
-    lines = [Text("the images differ: what the runs do is compared, not where their code lies"),
+    lines = [Text("the images differ: what the runs do is compared, not where their code is"),
              Text(f"the first {found.same:,} events of processor {found.processor} are the same"
                   + (f"; the last of them: {found.before}" if found.before else "")), Text("then comes", "bold")]
     told = ((who, str(each) if each else "nothing more: its run has ended") for who, each in (("A", found.a), ("B", found.b)))
@@ -75,7 +75,7 @@ def _told(found):
     return _lines(found) if isinstance(found, bisect.Divergence) else _parting(found)
 
 
-@click.command("bisect", help=HELP, short_help="Find where two recorded runs part.")
+@click.command("bisect", help=HELP, short_help="Find where two recorded runs diverge.")
 @click.argument("a", type=Input())
 @click.argument("b", type=Input())
 @click.option("--image-a", type=Input(), help="The image of A, when it is not where it was.")

@@ -1,4 +1,4 @@
-"""`hvlab break`: run until something happens, and tell it."""
+"""`hvlab break`: run until a condition on trace events holds, and print what happened."""
 
 from dataclasses import asdict
 
@@ -11,13 +11,13 @@ from emu.cli import report, tell
 from emu.cli import target as targets
 from emu.cli.values import Count
 
-HELP = """Run IMAGE until CONDITION happens, and tell what it was and where every processor is.
+HELP = """Run IMAGE until CONDITION holds, and print the hit and where every processor is.
 
-A condition begins with what happens, or it says at which instruction: rip==ADDRESS, or rip in (ADDRESS, ADDRESS), stops before
-the instruction at that linear address when the rest of the condition, of fields that all have, holds as well.
+A condition begins with a trace event or with an instruction: rip==ADDRESS, or rip in (ADDRESS, ADDRESS), stops before the
+instruction at that linear address when the rest of the condition (on fields that all trace events have) holds as well.
 
 \b
-What happens                    and fields of it (all: cycle, cpu, world, partition, rip, vmcs, registers)
+Trace event                     and its fields (all: cycle, cpu, world, partition, rip, vmcs, registers)
   exit=REASON                   qualification gpa gla msr value port leaf hypercall vector error length failed
   entry, injection=VECTOR       spent (cycles since the exit) guest_rip vector error launch
   failure[=ERROR]               a VMX instruction or VM entry that fails: qualification
@@ -26,7 +26,7 @@ What happens                    and fields of it (all: cycle, cpu, world, partit
   hypercall=CODE, cpuid=LEAF    input fast reps
   mode=MODE                     old: real protected paging_32 pae level_4 level_5
 
-Names of the manual's tables stand beside a comparison and may be cut short. There are and, or, not, in, == != < <= > >=,
+In a comparison, names of the manual's tables may be used, and abbreviated. There are and, or, not, in, == != < <= > >=,
 & | ^ + - << >>. The machine evaluates the condition by itself: a million ignored hits cost little.
 
 \b
@@ -55,7 +55,7 @@ def _lines(session, stop, hits):
 
 
 def _all(session, target, as_json):
-    """Tell every hit; returns how many there were."""
+    """Print every hit; returns how many there were."""
     count = 0
     while "happening" in (stop := session.run(max_cycles=target.max_cycles)).detail:
         for each in stop.all:
@@ -68,8 +68,8 @@ def _all(session, target, as_json):
 @click.command("break", help=HELP, short_help="Run until something happens: an exit, an MSR, a fault ...")
 @click.argument("condition")
 @click.option("--ignore", type=Count(), metavar="N",
-              help="Let it happen so many times first; each kind joined by or, and each address of a list, counts by itself.")
-@click.option("--all", "everything", is_flag=True, help="Tell every hit, a line each, and run on.")
+              help="Ignore so many hits first; each kind joined by or, and each address of a list, counts by itself.")
+@click.option("--all", "everything", is_flag=True, help="Print every hit, a line each, and run on.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: one object, or one a line with --all.")
 @targets.options
 def command(target, condition, ignore, everything, as_json):

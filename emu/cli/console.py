@@ -19,7 +19,7 @@ def made(**more):
 
 
 def talk():
-    """Return the rich console for what is told to the person: standard error."""
+    """Return the rich console for messages to the user: standard error."""
     return made(stderr=True)
 
 
@@ -67,7 +67,7 @@ class Prefixed:
 
 
 class Told(Prefixed):
-    """Prefixed lines of the hypervisor's console, each under the name of the partition that it tells about."""
+    """Prefixed lines of the hypervisor's console, each under the name of the partition that it is about."""
 
     def __init__(self, console):
         super().__init__(console)

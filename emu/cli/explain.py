@@ -8,7 +8,7 @@ from emu.cli import report, tell
 HELP = """Explain a number or a name of the manuals: an exit, a VMCS field, an MSR, a hypercall, a check of VM entry.
 
 Everything comes from the tables that the machine itself works with, and each answer names its section of the manual.
-Numbers are decimal or hexadecimal (0x). Names may be cut short while they stay unique, in any case. Without a number or
+Numbers are decimal or hexadecimal (0x). Names may be abbreviated while they stay unique, in any case. Without a number or
 name the whole table is listed.
 
 \b
@@ -64,7 +64,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Write one JSON obje
 
 
 def _kind(name, what, value=None):
-    """Add a command for things that a number or a name tells, and perhaps a value to decode."""
+    """Add a command for things known by a number or a name, with a value to decode if they have one."""
 
     @command.command(name, short_help=f"Explain {what}.", help=f"Explain {what}; without {name.upper()} list all of them.")
     @click.argument("which", metavar=f"[{name.upper()}]", required=False)

@@ -36,10 +36,10 @@ Start here:
   hvlab asm program.s --list                 addresses, bytes and source of a program
   hvlab explain exit 48 0x182                a number of the manuals in words
   hvlab vmcs check kernel.elf                why a VM entry fails
-  hvlab break 'exit=ept_violation' kernel.elf          the first time that something happens
+  hvlab break 'exit=ept_violation' kernel.elf          the first trace event that a condition accepts
   hvlab why vmcs guest_rip kernel.elf --at-exit 9      who wrote it last
   hvlab trace kernel.elf --report run.html             what happened, as one page
-  hvlab gdb kernel.elf                       the same under gdb; hvlab tui: on the whole screen
+  hvlab gdb kernel.elf                       the same under gdb; hvlab tui: full screen
 
 \b
 What is written where:
@@ -53,7 +53,7 @@ Exit codes:
   2  a wrong option, or an image that cannot be loaded
   3  a VM entry failed, none succeeded after it, and the run came to no good end
   4  triple fault or shutdown
-  5  the cycle budget is used up, or every processor is halted for ever
+  5  the cycle budget is used up, or every processor is halted with nothing to wake it
   6  something is not modelled, or an error of hvlab itself
   7  the guest reset the machine (run --on-reset decides)
   130  interrupted by Ctrl-C; 143: by SIGTERM
@@ -91,7 +91,7 @@ def _internal():
 
 
 def _not_written(error):
-    """Say what cannot be written; if it is standard output, see that nothing tries again at the end."""
+    """Report what cannot be written; if it is standard output, make sure that nothing tries again at the end."""
     if error.errno not in OUTPUT_ERRORS:
         return _internal()
     if error.filename == OUTPUT:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a machine runs: the first lets the run be reported as one whose budget is used up, the second ends at once."""
+"""Ctrl-C and SIGTERM while a machine runs: the first is reported like a budget that is used up, the second ends the command at once."""
 import signal
 from contextlib import contextmanager
 

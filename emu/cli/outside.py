@@ -47,7 +47,7 @@ def feed(machine, path, cycle):
 
 
 def run(machine, max_cycles, typed):
-    """Run a machine; one that sleeps for ever waits for what is typed.  Returns the Result."""
+    """Run a machine; one that nothing else would wake waits for what is typed.  Returns the Result."""
     from emu.spec.outcome import STOP
 
     if typed is None:

@@ -1,4 +1,4 @@
-"""What a run tells when it is over: a table for people, a JSON object for programs, an exit code for shells."""
+"""The report of a run that is over: a table for people, a JSON object for programs, an exit code for shells."""
 
 import sys
 from dataclasses import asdict
@@ -14,7 +14,7 @@ TEXT = ("reason", "name", "end")                          # columns of words; al
 
 
 def explain(result):
-    """Write to standard error why the run ended as it did, and that it ended."""
+    """Write to standard error how the run ended, and why."""
     for line in getattr(result, "explanation", ()):
         click.echo(f"hvlab: {line}", err=True)
     click.echo(f"hvlab: {ending(result)}", err=True)

@@ -10,7 +10,7 @@ class _Named(io.FileIO):
     """Standard output, which says so in its errors: those of other files have a name."""
 
     def write(self, data):
-        """Write as ever."""
+        """Write as FileIO does; an error names standard output."""
         try:
             return super().write(data)
         except OSError as error:
@@ -19,7 +19,7 @@ class _Named(io.FileIO):
 
 
 class _Forgiving(io.FileIO):
-    """A file whose writes never fail: what is said to people must not change what a command does."""
+    """A file whose writes never fail: messages to people must not change what a command does."""
 
     def write(self, data):
         """Write what can be written; returns the number of bytes that were given."""

@@ -1,4 +1,4 @@
-"""`hvlab trace`: what happens in a run, written down row by row, and in the forms that people read."""
+"""`hvlab trace`: the trace events of a run, recorded row by row, and in the forms that people read."""
 
 import sys
 from pathlib import Path
@@ -14,12 +14,12 @@ from emu.errors import ConfigError
 TRACE = ".hvt"
 OUT = Output()
 
-HELP = """Run IMAGE and write down what happens: VM exits and entries, events delivered and injected, MSR and port accesses,
+HELP = """Run IMAGE and record its trace events: VM exits and entries, events delivered and injected, MSR and port accesses,
 failures of VMX instructions, changes of the paging mode.
 
 The rows are written by the machine itself into FILE.hvt, about 20 bytes a row; the run stays the same, to the cycle. IMAGE may be
-such a file: then nothing runs and it is only turned into other forms. --filter takes a condition as of `hvlab break`; one that
-names nothing that happens (rip==loop+5, cpu==1) is on rows of every kind.
+such a file: then nothing runs and it is only turned into other forms. --filter takes a condition as `hvlab break` does; one that
+names no trace event (rip==loop+5, cpu==1) applies to rows of every kind.
 
 \b
 Examples:
@@ -86,7 +86,7 @@ def _forms(reader, jsonl, perfetto, report):
         _write(report, [report_of.report(reader)])
 
 
-@click.command("trace", help=HELP, short_help="Write down what happens in a run: exits, entries, events ...")
+@click.command("trace", help=HELP, short_help="Record the trace events of a run: exits, entries, injections ...")
 @click.option("-o", "--output", type=OUT, help="The file of rows, FILE.hvt.")
 @click.option("--filter", "text", metavar="CONDITION", help="Only rows for which this holds.")
 @click.option("--jsonl", type=Output(dash=True), help="One JSON object a row; - is standard output.")

@@ -1,4 +1,4 @@
-"""`hvlab tui`: a debugger on the whole screen."""
+"""`hvlab tui`: a full-screen debugger."""
 
 import sys
 
@@ -7,12 +7,12 @@ import click
 from emu.cli import target as targets
 from emu.errors import ConfigError
 
-HELP = """Debug IMAGE on the whole screen: code with its source, registers, VMCS, exits, page walk, console, timeline.
+HELP = """Debug IMAGE full screen: code with its source, registers, VMCS, exits, page walk, console, timeline.
 
 \b
 Keys, as in gdb's TUI:
   s step    n over a call or an exit    c continue    x next exit    e next entry    f finish the exit
-  S C       the same backwards          b breakpoint  g go to        p processor     space interrupts
+  S C       the same backward           b breakpoint  g go to        p processor     space interrupts
   :         a command: b main, w 0x7000 4, on exit=cpuid, seek 2000000, why vmcs guest_rip, vmcs check ...
   ? help    q quit
 
@@ -20,7 +20,7 @@ It needs the extra `tui`: pip install 'hvlab[tui]'. The run stays the same: what
 """
 
 
-@click.command("tui", help=HELP, short_help="Debug an image on the whole screen.")
+@click.command("tui", help=HELP, short_help="Debug an image full screen.")
 @targets.options
 def command(target):
     """Show the debugger."""
@@ -29,7 +29,7 @@ def command(target):
     except ModuleNotFoundError as error:
         raise ConfigError(f"hvlab tui needs {error.name}: pip install 'hvlab[tui]'") from error
     if not sys.stdout.isatty():
-        raise ConfigError("hvlab tui needs a terminal: standard output is none; hvlab gdb and hvlab break work without")
+        raise ConfigError("hvlab tui needs a terminal: standard output is not one; hvlab gdb and hvlab break work without")
     target.check()
     app = Debugger(target.make())
     app.run()

@@ -41,19 +41,19 @@ def _named(path, value):
 
 
 class Input(click.Path):
-    """A file or folder to read; "-" is none."""
+    """A file or folder to read; "-" does not name one."""
 
     def __init__(self, **more):
         super().__init__(path_type=Path, **more)
 
     def convert(self, value, param, context):
         if str(value) == "-":
-            self.fail("- is no standard input here: give the name of a file or folder (./- has that name)", param, context)
+            self.fail("- is not standard input here: give the name of a file or folder (./- has that name)", param, context)
         return _named(super().convert(value, param, context), value)
 
 
 class Output(click.Path):
-    """A file to write; that it can be is looked at before the run, since the run may take long."""
+    """A file to write; whether it can be written is checked before the run, since the run may take long."""
 
     def __init__(self, dash=False):
         super().__init__(path_type=Path, dir_okay=False, allow_dash=dash)
@@ -64,7 +64,7 @@ class Output(click.Path):
             files.check_writable(path)
             files.claim(path, max(param.opts, key=len) if param else "an option")
         elif not self.allow_dash:
-            self.fail("- is no standard output here: give the name of a file (./- has that name)", param, context)
+            self.fail("- is not standard output here: give the name of a file (./- has that name)", param, context)
         return path
 
 

@@ -1,4 +1,4 @@
-"""`hvlab vm`: virtual machines under the root partition: made, started, looked at, stopped."""
+"""`hvlab vm`: virtual machines under the root partition: created, started, listed, stopped."""
 
 import base64
 import os
@@ -37,7 +37,7 @@ Examples:
   hvlab vm create linux --kernel vmlinuz --initrd initrd.img --append console=ttyS0 --memory 256M --processors 2
   hvlab vm start first
   hvlab vm type first 'hello\\n'
-  hvlab vm console first                     what its serial line has said
+  hvlab vm console first                     what its serial line has sent
   hvlab vm checkpoint first && hvlab vm stop first && hvlab vm apply first
   hvlab vm list
   hvlab vm stop first && hvlab vm delete first
@@ -51,7 +51,7 @@ def default_folder():
 
 
 @click.group("vm", help=HELP, short_help="Virtual machines under the root partition.")
-@click.option("--state", "folder", type=Input(file_okay=False), help="The state folder; another one is another world.")
+@click.option("--state", "folder", type=Input(file_okay=False), help="The state folder; each has virtual machines of its own.")
 @click.pass_context
 def command(context, folder):
     """Hold the commands."""
@@ -70,9 +70,9 @@ def _ask(folder, **request):
 
 @contextmanager
 def _no_service(folder):
-    """Hold the folder's lock: no service runs, none begins meanwhile, and what an earlier one left is put right.
+    """Hold the folder's lock: no service runs or starts meanwhile, and what an earlier one left is cleaned up.
 
-    Gives the Store, or None when there is a service, which answers then.
+    Gives the Store, or None when there is a service, which is then the one to ask.
     """
     from emu.manage.files import Lock, state_folder
     lock, end = Lock(state_folder(folder)), time.monotonic() + PATIENCE
@@ -208,16 +208,16 @@ def type_(folder, name, text):
     try:
         data = os.fsencode(text).decode("unicode_escape").encode("latin-1")
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
-        raise ConfigError(f"{text!r} is no text with escapes as in C: {error.reason}") from None
+        raise ConfigError(f"{text!r} is not text with escapes as in C: {error.reason}") from None
     _needed(folder, do="type", name=name, data=base64.b64encode(data).decode())
     return OK
 
 
-@command.command("console", short_help="What its serial line has said.")
+@command.command("console", short_help="What its serial line has sent.")
 @click.argument("name")
 @click.pass_obj
 def console(folder, name):
-    """Print what the serial line of a virtual machine has said since it was created."""
+    """Print what the serial line of a virtual machine has sent since it was created."""
     from emu.manage.files import CONSOLE, shown
     path = _store(folder).row(name).path(CONSOLE)
     try:

@@ -1,4 +1,4 @@
-"""`hvlab vmcs`: the VMCS of a run by field names, what changed between two exits, and what VM entry says of it."""
+"""`hvlab vmcs`: the VMCS of a run by field names, what changed between two exits, and whether VM entry would accept it."""
 
 import click
 import msgspec
@@ -13,7 +13,7 @@ GROUPS = ("control", "exit", "guest", "host")
 HELP = """Show the VMCS of a run by field names with decoded flags, or check it.
 
 The run is stopped where you say, without changing it; without a place it is the VMCS that is current at the end.
-`hvlab vmcs check` tells every check that VM entry would fail by, with the rule, its section of the manual, and a repair;
+`hvlab vmcs check` lists every check that VM entry would fail, with the rule, its section of the manual, and a repair;
 it ends with exit code 3 when VM entry would fail.
 
 \b
@@ -109,13 +109,13 @@ def _healthy(target, missing, as_json):
     return tell.write([Text(where)])
 
 
-@command.command("check", short_help="Tell every check of VM entry that the VMCS fails.")
+@command.command("check", short_help="List every VM-entry check that the VMCS fails.")
 @targets.at("launch", "exit", "entry-failure")
 @targets.PROCESSOR
 @JSON
 @targets.options
 def check(target, at_launch, at_exit, at_entry_failure, processor, as_json):
-    """Tell what VM entry says of the VMCS that is current where the run of IMAGE is stopped.
+    """Report whether VM entry would accept the VMCS that is current where the run of IMAGE is stopped.
 
     Without a place the run is stopped before the first VM entry that fails; when none does, that is the answer. A snapshot is
     looked at as it is.

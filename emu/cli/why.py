@@ -15,15 +15,15 @@ from emu.errors import DebugError
 KINDS, SECONDS = ("memory", "register", "vmcs"), 2.0         # SECONDS: between lines on how far it is
 WORLDS = ("root", "guest")
 
-HELP = """Tell who changed something last before the point where the run of IMAGE is stopped.
+HELP = """Find who changed something last before the point where the run of IMAGE is stopped.
 
 \b
 memory ADDRESS    the last change of these bytes: a number or a symbol, linear unless --space says otherwise
 register NAME     the last change of a general register (rax to r15) of the world that runs
-vmcs FIELD        the last change of a field of the current VMCS, by VMWRITE or by a VM exit; the name may be cut short
+vmcs FIELD        the last change of a field of the current VMCS, by VMWRITE or by a VM exit; the name may be abbreviated
 
 The answer has the old and new value, and the instruction: cycle, processor, address, symbol, source line. The run is made once
-with snapshots on the way, then gone through backwards.
+with snapshots, then searched backward.
 
 \b
 Examples:
@@ -49,7 +49,7 @@ def history_at(target, stop):
 
 
 class Progress:
-    """Says on standard error, every few seconds, where a search of the past is; called between slices."""
+    """Reports on standard error, every few seconds, where a search of the past is; called between slices."""
 
     def __init__(self, machine, seconds=SECONDS):
         self.machine, self.seconds, self.next = machine, seconds, time.monotonic() + seconds
@@ -58,7 +58,7 @@ class Progress:
         now = time.monotonic()
         if now >= self.next:
             self.next = now + self.seconds
-            click.echo(f"hvlab: at cycle {self.machine.clock:,}, looking", err=True)
+            click.echo(f"hvlab: at cycle {self.machine.clock:,}, searching", err=True)
         return False                                       # which lets the run go on
 
 
@@ -74,7 +74,7 @@ def _found(kind, what, history, thread, size, space):
     return why.memory(history, address, size, space, thread)
 
 
-@click.command("why", help=HELP, short_help="Tell who wrote memory, a register or a VMCS field last.")
+@click.command("why", help=HELP, short_help="Find who wrote memory, a register or a VMCS field last.")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("what", metavar="ADDRESS|NAME|FIELD")
 @click.option("--size", type=click.IntRange(1, 8), default=8, show_default=True, help="Bytes of memory.")
@@ -86,7 +86,7 @@ def _found(kind, what, history, thread, size, space):
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 @targets.options
 def command(target, kind, what, size, space, world, at_cycle, at_exit, at_launch, at_entry_failure, processor, as_json):
-    """Tell who wrote it."""
+    """Find who wrote it."""
     stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch, at_entry_failure=at_entry_failure)
     session, history = history_at(target, stop)
     thread = session.thread(stop.processor, None if world is None else WORLDS.index(world))

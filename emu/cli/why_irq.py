@@ -10,10 +10,10 @@ from emu import files
 from emu.cli import report, tell
 from emu.cli import target as targets
 
-HELP = """Tell why an interrupt is not delivered where the run of IMAGE is stopped.
+HELP = """Explain why an interrupt is not delivered where the run of IMAGE is stopped.
 
-VECTOR is 16 to 255, or nmi. The way is followed from the device's line through I/O APIC, 8259 pair, local APIC and its
-priorities to what the processor holds against it: RFLAGS.IF, the shadow of STI and MOV SS, VM exits that come instead, and
+VECTOR is 16 to 255, or nmi. The path is followed from the device's line through I/O APIC, 8259 pair, local APIC and its
+priorities to what blocks it in the processor: RFLAGS.IF, the shadow of STI and MOV SS, VM exits that come instead, and
 what VM entry is to inject.
 
 \b
@@ -23,14 +23,14 @@ Examples:
 """
 
 
-@click.command("why-irq", help=HELP, short_help="Tell why an interrupt is not delivered.")
+@click.command("why-irq", help=HELP, short_help="Explain why an interrupt is not delivered.")
 @click.argument("vector")
 @targets.at("cycle", "exit", "launch")
 @targets.PROCESSOR
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 @targets.options
 def command(target, vector, at_cycle, at_exit, at_launch, processor, as_json):
-    """Tell why an interrupt is not delivered."""
+    """Explain why an interrupt is not delivered."""
     from emu.debug import irq, lookup
 
     number = irq.NMI if vector.lower() == "nmi" else lookup.value(vector, "VECTOR")

@@ -15,7 +15,7 @@ from emu.errors import ConfigError
 HELP = """Show how a linear address is translated: each entry read, and what stops the access.
 
 ADDRESS is a number or a symbol of the image. The run of IMAGE is stopped where you say, without changing it. In a guest with
-EPT the way goes from guest-virtual to guest-physical to host-physical addresses; each entry of the guest's tables comes
+EPT the address goes from guest-virtual to guest-physical to host-physical; each entry of the guest's tables comes
 after the EPT entries that lead to it.
 
 \b

@@ -1,4 +1,4 @@
-"""Where two recorded runs part: the first cycle at which their machines differ, and in what.
+"""Where two recorded runs diverge: the first cycle at which their machines differ, and in what.
 
 Both runs are repeated side by side and compared at checkpoints; between the last equal and the first different one the
 cycle is halved.  A difference that came and went between two checkpoints is not seen.  Nothing is compared past the cycle at
@@ -14,7 +14,7 @@ from emu.errors import ReplayError
 from emu.machine import FOREVER
 from emu.model.cpu import HF_CS64
 
-CHECKPOINTS, NEAR = 64, 1 << 16                           # NEAR: bytes behind a symbol that still go by its name
+CHECKPOINTS, NEAR = 64, 1 << 16                           # NEAR: bytes after a symbol that still go by its name
 U64 = np.uint64
 
 
@@ -30,7 +30,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Divergence:
-    """Where two runs part.
+    """Where two runs diverge.
 
     last_equal: the last cycle at which they are the same, None: they differ from the start; cycle: the first at which they
     differ; places: of the processors of A and of B there; differences: emu.debug.compare; inputs: sentences on inputs up to

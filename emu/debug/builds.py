@@ -1,12 +1,11 @@
-"""Where the runs of two builds of an image part: by what they do, for their code and data lie at other places.
+"""Where the runs of two builds of an image diverge: by what they do, since their code and data lie at different addresses.
 
 Compared are the trace events of each processor in their order, without addresses and times: VM exits by reason and what they ask
-for, failures of VMX instructions, exceptions, MSR and port accesses, changes of the paging mode.  The same one again and again
-counts once: how often a loop polls depends on time.  Left out is what comes at a time and not at an instruction: interrupts, and
-VM entries.
+for, failures of VMX instructions, exceptions, MSR and port accesses, changes of the paging mode.  Equal ones in a row count once:
+how often a loop polls depends on time.  What comes at a time and not at an instruction is left out: interrupts, and VM entries.
 
-A run that its budget cut does not show what would have come next, and where it is cut the two builds are not at the same place: an
-event that only the other one has is then no parting.
+A run that its budget cut does not show what would have come next, and where it is cut the two builds are not at the same place: a
+trace event that only the other one has does not count as a difference then.
 """
 from dataclasses import dataclass, field
 
@@ -20,7 +19,7 @@ ASKED = ("leaf", "subleaf", "hypercall", "msr", "port", "size", "write", "event"
 
 
 def identity(each):
-    """Return what of a Happening does not depend on where code lies and when it runs, None for one that is left out."""
+    """Return what of a trace event does not depend on where code lies and when it runs, None for one that is left out."""
     if each.kind not in KINDS or each.name in TIMED or each.name.startswith(("interrupt", "NMI")):
         return None
     if each.args.get("event", "").startswith(("interrupt", "NMI")):
@@ -32,7 +31,7 @@ def identity(each):
 
 @dataclass(frozen=True)
 class Parting:
-    """Where two builds part: how many events of a processor are the same, then the first of A and of B (None: its run has ended)."""
+    """Where two builds diverge: how many events of a processor are equal, then the first of A and of B (None: its run has ended)."""
 
     processor: int
     same: int
@@ -50,7 +49,7 @@ class Undecided:
 
 
 class _Stream:
-    """The events of a machine, by processor: [(identity, Happening)] that are not compared yet.
+    """The trace events of a machine, by processor: [(identity, Happening)] that are not compared yet.
 
     over: its run has ended; cut: it is at the cycle `limit`, at which its budget cuts it.
     """
@@ -118,7 +117,7 @@ def _first(x, y, same, before):
 
 
 def _undecided(x, y):
-    """Return Undecided when a run was cut before events that the other has, or while the other ended; else None."""
+    """Return Undecided when a run was cut before events that the other one has, or while the other one ended; else None."""
     lacking = [(name, each.limit) for name, each, other in (("A", x, y), ("B", y, x))
                if each.cut and (other.over or any(other.events))]
     return Undecided(min(limit for _, limit in lacking), tuple(name for name, _ in lacking)) if lacking else None

@@ -10,8 +10,8 @@ from emu.debug.vmcs import Vmcs, difference
 from emu.state import CPU
 
 PAGE, CHUNK = 4096, 1024
-LINES, BYTES = 40, 8                                       # of a kind that are told; bytes of memory that are shown
-# What tells how engines and host went about it, and not where the machine is (see tests/debug/test_snapshot.py).
+LINES, BYTES = 40, 8                                       # of a kind that are listed; bytes of memory that are shown
+# What shows how engines and host did the work, and not the state of the machine (see tests/debug/test_snapshot.py).
 SILENT = {
     "machine": ("now", "turn"),
     "cpu": ("deadline", "due", "quantum_end", "turn_end", "fault_gpa", "passed", "passed_at", "wake_at"),

@@ -1,4 +1,4 @@
-"""Conditions on what happens, in the words of people, as programs that the machine evaluates by itself.
+"""Conditions on trace events: parsed from text, compiled to small stack programs that the machine evaluates.
 
     exit=ept_violation and gpa==0xfee00300 and partition==2
     msr in (efer, tsc_deadline) and write
@@ -6,9 +6,9 @@
 
     rip==loop+5 and rax > 3
 
-The first name says what is meant (emu.debug.kinds.KINDS); the others are its fields, fields that everything has (COMMON), general
-registers of the world it happens in, symbols of the images, or, beside a comparison, names of the manual's tables.  `=` is `==`; and,
-or, not, in, == != < <= > >=, & | ^ + - << >>, unsigned 64-bit.  Conditions on several kinds stand beside each other with `or`.
+The first name is the kind of trace event (emu.debug.kinds.KINDS); the others are its fields, fields that all have (COMMON), general
+registers of the world it happens in, symbols of the images, or, in a comparison, names of the manual's tables.  `=` is `==`; and,
+or, not, in, == != < <= > >=, & | ^ + - << >>, unsigned 64-bit.  Conditions on several kinds are joined by `or`.
 
 Without a kind it is asked before the instructions at the addresses that RIP must be equal to, or, in a trace, at every row.
 """
@@ -91,7 +91,7 @@ class _Compiler:
         if self.kind is NO_KIND:
             refuse_without_kind(self.text, self.symbols)
         known = sorted({*self.variant.fields, *COMMON})
-        return self.refuse(f"{name!r} is no field of {self.name}; those are {', '.join(known)}, registers such as rax, "
+        return self.refuse(f"{self.name} has no field {name!r}; its fields are {', '.join(known)}, registers such as rax, "
                            "and symbols of the image")
 
     def _operand(self, node, table):
@@ -107,7 +107,7 @@ class _Compiler:
         return self.names.get(node.id) if isinstance(node, ast.Name) else None
 
     def constant(self, node):
-        """Return the number that a node is at all times; None when a field or a register is in it."""
+        """Return the constant that a node is, None when a field or a register is in it."""
         if isinstance(node, ast.Constant) and type(node.value) is int:
             return node.value & ALL_ONES
         if isinstance(node, ast.BinOp) and type(node.op) in FOLDED:
@@ -175,7 +175,7 @@ def _reason(compiler, tree):
 class Compiled:
     """A condition: its text, the name of its kind, and [(key of the list, program)] for `emu.watching.Watch.add`.
 
-    addresses: of the instructions before which it is asked; none: it is asked when something of its kind happens.
+    addresses: of the instructions before which it is asked; none: it is asked at the trace events of its kind.
     """
 
     text: str
@@ -195,7 +195,7 @@ def _depth(tree):
 
 
 def _parsed(text):
-    """Return the syntax tree of a condition; ConfigError when it is none, or too long or deep for what goes through it."""
+    """Return the syntax tree of a condition; ConfigError when there is none, or it is too long or too deep to be processed."""
     if len(text) > LONGEST:
         raise ConfigError(f"condition {text[:20]!r}...: it has {len(text):,} characters, {LONGEST:,} are allowed")
     try:
@@ -295,7 +295,7 @@ def _of_kinds(tree):
 
 
 def _unknown(tree, symbols):
-    """Return a name in a tree that is nothing's, "" without one."""
+    """Return a name in a tree that means nothing, "" without one."""
     inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     known = {*COMMON, *GENERAL, *(name for each in (*_of_kinds(tree).values(), *COMMON_NAMES.values()) for name in each)}
     names = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute) and id(node) not in inner]
@@ -303,7 +303,7 @@ def _unknown(tree, symbols):
 
 
 def _check_proposal(text, proposal, symbols):
-    """Raise ConfigError with what is wrong with a condition when it stays wrong after a kind: that is said first."""
+    """Raise ConfigError with what is wrong with a condition when a kind before it would not help: that is reported first."""
     try:
         compiled(proposal, symbols)
     except ConfigError as wrong:
@@ -311,11 +311,11 @@ def _check_proposal(text, proposal, symbols):
 
 
 def refuse_without_kind(text, symbols):
-    """Raise ConfigError for a condition that says neither what happens nor where, with what to write instead."""
+    """Raise ConfigError for a condition that names neither a trace event nor an instruction, with what to write instead."""
     tree, own = _parsed(text), text.strip()
     if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.Or) or isinstance(tree, ast.IfExp | ast.Lambda):
         own = f"({own})"
-    said = f"condition {text!r}: it must begin with what happens, one of {', '.join(KINDS)}, or say at which instruction, by rip==ADDRESS: "
+    said = f"condition {text!r}: it must begin with a trace event, one of {', '.join(KINDS)}, or with an instruction, as rip==ADDRESS: "
     known = _of_kinds(tree)
     best = max(known, key=lambda kind: (kind in known[kind], len(known[kind])))
     if not _unknown(tree, symbols):
@@ -325,7 +325,7 @@ def refuse_without_kind(text, symbols):
         of = f" ({name!r} is a field of {', '.join(kind for kind, names in known.items() if name in names)})" if name not in KINDS else ""
         raise ConfigError(f"{said}write {f'{best} and {own}'!r}{of}")
     if unknown := _unknown(tree, symbols):
-        raise ConfigError(f"{said}{unknown!r} is no field, no register such as rax and no symbol of the image")
+        raise ConfigError(f"{said}{unknown!r} is not a field, a register such as rax or a symbol of the image")
     if _is_address(tree):
         raise ConfigError(f"{said}write {f'rip=={own}'!r}")
     if "rip" in _names(tree):

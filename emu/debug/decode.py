@@ -5,7 +5,7 @@ from emu.bits import details, every, name_of, shift_of
 from emu.spec.cpu import GPR, SEG
 from emu.spec.qualification import MEANING
 
-REGISTERS = (GPR, SEG)                                     # tables whose names say it all
+REGISTERS = (GPR, SEG)                                     # tables whose names need no text
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a number or name means: facts as (label, text), decoded values, and where the manual tells it."""
+    """What a number or name means: facts as (label, text), decoded values, and where the manual says it."""
 
     kind: str
     name: str

@@ -46,7 +46,7 @@ def _arrow(x, y, to_x, to_y):
 
 
 def _row(group, y, last_x):
-    """Return the parts of one group: its boxes from left to right, and the place behind the last."""
+    """Return the parts of one group: its boxes from left to right, and the place after the last."""
     out, x = [], MARGIN
     what = "the access" if group.entry is None else f"{group.entry.name} of the guest" if group.ept else group.entry.name
     out.append(_text(x, y - 8, f"{what}, {'guest-physical' if group.ept else 'physical'} {group.address:#x}", fill="#333333"))

@@ -1,4 +1,4 @@
-"""Rows of the ring in words: what happened, where, with named arguments."""
+"""Trace events: rows of the ring in words, with place and named arguments."""
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ FIELD_ERRORS = int(VMERROR.UNSUPPORTED_COMPONENT), int(VMERROR.READ_ONLY_COMPONE
 
 @dataclass(frozen=True)
 class Happening:
-    """One row: kind (a name of HAPPENING), cycle, processor, world ("root": or bare), partition, RIP, VMCS (0: none), arguments by name."""
+    """A trace event: kind (a name of HAPPENING), cycle, processor, world ("root": or bare), partition, RIP, VMCS (0: none), arguments."""
 
     kind: str
     name: str

@@ -1,4 +1,4 @@
-"""The past of a run: a ring of snapshots, and the way back by running again from one of them.
+"""The past of a run: a ring of snapshots, and going backward by running again from one of them.
 
     history = History(session)             before or while the session runs
     session.run(); history.reverse_step()
@@ -35,10 +35,10 @@ class History:
 
     @property
     def first(self):
-        """Return the position that one can go back to; `cut` tells whether earlier ones were given up for the memory bound."""
+        """Return the position that one can go back to; `cut` says whether earlier ones were given up for the memory bound."""
         return self.kept[0].position
 
-    # ---- what the session tells -----------------------------------------------------------------------------------------
+    # ---- what the session reports -----------------------------------------------------------------------------------------
     def begin(self):
         """Note that the machine is about to go on: after a change by the debugger another future lies ahead."""
         self._left = None
@@ -88,7 +88,7 @@ class History:
                 self.restore(snapshot)
 
     def _boundary(self, processor):
-        """Return what tells a boundary of a processor from others at the same cycle."""
+        """Return what distinguishes a boundary of a processor from others at the same cycle."""
         thread = self.session.thread(processor)
         return int(thread.c.instructions), thread.pc, thread.world
 
@@ -137,7 +137,7 @@ class History:
             raise
 
     def seek(self, cycle, processor=0):
-        """Go to the first boundary of a processor from `cycle` on, back or ahead; returns a Stop.  DebugError before the first moment."""
+        """Go to the first boundary of a processor from `cycle` on, either way; returns a Stop.  DebugError before the first moment."""
         with self.or_back():
             return self._seek(cycle, processor)
 

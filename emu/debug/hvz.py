@@ -3,7 +3,7 @@
     save(take(machine), "boot.hvz")
     machine = machine_of(load("boot.hvz"))                 # in another process
 
-A file is MAGIC, the size of the manifest (uint32), its SHA-256, the manifest (JSON), then its sections one behind another,
+A file is MAGIC, the size of the manifest (uint32), its SHA-256, the manifest (JSON), then its sections one after another,
 each compressed with zstd: `state` (the parts of `emu.debug.parts`), `placed` (JSON of `emu.restart.Placed`, when a reset of the
 guest starts the machine again), `pages` (uint32 numbers of RAM pages that are not zeros), `ram.0`, `ram.1`, ... (4,096 such
 pages each).  The manifest names the layout of every part and the SHA-256 of
@@ -124,7 +124,7 @@ def save(snapshot, path):
 
 # ---- load ------------------------------------------------------------------------------------------------------------
 def _manifest(path, data):
-    """Return (Manifest, first byte behind it)."""
+    """Return (Manifest, first byte after it)."""
     if len(data) < len(MAGIC) + HEAD.size or not data.startswith(MAGIC):
         raise SnapshotError(f"{path}: not a snapshot of hvlab (it does not begin with {MAGIC!r} and a manifest)")
     size, digest = HEAD.unpack_from(data, len(MAGIC))

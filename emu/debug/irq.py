@@ -1,4 +1,4 @@
-"""Why an interrupt is not delivered: from the device's line through the controllers to what the processor holds against it.
+"""Why an interrupt is not delivered: from the device's line through the controllers to what blocks it in the processor.
 
 Read from the records as they are; nothing is acknowledged, no time passes.  Virtual interrupt controllers: `emu.debug.virtual`.
 """
@@ -117,7 +117,7 @@ def _held(c, a, vector):
     return found
 
 
-# ---- what the processor holds against an interrupt ------------------------------------------------------------------
+# ---- what blocks an interrupt in the processor ----------------------------------------------------------------------
 def _shadow(c):
     """Return the blocking by STI or MOV SS in words, "" for none."""
     if c.interruptibility & BLOCKING.MOV_SS:
@@ -235,9 +235,9 @@ def _pins(machine, c, vector):
             found.append(Reason("ioapic_masked", f"{where} is set up for it and masked (bit 16); {line}", IOAPIC))
         elif not message.matches(c, target, logical):
             whom = [int(other.id) for other in machine.cpu if message.matches(other, target, logical)]
-            reached = f"processor {', '.join(map(str, whom))}" if whom else "no processor"
+            reached = f"is processor {', '.join(map(str, whom))}" if whom else "no processor has"
             found.append(Reason("destination", f"{where} sends it to {'logical' if logical else 'physical'} destination {int(target):#x}, "
-                                f"which is {reached}", 'SDM 3A, "Determining IPI Destination"'))
+                                f"which {reached}", 'SDM 3A, "Determining IPI Destination"'))
         elif e & int(REDIRECT.LEVEL) and e & int(REDIRECT.REMOTE_IRR):
             found.append(Reason("remote_irr", f"{where} awaits the EOI of an earlier one (remote IRR is 1); {line}", IOAPIC))
         elif not active:

@@ -56,7 +56,7 @@ def _either(names):
 
 
 def name(text, names, what, allowed):
-    """Return the one of `names` that `text` is, or begins, in any case, whatever divides its words.
+    """Return the one of `names` that `text` is, or is the beginning of, in any case and with any divider between words.
 
     names: names, or (spelling, name) pairs when a name has more than one spelling; what: the kind of thing, as in
     "exit reason"; allowed: a sentence on what may be given.

@@ -2,7 +2,7 @@
 
 What a run goes on from is here: the records of processors, worlds, TLBs, controllers and devices, the ROM.  What is not:
 what follows from it (translated code, the engines' TLBs, the page ledger), wiring (host addresses), and what belongs to
-who looks on (debugger's points, the ring of VM exits, marks in translated code).
+observers (debugger's points, the ring of VM exits, marks in translated code).
 """
 import hashlib
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ def parts(machine):
 
 
 def offsets(rows):
-    """Return ([first byte of each part], bytes in all) when those of a `layout` lie behind each other, each from a page's start."""
+    """Return ([first byte of each part], bytes in all) when those of a `layout` lie one after another, each from a page's start."""
     starts, at = [], 0
     for *_, size in rows:
         starts.append(at)

@@ -70,7 +70,7 @@ def _ept(value):
         where = "at the translation of a linear address" if value & int(QUAL_EPT.FINAL) else "to a paging-structure entry of the guest"
     allowed = f"may be {' and '.join(may)} only" if may else "is not present in EPT"
     if len(may) == len(RIGHTS):
-        allowed = "allows everything: the rights were less when the access was made"
+        allowed = "allows everything: it allowed less when the access was made"
     return f"{what} {where}; the page {allowed}"
 
 

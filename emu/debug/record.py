@@ -74,7 +74,7 @@ class _Schema(msgspec.Struct):
 
 
 def config_of(recording):
-    """Return the Config of a Recording; what its program did not know yet is as it was then."""
+    """Return the Config of a Recording; settings that its program did not have yet are as they were then."""
     options: dict[str, Any] = dict(recording.config)
     return Config(**options)
 
@@ -120,7 +120,7 @@ def save(recording, path):
 
 
 def load(path):
-    """Return the Recording of a file; raises SnapshotError when it is none of this version."""
+    """Return the Recording of a file; raises SnapshotError when it is not one of this version."""
     text = files.read(path, LIMIT, SnapshotError)
     try:
         schema = msgspec.json.decode(text, type=_Schema).schema
@@ -189,4 +189,4 @@ def check_end(machine, recording):
     wrong = differences(recording, end_of(machine))
     if wrong:
         raise ReplayError(f"this is not the recorded run ({recording.program}): {'; '.join(wrong)}. "
-                          "hvlab bisect finds where two recordings part")
+                          "hvlab bisect finds where two recordings diverge")

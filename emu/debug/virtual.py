@@ -1,7 +1,7 @@
 """Why a virtual interrupt is not delivered: the interrupt controller that a hypervisor keeps for a guest.
 
-That of hv/ is read from the hypervisor's records; of another hypervisor only what the processor knows of it is looked at: the
-virtual-APIC page, when the VMCS uses the TPR shadow.  What a hypervisor keeps elsewhere is not, and that is said.
+That of hv/ is read from the hypervisor's records; of another hypervisor only what the processor itself knows is examined: the
+virtual-APIC page, when the VMCS uses the TPR shadow.  When a hypervisor keeps one elsewhere, a Reason says that it was not examined.
 """
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +80,7 @@ def why(machine, c, vector):
         page = Controller(machine, vmcs.virtual_apic_address)
         said = _priority(page.register(APIC.TPR) & 0xFF, None, vector, SHADOW)
     said.append(Reason("not_looked_at", "a virtual interrupt controller that the hypervisor keeps for its guest in its own memory was "
-                       "not looked at: its layout is not known here", INJECTION))
+                       "not examined: its layout is not known here", INJECTION))
     return False, said
 
 
@@ -110,7 +110,7 @@ def _held(c, vmcs, found, vector):
 
 
 def _guest(c, vmcs):
-    """Return what the guest itself holds against an interrupt."""
+    """Return what blocks an interrupt in the guest itself."""
     running = c.vmx_mode == MODE.NONROOT
     flags = int(rflags(env_of(c.env)[0])) if running else vmcs.guest_rflags
     blocking = int(c.interruptibility) if running else vmcs.guest_interruptibility

@@ -1,7 +1,7 @@
 """Who changed it last: the instruction that gave memory, a register or a VMCS field the value it has now.
 
-Each is watched from snapshots on, the latest first, and the last change before now is it.  The machine is then before that instruction.
-A write of the value that is there already is no change; those to memory are counted.
+Each is watched from snapshots on, the latest first, up to now; the last change is the answer.  The machine is then before that
+instruction.  A write that leaves the value as it was is not a change; such writes to memory are counted.
 """
 from dataclasses import dataclass
 
@@ -97,7 +97,7 @@ def register(history, name, processor=None):
     thread = session.current() if processor is None else session.thread(processor)
     name = registers.checked(name)
     if name not in registers.GENERAL:
-        raise DebugError(f"{name} is not followed, but one of {', '.join(registers.GENERAL)}")
+        raise DebugError(f"{name} cannot be followed, only {', '.join(registers.GENERAL)}")
     c, new, window = thread.c, thread.register(name), FIRST_WINDOW
     here, end = take(session.machine), int(c.cycles)
     with history.or_back():

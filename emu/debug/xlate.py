@@ -1,7 +1,7 @@
 """A linear address on its way to memory: each entry read, guest-physical and host-physical address, and what stops it.
 
 The walk is that of `emu.model.steps`, on copies of the processor's records: no flag is set, no TLB is asked or filled.
-So it is told what a fresh walk finds; a translation that the TLB still holds may differ from it.
+So the result is that of a fresh walk; a translation that the TLB still holds may differ from it.
 """
 import re
 from dataclasses import dataclass, field
@@ -174,7 +174,7 @@ def _flags(step):
 
 
 def _leaf(found, mode, step, linear):
-    """Return the guest-physical address behind a page entry, and note the size of the page."""
+    """Return the guest-physical address that a page entry leads to, and note the size of the page."""
     wide = mode == PAGING.BITS_32 and step.level == 2
     size = int(SIZE.M4) if wide else (int(SIZE.K4), int(SIZE.M2), int(SIZE.G1))[step.level - 1]
     below = int(OFFSET[size])

@@ -172,7 +172,7 @@ class Board:
         for code in scancodes:
             keyboard.press(self.machine, U64(code))
 
-    # ---- what people look at -------------------------------------------------------------------------------
+    # ---- for people ----------------------------------------------------------------------------------------
 
     def screen(self, ram):
         """Return the VGA text screen as text; `ram` is physical memory as uint8 from address 0."""

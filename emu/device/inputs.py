@@ -76,8 +76,8 @@ class Inputs:
         done = [replace(each, data=each.data[:taken])] if taken else []
         later = each.cycle + RETRY
         rest = [replace(each, data=each.data[taken:], cycle=later)] if taken < len(each.data) else []
-        behind = self.log[self.done + 1:]
+        after = self.log[self.done + 1:]
         if rest:                                           # nothing overtakes it
-            behind = [replace(other, cycle=max(other.cycle, later)) for other in behind]
-        self.log[self.done:] = done + rest + behind
+            after = [replace(other, cycle=max(other.cycle, later)) for other in after]
+        self.log[self.done:] = done + rest + after
         self.done += len(done)

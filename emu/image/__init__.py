@@ -51,7 +51,7 @@ def module(text):
     name, _, arguments = str(text).partition(",")
     path = Path(name)
     if name == "-":
-        raise ImageError("module -: - is no standard input here: give the name of a file (./- has that name)")
+        raise ImageError("module -: - is not standard input here: give the name of a file (./- has that name)")
     if Path(text).is_file():                                # a file whose own name has a comma in it
         path, arguments = Path(text), ""
     if not path.is_file():
@@ -73,7 +73,7 @@ def _loader(path, data):
 
 
 def _whole(path):
-    """Return the bytes of an image file; of one that is none, or is longer than its kind can be, no more is read than shows it."""
+    """Return the bytes of an image file; one that is not an image, or is too long for its kind, is read only as far as that shows."""
     head = files.read(path, error=ImageError, most=multiboot.SEARCH)
     if packed.is_packed(path, head):
         return files.read(path, error=ImageError)

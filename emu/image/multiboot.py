@@ -1,6 +1,6 @@
 """Multiboot 1 images: the header, what it asks for, and the boot information as GRUB 2 leaves it.
 
-GRUB passes the arguments only, without the file's name, as command line.  There is no disk, so no boot device is told.
+GRUB passes the arguments only, without the file's name, as command line.  There is no disk, so no boot device is reported.
 Not modelled: linear graphics modes, APM, a ROM configuration table, drives.
 Source: Multiboot Specification 0.6.96
 """

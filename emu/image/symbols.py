@@ -44,7 +44,7 @@ class Symbols:
         return name if start == address else f"{name}+{address - start:#x}"
 
     def near(self, address, size):
-        """Return whether an address lies between two symbols, less than `size` bytes behind the first."""
+        """Return whether an address lies between two symbols, less than `size` bytes after the first."""
         at = bisect_right(self._starts, address)
         return 0 < at < len(self._starts) and address - self._starts[at - 1] < size
 

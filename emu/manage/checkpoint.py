@@ -94,7 +94,7 @@ def read(path, row):
         with open(path, "rb") as file:
             magic = file.read(len(MAGIC))
             if magic not in (MAGIC, OLDER):
-                raise ConfigError(f"{name}: this is no checkpoint of a virtual machine")
+                raise ConfigError(f"{name}: this is not a checkpoint of a virtual machine")
             size, packed = struct.unpack("<IQ", file.read(12)) if magic == MAGIC else (*struct.unpack("<I", file.read(4)), -1)
             if size > HEAD_MOST:
                 raise ValueError(f"a head of {size} bytes")

@@ -1,4 +1,4 @@
-"""Who asks the service: connections to its socket, each with one request, a line of JSON, and one answer, the same.
+"""Clients of the service: connections to its socket, each with one request, a line of JSON, and one answer, another line.
 
 Nothing here waits for a client: one that is slow, silent, endless or gone costs the virtual machines nothing.
 """
@@ -18,7 +18,7 @@ PATIENCE = 10                                             # seconds to say a req
 
 
 class Client:
-    """A connection: it says its request, waits, takes the answer."""
+    """A connection: it sends its request, waits, takes the answer."""
 
     def __init__(self, connection, selector, asked, gone):
         self._connection, self._selector, self._asked, self._gone = connection, selector, asked, gone
@@ -50,11 +50,11 @@ class Client:
 
     @property
     def silent(self):
-        """Has it said no whole request yet?"""
+        """Has it not sent a whole request yet?"""
         return self._connection.fileno() >= 0 and self.deadline is not None and not self._asks
 
     def order(self):
-        """Return what sorts silent clients: those first that have said nothing, for the longest time."""
+        """Return the sort key of silent clients: those that have sent nothing for the longest time come first."""
         return bool(self._heard), self.deadline
 
     def look(self):
@@ -112,7 +112,7 @@ class Clients:
         self._listen()
 
     def _listen(self):
-        """Listen on the socket; the caller holds the folder's lock, so one that is there is nobody's."""
+        """Listen on the socket; the caller holds the folder's lock, so a socket that is there belongs to no service."""
         with files.socket_path(self._folder) as path:
             listener = socket.socket(socket.AF_UNIX)
             before = os.umask(0o177)
@@ -177,7 +177,7 @@ class Clients:
         return len(self._clients) < CLIENTS_MOST
 
     def tick(self):
-        """Let go of clients that take too long; returns False when the state folder is gone, and nobody can ask any more."""
+        """Let go of clients that take too long; returns False when the state folder is gone, and no client can connect any more."""
         now = time.monotonic()
         for client in [each for each in self._clients if each.deadline and each.deadline < now]:
             client.close()
@@ -217,7 +217,7 @@ def ask(folder, **request):
     except OSError as error:
         raise ConfigError(f"{files.shown(folder)}: {error.strerror}") from None
     except ValueError as error:
-        raise ManageError(f"the service says what is no answer: {error}") from None
+        raise ManageError(f"the service sent a malformed answer: {error}") from None
     if answer and "error" in answer:
         raise (ConfigError if answer.get("code") == ConfigError.exit_code else ManageError)(answer["error"])
     return answer

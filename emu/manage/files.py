@@ -42,7 +42,7 @@ def folder_of(folder, ident):
 
 
 def is_own(folder, path):
-    """Is a file one of a state folder that is written for other ends than to be a disk?"""
+    """Is a file one of a state folder that is written for another purpose than to be a disk?"""
     machines = (folder / MACHINES).glob("*/*")
     own = [folder / DATABASE, folder / LOCK, folder / LOG, *(each for each in machines if each.name != DISK)]
     return any(each.exists() and each.samefile(path) for each in own)

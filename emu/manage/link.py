@@ -1,4 +1,4 @@
-"""The service's end of a worker process: it never waits for it and never raises; whatever goes wrong with it is the worker's end."""
+"""The service's end of a worker process: it never waits for it and never raises; whatever goes wrong with it ends the worker."""
 import json
 import os
 import selectors
@@ -21,7 +21,7 @@ def command(disk, console):
 class Link:
     """A worker process.
 
-    answer(dict): called for each line of it; ended(why): called once, when the process is gone and all it said was heard.
+    answer(dict): called for each line of it; ended(why): called once, when the process is gone and all that it sent was read.
     """
 
     def __init__(self, selector, disk, console, answer, ended):
@@ -33,7 +33,7 @@ class Link:
         os.set_blocking(self._output.fileno(), False)
         self._waits, self._heard, self._writing = bytearray(), bytearray(), False
         self._deadline = 0.0                              # 0: it may live as long as it likes
-        self._why = ""                                    # what we hold against it
+        self._why = ""                                    # why we ended it
         self.over = False
         selector.register(self._output, selectors.EVENT_READ, lambda _: self._read())
 
@@ -112,9 +112,9 @@ class Link:
         try:
             answer = json.loads(line)
             if not isinstance(answer, dict):
-                raise ValueError("no object")
+                raise ValueError("not an object")
         except (ValueError, RecursionError) as error:
-            self.kill(f"it said what is no answer: {error}")
+            self.kill(f"it sent a malformed answer: {error}")
             return
         self._answer(answer)
 

@@ -32,9 +32,9 @@ def is_path(value):
 def wrong(name, memory, disk, state, note, processors):
     """Return what is wrong with the values of a row, as words; "" when nothing is."""
     if not is_name(name):
-        return f"{cut(name)} is no name of a virtual machine"
+        return f"{cut(name)} is not a name of a virtual machine"
     if not is_path(disk):
-        return f"the disk of {name} is {cut(disk)}, which is no path"
+        return f"the disk of {name} is {cut(disk)}, which is not a path"
     for what, value in (("memory", memory), ("processors", processors)):
         if not isinstance(value, int) or value <= 0:
             return f"{what} of {name} is {cut(value)}"
@@ -44,6 +44,6 @@ def wrong(name, memory, disk, state, note, processors):
 
 
 def cut(value):
-    """Return a value that may be anything as text of bearable length."""
+    """Return a value that may be anything as text of limited length."""
     text = repr(value)
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."

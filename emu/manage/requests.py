@@ -47,7 +47,7 @@ class Requests:
             client.answer(answer or {})
 
     def _attempt(self, client, function):
-        """Return what a function returns, or FAILED when the client was told what went wrong."""
+        """Return what a function returns, or FAILED when the client got an error as its answer."""
         try:
             return function()
         except RootLost as error:
@@ -146,7 +146,7 @@ class Requests:
         slot = None
         try:
             if not slots:
-                raise ManageError(f"{int(ROOTS.SLOTS)} virtual machines run already, which is all that can")
+                raise ManageError(f"{int(ROOTS.SLOTS)} virtual machines run already: no more can")
             if not Path(row.disk).is_file():
                 raise ConfigError(f"{files.shown(row.disk)}: the disk of {row.name} is not there")
             self.service.root = self.service.root or Root(self.service.memory)
@@ -191,7 +191,7 @@ class Requests:
             raise ManageError(f"{name} has not read {TYPED_MOST} bytes that were typed: the rest is lost")
 
     def do_list(self):
-        """Tell every virtual machine, with the process of its worker."""
+        """List every virtual machine, with the process of its worker."""
         pid = {vm.name: vm.link.pid for vm in self.service.vms.values()}
         rows = [{**each.__dict__, "worker": pid.get(each.name)} for each in self.service.store.rows()]
         for row in rows:

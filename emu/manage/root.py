@@ -29,7 +29,7 @@ class RootLost(ManageError):
 
 @dataclass(frozen=True)
 class Said:
-    """Something the root tells by itself; kind: a ROOTSAY name."""
+    """Something that the root reports without being asked; kind: a ROOTSAY name."""
 
     kind: str
     slot: int

@@ -1,7 +1,7 @@
-"""A database that somebody else may have made: opened so that it can do nothing but hold rows, few and small, of tables that are ours.
+"""A database that somebody else may have made: opened so that it can only hold rows, few and small, of tables that are ours.
 
 sqlite runs what a file's schema says (triggers, views, defaults): a file whose schema is not word for word one of ours is refused before
-anything else is asked of it, and no statement works for ever.
+anything else is asked of it, and no statement runs without a limit.
 """
 import sqlite3
 from contextlib import closing, contextmanager
@@ -37,7 +37,7 @@ def _check(db, path):
     for kind, name, sql in db.execute("select type, name, sql from sqlite_master"):
         ours = isinstance(sql, str) and _plain(sql) in OURS if kind == "table" else kind == "index" and name in INDEXES and sql is None
         if not ours:
-            raise ManageError(f"{shown(path)}: {kind} {str(name)[:64]!r} in it is not of hvlab: this is no database of virtual machines")
+            raise ManageError(f"{shown(path)}: its {kind} {str(name)[:64]!r} is not hvlab's: this is not a database of virtual machines")
 
 
 def _bounded(db):
@@ -62,12 +62,12 @@ def opened(path):
             yield db
     except sqlite3.OperationalError as error:             # locked, full, read-only, gone
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-            raise ManageError(f"{shown(path)}: the database is damaged: what is asked of it has no end") from None
+            raise ManageError(f"{shown(path)}: the database is damaged: a statement on it does not end") from None
         raise ManageError(f"{shown(path)}: {error}") from None
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError):
             raise
-        raise ManageError(f"{shown(path)}: {error}; this is no database of virtual machines") from None
+        raise ManageError(f"{shown(path)}: {error}; this is not a database of virtual machines") from None
     except (OverflowError, UnicodeError, ValueError) as error:
         raise ManageError(f"{shown(path)}: the database is damaged: {error}") from None
 

@@ -3,8 +3,8 @@
 It listens on a socket in the state folder, which only its user may open.  A request is a line of JSON, {"do": name, ...} (requests.py); so
 is the answer, with "error" when it could not be done.  The machine keeps step with the clock of the host and sleeps while nothing runs.
 
-What goes wrong belongs to whom it happens to: a worker or a disk to its virtual machine, a client to its request, the machine with the root
-to all virtual machines, which have failed then.  None of it ends the service.
+A failure stays where it happens: that of a worker or a disk in its virtual machine, that of a client in its request; when the machine
+with the root stops, all virtual machines have failed.  None of it ends the service.
 """
 import base64
 import selectors
@@ -25,7 +25,7 @@ from emu.spec.root import VDISK
 
 STEP = 5_000_000                                          # cycles between two looks at what else there is
 AHEAD = 0.002                                             # seconds that the machine may be ahead of the host's clock
-LOOK, OFTEN = 1.0, 0.02                                   # seconds between two looks at what makes no sound; while somebody waits for it
+LOOK, OFTEN = 1.0, 0.02                                   # seconds between two looks at what gives no signal; while somebody waits for it
 END_PATIENCE = 15                                         # seconds for all workers at the service's end
 LOCK_PATIENCE = 5                                         # seconds for a command that holds the folder's lock
 
@@ -95,7 +95,7 @@ class Service:
         except RootLost as error:
             log("".join(traceback.format_exception(error)))
             self.lost(str(error))
-        except Exception:                                 # ours: said in the log, and nobody suffers from it
+        except Exception:                                 # an error of ours: it goes into the log, and stops nothing
             log(traceback.format_exc())
 
     @property
@@ -124,7 +124,7 @@ class Service:
         self.hear()
 
     def _look(self):
-        """Look at what makes no sound: workers that end, slow clients, states that wait for the database, the folder."""
+        """Look at what gives no signal: workers that end, slow clients, states that wait for the database, the folder."""
         self.looked = time.monotonic()
         for vm in list(self.vms.values()):
             if vm.link:
@@ -187,9 +187,9 @@ class Service:
         vm.link.send(request)
 
     def answered(self, vm, answer):
-        """A worker has said something."""
+        """Take an answer of a worker."""
         if "console" in answer:
-            self.note(vm.name, vm.state, f"what its serial line says is lost: {answer['console']}")
+            self.note(vm.name, vm.state, f"the output of its serial line is lost: {answer['console']}")
         elif "failed" in answer:
             vm.failed = f": {answer['failed']}"
         elif vm.ending is None:
@@ -202,7 +202,7 @@ class Service:
             if data and len(data) != count * int(VDISK.SECTOR):
                 raise ValueError(f"{len(data)} bytes for {count} sectors")
         except (TypeError, ValueError, KeyError) as error:
-            vm.link.kill(f"it said what is no answer: {error}")
+            vm.link.kill(f"it sent a malformed answer: {error}")
             return
         vm.disk = None
         if data:
@@ -210,7 +210,7 @@ class Service:
         self.root.command("DISK_DONE", vm.slot, 1 if "error" in answer else 0)
 
     def worker_ended(self, vm, why):
-        """The worker of a virtual machine is gone: so is that then."""
+        """Take down a virtual machine whose worker is gone."""
         try:
             self.take_down(vm, store.FAILED, f"its worker process ended ({why}){vm.failed}")
         finally:                                          # whatever the machine says to that
@@ -238,7 +238,7 @@ class Service:
             vm.link.finish()
 
     def _last_words(self, vm):
-        """Its last words go to its worker; those of others stay."""
+        """Send what a virtual machine said last to its worker; what others said stays."""
         if not self.root:
             return
         mine = [data for slot, data in self.root.serial if slot == vm.slot]

@@ -110,7 +110,7 @@ class Store:
     def _check_room(self, db):
         """Raise ManageError unless there is a number for one more row: numbers are never used again."""
         if len(self._rows(db)) >= schema.ROWS_MOST:
-            raise ManageError(f"{files.shown(self.path)}: there are {schema.ROWS_MOST:,} virtual machines, which is all that can be")
+            raise ManageError(f"{files.shown(self.path)}: there are {schema.ROWS_MOST:,} virtual machines: there can be no more")
         last = [each for query in ("select max(id) from machine", "select seq from sqlite_sequence") for each, in schema.rows(db, query)]
         if any(isinstance(each, int) and each >= LAST for each in last):
             raise ManageError(f"{files.shown(self.path)}: no number is left for another virtual machine: {LAST}, the last one, was given")

@@ -52,7 +52,7 @@ def say(**answer):
 
 
 def end_with(service):
-    """Let this process end when the service does, whatever it does then: nobody else would end it."""
+    """Let this process end when the service does, whatever it is doing then: nothing else would end it."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != service:                           # it ended before
         sys.exit(0)

@@ -1,6 +1,6 @@
 """Instruction encodings: opcode maps for lengths, and the instructions that the model executes or recognises.
 
-Not told here: which forms of a defined opcode are reserved (group extensions, mandatory prefixes, VEX fields):
+Not here: which forms of a defined opcode are reserved (group extensions, mandatory prefixes, VEX fields):
 such a form has a length, and the engine that executes it decides.
 """
 import numpy as np

@@ -29,7 +29,7 @@ FORMAT = codes("FORMAT", 'SDM 3C, "Information for VM Exits Due to Instruction E
     SELECTOR=(5, "SLDT and the like: r/m operand, identity; displacement"),
     RANDOM=(6, "RDRAND, RDSEED: destination register, operand size"),
     ADDRESS=(7, "INVLPG: no information, qualification is the linear address"),
-    MONITOR=(8, "MWAIT: no information, qualification tells whether the monitor is armed"))
+    MONITOR=(8, "MWAIT: no information, qualification says whether the monitor is armed"))
 
 CASE = codes("CASE", "ours: instructions whose exit depends on operands",
     NONE=(0, "no case"), TO_CR=(1, "MOV to CR"), FROM_CR=(2, "MOV from CR"), CLTS=(3, "CLTS"), LMSW=(4, "LMSW"),

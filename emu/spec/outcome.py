@@ -30,8 +30,8 @@ STOP = codes("STOP", "ours: CPU.stop and MACHINE.stop",
     POWER_OFF=(2, "ACPI shutdown"), RESET=(3, "reset port or keyboard controller"),
     TRIPLE_FAULT=(4, "shutdown after a triple fault"), BUDGET=(5, "the cycle budget is used up"),
     UNMODELLED=(6, "stop_a is the row of UNMODELLED, stop_b and stop_c its operands"),
-    VMX_ABORT=(7, "stop_a is the VMX-abort indicator"), BREAK=(8, "a debugger asked"), IDLE=(9, "every processor is halted for ever"),
-    INTERNAL=(10, "our own mistake: stop_a tells"), OUTPUT=(11, "console output waits for the host"),
+    VMX_ABORT=(7, "stop_a is the VMX-abort indicator"), BREAK=(8, "a debugger asked"), IDLE=(9, "every processor is halted with nothing to wake it"),
+    INTERNAL=(10, "an error of hvlab: stop_a says which"), OUTPUT=(11, "console output waits for the host"),
     INPUT=(12, "a host device wants attention"), ENTRY_FAILED=(13, "a VM entry failed and the run asked to stop at that"))
 
 UNMODELLED = codes("UNMODELLED", "ours: what is not modelled; the text is shown with the operands",

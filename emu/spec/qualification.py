@@ -71,8 +71,8 @@ INFORMATION = {name: _FIELDS[form] for name, form in _FORMATS.items() if form in
 IDENTITIES = {"GDTR_IDTR": ("SGDT", "SIDT", "LGDT", "LIDT"), "LDTR_TR": ("SLDT", "STR", "LLDT", "LTR")}
 
 # Which other fields an exit fills in (SDM 3C, "Information for VM Exits Due to Vectored Events" and the sections after it).
-VECTORED = {"EXCEPTION": "EXIT_INTERRUPTION_INFO tells the event, EXIT_INTERRUPTION_ERROR_CODE its error code",
-            "EXTERNAL_INTERRUPT": "EXIT_INTERRUPTION_INFO tells the vector if acknowledge interrupt on exit is 1"}
+VECTORED = {"EXCEPTION": "EXIT_INTERRUPTION_INFO describes the event, EXIT_INTERRUPTION_ERROR_CODE its error code",
+            "EXTERNAL_INTERRUPT": "EXIT_INTERRUPTION_INFO holds the vector if acknowledge interrupt on exit is 1"}
 ADDRESSED = ("EPT_VIOLATION", "EPT_MISCONFIG", "SPP")          # guest-physical address
 ENTRY_FAILURES = ("ENTRY_GUEST_STATE", "ENTRY_MSR_LOAD", "ENTRY_MACHINE_CHECK")      # bit 31 of the exit reason is 1
 

@@ -16,7 +16,7 @@ ROOTOP = codes("ROOTOP", "firmware/root/README.md, \"Commands\"",
     HELLO=(1, "memory of the root, value: pages of its pool that are free"), CREATE=(2, "a virtual machine of so many bytes and processors; value: where its memory lies"),
     START=(3, "run from an address"), PAUSE=(4, "suspend"), RESUME=(5, "go on"), STOP=(6, "end, and give everything back"),
     DISK_DONE=(7, "the answer to a disk request; argument: 0, or 1 when it failed"), READ=(8, "registers into the page REGISTERS"),
-    WRITE=(9, "registers from the page REGISTERS"), SAVE=(10, "the root's own record of a child, and its reference time, behind them"),
+    WRITE=(9, "registers from the page REGISTERS"), SAVE=(10, "the root's own record of a child, and its reference time, after them"),
     RESTORE=(11, "the other way"))
 ROOTSAY = codes("ROOTSAY", "firmware/root/README.md, \"Channel\"",
     REPLY=(1, "sequence number, status, value"), ENDED=(2, "a child ended: code"), FAILED=(3, "a child cannot go on: message type, RIP"),

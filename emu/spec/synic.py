@@ -26,7 +26,7 @@ HVMESSAGE = codes("HVMESSAGE", 'TLFS, "HV_MESSAGE_TYPE"',
     APIC_EOI=(0x8001_0004, "end of a level-triggered interrupt"))
 
 HVSLOT = layout("HVSLOT", 64, 'TLFS, "HV_MESSAGE_HEADER"',
-    TYPE=(31, 0, "HVMESSAGE"), SIZE=(39, 32, "bytes of payload"), PENDING=(40, 40, "more wait: tell by EOM when this one is read"))
+    TYPE=(31, 0, "HVMESSAGE"), SIZE=(39, 32, "bytes of payload"), PENDING=(40, 40, "more wait: write EOM when this one is read"))
 SLOTS = codes("SLOTS", 'TLFS, "HV_MESSAGE", "SIEF Page"', BYTES=(256, "a slot"), PAYLOAD=(240, "most bytes of payload"),
               ORIGIN=(8, "offset of the sender"), DATA=(16, "offset of the payload"), FLAGS=(2048, "event flags of a SINT"))
 

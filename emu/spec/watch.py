@@ -1,4 +1,4 @@
-"""Happenings: what a trace notes and a debugger can stop at, and the code that its conditions become.  All of it is ours."""
+"""Trace events: what a trace records and a debugger can stop at, and the code that its conditions become.  All of it is ours."""
 from emu.bits import codes
 
 HAPPENING = codes("HAPPENING", "ours: the kind of a row of the ring",
@@ -13,7 +13,7 @@ NO_LIST = 0                                               # the key of programs 
 ROW_WORDS = 8
 CYCLE, HEAD, RIP, VMCS_POINTER, FIRST, SECOND, THIRD, FOURTH = range(ROW_WORDS)
 
-ACTION = codes("ACTION", "ours: what a happening that a program accepts leads to; 0: a free place",
+ACTION = codes("ACTION", "ours: what a trace event that a program accepts leads to; 0: a free place",
     STOP=(1, "the machine stops at the next boundary"), KEEP=(2, "the row stays in the ring"))
 
 OP = codes("OP", "ours: a condition, as words for a stack machine",

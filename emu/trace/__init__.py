@@ -1,1 +1,1 @@
-"""Traces: what happened in a run, row by row, in a file, and the forms that people and other programs read."""
+"""Traces: the trace events of a run, row by row, in a file, and the forms that people and other programs read."""

@@ -1,7 +1,7 @@
 """Files of rows (`.hvt`): written while the machine runs, read by pieces.
 
 A file is MAGIC, the size of the manifest (uint32), the manifest (JSON), then chunks: a head of two uint32 (rows, bytes stored) and
-the rows, uint64[n, 8] little-endian, compressed with zstd; a chunk of no rows is the end, behind it stands the summary (JSON).
+the rows, uint64[n, 8] little-endian, compressed with zstd; a chunk of no rows is the end; the summary (JSON) follows it.
 """
 import struct
 from functools import cached_property

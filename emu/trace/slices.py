@@ -28,7 +28,7 @@ class Slice:
 
 
 class Slicer:
-    """Makes Slices of Happenings, one after the other; what is neither exit nor entry is an instant."""
+    """Makes Slices of trace events, one after another; what is neither exit nor entry is an instant."""
 
     def __init__(self):
         self._entered: dict[int, int] = {}                 # by processor: cycle of the entry
@@ -36,7 +36,7 @@ class Slicer:
         self.last = 0
 
     def of(self, each):
-        """Return the Slices that end with a Happening."""
+        """Return the Slices that end with a trace event."""
         self.last, found = max(self.last, each.cycle), []
         if each.kind == "EXIT":
             began = self._entered.pop(each.processor, None)

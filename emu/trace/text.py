@@ -1,4 +1,4 @@
-"""Traces as JSON lines: one Happening a line."""
+"""Traces as JSON lines: one trace event (Happening) a line."""
 import msgspec
 
 from emu.debug.happenings import happening

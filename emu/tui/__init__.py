@@ -1,1 +1,1 @@
-"""A debugger on the whole screen: `view` makes the lines of its panes, `app` shows them and takes keys."""
+"""A full-screen debugger: `view` makes the lines of its panes, `app` shows them and takes keys."""

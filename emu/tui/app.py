@@ -18,7 +18,7 @@ from emu.tui import view
 
 CALLS = ("call", "rep", "syscall", "int")
 HELP = """Keys: s step, n over a call or an exit, c continue, x next exit, e next entry, f back to the guest, u finish to here
-S C backwards, b breakpoint, g go to an address, p next processor, space interrupts, : command, q quit.
+S C backward, b breakpoint, g go to an address, p next processor, space interrupts, : command, q quit.
 Commands: b ADDRESS  w ADDRESS [SIZE]  on CONDITION  delete NUMBER  seek CYCLE  g ADDRESS, and those of gdb's `monitor`:
 vmcs, exits, xlate, why, why-irq, explain, points, disassemble, state. An address is a number or a symbol."""
 
@@ -91,7 +91,7 @@ class Debugger(App):
         return self.session.thread(self.number)
 
     def refresh_panes(self):
-        """Show everything anew."""
+        """Show everything again."""
         thread = self.thread()
         self.furthest = max(self.furthest, sum(int(c.cycles) for c in self.machine.cpu))
         self.lines = view.code(self.session, thread, self.at)
@@ -143,11 +143,11 @@ class Debugger(App):
         return self.wanted
 
     def action_step(self):
-        """Come one boundary further."""
+        """Step over one boundary."""
         self.run_machine(lambda: self.session.step(self.number, pause=self._pause))
 
     def action_over(self):
-        """Run to the instruction behind this one in this world: over a call, or an exit and its handler."""
+        """Run to the instruction after this one in this world: over a call, or an exit and its handler."""
         thread, first = self.thread(), next((line for line in self.lines if line.address == self.thread().pc), None)
         if first is None or not (first.text.startswith(CALLS) or thread.world):
             return self.action_step()
@@ -178,7 +178,7 @@ class Debugger(App):
         self.run_machine(lambda: self.session.run_until("entry", vmcs=pointer, pause=self._pause))
 
     def action_reverse_step(self):
-        """Go one boundary back."""
+        """Step backward over one boundary."""
         self.run_machine(lambda: self.history_of.reverse_step(self.number))
 
     def action_reverse(self):
@@ -189,7 +189,7 @@ class Debugger(App):
         """Stop a run."""
         self.wanted = True
 
-    # ---- looking --------------------------------------------------------------------------------------------------------
+    # ---- what is shown --------------------------------------------------------------------------------------------------
     def action_processor(self):
         """Show the next processor."""
         self.number, self.at = (self.number + 1) % len(self.machine.cpu), None
@@ -214,7 +214,7 @@ class Debugger(App):
             self.session.break_at(address)
 
     def action_help(self):
-        """Tell the keys and commands."""
+        """Show the keys and commands."""
         self.tell(HELP)
 
     # ---- the command line -----------------------------------------------------------------------------------------------

@@ -38,13 +38,13 @@ def _decoded(thread, address, size, count):
         try:
             data = thread.read(address, size)
         except HvlabError:
-            size //= 2                                     # the page behind is not mapped
+            size //= 2                                     # the page after it is not mapped
     decoder = capstone.Cs(capstone.CS_ARCH_X86, MODES[thread.bits])
     return [(each.address, bytes(each.bytes), f"{each.mnemonic} {each.op_str}".rstrip()) for each in decoder.disasm(data, address, count)]
 
 
 def _before(thread, address, count, symbols):
-    """Return the instructions before one: from the symbol before it, else from the furthest place from which they come to meet it."""
+    """Return the instructions before one: from the symbol before it, else from the furthest place from which decoding reaches it."""
     name = symbols.name(address).partition("+")[0] if symbols else ""
     label = symbols.address(name) if name else None
     first = max(address - BEHIND, 0)
@@ -96,7 +96,7 @@ def registers(thread, before=None):
 
 
 def vmcs(session, processor):
-    """Return the fields of the current VMCS by group, and what VM entry would say of it."""
+    """Return the fields of the current VMCS by group, and whether VM entry would accept it."""
     try:
         found = vmcs_of.Vmcs(session.machine, processor)
     except HvlabError as error:

@@ -25,7 +25,7 @@ def hvlab(monkeypatch, capfdbinary):
 
 @pytest.fixture
 def program(tmp_path):
-    """Return a function: text of a guest program behind `test:` with VMX -> the path of its source file."""
+    """Return a function: text of a guest program after `test:` with VMX -> the path of its source file."""
     def write(text):
         path = tmp_path / "program.s"
         path.write_text("".join(f'        .include "{GUESTS / name}"\n' for name in ("lib.s", "vmxlib.s")) + text)

@@ -1,4 +1,4 @@
-"""The command line: what goes to which stream, exit codes, and what wrong values are told."""
+"""The command line: what goes to which stream, exit codes, and the messages for wrong values."""
 import io
 import json
 import re
@@ -27,7 +27,7 @@ class Result(types.SimpleNamespace):
 
 
 class Machine:
-    """Stands for emu.machine.Machine: says something on each console and ends as it was told."""
+    """Stands for emu.machine.Machine: prints something on each console and ends as its arguments say."""
 
     def __init__(self, result=None, error=None):
         self.answer, self.error, self.calls, self.console = result or Result(), error, [], None
@@ -300,7 +300,7 @@ def test_bench_measures_the_questions_of_its_folder(hvlab, tmp_path, monkeypatch
     assert hvlab("bench", "--list")[1] == "speed            How fast?\n"
     code, _, err = hvlab("bench", "flight")
     assert code == 2
-    assert "no benchmark 'flight': must be of speed" in err
+    assert "no benchmark 'flight': must be one of speed" in err
 
 
 def test_bench_without_its_folder(hvlab, tmp_path, monkeypatch):

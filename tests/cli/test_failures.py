@@ -79,7 +79,7 @@ triple fault on processor 0 at cycle N:
   1. #PF (page fault), error code 0x10 (ID), address 0x12345678000, at RIP 0x12345678000
      IDT entry 14 at A: interrupt gate to 0x8:A (stubs+0xe0, tests/guests/lib/events.s:13), DPL 0, not present
   2. #NP (segment not present), error code 0x73 while delivering #PF, at RIP 0x12345678000
-     IDT entry 8 at A: type 0, which is no gate to 0x8:0x1c0, DPL 0, not present
+     IDT entry 8 at A: type 0, which is not a gate to 0x8:0x1c0, DPL 0, not present
   3. #GP (general protection), error code 0x43 while delivering #DF, at RIP 0x12345678000
 shutdown after a triple fault"""
 
@@ -146,7 +146,7 @@ def test_sleep_for_ever_says_why(run):
     assert plain(said) == """\
 processor 0 halted with interrupts off (RFLAGS.IF = 0) before RIP A (test+0x1, program.s:3)
   processor 0 would wake by an NMI or INIT only: interrupts are off
-every processor is halted for ever"""
+every processor is halted with nothing to wake it"""
 
 
 def test_sleep_with_interrupts_on_says_that_none_will_come(run):

@@ -60,7 +60,7 @@ def lines(text, *patterns):
     at = 0
     for pattern in patterns:
         found = re.compile(pattern, re.MULTILINE).search(text, at)
-        assert found, f"{pattern} is not behind what came before it in:\n{text}"
+        assert found, f"{pattern} is not after what came before it in:\n{text}"
         at = found.end()
 
 

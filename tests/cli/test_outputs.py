@@ -86,7 +86,7 @@ def test_file_that_was_read_is_not_written_later(tmp_path):
     ("vm", "--state", "-", "list"), ("vm", "create", "x", "--kernel", "-"), ("vm", "create", "x", "--disk", "-")])
 def test_dash_is_no_file(said, words):
     code, text = said(*words)
-    assert code == 2 and "- is no standard" in " ".join(text.split()) and not Path("-").exists()
+    assert code == 2 and "- is not standard" in " ".join(text.split()) and not Path("-").exists()
 
 
 def test_file_that_is_called_dash_has_a_name(said):

@@ -94,7 +94,7 @@ def test_who_wrote_it(hvlab, program):
     code, out, _ = hvlab("why", "register", "rbx", image, "--at-exit", "2")
     assert code == 0 and "rbx, right after VM exit 2" in out and "written by" in out
     code, _, err = hvlab("why", "register", "cr3", image, "--at-exit", "2")
-    assert code == 2 and "cr3 is not followed, but one of rax" in err
+    assert code == 2 and "cr3 cannot be followed, only rax" in err
     code, _, err = hvlab("why", "memory", "nowhere", image, "--at-exit", "2")
     assert code == 2 and "a symbol of the image, not 'nowhere'" in err
 

@@ -64,4 +64,4 @@ def test_virtual_controller_of_a_partition_answers_first_and_after_its_end(hvlab
     body = json.loads(hvlab("why-irq", vector, program(IN_PARTITION.format(wait=wait)), *where)[1])
     assert [reason["id"] for reason in body["reasons"]] == ids
     if wait == "hlt":
-        assert body["reasons"][0]["text"].startswith("partition guest has ended (halted for ever)")
+        assert body["reasons"][0]["text"].startswith("partition guest has ended (halted with nothing to wake it)")

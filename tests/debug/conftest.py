@@ -27,7 +27,7 @@ def _assembled(path, text):
 
 @pytest.fixture
 def guest(tmp_path):
-    """Return a function: program text behind `test:` -> (a function that makes a machine with it, its Assembly)."""
+    """Return a function: program text after `test:` -> (a function that makes a machine with it, its Assembly)."""
     made = []
 
     def of(text, processors=1):

@@ -1,4 +1,4 @@
-"""Where two runs part: found exactly, and told by the names of what differs."""
+"""Where two runs diverge: found exactly, and reported by the names of what differs."""
 import pytest
 
 from emu.debug import compare, record

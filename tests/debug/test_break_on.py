@@ -32,7 +32,7 @@ def session():
 
 
 def hits(session, text, **options):
-    """Return the Happenings of all hits of a condition in a run."""
+    """Return the trace events of all hits of a condition in a run."""
     session.break_on(text, **options)
     found = []
     while (stop := session.run()).reason == "event":
@@ -111,7 +111,7 @@ def test_conditions_in_reverse_and_removed(past):  # noqa: F811
     assert session.run().reason == "ended" and not session.breakpoints()
     with pytest.raises(DebugError, match="ignore is a number of hits"):
         session.break_on("exit", ignore=-1)
-    with pytest.raises(ConfigError, match="must begin with what happens"):
+    with pytest.raises(ConfigError, match="must begin with a trace event"):
         session.break_on("nothing")
 
 

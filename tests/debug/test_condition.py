@@ -74,12 +74,12 @@ def test_names_of_the_tables_and_the_list_of_one_reason():
 
 
 @pytest.mark.parametrize("text, words", [
-    ("", "invalid syntax"), ("gpa==1", "must begin with what happens"), ("1 == 1", "must begin with"),
-    ("colour==1", "'colour' is no field"),
+    ("", "invalid syntax"), ("gpa==1", "must begin with a trace event"), ("1 == 1", "must begin with"),
+    ("colour==1", "'colour' is not a field"),
     ("exit=nowhere", "there is no name 'nowhere'"),
-    ("exit and colour", "'colour' is no field of exit"), ("exit == 'x'", "is not understood"), ("exit() == 1", "is not understood"),
+    ("exit and colour", "exit has no field 'colour'"), ("exit == 'x'", "is not understood"), ("exit() == 1", "is not understood"),
     ("msr==efer and gpa==3 and lambda: 0", "invalid syntax"), ("exit in 3", "must be a list"), ("exit is 3", "is not understood"),
-    ("exit and " + " and ".join(f"rip=={n}" for n in range(20)), "make it shorter"), ("port.real", "is no field of port"),
+    ("exit and " + " and ".join(f"rip=={n}" for n in range(20)), "make it shorter"), ("port.real", "port has no field"),
 ])
 def test_what_is_wrong_is_said(text, words):
     with pytest.raises(ConfigError) as said:

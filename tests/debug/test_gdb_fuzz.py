@@ -56,7 +56,7 @@ def unit(tmp_path_factory):
         return made[-1]
 
     stub = Stub(make)
-    stub.poll = lambda: True                               # as Ctrl-C does: a packet may let the machine go anywhere, and run for ever
+    stub.poll = lambda: True                               # as Ctrl-C does: a packet may let the machine go anywhere, and run forever
     yield stub
     stub.session.close()
     for machine in made:

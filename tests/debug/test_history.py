@@ -27,7 +27,7 @@ def past(guest):
 
 
 def moment(session, processor=0):
-    """Return what tells one moment from another."""
+    """Return what distinguishes one moment from another."""
     thread = session.thread(processor)
     return position(session.machine), thread.pc, thread.world, session.machine.digest()
 

@@ -55,7 +55,7 @@ HELD = [
     ("APIC_WRITE APIC_LVT_LINT1, 0x41", 0x41, ["lvt_idle"], "LINT1 is set up for it, and its source is quiet"),
     (f"IOAPIC_WRITE {ENTRY}, REDIRECT_MASKED | 0x44", 0x44, ["ioapic_masked"], "I/O APIC pin 4 (UART) is set up for it and masked"),
     (f"IOAPIC_WRITE {ENTRY} + 1, 5 << 24\n IOAPIC_WRITE {ENTRY}, 0x44", 0x44, ["destination"],
-     "physical destination 0x5, which is no processor"),
+     "physical destination 0x5, which no processor has"),
     (f"IOAPIC_WRITE {ENTRY}, 0x44", 0x44, ["line"], "its line is not active: the device does not ask"),
     ("PIC 0xFF", 0x20, ["pic_masked"], "line 0 (PIT) of the 8259 pair is masked"),
     ("PIC 0xFE", 0x21, ["pic_masked"], "line 1 (KEYBOARD) of the 8259 pair is masked; it is not requested"),

@@ -1,4 +1,4 @@
-"""A debugger's hold on a machine: stops where asked, tells why, and never changes the run."""
+"""A debugger's hold on a machine: stops where asked, reports why, and never changes the run."""
 import random
 
 import numpy as np
@@ -89,7 +89,7 @@ def test_breakpoint_set_in_code_that_has_run(debug):
     other = session.break_at(at["test.loop"], ignore=5)
     session.run()
     session.remove(other)
-    session.break_at(at["test.loop"] + 2)                       # the instruction behind INC, inside a translated block
+    session.break_at(at["test.loop"] + 2)                       # the instruction after INC, inside a translated block
     assert session.run().thread.register("rcx") == 6
 
 

@@ -18,14 +18,14 @@ GUESTS = ["accessed_dirty", "apic_timer_deadline", "apic_timer_periodic", "cross
           "vmx_preemption_timer", "vmx_round_trip"]
 SPOTS = (0.13, 0.42, 0.71, 0.97)
 LIMIT = 2_000_000_000
-# Where the run was cut, what the last translation left behind, and that a masked timer has ended, which is noted when it is looked at.
+# Where the run was cut, what the last translation left, and that a masked timer has ended, which is noted when it is looked at.
 CUT = dict(apic=["count"], machine=["now"], cpu=["deadline", "due", "quantum_end", "fault_gpa"])
 
 
 def whole(machine):
     """Return everything that a run goes on from, as bytes: all parts, and memory by the digest.
 
-    Without what is set anew when it goes on.
+    Without what is set again when it goes on.
     """
     memory = parts.read(machine)
     for part, start in parts.places(machine)[0]:

@@ -1,4 +1,4 @@
-"""Translations told to people: tables built here by hand, and what the manual says of each access."""
+"""Translations in words: tables built here by hand, and what the manual says of each access."""
 import xml.etree.ElementTree as ElementTree
 
 import pytest

@@ -74,4 +74,4 @@ def test_table_of_the_interface_is_the_one_that_the_hypervisor_has():
     spec = importlib.util.spec_from_file_location("tlfs_page", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.PAGE.read_text() == module.page(), "python docs/tlfs.py makes it anew"
+    assert module.PAGE.read_text() == module.page(), "python docs/tlfs.py makes it again"

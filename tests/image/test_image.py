@@ -1,4 +1,4 @@
-"""Loaders: where bytes go, how images are entered, and what each bad file is told."""
+"""Loaders: where bytes go, how images are entered, and the message for each bad file."""
 
 import gzip
 import lzma

@@ -53,7 +53,7 @@ def machine():
 
 @pytest.fixture
 def program(tmp_path, machine):
-    """Return a function: text of a guest program behind `test:` -> a machine loaded with it."""
+    """Return a function: text of a guest program after `test:` -> a machine loaded with it."""
     def make(text, **config):
         number = len(list(tmp_path.glob("*.s")))
         path = tmp_path / f"program{number}.s"

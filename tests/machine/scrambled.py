@@ -193,7 +193,7 @@ class Program:
                 f"{lines('mov [SUMS + 48], r13; mov dword ptr [SUMS + 56], 1')}2:{lines('hlt; jmp 2b')}")
 
     def nested(self):
-        """Return a program with a guest in the same address space (vmxlib.s); behind SHOWN mappings root has other memory."""
+        """Return a program with a guest in the same address space (vmxlib.s); root has other memory at the SHOWN mappings."""
         table = ("mov rax, [rip + 3f]; mov edi, EPT_PT; mov ecx, 512\n1: mov [rdi], rax; add edi, 8; add rax, 0x1000; loop 1b; "
                  f"mov dword ptr [EPT_PT], CODE_AT | EPT_RWX | EPT_WB; mov dword ptr [EPT_PT + 8], (CODE_AT + 0x1000) | EPT_RWX | EPT_WB; "
                  f"mov dword ptr [EPT_PD + {(ALIAS >> 21) * 8}], EPT_PT | EPT_RWX; "

@@ -276,7 +276,7 @@ def test_results_are_remembered_until_a_file_changes(tmp_path, monkeypatch):
             ".macro m a\nmov eax, \\a\n.endm\nm none",
             "t.s:4: undefined symbol none\n    mov eax, none\n    in macro m, t.s:2",
         ),
-        (".org 16\nnop\n.org 8", "t.s:3: .org 0x8 is behind the current address 0x11\n    .org 8"),
+        (".org 16\nnop\n.org 8", "t.s:3: .org 0x8 is below the current address 0x11\n    .org 8"),
         (
             "x: .fill 200\njmp short x",
             "t.s:2: the target is -202 bytes away, further than 8 bits reach\n    jmp short x",

@@ -31,9 +31,10 @@ def test_codes_are_those_of_the_hypervisor():
 
 @pytest.mark.parametrize("source, reason, code, sentence, said", [
     (RESET, "RESET", 7, "reset", []),
-    ("cli\n hlt", "IDLE", 5, "halted for ever", ["virtual processor 0 of partition one halted with interrupts off (RFLAGS.IF = 0) before",
-                                                 "  it would wake by an NMI or INIT only: interrupts are off"]),
-    ("sti\n1: hlt\n jmp 1b", "IDLE", 5, "halted for ever",
+    ("cli\n hlt", "IDLE", 5, "halted with nothing to wake it",
+     ["virtual processor 0 of partition one halted with interrupts off (RFLAGS.IF = 0) before",
+      "  it would wake by an NMI or INIT only: interrupts are off"]),
+    ("sti\n1: hlt\n jmp 1b", "IDLE", 5, "halted with nothing to wake it",
      ["virtual processor 0 of partition one halted with interrupts on before RIP",
       "  it would wake by an interrupt, an NMI or INIT; its local APIC"]),
     ("lidt [rel none]\n ud2\nnone: .word 0\n .quad 0", "TRIPLE_FAULT", 4, "triple fault", ["triple fault of the guest of VMCS"])])
@@ -74,7 +75,8 @@ def test_debugger_and_laboratory_see_the_same_end(tmp_path):
     ([0, 0], "fail", "EXIT_CODE", ""),
     ([0, HALTED, 3], "fail", "EXIT_CODE", "the worst of 3 partitions decides: partition p2 failed with exit code 3"),
     ([3, RESETS, HALTED], "fail", "RESET", "the worst of 3 partitions decides: the hypervisor ended partition p1: reset"),
-    ([RESETS, HALTED], "stop", "IDLE", "the worst of 2 partitions decides: the hypervisor ended partition p1: halted for ever"),
+    ([RESETS, HALTED], "stop", "IDLE",
+     "the worst of 2 partitions decides: the hypervisor ended partition p1: halted with nothing to wake it"),
     ([RESETS, 0], "stop", "RESET", "the worst of 2 partitions decides: the hypervisor ended partition p0: reset"),
     ([RESETS, ACCESS], "fail", "EXIT_CODE",
      "the worst of 2 partitions decides: the hypervisor ended partition p1: an access that cannot be emulated"),

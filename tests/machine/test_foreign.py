@@ -75,7 +75,7 @@ def test_a_kernel_compiled_by_gcc_prints_the_same_on_the_bare_machine_and_in_a_p
         said = texts(unit)
         result = unit.run(max_cycles=5_000_000_000)
         assert (result.reason, result.exit_code) == ("EXIT_CODE", 0), said
-        output = said[source][said[source].index(f"{bits}-bit"):]     # behind the firmware's line
+        output = said[source][said[source].index(f"{bits}-bit"):]     # after the firmware's line
         assert output == expected(bits, 32 * MIB)
     assert result.ept_violations > 0 and result.injected > 100
 

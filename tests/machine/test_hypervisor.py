@@ -26,7 +26,7 @@ REASONS = {"triple_fault": "TRIPLE_FAULT", "halted": "IDLE", "reset": "RESET"}
 COUNTER = 0x20_0000                                       # of spinner.s
 RESULT_BASE = 0x288
 PANIC = 0xBAD
-DIRECTIVE = re.compile(r"(\s*[.\w]+:)*\s*\.")             # data, behind a label or not
+DIRECTIVE = re.compile(r"(\s*[.\w]+:)*\s*\.")             # data, after a label or not
 FRAME, TABLES = 0x000F_FFFF_FFFF_F000, 3
 
 

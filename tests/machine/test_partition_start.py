@@ -17,7 +17,7 @@ LAYOUTS = {(LEAF.FEATURES, 2): FEATURE_C, (LEAF.FEATURES, 3): FEATURE_D, (LEAF.E
            (LEAF.EXTENDED_FEATURES, 2): FEATURE_7C, (LEAF.EXTENDED_FEATURES, 3): FEATURE_7D,
            (LEAF.EXTENDED_1, 2): EXTENDED_C, (LEAF.EXTENDED_1, 3): EXTENDED_D}
 HIDDEN = {"MONITOR", "VMX", "XSAVE", "MTRR", "MCA", "TSC_ADJUST", "ARCH_CAPABILITIES"}         # hv/README.md, "Not offered"
-EMPTY = {int(leaf) for leaf in (LEAF.MONITOR, LEAF.PERFORMANCE, LEAF.STATE)} | {0x1F}       # extended topology: leaf 0BH tells it
+EMPTY = {int(leaf) for leaf in (LEAF.MONITOR, LEAF.PERFORMANCE, LEAF.STATE)} | {0x1F}       # extended topology: leaf 0BH reports it
 OWN = {int(leaf) for leaf in (LEAF.FEATURES, LEAF.CACHES, LEAF.POWER, LEAF.TOPOLOGY, LEAF.ADDRESSES)}
 
 

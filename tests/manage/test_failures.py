@@ -78,7 +78,7 @@ def test_worker_that_leaves_everything_waiting_is_ended(tmp_path, monkeypatch):
 def test_worker_that_says_no_answer_is_ended(tmp_path, monkeypatch, said):
     (tmp_path / "said").write_bytes(said + b"\n")
     monkeypatch.setattr(link, "command", lambda *_: ["/bin/sh", "-c", f"cat {tmp_path / 'said'}; cat"])
-    assert Worker(tmp_path).ends()[0].startswith("it said what is no answer")
+    assert Worker(tmp_path).ends()[0].startswith("it sent a malformed answer")
 
 
 def test_worker_does_what_it_was_asked_before_it_ends(tmp_path):
@@ -223,15 +223,15 @@ def test_database_with_a_schema_that_is_not_ours_is_refused(lab, script):
     db.close()
     before = made.path.read_bytes()
     for use in (made.rows, made.recover, lambda: made.add("two", 4 << 20), lambda: store.Store(lab.folder)):
-        with pytest.raises(ManageError, match="in it is not of hvlab: this is no database of virtual machines"):
+        with pytest.raises(ManageError, match="is not hvlab's: this is not a database of virtual machines"):
             use()
     assert made.path.read_bytes() == before
-    assert "is not of hvlab" in lab.inside("list", fails=1)
+    assert "is not hvlab's" in lab.inside("list", fails=1)
 
 
 def test_work_for_the_database_has_an_end(tmp_path):
     path = tmp_path / "d"
-    with pytest.raises(ManageError, match="what is asked of it has no end"), schema.opened(path) as db:
+    with pytest.raises(ManageError, match="a statement on it does not end"), schema.opened(path) as db:
         db.execute(ENDLESS).fetchall()
     with pytest.raises(ManageError, match="it has more than 10,000 rows"), schema.opened(path) as db:
         schema.rows(db, ENDLESS.replace(" where i < 0", ""))

@@ -112,8 +112,8 @@ def everything(folder):
 
 
 @pytest.mark.parametrize("name, disk, memory, words", [
-    ("../victim/f", "x", 1, "'../victim/f' is no name of a virtual machine"), ("", "x", 1, "'' is no name"),
-    (b"a", "x", 1, "b'a' is no name"), ("c", "x\0y", 1, "which is no path"),
+    ("../victim/f", "x", 1, "'../victim/f' is not a name of a virtual machine"), ("", "x", 1, "'' is not a name"),
+    (b"a", "x", 1, "b'a' is not a name"), ("c", "x\0y", 1, "which is not a path"),
     ("c", "x", "much", "memory of c is 'much'")])
 def test_old_folder_with_a_row_that_is_none_stays_as_it_is(tmp_path, name, disk, memory, words):
     folder = old_folder(tmp_path / "s", ("a", "b"))

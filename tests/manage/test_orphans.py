@@ -18,7 +18,7 @@ LIFE = (("start", {}), ("type", {"data": base64.b64encode(b"abd").decode()}), ("
 
 
 def live(lab, stop):
-    """Live the scripted life again and again until told to stop, or the service is gone."""
+    """Run the script again and again until it is to stop, or the service is gone."""
     while not stop.is_set():
         with suppress(HvlabError):
             lab.ask("list")

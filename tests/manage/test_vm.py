@@ -130,7 +130,7 @@ def test_hostile_requests_do_no_damage(lab):
 
 def test_database_that_is_none_is_named(tmp_path):
     (tmp_path / "vms.sqlite").write_bytes(b"nonsense" * 100)
-    with pytest.raises(store.ManageError, match="this is no database of virtual machines"):
+    with pytest.raises(store.ManageError, match="this is not a database of virtual machines"):
         store.Store(tmp_path)
 
 

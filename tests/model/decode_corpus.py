@@ -19,7 +19,7 @@ MODES = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_
 CAPSTONE = {mode: capstone.Cs(capstone.CS_ARCH_X86, flag) for mode, flag in MODES.items()}
 LEGACY = bytes.fromhex("2636 2E3E 6465 6667 F0F2F3".replace(" ", ""))
 
-# Opcodes of which capstone refuses forms that the manual reserves; we tell their length (map, opcode): immediate.
+# Opcodes of which capstone refuses forms that the manual reserves; we know their length (map, opcode): immediate.
 # A letter: n none, b 8 bits, z 16 or 32 after ModRM; r ModRM that names registers; . nothing; w 16 bits without ModRM.
 RESERVED = {
     "group 11: only ModRM.reg 0 is defined": {(0, 0xC6): "b", (0, 0xC7): "z"},

@@ -15,7 +15,7 @@ _alive = deque(maxlen=16)
 class Rig:
     """Up to eight processors, their local APICs, and all devices.
 
-    Records hold each other's addresses, so the latest rigs live on, also behind a test that keeps one record only.
+    Records hold each other's addresses, so the latest rigs live on, also when a test keeps one record only.
     """
 
     def __init__(self, cpus=1, ram_bytes=16 << 20, **config):

@@ -102,7 +102,7 @@ def plain():
 
 @entry("uint64(uint64, uint64, uint64, uint64)")
 def port_read(address, number, size, unused):
-    """Answer a port read of the tests: a value that tells the port, and one more access counted."""
+    """Answer a port read of the tests: a value that identifies the port, and one more access counted."""
     c = cpu_at(address)[0]
     c.chain[0] += U64(1)
     return number * U64(0x0101_0101) + size

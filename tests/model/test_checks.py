@@ -1,4 +1,4 @@
-"""VM-entry checks: each row provoked by name, and everything against the plain retelling."""
+"""VM-entry checks: each row provoked by name, and everything against the reference in plain integers."""
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -86,7 +86,7 @@ def test_entry_that_fails_changes_nothing_but_what_the_manual_says(w):
     assert w.c.exits[33] == 1 and w.c.failed_count >= 1
 
 
-SPOILERS = {  # what a check refuses, changed behind a remembered verdict
+SPOILERS = {  # what a check refuses, changed after the verdict was remembered
     "GUEST_RIP": 1 << 58,
     "GUEST_RFLAGS": 0,
     "GUEST_INTERRUPTIBILITY": 3,

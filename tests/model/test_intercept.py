@@ -1,4 +1,4 @@
-"""What exits from non-root operation, what the exit tells, and what the VMCS changes about instructions that do not."""
+"""What exits from non-root operation, what the exit reports, and what the VMCS changes about instructions that do not."""
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -259,7 +259,7 @@ def test_msr_access_exits_as_the_manual_says(bitmaps, index, write, set_bit, hig
     assert found == ((31 + write, 0) if wanted else None)
 
 
-# ---- what an exit tells
+# ---- what an exit reports
 @FEW
 @given(
     st.integers(0, 3),

@@ -28,7 +28,7 @@ def world(entry=PAGE | P | RW | US, pcide=False, read=True):
 
 
 def cached(w, la=LA):
-    """Tell whether the current space holds a translation of `la`."""
+    """Return whether the current space holds a translation of `la`."""
     tlb.select(w.c)
     return tlb.find(w.t, U64(la)) != tlb.NONE
 

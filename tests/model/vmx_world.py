@@ -210,7 +210,7 @@ class World:
         return int(self.ram[address >> 3])
 
     def instruction_of(self, kind, **given):
-        """Fill the INSN record: `kind` with a memory operand at DATA unless told otherwise."""
+        """Fill the INSN record: `kind` with a memory operand at DATA by default."""
         i = self.insn
         for name in INSN.names:
             setattr(i, name, 0)

@@ -2,7 +2,7 @@
 
 
 class Priorities:
-    """IRR, ISR and TPR as the manual tells them."""
+    """IRR, ISR and TPR as the manual describes them."""
 
     def __init__(self):
         self.irr, self.isr, self.tpr = set(), set(), 0

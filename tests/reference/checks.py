@@ -1,4 +1,4 @@
-"""VM-entry checks retold in plain integers: a list of (id, fails) from a dictionary of fields, no shared tables.
+"""VM-entry checks once more, in plain integers: a list of (id, fails) from a dictionary of fields, no shared tables.
 
 Follows SDM volume 3C, "VM Entries", for a processor with MAXPHYADDR 39, 57-bit linear addresses and the
 controls that the default profile offers.

@@ -1,4 +1,4 @@
-"""Addresses, registers and segment checks told again in plain integers."""
+"""Addresses, registers and segment checks once more, in plain integers."""
 ALL = (1 << 64) - 1
 
 

@@ -1,4 +1,4 @@
-"""Paging and EPT retold in plain integers: no table and no code shared with the model."""
+"""Paging and EPT once more, in plain integers: no table and no code shared with the model."""
 
 READ, WRITE, FETCH, USER, IMPLICIT, AC = 1, 2, 4, 8, 16, 32
 
@@ -112,7 +112,7 @@ class Paging:
         raise Fault("exception", 14, code, la)
 
     def permitted(self, kind, access, writable, user_page, no_execute):
-        """Tell whether one kind of access is permitted by guest paging."""
+        """Return whether one kind of access is permitted by guest paging."""
         if access & USER and not access & IMPLICIT:
             return user_page and (kind == READ or (kind == WRITE and writable) or (kind == FETCH and not no_execute))
         if kind == FETCH:

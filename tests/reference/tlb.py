@@ -1,4 +1,4 @@
-"""What a TLB may still hold, retold with Python sets: 4 KiB and 2 MiB translations by VPID, EPT root, PCID."""
+"""What a TLB may still hold, with Python sets: 4 KiB and 2 MiB translations by VPID, EPT root, PCID."""
 
 
 class Tlb:

@@ -1,4 +1,4 @@
-"""VMX in plain integers, after SDM volume 3C: what exits, what an exit tells, timers, host segments, field widths."""
+"""VMX in plain integers, after SDM volume 3C: what exits, what an exit reports, timers, host segments, field widths."""
 
 
 def rights_to_descriptor(rights):

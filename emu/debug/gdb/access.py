@@ -30,7 +30,7 @@ def write_all(stub, text):
 def _register(stub, text):
     number = hexadecimal(text, "a register number")
     if number >= len(description.ALL):
-        raise Refused(f"there is no register {number}, but 0 to {len(description.ALL) - 1}")
+        raise Refused(f"there is no register {number}, only 0 to {len(description.ALL) - 1}")
     return description.ALL[number]
 
 

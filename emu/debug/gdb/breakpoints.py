@@ -22,7 +22,7 @@ def condition_of(text):
             raise Refused(f"a condition of {size} bytes is announced, {len(programs[-1])} came")
         text = rest[2 * size:]
     if text:
-        raise Refused(f"conditions must be of Xlength,bytecode, not {text[:SHOWN]!r}; commands are gdb's to carry out")
+        raise Refused(f"conditions must be Xlength,bytecode, not {text[:SHOWN]!r}; commands are gdb's to carry out")
     if not programs:
         return None
 

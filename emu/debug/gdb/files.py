@@ -80,7 +80,7 @@ class Host:
         self.files, self._open, self._next = files, {}, 3
 
     def answer(self, request):
-        """Return the reply to a vFile request (bytes behind "vFile:")."""
+        """Return the reply to a vFile request (bytes after "vFile:")."""
         what, _, rest = request.partition(b":")
         words = rest.split(b",")
         known: dict[bytes, Callable] = {b"setfs": self._setfs, b"open": self._opened, b"pread": self._read, b"close": self._closed,

@@ -63,7 +63,7 @@ class Monitor:
         }
 
     def run(self, thread, line):
-        """Return the text that a command answers; DebugError tells what is wrong with it."""
+        """Return the text that a command answers; the text of a DebugError says what is wrong with it."""
         words = line.split() or ["help"]
         found = [name for name in self.commands if name.startswith(words[0])]
         if words[0] not in self.commands and len(found) != 1:
@@ -117,7 +117,7 @@ class Monitor:
     def _xlate(self, thread, address, *how):
         kinds = [word for word in how if word in xlate.KINDS]
         if set(how) - set(kinds) - {"user"}:
-            raise DebugError(f"{' '.join(how)!r} must be of {', '.join(xlate.KINDS)}, user")
+            raise DebugError(f"{' '.join(how)!r} must be one or more of {', '.join(xlate.KINDS)}, user")
         world = None if thread.running else xlate.WORLDS[thread.world]
         kind = kinds[0] if kinds else "read"
         found = xlate.translate(self.session.machine, self._address(address), thread.processor, kind, "user" in how, world)
@@ -153,7 +153,7 @@ class Monitor:
         try:
             data = " ".join(words).encode("latin-1", "backslashreplace").decode("unicode_escape").encode("latin-1")
         except (UnicodeDecodeError, UnicodeEncodeError) as error:
-            raise DebugError(f"{' '.join(words)!r} has an escape that is none: {error}") from error
+            raise DebugError(f"{' '.join(words)!r} has an invalid escape: {error}") from error
         self.session.machine.console_input(data)
         return [f"{len(data)} bytes reach the serial port from now on, one per character time"]
 

@@ -62,7 +62,7 @@ def transfer(stub, text):
 def features(stub, name):
     """Return target.xml."""
     if name != "target.xml":
-        raise Refused(f"there is no {name}, but target.xml")
+        raise Refused(f"there is no {name}, only target.xml")
     return description.xml()
 
 
@@ -101,6 +101,6 @@ def osdata(stub, name):
         items = '<item><column name="Type">processes</column><column name="Description">The machine and its partitions</column></item>'
         return f'<osdata type="types">{items}</osdata>'
     if name != "processes":
-        raise Refused(f"there is no list of {name!r}, but of processes")
+        raise Refused(f"there is no list of {name!r}, only of processes")
     items = "".join(f'<item><column name="pid">{pid}</column><column name="command">{text}</column></item>' for pid, text in rows)
     return f'<osdata type="processes">{items}</osdata>'

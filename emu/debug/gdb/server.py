@@ -1,7 +1,7 @@
 """A TCP server on 127.0.0.1 for one gdb at a time.
 
-The machine runs in this thread, a few milliseconds at a time; between slices the connection is looked at.  A client that
-comes second is told so; one whose connection drops leaves the machine stopped as it is, for the next.
+The machine runs in this thread, a few milliseconds at a time; between slices the connection is served.  A second client is
+turned away with a message; one whose connection drops leaves the machine stopped as it is, for the next.
 
 Any page in a browser can connect to a port of this computer and send it a request with packets in its body.  So a client must
 speak as a debugger from its first byte on, and introduce itself by its first packet; else it is let go and nothing was answered.

@@ -1,4 +1,4 @@
-"""What gdb asks and what the machine answers: one packet after the other, without a connection.
+"""What gdb asks and what the machine answers: one packet after another, without a connection.
 
 Process 1 is the whole machine, a thread for each processor in whatever world it is; process 1 + n is partition n of the
 session, a thread for each of its virtual processors.  Breakpoints live in the model, in the scope of their process.
@@ -59,7 +59,7 @@ class Stub:
 
     # ---- threads ----------------------------------------------------------------------------------------------------
     def threads(self):
-        """Return {(process, thread): Thread} of the attached processes; none after the end was told."""
+        """Return {(process, thread): Thread} of the attached processes; none after the end was reported."""
         if self.exited:
             return {}
         found = {(MACHINE, n + 1): self.session.thread(n) for n in range(len(self.machine.cpu))}
@@ -173,7 +173,7 @@ class Stub:
                 return stop
 
     def _actions(self, text):
-        """Do a vCont packet: the first thread that is to step steps, the rest of the machine runs as ever."""
+        """Do a vCont packet: the first thread that is to step steps, the rest of the machine runs as always."""
         actions = [self._action(each) for each in text.split(";")]
         for what, chosen, start, end in actions:
             if what in ("s", "S"):
@@ -191,7 +191,7 @@ class Stub:
         elif letter in ("C", "S"):
             hexadecimal(rest, "a signal")
         elif what not in ("c", "s"):
-            raise Refused(f"vCont action {what[:SHOWN]!r} must be of c, C, s, S, r")
+            raise Refused(f"vCont action {what[:SHOWN]!r} must be one of c, C, s, S, r")
         if chosen[0] != -1:
             self.thread(chosen)
         return letter, chosen, start, end
@@ -231,7 +231,7 @@ class Stub:
         return "swbreak:;" if software else "hwbreak:;"
 
     def _ended(self, stop, where):
-        """Report how the machine ended: at first as a stop, so that one can look around and go back; when it is to go on, as the end."""
+        """Report how the machine ended: first as a stop, so that one can look around and go backward; on the next continue, as the end."""
         again, self.ended = self.ended, True
         self.result, self.error = stop.result, stop.error
         if not again:
@@ -273,7 +273,7 @@ class Stub:
         process = hexadecimal(text, "a process")
         known = self._attached if attached else {MACHINE} | {MACHINE + guest.partition for guest in self.session.guests()}
         if process not in known:
-            raise Refused(f"there is no {'attached ' * attached}process {process}, but {', '.join(map(str, sorted(known)))} "
+            raise Refused(f"there is no {'attached ' * attached}process {process}, only {', '.join(map(str, sorted(known)))} "
                           "(1: the machine, then partitions)")
         return process
 
