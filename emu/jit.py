@@ -2,9 +2,15 @@
 
 `kernel` makes a function callable from kernels and Python; `entry` makes a C function whose address
 travels in a record.  What they compile is kept by `emu.kernel_cache`.
+
+Both make the integer literals of the function unsigned, 64 bits wide, compiled and in plain Python alike: `value >> 12` and
+`entry & 1 == 0` mean what the manual means.  A literal is a number modulo 2**64, so -1 is all ones.  Not touched: `True` and
+`False`, default values, and the module's own constants, which must be `np.uint64` (`emu.bits.U64`) themselves.
 """
 import ctypes
+import dis
 from contextlib import contextmanager
+from types import CodeType
 
 import numpy as np
 from numba import carray, types
@@ -14,6 +20,41 @@ from numba.core.dispatcher import _FunctionCompiler
 from numba.extending import intrinsic, overload
 
 from emu.kernel_cache import FLAGS, KernelCache
+
+# ---- literals ---------------------------------------------------------------------------------------------
+#
+# To numba a literal is signed: `value >> 12` would be a signed shift, and `value - 1` of a uint64 is a float.  The numbers
+# are replaced in the code object, before numba sees it: plain Python, which tests and people step through, runs the same code.
+# CPython computes with literals alone first, in its own integers: `~15 >> 4` is all ones (see docs/design/compile.md).
+WORD = (1 << 64) - 1
+_SMALL, _CONSTANT = dis.opmap.get("LOAD_SMALL_INT"), dis.opmap["LOAD_CONST"]
+
+
+def _unsigned(constant):
+    """Return a constant with its integers as uint64, modulo 2**64: CPython makes -2 of `~1`, and a tuple of `a, b = 0, 0`."""
+    if type(constant) is tuple:
+        return tuple(_unsigned(each) for each in constant)
+    if isinstance(constant, CodeType):
+        return unsigned(constant)
+    return np.uint64(constant & WORD) if type(constant) is int else constant
+
+
+def unsigned(code):
+    """Return a code object whose integer literals are uint64.
+
+    From Python 3.14 those below 256 stand in the instruction; they become constants like the others.
+    """
+    constants, places = [_unsigned(each) for each in code.co_consts], {}
+    text = bytearray(code.co_code)
+    for at in range(0, len(text), 2) if _SMALL else ():
+        if text[at] == _SMALL:
+            number = text[at + 1]
+            if number not in places:
+                places[number] = len(constants)
+                constants.append(np.uint64(number))
+            text[at:at + 2] = _CONSTANT, places[number]    # a ValueError past 256 constants: no kernel has so many
+    return code.replace(co_code=bytes(text), co_consts=tuple(constants))
+
 
 # ---- compiling a call tree once ---------------------------------------------------------------------------
 #
@@ -150,15 +191,17 @@ class _Kernel(registry.CPUDispatcher):
 
 
 def kernel(function):
-    """Compile a model function; it depends on its arguments alone and raises nothing."""
+    """Compile a model function; it depends on its arguments alone and raises nothing.  Its integer literals are uint64."""
+    function.__code__ = unsigned(function.__code__)
     made = _Kernel(function, locals={}, targetoptions=dict(FLAGS, nopython=True))
     made._cache = KernelCache(function)
     return made
 
 
 def entry(signature):
-    """Compile a C function with this numba signature; its `.address` travels in a record."""
+    """Compile a C function with this numba signature; its `.address` travels in a record.  Its integer literals are uint64."""
     def compiled(function):
+        function.__code__ = unsigned(function.__code__)
         made = ccallback.CFunc(function, sigutils.normalize_signature(signature), {}, dict(error_model="numpy"))
         made._cache = KernelCache(function)
         with _mode(True), made._cache.compiling():

@@ -42,9 +42,9 @@ CYCLES = U64((1 << 60) - 1)                 # see emu.core.block: above are mark
 CS_EXIT, CS_STOPPED, CS_CREATED = U64(at.CS_EXIT_REQUEST), U64(at.CS_STOPPED), U64(at.CS_CREATED)
 CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
 UC_STOP, UC_ERROR = U64(at.UC_STOP_REQUEST), U64(at.UC_INVALID_ERROR)
-MINUS_ONE = U64(0xFFFF_FFFF)
+NO_EXCEPTION = U64(0xFFFF_FFFF)                  # -1 in a field of 32 bits
 E_NM = U64(0x147)                           # the engine's #NM: perhaps only our lazy switch of its registers
-FP_FIRST, FP_LAST = 600 // 8, 3200 // 8     # words of ENV that hold x87, MMX and SSE state
+FP_FIRST, FP_LAST = U64(600 // 8), U64(3200 // 8)     # words of ENV that hold x87, MMX and SSE state
 MASK_32 = U64(0xFFFF_FFFF)
 CARRY = ONE                                 # bits 3:1 of the number of the conditions B and AE
 STOPPED = U64(0x10000)                      # what `cpu_exec` returns when an event stopped it
@@ -183,7 +183,7 @@ def execute(c, k, world):
     while True:
         poke8(cs + CS_EXIT, ZERO)
         poke32(cs + CS_HALTED, ZERO)
-        poke32(cs + CS_EXCEPTION, MINUS_ONE)
+        poke32(cs + CS_EXCEPTION, NO_EXCEPTION)
         poke32(cs + CS_TCG_EXIT, ZERO)
         poke8(uc + UC_STOP, ZERO)
         poke32(uc + UC_ERROR, ZERO)

@@ -22,9 +22,8 @@ def test(c, e, insn):
         return RESULT.FAULT
     value &= insn.immediate
     flags, parity = ZERO, value & BYTE
-    for shift in range(4, 0, -1):
-        if shift != 3:
-            parity ^= parity >> U64(shift)
+    for shift in (4, 2, 1):
+        parity ^= parity >> shift
     if parity & ONE == ZERO:
         flags |= RFLAGS.PF
     if value == ZERO:

@@ -1,4 +1,6 @@
 """Registers of one processor: flags, segments, mode, and the engine's hidden flags."""
+import numpy as np
+
 from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, RFLAGS, SEG
@@ -9,7 +11,8 @@ HIGH = U64(32)
 LOW_32 = U64(0xFFFF_FFFF)
 SELECTOR = U64(0xFFFF)
 TWO, THREE, ONE, ZERO = U64(2), U64(3), U64(1), U64(0)
-CC_OP_EFLAGS = 1
+CC_OP_EFLAGS = U64(1)
+FORWARD, BACKWARD = np.int32(1), np.int32(-1)              # ENV.df, a signed field
 HALF_48, HALF_57, HALF_CPU = U64(1 << 47), U64(1 << 56), U64(1 << LINEAR_BITS - 1)
 BITS_48, BITS_57, BITS_CPU = U64(48), U64(57), U64(LINEAR_BITS)
 
@@ -18,7 +21,7 @@ BITS_48, BITS_57, BITS_CPU = U64(48), U64(57), U64(LINEAR_BITS)
 def rflags(e):
     """Return RFLAGS (uint64) of an ENV record whose arithmetic flags are normalised."""
     value = e.eflags & ~(STATUS | RFLAGS.DF) | e.cc_src & STATUS | RFLAGS.ONE
-    if e.df < 0:
+    if e.df == BACKWARD:
         value |= RFLAGS.DF
     return value
 
@@ -29,7 +32,7 @@ def set_rflags(e, value):
     e.cc_src = value & STATUS
     e.cc_dst = ZERO
     e.cc_op = CC_OP_EFLAGS
-    e.df = -1 if value & RFLAGS.DF else 1
+    e.df = BACKWARD if value & RFLAGS.DF else FORWARD
     e.eflags = value & ~(STATUS | RFLAGS.DF) | RFLAGS.ONE
 
 

@@ -27,7 +27,7 @@ E_EXCEPTIONS, E_INTERCEPTS = U64(0x140), U64(0x160)     # the engine's SVM exit 
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 STI_OPCODE = U64(0xFB)
 BS = U64(1 << 14)
-FAR_WORDS = 6                                           # of FS and GS, which follow each other in ENV.seg
+FAR_WORDS = U64(6)                                      # of FS and GS, which follow each other in ENV.seg
 
 
 @kernel

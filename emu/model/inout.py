@@ -7,7 +7,7 @@ Source: SDM 1, "I/O Port Protection"; SDM 2A, "IN", "INS"; SDM 2B, "OUT", "OUTS"
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model import breakpoint, linear, operand, port
-from emu.model.cpu import attributes, base, cpl, limit, real_mode
+from emu.model.cpu import FORWARD, attributes, base, cpl, limit, real_mode
 from emu.model.fault import gp0
 from emu.model.segment import TABLE_READ, kind, linear_mask
 from emu.spec.cost import COST
@@ -90,7 +90,7 @@ def write_port(c, e, insn):
 def step(e, insn, index):
     """Move RSI or RDI past one element and count it; returns whether a repeat goes on."""
     size = insn.address_size
-    distance = insn.operand_size if e.df > 0 else ~insn.operand_size + ONE
+    distance = insn.operand_size if e.df == FORWARD else ~insn.operand_size + ONE
     operand.set_reg(e, insn, index, size, operand.get_reg(e, insn, index, size) + distance)
     if not insn.rep:
         return False

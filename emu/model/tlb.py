@@ -25,7 +25,7 @@ VPN_SHIFT, TAG_SIZE_SHIFT, LAST_ASID = U64(19), U64(17), U64(0x1FFFE)
 VPN = U64((1 << 45) - 1)
 DEAD = ALL_ONES                                # tag of a removed entry
 HASH, HASH_SHIFT = U64(0x9E37_79B9_7F4A_7C15), U64(64 - TLB_BITS)
-SLOTS, FULL = U64(TLB_ENTRIES - 1), U64(TLB_ENTRIES * 3 // 4)
+WORDS, SLOTS, FULL = U64(2 * TLB_ENTRIES), U64(TLB_ENTRIES - 1), U64(TLB_ENTRIES * 3 // 4)
 SPACE_LIMIT, ENGINE_PAGES = U64(SPACES - 2), U64(64)
 PIECES = THREE                                 # space_state with pieces of larger guest pages
 GLOBAL_SIZES = FOUR                            # bit SIZE of t.sizes, bit SIZE + 4 for global translations
@@ -120,7 +120,7 @@ def replaced(t, la, old, new, large):
 @kernel
 def clear(t):
     """Empty the table; spaces stay known and are numbered afresh."""
-    for i in range(2 * TLB_ENTRIES):
+    for i in range(WORDS):
         t.word[i] = ZERO
     for i in range(SPACES):
         t.space_asid[i] = U64(i) + ONE

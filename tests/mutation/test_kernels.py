@@ -13,16 +13,16 @@ TOY = '''"""A toy."""
 from emu.bits import U64
 from emu.jit import kernel
 
-ONE, LIMIT = U64(1), U64(11)
+LIMIT = U64(11)
 
 
 @kernel
 def toy(record, value):
     """Count calls with an odd value of at least LIMIT; return the value then, else half of it."""
-    if value >= LIMIT and value & ONE:
-        record[0] += ONE
+    if value >= LIMIT and value & 1:
+        record[0] += 1
         return value
-    return value >> ONE
+    return value >> 1
 
 
 def plain(value):
@@ -32,16 +32,16 @@ INPUTS = range(8, 13)
 ORIGINAL = [4, 4, 5, 11, 6, 1]                             # answers to the inputs, then the counter
 MUTANTS = {
     "value >= LIMIT -> value > LIMIT": [4, 4, 5, 5, 6, 0],
-    "value >= LIMIT and value & ONE -> value >= LIMIT or value & ONE": [4, 9, 5, 11, 12, 3],
-    "value >= LIMIT and value & ONE -> not (value >= LIMIT and value & ONE)": [8, 9, 10, 5, 12, 4],
-    "value >= LIMIT and value & ONE -> True": [8, 9, 10, 11, 12, 5],
-    "value >= LIMIT and value & ONE -> False": [4, 4, 5, 5, 6, 0],
-    "value & ONE -> value | ONE": [4, 4, 5, 11, 12, 2],
+    "value >= LIMIT and value & 1 -> value >= LIMIT or value & 1": [4, 9, 5, 11, 12, 3],
+    "value >= LIMIT and value & 1 -> not (value >= LIMIT and value & 1)": [8, 9, 10, 5, 12, 4],
+    "value >= LIMIT and value & 1 -> True": [8, 9, 10, 11, 12, 5],
+    "value >= LIMIT and value & 1 -> False": [4, 4, 5, 5, 6, 0],
+    "value & 1 -> value | 1": [4, 4, 5, 11, 12, 2],
     "LIMIT -> _word(12)": [4, 4, 5, 5, 6, 0],
-    "record[0] += ONE -> record[0] -= ONE": [4, 4, 5, 11, 6, 2**64 - 1],
-    "record[0] += ONE -> (nothing)": [4, 4, 5, 11, 6, 0],
+    "record[0] += 1 -> record[0] -= 1": [4, 4, 5, 11, 6, 2**64 - 1],
+    "record[0] += 1 -> (nothing)": [4, 4, 5, 11, 6, 0],
     "return value -> another value": [4, 4, 5, 10, 6, 1],
-    "value >> ONE -> value << ONE": [16, 18, 20, 11, 24, 1],
+    "value >> 1 -> value << 1": [16, 18, 20, 11, 24, 1],
 }
 
 
@@ -109,12 +109,12 @@ def test_verdict_of_a_run(action, verdict, by):
 
 
 def test_results_are_kept_and_reported(tmp_path):
-    results = [Result("emu/model/pit.py:273 _latch_count", "ZERO -> _word(1)", KILLED, "tests/model/test_pit.py::test_latch"),
-               Result("emu/model/pit.py:275 _latch_count", "ONE -> _word(2)", SURVIVED)]
+    results = [Result("emu/model/pit.py:273 _latch_count", "0 -> 1", KILLED, "tests/model/test_pit.py::test_latch"),
+               Result("emu/model/pit.py:275 _latch_count", "1 -> 2", SURVIVED)]
     for result in results:
         append(tmp_path / "results", result)
     assert load(tmp_path / "results") == results and load(tmp_path / "none") == []
     assert report(results).splitlines() == [
-        "killed     emu/model/pit.py:273 _latch_count                   ZERO -> _word(1)  [tests/model/test_pit.py::test_latch]",
-        "survived   emu/model/pit.py:275 _latch_count                   ONE -> _word(2)",
+        "killed     emu/model/pit.py:273 _latch_count                   0 -> 1  [tests/model/test_pit.py::test_latch]",
+        "survived   emu/model/pit.py:275 _latch_count                   1 -> 2",
         "1 of 2 killed (1 killed, 1 survived)"]
