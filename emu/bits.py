@@ -98,13 +98,13 @@ def shift_of(mask):
 @kernel
 def get(value, mask):
     """Return the field of `value` that `mask` names, shifted to bit 0 (all uint64)."""
-    return (value & mask) // (mask & (~mask + U64(1)))
+    return (value & mask) // (mask & (~mask + 1))
 
 
 @kernel
 def put(value, mask, field):
     """Return `value` with the field that `mask` names replaced by `field` (all uint64)."""
-    return value & ~mask | field * (mask & (~mask + U64(1))) & mask
+    return value & ~mask | field * (mask & (~mask + 1)) & mask
 
 
 def name_of(table, number):

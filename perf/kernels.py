@@ -15,7 +15,7 @@ from emu.spec.vmx import REASON
 from emu.state import INSN, env_of
 
 QUESTION = "How long do the hottest kernels take?"
-ZERO, ONE, PAGES, SHIFT, SIXTY_FOUR = U64(0), U64(1), U64(4096), U64(12), U64(64)
+PAGES, SHIFT = U64(4096), U64(12)
 INJECTED = INTR.VALID | EVENT.EXTERNAL << U64(8) | U64(0x20)        # what perf/kernel/exits.s injects
 STORE = bytes.fromhex("4889843788000000").ljust(16, b"\x90")        # mov [rdi + rsi + 0x88], rax
 CPUID = bytes.fromhex("0fa2").ljust(16, b"\x90")
@@ -25,20 +25,20 @@ CPUID = bytes.fromhex("0fa2").ljust(16, b"\x90")
 def to_root(c):
     """Leave non-root operation if that is where the processor is."""
     if c.vmx_mode == MODE.NONROOT:
-        exit.leave(c, REASON.CPUID, ZERO)
+        exit.leave(c, REASON.CPUID, 0)
 
 
 @kernel
 def to_guest(c):
     """Enter non-root operation if that is not where the processor is."""
     if c.vmx_mode == MODE.ROOT:
-        entry.enter(c, ZERO)
+        entry.enter(c, 0)
 
 
 @kernel
 def hits(c, la, count):
     """Translate one address `count` times."""
-    found = ZERO
+    found = 0
     for _ in range(count):
         found ^= walk.translate(c, la, ACCESS.READ)
     return found
@@ -47,10 +47,10 @@ def hits(c, la, count):
 @kernel
 def misses(c, la, count):
     """Translate each of 4,096 pages after the TLB was emptied, until `count` are done."""
-    found = ZERO
+    found = 0
     for i in range(count):
         page = U64(i) % PAGES
-        if page == ZERO:
+        if page == 0:
             tlb.flush_all(c)
         found ^= walk.translate(c, la + (page << SHIFT), ACCESS.READ)
     return found
@@ -59,16 +59,16 @@ def misses(c, la, count):
 @kernel
 def decodes(code, insn, count):
     """Decode one instruction `count` times."""
-    length = ZERO
+    length = 0
     for _ in range(count):
-        length ^= decode.decode(code, U64(16), SIXTY_FOUR, insn)
+        length ^= decode.decode(code, 16, 64, insn)
     return length
 
 
 @kernel
 def judgements(c, count):
     """Make all checks of a VM entry `count` times."""
-    found = ZERO
+    found = 0
     for _ in range(count):
         found |= checks.entry(c)
     return found
@@ -78,8 +78,8 @@ def judgements(c, count):
 def transitions(c, count):
     """Enter and leave non-root operation `count` times."""
     for _ in range(count):
-        entry.enter(c, ZERO)
-        exit.leave(c, REASON.CPUID, ZERO)
+        entry.enter(c, 0)
+        exit.leave(c, REASON.CPUID, 0)
     return c.vmx_mode
 
 
@@ -88,19 +88,19 @@ def checked_transitions(c, count):
     """Enter and leave `count` times, every entry with all checks."""
     for _ in range(count):
         entry.forget_verdict(c)
-        entry.enter(c, ZERO)
-        exit.leave(c, REASON.CPUID, ZERO)
+        entry.enter(c, 0)
+        exit.leave(c, REASON.CPUID, 0)
     return c.vmx_mode
 
 
 @kernel
 def deliveries(c, stack, count):
     """Deliver an external interrupt through the IDT `count` times."""
-    e, good = env_of(c.env)[0], ZERO
+    e, good = env_of(c.env)[0], 0
     for _ in range(count):
         e.regs[GPR.RSP] = stack
-        if interrupt.deliver(c, INJECTED, ZERO, ZERO):
-            good += ONE
+        if interrupt.deliver(c, INJECTED, 0, 0):
+            good += 1
     return good
 
 

@@ -18,21 +18,15 @@ from emu.core.fill import (
     E_DEADLINE,
     E_GP,
     E_SPLIT,
-    EIGHT,
     KIND,
     LOW_32,
     OFFSET,
-    ONE,
     PAGE_SIZE,
-    SIXTEEN,
-    SIXTY_FOUR,
     TB_FLAGS,
     TB_ICOUNT,
     TB_PC,
     TB_SIZE,
-    THIRTY_TWO,
     UC_TCG,
-    ZERO,
     by_model,
     code_host,
     leave,
@@ -47,13 +41,13 @@ from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 
-E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_ROWS, E_HOST = ZERO, ONE, U64(2), U64(3), U64(4), U64(5), U64(15)
-TWO, THREE, FOUR, FIFTEEN, COST_MASK = U64(2), U64(3), U64(4), U64(15), U64(0x7FF)
+E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_ROWS, E_HOST = U64(0), U64(1), U64(2), U64(3), U64(4), U64(5), U64(15)
+COST_MASK = U64(0x7FF)
 MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
 MODIFIES = U64(0x8000)                     # of a row: the instruction reads a memory operand and writes it
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER = U64(1024)
-WATCH_IF = ONE
+WATCH_IF = U64(1)
 TWO_BYTE, X87, X87_BITS, REX, HIGH_NIBBLE, NEAR_JCC = U64(0x0F), U64(0xD8), U64(0xF8), U64(0x40), U64(0xF0), U64(0x80)
 OPERAND_SIZE, ADDRESS_SIZE, REPNE, REP = U64(0x66), U64(0x67), U64(0xF2), U64(0xF3)
 SEGMENT_ES, SEGMENT_BITS, SEGMENT_FS, SEGMENT_GS = U64(0x26), U64(0xE7), U64(0x64), U64(0x65)     # ES, CS, SS, DS alike
@@ -63,7 +57,7 @@ BY_MODEL = U64(1 << 62)                    # cycles of a block that the engine m
 # Added to the cycles of a block with a breakpoint in it, of one translated with RF set, of one that may end past the limit of CS.
 ASKS = U64(1 << 61)
 REPEATS = U64(1 << 60)                     # of these, one that begins with a repeated string instruction
-CYCLES = REPEATS - ONE
+CYCLES = REPEATS - U64(1)
 E_INSTRUCTION = U64(native.INSTRUCTION)
 TCG_CODE_PTR, TCG_HIGHWATER = U64(at.TCG_CODE_PTR), U64(at.TCG_HIGHWATER)
 TB_CS_BASE, LIMITS, LOW_16 = U64(at.TB_CS_BASE), HF_LIMITED | HF_SHORT, U64(0xFFFF)
@@ -125,7 +119,7 @@ def may_end_outside(block, flags):
     if not flags & HF_LIMITED:
         return False
     end = (peek64(block + TB_PC) - peek64(block + TB_CS_BASE) & LOW_32) + peek16(block + TB_SIZE)
-    return flags & HF_SHORT != ZERO or end > LOW_16 + ONE
+    return flags & HF_SHORT != 0 or end > LOW_16 + 1
 
 
 @kernel
@@ -133,11 +127,11 @@ def last_instruction(c):
     """Return the linear address of the last instruction of the block that ran, all ones when none has since the last event."""
     if not c.block:
         return ALL_ONES
-    e = words(c.block, SIXTEEN)
-    if e[E_COUNT] == ZERO:                     # a block that ends before its first instruction
+    e = words(c.block, 16)
+    if e[E_COUNT] == 0:                        # a block that ends before its first instruction
         return ALL_ONES
-    last = e[E_COUNT] - ONE
-    return e[E_PC] + (e[E_SIZE] & LOW_32) - (e[E_ROWS + last // FOUR] >> last % FOUR * SIXTEEN & FIFTEEN)
+    last = e[E_COUNT] - 1
+    return e[E_PC] + (e[E_SIZE] & LOW_32) - (e[E_ROWS + last // 4] >> last % 4 * 16 & 15)
 
 
 @kernel
@@ -146,11 +140,11 @@ def repeats_at(c, k, uc, rip):
     last = U64(last_instruction(c))
     if last == ALL_ONES:
         return False
-    e = words(c.block, SIXTEEN)
-    if (last - rip) & (ALL_ONES if e[E_SIZE] >> THIRTY_TWO == SIXTY_FOUR else LOW_32):
+    e = words(c.block, 16)
+    if (last - rip) & (ALL_ONES if e[E_SIZE] >> 32 == 64 else LOW_32):
         return False
-    block = call(k.f_block_of, peek64(uc + UC_TCG), e[E_TAG], ZERO, ZERO, ZERO, ZERO)
-    if block == ZERO:
+    block = call(k.f_block_of, peek64(uc + UC_TCG), e[E_TAG], 0, 0, 0, 0)
+    if block == 0:
         return False
     size, before = peek16(block + TB_SIZE), last - e[E_PC]
     return repeats(fetch(machine_at(c.machine)[0], k, block, size, e[E_PC])[before:], size - before)
@@ -163,9 +157,9 @@ def count_mask(code, size, mode):
     for i in range(size):
         if U64(code[i]) == ADDRESS_SIZE:
             other = True
-    if mode == SIXTY_FOUR:
+    if mode == 64:
         return LOW_32 if other else ALL_ONES
-    return LOW_16 if other == (mode == THIRTY_TWO) else LOW_32
+    return LOW_16 if other == (mode == 32) else LOW_32
 
 
 @kernel
@@ -174,14 +168,14 @@ def note_repeat(c, k, uc, ra, e, env):
 
     Returns whether that was the last iteration: the engine goes once more through the instruction, for nothing but its end.
     """
-    block, mode = call(k.f_block_of, peek64(uc + UC_TCG), ra, ZERO, ZERO, ZERO, ZERO), e[E_SIZE] >> THIRTY_TWO
+    block, mode = call(k.f_block_of, peek64(uc + UC_TCG), ra, 0, 0, 0, 0), e[E_SIZE] >> 32
     size = peek16(block + TB_SIZE)
     code = fetch(machine_at(c.machine)[0], k, block, size, e[E_PC])
     if not repeats(code, size):
         return False
-    if env.regs[GPR.RCX] & count_mask(code, size, mode) == ZERO:
+    if env.regs[GPR.RCX] & count_mask(code, size, mode) == 0:
         return True
-    c.repeated, c.repeated_at = e[E_PC] & (ALL_ONES if mode == SIXTY_FOUR else LOW_32), c.instructions
+    c.repeated, c.repeated_at = e[E_PC] & (ALL_ONES if mode == 64 else LOW_32), c.instructions
     return False
 
 
@@ -189,34 +183,34 @@ def note_repeat(c, k, uc, ra, e, env):
 def register(c, k, uc, ra, slot):
     """Fill the table entry at `slot` for the block that host address `ra` belongs to; returns its flags."""
     m = machine_at(c.machine)[0]
-    block = call(k.f_block_of, peek64(uc + UC_TCG), ra, ZERO, ZERO, ZERO, ZERO)
+    block = call(k.f_block_of, peek64(uc + UC_TCG), ra, 0, 0, 0, 0)
     flags, size, count = peek32(block + TB_FLAGS), peek16(block + TB_SIZE), peek16(block + TB_ICOUNT)
-    pc = peek64(block + TB_PC) & (ALL_ONES if mode_of(flags) == SIXTY_FOUR else LOW_32)
-    e = words(slot, SIXTEEN)
-    steps, code, cost = words(k.steps, BLOCK_LIMIT), fetch(m, k, block, size, pc), ZERO
+    pc = peek64(block + TB_PC) & (ALL_ONES if mode_of(flags) == 64 else LOW_32)
+    e = words(slot, 16)
+    steps, code, cost = words(k.steps, BLOCK_LIMIT), fetch(m, k, block, size, pc), 0
     found = decode.block(code, size, mode_of(flags), insn_at(k.scratch)[0], steps)
     for i in range(10):
-        e[E_ROWS + U64(i)] = ZERO
+        e[E_ROWS + U64(i)] = 0
     for i in range(count):
         j = U64(i)
-        length = steps[j] & STEP.LENGTH if j < found else FIFTEEN
-        cycles = steps[j] >> THIRTY_TWO if j < found else ONE
+        length = steps[j] & STEP.LENGTH if j < found else 15
+        cycles = steps[j] >> 32 if j < found else 1
         cost += cycles
-        both = MODIFIES if j < found and steps[j] & STEP.MODIFIES else ZERO
-        e[E_ROWS + j // FOUR] |= (length | cycles << FOUR | both) << (j % FOUR) * SIXTEEN
-    if found + ONE < count:                    # the last may be cut short: the engine stops reading an undefined opcode early
-        k.mismatch += ONE
+        both = MODIFIES if j < found and steps[j] & STEP.MODIFIES else 0
+        e[E_ROWS + j // 4] |= (length | cycles << 4 | both) << (j % 4) * 16
+    if found + 1 < count:                      # the last may be cut short: the engine stops reading an undefined opcode early
+        k.mismatch += 1
         k.mismatch_pc = pc
-    if found == ZERO:                          # longer than the engine takes it for
+    if found == 0:                             # longer than the engine takes it for
         cost = cost if unavailable(code, size, flags) else BY_MODEL
-    elif by_model(steps[ZERO] >> EIGHT & KIND):
+    elif by_model(steps[0] >> 8 & KIND):
         cost = BY_MODEL
     if cost != BY_MODEL and (flags & RFLAGS.RF or may_end_outside(block, flags) or breakpoint.marked(m, pc, size)):
-        cost |= ASKS | (REPEATS if repeats(code, size) else ZERO)
+        cost |= ASKS | (REPEATS if repeats(code, size) else 0)
     e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
-    e[E_SIZE] = size | mode_of(flags) << THIRTY_TWO
+    e[E_SIZE] = size | mode_of(flags) << 32
     one_page = (pc & OFFSET) + size <= PAGE_SIZE
-    e[E_HOST] = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET) if one_page else ZERO
+    e[E_HOST] = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET) if one_page else 0
 
 
 @kernel
@@ -226,24 +220,24 @@ def keep(c, k, slot):
     What undoes a block, or counts what of it ran, reads its entry.  Which blocks share a place depends on where the engine put them.
     """
     if c.block == slot:
-        kept, old = words(k.table, (k.table_mask + TWO) * SIXTEEN), words(slot, SIXTEEN)
+        kept, old = words(k.table, (k.table_mask + 2) * 16), words(slot, 16)
         for i in range(16):
-            kept[(k.table_mask + ONE) * SIXTEEN + U64(i)] = old[U64(i)]
-        c.block = k.table + (k.table_mask + ONE) * SIXTEEN * EIGHT
+            kept[(k.table_mask + 1) * 16 + U64(i)] = old[U64(i)]
+        c.block = k.table + (k.table_mask + 1) * 16 * 8
 
 
 @kernel
 def fitting(c, e):
     """Return how many instructions of the block entry fit before the processor's deadline, at least one."""
-    left, done = c.due - c.cycles, ZERO
+    left, done = c.due - c.cycles, 0
     for i in range(e[E_COUNT]):
         j = U64(i)
-        left_cost = e[E_ROWS + j // FOUR] >> (j % FOUR * SIXTEEN + FOUR) & COST_MASK
+        left_cost = e[E_ROWS + j // 4] >> (j % 4 * 16 + 4) & COST_MASK
         if left_cost > left:
             break
         left -= left_cost
-        done += ONE
-    return done if done else ONE
+        done += 1
+    return done if done else 1
 
 
 @kernel
@@ -262,14 +256,14 @@ def must_leave(c, flags, eflags):
     if c.cycles >= c.due:
         return True
     if c.watch and not flags & HF_INHIBIT:
-        return c.watch != WATCH_IF or eflags & RFLAGS.IF != ZERO
+        return c.watch != WATCH_IF or eflags & RFLAGS.IF != 0
     return False
 
 
 @kernel
 def at_breakpoint(c, env, la):
     """Return whether the instruction at linear `la` is not to run before the model has seen it."""
-    return breakpoint.code(c, env, la) != ZERO or breakpoint.asked(c, env, la)
+    return breakpoint.code(c, env, la) != 0 or breakpoint.asked(c, env, la)
 
 
 @kernel
@@ -278,12 +272,12 @@ def before_break(c, e, env):
     m = machine_at(c.machine)[0]
     if not m.mark_count and not m.debug:
         return e[E_COUNT]
-    at, wrap = e[E_PC], ALL_ONES if e[E_SIZE] >> THIRTY_TWO == SIXTY_FOUR else LOW_32
+    at, wrap = e[E_PC], ALL_ONES if e[E_SIZE] >> 32 == 64 else LOW_32
     for i in range(e[E_COUNT]):
         j = U64(i)
         if at_breakpoint(c, env, at & wrap):
             return j
-        at += e[E_ROWS + j // FOUR] >> j % FOUR * SIXTEEN & FIFTEEN
+        at += e[E_ROWS + j // 4] >> j % 4 * 16 & 15
     return e[E_COUNT]
 
 
@@ -293,7 +287,7 @@ def other_code(k, env, world):
 
     Its hidden flags are not those of the new limit of CS, or its TLB has pages past 4 GiB under addresses that are others now.
     """
-    return (U64(env.hflags) ^ limit_flags(env)) & LIMITS != ZERO or (k.wrapped[world] != ZERO and U64(env.hflags) & HF_CS64 != ZERO)
+    return (U64(env.hflags) ^ limit_flags(env)) & LIMITS != 0 or (k.wrapped[world] != 0 and U64(env.hflags) & HF_CS64 != 0)
 
 
 @kernel
@@ -302,14 +296,14 @@ def within_limit(e, env):
 
     Source: SDM 3A, "Limit Checking"; SDM 3B, "Segment Wraparound"
     """
-    if U64(env.hflags) & LIMITS == ZERO:
+    if U64(env.hflags) & LIMITS == 0:
         return e[E_COUNT]
     at = e[E_PC] - base(env, SEG.CS) & LOW_32
     end, last = at + (e[E_SIZE] & LOW_32), limit(env, SEG.CS)       # an undefined opcode is as long as the engine reads it
     for i in range(e[E_COUNT]):
         j = U64(i)
-        at += e[E_ROWS + j // FOUR] >> j % FOUR * SIXTEEN & FIFTEEN
-        if min(at, end) - ONE > last:
+        at += e[E_ROWS + j // 4] >> j % 4 * 16 & 15
+        if min(at, end) - 1 > last:
             return j
     return e[E_COUNT]
 
@@ -322,7 +316,7 @@ def outside(c, k, cs, e, env, slot):
     """
     env.rip = e[E_PC] - base(env, SEG.CS) & LOW_32
     if c.block and c.block != slot and undo.undo_branch(c, env):
-        leave(c, k, cs, E_GP, ZERO)
+        leave(c, k, cs, E_GP, 0)
 
 
 @kernel
@@ -332,10 +326,10 @@ def resume_flag(c, k, cs, e, env, ra):
     It stays set between the iterations of a repeated string instruction.
     """
     late = c.resumed_at == c.instructions and env.eflags & RFLAGS.RF
-    c.resumed_at = ZERO
+    c.resumed_at = 0
     if late and not (e[E_COST] & REPEATS and e[E_PC] == c.resumed):
         env.eflags &= ~RFLAGS.RF
-        c.block = ZERO
+        c.block = 0
         leave(c, k, cs, E_DEADLINE, ra)
 
 
@@ -343,18 +337,18 @@ def resume_flag(c, k, cs, e, env, ra):
 def ask(c, k, cs, e, env, ra):
     """Stop before a breakpoint in the block and before the limit of CS; let an instruction that RF is set for run alone."""
     count, inside = U64(before_break(c, e, env)), U64(within_limit(e, env))
-    if count > ZERO and inside == ZERO and e[E_COUNT]:
-        c.block, env.error_code = ZERO, ZERO
+    if count > 0 and inside == 0 and e[E_COUNT]:
+        c.block, env.error_code = 0, 0
         leave(c, k, cs, E_GP, ra)
     count = min(count, inside)
-    if count == ZERO and e[E_COUNT]:
-        c.block = ZERO
+    if count == 0 and e[E_COUNT]:
+        c.block = 0
         leave(c, k, cs, E_BREAK, ra)
     if e[E_COST] != BY_MODEL and env.eflags & RFLAGS.RF:
-        count = ONE
-        c.resumed, c.resumed_at = e[E_PC], c.instructions + ONE if e[E_COUNT] == ONE else ZERO
-    if count < e[E_COUNT] and c.single != ONE:
-        c.block = ZERO
+        count = 1
+        c.resumed, c.resumed_at = e[E_PC], c.instructions + 1 if e[E_COUNT] == 1 else 0
+    if count < e[E_COUNT] and c.single != 1:
+        c.block = 0
         poke32(cs + CS_CFLAGS, count)
         leave(c, k, cs, E_SPLIT, ra)
 
@@ -363,13 +357,13 @@ def ask(c, k, cs, e, env, ra):
 def roll(m):
     """For tests: return the next 32 bits of the sequence that `emu.core.loop.disturb` draws from."""
     m.disturb = m.disturb * MULTIPLIER + INCREMENT
-    return m.disturb >> THIRTY_TWO
+    return m.disturb >> 32
 
 
 @kernel
 def crowd(m, uc):
     """For tests: let the engine find its code buffer full when it translates next, now and then: it drops all translations then."""
-    if m.disturb != ALL_ONES and roll(m) & THREE == ZERO:
+    if m.disturb != ALL_ONES and roll(m) & 3 == 0:
         tcg = peek64(uc + UC_TCG)
         poke64(tcg + TCG_CODE_PTR, peek64(tcg + TCG_HIGHWATER))
 
@@ -379,7 +373,7 @@ def slow(cpu, uc, ra, slot):
     """Decide about a block that the stub could not charge by itself."""
     c = cpu_at(cpu)[0]
     k = core_at(c.core)[0]
-    e = words(slot, SIXTEEN)
+    e = words(slot, 16)
     last = last_instruction(c)
     if e[E_TAG] != ra:
         keep(c, k, slot)
@@ -387,53 +381,53 @@ def slow(cpu, uc, ra, slot):
     m = machine_at(c.machine)[0]
     if m.disturb:
         crowd(m, uc)
-    world = U64(1) if uc == k.uc[1] else ZERO
+    world = 1 if uc == k.uc[1] else 0
     cs = k.cs[world]
     env = env_of(k.env[world])[0]
     hidden = U64(env.hflags)
     if last == e[E_PC]:
         if note_repeat(c, k, uc, ra, e, env):
             charge(c, e, slot)
-            c.resumed_at = c.instructions if c.resumed_at else ZERO        # RF ends with the instruction
+            c.resumed_at = c.instructions if c.resumed_at else 0           # RF ends with the instruction
             return
         if c.repeated_at == c.instructions:    # the shadow of STI or MOV SS ended with the first iteration
             hidden &= ~HF_INHIBIT
-    if c.deadline == ZERO:
+    if c.deadline == 0:
         undo.busy(env)
-    free = c.request | c.watch | c.single == ZERO
-    if c.deadline == ZERO and other_code(k, env, world):
+    free = c.request | c.watch | c.single == 0
+    if c.deadline == 0 and other_code(k, env, world):
         if undo.past_limit(env, e[E_PC]):
             outside(c, k, cs, e, env, slot)
-        c.block = ZERO
+        c.block = 0
         leave(c, k, cs, E_DEADLINE, ra)
-    if c.deadline == ZERO and free:
+    if c.deadline == 0 and free:
         c.deadline = c.due
-    if e[E_COST] >= ASKS and within_limit(e, env) == ZERO and e[E_COUNT]:
+    if e[E_COST] >= ASKS and within_limit(e, env) == 0 and e[E_COUNT]:
         outside(c, k, cs, e, env, slot)
     if c.resumed_at:
         resume_flag(c, k, cs, e, env, ra)
-    if c.single == ONE and c.cycles >= c.due and not (c.mtf_step | c.iret_step | c.repeat_step):
-        c.block = ZERO                         # its fetch reached an event, which comes first as it does when nobody steps
+    if c.single == 1 and c.cycles >= c.due and not (c.mtf_step | c.iret_step | c.repeat_step):
+        c.block = 0                            # its fetch reached an event, which comes first as it does when nobody steps
         leave(c, k, cs, E_DEADLINE, ra)
-    if e[E_COST] >= ASKS and (c.single == ONE or not (c.single or must_leave(c, hidden, env.eflags))):
+    if e[E_COST] >= ASKS and (c.single == 1 or not (c.single or must_leave(c, hidden, env.eflags))):
         ask(c, k, cs, e, env, ra)
-    if e[E_COST] == BY_MODEL and (c.single == ONE or not (c.single or must_leave(c, hidden, env.eflags))):
-        c.block = ZERO
+    if e[E_COST] == BY_MODEL and (c.single == 1 or not (c.single or must_leave(c, hidden, env.eflags))):
+        c.block = 0
         leave(c, k, cs, E_INSTRUCTION, ra)
-    if c.single == ONE:                        # one instruction was asked for: this is it
-        c.single = U64(2)
+    if c.single == 1:                          # one instruction was asked for: this is it
+        c.single = 2
         charge(c, e, slot)
         return
     if c.single or must_leave(c, hidden, env.eflags):
-        c.block = ZERO
+        c.block = 0
         leave(c, k, cs, E_DEADLINE, ra)
     if c.deadline and c.deadline < c.due and c.cycles + (e[E_COST] & CYCLES) > c.deadline:   # see emu.core.loop.disturb
-        c.block = ZERO
+        c.block = 0
         leave(c, k, cs, E_DEADLINE, ra)
-    if c.cycles + (e[E_COST] & CYCLES) > c.due and e[E_COUNT] > ONE:
+    if c.cycles + (e[E_COST] & CYCLES) > c.due and e[E_COUNT] > 1:
         count = fitting(c, e)
         if count < e[E_COUNT]:
-            c.block = ZERO
+            c.block = 0
             poke32(cs + CS_CFLAGS, count)
             leave(c, k, cs, E_SPLIT, ra)
     charge(c, e, slot)
@@ -442,7 +436,7 @@ def slow(cpu, uc, ra, slot):
 @entry(types.uint64(types.uint64, types.uint64))
 def forget(table, mask):
     """Empty the block table: the engine reuses the host addresses that it is keyed by."""
-    rows = words(table, (mask + ONE) * SIXTEEN)
-    for i in range(mask + ONE):
-        rows[U64(i) * SIXTEEN] = ZERO
-    return ZERO
+    rows = words(table, (mask + 1) * 16)
+    for i in range(mask + 1):
+        rows[U64(i) * 16] = 0
+    return 0

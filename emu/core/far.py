@@ -21,7 +21,6 @@ from emu.model.segment import CODE, CONFORMING, NOT_NULL, TABLE_READ, address, i
 from emu.spec.cpu import CR4, DESCRIPTOR, GPR, RFLAGS, SEG
 from emu.state import ALL_ONES, cpu_at, env_of
 
-ZERO, ONE, TWO, THREE, FOUR = U64(0), U64(1), U64(2), U64(3), U64(4)
 WORD_MASK, DPL_SHIFT, GATE, GATE_BITS = U64(0xFFFF), U64(45), U64(4), U64(7)      # call gates have types 4 and 12
 POPPED = U64(40)
 E_INSTRUCTION = U64(native.INSTRUCTION)
@@ -34,7 +33,7 @@ def nulls_a_base(c, e):
         return False
     for n in range(2):
         s = SEG.FS + U64(n)
-        if e.seg[s * THREE] & NOT_NULL and base(e, s) and e.seg[s * THREE + TWO] >> DPL_SHIFT & THREE != THREE:
+        if e.seg[s * 3] & NOT_NULL and base(e, s) and e.seg[s * 3 + 2] >> DPL_SHIFT & 3 != 3:
             return True
     return False
 
@@ -44,21 +43,21 @@ def goes_inward(c, e, select):
     """Return whether a far CALL to `select` goes through a gate to an inner level."""
     if e.eflags & RFLAGS.VM or not select & NOT_NULL or not inside(e, select):
         return False
-    gate = look.load(c, address(e, select) + FOUR, FOUR, TABLE_READ)
+    gate = look.load(c, address(e, select) + 4, 4, TABLE_READ)
     if gate & DESCRIPTOR.S or kind(gate) & GATE_BITS != GATE:
         return False
-    target = look.load(c, address(e, select) + TWO, TWO, TABLE_READ)
+    target = look.load(c, address(e, select) + 2, 2, TABLE_READ)
     if not target & NOT_NULL or not inside(e, target):
         return False
-    code = look.load(c, address(e, target) + FOUR, FOUR, TABLE_READ)
+    code = look.load(c, address(e, target) + 4, 4, TABLE_READ)
     return kind(code) & (CODE | CONFORMING) == CODE and level(code) < cpl(e)
 
 
 @kernel
 def note_stack(c, k, e, what, operand):
     """Note which bytes of the stack the instruction itself reaches.  operand: selector of a CALL, bytes that a RET drops."""
-    k.far_kind, k.far_base, k.far_mask = what, ZERO, ALL_ONES
-    k.far_sp, k.far_bytes = e.regs[GPR.RSP], ZERO
+    k.far_kind, k.far_base, k.far_mask = what, 0, ALL_ONES
+    k.far_sp, k.far_bytes = e.regs[GPR.RSP], 0
     if not code_64(e):
         k.far_base = base(e, SEG.SS)
         k.far_mask = LOW_32 if attributes(e, SEG.SS) & DESCRIPTOR.DB and not e.eflags & RFLAGS.VM else WORD_MASK
@@ -77,14 +76,14 @@ def before(cpu, ra, what, operand):
     """Prepare a helper, called from host address `ra`, that does `what` (FAR) with the stack; returns 0."""
     c = cpu_at(cpu)[0]
     k, e = core_at(c.core)[0], env_of(c.env)[0]
-    world = ONE if c.env == k.env[1] else ZERO
-    outer = cpl(e) == THREE
+    world = 1 if c.env == k.env[1] else 0
+    outer = cpl(e) == 3
     if what == FAR.RETURN and not outer and nulls_a_base(c, e):
         leave(c, k, k.cs[world], E_INSTRUCTION, ra)
-    if what == FAR.TABLES if outer else e.cr[4] & CR4.SMAP == ZERO or e.eflags & RFLAGS.AC == ZERO:
-        return ZERO
+    if what == FAR.TABLES if outer else e.cr[4] & CR4.SMAP == 0 or e.eflags & RFLAGS.AC == 0:
+        return 0
     note_stack(c, k, e, what, operand & WORD_MASK)
     k.far_ra, k.far_at = ra, c.instructions
-    call(k.f_flush, k.cs[world], ZERO, ZERO, ZERO, ZERO, ZERO)
-    k.filled_count[world] = ZERO
-    return ZERO
+    call(k.f_flush, k.cs[world], 0, 0, 0, 0, 0)
+    k.filled_count[world] = 0
+    return 0

@@ -18,19 +18,18 @@ from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE
 from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at
 
-ZERO, ONE, THREE, SEVEN, EIGHT, SIXTEEN = U64(0), U64(1), U64(3), U64(7), U64(8), U64(16)
 REX, REX_MASK, REX_R_SHIFT, REX_B_SHIFT = U64(0x40), U64(0xF0), U64(1), U64(3)
 ESCAPE, OP_VMREAD, OP_VMWRITE, REGISTER_FORM = U64(0x0F), U64(0x78), U64(0x79), U64(0xC0)
-STATIC = ONE                                # cycles that the block stub charged for the instruction
+STATIC = U64(1)                             # cycles that the block stub charged for the instruction
 E_PC, E_HOST = U64(3), U64(15)
-MODE_BITS = HF_CS64 | HF_INHIBIT | THREE
+MODE_BITS = HF_CS64 | HF_INHIBIT | U64(3)
 SLOW_FLAGS = RFLAGS.TF | RFLAGS.RF
 
 
 @kernel
 def plain(c, e):
     """Return whether the processor is where only the ordinary case can be: 64-bit root code at CPL 0."""
-    if c.vmx_mode != MODE.ROOT or c.block == ZERO or c.deadline == ZERO or c.vmcs_pointer == ALL_ONES:
+    if c.vmx_mode != MODE.ROOT or c.block == 0 or c.deadline == 0 or c.vmcs_pointer == ALL_ONES:
         return False
     debug = machine_at(c.machine)[0].debug
     if debug and (c.steps or debug_at(debug)[0].near):     # a debugger looks at each boundary
@@ -43,30 +42,30 @@ def undefined(cpu, env):
     """Execute VMREAD or VMWRITE at RIP and return 1, or return 0 with nothing done."""
     c, e = cpu_at(cpu)[0], env_of(env)[0]
     if not plain(c, e):
-        return ZERO
-    row = words(c.block, SIXTEEN)
-    if row[E_HOST] == ZERO:
-        return ZERO
-    code, length, rex = row[E_HOST] + (e.rip - row[E_PC]), THREE, ZERO
+        return 0
+    row = words(c.block, 16)
+    if row[E_HOST] == 0:
+        return 0
+    code, length, rex = row[E_HOST] + (e.rip - row[E_PC]), 3, 0
     if peek8(code) & REX_MASK == REX:
         rex = peek8(code)
-        code += ONE
-        length += ONE
-    opcode, modrm = peek8(code + ONE), peek8(code + U64(2))
+        code += 1
+        length += 1
+    opcode, modrm = peek8(code + 1), peek8(code + 2)
     if peek8(code) != ESCAPE or modrm < REGISTER_FORM:
-        return ZERO
-    reg, rm = modrm >> THREE & SEVEN | (rex & U64(4)) << REX_R_SHIFT, modrm & SEVEN | (rex & ONE) << REX_B_SHIFT
+        return 0
+    reg, rm = modrm >> 3 & 7 | (rex & 4) << REX_R_SHIFT, modrm & 7 | (rex & 1) << REX_B_SHIFT
     if opcode == OP_VMREAD:
         at, value = vmx.read_field(c, e.regs[reg])
-        if at == ZERO:
-            return ZERO
+        if at == 0:
+            return 0
         e.regs[rm] = value
     elif opcode == OP_VMWRITE:
         if ledger.vmcs_has_code(c, machine_at(c.machine)[0]) or vmx.write_field(c, e.regs[reg], e.regs[rm]):
-            return ZERO
+            return 0
     else:
-        return ZERO
+        return 0
     c.cycles += COST.VMREAD - STATIC
-    e.cc_src, e.cc_op = ZERO, CC_OP_EFLAGS
+    e.cc_src, e.cc_op = 0, CC_OP_EFLAGS
     e.rip += length
-    return ONE
+    return 1

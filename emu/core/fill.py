@@ -23,7 +23,6 @@ from emu.spec.insn import INSN, STEP
 from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 
-ZERO, ONE, TWO, THREE, FOUR, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8)
 PAGE_SIZE, PAGE_MASK, OFFSET, SHIFT = U64(4096), U64(0xFFFF_FFFF_FFFF_F000), U64(0xFFF), U64(12)
 READ, WRITE, EXECUTE = ledger.READ, ledger.WRITE, ledger.EXECUTE
 LOW_32, BYTE = U64(0xFFFF_FFFF), U64(0xFF)
@@ -31,7 +30,6 @@ USER_INDEX = U64(1)
 CPL = U64(3)
 BLOCK_LIMIT, KIND = U64(40), U64(0x3FFF)
 OPERAND_SHIFT = U64(22)                                        # of emu.spec.insn.STEP.OPERAND
-SIXTEEN, SIXTY_FOUR, THIRTY_TWO = U64(16), U64(64), U64(32)
 CS_OWNER = U64(at.CS_ENV + 4832)
 CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_TCG_CTX)
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
@@ -40,8 +38,8 @@ E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVI
 E_STEPPED, E_WATCH, E_BREAK = U64(native.STEPPED), U64(native.WATCH), U64(native.BREAK)
 E_GP = U64(native.PROTECTION)
 E_PC, E_HOST = U64(3), U64(15)                                 # words of a block table entry, see emu.core.block
-GROW_LIMIT, FIFTEEN = U64(1 << 17), U64(15)
-ASKED = TWO                                                    # see map_page
+GROW_LIMIT = U64(1 << 17)
+ASKED = U64(2)                                                 # see map_page
 KINDS_RAM, KINDS_ROM, KINDS_DEVICE = walk.KIND.RAM, walk.KIND.ROM, walk.KIND.DEVICE
 
 
@@ -49,13 +47,13 @@ KINDS_RAM, KINDS_ROM, KINDS_DEVICE = walk.KIND.RAM, walk.KIND.ROM, walk.KIND.DEV
 def leave(c, k, cs, number, ra):
     """Report an event: jump out of the running block, state restored to the instruction at `ra` (0: as it is)."""
     poke32(cs + CS_EXCEPTION, number)
-    call(k.f_exit_restore, cs, ra, ZERO, ZERO, ZERO, ZERO)
+    call(k.f_exit_restore, cs, ra, 0, 0, 0, 0)
 
 
 @kernel
 def access_of(e, rw, index):
     """Return the ACCESS bits of an engine request: rw 0 load, 1 store, 2 fetch; index is its MMU mode."""
-    access = ACCESS.FETCH if rw == TWO else (ACCESS.WRITE if rw == ONE else ACCESS.READ)
+    access = ACCESS.FETCH if rw == 2 else (ACCESS.WRITE if rw == 1 else ACCESS.READ)
     if index == USER_INDEX:
         return access | ACCESS.USER
     if U64(e.hflags) & CPL == CPL:
@@ -81,30 +79,30 @@ def map_page(c, k, world, page, pa, rw, how):
     ASKED for a fetch, after which data accesses are asked for.
     """
     m = machine_at(c.machine)[0]
-    cs, la, index, size, mask = k.cs[world], page, how & BYTE, how >> U64(8), READ | WRITE | EXECUTE
+    cs, la, index, size, mask = k.cs[world], page, how & BYTE, how >> 8, READ | WRITE | EXECUTE
     if size == ASKED:
         size, mask = PAGE_SIZE, EXECUTE
     kind = walk.kind(c, pa)
     if kind == KINDS_RAM:
-        here = rw == ONE and c.block != ZERO and on_page(m, words(c.block, SIXTEEN), la, pa & PAGE_MASK)
-        guarded = m.monitors != ZERO and monitor.guards(m, c, pa)
-        rights = c.walk_rights & ~ACCESS.WRITE if guarded and rw != ONE else c.walk_rights
+        here = rw == 1 and c.block != 0 and on_page(m, words(c.block, 16), la, pa & PAGE_MASK)
+        guarded = m.monitors != 0 and monitor.guards(m, c, pa)
+        rights = c.walk_rights & ~ACCESS.WRITE if guarded and rw != 1 else c.walk_rights
         prot = ledger.protection(m, k, k.bit[world], pa >> SHIFT, rw, rights, here)
-        if guarded and rw == ONE:                              # asked again at each store
-            size = ONE
+        if guarded and rw == 1:                                # asked again at each store
+            size = 1
             words(m.ledger, memory.top(m) >> SHIFT)[pa >> SHIFT] &= ~(k.bit[world] << ledger.WRITABLE_SHIFT)
         call(k.f_set_page, cs, la, pa & PAGE_MASK, prot & mask, index, size)
         return True
-    if kind == KINDS_ROM and rw != ONE:
+    if kind == KINDS_ROM and rw != 1:
         call(k.f_set_page, cs, la, k.rom_window + (pa - m.rom_base & PAGE_MASK), (READ | EXECUTE) & mask, index, size)
         return True
-    if rw == TWO or (kind != KINDS_DEVICE and rw == ZERO):
+    if rw == 2 or (kind != KINDS_DEVICE and rw == 0):
         call(k.f_set_page, cs, la, k.void_page, READ | EXECUTE, index, size)
         return True
     if not c.device_step:
         return False
     k.device_page = pa & PAGE_MASK
-    call(k.f_set_page, cs, la, k.device_window, READ | WRITE, index, ONE)     # size 1: asked again at each access
+    call(k.f_set_page, cs, la, k.device_window, READ | WRITE, index, 1)  # size 1: asked again at each access
     return True
 
 
@@ -113,10 +111,10 @@ def grow(k, cs, world, index):
     """Flush the engine's TLB when it is crowded and missing: it doubles only at a flush."""
     env = cs + CS_ENV
     used = peek64(env - ledger.ENGINE_TLB + ledger.DESCRIPTORS + index * ledger.DESCRIPTOR_SIZE + ledger.USED)
-    entries = (peek64(env - ledger.ENGINE_TLB + ledger.TABLES + index * ledger.TABLE_SIZE) >> ledger.ENTRY_SHIFT) + ONE
-    if used * U64(10) > entries * U64(7) and k.fills > k.grow_at[world] and entries < GROW_LIMIT:
-        call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
-    k.grow_at[world] = k.fills + entries * FOUR if k.fills > k.grow_at[world] else k.grow_at[world]
+    entries = (peek64(env - ledger.ENGINE_TLB + ledger.TABLES + index * ledger.TABLE_SIZE) >> ledger.ENTRY_SHIFT) + 1
+    if used * 10 > entries * 7 and k.fills > k.grow_at[world] and entries < GROW_LIMIT:
+        call(k.f_flush, cs, 0, 0, 0, 0, 0)
+    k.grow_at[world] = k.fills + entries * 4 if k.fills > k.grow_at[world] else k.grow_at[world]
 
 
 @kernel
@@ -128,18 +126,18 @@ def met(c, e, la, pa, size, rw):
     store asks for the whole, then for what lies on the page of its end, from the page's first byte even when that is
     the page it began on, then for each byte.
     """
-    write, to_end = rw == ONE, PAGE_SIZE - (la & OFFSET)
+    write, to_end = rw == 1, PAGE_SIZE - (la & OFFSET)
     if write and c.watch_step and la == c.crossing_end & PAGE_MASK and size == c.crossing_end & OFFSET and la == c.crossing:
         return False
     if not write and size == c.crossing_size and c.crossing:
         if la + size == c.crossing:
-            c.crossing_size = size | SIXTY_FOUR            # once; the part behind the end follows
+            c.crossing_size = size | 64                    # once; the part behind the end follows
             return False
-    if not write and la == c.crossing and size | SIXTY_FOUR == c.crossing_size | SIXTY_FOUR:
+    if not write and la == c.crossing and size | 64 == c.crossing_size | 64:
         size = c.crossing_end - la
-        c.crossing = ZERO
+        c.crossing = 0
     elif write:
-        c.crossing, c.crossing_end, c.crossing_size = la & PAGE_MASK, la + size, ZERO
+        c.crossing, c.crossing_end, c.crossing_size = la & PAGE_MASK, la + size, 0
         size = min(size, to_end)
     elif size > to_end:
         c.crossing, c.crossing_end, c.crossing_size = la + to_end, la + size, size
@@ -148,7 +146,7 @@ def met(c, e, la, pa, size, rw):
     if c.armed & ARMED.REGISTERS:
         hits = U64(breakpoint.data(e, la, size, write))
         c.watch_hits |= hits
-        found = hits != ZERO
+        found = hits != 0
     return breakpoint.points(c, e, la, pa, size, write) or found
 
 
@@ -160,16 +158,16 @@ def first_asked(e, address, size):
     are accesses of their own for each piece, of which the first may be done when the next faults.
     Source: SDM 3A, "Canonicality Checking", "Guaranteed Atomic Operations"
     """
-    last = address + size - ONE
-    return last if size > ONE and (address ^ last) & PAGE_MASK and not walk.canonical(e, last) else address
+    last = address + size - 1
+    return last if size > 1 and (address ^ last) & PAGE_MASK and not walk.canonical(e, last) else address
 
 
 @kernel
 def unfetchable(c, k, cs, e, address):
     """Report the #GP(0) of code that may not be fetched: that of the branch there if there was one."""
     if not (c.block and address == undo.linear(e, e.rip) and undo.undo_branch(c, e)):
-        c.block, e.error_code = ZERO, ZERO
-    leave(c, k, cs, E_GP, ZERO)
+        c.block, e.error_code = 0, 0
+    leave(c, k, cs, E_GP, 0)
 
 
 @kernel
@@ -186,29 +184,29 @@ def watched(c, k, cs, e, address, pa, size, rw, ra):
     if met(c, e, address, pa, size, rw) and not c.watch_step and ra:
         if not c.device_step:
             leave(c, k, cs, E_WATCH, ra)
-        c.watch_step = ONE
+        c.watch_step = 1
 
 
 @kernel
 def answer(c, k, cs, address, size, rw, index, probe, ra):
     """Answer a TLB miss (1 when the page is mapped), or leave the block."""
     t = tlb_at(c.tlb)[0]
-    world = U64(1) if cs == k.cs[1] else U64(0)
+    world = 1 if cs == k.cs[1] else 0
     e = env_of(k.env[world])[0]
     address = first_asked(e, address, size & BYTE)
-    rw, index, silent = rw & THREE, index & THREE, probe & BYTE != ZERO
-    k.fills += ONE
+    rw, index, silent = rw & 3, index & 3, probe & BYTE != 0
+    k.fills += 1
     page, access_size, size = address & PAGE_MASK, size & LOW_32, PAGE_SIZE
     if not e.hflags & HF_CS64 and address > LOW_32:        # past 4 GiB: data is asked for each time
-        address, size = address & LOW_32, ONE
-        k.wrapped[world] |= ONE if rw == TWO else ZERO
-    if rw == TWO and not silent and undo.past_limit(e, address):
+        address, size = address & LOW_32, 1
+        k.wrapped[world] |= 1 if rw == 2 else 0
+    if rw == 2 and not silent and undo.past_limit(e, address):
         unfetchable(c, k, cs, e, address)
     before = c.cycles
     access, start = access_of(e, rw, index), address
-    if ra and k.far_ra == ra and k.far_at == c.instructions and rw != TWO:
-        access, size = operation.far_access(k, e, address, access), ONE
-    elif rw == ZERO and ra and c.block and operation.may_modify(words(c.block, SIXTEEN)) and not walk.writable(c, address, access):
+    if ra and k.far_ra == ra and k.far_at == c.instructions and rw != 2:
+        access, size = operation.far_access(k, e, address, access), 1
+    elif rw == 0 and ra and c.block and operation.may_modify(words(c.block, 16)) and not walk.writable(c, address, access):
         start = operation.modified(c, k, cs, e, address, ra)
         if start != ALL_ONES:
             access |= ACCESS.WRITE
@@ -222,37 +220,37 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
     if pa != ALL_ONES:
         if changed or c.cycles != before and c.cycles > c.due and not c.repeat_step:     # past an event: it is due in this block
             again(c, k, cs, ra)
-        if rw == TWO and memory.device(c, pa):
+        if rw == 2 and memory.device(c, pa):
             unmodelled(c, UNMODELLED.CODE, address, pa)
-            c.block = c.block if ra else ZERO
+            c.block = c.block if ra else 0
             leave(c, k, cs, E_FAULTED, ra)
         ledger.note_filled(k, world, page)
-        if rw == TWO and size == ONE:
+        if rw == 2 and size == 1:
             size = ASKED
         if c.armed and breakpoint.on_page(c, e, address, pa):
-            size = ASKED if rw == TWO else ONE
-            if rw != TWO and not silent:
+            size = ASKED if rw == 2 else 1
+            if rw != 2 and not silent:
                 watched(c, k, cs, e, address, pa, access_size, rw, ra)
         m = machine_at(c.machine)[0]
-        if rw == ONE and m.monitors and not silent and monitor.meets(m, c, pa, min(access_size, PAGE_SIZE - (pa & OFFSET))):
+        if rw == 1 and m.monitors and not silent and monitor.meets(m, c, pa, min(access_size, PAGE_SIZE - (pa & OFFSET))):
             if not c.watch_step and ra and not c.device_step:   # the store gets a boundary of its own: the time of waking is exact
                 leave(c, k, cs, E_WATCH, ra)
             monitor.stored(m, c.id, pa, min(access_size, PAGE_SIZE - (pa & OFFSET)))
-        if map_page(c, k, world, page, pa, rw, index | size << U64(8)):
-            return ONE
+        if map_page(c, k, world, page, pa, rw, index | size << 8):
+            return 1
         if silent:
-            return ZERO
+            return 0
         c.fault = FAULT.DEVICE
         c.fault_gpa = pa
         leave(c, k, cs, E_DEVICE, ra)
     if silent:
-        return ZERO
+        return 0
     if not ra:                                             # at a block's start: nothing of it was charged
-        if rw == TWO and c.fault == FAULT.EXCEPTION and c.fault_vector == VECTOR.GP and address == e.rip:
+        if rw == 2 and c.fault == FAULT.EXCEPTION and c.fault_vector == VECTOR.GP and address == e.rip:
             unfetchable(c, k, cs, e, address)
-        c.block = ZERO
+        c.block = 0
     leave(c, k, cs, E_FAULTED, ra)
-    return ZERO
+    return 0
 
 
 @entry(types.uint64(*[types.uint64] * 7))
@@ -260,9 +258,9 @@ def fill(cs, address, size, rw, index, probe, ra):
     """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
     c = cpu_at(peek64(cs + CS_OWNER))[0]
     k = core_at(c.core)[0]
-    k.amid = ONE if ra and rw & THREE != TWO else ZERO
+    k.amid = 1 if ra and rw & 3 != 2 else 0
     found = answer(c, k, cs, address, size, rw, index, probe, ra)
-    k.amid = ZERO
+    k.amid = 0
     return found
 
 
@@ -286,8 +284,8 @@ def code_host(m, k, page):
 def mode_of(flags):
     """Return 16, 32 or 64 for the engine's block flags."""
     if flags & HF_CS64:
-        return SIXTY_FOUR
-    return THIRTY_TWO if flags & HF_CS32 else SIXTEEN
+        return 64
+    return 32 if flags & HF_CS32 else 16
 
 
 @kernel
@@ -314,21 +312,21 @@ def begins(kind):
 @kernel
 def code_at(c, k, flags, pc):
     """Return the host address of the code at linear `pc` for a block with these flags, 0 when it has none."""
-    user = ACCESS.USER if flags & CPL == CPL else ZERO
+    user = ACCESS.USER if flags & CPL == CPL else 0
     pa = look.physical(c, pc if flags & HF_CS64 else pc & LOW_32, ACCESS.FETCH | user)
-    return undo.host_of(machine_at(c.machine)[0], pa) if pa != ALL_ONES else ZERO
+    return undo.host_of(machine_at(c.machine)[0], pa) if pa != ALL_ONES else 0
 
 
 @kernel
 def over_the_end(c, k, flags, pc, host, rest):
     """Decode the instruction at `pc` of which the page holds only `rest` bytes (at `host`); returns its length, as `decode`."""
-    after, code = pc + rest, octets(k.code_buffer, SIXTEEN)
-    second = code_at(c, k, flags, after if mode_of(flags) == SIXTY_FOUR else after & LOW_32)
+    after, code = pc + rest, octets(k.code_buffer, 16)
+    second = code_at(c, k, flags, after if mode_of(flags) == 64 else after & LOW_32)
     if not second:
-        return ZERO                                        # the engine faults in reading it
+        return 0                                           # the engine faults in reading it
     for i in range(15):
         code[i] = peek8(host + U64(i)) if U64(i) < rest else peek8(second + U64(i) - rest)
-    return decode.decode(code, FIFTEEN, mode_of(flags), insn_at(k.scratch)[0])
+    return decode.decode(code, 15, mode_of(flags), insn_at(k.scratch)[0])
 
 
 @kernel
@@ -339,26 +337,26 @@ def unread(c, k, flags, pc, host, first):
     engine, and with it this process.
     """
     if first:
-        return first & STEP.LENGTH if by_model(first >> EIGHT & KIND) else ZERO
+        return first & STEP.LENGTH if by_model(first >> 8 & KIND) else 0
     insn, rest = insn_at(k.scratch)[0], PAGE_SIZE - (pc & OFFSET)
-    length = ZERO
+    length = 0
     if insn.kind == INSN.NONE:
         length = over_the_end(c, k, flags, pc, host, rest)
-        rest = FIFTEEN
+        rest = 15
     if length:
-        return length if by_model(insn.kind) else ZERO
+        return length if by_model(insn.kind) else 0
     if insn.kind == INSN.UNDEFINED or insn.kind == INSN.TOO_LONG:
-        return min(rest, FIFTEEN)
-    return ZERO
+        return min(rest, 15)
+    return 0
 
 
 @kernel
 def note_operands(steps, count, sets):
     """Set the words of `sets`, one for each code of emu.spec.simd.OPERAND from 1: bit n when instruction n has such an operand."""
     for i in range(count):
-        how = steps[U64(i)] >> OPERAND_SHIFT & THREE
+        how = steps[U64(i)] >> OPERAND_SHIFT & 3
         if how:
-            sets[how - ONE] |= ONE << U64(i)
+            sets[how - 1] |= 1 << U64(i)
 
 
 @entry(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64))
@@ -372,26 +370,26 @@ def limit(cpu, block, cs, operands):
     c = cpu_at(cpu)[0]
     k = core_at(c.core)[0]
     pc, flags = peek64(block + TB_PC), peek32(block + TB_FLAGS)
-    k.translations += ONE
+    k.translations += 1
     end = k.uc[1 if cs == k.cs[1] else 0] + UC_EXITS
     poke64(end, ~pc)
     host = code_at(c, k, flags, pc)
     if not host:
-        return ONE
+        return 1
     rest = PAGE_SIZE - (pc & OFFSET)
     steps = words(k.steps, BLOCK_LIMIT)
     count = decode.block(octets(host, rest), rest, mode_of(flags), insn_at(k.scratch)[0], steps)
-    length = unread(c, k, flags, pc, host, steps[ZERO] if count else ZERO)
+    length = unread(c, k, flags, pc, host, steps[0] if count else 0)
     if length:
         poke64(end, pc)
-        return ONE | length << THIRTY_TWO
-    sets, insn = words(operands, THREE), insn_at(k.scratch)[0]
+        return 1 | length << 32
+    sets, insn = words(operands, 3), insn_at(k.scratch)[0]
     note_operands(steps, count, sets)
-    if count == ZERO and insn.length:                      # `unread` has decoded it over the end of the page
+    if count == 0 and insn.length:                         # `unread` has decoded it over the end of the page
         how = decode.operand(insn)
         if how:
-            sets[how - ONE] = ONE
+            sets[how - 1] = 1
     for i in range(count):
-        if i and begins(steps[U64(i)] >> EIGHT & KIND):
+        if i and begins(steps[U64(i)] >> 8 & KIND):
             return U64(i)
-    return count if count else ONE
+    return count if count else 1

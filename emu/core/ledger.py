@@ -20,12 +20,11 @@ from emu.model.memory import PAGE
 from emu.spec.outcome import ACCESS
 from emu.state import ALL_ONES
 
-ZERO, ONE, TWO = U64(0), U64(1), U64(2)
 PAGE_SIZE, SHIFT = U64(4096), U64(12)
 READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
 FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
 FLIPS = U64(0xFF << 40)
-FILLED, SIXTEEN, STALE, WRAP = U64(16), U64(16), U64(64), U64(1 << 32)
+FILLED, STALE, WRAP = U64(16), U64(64), U64(1 << 32)
 WRITABLE_SHIFT = U64(16)
 # The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask, address) for each MMU mode
 ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
@@ -41,11 +40,11 @@ def flush(k, world):
     """Make an engine forget its TLB: page by page when it holds few, which spares clearing its tables."""
     cs, count = k.cs[world], k.filled_count[world]
     if count > FILLED:
-        call(k.f_flush, cs, ZERO, ZERO, ZERO, ZERO, ZERO)
+        call(k.f_flush, cs, 0, 0, 0, 0, 0)
     else:
         for i in range(count):
-            call(k.f_flush_page, cs, k.filled[world * FILLED + U64(i)], ZERO, ZERO, ZERO, ZERO)
-    k.filled_count[world] = k.wrapped[world] = ZERO
+            call(k.f_flush_page, cs, k.filled[world * FILLED + U64(i)], 0, 0, 0, 0)
+    k.filled_count[world] = k.wrapped[world] = 0
 
 
 @kernel
@@ -56,17 +55,17 @@ def forget(t, k, world):
     """
     if t.engine_flush != k.flush_seen[world]:
         k.flush_seen[world] = t.engine_flush
-        t.engine_pages = ZERO
+        t.engine_pages = 0
         flush(k, world)
         return True
-    if t.engine_pages == ZERO:
+    if t.engine_pages == 0:
         return False
     for i in range(t.engine_pages):
         page = t.engine_page[U64(i)]
-        call(k.f_flush_page, k.cs[world], page, ZERO, ZERO, ZERO, ZERO)
+        call(k.f_flush_page, k.cs[world], page, 0, 0, 0, 0)
         if k.wrapped[world]:
-            call(k.f_flush_page, k.cs[world], page + WRAP, ZERO, ZERO, ZERO, ZERO)
-    t.engine_pages = ZERO
+            call(k.f_flush_page, k.cs[world], page + WRAP, 0, 0, 0, 0)
+    t.engine_pages = 0
     return True
 
 
@@ -77,21 +76,21 @@ def note_filled(k, world, page):
     if count < FILLED:
         k.filled[world * FILLED + count] = page
     if count <= FILLED:
-        k.filled_count[world] = count + ONE
+        k.filled_count[world] = count + 1
 
 
 # ---- code and writers ---------------------------------------------------------------------------------------
 @kernel
 def drop_everywhere(k, page, engines, code):
     """Make each engine of the set `engines` forget its TLB, and with `code` its translations of the RAM page."""
-    every_cs, every_uc = words(k.every_cs, SIXTEEN), words(k.every_uc, SIXTEEN)
+    every_cs, every_uc = words(k.every_cs, 16), words(k.every_uc, 16)
     start = page << SHIFT
     for i in range(16):
-        if engines >> U64(i) & ONE:
+        if engines >> U64(i) & 1:
             if code:
-                call(k.f_invalidate, every_uc[i], start, start + PAGE_SIZE, ZERO, ZERO, ZERO)
-            call(k.f_flush, every_cs[i], ZERO, ZERO, ZERO, ZERO, ZERO)
-            k.invalidations += ONE
+                call(k.f_invalidate, every_uc[i], start, start + PAGE_SIZE, 0, 0, 0)
+            call(k.f_flush, every_cs[i], 0, 0, 0, 0, 0)
+            k.invalidations += 1
 
 
 @kernel
@@ -109,7 +108,7 @@ def drop_stale(m, k):
             page = m.stale[U64(i)]
             drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
             ledger[page] &= ~PAGE.CODE
-    m.stale_count = ZERO
+    m.stale_count = 0
 
 
 @kernel
@@ -122,7 +121,7 @@ def _vmcs_page(c):
 def vmcs_has_code(c, m):
     """Return whether an engine holds code of the page of the current VMCS."""
     page = U64(_vmcs_page(c))
-    return page != ALL_ONES and words(m.ledger, memory.top(m) >> SHIFT)[page] & PAGE.CODE != ZERO
+    return page != ALL_ONES and words(m.ledger, memory.top(m) >> SHIFT)[page] & PAGE.CODE != 0
 
 
 @kernel
@@ -153,9 +152,9 @@ def protection(m, k, bit, page, rw, rights, here):
     ledger = words(m.ledger, memory.top(m) >> SHIFT)
     state = ledger[page]
     code, writers = state & PAGE.CODE, (state & PAGE.WRITABLE) >> WRITABLE_SHIFT
-    mixed = state & PAGE.MIXED != ZERO
-    read, execute = READ if rights & ACCESS.READ else ZERO, EXECUTE if rights & ACCESS.FETCH else ZERO
-    if rw == TWO:
+    mixed = state & PAGE.MIXED != 0
+    read, execute = READ if rights & ACCESS.READ else 0, EXECUTE if rights & ACCESS.FETCH else 0
+    if rw == 2:
         others = writers & ~bit if mixed and code & bit else writers
         if others:
             drop_everywhere(k, page, others, False)
@@ -165,12 +164,12 @@ def protection(m, k, bit, page, rw, rights, here):
             ledger[page] = state | bit | bit << WRITABLE_SHIFT | PAGE.DIRTY
             return READ | WRITE | EXECUTE
         return read | EXECUTE
-    if rw == ZERO and (code or not rights & ACCESS.WRITE):
+    if rw == 0 and (code or not rights & ACCESS.WRITE):
         return READ | execute if code & bit else READ
     if not rights & ACCESS.WRITE:
         return READ
     if code:
-        flips = ((state & FLIPS) >> FLIP_SHIFT) + ONE
+        flips = ((state & FLIPS) >> FLIP_SHIFT) + 1
         state = state & ~FLIPS | (flips if flips < FLIP_MAX else FLIP_MAX) << FLIP_SHIFT
         if here or flips >= FLIP_MAX:
             state |= PAGE.MIXED

@@ -10,22 +10,7 @@ from emu.bits import U64
 from emu.core import context as at
 from emu.core import ledger, native, undo
 from emu.core.block import repeats_at, roll
-from emu.core.fill import (
-    CS_CFLAGS,
-    CS_OWNER,
-    E_DEADLINE,
-    E_DEVICE,
-    E_SPLIT,
-    E_STEPPED,
-    E_WATCH,
-    EIGHT,
-    FOUR,
-    ONE,
-    SIXTEEN,
-    THIRTY_TWO,
-    TWO,
-    ZERO,
-)
+from emu.core.fill import CS_CFLAGS, CS_OWNER, E_DEADLINE, E_DEVICE, E_SPLIT, E_STEPPED, E_WATCH
 from emu.core.native import call, peek32, peek64, poke8, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
@@ -37,7 +22,7 @@ from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, STOP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
 
-FIFTEEN, THREE, FIVE, COST_MASK = U64(15), U64(3), U64(5), U64(0x7FF)
+COST_MASK = U64(0x7FF)
 CYCLES = U64((1 << 60) - 1)                 # see emu.core.block: above are marks
 CS_EXIT, CS_STOPPED, CS_CREATED = U64(at.CS_EXIT_REQUEST), U64(at.CS_STOPPED), U64(at.CS_CREATED)
 CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
@@ -46,7 +31,7 @@ NO_EXCEPTION = U64(0xFFFF_FFFF)                  # -1 in a field of 32 bits
 E_NM = U64(0x147)                           # the engine's #NM: perhaps only our lazy switch of its registers
 FP_FIRST, FP_LAST = U64(600 // 8), U64(3200 // 8)     # words of ENV that hold x87, MMX and SSE state
 MASK_32 = U64(0xFFFF_FFFF)
-CARRY = ONE                                 # bits 3:1 of the number of the conditions B and AE
+CARRY = U64(1)                              # bits 3:1 of the number of the conditions B and AE
 STOPPED = U64(0x10000)                      # what `cpu_exec` returns when an event stopped it
 
 
@@ -55,26 +40,26 @@ def give_back(c, rip):
     """Take back what the current block was charged for instructions from `rip` (linear) on; they did not run."""
     if not c.block:
         return
-    e = words(c.block, SIXTEEN)
-    offset, place, cost, count = rip - e[3], ZERO, ZERO, ZERO
-    if e[4] >> THIRTY_TWO != U64(64):
+    e = words(c.block, 16)
+    offset, place, cost, count = rip - e[3], 0, 0, 0
+    if e[4] >> 32 != 64:
         offset &= MASK_32
     if offset <= e[4] & MASK_32:
         while count < e[2] and place < offset:
-            row = e[FIVE + count // FOUR] >> count % FOUR * SIXTEEN
-            place += row & FIFTEEN
-            cost += row >> FOUR & COST_MASK
-            count += ONE
+            row = e[5 + count // 4] >> count % 4 * 16
+            place += row & 15
+            cost += row >> 4 & COST_MASK
+            count += 1
         c.cycles -= (e[1] & CYCLES) - cost
         c.instructions -= e[2] - count
-    c.block = ZERO
+    c.block = 0
 
 
 @kernel
 def normalise(k, e, world):
     """Bring the arithmetic flags into `cc_src`."""
     if e.cc_op != CC_OP_EFLAGS:
-        e.cc_src = call(k.f_flags, k.env[world], U64(e.cc_op), ZERO, ZERO, ZERO, ZERO) & STATUS
+        e.cc_src = call(k.f_flags, k.env[world], U64(e.cc_op), 0, 0, 0, 0) & STATUS
         e.cc_op = CC_OP_EFLAGS
 
 
@@ -89,7 +74,7 @@ def lazy_registers(c, k, world):
 @kernel
 def fetch_registers(k, world):
     """Copy x87 and SSE state from the engine that holds it to this one."""
-    here, there = words(k.env[world], U64(876)), words(k.env[world ^ ONE], U64(876))
+    here, there = words(k.env[world], 876), words(k.env[world ^ 1], 876)
     for i in range(FP_FIRST, FP_LAST):
         here[U64(i)] = there[U64(i)]
     k.owner = world
@@ -112,9 +97,9 @@ def sync(c, k, world):
         guard_lines(m, k)
     lazy_registers(c, k, world)
     if c.mtf_step | c.iret_step | c.steps:
-        c.single = ONE
-        poke32(cs + CS_CFLAGS, ONE)
-    c.deadline = ZERO if c.request | c.watch | c.single else c.due
+        c.single = 1
+        poke32(cs + CS_CFLAGS, 1)
+    c.deadline = 0 if c.request | c.watch | c.single else c.due
     if m.marks_changed:
         forget_costs(m, k)
     if m.disturb:
@@ -124,10 +109,10 @@ def sync(c, k, world):
 @kernel
 def forget_costs(m, k):
     """Empty the block table: each block is looked at again, whether a breakpoint is in it."""
-    rows = words(k.table, (k.table_mask + ONE) * SIXTEEN)
-    for i in range(k.table_mask + ONE):
-        rows[U64(i) * SIXTEEN] = ZERO
-    m.marks_changed = ZERO
+    rows = words(k.table, (k.table_mask + 1) * 16)
+    for i in range(k.table_mask + 1):
+        rows[U64(i) * 16] = 0
+    m.marks_changed = 0
 
 
 @kernel
@@ -138,18 +123,18 @@ def disturb(c, m, k, world):
     """
     if m.disturb == ALL_ONES:                  # the other extreme: each instruction is looked up and translated from memory
         ledger.drop_code(m, k)
-        call(k.f_flush, k.cs[world], ZERO, ZERO, ZERO, ZERO, ZERO)
-        k.filled_count[world] = c.deadline = ZERO
-        c.single = ONE
-        poke32(k.cs[world] + CS_CFLAGS, ONE)
+        call(k.f_flush, k.cs[world], 0, 0, 0, 0, 0)
+        k.filled_count[world] = c.deadline = 0
+        c.single = 1
+        poke32(k.cs[world] + CS_CFLAGS, 1)
         return
     dice = roll(m)
-    if dice & FIFTEEN == ZERO:
-        call(k.f_forget, k.cs[world], ZERO, ZERO, ZERO, ZERO, ZERO)
-    if dice >> FOUR & THREE == ZERO:
-        call(k.f_flush, k.cs[world], ZERO, ZERO, ZERO, ZERO, ZERO)
-        k.filled_count[world] = ZERO
-    soon = c.cycles + (dice >> EIGHT & U64(0x7FF))
+    if dice & 15 == 0:
+        call(k.f_forget, k.cs[world], 0, 0, 0, 0, 0)
+    if dice >> 4 & 3 == 0:
+        call(k.f_flush, k.cs[world], 0, 0, 0, 0, 0)
+        k.filled_count[world] = 0
+    soon = c.cycles + (dice >> 8 & 0x7FF)
     if c.deadline and soon < c.deadline:
         c.deadline = soon
 
@@ -157,16 +142,16 @@ def disturb(c, m, k, world):
 @kernel
 def guard_lines(m, k):
     """Take the pages of newly armed monitors from engines of other processors that may write to them unasked."""
-    pages = words(m.ledger, memory.top(m) >> U64(12))
+    pages = words(m.ledger, memory.top(m) >> 12)
     for i in range(m.cpu_count):
         at = cpu_at(m.cpus[U64(i)])[0].monitor_address
-        if m.monitors_new >> U64(i) & ONE and memory.is_ram(m, at):
-            page = at >> U64(12)
-            others = (pages[page] & PAGE.WRITABLE) >> SIXTEEN & ~(THREE << TWO * U64(i))
+        if m.monitors_new >> U64(i) & 1 and memory.is_ram(m, at):
+            page = at >> 12
+            others = (pages[page] & PAGE.WRITABLE) >> 16 & ~(3 << 2 * U64(i))
             if others:
                 ledger.drop_everywhere(k, page, others, False)
-                pages[page] &= ~(others << SIXTEEN)
-    m.monitors_new = ZERO
+                pages[page] &= ~(others << 16)
+    m.monitors_new = 0
 
 
 @kernel
@@ -178,32 +163,32 @@ def execute(c, k, world):
     Source: Unicorn 2.1.4 `tb_gen_code`
     """
     uc, cs = k.uc[world], k.cs[world]
-    k.switches += ONE
-    k.depth += ONE
+    k.switches += 1
+    k.depth += 1
     while True:
-        poke8(cs + CS_EXIT, ZERO)
-        poke32(cs + CS_HALTED, ZERO)
+        poke8(cs + CS_EXIT, 0)
+        poke32(cs + CS_HALTED, 0)
         poke32(cs + CS_EXCEPTION, NO_EXCEPTION)
-        poke32(cs + CS_TCG_EXIT, ZERO)
-        poke8(uc + UC_STOP, ZERO)
-        poke32(uc + UC_ERROR, ZERO)
-        reason = call(k.f_exec, uc, cs, ZERO, ZERO, ZERO, ZERO) & MASK_32
+        poke32(cs + CS_TCG_EXIT, 0)
+        poke8(uc + UC_STOP, 0)
+        poke32(uc + UC_ERROR, 0)
+        reason = call(k.f_exec, uc, cs, 0, 0, 0, 0) & MASK_32
         if k.stopped or reason != STOPPED or peek32(uc + UC_ERROR):
             break
-        if c.single == ONE:
-            poke32(cs + CS_CFLAGS, ONE)
-    k.stopped = ZERO
-    k.depth -= ONE
+        if c.single == 1:
+            poke32(cs + CS_CFLAGS, 1)
+    k.stopped = 0
+    k.depth -= 1
     if reason != STOPPED or peek32(uc + UC_ERROR):
         c.stop, c.stop_a, c.stop_b = STOP.INTERNAL, reason, peek32(uc + UC_ERROR)
         c.stop_rip = env_of(k.env[world])[0].rip
-        c.halted_or_stopped = ONE
+        c.halted_or_stopped = 1
 
 
 @kernel
 def world_of(c, k):
     """Return 1 when the processor is in VMX non-root operation, else 0."""
-    return ONE if c.env == k.env[1] else ZERO
+    return 1 if c.env == k.env[1] else 0
 
 
 @kernel
@@ -223,49 +208,49 @@ def note_flags(c, k, e):
     """
     if e.cc_op == CC_OP_EFLAGS:
         return
-    insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, SIXTEEN)
+    insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, 16)
     length = decode.decode(code, look.code(c, undo.linear(e, e.rip), code), code_bits(e), insn)
-    if length and insn.kind == INSN.SET_CONDITION and insn.opcode >> ONE & U64(7) != CARRY:
+    if length and insn.kind == INSN.SET_CONDITION and insn.opcode >> 1 & 7 != CARRY:
         e.cc_op = CC_OP_EFLAGS
 
 
 @kernel
 def prologue(c, k, e, world, number):
     """Bring time, flags and shadow to the exact instruction boundary that the event was reported at."""
-    k.events += ONE
+    k.events += 1
     normal_rip(e)
     if k.amid:
-        k.amid = ZERO
+        k.amid = 0
         note_flags(c, k, e)
     undo.busy(e)
-    completed = number == E_STEPPED or number == E_DEADLINE and c.block == ZERO
-    c.resumed_at = k.far_ra = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = ZERO
+    completed = number == E_STEPPED or number == E_DEADLINE and c.block == 0
+    c.resumed_at = k.far_ra = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = 0
     rip = undo.linear(e, e.rip)
     if number == E_STEPPED:
         if repeats_at(c, k, k.uc[world], rip):
             c.repeated, c.repeated_at = rip, c.instructions
-        c.block = ZERO                                     # it ran whole, even if it jumped to itself
+        c.block = 0                                        # it ran whole, even if it jumped to itself
     give_back(c, rip)
     normalise(k, e, world)
     if c.device_step:
-        c.device_step = ZERO
-        c.recheck = ONE
+        c.device_step = 0
+        c.recheck = 1
     if c.watch_step and number != E_DEVICE:
-        c.watch_step = ZERO
+        c.watch_step = 0
         if not completed:
             breakpoint.forget(c)
-    if c.single == TWO or number != E_DEVICE:
-        c.single = ZERO
+    if c.single == 2 or number != E_DEVICE:
+        c.single = 0
 
 
 @kernel
 def step_device(c, k, cs):
     """Let exactly the instruction at RIP run, with device pages open to it."""
-    c.device_step = ONE
-    c.single = ONE
+    c.device_step = 1
+    c.single = 1
     c.fault = FAULT.NONE
-    poke32(cs + CS_CFLAGS, ONE)
-    c.deadline = ZERO
+    poke32(cs + CS_CFLAGS, 1)
+    c.deadline = 0
 
 
 @kernel
@@ -274,22 +259,22 @@ def step_iteration(c, k, cs):
 
     Whether it is the first is not known inside it, but which RFLAGS.RF the event pushes depends on that.
     """
-    c.repeat_step = ONE
-    c.single = ONE
+    c.repeat_step = 1
+    c.single = 1
     c.fault = FAULT.NONE
-    poke32(cs + CS_CFLAGS, ONE)
-    c.deadline = ZERO
+    poke32(cs + CS_CFLAGS, 1)
+    c.deadline = 0
 
 
 @kernel
 def step_watched(c, k, cs):
     """Let exactly the instruction at RIP run and note which watched bytes it reaches."""
-    c.watch_step = ONE
-    c.crossing = c.crossing_end = c.watch_hits = ZERO
-    c.single = ONE
+    c.watch_step = 1
+    c.crossing = c.crossing_end = c.watch_hits = 0
+    c.single = 1
     c.fault = FAULT.NONE
-    poke32(cs + CS_CFLAGS, ONE)
-    c.deadline = ZERO
+    poke32(cs + CS_CFLAGS, 1)
+    c.deadline = 0
 
 
 @entry(types.void(*[types.uint64] * 4))
@@ -302,10 +287,10 @@ def storing(cs, start, size, ra):
     """
     c = cpu_at(peek64(cs + CS_OWNER))[0]
     k, m = core_at(c.core)[0], machine_at(c.machine)[0]
-    if start + size > memory.top(m) or size > EIGHT:
+    if start + size > memory.top(m) or size > 8:
         return
-    if k.store_ra != ra or k.store_at != c.instructions or k.store_from + k.store_count != start or k.store_count > EIGHT:
-        k.store_ra, k.store_at, k.store_from, k.store_count = ra, c.instructions, start, ZERO
+    if k.store_ra != ra or k.store_at != c.instructions or k.store_from + k.store_count != start or k.store_count > 8:
+        k.store_ra, k.store_at, k.store_from, k.store_count = ra, c.instructions, start, 0
     now = octets(m.ram + start, size)
     for i in range(size):
         k.store_old[k.store_count + U64(i)] = now[U64(i)]
@@ -319,7 +304,7 @@ def unstore(c, k):
         there = octets(machine_at(c.machine)[0].ram + k.store_from, k.store_count)
         for i in range(k.store_count):
             there[U64(i)] = k.store_old[U64(i)]
-    k.store_ra = ZERO
+    k.store_ra = 0
 
 
 @entry(types.void(types.uint64))
@@ -333,7 +318,7 @@ def modified(cs):
     unstore(c, k)
     e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
     normal_rip(e)
-    k.amid = ZERO
+    k.amid = 0
     note_flags(c, k, e)
     give_back(c, undo.linear(e, e.rip))
 
@@ -349,14 +334,14 @@ def on_event(engine, number, user):
         return
     e = env_of(k.env[world])[0]
     if what == E_NM and k.owner != world and not e.cr[0] & (CR0.TS | CR0.EM):
-        c.resumed_at = ZERO
+        c.resumed_at = 0
         normal_rip(e)
         give_back(c, undo.linear(e, e.rip))
         fetch_registers(k, world)
-        e.hflags = U64(e.hflags) & ~(HF_TS | HF_MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << EIGHT
+        e.hflags = U64(e.hflags) & ~(HF_TS | HF_MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << 8
         if c.single:
-            c.single = ONE
-            poke32(cs + CS_CFLAGS, ONE)
+            c.single = 1
+            poke32(cs + CS_CFLAGS, 1)
         return
     amid = what == E_DEADLINE and c.block and repeats_at(c, k, k.uc[world], undo.linear(e, e.rip))
     prologue(c, k, e, world, what)
@@ -369,7 +354,7 @@ def on_event(engine, number, user):
     if what == E_WATCH:
         step_watched(c, k, cs)
         return
-    call(k.f_model, c.self_address, what, ZERO, ZERO, ZERO, ZERO)
+    call(k.f_model, c.self_address, what, 0, 0, 0, 0)
     while True:
         now = world_of(c, k)
         if c.halted_or_stopped:
@@ -377,11 +362,11 @@ def on_event(engine, number, user):
         sync(c, k, now)
         if now == world:
             return                                         # the engine goes on by itself
-        if now == ZERO or k.depth > ONE:
+        if now == 0 or k.depth > 1:
             break                                          # the other engine is below on the stack, or starts from the loop
         execute(c, k, now)
-    k.stopped = ONE
-    poke8(cs + CS_EXIT, ONE)
+    k.stopped = 1
+    poke8(cs + CS_EXIT, 1)
 
 
 @entry(types.uint64(types.uint64, types.uint64))
@@ -391,7 +376,7 @@ def run_processor(cpu, quantum_end):
     k = core_at(c.core)[0]
     k.quantum_end = quantum_end
     c.quantum_end = quantum_end
-    call(k.f_model, cpu, ZERO, ZERO, ZERO, ZERO, ZERO)
+    call(k.f_model, cpu, 0, 0, 0, 0, 0)
     while not c.halted_or_stopped:
         now = world_of(c, k)
         sync(c, k, now)

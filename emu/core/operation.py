@@ -15,8 +15,7 @@ from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG
 from emu.spec.outcome import ACCESS
 from emu.state import ALL_ONES, insn_at
 
-ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT, SIXTEEN = U64(0), U64(1), U64(2), U64(3), U64(4), U64(7), U64(8), U64(16)
-FIFTEEN, PAGE_LOW, PAGE_MASK, PAGE_SIZE, LOW_32 = U64(15), U64(0xFFF), U64(0xFFFF_FFFF_FFFF_F000), U64(0x1000), U64(0xFFFF_FFFF)
+PAGE_LOW, PAGE_MASK, PAGE_SIZE, LOW_32 = U64(0xFFF), U64(0xFFFF_FFFF_FFFF_F000), U64(0x1000), U64(0xFFFF_FFFF)
 E_COUNT, E_PC, E_ROWS, ROW_WORDS = U64(2), U64(3), U64(5), U64(10)    # words of a block table entry, see emu.core.block
 MODIFIES = U64(0x8000)
 ANY_MODIFIES = U64(0x8000_8000_8000_8000)
@@ -32,7 +31,7 @@ PUSHED, PARAMETERS = U64(16), U64(31 * 4)
 def rip_of(k, cs, e, ra):
     """Return RIP of the instruction whose translation calls from host address `ra`; the state is as it was."""
     rip, flags = e.rip, e.cc_op
-    call(k.f_restore, cs, ra, ZERO, ZERO, ZERO, ZERO)
+    call(k.f_restore, cs, ra, 0, 0, 0, 0)
     found = e.rip
     e.rip, e.cc_op = rip, flags
     return found
@@ -47,12 +46,12 @@ def operand_start(c, e, insn, rip):
     kept, e.rip = e.rip, rip
     start = U64(operand.address(c, insn))
     e.rip = kept
-    if insn.map == ONE and (insn.opcode == BTS or insn.opcode == BTR or insn.opcode == BTC):
+    if insn.map == 1 and (insn.opcode == BTS or insn.opcode == BTR or insn.opcode == BTC):
         size, bit = insn.operand_size, U64(operand.get_reg(e, insn, insn.reg, insn.operand_size))
-        sign = ONE << size * EIGHT - ONE
+        sign = 1 << size * 8 - 1
         away = (bit ^ sign) - sign                         # sign-extended, in bits
-        shift = THREE + (ONE if size == TWO else (TWO if size == FOUR else THREE))
-        step = away >> shift | (~(ALL_ONES >> shift) if away >> U64(63) else ZERO)
+        shift = 3 + (1 if size == 2 else (2 if size == 4 else 3))
+        step = away >> shift | (~(ALL_ONES >> shift) if away >> 63 else 0)
         start += step * size
     return start if code_64(e) else start & LOW_32
 
@@ -60,10 +59,10 @@ def operand_start(c, e, insn, rip):
 @kernel
 def may_modify(row):
     """Return whether the block of a table entry holds an instruction that modifies."""
-    some = ZERO
+    some = 0
     for i in range(ROW_WORDS):
         some |= row[E_ROWS + U64(i)]
-    return some & ANY_MODIFIES != ZERO
+    return some & ANY_MODIFIES != 0
 
 
 @kernel
@@ -77,18 +76,18 @@ def modifies(k, cs, e, row, ra):
 
     The answer is kept while nothing is translated: host addresses are used again only after that.
     """
-    place = ra >> TWO & KNOWN
+    place = ra >> 2 & KNOWN
     if k.known_ra[place] == ra and k.known_at[place] == k.translations:
-        return k.known[place] != ZERO
+        return k.known[place] != 0
     wrap = ALL_ONES if code_64(e) else LOW_32
-    la, at, number, found = _linear(e, U64(rip_of(k, cs, e, ra))), row[E_PC] & wrap, ZERO, ZERO
+    la, at, number, found = _linear(e, U64(rip_of(k, cs, e, ra))), row[E_PC] & wrap, 0, 0
     while at != la and number < row[E_COUNT]:
-        at = at + (row[E_ROWS + number // FOUR] >> number % FOUR * SIXTEEN & FIFTEEN) & wrap
-        number += ONE
+        at = at + (row[E_ROWS + number // 4] >> number % 4 * 16 & 15) & wrap
+        number += 1
     if number < row[E_COUNT]:
-        found = row[E_ROWS + number // FOUR] >> number % FOUR * SIXTEEN & MODIFIES
+        found = row[E_ROWS + number // 4] >> number % 4 * 16 & MODIFIES
     k.known_ra[place], k.known_at[place], k.known[place] = ra, k.translations, found
-    return found != ZERO
+    return found != 0
 
 
 @kernel
@@ -97,14 +96,14 @@ def modified(c, k, cs, e, address, ra):
 
     That is `address`, but for the second page of an operand: its first page comes first, whatever the engine still holds of it.
     """
-    if not modifies(k, cs, e, words(c.block, SIXTEEN), ra):
+    if not modifies(k, cs, e, words(c.block, 16), ra):
         return ALL_ONES
     if address & PAGE_LOW or not walk.canonical(e, address):
         return address
     rip = U64(rip_of(k, cs, e, ra))
     wrap, la = ALL_ONES if code_64(e) else LOW_32, U64(_linear(e, rip))
-    insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, SIXTEEN)
-    if decode.decode(code, look.code(c, la, code), code_bits(e), insn) == ZERO:
+    insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, 16)
+    if decode.decode(code, look.code(c, la, code), code_bits(e), insn) == 0:
         return address
     start = U64(operand_start(c, e, insn, rip))
     return start if (start & PAGE_MASK) + PAGE_SIZE & wrap == address else address
@@ -114,7 +113,7 @@ def modified(c, k, cs, e, address, ra):
 def _in_tables(e, address):
     """Return whether linear `address` is in the GDT or the LDT."""
     return address - base(e, SEG.GDTR) <= limit(e, SEG.GDTR) or \
-        attributes(e, SEG.LDTR) & DESCRIPTOR.P != ZERO and address - base(e, SEG.LDTR) <= limit(e, SEG.LDTR)
+        attributes(e, SEG.LDTR) & DESCRIPTOR.P != 0 and address - base(e, SEG.LDTR) <= limit(e, SEG.LDTR)
 
 
 @kernel
@@ -123,14 +122,14 @@ def far_access(k, e, address, access):
 
     Stores to an inner level's stack are made with its privilege, not with that of the caller.
     """
-    kind, write = access & (ACCESS.READ | ACCESS.WRITE), access & ACCESS.WRITE != ZERO
+    kind, write = access & (ACCESS.READ | ACCESS.WRITE), access & ACCESS.WRITE != 0
     away = address - k.far_base if code_64(e) else address - k.far_base & LOW_32
     on_stack = away <= k.far_mask and (away - k.far_sp & k.far_mask) < k.far_bytes
     if k.far_kind == FAR.RETURN and on_stack and not write or k.far_kind == FAR.CALL and on_stack and write:
         return kind | operand.explicit(e)
     if k.far_kind == FAR.GATE:
         if write and not _in_tables(e, address):
-            return kind | (ACCESS.AC if e.eflags & RFLAGS.AC else ZERO)
+            return kind | (ACCESS.AC if e.eflags & RFLAGS.AC else 0)
         if on_stack and not write:
             return kind | operand.explicit(e)
     return kind | ACCESS.IMPLICIT

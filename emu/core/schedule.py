@@ -14,7 +14,6 @@ from emu.spec.outcome import MODE, STOP
 from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT
 from emu.state import ALL_ONES, cpu_at, env_of, machine_at
 
-ZERO, ONE = U64(0), U64(1)
 SLICE = U64(4_000_000)                       # cycles after which the host gets a look when one processor runs
 
 
@@ -25,7 +24,7 @@ def halted_until(c, m):
     Work that another processor gave it is due when it is first seen, and stays due at that cycle.
     """
     now = c.wake_at
-    if now == ZERO:
+    if now == 0:
         now = m.now if m.now > c.cycles else c.cycles
     if c.activity == ACTIVITY.WAIT_SIPI:
         return now if c.sipi_pending or c.init_pending and c.vmx_mode == MODE.BARE else ALL_ONES
@@ -53,7 +52,7 @@ def next_time(c, m):
     if c.activity == ACTIVITY.ACTIVE:
         return c.cycles
     when = halted_until(c, m)
-    if when <= m.now and c.wake_at == ZERO:
+    if when <= m.now and c.wake_at == 0:
         c.wake_at = when
     return when
 
@@ -64,7 +63,7 @@ def turn(m, chosen, first, second, until):
     c = cpu_at(chosen)[0]
     if c.activity != ACTIVITY.ACTIVE and first > c.cycles:
         c.cycles = first
-    c.wake_at = ZERO
+    c.wake_at = 0
     end = c.cycles + SLICE
     if second != ALL_ONES:
         base = second if second > c.cycles else c.cycles
@@ -72,7 +71,7 @@ def turn(m, chosen, first, second, until):
     c.turn_end = end
     play(m, chosen, until)
     if c.activity != ACTIVITY.ACTIVE and c.cycles <= first:
-        c.cycles = first + ONE                             # it looked and found nothing: time goes on
+        c.cycles = first + 1                               # it looked and found nothing: time goes on
 
 
 @kernel
@@ -82,9 +81,9 @@ def play(m, chosen, until):
     The rest of a boundary belongs to the turn, even to one that is over.
     """
     c = cpu_at(chosen)[0]
-    stop = call(core_at(c.core)[0].f_processor, chosen, until if until < c.turn_end else c.turn_end, ZERO, ZERO, ZERO, ZERO)
-    amid = stop and c.due == ZERO
-    m.turn = chosen if amid or c.activity == ACTIVITY.ACTIVE and c.cycles < c.turn_end else ZERO
+    stop = call(core_at(c.core)[0].f_processor, chosen, until if until < c.turn_end else c.turn_end, 0, 0, 0, 0)
+    amid = stop and c.due == 0
+    m.turn = chosen if amid or c.activity == ACTIVITY.ACTIVE and c.cycles < c.turn_end else 0
     if stop and not m.stop:
         m.stop, m.stop_cpu = stop, c.id
 
@@ -115,7 +114,7 @@ def run(machine, until, pause):
         if m.turn:
             m.stop = STOP.BUDGET
             break
-        chosen, first, second = ZERO, ALL_ONES, ALL_ONES
+        chosen, first, second = 0, ALL_ONES, ALL_ONES
         for i in range(m.cpu_count):
             c = cpu_at(m.cpus[U64(i)])[0]
             key = next_time(c, m)

@@ -14,14 +14,12 @@ from emu.model.cpu import HF_CS64, HF_SS32, base, limit, real_mode
 from emu.spec.cpu import RFLAGS, SEG
 from emu.state import ALL_ONES, ENV, insn_at
 
-ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(7), U64(8)
-FIFTEEN, SIXTEEN, THIRTY_TWO, SIXTY_FOUR = U64(15), U64(16), U64(32), U64(64)
-CPL, LOW_16, LOW_32 = U64(3), U64(0xFFFF), U64(0xFFFF_FFFF)
+LOW_16, LOW_32 = U64(0xFFFF), U64(0xFFFF_FFFF)
 RCX, RSP = U64(1), U64(4)
 E_COUNT, E_PC, E_SIZE, E_ROWS = U64(2), U64(3), U64(4), U64(5)         # words of a block table entry, see emu.core.block
 STATE_FIRST, STATE_BYTES = U64(at.STATE_FIRST), U64(at.STATE_BYTES)
 CS_BASE = U64(at.offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1) - at.STATE_FIRST)
-TASK, BUSY = SEG.TR * THREE + TWO, U64(0x200 << 32)
+TASK, BUSY = SEG.TR * U64(3) + U64(2), U64(0x200 << 32)
 CALL_REL, GROUP_5, RET_IMM, RET, LOOP_FIRST, LOOP_LAST = U64(0xE8), U64(0xFF), U64(0xC2), U64(0xC3), U64(0xE0), U64(0xE2)
 IRET, RET_FAR_IMM, RET_FAR, JMP_FAR, CALL_FAR = U64(0xCF), U64(0xCA), U64(0xCB), U64(0xEA), U64(0x9A)
 GROUP_CALL, GROUP_CALL_FAR, GROUP_JMP_FAR = U64(2), U64(3), U64(5)
@@ -40,13 +38,13 @@ def host_of(m, pa):
         return m.ram + pa
     if pa - m.rom_base < m.rom_bytes:
         return m.rom + (pa - m.rom_base)
-    return ZERO
+    return 0
 
 
 @kernel
 def code_base(e):
     """Return what has to be added to RIP for a linear address: the base of CS outside 64-bit mode."""
-    return ZERO if U64(e.hflags) & HF_CS64 else base(e, SEG.CS)
+    return 0 if U64(e.hflags) & HF_CS64 else base(e, SEG.CS)
 
 
 @kernel
@@ -64,11 +62,11 @@ def past_limit(e, la):
 @kernel
 def last_of(c, k, e, row):
     """Decode the last instruction of the block that ran (table entry `row`); returns its linear address."""
-    insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, SIXTEEN)
-    at, mode = row[E_PC], row[E_SIZE] >> THIRTY_TWO
-    for i in range(row[E_COUNT] - ONE):
-        at += row[E_ROWS + U64(i) // FOUR] >> U64(i) % FOUR * SIXTEEN & FIFTEEN
-    insn.length = decode.decode(code, look.code(c, at & (ALL_ONES if mode == SIXTY_FOUR else LOW_32), code), mode, insn)
+    insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, 16)
+    at, mode = row[E_PC], row[E_SIZE] >> 32
+    for i in range(row[E_COUNT] - 1):
+        at += row[E_ROWS + U64(i) // 4] >> U64(i) % 4 * 16 & 15
+    insn.length = decode.decode(code, look.code(c, at & (ALL_ONES if mode == 64 else LOW_32), code), mode, insn)
     return at
 
 
@@ -79,18 +77,18 @@ def undo_far(c, e, at, wide):
     The stub is that of protected mode; wide: it was 64-bit code.
     """
     kept, now = octets(c.far_state, STATE_BYTES), octets(c.env + STATE_FIRST, STATE_BYTES)
-    start = ZERO if wide else words(c.far_state + CS_BASE, ONE)[ZERO]
-    if words(c.far_state, ONE)[ZERO] != (at - start) & (ALL_ONES if wide else LOW_32) or real_mode(e) or e.eflags & RFLAGS.VM:
+    start = 0 if wide else words(c.far_state + CS_BASE, 1)[0]
+    if words(c.far_state, 1)[0] != (at - start) & (ALL_ONES if wide else LOW_32) or real_mode(e) or e.eflags & RFLAGS.VM:
         return False
     for i in range(STATE_BYTES):
         now[i] = kept[i]
-    e.regs[RSP] = words(c.far_state + STATE_BYTES, ONE)[ZERO]
+    e.regs[RSP] = words(c.far_state + STATE_BYTES, 1)[0]
     return True
 
 
 @kernel
 def _mask(size):
-    return ALL_ONES if size == EIGHT else (LOW_32 if size == FOUR else LOW_16)
+    return ALL_ONES if size == 8 else (LOW_32 if size == 4 else LOW_16)
 
 
 @kernel
@@ -102,7 +100,7 @@ def _move(e, n, mask, by):
 @kernel
 def _far(insn):
     """Return whether the decoded instruction is a far JMP or CALL."""
-    reg = insn.modrm >> THREE & SEVEN
+    reg = insn.modrm >> 3 & 7
     return insn.opcode == JMP_FAR or insn.opcode == CALL_FAR or insn.opcode == GROUP_5 and (reg == GROUP_CALL_FAR or reg == GROUP_JMP_FAR)
 
 
@@ -112,13 +110,13 @@ def undo_branch(c, e):
 
     What CALL pushed stays below the stack pointer.
     """
-    k, row, target = core_at(c.core)[0], words(c.block, SIXTEEN), linear(e, e.rip)
-    insn, at, mode = insn_at(k.scratch)[0], last_of(c, k, e, row), row[E_SIZE] >> THIRTY_TWO
-    opcode, wide = insn.opcode, mode == SIXTY_FOUR
-    jcc = insn.map == ONE and opcode >> FOUR == EIGHT
-    if insn.length == ZERO or insn.map != ZERO and not jcc or linear(e, at + insn.length - code_base(e)) == target:
+    k, row, target = core_at(c.core)[0], words(c.block, 16), linear(e, e.rip)
+    insn, at, mode = insn_at(k.scratch)[0], last_of(c, k, e, row), row[E_SIZE] >> 32
+    opcode, wide = insn.opcode, mode == 64
+    jcc = insn.map == 1 and opcode >> 4 == 8
+    if insn.length == 0 or insn.map != 0 and not jcc or linear(e, at + insn.length - code_base(e)) == target:
         return False
-    size = EIGHT if wide else insn.operand_size
+    size = 8 if wide else insn.operand_size
     stack = ALL_ONES if wide else (LOW_32 if U64(e.hflags) & HF_SS32 else LOW_16)
     if jcc:
         pass
@@ -127,11 +125,11 @@ def undo_branch(c, e):
             return False
     elif _far(insn):
         return False
-    elif opcode == CALL_REL or opcode == GROUP_5 and insn.modrm >> THREE & SEVEN == GROUP_CALL:
+    elif opcode == CALL_REL or opcode == GROUP_5 and insn.modrm >> 3 & 7 == GROUP_CALL:
         _move(e, RSP, stack, size)
     elif opcode == RET or opcode == RET_IMM:
-        _move(e, RSP, stack, ZERO - size - (insn.immediate & LOW_16 if opcode == RET_IMM else ZERO))
+        _move(e, RSP, stack, 0 - size - (insn.immediate & LOW_16 if opcode == RET_IMM else 0))
     elif LOOP_FIRST <= opcode <= LOOP_LAST:
-        _move(e, RCX, _mask(insn.address_size), ONE)
-    e.rip, e.error_code = (at - code_base(e)) & (ALL_ONES if wide else LOW_32), ZERO   # the block's charge is given back from here
+        _move(e, RCX, _mask(insn.address_size), 1)
+    e.rip, e.error_code = (at - code_base(e)) & (ALL_ONES if wide else LOW_32), 0  # the block's charge is given back from here
     return True

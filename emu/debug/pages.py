@@ -14,7 +14,6 @@ PAGE = 4096
 SLAB_SHIFT = 8                                             # 256 pages, 1 MiB, are asked from the host at a time
 SLAB = 1 << SLAB_SHIFT
 WORDS = U64(PAGE // 8)
-ZERO, ONE = U64(0), U64(1)
 SAME, ZEROS, COPIED = U64(0), U64(1), U64(2)              # what `keep` found a page to be
 
 
@@ -44,7 +43,7 @@ def keep(sources, olds, places, found):
     addresses of free pages; found: uint64[n], set to SAME, ZEROS or COPIED + index in `places`.
     Returns how many were copied.
     """
-    count = ZERO
+    count = 0
     for j in range(len(sources)):
         i = U64(j)
         page = words(sources[i], WORDS)
@@ -55,7 +54,7 @@ def keep(sources, olds, places, found):
         else:
             words(places[count], WORDS)[:] = page
             found[i] = COPIED + count
-            count += ONE
+            count += 1
     return count
 
 
@@ -75,7 +74,7 @@ def put(sources, targets, changed):
         else:
             changed[i] = not _empty(page)
             if changed[i]:
-                page[:] = ZERO
+                page[:] = 0
 
 
 class PageStore:

@@ -12,7 +12,6 @@ from emu.spec.outcome import STOP, UNMODELLED
 from emu.spec.platform import ACPI, DEVICE, HZ, IRQ, PM1CNT, PM1EN, PM1STS, PORT
 from emu.state import acpi_at
 
-ZERO, ONE, EIGHT = U64(0), U64(1), U64(8)
 BYTE = U64(0xFF)
 NEVER = U64(0xFFFF_FFFF_FFFF_FFFF)
 STATUS = PM1STS.TMR | PM1STS.BM | PM1STS.GBL | PM1STS.PWRBTN | PM1STS.SLPBTN | PM1STS.RTC | PM1STS.WAK
@@ -23,20 +22,20 @@ FIRST = PORT.PM1_STATUS
 
 @kernel
 def _count(r):
-    return clock.ticks(r.now, HZ.PM_TIMER) & (ONE << r.timer_bits) - ONE
+    return clock.ticks(r.now, HZ.PM_TIMER) & (1 << r.timer_bits) - 1
 
 
 @kernel
 def _next_toggle(r):
     """Return the cycle at which the top bit of the timer changes next."""
-    half = ONE << (r.timer_bits - ONE)
-    return clock.cycle_of((clock.ticks(r.now, HZ.PM_TIMER) // half + ONE) * half, HZ.PM_TIMER)
+    half = 1 << (r.timer_bits - 1)
+    return clock.cycle_of((clock.ticks(r.now, HZ.PM_TIMER) // half + 1) * half, HZ.PM_TIMER)
 
 
 @kernel
 def _update(m, r):
-    asked = r.control & PM1CNT.SCI_EN != ZERO and r.status & r.enable & ENABLE != ZERO
-    r.line = irq.change(m, IRQ.SCI, r.line, ONE if asked else ZERO)
+    asked = r.control & PM1CNT.SCI_EN != 0 and r.status & r.enable & ENABLE != 0
+    r.line = irq.change(m, IRQ.SCI, r.line, 1 if asked else 0)
 
 
 @kernel
@@ -54,14 +53,14 @@ def advance(m, now):
 def next_event(m):
     """Return the cycle at which the timer raises SCI next."""
     r = acpi_at(m.devices[DEVICE.ACPI])[0]
-    asked = r.control & PM1CNT.SCI_EN != ZERO and r.enable & PM1EN.TMR != ZERO
+    asked = r.control & PM1CNT.SCI_EN != 0 and r.enable & PM1EN.TMR != 0
     return r.overflow_at if asked and not r.line else NEVER
 
 
 @kernel
 def _block(r):
     """Return the twelve bytes of the blocks as two words: status, enable, control in the low one; the timer."""
-    return r.status | r.enable << U64(16) | r.control << U64(32), _count(r)
+    return r.status | r.enable << 16 | r.control << 32, _count(r)
 
 
 @kernel
@@ -70,13 +69,13 @@ def read(m, now, port):
     advance(m, now)
     r = acpi_at(m.devices[DEVICE.ACPI])[0]
     if port == PORT.SMI_COMMAND:
-        return ZERO
+        return 0
     if port == PORT.SMI_DATA:
         return r.smi_data
     low, timer = _block(r)
     if port >= PORT.PM_TIMER:
-        return timer >> EIGHT * (port - PORT.PM_TIMER) & BYTE
-    return low >> EIGHT * (port - FIRST) & BYTE
+        return timer >> 8 * (port - PORT.PM_TIMER) & BYTE
+    return low >> 8 * (port - FIRST) & BYTE
 
 
 @kernel
@@ -106,8 +105,8 @@ def write(c, m, port, value):
         _smi_command(r, value)
     elif port == PORT.SMI_DATA:
         r.smi_data = value
-    elif port < PORT.PM1_CONTROL + U64(2):
-        shift = EIGHT * (port & ONE)
+    elif port < PORT.PM1_CONTROL + 2:
+        shift = 8 * (port & 1)
         byte, bits = BYTE << shift, value << shift
         if port < PORT.PM1_ENABLE:
             r.status &= ~(bits & STATUS)
@@ -124,8 +123,8 @@ def write(c, m, port, value):
 def reset(m):
     """Return to legacy mode with nothing enabled; the timer goes on."""
     r = acpi_at(m.devices[DEVICE.ACPI])[0]
-    r.status = ZERO
-    r.enable = ZERO
-    r.control = ZERO
+    r.status = 0
+    r.enable = 0
+    r.control = 0
     r.overflow_at = _next_toggle(r)
     _update(m, r)

@@ -20,8 +20,7 @@ next_deadline, advance = apic_timer.next_deadline, apic_timer.advance
 reset, set_base = apic_mode.reset, apic_mode.set_base
 read_deadline, write_deadline = apic_timer.read_deadline, apic_timer.write_deadline
 
-ZERO, ONE, FOUR, SIX, EIGHT = U64(0), U64(1), U64(4), U64(6), U64(8)
-WORD_BITS, THIRTY_TWO = U64(63), U64(32)
+WORD_BITS = U64(63)
 CLASS, BYTE, LOW = U64(0xF0), U64(0xFF), U64(0xFFFF_FFFF)
 ALL = U64(0xFFFF_FFFF_FFFF_FFFF)
 ID_SHIFT, XAPIC_DESTINATION = U64(24), U64(56)
@@ -29,8 +28,8 @@ REGISTERS = U64(64)
 VERSION = U64(0x01060015)
 READ_ONLY = LVT.STATUS | LVT.REMOTE_IRR
 DFR_ONES = U64(0x0FFF_FFFF)
-ISR_LAST, TMR_LAST, IRR_LAST = APIC.ISR + EIGHT, APIC.TMR + EIGHT, APIC.IRR + EIGHT
-SELF = U64(put(ZERO, ICR.SHORTHAND, SHORTHAND.SELF))
+ISR_LAST, TMR_LAST, IRR_LAST = APIC.ISR + U64(8), APIC.TMR + U64(8), APIC.IRR + U64(8)
+SELF = U64(put(U64(0), ICR.SHORTHAND, SHORTHAND.SELF))
 STEPS = np.array([32, 16, 8, 4, 2, 1], np.uint64)
 
 
@@ -59,7 +58,7 @@ WRITABLE, RESERVED, KNOWN, MSR_READ, MSR_WRITE = _tables()
 
 @kernel
 def _top_bit(word):
-    bit = ZERO
+    bit = 0
     for step in STEPS:
         if word >> step:
             word >>= step
@@ -75,14 +74,14 @@ def highest(bits):
     for k in range(4):
         word = U64(3 - k)
         if bits[word]:
-            return word << SIX | _top_bit(bits[word])
+            return word << 6 | _top_bit(bits[word])
     return ALL
 
 
 @kernel
 def _class(bits):
     vector = highest(bits)
-    return ZERO if vector == ALL else vector & CLASS
+    return 0 if vector == ALL else vector & CLASS
 
 
 @kernel
@@ -113,13 +112,13 @@ def apr(a):
 def _extint(c, a):
     """Return whether the 8259 pair interrupts this processor: a LINT pin in ExtINT mode, or a message."""
     if not message.hardware_enabled(c):
-        return a.lint[0] != ZERO
+        return a.lint[0] != 0
     for k in range(2):
         pin = U64(k)
         entry = a.lvt[ENTRY.LINT0 + pin]
         if not entry & LVT.MASKED and get(entry, LVT.MODE) == DELIVERY.EXTINT and message.active(c, pin):
             return True
-    return a.extint != ZERO
+    return a.extint != 0
 
 
 @kernel
@@ -142,9 +141,9 @@ def acknowledge(c, vector):
     """Move `vector` (from `pending`) from IRR to ISR; returns the vector, which the 8259 pair gives for EXTINT."""
     a = apic_at(c.apic)[0]
     if vector == PENDING.EXTINT:
-        a.extint = ZERO
+        a.extint = 0
         return pic.acknowledge(machine_at(c.machine)[0])
-    word, bit = vector >> SIX, ONE << (vector & WORD_BITS)
+    word, bit = vector >> 6, 1 << (vector & WORD_BITS)
     if not a.irr[word] & bit:
         return a.svr & SVR.VECTOR
     a.irr[word] &= ~bit
@@ -162,7 +161,7 @@ def eoi(c):
     vector = highest(a.isr)
     if vector == ALL:
         return
-    word, bit = vector >> SIX, ONE << (vector & WORD_BITS)
+    word, bit = vector >> 6, 1 << (vector & WORD_BITS)
     a.isr[word] &= ~bit
     if not a.tmr[word] & bit:
         return
@@ -220,7 +219,7 @@ def icr(c, value, destination):
     elif shorthand == SHORTHAND.OTHERS:
         _others(c, mode, vector)
     else:
-        logical = shorthand == SHORTHAND.NONE and value & ICR.LOGICAL != ZERO
+        logical = shorthand == SHORTHAND.NONE and value & ICR.LOGICAL != 0
         target = destination if shorthand == SHORTHAND.NONE else message.BROADCAST
         message.send(machine_at(c.machine)[0], target, logical, mode, vector, False)
     return RESULT.NEXT
@@ -240,7 +239,7 @@ def _is_entry(register):
 
 @kernel
 def _half(bits, k):
-    return bits[k >> ONE] >> THIRTY_TWO * (k & ONE) & LOW
+    return bits[k >> 1] >> 32 * (k & 1) & LOW
 
 
 @kernel
@@ -268,7 +267,7 @@ def _read_priority(c, a, register):
         return message.logical_id(c)
     if register == APIC.DFR:
         return a.dfr
-    return a.svr if register == APIC.SVR else ZERO
+    return a.svr if register == APIC.SVR else 0
 
 
 @kernel
@@ -277,7 +276,7 @@ def read(c, register):
     a = apic_at(c.apic)[0]
     if register >= REGISTERS or not KNOWN[register]:
         message.error(c, ESR.REGISTER)
-        return ZERO
+        return 0
     if register < APIC.ISR:
         return _read_priority(c, a, register)
     if register < IRR_LAST:
@@ -289,12 +288,12 @@ def read(c, register):
     if register == APIC.ICR:
         return a.icr & LOW
     if register == APIC.ICR_HIGH:
-        return a.icr >> THIRTY_TWO
+        return a.icr >> 32
     if register == APIC.INITIAL_COUNT:
         return a.initial
     if register == APIC.CURRENT_COUNT:
         return apic_timer.current(c)
-    return a.divide if register == APIC.DIVIDE else ZERO
+    return a.divide if register == APIC.DIVIDE else 0
 
 
 @kernel
@@ -344,9 +343,9 @@ def _write(c, register, value):
         _write_svr(a, value)
     elif register == APIC.ESR:
         a.esr = a.errors
-        a.errors = ZERO
+        a.errors = 0
     elif register == APIC.ICR_HIGH:
-        a.icr = a.icr & LOW | value << THIRTY_TWO
+        a.icr = a.icr & LOW | value << 32
     elif register == APIC.INITIAL_COUNT:
         apic_timer.start(c, value)
     elif register == APIC.DIVIDE:
@@ -375,7 +374,7 @@ def x2apic_read(c, msr):
     register = msr - X2APIC.FIRST
     if not message.x2apic(c) or register >= REGISTERS or not MSR_READ[register]:
         gp0(c)
-        return ZERO
+        return 0
     if register == APIC.ICR:
         return apic_at(c.apic)[0].icr
     return read(c, register)
@@ -388,20 +387,20 @@ def x2apic_write(c, msr, value):
     if not message.x2apic(c) or register >= REGISTERS or not MSR_WRITE[register] or value & RESERVED[register]:
         return gp0(c)
     if register == APIC.SELF_IPI:
-        return icr(c, value | SELF, ZERO)
+        return icr(c, value | SELF, 0)
     if register == APIC.ICR:
         apic_at(c.apic)[0].icr = value
-        return icr(c, value & LOW, value >> THIRTY_TWO)
+        return icr(c, value & LOW, value >> 32)
     return _write(c, register, value & WRITABLE[register])
 
 
 @kernel
 def cr8(c):
     """Return CR8: bits 7:4 of the task priority."""
-    return apic_at(c.apic)[0].tpr >> FOUR
+    return apic_at(c.apic)[0].tpr >> 4
 
 
 @kernel
 def set_cr8(c, value):
     """Write CR8 (0..15): the task priority with a low half of 0."""
-    apic_at(c.apic)[0].tpr = value << FOUR
+    apic_at(c.apic)[0].tpr = value << 4

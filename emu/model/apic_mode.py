@@ -10,7 +10,7 @@ from emu.spec.outcome import RESULT
 from emu.spec.platform import MEMORY
 from emu.state import apic_at, machine_at, tlb_at
 
-ZERO, ONE, LOW = U64(0), U64(1), U64(0xFFFF_FFFF)
+LOW = U64(0xFFFF_FFFF)
 MODES = APICBASE.EN | APICBASE.EXTD
 
 
@@ -21,23 +21,23 @@ def _clear(a):
     Source: SDM 3A, "Local APIC State After Power-Up or Reset"
     """
     for k in range(4):
-        a.isr[k] = ZERO
-        a.tmr[k] = ZERO
-        a.irr[k] = ZERO
+        a.isr[k] = 0
+        a.tmr[k] = 0
+        a.irr[k] = 0
     for k in range(7):
         a.lvt[k] = LVT.MASKED
-    a.tpr = ZERO
-    a.ldr = ZERO
+    a.tpr = 0
+    a.ldr = 0
     a.dfr = LOW
     a.svr = SVR.VECTOR
-    a.esr = ZERO
-    a.errors = ZERO
-    a.icr = ZERO
-    a.extint = ZERO
-    a.initial = ZERO
-    a.divide = ZERO
-    a.count = ZERO
-    a.tsc_deadline = ZERO
+    a.esr = 0
+    a.errors = 0
+    a.icr = 0
+    a.extint = 0
+    a.initial = 0
+    a.divide = 0
+    a.count = 0
+    a.tsc_deadline = 0
 
 
 @kernel
@@ -47,7 +47,7 @@ def reset(c, init):
     _clear(a)
     if not init:
         a.id = c.id
-        c.apic_base = MEMORY.LOCAL_APIC | APICBASE.EN | (ZERO if c.id else APICBASE.BSP)
+        c.apic_base = MEMORY.LOCAL_APIC | APICBASE.EN | (0 if c.id else APICBASE.BSP)
 
 
 @kernel
@@ -60,14 +60,14 @@ def set_base(c, value):
     old, new = c.apic_base & MODES, value & MODES
     if value & ~allowed or new == APICBASE.EXTD:
         return gp0(c)
-    if old == MODES and new == APICBASE.EN or old == ZERO and new == MODES:
+    if old == MODES and new == APICBASE.EN or old == 0 and new == MODES:
         return gp0(c)
-    if new == ZERO and old != ZERO:
+    if new == 0 and old != 0:
         _clear(apic_at(c.apic)[0])
     if new == MODES and old != MODES:
         apic_at(c.apic)[0].icr &= LOW
     if (c.apic_base ^ value) & (APICBASE.BASE | MODES) and c.root_tlb:
-        tlb_at(c.root_tlb)[0].engine_flush += ONE           # other pages are the device's now
-        tlb_at(c.guest_tlb)[0].engine_flush += ONE
+        tlb_at(c.root_tlb)[0].engine_flush += 1             # other pages are the device's now
+        tlb_at(c.guest_tlb)[0].engine_flush += 1
     c.apic_base = value
     return RESULT.NEXT

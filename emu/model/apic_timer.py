@@ -9,14 +9,13 @@ from emu.model import message
 from emu.spec.apic import ENTRY, LVT, TIMER
 from emu.state import apic_at
 
-ZERO, ONE, THREE, FOUR, SEVEN = U64(0), U64(1), U64(3), U64(4), U64(7)
 NEVER = U64(0xFFFF_FFFF_FFFF_FFFF)
 
 
 @kernel
 def _shift(a):
     """Return log2 of the divisor: divide configuration bits 3, 1 and 0 plus one, modulo 8."""
-    return (a.divide >> ONE & FOUR | a.divide & THREE) + ONE & SEVEN
+    return (a.divide >> 1 & 4 | a.divide & 3) + 1 & 7
 
 
 @kernel
@@ -30,10 +29,10 @@ def advance(c):
     """Fire the timer if its cycle has come."""
     a = apic_at(c.apic)[0]
     if mode(a) == TIMER.TSC_DEADLINE:
-        if a.tsc_deadline != ZERO and c.cycles + c.tsc_offset >= a.tsc_deadline:
-            a.tsc_deadline = ZERO
+        if a.tsc_deadline != 0 and c.cycles + c.tsc_offset >= a.tsc_deadline:
+            a.tsc_deadline = 0
             message.local(c, ENTRY.TIMER)
-    elif a.count != ZERO:
+    elif a.count != 0:
         end = a.since + (a.count << _shift(a))
         if c.cycles >= end:
             if mode(a) == TIMER.PERIODIC:
@@ -41,7 +40,7 @@ def advance(c):
                 a.since = end + (c.cycles - end) // period * period
                 a.count = a.initial
             else:
-                a.count = ZERO
+                a.count = 0
             message.local(c, ENTRY.TIMER)
 
 
@@ -52,11 +51,11 @@ def next_deadline(c):
     if a.lvt[ENTRY.TIMER] & LVT.MASKED:
         return NEVER
     if mode(a) == TIMER.TSC_DEADLINE:
-        if a.tsc_deadline == ZERO:
+        if a.tsc_deadline == 0:
             return NEVER
         now = c.cycles + c.tsc_offset
         return c.cycles if now >= a.tsc_deadline else c.cycles + (a.tsc_deadline - now)
-    if a.count == ZERO:
+    if a.count == 0:
         return NEVER
     return a.since + (a.count << _shift(a))
 
@@ -66,8 +65,8 @@ def current(c):
     """Return the current-count register."""
     advance(c)
     a = apic_at(c.apic)[0]
-    if a.count == ZERO:
-        return ZERO
+    if a.count == 0:
+        return 0
     return a.count - (c.cycles - a.since >> _shift(a))
 
 
@@ -100,9 +99,9 @@ def set_entry(c, entry):
     advance(c)
     a = apic_at(c.apic)[0]
     if (get(entry, LVT.TIMER) == TIMER.TSC_DEADLINE) != (mode(a) == TIMER.TSC_DEADLINE):
-        a.count = ZERO
-        a.initial = ZERO
-        a.tsc_deadline = ZERO
+        a.count = 0
+        a.initial = 0
+        a.tsc_deadline = 0
     a.lvt[ENTRY.TIMER] = entry
 
 

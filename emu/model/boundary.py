@@ -12,7 +12,6 @@ from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC
 from emu.state import ALL_ONES, env_of, machine_at
 
-ZERO, ONE, TWO, THREE = U64(0), U64(1), U64(2), U64(3)
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 WATCH_IF, WATCH_SHADOW = U64(1), U64(2)
 INTERCEPT_IRET = U64(1 << 0x14)
@@ -33,7 +32,7 @@ def watch_iret(c):
 def wake(c):
     """Bring the processor from HLT, and from MWAIT, to the active state."""
     c.activity = ACTIVITY.ACTIVE
-    c.monitor_armed = ZERO
+    c.monitor_armed = 0
 
 
 @kernel
@@ -61,13 +60,13 @@ def one_event(c, e):
         return False
     if c.pending_debug and not c.interruptibility & BLOCKING.MOV_SS:
         interrupted(c, e)
-        route.event(c, EVENT.HARD, VECTOR.DB, ZERO, ZERO)
+        route.event(c, EVENT.HARD, VECTOR.DB, 0, 0)
         return True
     if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
-        c.nmi_pending = ZERO
+        c.nmi_pending = 0
         wake(c)
         interrupted(c, e)
-        route.event(c, EVENT.NMI, VECTOR.NMI, ZERO, ZERO)
+        route.event(c, EVENT.NMI, VECTOR.NMI, 0, 0)
         return True
     return external(c, e)
 
@@ -87,7 +86,7 @@ def external(c, e):
     vector = apic.acknowledge(c, vector)
     wake(c)
     interrupted(c, e)
-    route.event(c, EVENT.EXTERNAL, vector, ZERO, ZERO)
+    route.event(c, EVENT.EXTERNAL, vector, 0, 0)
     return True
 
 
@@ -96,9 +95,9 @@ def nonroot_event(c, e):
     """Deal with the most urgent event that is due in non-root operation; returns whether there was one."""
     if c.vectoring & INTR.VALID and c.vectoring_source == INJECTED:
         info, error, length = c.vectoring, c.vectoring_error, c.vectoring_length
-        c.fault_length = ZERO
+        c.fault_length = 0
         wake_for(c, info)
-        c.injected[info & INTR.VECTOR] += ONE
+        c.injected[info & INTR.VECTOR] += 1
         route.deliver(c, info, error, length)
         return True
     reason = intercept.boundary(c)
@@ -110,16 +109,16 @@ def nonroot_event(c, e):
         return False
     if c.pending_debug and not c.interruptibility & BLOCKING.MOV_SS:
         interrupted(c, e)
-        if intercept.exception(c, VECTOR.DB, ZERO):
+        if intercept.exception(c, VECTOR.DB, 0):
             route.other(c)
         else:
-            route.event(c, EVENT.HARD, VECTOR.DB, ZERO, ZERO)
+            route.event(c, EVENT.HARD, VECTOR.DB, 0, 0)
         return True
     if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
-        c.nmi_pending = ZERO
+        c.nmi_pending = 0
         wake(c)
         interrupted(c, e)
-        route.event(c, EVENT.NMI, VECTOR.NMI, ZERO, ZERO)
+        route.event(c, EVENT.NMI, VECTOR.NMI, 0, 0)
         return True
     return external(c, e)
 
@@ -161,12 +160,12 @@ def prepare(c):
     """Deal with everything due at this boundary, then say until when the processor may run; 0: a stop leaves the rest for later."""
     m = machine_at(c.machine)[0]
     while True:
-        c.watch = c.request = c.recheck = ZERO
+        c.watch = c.request = c.recheck = 0
         if c.stop | m.stop:
             if not c.stop:
                 c.stop = m.stop
-            c.halted_or_stopped = ONE
-            c.due = ZERO
+            c.halted_or_stopped = 1
+            c.due = 0
             return
         advance_time(c)
         e = env_of(c.env)[0]
@@ -175,22 +174,22 @@ def prepare(c):
         happened = nonroot_event(c, e) if c.vmx_mode == MODE.NONROOT else one_event(c, e)
         if not happened:
             break
-        c.iret_step = ZERO                                # the transfer that was to run alone is not what runs next
+        c.iret_step = 0                                   # the transfer that was to run alone is not what runs next
     finish(c, e)
 
 
 @kernel
 def finish(c, e):
     """Set the engine's hidden flags and the processor's deadline; note whether it must not run."""
-    level = U64(e.hflags) & THREE
+    level = U64(e.hflags) & 3
     if c.interruptibility & SHADOW:
-        c.shadow_at = c.instructions + ONE                 # of this kind until an instruction completes
-    e.hflags = U64(e.hflags) & ~HF_INHIBIT | (HF_INHIBIT if c.interruptibility & SHADOW else ZERO)
+        c.shadow_at = c.instructions + 1                   # of this kind until an instruction completes
+    e.hflags = U64(e.hflags) & ~HF_INHIBIT | (HF_INHIBIT if c.interruptibility & SHADOW else 0)
     refresh_hflags(e, level)
     watch_iret(c)
     m = machine_at(c.machine)[0]
     if m.kick:
-        m.kick = ZERO
+        m.kick = 0
         end = c.cycles + m.quantum
         c.turn_end = end if end < c.turn_end else c.turn_end
         c.quantum_end = end if end < c.quantum_end else c.quantum_end
@@ -203,4 +202,4 @@ def finish(c, e):
     if c.activity == ACTIVITY.ACTIVE and c.interruptibility & SHADOW and (awaits_nmi or c.pending_debug):
         c.watch = WATCH_SHADOW
     if c.activity != ACTIVITY.ACTIVE or c.cycles >= c.quantum_end:
-        c.halted_or_stopped = ONE
+        c.halted_or_stopped = 1

@@ -18,8 +18,7 @@ from emu.spec.outcome import MODE
 from emu.spec.vmx import PENDING
 from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at, tlb_at, watch_at
 
-ZERO, ONE, TWO, THREE, FOUR, SEVEN, SIXTEEN = U64(0), U64(1), U64(2), U64(3), U64(4), U64(7), U64(16)
-LOW_32, PAGE_MASK, PAGE_SIZE, PAGE_OFFSET = U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_FFFF_F000), U64(4096), U64(0xFFF)
+LOW_32, PAGE_MASK, PAGE_SIZE = U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_FFFF_F000), U64(4096)
 ENABLES, MARKS = U64(0xFF), U64(64)                   # 8 processors, 4 registers, with and without the upper half
 LENGTH_CODES = U64(sum((n - 1) << 8 * i for i, n in enumerate(LENGTHS)))
 BYTE = U64(0xFF)
@@ -29,20 +28,20 @@ BYTE = U64(0xFF)
 @kernel
 def enabled(e, n):
     """Return whether breakpoint `n` is enabled, locally or globally."""
-    return e.dr[7] >> n * TWO & THREE != ZERO
+    return e.dr[7] >> n * 2 & 3 != 0
 
 
 @kernel
 def condition(e, n):
     """Return R/Wn, a CONDITION."""
-    return e.dr[7] >> SIXTEEN + n * FOUR & THREE
+    return e.dr[7] >> 16 + n * 4 & 3
 
 
 @kernel
 def last_byte(e, n):
     """Return the distance from the first to the last byte that breakpoint `n` covers: its length less one."""
-    code = e.dr[7] >> SIXTEEN + n * FOUR + TWO & THREE
-    return LENGTH_CODES >> code * U64(8) & BYTE
+    code = e.dr[7] >> 16 + n * 4 + 2 & 3
+    return LENGTH_CODES >> code * 8 & BYTE
 
 
 @kernel
@@ -62,13 +61,13 @@ def _touches(e, n, first, last):
 @kernel
 def data(e, la, size, write):
     """Return the breakpoints, as DR6 bits 3:0, that a data access of `size` bytes at linear `la` meets."""
-    met = ZERO
+    met = 0
     for i in range(4):
         n = U64(i)
         if enabled(e, n):
             kind = condition(e, n)
-            if (kind == CONDITION.ACCESS or kind == CONDITION.WRITE and write) and _touches(e, n, la, la + size - ONE):
-                met |= ONE << n
+            if (kind == CONDITION.ACCESS or kind == CONDITION.WRITE and write) and _touches(e, n, la, la + size - 1):
+                met |= 1 << n
     return met
 
 
@@ -79,8 +78,8 @@ def port(c, e, number, size):
         return
     for i in range(4):
         n = U64(i)
-        if enabled(e, n) and condition(e, n) == CONDITION.PORT and _touches(e, n, number, number + size - ONE):
-            c.watch_hits |= ONE << n
+        if enabled(e, n) and condition(e, n) == CONDITION.PORT and _touches(e, n, number, number + size - 1):
+            c.watch_hits |= 1 << n
 
 
 @kernel
@@ -89,15 +88,15 @@ def code(c, e, la):
 
     A repeated string instruction meets one before its first iteration only.
     """
-    met = ZERO
+    met = 0
     if c.repeated_at and c.repeated == la and c.repeated_at == c.instructions:
         return met
-    if e.dr[7] & ENABLES == ZERO or e.eflags & RFLAGS.RF or c.blocked == la and c.blocked_at == c.instructions + ONE:
+    if e.dr[7] & ENABLES == 0 or e.eflags & RFLAGS.RF or c.blocked == la and c.blocked_at == c.instructions + 1:
         return met
     for i in range(4):
         n = U64(i)
-        if enabled(e, n) and condition(e, n) == CONDITION.EXECUTE and last_byte(e, n) == ZERO and _linear(e, e.dr[n]) == la:
-            met |= ONE << n
+        if enabled(e, n) and condition(e, n) == CONDITION.EXECUTE and last_byte(e, n) == 0 and _linear(e, e.dr[n]) == la:
+            met |= 1 << n
     return met
 
 
@@ -126,18 +125,18 @@ def _mark(m, address):
             place = U64(i)
     m.mark[place] = address
     if place == m.mark_count:
-        m.mark_count += ONE
-    m.marks_changed = ONE
+        m.mark_count += 1
+    m.marks_changed = 1
 
 
 @kernel
 def arm(c, e):
     """Take note of the debug registers of ENV `e`, which the processor runs with from now on."""
     m = machine_at(c.machine)[0]
-    if e.dr[7] & ENABLES == ZERO:
+    if e.dr[7] & ENABLES == 0:
         c.armed &= ~ARMED.REGISTERS
         return
-    found = ZERO
+    found = 0
     for i in range(4):
         n = U64(i)
         if enabled(e, n):
@@ -153,7 +152,7 @@ def arm(c, e):
 def _moved(c, e, world):
     """Return whether an address differs from those that the engine of `world` looked up its pages for."""
     for i in range(4):
-        if c.watched[world * FOUR + U64(i)] != e.dr[U64(i)]:
+        if c.watched[world * 4 + U64(i)] != e.dr[U64(i)]:
             return True
     return False
 
@@ -167,12 +166,12 @@ def renew(c, e, world):
     what ran while they were off.
     """
     if not c.armed & ARMED.REGISTERS:
-        c.watched_control[world] = ZERO
+        c.watched_control[world] = 0
     elif c.watched_control[world] != e.dr[7] or _moved(c, e, world):
         c.watched_control[world] = e.dr[7]
         for i in range(4):
-            c.watched[world * FOUR + U64(i)] = e.dr[U64(i)]
-        tlb_at(c.tlb)[0].engine_flush += ONE
+            c.watched[world * 4 + U64(i)] = e.dr[U64(i)]
+        tlb_at(c.tlb)[0].engine_flush += 1
 
 
 @kernel
@@ -180,17 +179,17 @@ def pend(c):
     """Make what the instruction before this boundary met a debug exception that is due here."""
     if c.watch_hits:
         c.pending_debug |= c.watch_hits | PENDING.ENABLED
-        c.watch_hits = ZERO
+        c.watch_hits = 0
 
 
 # ---- a debugger's points --------------------------------------------------------------------------------------
 @kernel
 def _in_scope(c, e, d, i):
     """Return whether point `i` is for the world, the partition and the address space that the processor is in."""
-    world = ONE if c.vmx_mode == MODE.NONROOT else ZERO
+    world = 1 if c.vmx_mode == MODE.NONROOT else 0
     if d.world[i] != ALL_ONES and d.world[i] != world:
         return False
-    if d.eptp[i] != ALL_ONES and (world == ZERO or d.eptp[i] != c.eptp & PAGE_MASK):
+    if d.eptp[i] != ALL_ONES and (world == 0 or d.eptp[i] != c.eptp & PAGE_MASK):
         return False
     return d.space[i] == ALL_ONES or d.space[i] == e.cr[3] & PAGE_MASK
 
@@ -198,9 +197,9 @@ def _in_scope(c, e, d, i):
 @kernel
 def count(d, i):
     """Count that point `i` was met; returns whether it stops the machine, not one of those to be ignored."""
-    d.hits[i] += ONE
+    d.hits[i] += 1
     if d.ignore[i]:
-        d.ignore[i] -= ONE
+        d.ignore[i] -= 1
         return False
     return True
 
@@ -212,8 +211,8 @@ def note(d, i, la, size, write):
     for j in range(d.hit):
         if d.point[d.met[U64(j)]] == d.point[i]:
             at = U64(j)
-    d.hit += ONE if at == d.hit else ZERO
-    d.met[at], d.met_address[i], d.met_size[i], d.met_write[i] = i, la, size, ONE if write else ZERO
+    d.hit += 1 if at == d.hit else 0
+    d.met[at], d.met_address[i], d.met_size[i], d.met_write[i] = i, la, size, 1 if write else 0
 
 
 @kernel
@@ -229,7 +228,7 @@ def asked(c, e, la):
     It is not a second time before an instruction that it let go on.
     """
     m = machine_at(c.machine)[0]
-    if m.debug == ZERO or c.passed == la and c.passed_at == c.instructions + ONE:
+    if m.debug == 0 or c.passed == la and c.passed_at == c.instructions + 1:
         return False
     d = debug_at(m.debug)[0]
     for i in range(d.count):
@@ -242,7 +241,7 @@ def asked(c, e, la):
 def points(c, e, la, pa, size, write):
     """Note the debugger's points that a data access of `size` bytes at linear `la`, host-physical `pa`, meets; returns whether any."""
     m, found = machine_at(c.machine)[0], False
-    if m.debug == ZERO:
+    if m.debug == 0:
         return False
     d, wanted = debug_at(m.debug)[0], POINT.WRITE if write else POINT.READ
     for j in range(d.count):
@@ -259,22 +258,22 @@ def points(c, e, la, pa, size, write):
 def waiting(c):
     """Return whether a point was met and not dealt with yet."""
     m = machine_at(c.machine)[0]
-    return m.debug != ZERO and debug_at(m.debug)[0].hit != ZERO
+    return m.debug != 0 and debug_at(m.debug)[0].hit != 0
 
 
 @kernel
 def changes(c):
     """Note the CHANGE points whose word is not what it was at the boundary before."""
     d = debug_at(machine_at(c.machine)[0].debug)[0]
-    if d.near == ZERO:
+    if d.near == 0:
         return
     for j in range(d.count):
         i = U64(j)
         if d.kind[i] == POINT.CHANGE:
-            now = words(d.address[i], ONE)[ZERO]
+            now = words(d.address[i], 1)[0]
             if now != d.value[i]:
                 d.value[i] = now
-                note(d, i, d.address[i], U64(8), True)
+                note(d, i, d.address[i], 8, True)
 
 
 @kernel
@@ -282,10 +281,10 @@ def follow(c):
     """Note after a step whether the word that is followed has changed."""
     d = debug_at(machine_at(c.machine)[0].debug)[0]
     if d.followed:
-        now = words(d.followed, ONE)[ZERO]
+        now = words(d.followed, 1)[0]
         if now != d.followed_value:
             d.followed_value, d.changed_left = now, c.steps
-            d.changes += ONE
+            d.changes += 1
 
 
 @kernel
@@ -294,16 +293,16 @@ def settle(c):
 
     Those before an instruction are counted where they are met.
     """
-    m, left = machine_at(c.machine)[0], ZERO
+    m, left = machine_at(c.machine)[0], 0
     if waiting(c):
         d = debug_at(m.debug)[0]
         for j in range(d.hit):
             i = U64(d.met[U64(j)])
             if d.kind[i] & POINT.EXECUTE or count(d, i):
                 d.met[left] = i
-                left += ONE
+                left += 1
         d.hit = left
-    return left != ZERO or m.watch != ZERO and watch_at(m.watch)[0].hit != ZERO
+    return left != 0 or m.watch != 0 and watch_at(m.watch)[0].hit != 0
 
 
 @kernel
@@ -312,19 +311,19 @@ def transition(c):
     d = debug_at(machine_at(c.machine)[0].debug)[0]
     if d.until == UNTIL.NEVER:
         return False
-    before, now = U64(c.step_world), ONE if c.vmx_mode == MODE.NONROOT else ZERO
+    before, now = U64(c.step_world), 1 if c.vmx_mode == MODE.NONROOT else 0
     c.step_world = now
-    wanted = ONE if d.until == UNTIL.ENTRY else ZERO
-    return before != now and now == wanted and (d.until_vmcs == ZERO or d.until_vmcs == c.vmcs_pointer)
+    wanted = 1 if d.until == UNTIL.ENTRY else 0
+    return before != now and now == wanted and (d.until_vmcs == 0 or d.until_vmcs == c.vmcs_pointer)
 
 
 @kernel
 def forget(c):
     """Forget what an instruction met that did not complete."""
-    c.watch_hits = ZERO
+    c.watch_hits = 0
     m = machine_at(c.machine)[0]
     if m.debug:
-        debug_at(m.debug)[0].hit = ZERO
+        debug_at(m.debug)[0].hit = 0
 
 
 # ---- what the execution core asks -----------------------------------------------------------------------------
@@ -355,17 +354,17 @@ def on_page(c, e, la, pa):
             n = U64(i)
             if enabled(e, n) and condition(e, n) != CONDITION.EXECUTE:
                 away, narrow = (e.dr[n] & PAGE_MASK) - page, (e.dr[n] & LOW_32 & PAGE_MASK) - page
-                if away == ZERO or away == PAGE_SIZE or narrow == ZERO or narrow == PAGE_SIZE:
+                if away == 0 or away == PAGE_SIZE or narrow == 0 or narrow == PAGE_SIZE:
                     return True
     m = machine_at(c.machine)[0]
-    if m.debug == ZERO:
+    if m.debug == 0:
         return False
     d, frame = debug_at(m.debug)[0], pa & PAGE_MASK
     for j in range(d.count):
         i = U64(j)
         if d.kind[i] & (POINT.READ | POINT.WRITE):
             start = frame if d.kind[i] & POINT.PHYSICAL else page
-            if start < d.address[i] + d.length[i] and d.address[i] < start + PAGE_SIZE + SEVEN:
+            if start < d.address[i] + d.length[i] and d.address[i] < start + PAGE_SIZE + 7:
                 return True
     return False
 
@@ -383,7 +382,7 @@ def access(c, la, pa, size, write):
 @kernel
 def stored(m, address, size):
     """Note the debugger's physical points that a store of the model itself meets: page walks, event delivery, instructions."""
-    if m.debug == ZERO:
+    if m.debug == 0:
         return
     d = debug_at(m.debug)[0]
     for j in range(d.count):

@@ -6,11 +6,9 @@ Source: the proleptic Gregorian rule; March-based years, so that the leap day en
 from emu.bits import U64
 from emu.jit import kernel
 
-ONE, TWO, THREE, FOUR, FIVE, NINE, TEN, TWELVE = U64(1), U64(2), U64(3), U64(4), U64(5), U64(9), U64(10), U64(12)
 MONTH_A, MONTH_C = U64(153), U64(2)                       # days before March-based month m: (153 m + 2) / 5
 ERA_DAYS, ERA_YEARS = U64(146097), U64(400)
 YEAR_DAYS, FOUR_YEARS, CENTURY = U64(365), U64(1460), U64(36524)
-HUNDRED = U64(100)
 EPOCH = U64(719468 + 146097)                              # days from an era before 0000-03-01, that is -400-03-01, to 1970-01-01
 LAST_OF_ERA = U64(146096)
 
@@ -18,15 +16,15 @@ LAST_OF_ERA = U64(146096)
 @kernel
 def days(year, month, day):
     """Return days since 1970-01-01 of a date (month 1..12; day may overflow the month)."""
-    if month > TWO:
-        month -= THREE
+    if month > 2:
+        month -= 3
     else:
-        month += NINE
-        year -= ONE
+        month += 9
+        year -= 1
     year += ERA_YEARS
     era, of_era = year // ERA_YEARS, year % ERA_YEARS
-    of_year = (MONTH_A * month + MONTH_C) // FIVE + day - ONE
-    return era * ERA_DAYS + of_era * YEAR_DAYS + of_era // FOUR - of_era // HUNDRED + of_year - EPOCH
+    of_year = (MONTH_A * month + MONTH_C) // 5 + day - 1
+    return era * ERA_DAYS + of_era * YEAR_DAYS + of_era // 4 - of_era // 100 + of_year - EPOCH
 
 
 @kernel
@@ -35,10 +33,10 @@ def date(day):
     day += EPOCH
     era, of_era = day // ERA_DAYS, day % ERA_DAYS
     year = (of_era - of_era // FOUR_YEARS + of_era // CENTURY - of_era // LAST_OF_ERA) // YEAR_DAYS
-    of_year = of_era - (year * YEAR_DAYS + year // FOUR - year // HUNDRED)
-    month = (FIVE * of_year + TWO) // MONTH_A
-    of_month = of_year - (MONTH_A * month + MONTH_C) // FIVE + ONE
+    of_year = of_era - (year * YEAR_DAYS + year // 4 - year // 100)
+    month = (5 * of_year + 2) // MONTH_A
+    of_month = of_year - (MONTH_A * month + MONTH_C) // 5 + 1
     year += era * ERA_YEARS - ERA_YEARS
-    if month < TEN:
-        return year, month + THREE, of_month
-    return year + ONE, month - NINE, of_month
+    if month < 10:
+        return year, month + 3, of_month
+    return year + 1, month - 9, of_month

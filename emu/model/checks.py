@@ -24,7 +24,6 @@ from emu.state import env_of, machine_at
 
 __all__ = ["MISSING", "Failure", "entry", "explain", "failing", "lint"]
 
-ZERO, ONE, SIXTY_FOUR = U64(0), U64(1), U64(64)
 CONTROL_TABLE, HOST_TABLE, GUEST_TABLE, SEGMENT_TABLE, V86_TABLE, TABLES = (U64(n) for n in range(6))
 LISTED = U64(64)                                               # rows that CPU.failed holds
 LINK = GUEST.LINK_ADDRESS | GUEST.LINK_REVISION | GUEST.LINK_CURRENT
@@ -36,14 +35,14 @@ GUEST_FAILURE = REASON.ENTRY_GUEST_STATE | EXIT.ENTRY_FAILURE
 @kernel
 def note(c, table, bad):
     """Append the rows of bitmap `bad` of a table to the failing rows of a CPU record."""
-    bit = ZERO
+    bit = 0
     while bad:
-        if bad & ONE:
+        if bad & 1:
             if c.failed_count < LISTED:
-                c.failed[c.failed_count] = table * SIXTY_FOUR + bit
-            c.failed_count += ONE
-        bad >>= ONE
-        bit += ONE
+                c.failed[c.failed_count] = table * 64 + bit
+            c.failed_count += 1
+        bad >>= 1
+        bit += 1
 
 
 @kernel
@@ -67,7 +66,7 @@ def entry(c):
     Returns 0, VMERROR 7 or 8, or the exit reason 33 with bit 31 set and c.fault_qualification its
     qualification; c.failed (row numbers) and c.failed_count tell the failing rows of the class that decided.
     """
-    c.failed_count = ZERO
+    c.failed_count = 0
     v = fields(c)
     bad = controls(c, v)
     if bad:
@@ -78,14 +77,14 @@ def entry(c):
         note(c, HOST_TABLE, bad)
         return VMERROR.HOST_STATE
     bad, parts = guest(c, v), segments(v)
-    virtual = v86(v) if v[FIELD.GUEST_RFLAGS] & RFLAGS.VM else ZERO
+    virtual = v86(v) if v[FIELD.GUEST_RFLAGS] & RFLAGS.VM else 0
     if bad | parts | virtual:
         note(c, GUEST_TABLE, bad)
         note(c, SEGMENT_TABLE, parts)
         note(c, V86_TABLE, virtual)
         c.fault_qualification = qualification(bad, parts | virtual)
         return GUEST_FAILURE
-    return ZERO
+    return 0
 
 
 @kernel
@@ -96,7 +95,7 @@ def judge(c, maps):
     maps[HOST_TABLE] = host(v, long_mode(env_of(c.env)[0]), ~machine_at(c.machine)[0].address_mask)
     maps[GUEST_TABLE] = guest(c, v)
     maps[SEGMENT_TABLE] = segments(v)
-    maps[V86_TABLE] = v86(v) if v[FIELD.GUEST_RFLAGS] & RFLAGS.VM else ZERO
+    maps[V86_TABLE] = v86(v) if v[FIELD.GUEST_RFLAGS] & RFLAGS.VM else 0
 
 
 # ---- for people ------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from emu.spec.profile import CR3_TARGETS, ENTRY_RULE, EXIT_RULE, PIN_RULE, PROC2
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import EPTP, EXITC, PIN, PROC, PROC2
 
-ZERO, ONE, FOUR = U64(0), U64(1), U64(4)
 IN_PAGE, IN_SIXTEEN = U64(0xFFF), U64(15)
 PIN_MUST, PIN_NOT, PROC_MUST, PROC_NOT = PIN_RULE.must, ~PIN_RULE.may, PROC_RULE.must, ~PROC_RULE.may
 PROC2_MUST, PROC2_NOT, EXIT_MUST, EXIT_NOT = PROC2_RULE.must, ~PROC2_RULE.may, EXIT_RULE.must, ~EXIT_RULE.may
@@ -30,7 +29,7 @@ WITH_ERROR = U64(sum(1 << vector for vector in (8, 10, 11, 12, 13, 14, 17)))
 @kernel
 def secondary(v):
     """Return the secondary controls in force: 0 unless they are activated."""
-    return v[FIELD.SECONDARY_CONTROLS] if v[FIELD.PRIMARY_CONTROLS] & PROC.SECONDARY else ZERO
+    return v[FIELD.SECONDARY_CONTROLS] if v[FIELD.PRIMARY_CONTROLS] & PROC.SECONDARY else 0
 
 
 @kernel
@@ -46,7 +45,7 @@ def controls(c, v):
 @kernel
 def words(v):
     """Check the reserved bits of the five control words, and what one word demands of another."""
-    bad = ZERO
+    bad = 0
     pin, proc = v[FIELD.PIN_BASED_CONTROLS], v[FIELD.PRIMARY_CONTROLS]
     exits, entry = v[FIELD.EXIT_CONTROLS], v[FIELD.ENTRY_CONTROLS]
     if pin & PIN_NOT | ~pin & PIN_MUST:
@@ -72,7 +71,7 @@ def words(v):
 @kernel
 def primary(c, v, beyond):
     """Check what the primary processor-based controls activate: bitmaps, the TPR shadow."""
-    bad, proc = ZERO, v[FIELD.PRIMARY_CONTROLS]
+    bad, proc = 0, v[FIELD.PRIMARY_CONTROLS]
     if proc & PROC.IO_BITMAPS:
         if v[FIELD.IO_BITMAP_A] & (beyond | IN_PAGE):
             bad |= CONTROL.IO_BITMAP_A
@@ -86,7 +85,7 @@ def primary(c, v, beyond):
             bad |= CONTROL.TPR_THRESHOLD_RESERVED
         if apic & (beyond | IN_PAGE):
             bad |= CONTROL.VIRTUAL_APIC_ADDRESS
-        elif threshold & THRESHOLD > load(machine_of(c), apic + VTPR, ONE) >> FOUR:
+        elif threshold & THRESHOLD > load(machine_of(c), apic + VTPR, 1) >> 4:
             bad |= CONTROL.TPR_THRESHOLD_VTPR
     return bad
 
@@ -94,7 +93,7 @@ def primary(c, v, beyond):
 @kernel
 def extended(v, beyond):
     """Check the secondary processor-based controls and what they activate: EPT, VPID, TSC scaling."""
-    bad, proc2 = ZERO, secondary(v)
+    bad, proc2 = 0, secondary(v)
     if proc2 & PROC2_NOT | ~proc2 & PROC2_MUST:
         bad |= CONTROL.SECONDARY
     if proc2 & PROC2.EPT:
@@ -107,9 +106,9 @@ def extended(v, beyond):
             bad |= CONTROL.EPTP_RESERVED
     elif proc2 & PROC2.UNRESTRICTED:
         bad |= CONTROL.UNRESTRICTED_EPT
-    if proc2 & PROC2.VPID and v[FIELD.VPID] == ZERO:
+    if proc2 & PROC2.VPID and v[FIELD.VPID] == 0:
         bad |= CONTROL.VPID
-    if proc2 & PROC2.TSC_SCALING and v[FIELD.TSC_MULTIPLIER] == ZERO:
+    if proc2 & PROC2.TSC_SCALING and v[FIELD.TSC_MULTIPLIER] == 0:
         bad |= CONTROL.TSC_MULTIPLIER
     return bad
 
@@ -117,10 +116,10 @@ def extended(v, beyond):
 @kernel
 def area(address, count, beyond, start, end):
     """Check one MSR list: return the rows of `start` and `end` (CONTROL bits) that fail; beyond: address bits that do not exist."""
-    bad = ZERO
+    bad = 0
     if address & (beyond | IN_SIXTEEN):
         bad |= start
-    if (address + count * ENTRY_BYTES - ONE) & beyond:
+    if (address + count * ENTRY_BYTES - 1) & beyond:
         bad |= end
     return bad
 
@@ -128,7 +127,7 @@ def area(address, count, beyond, start, end):
 @kernel
 def lists(v, beyond):
     """Check the three MSR lists; an empty one has no rule."""
-    bad = ZERO
+    bad = 0
     if v[FIELD.EXIT_MSR_STORE_COUNT]:
         bad |= area(v[FIELD.EXIT_MSR_STORE_ADDRESS], v[FIELD.EXIT_MSR_STORE_COUNT], beyond,
                     CONTROL.EXIT_STORE_ADDRESS, CONTROL.EXIT_STORE_END)
@@ -146,16 +145,16 @@ def injection(v):
     """Check the VM-entry interruption-information field and its companions, if it is valid."""
     info = v[FIELD.ENTRY_INTERRUPTION_INFO]
     if not info & INTR.VALID:
-        return ZERO
-    bad, kind, vector = ZERO, get(info, INTR.TYPE), info & INTR.VECTOR
+        return 0
+    bad, kind, vector = 0, get(info, INTR.TYPE), info & INTR.VECTOR
     if kind == RESERVED_TYPE:
         bad |= CONTROL.INJECT_TYPE
     if ((kind == EVENT.NMI and vector != NMI_VECTOR) or (kind == EVENT.HARD and vector > LAST_EXCEPTION) or
-            (kind == EVENT.OTHER and vector != ZERO)):
+            (kind == EVENT.OTHER and vector != 0)):
         bad |= CONTROL.INJECT_VECTOR
-    protected = not secondary(v) & PROC2.UNRESTRICTED or v[FIELD.GUEST_CR0] & CR0.PE != ZERO
-    wants = kind == EVENT.HARD and vector <= LAST_EXCEPTION and WITH_ERROR >> vector & ONE != ZERO and protected
-    if (info & INTR.ERROR != ZERO) != wants:
+    protected = not secondary(v) & PROC2.UNRESTRICTED or v[FIELD.GUEST_CR0] & CR0.PE != 0
+    wants = kind == EVENT.HARD and vector <= LAST_EXCEPTION and WITH_ERROR >> vector & 1 != 0 and protected
+    if (info & INTR.ERROR != 0) != wants:
         bad |= CONTROL.INJECT_ERROR
     if info & INFO_RESERVED:
         bad |= CONTROL.INJECT_RESERVED

@@ -15,7 +15,6 @@ from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, PENDING, PIN, PROC2
 from emu.state import ALL_ONES
 
-ZERO, ONE, FOUR, EIGHT = U64(0), U64(1), U64(4), U64(8)
 IN_PAGE, HIGH = U64(0xFFF), U64(32)
 CR0_MUST, CR0_NOT, CR4_MUST, CR4_NOT = CR0_RULE.must, ~CR0_RULE.may, CR4_RULE.must, ~CR4_RULE.may
 DEBUGCTL_NOT, EFER_NOT = ~U64(DEBUGCTL_MAY), ~U64(EFER_MAY)
@@ -41,7 +40,7 @@ def guest(c, v):
 @kernel
 def registers(v, beyond):
     """Check control registers, SYSENTER MSRs and descriptor-table registers; beyond: physical-address bits that do not exist."""
-    bad = ZERO
+    bad = 0
     cr0, cr4, must = v[FIELD.GUEST_CR0], v[FIELD.GUEST_CR4], CR0_MUST
     if secondary(v) & PROC2.UNRESTRICTED:
         must &= ~(CR0.PE | CR0.PG)
@@ -71,7 +70,7 @@ def registers(v, beyond):
 @kernel
 def modes(v):
     """Check what the VM-entry controls demand: IA-32e mode, debug controls, PAT, EFER."""
-    bad, entry = ZERO, v[FIELD.ENTRY_CONTROLS]
+    bad, entry = 0, v[FIELD.ENTRY_CONTROLS]
     cr0, cr4 = v[FIELD.GUEST_CR0], v[FIELD.GUEST_CR4]
     if entry & ENTRYC.GUEST_64:
         if not cr0 & CR0.PG:
@@ -91,9 +90,9 @@ def modes(v):
         efer = v[FIELD.GUEST_EFER]
         if efer & EFER_NOT:
             bad |= GUEST.EFER_RESERVED
-        if (efer & EFER.LMA != ZERO) != (entry & ENTRYC.GUEST_64 != ZERO):
+        if (efer & EFER.LMA != 0) != (entry & ENTRYC.GUEST_64 != 0):
             bad |= GUEST.EFER_LMA
-        if cr0 & CR0.PG and (efer & EFER.LMA != ZERO) != (efer & EFER.LME != ZERO):
+        if cr0 & CR0.PG and (efer & EFER.LMA != 0) != (efer & EFER.LME != 0):
             bad |= GUEST.EFER_LME
     return bad
 
@@ -102,22 +101,22 @@ def modes(v):
 def injected(v):
     """Return valid bit, type and vector of the event that VM entry injects, 0 when none."""
     info = v[FIELD.ENTRY_INTERRUPTION_INFO]
-    return info & (INTR.VALID | INTR.TYPE | INTR.VECTOR) if info & INTR.VALID else ZERO
+    return info & (INTR.VALID | INTR.TYPE | INTR.VECTOR) if info & INTR.VALID else 0
 
 
 @kernel
 def injects(event, kind):
     """Return whether `event` (of `injected`) has this EVENT type."""
-    return event != ZERO and get(event, INTR.TYPE) == kind
+    return event != 0 and get(event, INTR.TYPE) == kind
 
 
 @kernel
 def flow(v):
     """Check RIP and RFLAGS."""
-    bad, entry = ZERO, v[FIELD.ENTRY_CONTROLS]
+    bad, entry = 0, v[FIELD.ENTRY_CONTROLS]
     rip, flags = v[FIELD.GUEST_RIP], v[FIELD.GUEST_RFLAGS]
     if entry & ENTRYC.GUEST_64 and v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.L:
-        if rip >> TOP != ZERO and rip >> TOP != TOP_ONES:
+        if rip >> TOP != 0 and rip >> TOP != TOP_ONES:
             bad |= GUEST.RIP
     elif rip >> HIGH:
         bad |= GUEST.RIP_HIGH
@@ -141,7 +140,7 @@ def passes(state, event):
     if state == ACTIVITY.SHUTDOWN:
         return False
     return (kind == EVENT.EXTERNAL or (kind == EVENT.HARD and vector == VECTOR.DB) or
-            (kind == EVENT.OTHER and vector == ZERO))
+            (kind == EVENT.OTHER and vector == 0))
 
 
 @kernel
@@ -149,8 +148,8 @@ def activity(v):
     """Check the activity state, which has no rule while it is active."""
     state = v[FIELD.GUEST_ACTIVITY]
     if state == ACTIVITY.ACTIVE:
-        return ZERO
-    bad, event = ZERO, injected(v)
+        return 0
+    bad, event = 0, injected(v)
     if v[FIELD.GUEST_INTERRUPTIBILITY] & SHADOW:
         bad |= GUEST.ACTIVITY_BLOCKING
     if state > ACTIVITY.WAIT_SIPI:
@@ -166,9 +165,9 @@ def activity(v):
 def blocking(v):
     """Check the interruptibility state, which has no rule while it is 0."""
     state = v[FIELD.GUEST_INTERRUPTIBILITY]
-    if state == ZERO:
-        return ZERO
-    bad, event = ZERO, injected(v)
+    if state == 0:
+        return 0
+    bad, event = 0, injected(v)
     if state & BLOCKING_NOT:
         bad |= GUEST.BLOCKING_RESERVED
     if state & SHADOW == SHADOW:
@@ -194,14 +193,14 @@ def blocking(v):
 @kernel
 def pending(v):
     """Check the pending debug exceptions."""
-    bad, state = ZERO, v[FIELD.GUEST_PENDING_DEBUG]
+    bad, state = 0, v[FIELD.GUEST_PENDING_DEBUG]
     if state & PENDING_NOT:
         bad |= GUEST.PENDING_RESERVED
     if state & PENDING.RTM:
         bad |= GUEST.PENDING_RTM
     if v[FIELD.GUEST_INTERRUPTIBILITY] & SHADOW or v[FIELD.GUEST_ACTIVITY] == ACTIVITY.HLT:
         steps = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not v[FIELD.GUEST_DEBUGCTL] & DEBUGCTL_BTF
-        if (state & PENDING.BS != ZERO) != steps:
+        if (state & PENDING.BS != 0) != steps:
             bad |= GUEST.PENDING_BS
     return bad
 
@@ -211,11 +210,11 @@ def link(c, v):
     """Check the VMCS link pointer; the revision identifier is read only where the address is possible."""
     pointer = v[FIELD.VMCS_LINK_POINTER]
     if pointer == ALL_ONES:
-        return ZERO
+        return 0
     if pointer & (IN_PAGE | ~machine_of(c).address_mask):
         return GUEST.LINK_ADDRESS
-    bad = ZERO
-    if load(machine_of(c), pointer, FOUR) != REVISION:
+    bad = 0
+    if load(machine_of(c), pointer, 4) != REVISION:
         bad |= GUEST.LINK_REVISION
     if pointer == c.vmcs_pointer:
         bad |= GUEST.LINK_CURRENT
@@ -229,12 +228,12 @@ def pdptes(c, v):
     Source: SDM 3C, "Checks on Guest Page-Directory-Pointer-Table Entries"
     """
     if v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64 or not (v[FIELD.GUEST_CR0] & CR0.PG and v[FIELD.GUEST_CR4] & CR4.PAE):
-        return ZERO
-    bad, n, table = ZERO, ZERO, v[FIELD.GUEST_CR3] & PDPT
-    nested = secondary(v) & PROC2.EPT != ZERO
-    while n < FOUR:
-        entry = v[FIELD.GUEST_PDPTE0 + n] if nested else load(machine_of(c), table + n * EIGHT, EIGHT)
+        return 0
+    bad, n, table = 0, 0, v[FIELD.GUEST_CR3] & PDPT
+    nested = secondary(v) & PROC2.EPT != 0
+    while n < 4:
+        entry = v[FIELD.GUEST_PDPTE0 + n] if nested else load(machine_of(c), table + n * 8, 8)
         if entry & PRESENT and entry & (PDPTE_NOT | ~machine_of(c).address_mask):
             bad |= GUEST.PDPTE0 << n
-        n += ONE
+        n += 1
     return bad

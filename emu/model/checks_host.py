@@ -11,7 +11,6 @@ from emu.spec.profile import CR0_RULE, CR4_RULE, EFER_MAY
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ENTRYC, EXITC
 
-ZERO, ONE, THREE = U64(0), U64(1), U64(3)
 HIGH = U64(32)
 CR0_MUST, CR0_NOT, CR4_MUST, CR4_NOT = CR0_RULE.must, ~CR0_RULE.may, CR4_RULE.must, ~CR4_RULE.may
 EFER_NOT, EFER_MODE = ~U64(EFER_MAY), EFER.LMA | EFER.LME
@@ -23,7 +22,7 @@ PAT_RESERVED, PAT_2, PAT_4 = U64(0xF8F8_F8F8_F8F8_F8F8), U64(0x0202_0202_0202_02
 @kernel
 def pat_valid(pat):
     """Return whether each byte of an IA32_PAT value is 0, 1, 4, 5, 6 or 7."""
-    return pat & PAT_RESERVED == ZERO and pat & PAT_2 & ~(pat & PAT_4) >> ONE == ZERO
+    return pat & PAT_RESERVED == 0 and pat & PAT_2 & ~(pat & PAT_4) >> 1 == 0
 
 
 @kernel
@@ -40,7 +39,7 @@ def host(v, ia32e, beyond):
 @kernel
 def registers(v, beyond):
     """Check control registers and MSRs."""
-    bad, exits = ZERO, v[FIELD.EXIT_CONTROLS]
+    bad, exits = 0, v[FIELD.EXIT_CONTROLS]
     cr0, cr4 = v[FIELD.HOST_CR0], v[FIELD.HOST_CR4]
     if cr0 & CR0_NOT | ~cr0 & CR0_MUST:
         bad |= HOST.CR0
@@ -54,7 +53,7 @@ def registers(v, beyond):
         efer = v[FIELD.HOST_EFER]
         if efer & EFER_NOT:
             bad |= HOST.EFER_RESERVED
-        if efer & EFER_MODE != (EFER_MODE if exits & EXITC.HOST_64 else ZERO):
+        if efer & EFER_MODE != (EFER_MODE if exits & EXITC.HOST_64 else 0):
             bad |= HOST.EFER_MODE
     return bad
 
@@ -62,7 +61,7 @@ def registers(v, beyond):
 @kernel
 def bases(v):
     """Check that addresses are canonical for this processor, whatever CR4.LA57 is or will be."""
-    bad = ZERO
+    bad = 0
     if not cpu_canonical(v[FIELD.HOST_SYSENTER_ESP]):
         bad |= HOST.SYSENTER_ESP
     if not cpu_canonical(v[FIELD.HOST_SYSENTER_EIP]):
@@ -83,16 +82,16 @@ def bases(v):
 @kernel
 def selectors(v):
     """Check segment selectors: RPL, TI, null."""
-    bad, s = ZERO, ZERO
+    bad, s = 0, 0
     while s < SELECTORS:
         if v[FIELD.HOST_ES_SELECTOR + s] & RPL_TI:
             bad |= HOST.ES_SELECTOR << s
-        s += ONE
-    if v[FIELD.HOST_CS_SELECTOR] == ZERO:
+        s += 1
+    if v[FIELD.HOST_CS_SELECTOR] == 0:
         bad |= HOST.CS_NULL
-    if v[FIELD.HOST_TR_SELECTOR] == ZERO:
+    if v[FIELD.HOST_TR_SELECTOR] == 0:
         bad |= HOST.TR_NULL
-    if v[FIELD.HOST_SS_SELECTOR] == ZERO and not v[FIELD.EXIT_CONTROLS] & EXITC.HOST_64:
+    if v[FIELD.HOST_SS_SELECTOR] == 0 and not v[FIELD.EXIT_CONTROLS] & EXITC.HOST_64:
         bad |= HOST.SS_NULL
     return bad
 
@@ -103,10 +102,10 @@ def sizes(v, ia32e):
 
     RIP must be canonical for the paging mode that the VM exit establishes.
     """
-    bad = ZERO
+    bad = 0
     host_64, guest_64 = v[FIELD.EXIT_CONTROLS] & EXITC.HOST_64, v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64
     cr4, rip = v[FIELD.HOST_CR4], v[FIELD.HOST_RIP]
-    if (host_64 != ZERO) != ia32e:
+    if (host_64 != 0) != ia32e:
         bad |= HOST.SIZE
     if guest_64 and not (ia32e and host_64):
         bad |= HOST.GUEST_SIZE

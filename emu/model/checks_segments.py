@@ -10,7 +10,6 @@ from emu.spec.cpu import CR0, RFLAGS, SEG
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import AR, ENTRYC, PROC2
 
-ZERO, ONE, THREE, FOUR = U64(0), U64(1), U64(3), U64(4)
 # The rows of a segment follow each other alike: multiply a row relative to BASE by the segment's BASE row.
 BASE, TYPE, S, DPL, P, RESERVED, G = (
     U64(int(getattr(SEGMENT, f"ES_{name}")) // int(SEGMENT.ES_BASE))
@@ -39,7 +38,7 @@ def segments(v):
     bad = addresses(v) | task(v) | local(v)
     if v[FIELD.GUEST_RFLAGS] & RFLAGS.VM:
         return bad
-    free = secondary(v) & PROC2.UNRESTRICTED != ZERO
+    free = secondary(v) & PROC2.UNRESTRICTED != 0
     bad |= code(v, free) | stack(v, free) | data(v, SEG.ES, free) | data(v, SEG.DS, free)
     return bad | data(v, SEG.FS, free) | data(v, SEG.GS, free)
 
@@ -47,24 +46,24 @@ def segments(v):
 @kernel
 def v86(v):
     """Return the failing rows of V86, which apply to virtual-8086 guests only."""
-    bad, s = ZERO, ZERO
+    bad, s = 0, 0
     while s < SEGMENTS:
-        rows = ZERO
-        if v[FIELD.GUEST_ES_BASE + s] != v[FIELD.GUEST_ES_SELECTOR + s] << FOUR:
-            rows |= ONE
+        rows = 0
+        if v[FIELD.GUEST_ES_BASE + s] != v[FIELD.GUEST_ES_SELECTOR + s] << 4:
+            rows |= 1
         if v[FIELD.GUEST_ES_LIMIT + s] != V86_TOP:
             rows |= V86_LIMIT
         if v[FIELD.GUEST_ES_ACCESS_RIGHTS + s] != V86_RIGHT:
             rows |= V86_RIGHTS
         bad |= rows * V86_FIRST[s]
-        s += ONE
+        s += 1
     return bad
 
 
 @kernel
 def addresses(v):
     """Check the base addresses of all segments but LDTR and TR."""
-    bad = ZERO
+    bad = 0
     if v[FIELD.GUEST_CS_BASE] >> HIGH:
         bad |= SEGMENT.CS_BASE
     if not v[FIELD.GUEST_SS_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_SS_BASE] >> HIGH:
@@ -85,13 +84,13 @@ def granular(rights, limit):
     """Return whether G agrees with the limit."""
     if rights & AR.G:
         return limit & LOW_12 == LOW_12
-    return limit >> TOP_12 == ZERO
+    return limit >> TOP_12 == 0
 
 
 @kernel
 def form(rights, limit):
     """Return the rows S, P, RESERVED and G (relative to BASE) that a usable code or data segment fails."""
-    bad = ZERO
+    bad = 0
     if rights & SHAPE != MEMORY:
         if not rights & AR.S:
             bad |= S
@@ -109,7 +108,7 @@ def data(v, s, free):
     """Check the access rights of ES, DS, FS or GS (`s`, a SEG code); `free`: unrestricted guest."""
     rights = v[FIELD.GUEST_ES_ACCESS_RIGHTS + s]
     if rights & AR.UNUSABLE:
-        return ZERO
+        return 0
     bad, kind = form(rights, v[FIELD.GUEST_ES_LIMIT + s]), rights & AR.TYPE
     if not kind & ACCESSED or kind & (CODE | READABLE) == CODE:
         bad |= TYPE
@@ -131,7 +130,7 @@ def code(v, free):
             bad |= DPL
     elif kind != DATA_RW or not free:
         bad |= TYPE
-    if kind == DATA_RW and dpl != ZERO:
+    if kind == DATA_RW and dpl != 0:
         bad |= DPL
     bad *= SEGMENT.CS_BASE
     if v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64 and rights & (AR.L | AR.DB) == AR.L | AR.DB:
@@ -143,13 +142,13 @@ def code(v, free):
 def stack(v, free):
     """Check the selector and access rights of SS; its DPL counts even if it is unusable."""
     rights, rpl = v[FIELD.GUEST_SS_ACCESS_RIGHTS], v[FIELD.GUEST_SS_SELECTOR] & RPL
-    bad, dpl = ZERO, get(rights, AR.DPL)
+    bad, dpl = 0, get(rights, AR.DPL)
     if not rights & AR.UNUSABLE:
         bad = form(rights, v[FIELD.GUEST_SS_LIMIT])
         if rights & AR.TYPE != DATA_RW and rights & AR.TYPE != DATA_RW_DOWN:
             bad |= TYPE
     real = v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.TYPE == DATA_RW or not v[FIELD.GUEST_CR0] & CR0.PE
-    if (not free and dpl != rpl) or (real and dpl != ZERO):
+    if (not free and dpl != rpl) or (real and dpl != 0):
         bad |= DPL
     bad *= SEGMENT.SS_BASE
     if not free and rpl != v[FIELD.GUEST_CS_SELECTOR] & RPL:
@@ -160,7 +159,7 @@ def stack(v, free):
 @kernel
 def task(v):
     """Check TR."""
-    bad, rights = ZERO, v[FIELD.GUEST_TR_ACCESS_RIGHTS]
+    bad, rights = 0, v[FIELD.GUEST_TR_ACCESS_RIGHTS]
     if v[FIELD.GUEST_TR_SELECTOR] & TI:
         bad |= SEGMENT.TR_SELECTOR
     if not cpu_canonical(v[FIELD.GUEST_TR_BASE]):
@@ -185,7 +184,7 @@ def task(v):
 @kernel
 def local(v):
     """Check LDTR, which has no rule while it is unusable."""
-    bad, rights = ZERO, v[FIELD.GUEST_LDTR_ACCESS_RIGHTS]
+    bad, rights = 0, v[FIELD.GUEST_LDTR_ACCESS_RIGHTS]
     if rights & AR.UNUSABLE:
         return bad
     if v[FIELD.GUEST_LDTR_SELECTOR] & TI:

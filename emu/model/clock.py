@@ -2,12 +2,10 @@
 
 A clock of `hz` ticks has ticked floor(cycles * hz / TSC frequency) times at `cycles`.
 """
-from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.platform import HZ
 
 TSC = HZ.TSC
-ONE = U64(1)
 
 
 @kernel
@@ -19,4 +17,4 @@ def ticks(cycles, hz):
 @kernel
 def cycle_of(tick, hz):
     """Return the first cycle at which a clock of `hz` has ticked `tick` times: the inverse of `ticks`."""
-    return tick // hz * TSC + (tick % hz * TSC + hz - ONE) // hz
+    return tick // hz * TSC + (tick % hz * TSC + hz - 1) // hz

@@ -8,7 +8,6 @@ from emu.spec.outcome import STOP
 from emu.spec.platform import DEVICE, PORT
 from emu.state import RING, console_at
 
-ZERO, ONE, FOUR, EIGHT = U64(0), U64(1), U64(4), U64(8)
 SLOT = U64(RING - 1)
 FULL = U64(RING * 3 // 4)
 LOW = U64(0xFFFF_FFFF)
@@ -20,7 +19,7 @@ def put(c, m, r, byte):
     slot = r.sent & SLOT
     r.output[slot] = byte
     r.output_cycle[slot] = c.cycles
-    r.sent += ONE
+    r.sent += 1
     if r.sent - r.drained >= FULL and m.stop == STOP.NONE:
         m.stop = STOP.OUTPUT
         m.stop_cpu = c.id
@@ -29,8 +28,8 @@ def put(c, m, r, byte):
 @kernel
 def put_tagged(c, m, r, byte):
     """Append a byte of the partition that was named last; the machine stops for the host when the ring is full."""
-    r.tagged[r.tagged_sent & SLOT] = r.partition << EIGHT | byte
-    r.tagged_sent += ONE
+    r.tagged[r.tagged_sent & SLOT] = r.partition << 8 | byte
+    r.tagged_sent += 1
     if r.tagged_sent - r.tagged_drained >= FULL and m.stop == STOP.NONE:
         m.stop = STOP.OUTPUT
         m.stop_cpu = c.id
@@ -61,7 +60,7 @@ def write(c, m, port, value):
 @kernel
 def leave(c, m, port, size, value):
     """End the run by a 32-bit write to the debug-exit port; other sizes and ports are ignored."""
-    if port == PORT.DEBUG_EXIT and size == FOUR:
+    if port == PORT.DEBUG_EXIT and size == 4:
         m.exit_code = value & LOW
         m.stop = STOP.EXIT_CODE
         m.stop_cpu = c.id

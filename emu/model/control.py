@@ -19,7 +19,6 @@ from emu.spec.profile import CR0_RULE, CR4_RULE
 from emu.spec.vmx import PROC2
 from emu.state import machine_at
 
-ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, FIFTEEN = (U64(n) for n in (0, 1, 2, 3, 4, 5, 6, 7, 8, 15))
 CR0_DEFINED = (CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG)
 CR0_PDPTE, CR4_PDPTE = CR0.PG | CR0.CD | CR0.NW, CR4.PAE | CR4.PGE | CR4.PSE | CR4.SMEP
 CR0_FREE = CR0.PE | CR0.PG                               # what an unrestricted guest may clear
@@ -28,13 +27,13 @@ LMSW_BITS = CR0.PE | CR0.MP | CR0.EM | CR0.TS
 LOW_12, TSS_32 = U64(0xFFF), U64(8)
 DR6_ONES, DR6_WRITABLE = U64(0xFFFF_0FF0), DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT
 DR7_ONES, DR7_WRITABLE = DR7.ONE, U64(0xFFFF_23FF)
-INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST, SIXTEEN = U64(0), U64(1), U64(3), U64(16)
+INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST = U64(0), U64(1), U64(3)
 
 
 @kernel
 def pae_paging(cr0, cr4, efer):
     """Return whether these registers select PAE paging."""
-    return cr0 & CR0.PG != ZERO and cr4 & CR4.PAE != ZERO and efer & (EFER.LME | EFER.LMA) == ZERO
+    return cr0 & CR0.PG != 0 and cr4 & CR4.PAE != 0 and efer & (EFER.LME | EFER.LMA) == 0
 
 
 @kernel
@@ -54,7 +53,7 @@ def _cr0_refused(c, e, new):
             return True
         return not kind(attributes(e, SEG.TR)) & TSS_32
     if old & ~new & CR0.PG:
-        return code_64(e) or e.cr[4] & CR4.PCIDE != ZERO
+        return code_64(e) or e.cr[4] & CR4.PCIDE != 0
     return False
 
 
@@ -72,8 +71,8 @@ def set_cr0(c, e, value):
     e.cr[0] = new
     if (new ^ old) & CR0.PG and e.efer & EFER.LME:
         e.efer = e.efer | EFER.LMA if new & CR0.PG else e.efer & ~EFER.LMA
-    tlb.control_change(c, ZERO, old, new)
-    refresh_hflags(e, cpl(e) if new & CR0.PE else ZERO)
+    tlb.control_change(c, 0, old, new)
+    refresh_hflags(e, cpl(e) if new & CR0.PE else 0)
     watch.mode(c, e, before)
     return RESULT.NEXT
 
@@ -89,7 +88,7 @@ def _cr4_refused(c, e, new):
     if e.efer & EFER.LMA and (changed & CR4.LA57 or not new & CR4.PAE):
         return True
     if changed & new & CR4.PCIDE:
-        return e.efer & EFER.LMA == ZERO or e.cr[3] & CR3.PCID != ZERO
+        return e.efer & EFER.LMA == 0 or e.cr[3] & CR3.PCID != 0
     return False
 
 
@@ -104,7 +103,7 @@ def set_cr4(c, e, value):
             return RESULT.FAULT
     before = watch.paging_mode(e)
     e.cr[4] = value
-    tlb.control_change(c, FOUR, old, value)
+    tlb.control_change(c, 4, old, value)
     refresh_hflags(e, cpl(e))
     watch.mode(c, e, before)
     return RESULT.NEXT
@@ -116,7 +115,7 @@ def set_cr3(c, e, value):
 
     Source: SDM 3A, "Control Registers" (CR3); SDM 2B, "MOV-Move to/from Control Registers"
     """
-    keep = ZERO
+    keep = 0
     if e.cr[4] & CR4.PCIDE:
         keep = value & CR3.KEEP
         value &= ~CR3.KEEP
@@ -132,7 +131,7 @@ def set_cr3(c, e, value):
 @kernel
 def set_cr8(c, value):
     """Do MOV to CR8; returns RESULT."""
-    if value & ~FIFTEEN:
+    if value & ~15:
         return gp0(c)
     if intercept.tpr_shadow(c):
         intercept.cr8_write(c, value)
@@ -144,7 +143,7 @@ def set_cr8(c, value):
 @kernel
 def _is_control(number):
     """Return whether CR`number` exists."""
-    return number == ZERO or (number >= TWO and number <= FOUR) or number == EIGHT
+    return number == 0 or (number >= 2 and number <= 4) or number == 8
 
 
 @kernel
@@ -153,18 +152,18 @@ def mov_to_cr(c, e, insn):
     number = insn.reg
     if not _is_control(number):
         return ud(c)
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
     c.cycles += COST.CONTROL
     value = operand.get_reg(e, insn, insn.rm, insn.operand_size)
-    if number == ZERO:
+    if number == 0:
         return set_cr0(c, e, intercept.cr0_to_write(c, value))
-    if number == TWO:
+    if number == 2:
         e.cr[2] = value
         return RESULT.NEXT
-    if number == THREE:
+    if number == 3:
         return set_cr3(c, e, value)
-    if number == FOUR:
+    if number == 4:
         return set_cr4(c, e, intercept.cr4_to_write(c, value))
     return set_cr8(c, value)
 
@@ -175,13 +174,13 @@ def mov_from_cr(c, e, insn):
     number = insn.reg
     if not _is_control(number):
         return ud(c)
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
-    if number == ZERO:
+    if number == 0:
         value = intercept.cr0_seen(c)
-    elif number == FOUR:
+    elif number == 4:
         value = intercept.cr4_seen(c)
-    elif number == EIGHT:
+    elif number == 8:
         value = intercept.cr8_read(c) if intercept.tpr_shadow(c) else apic.cr8(c)
     else:
         value = e.cr[number]
@@ -192,7 +191,7 @@ def mov_from_cr(c, e, insn):
 @kernel
 def clts(c, e):
     """Execute CLTS."""
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
     if intercept.clts_changes(c):
         e.cr[0] &= ~CR0.TS
@@ -203,9 +202,9 @@ def clts(c, e):
 @kernel
 def lmsw(c, e, insn):
     """Execute LMSW: PE, MP, EM, TS from the operand; PE can be set, not cleared."""
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
-    value = operand.load(c, insn, TWO)
+    value = operand.load(c, insn, 2)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     c.cycles += COST.CONTROL
@@ -216,7 +215,7 @@ def lmsw(c, e, insn):
 @kernel
 def smsw(c, e, insn):
     """Execute SMSW: 16 bits to memory, the operand size (upper bits of CR0 too) to a register."""
-    size = TWO if insn.memory else insn.operand_size
+    size = 2 if insn.memory else insn.operand_size
     return RESULT.NEXT if operand.store(c, insn, size, intercept.cr0_seen(c)) else RESULT.FAULT
 
 
@@ -224,16 +223,16 @@ def smsw(c, e, insn):
 @kernel
 def _debug_refused(c, e, number):
     """Note the fault of MOV to or from debug register `number`, if there is one; returns whether there is."""
-    if number >= EIGHT or ((number == FOUR or number == FIVE) and e.cr[4] & CR4.DE):
+    if number >= 8 or ((number == 4 or number == 5) and e.cr[4] & CR4.DE):
         ud(c)
         return True
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         gp0(c)
         return True
     if e.dr[7] & DR7.GD:
         c.pending_debug |= DR6.BD
         c.fault_qualification = DR6.BD
-        raise_exception(c, VECTOR.DB, ZERO)
+        raise_exception(c, VECTOR.DB, 0)
         return True
     return False
 
@@ -241,7 +240,7 @@ def _debug_refused(c, e, number):
 @kernel
 def alias(number):
     """Return the debug register that `number` names: DR4 is DR6, DR5 is DR7 when CR4.DE = 0."""
-    return number + TWO if number == FOUR or number == FIVE else number
+    return number + 2 if number == 4 or number == 5 else number
 
 
 @kernel
@@ -251,11 +250,11 @@ def mov_to_dr(c, e, insn):
         return RESULT.FAULT
     number = alias(insn.reg)
     value = operand.get_reg(e, insn, insn.rm, insn.operand_size)
-    if number >= SIX and value & ~LOW_32:
+    if number >= 6 and value & ~LOW_32:
         return gp0(c)
-    if number == SIX:
+    if number == 6:
         value = value & DR6_WRITABLE | DR6_ONES
-    elif number == SEVEN:
+    elif number == 7:
         value = value & DR7_WRITABLE | DR7_ONES
     c.cycles += COST.CONTROL
     e.dr[number] = value
@@ -278,8 +277,8 @@ def xsetbv(c, e):
     """Execute XSETBV: XCR0 may hold x87 and SSE state, x87 always."""
     if not e.cr[4] & CR4.OSXSAVE:
         return ud(c)
-    value = (e.regs[GPR.RDX] << U64(32)) | e.regs[GPR.RAX] & LOW_32
-    if cpl(e) != ZERO or e.regs[GPR.RCX] & LOW_32 or not value & XCR0.X87 or value & ~(XCR0.X87 | XCR0.SSE):
+    value = (e.regs[GPR.RDX] << 32) | e.regs[GPR.RAX] & LOW_32
+    if cpl(e) != 0 or e.regs[GPR.RCX] & LOW_32 or not value & XCR0.X87 or value & ~(XCR0.X87 | XCR0.SSE):
         return gp0(c)
     c.cycles += COST.CONTROL
     e.xcr0 = value
@@ -294,7 +293,7 @@ def xgetbv(c, e):
     if e.regs[GPR.RCX] & LOW_32:
         return gp0(c)
     e.regs[GPR.RAX] = e.xcr0 & LOW_32
-    e.regs[GPR.RDX] = e.xcr0 >> U64(32)
+    e.regs[GPR.RDX] = e.xcr0 >> 32
     return RESULT.NEXT
 
 
@@ -302,7 +301,7 @@ def xgetbv(c, e):
 @kernel
 def invlpg(c, e, insn):
     """Execute INVLPG: no segment checks; a non-canonical address invalidates nothing."""
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
     c.cycles += COST.CONTROL
     la = operand.address(c, insn)
@@ -319,15 +318,15 @@ def invpcid(c, e, insn):
     """
     if c.vmx_mode == MODE.NONROOT and not c.proc2 & PROC2.INVPCID:
         return ud(c)
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
-    if not operand.check_whole(c, insn, SIXTEEN, False):
+    if not operand.check_whole(c, insn, 16, False):
         return RESULT.FAULT
     how = operand.get_reg(e, insn, insn.reg, insn.operand_size)
-    pcid = operand.load_part(c, insn, ZERO, EIGHT)
+    pcid = operand.load_part(c, insn, 0, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    la = operand.load_part(c, insn, EIGHT, EIGHT)
+    la = operand.load_part(c, insn, 8, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     if how > INVPCID_LAST or pcid & ~LOW_12:

@@ -10,7 +10,6 @@ STATUS = RFLAGS.OF | RFLAGS.SF | RFLAGS.ZF | RFLAGS.AF | RFLAGS.PF | RFLAGS.CF
 HIGH = U64(32)
 LOW_32 = U64(0xFFFF_FFFF)
 SELECTOR = U64(0xFFFF)
-TWO, THREE, ONE, ZERO = U64(2), U64(3), U64(1), U64(0)
 CC_OP_EFLAGS = U64(1)
 FORWARD, BACKWARD = np.int32(1), np.int32(-1)              # ENV.df, a signed field
 HALF_48, HALF_57, HALF_CPU = U64(1 << 47), U64(1 << 56), U64(1 << LINEAR_BITS - 1)
@@ -30,7 +29,7 @@ def rflags(e):
 def set_rflags(e, value):
     """Write RFLAGS (uint64) to an ENV record; the caller refreshes hflags."""
     e.cc_src = value & STATUS
-    e.cc_dst = ZERO
+    e.cc_dst = 0
     e.cc_op = CC_OP_EFLAGS
     e.df = BACKWARD if value & RFLAGS.DF else FORWARD
     e.eflags = value & ~(STATUS | RFLAGS.DF) | RFLAGS.ONE
@@ -39,62 +38,62 @@ def set_rflags(e, value):
 @kernel
 def selector(e, s):
     """Return the selector of segment register `s` (a SEG code)."""
-    return e.seg[s * THREE] & SELECTOR
+    return e.seg[s * 3] & SELECTOR
 
 
 @kernel
 def base(e, s):
     """Return the base of segment register or table register `s`."""
-    return e.seg[s * THREE + ONE]
+    return e.seg[s * 3 + 1]
 
 
 @kernel
 def limit(e, s):
     """Return the limit in bytes (expanded) of segment register or table register `s`."""
-    return e.seg[s * THREE + TWO] & LOW_32
+    return e.seg[s * 3 + 2] & LOW_32
 
 
 @kernel
 def attributes(e, s):
     """Return the second descriptor word (DESCRIPTOR layout; base and limit bits are 0) of segment register `s`."""
-    return e.seg[s * THREE + TWO] >> HIGH
+    return e.seg[s * 3 + 2] >> HIGH
 
 
 @kernel
 def set_segment(e, s, sel, bas, lim, attr):
     """Write a segment or table register: selector, base, expanded limit, second descriptor word."""
-    e.seg[s * THREE] = sel & SELECTOR
-    e.seg[s * THREE + ONE] = bas
-    e.seg[s * THREE + TWO] = lim & LOW_32 | (attr & (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P |
+    e.seg[s * 3] = sel & SELECTOR
+    e.seg[s * 3 + 1] = bas
+    e.seg[s * 3 + 2] = lim & LOW_32 | (attr & (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P |
                                                     DESCRIPTOR.AVL | DESCRIPTOR.L | DESCRIPTOR.DB | DESCRIPTOR.G)) << HIGH
 
 
 @kernel
 def cpl(e):
     """Return the current privilege level: hflags bits 1:0, kept equal to SS.DPL."""
-    return U64(e.hflags) & THREE
+    return U64(e.hflags) & 3
 
 
 @kernel
 def long_mode(e):
     """Return whether IA-32e mode is active."""
-    return e.efer & EFER.LMA != ZERO
+    return e.efer & EFER.LMA != 0
 
 
 @kernel
 def code_64(e):
     """Return whether the processor runs 64-bit code (IA-32e mode and CS.L = 1)."""
-    return (e.efer & EFER.LMA != ZERO) and (attributes(e, SEG.CS) & DESCRIPTOR.L != ZERO)
+    return (e.efer & EFER.LMA != 0) and (attributes(e, SEG.CS) & DESCRIPTOR.L != 0)
 
 
 @kernel
 def code_bits(e):
     """Return 16, 32 or 64: the default width of the code that runs."""
     if code_64(e):
-        return U64(64)
+        return 64
     if attributes(e, SEG.CS) & DESCRIPTOR.DB and not (e.eflags & RFLAGS.VM):
-        return U64(32)
-    return U64(16)
+        return 32
+    return 16
 
 
 @kernel
@@ -104,8 +103,8 @@ def paging_canonical(cr4, address):
     Source: SDM 3A, "Canonicality Checking"
     """
     if cr4 & CR4.LA57:
-        return address + HALF_57 >> BITS_57 == ZERO
-    return address + HALF_48 >> BITS_48 == ZERO
+        return address + HALF_57 >> BITS_57 == 0
+    return address + HALF_48 >> BITS_48 == 0
 
 
 @kernel
@@ -116,17 +115,17 @@ def cpu_canonical(address):
     addresses to invalidate.  RIP, memory accesses, WRFSBASE and WRGSBASE are checked by `paging_canonical`.
     Source: SDM 3A, "System Registers Containing Linear Addresses"
     """
-    return address + HALF_CPU >> BITS_CPU == ZERO
+    return address + HALF_CPU >> BITS_CPU == 0
 
 
 @kernel
 def real_mode(e):
     """Return whether CR0.PE = 0."""
-    return e.cr[0] & CR0.PE == ZERO
+    return e.cr[0] & CR0.PE == 0
 
 
 # Engine flags that the translator keys its code by (hflags of Unicorn 2.1.4).
-HF_INHIBIT, HF_CS32, HF_SS32, HF_ADDSEG, HF_PE = U64(1 << 3), U64(1 << 4), U64(1 << 5), U64(1 << 6), U64(1 << 7)
+HF_INHIBIT, HF_CS32, HF_SS32, HF_ADDSEG = U64(1 << 3), U64(1 << 4), U64(1 << 5), U64(1 << 6)
 HF_TF, HF_MP, HF_EM, HF_TS, HF_LMA, HF_CS64 = U64(1 << 8), U64(1 << 9), U64(1 << 10), U64(1 << 11), U64(1 << 14), U64(1 << 15)
 HF_GUEST, HF_OSFXSR, HF_SMAP = U64(1 << 21), U64(1 << 22), U64(1 << 23)
 # Two of ours that the engine does not know: outside 64-bit mode the limit of CS is below 4 GiB, below 64 KiB.
@@ -140,7 +139,7 @@ def limit_flags(e):
     """Return HF_LIMITED and HF_SHORT as CS has them: code of each kind is translated by itself."""
     last = limit(e, SEG.CS)
     if code_64(e) or last == LOW_32:
-        return ZERO
+        return 0
     return HF_LIMITED if last >= LOW_16 else HF_LIMITED | HF_SHORT
 
 
@@ -150,10 +149,10 @@ def refresh_hflags(e, level):
 
     Keeps the interrupt-shadow and single-step bits; always sets HF_GUEST (intercepts on).
     """
-    flags = U64(e.hflags) & HF_KEPT | HF_GUEST | level & THREE | limit_flags(e)
+    flags = U64(e.hflags) & HF_KEPT | HF_GUEST | level & 3 | limit_flags(e)
     cr0 = e.cr[0]
-    flags |= (cr0 & CR0.PE) << U64(7)
-    flags |= (cr0 & (CR0.MP | CR0.EM | CR0.TS)) << U64(8)
+    flags |= (cr0 & CR0.PE) << 7
+    flags |= (cr0 & (CR0.MP | CR0.EM | CR0.TS)) << 8
     if e.cr[4] & CR4.OSFXSR:
         flags |= HF_OSFXSR
     if e.cr[4] & CR4.SMAP:
@@ -163,8 +162,8 @@ def refresh_hflags(e, level):
     if code_64(e):
         flags |= HF_CS64 | HF_CS32 | HF_SS32
     else:
-        cs32 = attributes(e, SEG.CS) & DESCRIPTOR.DB != ZERO
-        vm86 = e.eflags & RFLAGS.VM != ZERO
+        cs32 = attributes(e, SEG.CS) & DESCRIPTOR.DB != 0
+        vm86 = e.eflags & RFLAGS.VM != 0
         if cs32 and not vm86:
             flags |= HF_CS32
         if attributes(e, SEG.SS) & DESCRIPTOR.DB and not vm86:

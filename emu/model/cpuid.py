@@ -24,7 +24,6 @@ from emu.spec.msr import MICROCODE, MISCENABLE
 from emu.spec.outcome import RESULT
 from emu.state import env_of, machine_at
 
-ZERO, ONE, TWO, THREE, FOUR = U64(0), U64(1), U64(2), U64(3), U64(4)
 ROWS, NONE = U64(len(KEY)), U64(len(KEY))
 LEAF_SHIFT, BYTE = U64(32), U64(0xFF)
 ID_SHIFT, COUNT_SHIFT, CORES_SHIFT, SHARING_SHIFT = U64(24), U64(16), U64(26), U64(14)
@@ -36,11 +35,11 @@ SHARED_CACHE = U64(3)                                    # subleaf of leaf 4 tha
 def find(leaf, subleaf):
     """Return the row of a leaf and subleaf, or NONE."""
     key = leaf << LEAF_SHIFT | subleaf
-    low, high = ZERO, ROWS
+    low, high = 0, ROWS
     while low < high:
-        middle = low + high >> ONE
+        middle = low + high >> 1
         if KEY[middle] < key:
-            low = middle + ONE
+            low = middle + 1
         else:
             high = middle
     if low < ROWS and KEY[low] == key:
@@ -60,9 +59,9 @@ def effective_leaf(c, leaf):
 @kernel
 def log2_ceiling(count):
     """Return how many bits tell `count` things apart."""
-    bits = ZERO
-    while ONE << bits < count:
-        bits += ONE
+    bits = 0
+    while 1 << bits < count:
+        bits += 1
     return bits
 
 
@@ -78,8 +77,8 @@ def _put(e, a, b, third, d):
 def _features(c, e, count):
     """Add to leaf 1 what depends on state: APIC ID, processor count, OSXSAVE, MONITOR, APIC."""
     e.regs[GPR.RBX] |= c.id << ID_SHIFT
-    if count > ONE:
-        e.regs[GPR.RBX] |= (ONE << log2_ceiling(count)) << COUNT_SHIFT
+    if count > 1:
+        e.regs[GPR.RBX] |= (1 << log2_ceiling(count)) << COUNT_SHIFT
     else:
         e.regs[GPR.RDX] &= ~FEATURE_D.HTT
     if not e.cr[4] & CR4.OSXSAVE:
@@ -96,7 +95,7 @@ def _topology(c, e, subleaf, count):
     """Add to leaf 0BH the x2APIC ID and, for the core level, how many processors there are."""
     e.regs[GPR.RDX] = c.id
     e.regs[GPR.RCX] |= subleaf & BYTE
-    if subleaf == ONE:
+    if subleaf == 1:
         e.regs[GPR.RAX] = log2_ceiling(count)
         e.regs[GPR.RBX] = count
 
@@ -108,14 +107,14 @@ def _adjust(c, e, leaf, subleaf, found):
     if leaf == LEAF.FEATURES:
         _features(c, e, count)
     elif leaf == LEAF.CACHES and found:
-        cores = (ONE << log2_ceiling(count)) - ONE
+        cores = (1 << log2_ceiling(count)) - 1
         e.regs[GPR.RAX] |= cores << CORES_SHIFT
         if subleaf == SHARED_CACHE:
             e.regs[GPR.RAX] |= cores << SHARING_SHIFT
     elif leaf == LEAF.TOPOLOGY:
         _topology(c, e, subleaf, count)
     elif leaf == LEAF.ADDRESSES:
-        e.regs[GPR.RAX] = e.regs[GPR.RAX] & ~BYTE | log2_ceiling(machine_at(c.machine)[0].address_mask + ONE)
+        e.regs[GPR.RAX] = e.regs[GPR.RAX] & ~BYTE | log2_ceiling(machine_at(c.machine)[0].address_mask + 1)
     elif leaf == LEAF.EXTENDED_1:
         if not code_64(e):
             e.regs[GPR.RDX] &= ~EXTENDED_D.SYSCALL
@@ -139,12 +138,12 @@ def cpuid(c):
     """Execute CPUID: EAX EBX ECX EDX for leaf EAX, subleaf ECX."""
     e = env_of(c.env)[0]
     leaf, subleaf = effective_leaf(c, e.regs[GPR.RAX] & LOW_32), e.regs[GPR.RCX] & LOW_32
-    row = find(leaf, subleaf if has_subleaves(leaf) else ZERO)
+    row = find(leaf, subleaf if has_subleaves(leaf) else 0)
     if row == NONE:
-        _put(e, ZERO, ZERO, ZERO, ZERO)
+        _put(e, 0, 0, 0, 0)
     else:
-        at = row * FOUR
-        _put(e, VALUES[at], VALUES[at + ONE], VALUES[at + TWO], VALUES[at + THREE])
+        at = row * 4
+        _put(e, VALUES[at], VALUES[at + 1], VALUES[at + 2], VALUES[at + 3])
     _adjust(c, e, leaf, subleaf, row != NONE)
     c.cycles += COST.CPUID
     return RESULT.NEXT

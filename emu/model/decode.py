@@ -32,8 +32,6 @@ from emu.spec.insn import (
 from emu.spec.simd import OPERAND, OPERANDS
 from emu.spec.timing import CLASS, CLASSES, CYCLES, GROUP_CLASSES, GROUP_SLOTS
 
-ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT = (U64(n) for n in range(9))
-SIXTEEN, FIFTEEN, SIXTY_FOUR = U64(16), U64(15), U64(64)
 MOVSXD = U64(0x63)                                        # ARPL outside 64-bit mode
 NO_REGISTER, RIP = U64(16), U64(17)
 REX_W, REX_R, REX_X, REX_B = U64(8), U64(4), U64(2), U64(1)
@@ -41,7 +39,7 @@ OP_0F, OP_38, OP_3A, OP_EVEX, OP_VEX3, OP_VEX2 = (U64(n) for n in (0x0F, 0x38, 0
 MOD_3 = U64(0xC0)
 VEX_ANY = PREFIX.VEX | PREFIX.EVEX
 BEFORE_VEX = PREFIX.LOCK | PREFIX.REP | PREFIX.REPNE | PREFIX.OPERAND | PREFIX.REX
-PP_OPERAND, PP_REP, PP_REPNE = ONE, TWO, THREE
+PP_OPERAND, PP_REP, PP_REPNE = U64(1), U64(2), U64(3)
 ROW_64, ROW_VEX = U64(MAP_64), U64(MAP_VEX)
 SEGMENT_BITS = U64(0x26)
 IS_64 = U64(64)
@@ -50,47 +48,47 @@ IS_64 = U64(64)
 @kernel
 def _byte(code, at, end):
     """Return code[at], or 0 past the end."""
-    return U64(code[at]) if at < end else ZERO
+    return U64(code[at]) if at < end else 0
 
 
 @kernel
 def _little(code, at, size, end):
     """Return `size` bytes at `at`, zero-extended."""
-    value, shift = ZERO, ZERO
-    while shift < size * EIGHT:
+    value, shift = 0, 0
+    while shift < size * 8:
         value |= _byte(code, at, end) << shift
-        at += ONE
-        shift += EIGHT
+        at += 1
+        shift += 8
     return value
 
 
 @kernel
 def _signed(value, size):
     """Return the low `size` bytes of `value`, sign-extended to 64 bits."""
-    sign = ONE << (size * EIGHT - ONE)
-    return ((value & (sign + sign - ONE)) ^ sign) - sign
+    sign = 1 << (size * 8 - 1)
+    return ((value & (sign + sign - 1)) ^ sign) - sign
 
 
 @kernel
 def _prefix(byte, mode, insn):
     """Note a legacy prefix; return whether `byte` is one."""
-    if byte == U64(0x66):
+    if byte == 0x66:
         insn.prefixes |= PREFIX.OPERAND
-    elif byte == U64(0x67):
+    elif byte == 0x67:
         insn.prefixes |= PREFIX.ADDRESS
-    elif byte == U64(0xF0):
+    elif byte == 0xF0:
         insn.prefixes |= PREFIX.LOCK
-        insn.lock = ONE
-    elif byte == U64(0xF2) or byte == U64(0xF3):
-        insn.prefixes |= PREFIX.REPNE if byte == U64(0xF2) else PREFIX.REP
+        insn.lock = 1
+    elif byte == 0xF2 or byte == 0xF3:
+        insn.prefixes |= PREFIX.REPNE if byte == 0xF2 else PREFIX.REP
         insn.rep = byte
-    elif byte == U64(0x64) or byte == U64(0x65):
+    elif byte == 0x64 or byte == 0x65:
         insn.prefixes |= PREFIX.SEGMENT
-        insn.segment = byte - U64(0x60)
-    elif byte & U64(0xE7) == SEGMENT_BITS:
+        insn.segment = byte - 0x60
+    elif byte & 0xE7 == SEGMENT_BITS:
         if mode != IS_64:
             insn.prefixes |= PREFIX.SEGMENT
-            insn.segment = byte >> THREE & THREE
+            insn.segment = byte >> 3 & 3
     else:
         return False
     return True
@@ -99,17 +97,17 @@ def _prefix(byte, mode, insn):
 @kernel
 def _prefixes(code, at, end, mode, insn):
     """Read legacy and REX prefixes; return where the opcode begins."""
-    row = ROW_64 if mode == IS_64 else ZERO
+    row = ROW_64 if mode == IS_64 else 0
     while at < end and U64(FORMS[row, code[at]]) == IMM.PREFIX:
         byte = U64(code[at])
         if _prefix(byte, mode, insn):
-            insn.rex = ZERO
-        elif mode == IS_64 and byte & U64(0xF0) == U64(0x40):
+            insn.rex = 0
+        elif mode == IS_64 and byte & 0xF0 == 0x40:
             insn.rex = byte
         else:
             break
-        at += ONE
-    if insn.rex != ZERO:
+        at += 1
+    if insn.rex != 0:
         insn.prefixes |= PREFIX.REX
     return at
 
@@ -117,67 +115,67 @@ def _prefixes(code, at, end, mode, insn):
 @kernel
 def _vex(code, at, end, mode, insn):
     """Read a VEX or EVEX prefix whose first byte is at `at`; return where the opcode begins, 0 when it is reserved."""
-    first, second = U64(code[at]), _byte(code, at + ONE, end)
-    refused = insn.prefixes & BEFORE_VEX != ZERO
+    first, second = U64(code[at]), _byte(code, at + 1, end)
+    refused = insn.prefixes & BEFORE_VEX != 0
     insn.prefixes |= PREFIX.EVEX if first == OP_EVEX else PREFIX.VEX
-    rex = ZERO
+    rex = 0
     if first == OP_VEX2:
-        insn.map, payload, at = ONE, second, at + TWO
+        insn.map, payload, at = 1, second, at + 2
     else:
-        payload = _byte(code, at + TWO, end)
-        rex = payload >> FOUR & REX_W | (~second >> FIVE) & SEVEN
-        insn.map = second & (SEVEN if first == OP_EVEX else U64(31))
-        at += THREE
+        payload = _byte(code, at + 2, end)
+        rex = payload >> 4 & REX_W | (~second >> 5) & 7
+        insn.map = second & (7 if first == OP_EVEX else 31)
+        at += 3
         if first == OP_EVEX:
-            refused = refused or second & EIGHT != ZERO or payload & FOUR == ZERO
-            at += ONE
+            refused = refused or second & 8 != 0 or payload & 4 == 0
+            at += 1
     if first == OP_VEX2:
-        rex = ~second >> FIVE & REX_R
-    insn.rex = (rex | U64(0x40)) if mode == IS_64 else ZERO
-    if payload & THREE == PP_OPERAND:
+        rex = ~second >> 5 & REX_R
+    insn.rex = (rex | 0x40) if mode == IS_64 else 0
+    if payload & 3 == PP_OPERAND:
         insn.prefixes |= PREFIX.OPERAND
-    elif payload & THREE != ZERO:
-        insn.prefixes |= PREFIX.REP if payload & THREE == PP_REP else PREFIX.REPNE
-    if insn.map == ZERO or (insn.map > THREE and (first != OP_EVEX or (insn.map != FIVE and insn.map != SIX))):
+    elif payload & 3 != 0:
+        insn.prefixes |= PREFIX.REP if payload & 3 == PP_REP else PREFIX.REPNE
+    if insn.map == 0 or (insn.map > 3 and (first != OP_EVEX or (insn.map != 5 and insn.map != 6))):
         refused = True
-    return ZERO if refused else at
+    return 0 if refused else at
 
 
 @kernel
 def _opcode(code, at, end, mode, insn):
     """Read escapes and the opcode; return (position after it, its FORM), FORM.UNDEFINED when there is none."""
     byte = _byte(code, at, end)
-    row = ROW_64 if mode == IS_64 else ZERO
+    row = ROW_64 if mode == IS_64 else 0
     if byte == OP_VEX3 or byte == OP_VEX2 or byte == OP_EVEX:
-        if at + ONE >= end:
-            return end + ONE, ZERO
-        if mode == IS_64 or U64(code[at + ONE]) >= MOD_3:
+        if at + 1 >= end:
+            return end + 1, 0
+        if mode == IS_64 or U64(code[at + 1]) >= MOD_3:
             at = _vex(code, at, end, mode, insn)
-            row = ROW_VEX + insn.map - ONE
-            if at == ZERO:
+            row = ROW_VEX + insn.map - 1
+            if at == 0:
                 return at, FORM.UNDEFINED
     elif byte == OP_0F:
-        at += ONE
-        row, byte = ONE, _byte(code, at, end)
+        at += 1
+        row, byte = 1, _byte(code, at, end)
         if byte == OP_38 or byte == OP_3A:
-            at += ONE
-            row = TWO if byte == OP_38 else THREE
+            at += 1
+            row = 2 if byte == OP_38 else 3
         insn.map = row
     insn.opcode = _byte(code, at, end)
-    return at + ONE, (U64(FORMS[row, insn.opcode]) if at < end else ZERO)
+    return at + 1, (U64(FORMS[row, insn.opcode]) if at < end else 0)
 
 
 @kernel
 def _address_16(code, at, end, insn):
     """Read the displacement of a 16-bit address and note its registers; return the position after it."""
     rm = insn.rm
-    insn.base_reg = THREE if rm == SEVEN or rm < TWO else (FIVE if rm == TWO or rm == THREE or rm == SIX else rm + TWO)
-    if rm < FOUR:
-        insn.index_reg = SIX + (rm & ONE)
+    insn.base_reg = 3 if rm == 7 or rm < 2 else (5 if rm == 2 or rm == 3 or rm == 6 else rm + 2)
+    if rm < 4:
+        insn.index_reg = 6 + (rm & 1)
     size = insn.mod
-    if insn.mod == ZERO and rm == SIX:
-        insn.base_reg, size = NO_REGISTER, TWO
-    if insn.base_reg == FIVE and not insn.prefixes & PREFIX.SEGMENT:
+    if insn.mod == 0 and rm == 6:
+        insn.base_reg, size = NO_REGISTER, 2
+    if insn.base_reg == 5 and not insn.prefixes & PREFIX.SEGMENT:
         insn.segment = SEG.SS
     if size:
         insn.displacement = _signed(_little(code, at, size, end), size)
@@ -187,21 +185,21 @@ def _address_16(code, at, end, insn):
 @kernel
 def _address_32(code, at, end, mode, insn):
     """Read SIB and displacement of a 32-bit or 64-bit address; return the position after them."""
-    low, size = insn.modrm & SEVEN, ZERO if insn.mod == ZERO else (ONE if insn.mod == ONE else FOUR)
+    low, size = insn.modrm & 7, 0 if insn.mod == 0 else (1 if insn.mod == 1 else 4)
     insn.base_reg = insn.rm
-    if low == FOUR:
+    if low == 4:
         sib = _byte(code, at, end)
-        at += ONE
-        low = sib & SEVEN
-        insn.base_reg = low | (insn.rex & REX_B) << THREE
-        index = sib >> THREE & SEVEN | (insn.rex & REX_X) << TWO
-        if index != FOUR:
-            insn.index_reg, insn.scale = index, sib >> SIX
-        if low == FIVE and insn.mod == ZERO:
-            insn.base_reg, size = NO_REGISTER, FOUR
-    elif low == FIVE and insn.mod == ZERO:
-        insn.base_reg, size = RIP if mode == IS_64 else NO_REGISTER, FOUR
-    if (insn.base_reg == FOUR or insn.base_reg == FIVE) and not insn.prefixes & PREFIX.SEGMENT:
+        at += 1
+        low = sib & 7
+        insn.base_reg = low | (insn.rex & REX_B) << 3
+        index = sib >> 3 & 7 | (insn.rex & REX_X) << 2
+        if index != 4:
+            insn.index_reg, insn.scale = index, sib >> 6
+        if low == 5 and insn.mod == 0:
+            insn.base_reg, size = NO_REGISTER, 4
+    elif low == 5 and insn.mod == 0:
+        insn.base_reg, size = RIP if mode == IS_64 else NO_REGISTER, 4
+    if (insn.base_reg == 4 or insn.base_reg == 5) and not insn.prefixes & PREFIX.SEGMENT:
         insn.segment = SEG.SS
     if size:
         insn.displacement = _signed(_little(code, at, size, end), size)
@@ -212,14 +210,14 @@ def _address_32(code, at, end, mode, insn):
 def _modrm(code, at, end, mode, insn):
     """Read ModRM and what belongs to it; return the position after it."""
     insn.modrm = _byte(code, at, end)
-    at += ONE
-    insn.mod = insn.modrm >> SIX
-    insn.reg = insn.modrm >> THREE & SEVEN | (insn.rex & REX_R) << ONE
-    insn.rm = insn.modrm & SEVEN | (insn.rex & REX_B) << THREE
-    if insn.mod == THREE:
+    at += 1
+    insn.mod = insn.modrm >> 6
+    insn.reg = insn.modrm >> 3 & 7 | (insn.rex & REX_R) << 1
+    insn.rm = insn.modrm & 7 | (insn.rex & REX_B) << 3
+    if insn.mod == 3:
         return at
-    insn.memory = ONE
-    if insn.address_size == TWO:
+    insn.memory = 1
+    if insn.address_size == 2:
         return _address_16(code, at, end, insn)
     return _address_32(code, at, end, mode, insn)
 
@@ -227,19 +225,19 @@ def _modrm(code, at, end, mode, insn):
 @kernel
 def _immediate(code, at, end, form, insn):
     """Read the immediate of a form (IMM code); return the position after it."""
-    z = TWO if insn.operand_size == TWO else FOUR
+    z = 2 if insn.operand_size == 2 else 4
     if form == IMM.ENTER:
-        insn.immediate, insn.displacement = _little(code, at, TWO, end), _byte(code, at + TWO, end)
-        return at + THREE
+        insn.immediate, insn.displacement = _little(code, at, 2, end), _byte(code, at + 2, end)
+        return at + 3
     if form == IMM.FAR:
-        insn.immediate, insn.displacement = _little(code, at, z, end), _little(code, at + z, TWO, end)
-        return at + z + TWO
+        insn.immediate, insn.displacement = _little(code, at, z, end), _little(code, at + z, 2, end)
+        return at + z + 2
     if form == IMM.OFFSET:
-        insn.memory, insn.displacement = ONE, _little(code, at, insn.address_size, end)
+        insn.memory, insn.displacement = 1, _little(code, at, insn.address_size, end)
         return at + insn.address_size
-    size = ONE if form == IMM.B else (TWO if form == IMM.W else z)
-    if form == IMM.V and insn.operand_size == EIGHT:
-        size = EIGHT
+    size = 1 if form == IMM.B else (2 if form == IMM.W else z)
+    if form == IMM.V and insn.operand_size == 8:
+        size = 8
     value = _little(code, at, size, end)
     insn.immediate = value if form == IMM.W else _signed(value, size)
     return at + size
@@ -249,18 +247,18 @@ def _immediate(code, at, end, form, insn):
 def _sizes(mode, insn):
     """Set address and operand size from mode and prefixes."""
     if mode == IS_64:
-        insn.address_size = FOUR if insn.prefixes & PREFIX.ADDRESS else EIGHT
-        insn.operand_size = EIGHT if insn.rex & REX_W else (TWO if insn.prefixes & PREFIX.OPERAND else FOUR)
+        insn.address_size = 4 if insn.prefixes & PREFIX.ADDRESS else 8
+        insn.operand_size = 8 if insn.rex & REX_W else (2 if insn.prefixes & PREFIX.OPERAND else 4)
     else:
-        insn.address_size = TWO if (mode == SIXTEEN) != (insn.prefixes & PREFIX.ADDRESS != ZERO) else FOUR
-        insn.operand_size = TWO if (mode == SIXTEEN) != (insn.prefixes & PREFIX.OPERAND != ZERO) else FOUR
+        insn.address_size = 2 if (mode == 16) != (insn.prefixes & PREFIX.ADDRESS != 0) else 4
+        insn.operand_size = 2 if (mode == 16) != (insn.prefixes & PREFIX.OPERAND != 0) else 4
 
 
 @kernel
 def _mandatory(insn):
     """Return the mandatory-prefix number: 0 none, 1 66, 2 F3, 3 F2; the last of F2 and F3 wins over 66."""
     if insn.rep:
-        return THREE if insn.rep == U64(0xF2) else TWO
+        return 3 if insn.rep == 0xF2 else 2
     return insn.prefixes & PREFIX.OPERAND
 
 
@@ -276,26 +274,26 @@ def _vex_prefix(insn):
 def _refused(insn):
     """Return whether the instruction does not exist: a VEX or EVEX form, or LOCK where it may not be."""
     if insn.prefixes & VEX_ANY:
-        if insn.prefixes & PREFIX.EVEX or insn.map > THREE:
+        if insn.prefixes & PREFIX.EVEX or insn.map > 3:
             return True
-        return U64(VEX_FORMS[insn.map, insn.opcode]) >> _vex_prefix(insn) & ONE == ZERO
-    if insn.map <= ONE and U64(RESERVES[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE:
+        return U64(VEX_FORMS[insn.map, insn.opcode]) >> _vex_prefix(insn) & 1 == 0
+    if insn.map <= 1 and U64(RESERVES[insn.map, insn.opcode]) >> (insn.modrm >> 3 & 7) & 1:
         return True
-    if insn.map <= THREE:
-        holes = U64(HOLE[insn.map, insn.opcode, insn.modrm >> THREE & SEVEN])
-        if holes >> (_mandatory(insn) + (FOUR if insn.memory else ZERO)) & ONE:
+    if insn.map <= 3:
+        holes = U64(HOLE[insn.map, insn.opcode, insn.modrm >> 3 & 7])
+        if holes >> (_mandatory(insn) + (4 if insn.memory else 0)) & 1:
             return True
     if not insn.lock:
         return False
-    return insn.map > ONE or insn.memory == ZERO or not U64(LOCKS[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE
+    return insn.map > 1 or insn.memory == 0 or not U64(LOCKS[insn.map, insn.opcode]) >> (insn.modrm >> 3 & 7) & 1
 
 
 @kernel
 def _near(mode, insn):
     """Return whether this is a near branch in 64-bit mode whose operand-size prefix has no effect."""
-    if mode != IS_64 or insn.map > ONE or not insn.prefixes & PREFIX.OPERAND or insn.rex & REX_W:
+    if mode != IS_64 or insn.map > 1 or not insn.prefixes & PREFIX.OPERAND or insn.rex & REX_W:
         return False
-    return U64(NEARS[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE != ZERO
+    return U64(NEARS[insn.map, insn.opcode]) >> (insn.modrm >> 3 & 7) & 1 != 0
 
 
 @kernel
@@ -304,36 +302,36 @@ def _kind(mode, insn):
     if _refused(insn):
         insn.kind = INSN.UNDEFINED
     elif _near(mode, insn):
-        insn.kind, insn.operand_size = INSN.NEAR_BRANCH, EIGHT
-    if insn.kind != INSN.NONE or insn.prefixes & VEX_ANY or insn.map > THREE:
+        insn.kind, insn.operand_size = INSN.NEAR_BRANCH, 8
+    if insn.kind != INSN.NONE or insn.prefixes & VEX_ANY or insn.map > 3:
         return
     slot = U64(SLOTS[insn.map, insn.opcode])
-    if slot == ZERO:
+    if slot == 0:
         return
-    registers = insn.mod == THREE
-    if slot == ONE and registers:
-        slot = TWO + (insn.modrm & SEVEN)
-    kind = U64(KINDS[slot, _mandatory(insn), (insn.modrm >> THREE & SEVEN) + (EIGHT if registers else ZERO)])
-    if kind == ZERO or (kind == INSN.PAUSE and insn.rex & REX_B):
+    registers = insn.mod == 3
+    if slot == 1 and registers:
+        slot = 2 + (insn.modrm & 7)
+    kind = U64(KINDS[slot, _mandatory(insn), (insn.modrm >> 3 & 7) + (8 if registers else 0)])
+    if kind == 0 or (kind == INSN.PAUSE and insn.rex & REX_B):
         return
     insn.kind = kind
     rule = U64(SIZES[kind])
     if rule == SIZE.D:
-        if mode == IS_64 and insn.operand_size == FOUR:
-            insn.operand_size = EIGHT
+        if mode == IS_64 and insn.operand_size == 4:
+            insn.operand_size = 8
     elif rule == SIZE.Y:
-        insn.operand_size = EIGHT if mode == IS_64 else FOUR
+        insn.operand_size = 8 if mode == IS_64 else 4
     elif rule == SIZE.P:
-        insn.operand_size = ONE if insn.opcode & ONE == ZERO else (TWO if insn.operand_size == TWO else FOUR)
+        insn.operand_size = 1 if insn.opcode & 1 == 0 else (2 if insn.operand_size == 2 else 4)
     elif rule != SIZE.V:
-        insn.operand_size = TWO if rule == SIZE.W else (ONE if rule == SIZE.B else EIGHT)
+        insn.operand_size = 2 if rule == SIZE.W else (1 if rule == SIZE.B else 8)
 
 
 @kernel
 def _clear(insn):
-    insn.kind = insn.length = insn.map = insn.opcode = insn.prefixes = insn.rex = insn.modrm = ZERO
-    insn.mod = insn.reg = insn.rm = insn.memory = insn.scale = insn.displacement = insn.immediate = ZERO
-    insn.rep = insn.lock = ZERO
+    insn.kind = insn.length = insn.map = insn.opcode = insn.prefixes = insn.rex = insn.modrm = 0
+    insn.mod = insn.reg = insn.rm = insn.memory = insn.scale = insn.displacement = insn.immediate = 0
+    insn.rep = insn.lock = 0
     insn.segment, insn.base_reg, insn.index_reg = SEG.DS, NO_REGISTER, NO_REGISTER
 
 
@@ -341,31 +339,31 @@ def _clear(insn):
 def decode_at(code, start, count, mode, insn):
     """Decode the instruction at code[start] of `count` bytes in all; as `decode`."""
     _clear(insn)
-    end = start + FIFTEEN if start + FIFTEEN < count else count
+    end = start + 15 if start + 15 < count else count
     at = _prefixes(code, start, end, mode, insn)
     at, form = _opcode(code, at, end, mode, insn)
     if form & FORM.UNDEFINED:
         insn.kind = INSN.UNDEFINED
-        return ZERO
+        return 0
     _sizes(mode, insn)
     if form & FORM.REGISTERS:
         insn.modrm = _byte(code, at, end) | MOD_3
-        at += ONE
-        insn.mod = THREE
-        insn.reg = insn.modrm >> THREE & SEVEN | (insn.rex & REX_R) << ONE
-        insn.rm = insn.modrm & SEVEN | (insn.rex & REX_B) << THREE
+        at += 1
+        insn.mod = 3
+        insn.reg = insn.modrm >> 3 & 7 | (insn.rex & REX_R) << 1
+        insn.rm = insn.modrm & 7 | (insn.rex & REX_B) << 3
     elif form & FORM.MODRM:
         at = _modrm(code, at, end, mode, insn)
     immediate = form & FORM.IMMEDIATE
     if immediate == IMM.J:
         if mode == IS_64:
-            insn.operand_size = EIGHT
+            insn.operand_size = 8
         immediate = IMM.Z
-    if immediate != IMM.NONE and not (form & FORM.TEST and insn.modrm & U64(0x30)):
+    if immediate != IMM.NONE and not (form & FORM.TEST and insn.modrm & 0x30):
         at = _immediate(code, at, end, immediate, insn)
     if at > end:
-        insn.kind = INSN.TOO_LONG if end < count or end - start == FIFTEEN else INSN.NONE
-        return ZERO
+        insn.kind = INSN.TOO_LONG if end < count or end - start == 15 else INSN.NONE
+        return 0
     insn.length = at - start
     _kind(mode, insn)
     return insn.length
@@ -385,20 +383,20 @@ def decode(code, count, mode, insn):
     there; `scale` is a shift; a segment override that 64-bit mode ignores is not noted.
     Source: SDM 2A, "Instruction Format"; SDM 2D, "Opcode Map"
     """
-    return decode_at(code, ZERO, count, mode, insn)
+    return decode_at(code, 0, count, mode, insn)
 
 
 @kernel
 def timing_class(insn):
     """Return the timing class (code of emu.spec.timing.CLASS) of a decoded instruction."""
-    if insn.prefixes & VEX_ANY or insn.map > THREE:
+    if insn.prefixes & VEX_ANY or insn.map > 3:
         return CLASS.VECTOR
     if insn.lock:
         return CLASS.LOCKED
-    if insn.map < TWO:
+    if insn.map < 2:
         slot = U64(GROUP_SLOTS[insn.map, insn.opcode])
         if slot:
-            form = (insn.modrm >> THREE & SEVEN) + (EIGHT if insn.mod == THREE else ZERO)
+            form = (insn.modrm >> 3 & 7) + (8 if insn.mod == 3 else 0)
             return U64(GROUP_CLASSES[slot, form])
     return U64(CLASSES[insn.map, insn.opcode])
 
@@ -412,15 +410,15 @@ def cost(number):
 @kernel
 def modifies(insn, mode):
     """Return whether an instruction decoded in `mode` reads a memory operand and writes it, so that it faults as a write."""
-    if insn.memory == ZERO or insn.map > ONE or insn.prefixes & VEX_ANY or (insn.opcode == MOVSXD and mode == SIXTY_FOUR):
+    if insn.memory == 0 or insn.map > 1 or insn.prefixes & VEX_ANY or (insn.opcode == MOVSXD and mode == 64):
         return False
-    return U64(MODIFIES[insn.map, insn.opcode]) >> (insn.modrm >> THREE & SEVEN) & ONE != ZERO
+    return U64(MODIFIES[insn.map, insn.opcode]) >> (insn.modrm >> 3 & 7) & 1 != 0
 
 
 @kernel
 def operand(insn):
     """Return how the memory operand of a decoded instruction is accessed (code of emu.spec.simd.OPERAND)."""
-    if insn.memory == ZERO or insn.prefixes & VEX_ANY or insn.map > THREE:
+    if insn.memory == 0 or insn.prefixes & VEX_ANY or insn.map > 3:
         return OPERAND.ANY
     return U64(OPERANDS[insn.map, _mandatory(insn), insn.opcode])
 
@@ -435,14 +433,14 @@ def block(code, count, mode, insn, steps):
     Returns how many instructions were decoded: up to the first that cannot be, to the end, or to the end of `steps`.
     The last decoded one may be less than the run when the run is cut: then lengths add up to less than `count`.
     """
-    at, done, room = ZERO, ZERO, U64(len(steps))
+    at, done, room = 0, 0, U64(len(steps))
     while at < count and done < room:
         length = decode_at(code, at, count, mode, insn)
-        if length == ZERO:
+        if length == 0:
             break
         number = timing_class(insn)
-        both = STEP.MODIFIES if modifies(insn, mode) else ZERO
-        steps[done] = length | both | insn.kind << EIGHT | operand(insn) << U64(22) | number << U64(24) | cost(number) << U64(32)
-        done += ONE
+        both = STEP.MODIFIES if modifies(insn, mode) else 0
+        steps[done] = length | both | insn.kind << 8 | operand(insn) << 22 | number << 24 | cost(number) << 32
+        done += 1
         at += length
     return done

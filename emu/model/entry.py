@@ -23,7 +23,6 @@ from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, PENDING, PIN, PROC, PROC2, REASON
 from emu.state import ALL_ONES, env_of
 
-ZERO, ONE = U64(0), U64(1)
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 HIGH, TOP, TOP_ONES = U64(32), U64(LINEAR_BITS), U64((1 << 64 - LINEAR_BITS) - 1)
 KEY_SHIFT = U64(61)                                # top bits of a key choose its place among eight
@@ -55,8 +54,8 @@ CHECKED[[int(getattr(FIELD, name)) for name in HOT]] = False
 @kernel
 def forget_verdict(c):
     """Make the next VM entry check everything."""
-    c.entry_valid_key = ZERO
-    c.entry_keys[:] = ZERO
+    c.entry_valid_key = 0
+    c.entry_keys[:] = 0
 
 
 @kernel
@@ -67,7 +66,7 @@ def plain(c, v):
         return False
     rip = v[FIELD.GUEST_RIP]
     if controls & ENTRYC.GUEST_64 and v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.L:
-        if rip >> TOP != ZERO and rip >> TOP != TOP_ONES:
+        if rip >> TOP != 0 and rip >> TOP != TOP_ONES:
             return False
     elif rip >> HIGH:
         return False
@@ -81,7 +80,7 @@ def plain(c, v):
     if info & INTR.VALID and (info & ~EXTERNAL_ONLY or not flags & RFLAGS.IF):
         return False
     if v[FIELD.PRIMARY_CONTROLS] & PROC.TPR_SHADOW:
-        return v[FIELD.TPR_THRESHOLD] <= LOW_4 and below_threshold(c, v) == ZERO
+        return v[FIELD.TPR_THRESHOLD] <= LOW_4 and below_threshold(c, v) == 0
     return True
 
 
@@ -93,10 +92,10 @@ def verdict(c, v, key):
     """
     place = key >> KEY_SHIFT
     if c.entry_valid_key and c.entry_keys[place] == key and plain(c, v):
-        return ZERO
+        return 0
     found = checks.entry(c)
-    if found == ZERO:
-        c.entry_valid_key = ONE
+    if found == 0:
+        c.entry_valid_key = 1
         c.entry_keys[place] = key
     return found
 
@@ -144,12 +143,12 @@ def guest_efer(efer, cr0, controls):
 def latch(c, v):
     """Keep the controls that non-root operation runs under."""
     c.pin, c.proc = v[FIELD.PIN_BASED_CONTROLS], v[FIELD.PRIMARY_CONTROLS]
-    c.proc2 = v[FIELD.SECONDARY_CONTROLS] if c.proc & PROC.SECONDARY else ZERO
+    c.proc2 = v[FIELD.SECONDARY_CONTROLS] if c.proc & PROC.SECONDARY else 0
     c.exit_controls, c.entry_controls = v[FIELD.EXIT_CONTROLS], v[FIELD.ENTRY_CONTROLS]
     c.exception_bitmap = v[FIELD.EXCEPTION_BITMAP]
-    c.eptp = v[FIELD.EPT_POINTER] if c.proc2 & PROC2.EPT else ZERO
-    c.vpid = v[FIELD.VPID] if c.proc2 & PROC2.VPID else ZERO
-    c.tsc_guest_offset = v[FIELD.TSC_OFFSET] if c.proc & PROC.TSC_OFFSETTING else ZERO
+    c.eptp = v[FIELD.EPT_POINTER] if c.proc2 & PROC2.EPT else 0
+    c.vpid = v[FIELD.VPID] if c.proc2 & PROC2.VPID else 0
+    c.tsc_guest_offset = v[FIELD.TSC_OFFSET] if c.proc & PROC.TSC_OFFSETTING else 0
 
 
 @kernel
@@ -174,18 +173,18 @@ def load_state(c, v, g):
     Source: SDM 3C, "Loading Non-Register State", "Special Features of VM Entry"
     """
     blocking = v[FIELD.GUEST_INTERRUPTIBILITY]
-    c.activity, c.monitor_armed = v[FIELD.GUEST_ACTIVITY], ZERO
+    c.activity, c.monitor_armed = v[FIELD.GUEST_ACTIVITY], 0
     c.pending_debug = v[FIELD.GUEST_PENDING_DEBUG]
     if not c.pending_debug & VALID_DEBUG or c.activity > ACTIVITY.HLT:
-        c.pending_debug = ZERO
-    c.virtual_nmi_blocking = ZERO
+        c.pending_debug = 0
+    c.virtual_nmi_blocking = 0
     if c.pin & PIN.VIRTUAL_NMIS:
-        c.virtual_nmi_blocking = ONE if blocking & BLOCKING.NMI else ZERO
+        c.virtual_nmi_blocking = 1 if blocking & BLOCKING.NMI else 0
         blocking &= ~BLOCKING.NMI
     c.interruptibility = blocking
     if c.entry_controls & ENTRYC.LOAD_DEBUG:
         c.debugctl = v[FIELD.GUEST_DEBUGCTL]
-    c.mtf_pending = c.nmi_unblocked = c.tpr_below = ZERO
+    c.mtf_pending = c.nmi_unblocked = c.tpr_below = 0
     if c.proc & PROC.TPR_SHADOW and c.proc2 & PROC2.APIC_ACCESSES and \
             not c.proc2 & PROC2.VIRTUAL_INTERRUPTS:
         c.tpr_below = below_threshold(c, v)
@@ -195,8 +194,8 @@ def load_state(c, v, g):
 def below_threshold(c, v):
     """Return 1 when the priority class in the virtual-APIC page is below the TPR threshold, else 0."""
     page = v[FIELD.VIRTUAL_APIC_ADDRESS] & ~PAGE_LOW
-    shadow = memory.load(memory.machine_of(c), page + TPR, ONE)
-    return ONE if shadow >> CLASS < v[FIELD.TPR_THRESHOLD] & LOW_4 else ZERO
+    shadow = memory.load(memory.machine_of(c), page + TPR, 1)
+    return 1 if shadow >> CLASS < v[FIELD.TPR_THRESHOLD] & LOW_4 else 0
 
 
 @kernel
@@ -205,10 +204,10 @@ def start_timer(c, v):
 
     Source: SDM 3C, "VMX-Preemption Timer"
     """
-    c.preemption_active = ONE if c.pin & PIN.PREEMPTION_TIMER else ZERO
+    c.preemption_active = 1 if c.pin & PIN.PREEMPTION_TIMER else 0
     ticks = v[FIELD.PREEMPTION_TIMER]
     tsc = c.cycles + c.tsc_offset
-    c.preemption_deadline = c.cycles + (((tsc >> exit.TICK) + ticks << exit.TICK) - tsc if ticks else ZERO)
+    c.preemption_deadline = c.cycles + (((tsc >> exit.TICK) + ticks << exit.TICK) - tsc if ticks else 0)
 
 
 @kernel
@@ -219,12 +218,12 @@ def inject(c, v):
     Source: SDM 3C, "Event Injection", "Pending Debug Exceptions" (after VM entry)
     """
     info = v[FIELD.ENTRY_INTERRUPTION_INFO]
-    c.vectoring = c.vectoring_source = c.vectoring_error = c.vectoring_length = ZERO
+    c.vectoring = c.vectoring_source = c.vectoring_error = c.vectoring_length = 0
     if not info & INTR.VALID:
         return
     kind = get(info, INTR.TYPE)
     if kind == EVENT.OTHER:
-        c.mtf_pending = ONE
+        c.mtf_pending = 1
         return
     c.vectoring, c.vectoring_source = info, INJECTED
     if info & INTR.ERROR:
@@ -233,15 +232,15 @@ def inject(c, v):
     if exit.software(info):
         c.vectoring_length = v[FIELD.ENTRY_INSTRUCTION_LENGTH]
     if not (soft and c.interruptibility & BLOCKING.MOV_SS):
-        c.pending_debug = ZERO
+        c.pending_debug = 0
     if kind == EVENT.NMI:
         if c.pin & PIN.VIRTUAL_NMIS:
-            c.virtual_nmi_blocking = ONE
+            c.virtual_nmi_blocking = 1
         else:
             c.interruptibility |= BLOCKING.NMI
     c.interruptibility &= ~SHADOW
     c.activity = ACTIVITY.ACTIVE
-    c.mtf_pending = ONE if c.proc & PROC.MTF else ZERO
+    c.mtf_pending = 1 if c.proc & PROC.MTF else 0
 
 
 @kernel
@@ -281,7 +280,7 @@ def enter(c, launch):
     if c.armed or g.dr[7] & DR7_ENABLES:
         breakpoint.arm(c, g)
     if launch:
-        v[ONE] = ONE
+        v[1] = 1
     return ENTERED
 
 
@@ -296,10 +295,10 @@ def failed(c, reason, qualification):
 def charge(c):
     """Count an entry and charge it; charge what passed since the last exit to its reason.  Returns that, 0 without an exit."""
     c.cycles += COST.VM_ENTRY
-    c.entries += ONE
-    if c.exit_began == ZERO:
-        return ZERO
+    c.entries += 1
+    if c.exit_began == 0:
+        return 0
     spent = c.cycles - c.exit_began
     c.exit_cycles[c.exit_reason_now] += spent
-    c.exit_began = ZERO
+    c.exit_began = 0
     return spent

@@ -12,14 +12,13 @@ from emu.spec.outcome import FAULT, MODE
 from emu.spec.paging import ADDRESS, BAD_TYPES, EPT_RESERVED, EPTE, SIZE, STEP, TLBE
 from emu.spec.vmx import EPTP, PROC2, QUAL_EPT
 
-ZERO, ONE, TWO, THREE, FOUR = U64(0), U64(1), U64(2), U64(3), U64(4)
-NINE, EIGHT, INDEX, PAGE_SHIFT = U64(9), U64(8), U64(0x1FF), U64(12)
+INDEX, PAGE_SHIFT = U64(0x1FF), U64(12)
 ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
 KINDS = EPTE.R | EPTE.W | EPTE.X                        # ACCESS.READ, WRITE, FETCH stand at the same bits
 GRANTED_SHIFT = U64(shift_of(QUAL_EPT.READABLE))
 TYPE_SHIFT, TLBE_TYPE_SHIFT = U64(shift_of(EPTE.TYPE)), U64(shift_of(TLBE.TYPE))
 SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
-LEVELS = FOUR
+LEVELS = U64(4)
 LINEAR_FINAL = QUAL_EPT.LINEAR | QUAL_EPT.FINAL    # how an access came to use EPT: qualification bits 8:7
 LINEAR_TABLE = QUAL_EPT.LINEAR
 IDENTITY = TLBE.ER | TLBE.EW | TLBE.EX | TLBE.ED | SIZE.G1 << SIZE_SHIFT
@@ -28,7 +27,7 @@ IDENTITY = TLBE.ER | TLBE.EW | TLBE.EX | TLBE.ED | SIZE.G1 << SIZE_SHIFT
 @kernel
 def active(c):
     """Return whether guest-physical addresses of this processor are translated by EPT now."""
-    return c.vmx_mode == MODE.NONROOT and c.proc2 & PROC2.EPT != ZERO
+    return c.vmx_mode == MODE.NONROOT and c.proc2 & PROC2.EPT != 0
 
 
 @kernel
@@ -37,17 +36,17 @@ def verdict(m, level, entry):
 
     Source: SDM 3C, "EPT Misconfigurations" and "EPT Violations"
     """
-    if entry & KINDS == ZERO:
+    if entry & KINDS == 0:
         return STEP.NOT_PRESENT
     if entry & (EPTE.R | EPTE.W) == EPTE.W:
         return STEP.MISCONFIGURED
-    large = ONE if entry & EPTE.PS and (level == TWO or level == THREE) else ZERO
-    reserved = EPT_RESERVED[level << ONE | large] | ADDRESS & ~m.address_mask
+    large = 1 if entry & EPTE.PS and (level == 2 or level == 3) else 0
+    reserved = EPT_RESERVED[level << 1 | large] | ADDRESS & ~m.address_mask
     if entry & reserved:
         return STEP.MISCONFIGURED
-    if level != ONE and large == ZERO:
+    if level != 1 and large == 0:
         return STEP.TABLE
-    if BAD_TYPES >> ((entry & EPTE.TYPE) >> TYPE_SHIFT) & ONE:
+    if BAD_TYPES >> ((entry & EPTE.TYPE) >> TYPE_SHIFT) & 1:
         return STEP.MISCONFIGURED
     return STEP.PAGE
 
@@ -71,14 +70,14 @@ def misconfiguration(c, gpa, la):
     c.fault = FAULT.EPT_MISCONFIG
     c.fault_gpa = gpa
     c.fault_address = la
-    c.fault_qualification = ZERO
+    c.fault_qualification = 0
     return ALL_ONES
 
 
 @kernel
 def granted(word):
     """Return R, W, X (bits 2:0) of a translation word."""
-    result = ZERO
+    result = 0
     if word & TLBE.ER:
         result |= EPTE.R
     if word & TLBE.EW:
@@ -97,13 +96,13 @@ def root(c):
 @kernel
 def entry_address(level, table, gpa):
     """Return the physical address of the entry of `gpa` in a table at `level`."""
-    return table | (gpa >> (PAGE_SHIFT + NINE * (level - ONE)) & INDEX) * EIGHT
+    return table | (gpa >> (PAGE_SHIFT + 9 * (level - 1)) & INDEX) * 8
 
 
 @kernel
 def page_of(level, entry, gpa):
     """Return the 4 KiB frame of `gpa` in the page that a leaf maps."""
-    below = (ONE << (PAGE_SHIFT + NINE * (level - ONE))) - ONE
+    below = (1 << (PAGE_SHIFT + 9 * (level - 1))) - 1
     return entry & ADDRESS & ~below | gpa & below & ADDRESS
 
 
@@ -122,9 +121,9 @@ def _word(level, entry, gpa, rights, dirty):
         word |= TLBE.EX
     if dirty:
         word |= TLBE.ED
-    if level == TWO:
+    if level == 2:
         word |= SIZE.M2 << SIZE_SHIFT
-    elif level == THREE:
+    elif level == 3:
         word |= SIZE.G1 << SIZE_SHIFT
     return word
 
@@ -139,7 +138,7 @@ def translate(c, gpa, la, access, how):
     Source: SDM 3C, "EPT Translation Mechanism" and "Accessed and Dirty Flags for EPT"
     """
     m = memory.machine_of(c)
-    ad = c.eptp & EPTP.AD != ZERO
+    ad = c.eptp & EPTP.AD != 0
     table = root(c)
     rights = KINDS
     level = LEVELS
@@ -147,21 +146,21 @@ def translate(c, gpa, la, access, how):
         address = entry_address(level, table, gpa)
         if memory.paging_in_device(c, address):
             return ALL_ONES
-        entry = memory.load(m, address, EIGHT)
-        c.walk_loads += ONE
+        entry = memory.load(m, address, 8)
+        c.walk_loads += 1
         c.cycles += COST.WALK_LOAD
         step = verdict(m, level, entry)
         if step == STEP.NOT_PRESENT:
-            return violation(c, gpa, la, access, how, ZERO)
+            return violation(c, gpa, la, access, how, 0)
         if step == STEP.MISCONFIGURED:
             return misconfiguration(c, gpa, la)
         rights &= entry
         if step == STEP.PAGE:
             break
-        if ad and entry & EPTE.A == ZERO:
-            memory.store(m, address, EIGHT, entry | EPTE.A)
+        if ad and entry & EPTE.A == 0:
+            memory.store(m, address, 8, entry | EPTE.A)
         table = entry & ADDRESS
-        level -= ONE
+        level -= 1
     if access & KINDS & ~rights:
         return violation(c, gpa, la, access, how, rights)
     if ad:
@@ -169,6 +168,6 @@ def translate(c, gpa, la, access, how):
         if access & EPTE.W:
             marked |= EPTE.D
         if marked != entry:
-            memory.store(m, address, EIGHT, marked)
-        return _word(level, entry, gpa, rights, marked & EPTE.D != ZERO)
+            memory.store(m, address, 8, marked)
+        return _word(level, entry, gpa, rights, marked & EPTE.D != 0)
     return _word(level, entry, gpa, rights, True)

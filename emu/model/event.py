@@ -17,11 +17,9 @@ from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT, STOP
 from emu.spec.vmx import BLOCKING, PENDING
 from emu.state import ALL_ONES, debug_at, env_of, insn_at, machine_at
 
-ZERO, ONE, TWO, THREE, EIGHT, FIFTEEN, SIXTEEN = U64(0), U64(1), U64(2), U64(3), U64(8), U64(15), U64(16)
 TRANSFER_ALONE, IRET_ALONE = U64(1), U64(2)             # c.iret_step: what the engine is to run alone
 PAGE_SIZE, OFFSET, LOW_32, LOW_16 = U64(4096), U64(0xFFF), U64(0xFFFF_FFFF), U64(0xFFFF)
-SIXTY_FOUR = U64(64)
-E_INSTRUCTION, E_DEADLINE, E_DEVICE, E_FAULTED, E_STEPPED = U64(0x3F0), U64(0x3F1), U64(0x3F2), U64(0x3F3), U64(0x3F4)
+E_DEADLINE, E_FAULTED, E_STEPPED = U64(0x3F1), U64(0x3F3), U64(0x3F4)
 E_BREAK = U64(0x3F7)
 E_EXCEPTIONS, E_INTERCEPTS = U64(0x140), U64(0x160)     # the engine's SVM exit codes + 0x100
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
@@ -34,7 +32,7 @@ FAR_WORDS = U64(6)                                      # of FS and GS, which fo
 def linear_rip(e):
     """Return the linear address of the next instruction."""
     bits = code_bits(e)
-    if bits == SIXTY_FOUR:
+    if bits == 64:
         return e.rip
     return (base(e, SEG.CS) + e.rip) & LOW_32
 
@@ -43,51 +41,51 @@ def linear_rip(e):
 def fetch(c, e, code):
     """Read up to 15 bytes of the instruction at RIP into `code`; returns how many could be read (0: c.fault)."""
     m, la = machine_at(c.machine)[0], linear_rip(e)
-    access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & THREE == THREE else ZERO)
+    access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & 3 == 3 else 0)
     c.fault = FAULT.NONE
     pa = walk.translate(c, la, access)
     if pa == ALL_ONES:
-        return ZERO
-    rest, done = PAGE_SIZE - (la & OFFSET), ZERO
-    while done < FIFTEEN:
+        return 0
+    rest, done = PAGE_SIZE - (la & OFFSET), 0
+    while done < 15:
         if done == rest:
-            pa = walk.translate(c, la + rest if code_bits(e) == SIXTY_FOUR else la + rest & LOW_32, access)
+            pa = walk.translate(c, la + rest if code_bits(e) == 64 else la + rest & LOW_32, access)
             if pa == ALL_ONES:
                 break
             pa -= rest
-        code[done] = memory.load(m, pa + done, ONE)
-        done += ONE
+        code[done] = memory.load(m, pa + done, 1)
+        done += 1
     return done
 
 
 @kernel
 def decode_here(c, e, insn):
     """Decode the instruction at RIP; False with `c.fault` set when it cannot be fetched or is undefined."""
-    code = octets(c.code_bytes, SIXTEEN)
+    code = octets(c.code_bytes, 16)
     m, la = machine_at(c.machine)[0], linear_rip(e)
-    access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & THREE == THREE else ZERO)
+    access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & 3 == 3 else 0)
     c.fault = FAULT.NONE
     rest = PAGE_SIZE - (la & OFFSET)
-    if rest > FIFTEEN:
+    if rest > 15:
         pa = walk.translate(c, la, access)
         if pa == ALL_ONES:
             return False
         if memory.is_ram(m, pa):
-            length = decode.decode(octets(m.ram + pa, SIXTEEN), FIFTEEN, code_bits(e), insn)
+            length = decode.decode(octets(m.ram + pa, 16), 15, code_bits(e), insn)
         else:
             count = fetch(c, e, code)
             length = decode.decode(code, count, code_bits(e), insn)
     else:
         count = fetch(c, e, code)
-        if count == ZERO:
+        if count == 0:
             return False
         length = decode.decode(code, count, code_bits(e), insn)
-        if length == ZERO and c.fault != FAULT.NONE:
+        if length == 0 and c.fault != FAULT.NONE:
             return False
         c.fault = FAULT.NONE
-    if length == ZERO:
+    if length == 0:
         if insn.kind == INSN.TOO_LONG:
-            raise_exception(c, VECTOR.GP, ZERO)
+            raise_exception(c, VECTOR.GP, 0)
         else:
             ud(c)
         return False
@@ -97,8 +95,8 @@ def decode_here(c, e, insn):
 @kernel
 def glance(c, e, insn):
     """Decode the instruction at RIP without fetching it: nothing changes but `insn`; False when that cannot be done."""
-    code = octets(c.code_bytes, SIXTEEN)
-    return decode.decode(code, look.code(c, linear_rip(e), code), code_bits(e), insn) != ZERO
+    code = octets(c.code_bytes, 16)
+    return decode.decode(code, look.code(c, linear_rip(e), code), code_bits(e), insn) != 0
 
 
 @kernel
@@ -108,12 +106,12 @@ def note_shadow(c, e):
     Which of the two it is stays known while no instruction has completed; else the byte before RIP is STI's opcode, or
     MOV or POP SS stands there.  The engine keeps it for all of a repeated string instruction; it ends with the first iteration.
     """
-    known = c.interruptibility & SHADOW if c.shadow_at == c.instructions + ONE else ZERO
+    known = c.interruptibility & SHADOW if c.shadow_at == c.instructions + 1 else 0
     c.interruptibility &= ~SHADOW
-    if U64(e.hflags) & HF_INHIBIT and c.repeated_at == ZERO:
-        if known == ZERO:
-            user = ACCESS.USER if U64(e.hflags) & THREE == THREE else ZERO
-            previous = look.load(c, linear_rip(e) - ONE, ONE, ACCESS.FETCH | user)
+    if U64(e.hflags) & HF_INHIBIT and c.repeated_at == 0:
+        if known == 0:
+            user = ACCESS.USER if U64(e.hflags) & 3 == 3 else 0
+            previous = look.load(c, linear_rip(e) - 1, 1, ACCESS.FETCH | user)
             known = BLOCKING.STI if previous == STI_OPCODE else BLOCKING.MOV_SS
         c.interruptibility |= known
 
@@ -126,13 +124,13 @@ def advance(c, e, length):
     Source: SDM 3B, "Segment Wraparound"
     """
     rip = e.rip + length
-    e.rip = rip if code_bits(e) == SIXTY_FOUR else rip & LOW_32
+    e.rip = rip if code_bits(e) == 64 else rip & LOW_32
 
 
 @kernel
 def software(c, e, insn):
     """Raise the event of INT n, INT1, INT3 or INTO."""
-    kind, vector = EVENT.SOFT, insn.immediate & U64(0xFF)
+    kind, vector = EVENT.SOFT, insn.immediate & 0xFF
     if insn.kind == INSN.INT3:
         kind, vector = EVENT.SOFT_EXC, VECTOR.BP
     elif insn.kind == INSN.INTO:
@@ -163,7 +161,7 @@ def execute(c, e, insn):
 def keep_bases(c, e):
     """Keep FS and GS as they are before a far transfer that the engine runs alone."""
     for i in range(FAR_WORDS):
-        c.far_seg[i] = e.seg[SEG.FS * THREE + U64(i)]
+        c.far_seg[i] = e.seg[SEG.FS * 3 + U64(i)]
 
 
 @kernel
@@ -177,10 +175,10 @@ def mend_bases(c, e):
     if e.eflags & RFLAGS.VM:
         return
     for n in range(2):
-        kept, s = U64(n) * THREE, SEG.FS + U64(n)
-        if c.far_seg[kept] & NOT_NULL and not e.seg[s * THREE] & NOT_NULL:
-            e.seg[s * THREE + ONE] = c.far_seg[kept + ONE]
-            e.seg[s * THREE + TWO] = c.far_seg[kept + TWO] & ~(DESCRIPTOR.P << 32)
+        kept, s = U64(n) * 3, SEG.FS + U64(n)
+        if c.far_seg[kept] & NOT_NULL and not e.seg[s * 3] & NOT_NULL:
+            e.seg[s * 3 + 1] = c.far_seg[kept + 1]
+            e.seg[s * 3 + 2] = c.far_seg[kept + 2] & ~(DESCRIPTOR.P << 32)
 
 
 @kernel
@@ -199,7 +197,7 @@ def transfer(c, e, insn):
         route.fault(c)
     else:
         c.iret_step, c.iret_at = IRET_ALONE if returns else TRANSFER_ALONE, c.instructions
-        c.mtf_pending = ZERO
+        c.mtf_pending = 0
 
 
 @kernel
@@ -216,7 +214,7 @@ def returned(c, number):
     elif faulted_here:
         intercept.iret(c)
     else:
-        c.iret_step, c.mtf_pending = IRET_ALONE, ZERO
+        c.iret_step, c.mtf_pending = IRET_ALONE, 0
 
 
 @kernel
@@ -240,7 +238,7 @@ def instruction(c):
         breakpoint.forget(c)
         route.fault(c)
         return
-    c.instructions += ONE
+    c.instructions += 1
     if result == RESULT.ENTER or result == RESULT.EXIT or result == RESULT.STOP:
         return
     if result == RESULT.NEXT or result == RESULT.HALT:
@@ -258,7 +256,7 @@ def instruction(c):
 def settle(c):
     """Recompute the engine's hidden flags of the world that runs now, its shadow after `c.interruptibility`."""
     e = env_of(c.env)[0]
-    level = U64(e.hflags) & THREE
+    level = U64(e.hflags) & 3
     e.hflags = U64(e.hflags) & ~HF_INHIBIT
     if c.interruptibility & SHADOW:
         e.hflags = U64(e.hflags) | HF_INHIBIT
@@ -323,31 +321,31 @@ def at_breakpoint(c, e):
     """
     la = linear_rip(e)
     if watch.stops(c, e, la):
-        c.mtf_pending = ZERO
+        c.mtf_pending = 0
         return
     met = breakpoint.code(c, e, la)
     if c.interruptibility & BLOCKING.MOV_SS:
-        c.blocked, c.blocked_at, c.mtf_pending = la, c.instructions + ONE, ZERO
+        c.blocked, c.blocked_at, c.mtf_pending = la, c.instructions + 1, 0
     elif met:
         c.pending_debug |= met | PENDING.ENABLED
-        raise_exception(c, VECTOR.DB, ZERO)
+        raise_exception(c, VECTOR.DB, 0)
         route.fault(c)
     else:
-        c.mtf_pending = ZERO
+        c.mtf_pending = 0
 
 
 @kernel
 def stepped(c):
     """Count a debugger's step that ends at this boundary, if one does; returns whether it was the last."""
-    if c.steps == ZERO:
+    if c.steps == 0:
         return False
-    rip, world = linear_rip(env_of(c.env)[0]), ONE if c.vmx_mode == MODE.NONROOT else ZERO
+    rip, world = linear_rip(env_of(c.env)[0]), 1 if c.vmx_mode == MODE.NONROOT else 0
     if c.instructions == c.step_at and rip == c.step_rip and world == c.step_world:
         return False
-    c.steps -= ONE
+    c.steps -= 1
     c.step_at, c.step_rip, c.step_world = c.instructions, rip, world
     breakpoint.follow(c)
-    return c.steps == ZERO or c.goal != ZERO and c.cycles >= c.goal
+    return c.steps == 0 or c.goal != 0 and c.cycles >= c.goal
 
 
 @kernel
@@ -360,7 +358,7 @@ def stop_for_debugger(c):
     breakpoint.changes(c)
     met, ended = breakpoint.settle(c), breakpoint.transition(c) or stepped(c)
     if met or ended:
-        c.stop, d.ended = STOP.BREAK, ONE if ended else ZERO
+        c.stop, d.ended = STOP.BREAK, 1 if ended else 0
         route.stop(c)
 
 
@@ -378,16 +376,16 @@ def stop_before_events(c):
 @kernel
 def handle(c, number):
     """Handle event `number` (0: the processor is about to run) and make the processor ready for its next block."""
-    c.halted_or_stopped = ZERO
+    c.halted_or_stopped = 0
     if c.repeated_at != c.instructions:
-        c.repeated = c.repeated_at = ZERO
-    if number != ZERO:
+        c.repeated = c.repeated_at = 0
+    if number != 0:
         if c.mtf_step:                                    # the instruction that the monitor trap flag allowed is over
-            c.mtf_step, c.mtf_pending = ZERO, ONE
+            c.mtf_step, c.mtf_pending = 0, 1
         e = env_of(c.env)[0]
         note_shadow(c, e)
-        c.fault_length = ZERO
-        alone, c.iret_step = c.iret_step, ZERO
+        c.fault_length = 0
+        alone, c.iret_step = c.iret_step, 0
         if alone:
             mend_bases(c, e)
         if alone == IRET_ALONE:

@@ -18,13 +18,9 @@ from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
 from emu.state import env_of
 
-ZERO, ONE, TWO, THREE, FOUR, EIGHT, FORTY_EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8), U64(48)
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 ENTRY_FAILURE = U64(1 << 31)                       # bit 31 of the exit reason
 TICK = U64(5)                                      # IA32_VMX_MISC[4:0]: the timer counts when this TSC bit changes
-PAGE_SHIFT = U64(12)
-REASON_MASK = U64(0xFFFF)
-FIVE, SIX, SEVEN = U64(5), U64(6), U64(7)
 
 # SDM 3C, "Loading Host Control Registers, Debug Registers, MSRs": CR0 bits that no transition changes.
 CR0_KEPT = U64(0xFFFF_FFFF_7FFA_FFD0)           # 63:32, CD, NW, 28:19, 17, 15:6, ET
@@ -42,20 +38,19 @@ PRIOR_RF = U64(TRAP_LIKE)
 ACCESS_EXITS = U64(1 << 44 | 1 << 48 | 1 << 49 | 1 << 62)           # those with an RF of 1
 KEEPS_PENDING = U64(1 << 3 | 1 << 37 | 1 << 43 | 1 << 45 | 1 << 56)   # pending debug exceptions are saved
 UNBLOCK_IN_QUALIFICATION = U64(1 << 48 | 1 << 62)
-SIXTY_FOUR = U64(64)
 PDPTE_RESERVED_LOW, PDPTE_P, CR3_PAE = U64(0x1E6), U64(1), U64(0xFFFF_FFE0)
 
 
 @kernel
 def one_of(reason, reasons):
     """Return whether `reason` is in the bit set `reasons`."""
-    return reason < SIXTY_FOUR and reasons >> reason & ONE != ZERO
+    return reason < 64 and reasons >> reason & 1 != 0
 
 
 @kernel
 def is_hard(info, vector):
     """Return whether event `info` (INTR layout) is hardware exception `vector`."""
-    return info & (INTR.TYPE | INTR.VECTOR) == EVENT.HARD << EIGHT | vector
+    return info & (INTR.TYPE | INTR.VECTOR) == EVENT.HARD << 8 | vector
 
 
 @kernel
@@ -68,7 +63,7 @@ def saved_flags(c, v, reason, flags):
     """
     if reason == REASON.EXCEPTION:
         info = v[FIELD.EXIT_INTERRUPTION_INFO]
-        if info & INTR.TYPE != EVENT.HARD << EIGHT or is_hard(info, VECTOR.DF) or is_hard(info, VECTOR.MC):
+        if info & INTR.TYPE != EVENT.HARD << 8 or is_hard(info, VECTOR.DF) or is_hard(info, VECTOR.MC):
             return flags
         if is_hard(info, VECTOR.DB) and not v[FIELD.EXIT_QUALIFICATION] & QUAL_DB.BD:
             return flags
@@ -96,13 +91,13 @@ def write_information(c, v, reason, qualification):
     """
     v[FIELD.EXIT_REASON] = reason
     v[FIELD.EXIT_QUALIFICATION] = qualification
-    if reason > ONE:
-        v[FIELD.EXIT_INTERRUPTION_INFO] = ZERO
+    if reason > 1:
+        v[FIELD.EXIT_INTERRUPTION_INFO] = 0
     if reason == REASON.EPT_VIOLATION or reason == REASON.EPT_MISCONFIG:
         v[FIELD.GUEST_PHYSICAL_ADDRESS] = c.fault_gpa
         v[FIELD.GUEST_LINEAR_ADDRESS] = c.fault_address
     length = c.fault_length
-    vectoring = ZERO
+    vectoring = 0
     if c.vectoring & INTR.VALID and not superseded(v, reason):
         vectoring = c.vectoring & ~INTR.NMI_UNBLOCK
         v[FIELD.IDT_VECTORING_ERROR_CODE] = c.vectoring_error
@@ -141,7 +136,7 @@ def timer_left(c):
     Source: SDM 3C, "VMX-Preemption Timer"
     """
     end, now = c.preemption_deadline + c.tsc_offset >> TICK, c.cycles + c.tsc_offset >> TICK
-    return end - now if c.preemption_deadline > c.cycles else ZERO
+    return end - now if c.preemption_deadline > c.cycles else 0
 
 
 @kernel
@@ -164,7 +159,7 @@ def save_guest(c, v, e, reason):
     world.save_segments(e, v, cpl(e))
     v[FIELD.GUEST_RIP], v[FIELD.GUEST_RSP] = e.rip, e.regs[4]
     v[FIELD.GUEST_RFLAGS] = saved_flags(c, v, reason, rflags(e))
-    lma = ENTRYC.GUEST_64 if e.efer & EFER.LMA else ZERO
+    lma = ENTRYC.GUEST_64 if e.efer & EFER.LMA else 0
     v[FIELD.ENTRY_CONTROLS] = v[FIELD.ENTRY_CONTROLS] & ~ENTRYC.GUEST_64 | lma
     if c.preemption_active and controls & EXITC.SAVE_TIMER:
         v[FIELD.PREEMPTION_TIMER] = timer_left(c)
@@ -201,8 +196,8 @@ def saved_pending(c, v, reason):
     debug = reason == REASON.EXCEPTION and v[FIELD.EXIT_INTERRUPTION_INFO] & INTR.VECTOR == VECTOR.DB
     if c.interruptibility & BLOCKING.MOV_SS and not debug:
         stepped = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not c.debugctl & DEBUGCTL_BTF
-        return c.pending_debug | (PENDING.BS if stepped else ZERO)
-    return c.pending_debug if one_of(reason, KEEPS_PENDING) else ZERO
+        return c.pending_debug | (PENDING.BS if stepped else 0)
+    return c.pending_debug if one_of(reason, KEEPS_PENDING) else 0
 
 
 @kernel
@@ -211,24 +206,24 @@ def load_host_segments(v, r, long):
 
     Source: SDM 3C, "Loading Host Segment and Descriptor-Table Registers"
     """
-    set_segment(r, SEG.CS, v[FIELD.HOST_CS_SELECTOR], ZERO, FLAT, CODE_64 if long else CODE_32)
-    host_data(r, SEG.SS, v[FIELD.HOST_SS_SELECTOR], ZERO)
-    host_data(r, SEG.DS, v[FIELD.HOST_DS_SELECTOR], ZERO)
-    host_data(r, SEG.ES, v[FIELD.HOST_ES_SELECTOR], ZERO)
+    set_segment(r, SEG.CS, v[FIELD.HOST_CS_SELECTOR], 0, FLAT, CODE_64 if long else CODE_32)
+    host_data(r, SEG.SS, v[FIELD.HOST_SS_SELECTOR], 0)
+    host_data(r, SEG.DS, v[FIELD.HOST_DS_SELECTOR], 0)
+    host_data(r, SEG.ES, v[FIELD.HOST_ES_SELECTOR], 0)
     host_data(r, SEG.FS, v[FIELD.HOST_FS_SELECTOR], v[FIELD.HOST_FS_BASE])
     host_data(r, SEG.GS, v[FIELD.HOST_GS_SELECTOR], v[FIELD.HOST_GS_BASE])
     set_segment(r, SEG.TR, v[FIELD.HOST_TR_SELECTOR], v[FIELD.HOST_TR_BASE], TSS_LIMIT, BUSY_TSS)
-    set_segment(r, SEG.LDTR, ZERO, ZERO, ZERO, ZERO)
-    set_segment(r, SEG.GDTR, ZERO, v[FIELD.HOST_GDTR_BASE], TABLE_LIMIT, ZERO)
-    set_segment(r, SEG.IDTR, ZERO, v[FIELD.HOST_IDTR_BASE], TABLE_LIMIT, ZERO)
+    set_segment(r, SEG.LDTR, 0, 0, 0, 0)
+    set_segment(r, SEG.GDTR, 0, v[FIELD.HOST_GDTR_BASE], TABLE_LIMIT, 0)
+    set_segment(r, SEG.IDTR, 0, v[FIELD.HOST_IDTR_BASE], TABLE_LIMIT, 0)
 
 
 @kernel
 def host_data(r, s, select, base):
     """Load one host data segment."""
-    r.seg[s * THREE] = select
-    r.seg[s * THREE + ONE] = base
-    r.seg[s * THREE + TWO] = FLAT | DATA << HIGH if select else FLAT
+    r.seg[s * 3] = select
+    r.seg[s * 3 + 1] = base
+    r.seg[s * 3 + 2] = FLAT | DATA << HIGH if select else FLAT
 
 
 @kernel
@@ -243,7 +238,7 @@ def load_host(c, v, r):
     r.cr[0] = v[FIELD.HOST_CR0] & ~CR0_KEPT | r.cr[0] & CR0_KEPT | CR0_FIXED
     r.cr[3] = v[FIELD.HOST_CR3]
     r.cr[4] = v[FIELD.HOST_CR4] | CR4.VMXE | CR4.PAE if long else v[FIELD.HOST_CR4] & ~CR4.PCIDE | CR4.VMXE
-    r.dr[7], c.debugctl = DR7_RESET, ZERO
+    r.dr[7], c.debugctl = DR7_RESET, 0
     r.sysenter_cs = v[FIELD.HOST_SYSENTER_CS]
     r.sysenter_esp, r.sysenter_eip = v[FIELD.HOST_SYSENTER_ESP], v[FIELD.HOST_SYSENTER_EIP]
     if controls & EXITC.LOAD_PAT:
@@ -251,13 +246,13 @@ def load_host(c, v, r):
     if controls & EXITC.LOAD_EFER:
         r.efer = v[FIELD.HOST_EFER]
     else:
-        r.efer = r.efer & ~LONG | (LONG if long else ZERO)
+        r.efer = r.efer & ~LONG | (LONG if long else 0)
     load_host_segments(v, r, long)
     r.rip, r.regs[4] = v[FIELD.HOST_RIP], v[FIELD.HOST_RSP]
     set_rflags(r, RFLAGS_RESET)
     c.interruptibility &= ~SHADOW
-    c.activity, c.pending_debug, c.monitor_armed = ACTIVITY.ACTIVE, ZERO, ZERO
-    world.settle(c, r, ZERO)
+    c.activity, c.pending_debug, c.monitor_armed = ACTIVITY.ACTIVE, 0, 0
+    world.settle(c, r, 0)
     if not long:
         if was_long:
             return abort(c, v, VMABORT.HOST_SIZE)
@@ -271,8 +266,8 @@ def load_pdptes(c, cr3):
     """Load the PDPTE registers from physical memory at `cr3`; False when a present one has reserved bits."""
     m = memory.machine_of(c)
     reserved = ~m.address_mask | PDPTE_RESERVED_LOW
-    for n in range(FOUR):
-        entry = memory.load(m, (cr3 & CR3_PAE) + n * EIGHT, EIGHT)
+    for n in range(4):
+        entry = memory.load(m, (cr3 & CR3_PAE) + n * 8, 8)
         if entry & PDPTE_P and entry & reserved:
             return False
         c.pdpte[n] = entry
@@ -294,9 +289,9 @@ def abort(c, v, code):
 @kernel
 def forget(c):
     """Forget what belonged to the world or event that ends."""
-    c.vectoring = c.vectoring_source = c.vectoring_length = c.vectoring_error = ZERO
-    c.fault = c.fault_length = c.nmi_unblocked = c.mtf_pending = c.tpr_below = ZERO
-    c.preemption_active = c.repeated_at = ZERO
+    c.vectoring = c.vectoring_source = c.vectoring_length = c.vectoring_error = 0
+    c.fault = c.fault_length = c.nmi_unblocked = c.mtf_pending = c.tpr_below = 0
+    c.preemption_active = c.repeated_at = 0
 
 
 @kernel
@@ -310,7 +305,7 @@ def to_root(c, v, r):
         if world.load_list(c, v[FIELD.EXIT_MSR_LOAD_ADDRESS], v[FIELD.EXIT_MSR_LOAD_COUNT]):
             abort(c, v, VMABORT.LOAD_MSR)
             return RESULT.STOP
-        world.settle(c, r, ZERO)
+        world.settle(c, r, 0)
     tlb.vm_transition(c)
     tlb.select(c)
     if c.armed:
@@ -337,7 +332,7 @@ def leave(c, reason, qualification):
             not world.store_list(c, v[FIELD.EXIT_MSR_STORE_ADDRESS], v[FIELD.EXIT_MSR_STORE_COUNT]):
         abort(c, v, VMABORT.SAVE_MSR)
         return RESULT.STOP
-    nmi = reason == REASON.EXCEPTION and v[FIELD.EXIT_INTERRUPTION_INFO] & INTR.TYPE == EVENT.NMI << EIGHT
+    nmi = reason == REASON.EXCEPTION and v[FIELD.EXIT_INTERRUPTION_INFO] & INTR.TYPE == EVENT.NMI << 8
     world.carry(e, r)
     r.cr[0] = e.cr[0]
     if nmi:
@@ -348,7 +343,7 @@ def leave(c, reason, qualification):
 @kernel
 def count(c, reason):
     """Count an exit and charge it; cycles until the next VM entry are charged to its reason."""
-    c.exits[reason] += ONE
+    c.exits[reason] += 1
     c.exit_began, c.exit_reason_now = c.cycles, reason
     c.cycles += COST.VM_EXIT
 

@@ -1,11 +1,8 @@
 """How a kernel says that an access or instruction did not complete."""
-from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.cpu import VECTOR
 from emu.spec.outcome import FAULT, RESULT, STOP
 from emu.state import env_of
-
-ZERO = U64(0)
 
 
 @kernel
@@ -42,10 +39,10 @@ def unmodelled(c, row, a, b):
 @kernel
 def gp0(c):
     """Note #GP(0)."""
-    return raise_exception(c, VECTOR.GP, ZERO)
+    return raise_exception(c, VECTOR.GP, 0)
 
 
 @kernel
 def ud(c):
     """Note #UD."""
-    return raise_exception(c, VECTOR.UD, ZERO)
+    return raise_exception(c, VECTOR.UD, 0)

@@ -17,7 +17,6 @@ from emu.spec.platform import IRQ
 from emu.spec.vmx import ACTIVITY, BLOCKING
 from emu.state import cpu_at, env_of, machine_at
 
-ZERO, ONE = U64(0), U64(1)
 ASSERTED, IGNORED = U64(1), U64(2)
 
 
@@ -25,11 +24,11 @@ ASSERTED, IGNORED = U64(1), U64(2)
 def pending(c):
     """Deal with the exception that the instruction at RIP finds pending; returns whether `c.fault` is #MF."""
     if env_of(c.env)[0].cr[0] & CR0.NE:
-        raise_exception(c, VECTOR.MF, ZERO)
+        raise_exception(c, VECTOR.MF, 0)
         return True
     c.fault = FAULT.NONE
     c.ferr = ASSERTED
-    irq.set_line(machine_at(c.machine)[0], IRQ.FERR, ONE)
+    irq.set_line(machine_at(c.machine)[0], IRQ.FERR, 1)
     c.interruptibility &= ~(BLOCKING.STI | BLOCKING.MOV_SS)
     c.activity = ACTIVITY.HLT                              # RIP stays: the instruction comes again after the interrupt
     return False
@@ -38,7 +37,7 @@ def pending(c):
 @kernel
 def acknowledge(m):
     """Do what a write to port 0xF0 does: clear the latch of line 13, and assert IGNNE# where FERR# is."""
-    irq.set_line(m, IRQ.FERR, ZERO)
+    irq.set_line(m, IRQ.FERR, 0)
     for i in range(m.cpu_count):
         c = cpu_at(m.cpus[U64(i)])[0]
         if c.ferr:

@@ -15,7 +15,7 @@ from emu.spec.cpu import INTR, RFLAGS, SEG
 from emu.spec.outcome import ACCESS, FAULT
 from emu.state import ALL_ONES, machine_at
 
-ZERO, ONE, THREE, EIGHT, FOUR, TYPE_SHIFT = U64(0), U64(1), U64(3), U64(8), U64(4), U64(8)
+TYPE_SHIFT = U64(8)
 PAGE_LOW, PAGE_BYTES = U64(0xFFF), U64(0x1000)
 SPREAD = ALL_ONES                                        # frame_place: not one run of RAM bytes
 
@@ -30,7 +30,7 @@ def software(info):
 @kernel
 def external(info):
     """Return the EXT bit (0 or 1) of error codes that arise while this event is delivered; INT1 counts as external."""
-    return ZERO if software(info) else ONE
+    return 0 if software(info) else 1
 
 
 @kernel
@@ -44,14 +44,14 @@ def return_rip(e, info, length):
 @kernel
 def begin(c):
     """Empty the frame."""
-    c.frame_count = ZERO
+    c.frame_count = 0
 
 
 @kernel
 def push(c, value):
     """Append a value to the frame; it goes to the next lower stack slot."""
     c.frame[c.frame_count] = value
-    c.frame_count += ONE
+    c.frame_count += 1
 
 
 @kernel
@@ -77,7 +77,7 @@ def put_on(c, start, mask, sp, size):
 def reach(c, e, level):
     """Say what the stores need: supervisor or user writes of the new privilege `level`."""
     access = ACCESS.WRITE | ACCESS.EVENT
-    if level == THREE:
+    if level == 3:
         access |= ACCESS.USER
     elif e.eflags & RFLAGS.AC:
         access |= ACCESS.AC
@@ -87,7 +87,7 @@ def reach(c, e, level):
 @kernel
 def offset_of(c, slot):
     """Return the stack offset of frame value number `slot`."""
-    return c.frame_sp - c.frame_size * (slot + ONE) & c.frame_mask
+    return c.frame_sp - c.frame_size * (slot + 1) & c.frame_mask
 
 
 @kernel
@@ -99,18 +99,18 @@ def new_sp(c):
 @kernel
 def fits(c, shape):
     """Return whether every slot is inside the limit of a stack segment of this shape."""
-    slot = ZERO
+    slot = 0
     while slot < c.frame_count:
         if not within(shape, offset_of(c, slot), c.frame_size):
             return False
-        slot += ONE
+        slot += 1
     return True
 
 
 @kernel
 def fits_canonical(c, e):
     """Return whether the highest and lowest byte of a 64-bit frame are canonical."""
-    return canonical(e, c.frame_sp - ONE) and canonical(e, new_sp(c))
+    return canonical(e, c.frame_sp - 1) and canonical(e, new_sp(c))
 
 
 @kernel
@@ -118,11 +118,11 @@ def _reserve_slots(c, e):
     """Translate each slot; False with `c.fault` when one refuses."""
     wrap = linear_mask(e)
     c.frame_place = SPREAD
-    slot = ZERO
+    slot = 0
     while slot < c.frame_count:
         if not linear.reach(c, c.frame_base + offset_of(c, slot) & wrap, c.frame_size, c.frame_access):
             return False
-        slot += ONE
+        slot += 1
     return True
 
 
@@ -133,10 +133,10 @@ def reserve(c, e):
     A frame inside one page of RAM, the usual case, is translated once.
     """
     total = c.frame_size * c.frame_count
-    low = offset_of(c, c.frame_count - ONE)
+    low = offset_of(c, c.frame_count - 1)
     start = c.frame_base + low & linear_mask(e)
     last = total - c.frame_size                          # the first value pushed is the highest: it faults first
-    if (start & PAGE_LOW) + total > PAGE_BYTES or (low + total - ONE & c.frame_mask) < low:
+    if (start & PAGE_LOW) + total > PAGE_BYTES or (low + total - 1 & c.frame_mask) < low:
         return _reserve_slots(c, e)
     c.fault = FAULT.NONE
     place = walk.translate(c, start + last, c.frame_access) - last
@@ -151,12 +151,12 @@ def reserve(c, e):
 @kernel
 def _store_slots(c, e):
     wrap = linear_mask(e)
-    slot = ZERO
+    slot = 0
     while slot < c.frame_count:
         start = c.frame_base + offset_of(c, slot) & wrap
         if not linear.write(c, start, c.frame_size, c.frame[slot], c.frame_access):
             return False
-        slot += ONE
+        slot += 1
     return True
 
 
@@ -167,9 +167,9 @@ def store(c, e):
         return _store_slots(c, e)
     m = machine_at(c.machine)[0]
     place = c.frame_place + c.frame_size * c.frame_count
-    slot = ZERO
+    slot = 0
     while slot < c.frame_count:
         place -= c.frame_size
         memory.store(m, place, c.frame_size, c.frame[slot])
-        slot += ONE
+        slot += 1
     return True

@@ -8,7 +8,6 @@ from emu.jit import kernel, octets
 from emu.spec.platform import DEVICE, PORT
 from emu.state import FW_ITEMS, fw_cfg_at
 
-ZERO, ONE = U64(0), U64(1)
 ITEMS = U64(FW_ITEMS)
 KEY = U64(0x3FFF)                                         # bit 14 asks for writing, bit 15 for the architecture's items
 
@@ -18,7 +17,7 @@ def select(m, value):
     """Select item `value` (16 bits) and go to its first byte."""
     r = fw_cfg_at(m.devices[DEVICE.FW_CFG])[0]
     r.selector = value
-    r.position = ZERO
+    r.position = 0
 
 
 @kernel
@@ -26,7 +25,7 @@ def read(m, port):
     """Return the next byte of the selected item; the selector itself reads 0."""
     r = fw_cfg_at(m.devices[DEVICE.FW_CFG])[0]
     if port != PORT.FW_DATA or r.selector & ~KEY or r.selector >= ITEMS or r.position >= r.length[r.selector]:
-        return ZERO
+        return 0
     byte = octets(r.blob, r.blob_bytes)[r.offset[r.selector] + r.position]
-    r.position += ONE
+    r.position += 1
     return U64(byte)

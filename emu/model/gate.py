@@ -25,7 +25,7 @@ from emu.model.segment import (
 from emu.spec.cpu import DESCRIPTOR, INTR, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
-ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT, HIGH = U64(0), U64(1), U64(2), U64(3), U64(4), U64(7), U64(8), U64(32)
+HIGH = U64(32)
 IDT_BIT = U64(2)                                         # of an error code: the index is into the IDT
 GATE_SHIFT_32, GATE_SHIFT_64 = U64(3), U64(4)            # 8-byte and 16-byte gates
 TASK_GATE, INTERRUPT_OR_TRAP, WIDE = U64(5), U64(6), U64(8)
@@ -37,7 +37,7 @@ TSS_32 = U64(8)                                          # type bit that tells a
 def refuse(c, vector, index, ext):
     """Raise `vector` with a selector or IDT offset as error code; `ext`: EXT, IDT_BIT for an offset. Returns 0."""
     raise_exception(c, vector, index & NOT_NULL | ext)
-    return ZERO
+    return 0
 
 
 @kernel
@@ -47,7 +47,7 @@ def _accepted(e, attr):
     if attr & DESCRIPTOR.S:
         return False
     if long_mode(e):
-        return what & ~ONE == WIDE | INTERRUPT_OR_TRAP
+        return what & ~1 == WIDE | INTERRUPT_OR_TRAP
     return what == TASK_GATE or what & INTERRUPT_OR_TRAP == INTERRUPT_OR_TRAP
 
 
@@ -62,13 +62,13 @@ def gate_address(e, info):
 def read_gate(c, e, info):
     """Return the low 8 bytes of the event's gate after limit, type, privilege and present checks."""
     vector = info & INTR.VECTOR
-    code, ext = vector << THREE, external(info) | IDT_BIT
+    code, ext = vector << 3, external(info) | IDT_BIT
     shift = GATE_SHIFT_64 if long_mode(e) else GATE_SHIFT_32
-    if (vector + ONE << shift) - ONE > limit(e, SEG.IDTR):
+    if (vector + 1 << shift) - 1 > limit(e, SEG.IDTR):
         return refuse(c, VECTOR.GP, code, ext)
-    gate = linear.read(c, gate_address(e, info), EIGHT, READ)
+    gate = linear.read(c, gate_address(e, info), 8, READ)
     if c.fault != FAULT.NONE:
-        return ZERO
+        return 0
     attr = gate >> HIGH
     if not _accepted(e, attr):
         return refuse(c, VECTOR.GP, code, ext)
@@ -83,12 +83,12 @@ def read_gate(c, e, info):
 def read_code(c, e, target, ext):
     """Return the raw descriptor of the handler's code segment `target` (selector) after its checks."""
     if not target & NOT_NULL:
-        return refuse(c, VECTOR.GP, ZERO, ext)
+        return refuse(c, VECTOR.GP, 0, ext)
     if not inside(e, target):
         return refuse(c, VECTOR.GP, target, ext)
     raw = fetch(c, e, target, ACCESS.EVENT)
     if c.fault != FAULT.NONE:
-        return ZERO
+        return 0
     attr = attributes_of(raw)
     if not attr & DESCRIPTOR.S or not kind(attr) & CODE or level(attr) > cpl(e):
         return refuse(c, VECTOR.GP, target, ext)
@@ -109,7 +109,7 @@ def new_level(e, code):
 @kernel
 def tss_word(c, e, at, size, ext):
     """Return `size` bytes at offset `at` of the current TSS; #TS(TR) when they are outside its limit."""
-    if at + size - ONE > limit(e, SEG.TR):
+    if at + size - 1 > limit(e, SEG.TR):
         return refuse(c, VECTOR.TS, selector(e, SEG.TR), ext)
     return linear.read(c, base(e, SEG.TR) + at & linear_mask(e), size, READ)
 
@@ -117,4 +117,4 @@ def tss_word(c, e, at, size, ext):
 @kernel
 def tss_is_32(e):
     """Return whether TR holds a 32-bit (or 64-bit) TSS."""
-    return kind(attributes(e, SEG.TR)) & TSS_32 != ZERO
+    return kind(attributes(e, SEG.TR)) & TSS_32 != 0

@@ -15,9 +15,8 @@ from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, RESULT
 
-ZERO, ONE, TWO, THREE = U64(0), U64(1), U64(2), U64(3)
 MAP_BASE, IOPL_SHIFT, PORT_MASK, LAST_FIELD = U64(0x66), U64(12), U64(0xFFFF), U64(103)
-SEVEN, BYTE, TSS_WIDE = U64(7), U64(0xFF), U64(8)             # TSS_WIDE: type bit of a 32-bit or 64-bit TSS
+BYTE, TSS_WIDE = U64(0xFF), U64(8)                         # TSS_WIDE: type bit of a 32-bit or 64-bit TSS
 
 
 @kernel
@@ -27,17 +26,17 @@ def _bitmap_permits(c, e, number, size):
         gp0(c)
         return False
     wrap = linear_mask(e)
-    offset = linear.read(c, base(e, SEG.TR) + MAP_BASE & wrap, TWO, TABLE_READ)
+    offset = linear.read(c, base(e, SEG.TR) + MAP_BASE & wrap, 2, TABLE_READ)
     if c.fault != FAULT.NONE:
         return False
-    offset += number >> THREE
-    if offset + ONE > limit(e, SEG.TR):
+    offset += number >> 3
+    if offset + 1 > limit(e, SEG.TR):
         gp0(c)
         return False
-    bits = linear.read(c, base(e, SEG.TR) + offset & wrap, TWO, TABLE_READ)
+    bits = linear.read(c, base(e, SEG.TR) + offset & wrap, 2, TABLE_READ)
     if c.fault != FAULT.NONE:
         return False
-    if bits >> (number & SEVEN) & (ONE << size) - ONE:
+    if bits >> (number & 7) & (1 << size) - 1:
         gp0(c)
         return False
     return True
@@ -90,19 +89,19 @@ def write_port(c, e, insn):
 def step(e, insn, index):
     """Move RSI or RDI past one element and count it; returns whether a repeat goes on."""
     size = insn.address_size
-    distance = insn.operand_size if e.df == FORWARD else ~insn.operand_size + ONE
+    distance = insn.operand_size if e.df == FORWARD else ~insn.operand_size + 1
     operand.set_reg(e, insn, index, size, operand.get_reg(e, insn, index, size) + distance)
     if not insn.rep:
         return False
-    left = operand.get_reg(e, insn, GPR.RCX, size) - ONE
+    left = operand.get_reg(e, insn, GPR.RCX, size) - 1
     operand.set_reg(e, insn, GPR.RCX, size, left)
-    return left & operand.mask_of(size) != ZERO
+    return left & operand.mask_of(size) != 0
 
 
 @kernel
 def finished(e, insn):
     """Return whether a repeated instruction has a count of 0 and does nothing."""
-    return insn.rep != ZERO and operand.get_reg(e, insn, GPR.RCX, insn.address_size) == ZERO
+    return insn.rep != 0 and operand.get_reg(e, insn, GPR.RCX, insn.address_size) == 0
 
 
 @kernel

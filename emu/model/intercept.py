@@ -26,7 +26,6 @@ __all__ = ["after_instruction", "boundary", "check", "clts_changes", "cr0_seen",
            "cr4_to_write", "cr8_read", "cr8_write", "exception", "iret", "iret_done", "iret_unblocks",
            "next_boundary_deadline", "software_exception", "tpr_shadow", "window_awaited"]
 
-ZERO, ONE, TWO, FOUR, EIGHT = U64(0), U64(1), U64(2), U64(4), U64(8)
 LOW_8, LOW_4 = U64(0xFF), U64(0xF)
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 NONE = ALL_ONES                                    # boundary: no exit is due
@@ -45,17 +44,17 @@ def exception(c, vector, error):
     Source: SDM 3C, "Exception Bitmap", "Exit Qualification for Debug Exceptions"
     """
     v = fields(c)
-    wanted = c.exception_bitmap >> vector & ONE
+    wanted = c.exception_bitmap >> vector & 1
     if vector == VECTOR.PF and error & v[FIELD.PFEC_MASK] != v[FIELD.PFEC_MATCH]:
-        wanted ^= ONE
+        wanted ^= 1
     if not wanted:
         return False
-    info = INTR.VALID | EVENT.HARD << EIGHT | vector
-    if HAS_ERROR >> vector & ONE and env_of(c.env)[0].cr[0] & CR0.PE:
+    info = INTR.VALID | EVENT.HARD << 8 | vector
+    if HAS_ERROR >> vector & 1 and env_of(c.env)[0].cr[0] & CR0.PE:
         info |= INTR.ERROR
         v[FIELD.EXIT_INTERRUPTION_ERROR_CODE] = error
     v[FIELD.EXIT_INTERRUPTION_INFO] = info
-    qualification = ZERO
+    qualification = 0
     if vector == VECTOR.PF:
         qualification = c.fault_address
     elif vector == VECTOR.DB:
@@ -67,10 +66,10 @@ def exception(c, vector, error):
 @kernel
 def software_exception(c, kind, vector):
     """Return whether INT1, INT3 or INTO (kind: EVENT.PRIV or SOFT_EXC) exits; its length is in `c.fault_length`."""
-    if not c.exception_bitmap >> vector & ONE:
+    if not c.exception_bitmap >> vector & 1:
         return False
-    fields(c)[FIELD.EXIT_INTERRUPTION_INFO] = INTR.VALID | kind << EIGHT | vector
-    raise_exit(c, REASON.EXCEPTION, ZERO)
+    fields(c)[FIELD.EXIT_INTERRUPTION_INFO] = INTR.VALID | kind << 8 | vector
+    raise_exit(c, REASON.EXCEPTION, 0)
     return True
 
 
@@ -81,20 +80,20 @@ def iret(c):
     Call `iret_done` when what follows has been routed: an exit before that tells that blocking was removed.
     Source: SDM 3C, "Changes to Instruction Behavior in VMX Non-Root Operation"; "Interruptibility State"
     """
-    c.nmi_unblocked = ZERO
+    c.nmi_unblocked = 0
     if c.vmx_mode != MODE.NONROOT:
         c.interruptibility &= ~BLOCKING.NMI
     elif c.pin & PIN.VIRTUAL_NMIS:
-        c.nmi_unblocked, c.virtual_nmi_blocking = c.virtual_nmi_blocking, ZERO
+        c.nmi_unblocked, c.virtual_nmi_blocking = c.virtual_nmi_blocking, 0
     elif not c.pin & PIN.NMI and c.interruptibility & BLOCKING.NMI:
         c.interruptibility &= ~BLOCKING.NMI
-        c.nmi_unblocked = ONE
+        c.nmi_unblocked = 1
 
 
 @kernel
 def iret_done(c):
     """Account for the end of IRET."""
-    c.nmi_unblocked = ZERO
+    c.nmi_unblocked = 0
 
 
 @kernel
@@ -102,10 +101,10 @@ def iret_unblocks(c):
     """Return whether an IRET would remove blocking by NMI, of real or virtual NMIs."""
     if c.vmx_mode == MODE.NONROOT:
         if c.pin & PIN.VIRTUAL_NMIS:
-            return c.virtual_nmi_blocking != ZERO
+            return c.virtual_nmi_blocking != 0
         if c.pin & PIN.NMI:
             return False
-    return c.interruptibility & BLOCKING.NMI != ZERO
+    return c.interruptibility & BLOCKING.NMI != 0
 
 
 # ---- registers that are partly the host's -----------------------------------------------------------------
@@ -150,20 +149,20 @@ def cr4_to_write(c, value):
 @kernel
 def clts_changes(c):
     """Return whether CLTS, which did not exit, clears CR0.TS: it does not when TS is the host's."""
-    return c.vmx_mode != MODE.NONROOT or fields(c)[FIELD.CR0_MASK] & CR0.TS == ZERO
+    return c.vmx_mode != MODE.NONROOT or fields(c)[FIELD.CR0_MASK] & CR0.TS == 0
 
 
 @kernel
 def tpr_shadow(c):
     """Return whether MOV to and from CR8 reach the virtual-APIC page instead of the local APIC."""
-    return c.vmx_mode == MODE.NONROOT and c.proc & PROC.TPR_SHADOW != ZERO
+    return c.vmx_mode == MODE.NONROOT and c.proc & PROC.TPR_SHADOW != 0
 
 
 @kernel
 def cr8_read(c):
     """Return CR8 from the virtual-APIC page (when `tpr_shadow`)."""
     page = fields(c)[FIELD.VIRTUAL_APIC_ADDRESS] & PAGE
-    return memory.load(memory.machine_of(c), page + TPR_OFFSET, ONE) >> FOUR
+    return memory.load(memory.machine_of(c), page + TPR_OFFSET, 1) >> 4
 
 
 @kernel
@@ -174,8 +173,8 @@ def cr8_write(c, value):
     """
     v = fields(c)
     page = v[FIELD.VIRTUAL_APIC_ADDRESS] & PAGE
-    memory.store(memory.machine_of(c), page + TPR_OFFSET, FOUR, (value & LOW_4) << FOUR)
-    c.tpr_below = ONE if value & LOW_4 < v[FIELD.TPR_THRESHOLD] & LOW_4 else ZERO
+    memory.store(memory.machine_of(c), page + TPR_OFFSET, 4, (value & LOW_4) << 4)
+    c.tpr_below = 1 if value & LOW_4 < v[FIELD.TPR_THRESHOLD] & LOW_4 else 0
 
 
 # ---- instruction boundaries -------------------------------------------------------------------------------
@@ -183,7 +182,7 @@ def cr8_write(c, value):
 def after_instruction(c):
     """Account for a completed instruction: with the monitor trap flag an exit is due at this boundary."""
     if c.proc & PROC.MTF:
-        c.mtf_pending = ONE
+        c.mtf_pending = 1
 
 
 @kernel
@@ -196,12 +195,12 @@ def next_boundary_deadline(c):
 def window_awaited(c):
     """Return what a window exit waits for: 0 nothing, 1 RFLAGS.IF, 2 the end of an interrupt shadow."""
     if c.proc & PROC.NMI_WINDOW and c.interruptibility & BLOCKING.MOV_SS and not c.virtual_nmi_blocking:
-        return TWO
+        return 2
     if not c.proc & PROC.INTERRUPT_WINDOW:
-        return ZERO
+        return 0
     if not env_of(c.env)[0].eflags & RFLAGS.IF:
-        return ONE
-    return TWO if c.interruptibility & SHADOW else ZERO
+        return 1
+    return 2 if c.interruptibility & SHADOW else 0
 
 
 @kernel
@@ -213,14 +212,14 @@ def boundary(c):
     An injected event has been delivered before.
     Source: SDM 3C, "Other Causes of VM Exits"; SDM 3A, "Prioritization of Concurrent Events"
     """
-    c.fault_qualification = c.fault_length = ZERO
+    c.fault_qualification = c.fault_length = 0
     if c.activity == ACTIVITY.WAIT_SIPI:
         return start_up(c)
-    c.sipi_pending = ZERO
+    c.sipi_pending = 0
     if c.tpr_below and c.activity != ACTIVITY.SHUTDOWN:
         return REASON.TPR_THRESHOLD
     if c.init_pending:
-        c.init_pending = ZERO
+        c.init_pending = 0
         return REASON.INIT
     if c.mtf_pending and c.activity != ACTIVITY.SHUTDOWN:
         return REASON.MTF
@@ -236,7 +235,7 @@ def start_up(c):
     """Return the exit due in the wait-for-SIPI state; every other event is blocked there."""
     if not c.sipi_pending:
         return NONE
-    c.sipi_pending, c.fault_qualification = ZERO, c.sipi_vector & LOW_8
+    c.sipi_pending, c.fault_qualification = 0, c.sipi_vector & LOW_8
     return REASON.SIPI
 
 
@@ -244,14 +243,14 @@ def start_up(c):
 def interrupts(c):
     """Return the exit due for windows, NMIs and external interrupts."""
     v = fields(c)
-    after_mov_ss = c.interruptibility & BLOCKING.MOV_SS != ZERO
+    after_mov_ss = c.interruptibility & BLOCKING.MOV_SS != 0
     if c.proc & PROC.NMI_WINDOW and not c.virtual_nmi_blocking and not after_mov_ss:
         return REASON.NMI_WINDOW
     if c.nmi_pending and not c.interruptibility & BLOCKING.NMI and not after_mov_ss:
         if not c.pin & PIN.NMI:
             return NONE
-        c.nmi_pending = ZERO
-        v[FIELD.EXIT_INTERRUPTION_INFO] = INTR.VALID | EVENT.NMI << EIGHT | VECTOR.NMI
+        c.nmi_pending = 0
+        v[FIELD.EXIT_INTERRUPTION_INFO] = INTR.VALID | EVENT.NMI << 8 | VECTOR.NMI
         return REASON.EXCEPTION
     if c.activity == ACTIVITY.SHUTDOWN or c.interruptibility & SHADOW:
         return NONE
@@ -267,7 +266,7 @@ def interrupts(c):
 @kernel
 def external(c, v, vector):
     """Return the exit for an external interrupt; it is acknowledged when the exit controls say so."""
-    v[FIELD.EXIT_INTERRUPTION_INFO] = ZERO
+    v[FIELD.EXIT_INTERRUPTION_INFO] = 0
     if c.exit_controls & EXITC.ACK_INTERRUPT:
         v[FIELD.EXIT_INTERRUPTION_INFO] = INTR.VALID | apic.acknowledge(c, vector)
     return REASON.EXTERNAL_INTERRUPT

@@ -16,7 +16,6 @@ from emu.spec.vmcs import FIELD
 from emu.spec.vmx import CRACCESS, INFO, PROC, QUAL_CR, QUAL_DR, QUAL_IO, REASON
 from emu.state import env_of
 
-ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT = (U64(n) for n in (0, 1, 2, 3, 4, 7, 8))
 LOW_32, LOW_16, LOW_8 = U64(0xFFFF_FFFF), U64(0xFFFF), U64(0xFF)
 NO_REGISTER, RIP_BASE = U64(16), U64(17)
 # Places of INFO fields, and its operand size bit of descriptor-table instructions.
@@ -34,7 +33,7 @@ PORT_SHIFT, DATA_SHIFT = U64(16), U64(16)
 @kernel
 def memory_info(insn):
     """Return the memory-operand part of VM-exit instruction information."""
-    info = insn.scale | insn.address_size >> TWO << ADDRESS_PLACE | insn.segment << SEGMENT_PLACE
+    info = insn.scale | insn.address_size >> 2 << ADDRESS_PLACE | insn.segment << SEGMENT_PLACE
     info |= INFO.INDEX_INVALID if insn.index_reg >= NO_REGISTER else insn.index_reg << INDEX_PLACE
     return info | (INFO.BASE_INVALID if insn.base_reg >= NO_REGISTER else insn.base_reg << BASE_PLACE)
 
@@ -42,7 +41,7 @@ def memory_info(insn):
 @kernel
 def operand_info(insn):
     """Return the part of VM-exit instruction information that tells an r/m operand."""
-    return memory_info(insn) if insn.memory else INFO.REGISTER | insn.rm << THREE
+    return memory_info(insn) if insn.memory else INFO.REGISTER | insn.rm << 3
 
 
 @kernel
@@ -58,24 +57,24 @@ def information(insn, how):
     if how == FORMAT.FIELD:
         return operand_info(insn) | insn.reg << REG2_PLACE
     if how == FORMAT.TABLE:
-        return memory_info(insn) | (ZERO if insn.operand_size == TWO else TABLE_32) | IDENTITY[insn.kind] << REG2_PLACE
+        return memory_info(insn) | (0 if insn.operand_size == 2 else TABLE_32) | IDENTITY[insn.kind] << REG2_PLACE
     if how == FORMAT.SELECTOR:
         return operand_info(insn) | IDENTITY[insn.kind] << REG2_PLACE
     if how == FORMAT.RANDOM:
-        return insn.rm << THREE | insn.operand_size >> TWO << SIZE_PLACE
-    return ZERO
+        return insn.rm << 3 | insn.operand_size >> 2 << SIZE_PLACE
+    return 0
 
 
 @kernel
 def displacement(e, insn):
     """Return the displacement of a memory operand as an exit qualification: RIP-relative ones with RIP added."""
     if not insn.memory:
-        return ZERO
+        return 0
     value = insn.displacement
     if insn.base_reg == RIP_BASE:
         value += e.rip + insn.length
-    if insn.address_size < EIGHT:
-        value &= (ONE << insn.address_size * EIGHT) - ONE
+    if insn.address_size < 8:
+        value &= (1 << insn.address_size * 8) - 1
     return value
 
 
@@ -83,11 +82,11 @@ def displacement(e, insn):
 def depart(c, e, insn, reason):
     """Raise the exit of an instruction whose row tells all; returns True."""
     how = FORMATS[insn.kind]
-    qualification = ZERO
+    qualification = 0
     if how == FORMAT.ADDRESS:
         qualification = operand.address(c, insn)
     elif how == FORMAT.MONITOR:
-        qualification = ONE if c.monitor_armed else ZERO
+        qualification = 1 if c.monitor_armed else 0
     elif how != FORMAT.NONE and how != FORMAT.RANDOM:
         qualification = displacement(e, insn)
     if how != FORMAT.NONE:
@@ -100,7 +99,7 @@ def depart(c, e, insn, reason):
 @kernel
 def protected(e):
     """Return whether CR0.PE = 1 and RFLAGS.VM = 0."""
-    return e.cr[0] & CR0.PE != ZERO and e.eflags & RFLAGS.VM == ZERO
+    return e.cr[0] & CR0.PE != 0 and e.eflags & RFLAGS.VM == 0
 
 
 @kernel
@@ -117,17 +116,17 @@ def guarded(e, guard):
         if not protected(e):
             return True
     if guard == GUARD.SMX:
-        return e.cr[4] & CR4.SMXE == ZERO
+        return e.cr[4] & CR4.SMXE == 0
     if guard == GUARD.OSXSAVE and not e.cr[4] & CR4.OSXSAVE:
         return True
-    if cpl(e) == ZERO:
+    if cpl(e) == 0:
         return False
     if guard == GUARD.UMIP or guard == GUARD.UMIP_PROTECTED:
-        return e.cr[4] & CR4.UMIP != ZERO
+        return e.cr[4] & CR4.UMIP != 0
     if guard == GUARD.TSD:
-        return e.cr[4] & CR4.TSD != ZERO
+        return e.cr[4] & CR4.TSD != 0
     if guard == GUARD.PCE:
-        return e.cr[4] & CR4.PCE == ZERO and e.cr[0] & CR0.PE != ZERO
+        return e.cr[4] & CR4.PCE == 0 and e.cr[0] & CR0.PE != 0
     return True
 
 
@@ -184,7 +183,7 @@ def by_case(c, e, insn, case):
 @kernel
 def cr_exit(c, insn, number, access):
     """Raise the exit of MOV to or from a control register."""
-    raise_exit(c, REASON.CR_ACCESS, number | access << FOUR | insn.rm << EIGHT)
+    raise_exit(c, REASON.CR_ACCESS, number | access << 4 | insn.rm << 8)
     return True
 
 
@@ -193,14 +192,14 @@ def to_cr(c, e, insn):
     """Decide whether MOV to CR exits."""
     v, number = fields(c), insn.reg
     value = e.regs[insn.rm] if code_64(e) else e.regs[insn.rm] & LOW_32
-    if number == ZERO:
-        exits = (value ^ v[FIELD.CR0_READ_SHADOW]) & v[FIELD.CR0_MASK] != ZERO
-    elif number == FOUR:
-        exits = (value ^ v[FIELD.CR4_READ_SHADOW]) & v[FIELD.CR4_MASK] != ZERO
-    elif number == THREE:
-        exits = c.proc & PROC.CR3_LOAD != ZERO and not cr3_target(v, value)
+    if number == 0:
+        exits = (value ^ v[FIELD.CR0_READ_SHADOW]) & v[FIELD.CR0_MASK] != 0
+    elif number == 4:
+        exits = (value ^ v[FIELD.CR4_READ_SHADOW]) & v[FIELD.CR4_MASK] != 0
+    elif number == 3:
+        exits = c.proc & PROC.CR3_LOAD != 0 and not cr3_target(v, value)
     else:
-        exits = number == EIGHT and c.proc & PROC.CR8_LOAD != ZERO
+        exits = number == 8 and c.proc & PROC.CR8_LOAD != 0
     return exits and cr_exit(c, insn, number, CRACCESS.TO)
 
 
@@ -217,9 +216,9 @@ def cr3_target(v, value):
 def from_cr(c, insn):
     """Decide whether MOV from CR exits."""
     number = insn.reg
-    if number == THREE:
-        return c.proc & PROC.CR3_STORE != ZERO and cr_exit(c, insn, number, CRACCESS.FROM)
-    return number == EIGHT and c.proc & PROC.CR8_STORE != ZERO and cr_exit(c, insn, number, CRACCESS.FROM)
+    if number == 3:
+        return c.proc & PROC.CR3_STORE != 0 and cr_exit(c, insn, number, CRACCESS.FROM)
+    return number == 8 and c.proc & PROC.CR8_STORE != 0 and cr_exit(c, insn, number, CRACCESS.FROM)
 
 
 @kernel
@@ -228,7 +227,7 @@ def clts(c):
     v = fields(c)
     if not v[FIELD.CR0_MASK] & v[FIELD.CR0_READ_SHADOW] & CR0.TS:
         return False
-    raise_exit(c, REASON.CR_ACCESS, CRACCESS.CLTS << FOUR)
+    raise_exit(c, REASON.CR_ACCESS, CRACCESS.CLTS << 4)
     return True
 
 
@@ -237,7 +236,7 @@ def lmsw(c, e, insn):
     """Decide whether LMSW exits; a fault of its operand comes first and is left to the instruction."""
     v = fields(c)
     if insn.memory:
-        source = operand.load(c, insn, TWO)
+        source = operand.load(c, insn, 2)
         if c.fault != FAULT.NONE:
             return False
     else:
@@ -245,7 +244,7 @@ def lmsw(c, e, insn):
     mask, shadow = v[FIELD.CR0_MASK], v[FIELD.CR0_READ_SHADOW]
     if not ((source ^ shadow) & mask & LMSW_BITS or source & ~shadow & mask & CR0.PE):
         return False
-    qualification = CRACCESS.LMSW << FOUR | source << DATA_SHIFT
+    qualification = CRACCESS.LMSW << 4 | source << DATA_SHIFT
     if insn.memory:
         qualification |= QUAL_CR.LMSW_MEMORY
         v[FIELD.GUEST_LINEAR_ADDRESS] = operand.address(c, insn)
@@ -256,10 +255,10 @@ def lmsw(c, e, insn):
 @kernel
 def debug_register(c, insn):
     """Decide whether MOV DR exits; it does so before any check of CPL, CR4.DE and DR7.GD."""
-    if not c.proc & PROC.MOV_DR or insn.reg >= EIGHT:
+    if not c.proc & PROC.MOV_DR or insn.reg >= 8:
         return False
-    direction = QUAL_DR.FROM if insn.kind == INSN.MOV_FROM_DR else ZERO
-    raise_exit(c, REASON.MOV_DR, insn.reg | direction | insn.rm << EIGHT)
+    direction = QUAL_DR.FROM if insn.kind == INSN.MOV_FROM_DR else 0
+    raise_exit(c, REASON.MOV_DR, insn.reg | direction | insn.rm << 8)
     return True
 
 
@@ -278,16 +277,16 @@ def io_denied(c, e, port, size):
     if not attr & DESCRIPTOR.P or attr & TSS_TYPES != TSS_TYPE or last <= MAP_BASE:
         return True
     start = base(e, SEG.TR)
-    offset = linear.read(c, start + MAP_BASE, TWO, ACCESS.READ | ACCESS.IMPLICIT)
+    offset = linear.read(c, start + MAP_BASE, 2, ACCESS.READ | ACCESS.IMPLICIT)
     if c.fault != FAULT.NONE:
         return True
     offset += port >> BYTE_SHIFT
-    if offset + ONE > last:
+    if offset + 1 > last:
         return True
-    bits = linear.read(c, start + offset, TWO, ACCESS.READ | ACCESS.IMPLICIT)
+    bits = linear.read(c, start + offset, 2, ACCESS.READ | ACCESS.IMPLICIT)
     if c.fault != FAULT.NONE:
         return True
-    return bits >> (port & SEVEN) & ((ONE << size) - ONE) != ZERO
+    return bits >> (port & 7) & ((1 << size) - 1) != 0
 
 
 @kernel
@@ -297,15 +296,15 @@ def io_wanted(c, port, size):
     Source: SDM 3C, "I/O-Bitmap Addresses"
     """
     if not c.proc & PROC.IO_BITMAPS:
-        return c.proc & PROC.IO != ZERO
-    if port + size > LOW_16 + ONE:
+        return c.proc & PROC.IO != 0
+    if port + size > LOW_16 + 1:
         return True
     v, m = fields(c), memory.machine_of(c)
     for n in range(size):
         at = port + U64(n)
         page = v[FIELD.IO_BITMAP_B] if at >= BITMAP_HALF else v[FIELD.IO_BITMAP_A]
-        at &= BITMAP_HALF - ONE
-        if memory.load(m, page + (at >> BYTE_SHIFT), ONE) >> (at & SEVEN) & ONE:
+        at &= BITMAP_HALF - 1
+        if memory.load(m, page + (at >> BYTE_SHIFT), 1) >> (at & 7) & 1:
             return True
     return False
 
@@ -317,17 +316,17 @@ def io(c, e, insn):
     immediate = kind == INSN.IN_IMM or kind == INSN.OUT_IMM
     string = kind == INSN.INS or kind == INSN.OUTS
     port = insn.immediate & LOW_8 if immediate else e.regs[GPR.RDX] & LOW_16
-    if string and insn.rep and operand.get_reg(e, insn, GPR.RCX, insn.address_size) == ZERO:
+    if string and insn.rep and operand.get_reg(e, insn, GPR.RCX, insn.address_size) == 0:
         return False
     if not io_wanted(c, port, size) or io_denied(c, e, port, size):
         return False
-    qualification = size - ONE | port << PORT_SHIFT
+    qualification = size - 1 | port << PORT_SHIFT
     if kind == INSN.IN_IMM or kind == INSN.IN_DX or kind == INSN.INS:
         qualification |= QUAL_IO.IN
     if immediate:
         qualification |= QUAL_IO.IMMEDIATE
     if string:
-        qualification |= QUAL_IO.STRING | (QUAL_IO.REP if insn.rep else ZERO)
+        qualification |= QUAL_IO.STRING | (QUAL_IO.REP if insn.rep else 0)
         string_information(c, e, insn)
     raise_exit(c, REASON.IO, qualification)
     return True
@@ -338,7 +337,7 @@ def string_information(c, e, insn):
     """Write instruction information and guest-linear address of INS or OUTS."""
     v = fields(c)
     segment, index = (SEG.ES, GPR.RDI) if insn.kind == INSN.INS else (insn.segment, GPR.RSI)
-    info = insn.address_size >> TWO << ADDRESS_PLACE
+    info = insn.address_size >> 2 << ADDRESS_PLACE
     if insn.kind == INSN.OUTS:
         info |= segment << SEGMENT_PLACE
     address = operand.get_reg(e, insn, index, insn.address_size)
@@ -363,14 +362,14 @@ def msr_wanted(c, index, write):
     if index > MSR_WINDOW:
         return True
     address = fields(c)[FIELD.MSR_BITMAPS] + where + (index >> BYTE_SHIFT)
-    return memory.load(memory.machine_of(c), address, ONE) >> (index & SEVEN) & ONE != ZERO
+    return memory.load(memory.machine_of(c), address, 1) >> (index & 7) & 1 != 0
 
 
 @kernel
 def msr(c, e, insn):
     """Decide whether RDMSR or WRMSR exits."""
-    write = ONE if insn.kind == INSN.WRMSR else ZERO
+    write = 1 if insn.kind == INSN.WRMSR else 0
     if not msr_wanted(c, e.regs[GPR.RCX] & LOW_32, write):
         return False
-    raise_exit(c, REASON.WRMSR if write else REASON.RDMSR, ZERO)
+    raise_exit(c, REASON.WRMSR if write else REASON.RDMSR, 0)
     return True

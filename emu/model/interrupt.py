@@ -17,7 +17,7 @@ from emu.spec.outcome import FAULT
 from emu.spec.vmx import ACTIVITY, BLOCKING
 from emu.state import ALL_ONES, env_of
 
-ZERO, ONE, TYPE_SHIFT = U64(0), U64(1), U64(8)
+TYPE_SHIFT = U64(8)
 TRIPLE = ALL_ONES                                        # combine: shutdown
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 BREAKPOINTS = DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3
@@ -33,7 +33,7 @@ def is_fault(c, vector):
     Source: SDM 3B, "Instruction-Breakpoint Exception Condition"; SDM 3A, "Exception and Interrupt Vectors"
     """
     if vector == VECTOR.DB:
-        return c.pending_debug & DR6.BD != ZERO
+        return c.pending_debug & DR6.BD != 0
     return vector != VECTOR.DF and vector != VECTOR.MC
 
 
@@ -44,7 +44,7 @@ def _record_debug(c, e):
     status = e.dr[6] & ~BREAKPOINTS | causes
     e.dr[6] = status & ~DR6.RTM if c.pending_debug & DR6.RTM else status
     e.dr[7] &= ~DR7.GD
-    c.pending_debug = ZERO
+    c.pending_debug = 0
 
 
 @kernel
@@ -109,9 +109,9 @@ def _finish(c, e, info, privilege):
     e.hflags = U64(e.hflags) & ~HF_INHIBIT
     refresh_hflags(e, privilege)
     c.interruptibility &= ~SHADOW
-    c.activity, c.monitor_armed = ACTIVITY.ACTIVE, ZERO
-    c.repeated_at = ZERO
-    c.delivered[info & INTR.VECTOR] += ONE
+    c.activity, c.monitor_armed = ACTIVITY.ACTIVE, 0
+    c.repeated_at = 0
+    c.delivered[info & INTR.VECTOR] += 1
     c.cycles += COST.DELIVERY
 
 
@@ -127,7 +127,7 @@ def deliver(c, info, error, length):
     """
     e = env_of(c.env)[0]
     c.fault, rip = FAULT.NONE, U64(e.rip)
-    privilege = ZERO
+    privilege = 0
     if real_mode(e):
         done = interrupt_real.deliver(c, e, info, error, length)
     else:

@@ -12,8 +12,7 @@ from emu.spec.cpu import GPR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 from emu.state import ALL_ONES
 
-ZERO, ONE, FOUR, EIGHT = U64(0), U64(1), U64(4), U64(8)
-WORD_MASK, SHIFT_16, SHIFT_48 = U64(0xFFFF), U64(16), U64(48)
+WORD_MASK = U64(0xFFFF)
 IST, FIRST_IST, FIRST_RSP, LOW_32 = U64(7), U64(28), U64(4), U64(0xFFFF_FFFF)
 ALIGNED = ~U64(15)
 CLEARED = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF
@@ -24,9 +23,9 @@ def _stack_pointer(c, e, entry, privilege, ext):
     """Return the stack pointer before alignment: from the IST, from RSPn of the TSS, or the present one."""
     ist = entry >> HIGH & IST
     if ist:
-        return gate.tss_word(c, e, ist * EIGHT + FIRST_IST, EIGHT, ext)
+        return gate.tss_word(c, e, ist * 8 + FIRST_IST, 8, ext)
     if privilege < cpl(e):
-        return gate.tss_word(c, e, privilege * EIGHT + FIRST_RSP, EIGHT, ext)
+        return gate.tss_word(c, e, privilege * 8 + FIRST_RSP, 8, ext)
     return e.regs[GPR.RSP]
 
 
@@ -35,21 +34,21 @@ def _place(c, e, entry, high, privilege, ext):
     """Choose the stack and check it and the handler's address; returns that address, `c.fault` when refused."""
     sp = _stack_pointer(c, e, entry, privilege, ext)
     if c.fault != FAULT.NONE:
-        return ZERO
-    frame.put_on(c, ZERO, ALL_ONES, sp & ALIGNED, EIGHT)
+        return 0
+    frame.put_on(c, 0, ALL_ONES, sp & ALIGNED, 8)
     frame.reach(c, e, privilege)
     if not frame.fits_canonical(c, e):
-        return gate.refuse(c, VECTOR.SS, ZERO, ext)
-    rip = entry & WORD_MASK | (entry >> SHIFT_48) << SHIFT_16 | high << HIGH
+        return gate.refuse(c, VECTOR.SS, 0, ext)
+    rip = entry & WORD_MASK | (entry >> 48) << 16 | high << HIGH
     if not canonical(e, rip):
-        return gate.refuse(c, VECTOR.GP, ZERO, ext)
+        return gate.refuse(c, VECTOR.GP, 0, ext)
     return rip
 
 
 @kernel
 def _commit(c, e, entry, code, rip, privilege):
     """Store the frame and load the handler's state; False with `c.fault` when a store is refused."""
-    target = entry >> SHIFT_16 & WORD_MASK
+    target = entry >> 16 & WORD_MASK
     if not frame.reserve(c, e) or not set_accessed(c, e, target, code, ACCESS.EVENT) or not frame.store(c, e):
         return False
     e.regs[GPR.RSP] = frame.new_sp(c)
@@ -58,7 +57,7 @@ def _commit(c, e, entry, code, rip, privilege):
     load_segment(e, SEG.CS, target & ~RPL | privilege, code)
     e.rip = rip
     e.eflags &= ~CLEARED
-    if not kind(entry >> HIGH) & ONE:
+    if not kind(entry >> HIGH) & 1:
         e.eflags &= ~RFLAGS.IF
     return True
 
@@ -69,11 +68,11 @@ def deliver(c, e, info, error, length):
     entry = gate.read_gate(c, e, info)
     if c.fault != FAULT.NONE:
         return False
-    high = linear.read(c, gate.gate_address(e, info) + EIGHT & linear_mask(e), EIGHT, gate.READ)
+    high = linear.read(c, gate.gate_address(e, info) + 8 & linear_mask(e), 8, gate.READ)
     if c.fault != FAULT.NONE:
         return False
     ext = frame.external(info)
-    code = gate.read_code(c, e, entry >> SHIFT_16 & WORD_MASK, ext)
+    code = gate.read_code(c, e, entry >> 16 & WORD_MASK, ext)
     if c.fault != FAULT.NONE:
         return False
     privilege = gate.new_level(e, code)

@@ -28,8 +28,7 @@ from emu.model.segment import (
 from emu.spec.cpu import DESCRIPTOR, EVENT, GPR, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
-ZERO, ONE, TWO, FOUR, FIVE, EIGHT = U64(0), U64(1), U64(2), U64(4), U64(5), U64(8)
-WORD_MASK, SHIFT_16, SHIFT_48, SHIFT_8 = U64(0xFFFF), U64(16), U64(48), U64(8)
+WORD_MASK = U64(0xFFFF)
 SS_WORD, TR_WORD = U64(8), U64(23)                       # word 2 of SS and TR in ENV.seg
 CLEARED = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF | RFLAGS.VM
 
@@ -37,26 +36,26 @@ CLEARED = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF | RFLAGS.VM
 @kernel
 def _tss_stack(c, e, privilege, ext):
     """Return the stack selector for a privilege level from the TSS; its stack pointer goes to `c.frame_sp`."""
-    size = FOUR if gate.tss_is_32(e) else TWO
-    at = privilege * size * TWO + size
-    if at + size + ONE > (e.seg[TR_WORD] & LOW_32):
+    size = 4 if gate.tss_is_32(e) else 2
+    at = privilege * size * 2 + size
+    if at + size + 1 > (e.seg[TR_WORD] & LOW_32):
         return gate.refuse(c, VECTOR.TS, selector(e, SEG.TR), ext)
     c.frame_sp = gate.tss_word(c, e, at, size, ext)
     if c.fault != FAULT.NONE:
-        return ZERO
-    return gate.tss_word(c, e, at + size, TWO, ext)
+        return 0
+    return gate.tss_word(c, e, at + size, 2, ext)
 
 
 @kernel
 def _new_stack(c, e, target, privilege, ext):
     """Return the raw descriptor of the inner stack segment `target` after its checks."""
     if not target & NOT_NULL:
-        return gate.refuse(c, VECTOR.TS, ZERO, ext)
+        return gate.refuse(c, VECTOR.TS, 0, ext)
     if not inside(e, target) or target & RPL != privilege:
         return gate.refuse(c, VECTOR.TS, target, ext)
     raw = fetch(c, e, target, ACCESS.EVENT)
     if c.fault != FAULT.NONE:
-        return ZERO
+        return 0
     attr = attributes_of(raw)
     if level(attr) != privilege or not attr & DESCRIPTOR.S or kind(attr) & (CODE | WRITABLE) != WRITABLE:
         return gate.refuse(c, VECTOR.TS, target, ext)
@@ -70,10 +69,10 @@ def _inner_stack(c, e, privilege, size, ext):
     """Choose the stack of an inner privilege level; returns its raw descriptor, `c.fault` when refused."""
     target = _tss_stack(c, e, privilege, ext)
     if c.fault != FAULT.NONE:
-        return ZERO
+        return 0
     raw = _new_stack(c, e, target, privilege, ext)
     if c.fault != FAULT.NONE:
-        return ZERO
+        return 0
     mask = LOW_32 if attributes_of(raw) & DESCRIPTOR.DB else WORD_MASK
     frame.put_on(c, base_of(raw), mask, c.frame_sp, size)
     c.frame_selector = target
@@ -89,7 +88,7 @@ def _same_stack(c, e, size, ext):
     mask = LOW_32 if attr & DESCRIPTOR.DB else WORD_MASK
     frame.put_on(c, base(e, SEG.SS), mask, e.regs[GPR.RSP] & LOW_32, size)
     if not attr & DESCRIPTOR.P or not frame.fits(c, e.seg[SS_WORD]):
-        gate.refuse(c, VECTOR.SS, ZERO, ext)
+        gate.refuse(c, VECTOR.SS, 0, ext)
 
 
 @kernel
@@ -110,25 +109,25 @@ def _build(c, e, info, error, length, inner):
 @kernel
 def _commit(c, e, entry, code, stack, privilege):
     """Store the frame and load the handler's state; False with `c.fault` when a store is refused."""
-    target = entry >> SHIFT_16 & WORD_MASK
+    target = entry >> 16 & WORD_MASK
     if not frame.reserve(c, e) or not set_accessed(c, e, target, code, ACCESS.EVENT):
         return False
-    if stack != ZERO and not set_accessed(c, e, c.frame_selector, stack, ACCESS.EVENT):
+    if stack != 0 and not set_accessed(c, e, c.frame_selector, stack, ACCESS.EVENT):
         return False
     if not frame.store(c, e):
         return False
     if e.eflags & RFLAGS.VM:
-        load_null(e, SEG.GS, ZERO, ZERO)
-        load_null(e, SEG.FS, ZERO, ZERO)
-        load_null(e, SEG.DS, ZERO, ZERO)
-        load_null(e, SEG.ES, ZERO, ZERO)
-    if stack != ZERO:
+        load_null(e, SEG.GS, 0, 0)
+        load_null(e, SEG.FS, 0, 0)
+        load_null(e, SEG.DS, 0, 0)
+        load_null(e, SEG.ES, 0, 0)
+    if stack != 0:
         load_segment(e, SEG.SS, c.frame_selector, stack)
     e.regs[GPR.RSP] = frame.new_sp(c)
     load_segment(e, SEG.CS, target & ~RPL | privilege, code)
     e.rip = _offset(entry)
     e.eflags &= ~CLEARED
-    if not kind(entry >> HIGH) & ONE:
+    if not kind(entry >> HIGH) & 1:
         e.eflags &= ~RFLAGS.IF
     return True
 
@@ -137,15 +136,15 @@ def _commit(c, e, entry, code, stack, privilege):
 def _offset(entry):
     """Return the handler's offset: 16 or 32 bits of the gate, by its type."""
     if kind(entry >> HIGH) & gate.WIDE:
-        return entry & WORD_MASK | entry >> SHIFT_48 << SHIFT_16
+        return entry & WORD_MASK | entry >> 48 << 16
     return entry & WORD_MASK
 
 
 @kernel
 def _virtual_refused(e, info):
     """Return whether this is INT n in virtual-8086 mode without the right to it: IOPL below 3."""
-    soft = (info & INTR.TYPE) >> SHIFT_8 == EVENT.SOFT
-    return soft and e.eflags & RFLAGS.VM != ZERO and e.eflags & RFLAGS.IOPL != RFLAGS.IOPL
+    soft = (info & INTR.TYPE) >> 8 == EVENT.SOFT
+    return soft and e.eflags & RFLAGS.VM != 0 and e.eflags & RFLAGS.IOPL != RFLAGS.IOPL
 
 
 @kernel
@@ -158,22 +157,22 @@ def deliver(c, e, info, error, length):
     if c.fault != FAULT.NONE:
         return False
     if kind(entry >> HIGH) == gate.TASK_GATE:
-        task.switch(c, e, entry >> SHIFT_16 & WORD_MASK, task.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
+        task.switch(c, e, entry >> 16 & WORD_MASK, task.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
         return False
     ext = frame.external(info)
-    target = entry >> SHIFT_16 & WORD_MASK
+    target = entry >> 16 & WORD_MASK
     code = gate.read_code(c, e, target, ext)
     if c.fault != FAULT.NONE:
         return False
     privilege = gate.new_level(e, code)
-    if e.eflags & RFLAGS.VM and privilege != ZERO:
+    if e.eflags & RFLAGS.VM and privilege != 0:
         gate.refuse(c, VECTOR.GP, target, ext)
         return False
     inner = privilege < cpl(e)
     _build(c, e, info, error, length, inner)
     frame.reach(c, e, privilege)
-    size = FOUR if kind(entry >> HIGH) & gate.WIDE else TWO
-    stack = ZERO
+    size = 4 if kind(entry >> HIGH) & gate.WIDE else 2
+    stack = 0
     if inner:
         stack = _inner_stack(c, e, privilege, size, ext)
     else:
@@ -181,6 +180,6 @@ def deliver(c, e, info, error, length):
     if c.fault != FAULT.NONE:
         return False
     if _offset(entry) > limit_of(code):
-        gate.refuse(c, VECTOR.GP, ZERO, ext)
+        gate.refuse(c, VECTOR.GP, 0, ext)
         return False
     return _commit(c, e, entry, code, stack, privilege)

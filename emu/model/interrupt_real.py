@@ -11,9 +11,8 @@ from emu.model.segment import TABLE_READ, linear_mask
 from emu.spec.cpu import DESCRIPTOR, GPR, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
-ZERO, TWO, FOUR, SIXTEEN, THREE = U64(0), U64(2), U64(4), U64(16), U64(3)
 SLOT = U64(2)                                            # bytes of a pushed word
-WORD_MASK, SHIFT_16 = U64(0xFFFF), U64(16)
+WORD_MASK = U64(0xFFFF)
 READ = TABLE_READ | ACCESS.EVENT
 SS_WORD = U64(8)                                         # word 2 of SS in ENV.seg
 CLEARED = RFLAGS.IF | RFLAGS.TF | RFLAGS.RF | RFLAGS.AC
@@ -22,26 +21,26 @@ CLEARED = RFLAGS.IF | RFLAGS.TF | RFLAGS.RF | RFLAGS.AC
 @kernel
 def deliver(c, e, info, error, length):
     """Push FLAGS, CS and IP and go to the vector's far pointer; False with `c.fault`. No error code is pushed."""
-    entry = (info & INTR.VECTOR) * FOUR
-    if entry + THREE > limit(e, SEG.IDTR):
-        raise_exception(c, VECTOR.GP, ZERO)
+    entry = (info & INTR.VECTOR) * 4
+    if entry + 3 > limit(e, SEG.IDTR):
+        raise_exception(c, VECTOR.GP, 0)
         return False
-    pointer = linear.read(c, base(e, SEG.IDTR) + entry & linear_mask(e), FOUR, READ)
+    pointer = linear.read(c, base(e, SEG.IDTR) + entry & linear_mask(e), 4, READ)
     if c.fault != FAULT.NONE:
         return False
     frame.begin(c)
     frame.push_return(c, e, info & ~INTR.ERROR, error, length)
     mask = LOW_32 if attributes(e, SEG.SS) & DESCRIPTOR.DB else WORD_MASK
     frame.put_on(c, base(e, SEG.SS), mask, e.regs[GPR.RSP], SLOT)
-    frame.reach(c, e, ZERO)
+    frame.reach(c, e, 0)
     if not frame.fits(c, e.seg[SS_WORD]):
-        raise_exception(c, VECTOR.SS, ZERO)
+        raise_exception(c, VECTOR.SS, 0)
         return False
     if not frame.reserve(c, e) or not frame.store(c, e):
         return False
     e.regs[GPR.RSP] = frame.new_sp(c)
-    target = pointer >> SHIFT_16
-    set_segment(e, SEG.CS, target, target * SIXTEEN, limit(e, SEG.CS), attributes(e, SEG.CS))
+    target = pointer >> 16
+    set_segment(e, SEG.CS, target, target * 16, limit(e, SEG.CS), attributes(e, SEG.CS))
     e.rip = pointer & WORD_MASK
     e.eflags &= ~CLEARED
     return True

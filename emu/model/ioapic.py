@@ -10,7 +10,6 @@ from emu.spec.apic import DELIVERY, IOAPIC, IOWINDOW, REDIRECT
 from emu.spec.platform import DEVICE
 from emu.state import PINS, ioapic_at
 
-ZERO, ONE, THIRTY_TWO = U64(0), U64(1), U64(32)
 BYTE = U64(0xFF)
 LOW, HIGH = U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_0000_0000)
 FIRST, LAST = IOAPIC.REDIRECTION, IOAPIC.REDIRECTION + U64(2 * PINS)
@@ -22,7 +21,7 @@ WRITABLE = (REDIRECT.VECTOR | REDIRECT.MODE | REDIRECT.LOGICAL | REDIRECT.POLARI
 
 @kernel
 def _active(r, pin):
-    return (r.lines >> pin & ONE) != get(r.entry[pin], REDIRECT.POLARITY)
+    return (r.lines >> pin & 1) != get(r.entry[pin], REDIRECT.POLARITY)
 
 
 @kernel
@@ -30,10 +29,10 @@ def _deliver(m, r, pin):
     """Send the message of an unmasked pin; a level-triggered one that was accepted awaits its EOI."""
     entry = r.entry[pin]
     mode = get(entry, REDIRECT.MODE)
-    level = entry & REDIRECT.LEVEL != ZERO and (mode == DELIVERY.FIXED or mode == DELIVERY.LOWEST)
+    level = entry & REDIRECT.LEVEL != 0 and (mode == DELIVERY.FIXED or mode == DELIVERY.LOWEST)
     if level and entry & REDIRECT.REMOTE_IRR:
         return
-    accepted = message.send(m, message.widen(get(entry, REDIRECT.DESTINATION)), entry & REDIRECT.LOGICAL != ZERO, mode,
+    accepted = message.send(m, message.widen(get(entry, REDIRECT.DESTINATION)), entry & REDIRECT.LOGICAL != 0, mode,
                             entry & REDIRECT.VECTOR, level)
     if level and accepted:
         r.entry[pin] = entry | REDIRECT.REMOTE_IRR
@@ -51,9 +50,9 @@ def _refresh(m, r, pin):
 def set_line(m, pin, level):
     """Drive input `pin` (0..23) to the physical `level` (0, 1)."""
     r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
-    if r.lines >> pin & ONE == level:
+    if r.lines >> pin & 1 == level:
         return
-    r.lines ^= ONE << pin
+    r.lines ^= 1 << pin
     entry = r.entry[pin]
     if not entry & REDIRECT.MASKED and _active(r, pin):
         _deliver(m, r, pin)
@@ -73,10 +72,10 @@ def eoi(m, vector):
 
 @kernel
 def _write_entry(m, r, index, value):
-    pin = index >> ONE
+    pin = index >> 1
     entry = r.entry[pin]
-    if index & ONE:
-        entry = entry & (LOW | ~WRITABLE) | value << THIRTY_TWO & WRITABLE
+    if index & 1:
+        entry = entry & (LOW | ~WRITABLE) | value << 32 & WRITABLE
     else:
         entry = entry & (HIGH | ~WRITABLE) | value & WRITABLE & LOW
     if not entry & REDIRECT.LEVEL:
@@ -95,8 +94,8 @@ def read_register(m, register):
         return VERSION
     if FIRST <= register < LAST:
         index = register - FIRST
-        return r.entry[index >> ONE] >> THIRTY_TWO * (index & ONE) & LOW
-    return ZERO
+        return r.entry[index >> 1] >> 32 * (index & 1) & LOW
+    return 0
 
 
 @kernel
@@ -117,7 +116,7 @@ def read(m, offset):
         return r.select
     if offset == IOWINDOW.DATA:
         return read_register(m, r.select)
-    return ZERO
+    return 0
 
 
 @kernel
@@ -142,7 +141,7 @@ def write(m, offset, value):
 def reset(m):
     """Bring the I/O APIC to its state after a hardware reset; lines keep their levels."""
     r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
-    r.select = ZERO
-    r.id = ZERO
+    r.select = 0
+    r.id = 0
     for i in range(PINS):
         r.entry[i] = REDIRECT.MASKED

@@ -11,7 +11,6 @@ from emu.spec.outcome import STOP
 from emu.spec.platform import DEVICE, IRQ, PORT
 from emu.state import keyboard_at
 
-ZERO, ONE, TWO = U64(0), U64(1), U64(2)
 SLOT, QUEUE = U64(63), U64(64)
 BYTE = U64(0xFF)
 TEST_PASSED, NO_ERROR = U64(0x55), U64(0)
@@ -25,21 +24,21 @@ A20 = U64(1 << 20)
 def _put(r, byte):
     if r.depth < QUEUE:
         r.queue[r.head + r.depth & SLOT] = byte
-        r.depth += ONE
+        r.depth += 1
 
 
 @kernel
 def _send(r, byte):
     """Put a byte of the keyboard's own, not one of the controller's."""
     if r.depth < QUEUE:
-        r.own |= ONE << (r.head + r.depth & SLOT)
+        r.own |= 1 << (r.head + r.depth & SLOT)
     _put(r, byte)
 
 
 @kernel
 def _update(m, r):
-    asked = r.depth != ZERO and r.command & KBCOMMAND.IRQ1 != ZERO
-    r.line = irq.change(m, IRQ.KEYBOARD, r.line, ONE if asked else ZERO)
+    asked = r.depth != 0 and r.command & KBCOMMAND.IRQ1 != 0
+    r.line = irq.change(m, IRQ.KEYBOARD, r.line, 1 if asked else 0)
 
 
 @kernel
@@ -51,7 +50,7 @@ def _reset(c, m):
 @kernel
 def _gate(m, opened):
     """Open or close the A20 gate."""
-    m.gated = ZERO if opened else A20
+    m.gated = 0 if opened else A20
 
 
 @kernel
@@ -66,7 +65,7 @@ def _output_port(c, m, r, value):
 @kernel
 def _command(c, m, r, value):
     """Write a controller command to port 0x64."""
-    r.expect = ZERO
+    r.expect = 0
     if value == KBC.READ_COMMAND:
         _put(r, r.command)
     elif value == KBC.SELF_TEST:
@@ -87,11 +86,11 @@ def _command(c, m, r, value):
     elif value == KBC.READ_INPUT:
         _put(r, INPUT_PORT)
     elif value == KBC.READ_OUTPUT:
-        _put(r, r.output_port | (KBOUTPUT.IRQ1 if r.depth else ZERO))
+        _put(r, r.output_port | (KBOUTPUT.IRQ1 if r.depth else 0))
     elif value == KBC.A20_OFF or value == KBC.A20_ON:
         _output_port(c, m, r, value & KBOUTPUT.A20 | r.output_port & ~KBOUTPUT.A20)
     elif value >= KBC.PULSE:
-        if not value & ONE:
+        if not value & 1:
             _reset(c, m)
     else:
         r.expect = value                                  # a byte follows at port 0x60; unknown commands ignore it
@@ -101,12 +100,12 @@ def _command(c, m, r, value):
 def _keyboard(r, value):
     """Hand a byte to the keyboard, which answers; asked to send again, with the byte of its own that was read last."""
     if r.device_expect:
-        if r.device_expect == KEYBOARD.CODES and value == ZERO:
+        if r.device_expect == KEYBOARD.CODES and value == 0:
             _send(r, KEYBOARD.ACKNOWLEDGE)
             _send(r, SET2)
         else:
             _send(r, KEYBOARD.ACKNOWLEDGE)
-        r.device_expect = ZERO
+        r.device_expect = 0
         return
     if value == KEYBOARD.ECHO:
         _send(r, KEYBOARD.ECHO)
@@ -124,11 +123,11 @@ def _keyboard(r, value):
         _send(r, KEYBOARD.ID1)
         _send(r, KEYBOARD.ID2)
     elif value == KEYBOARD.ENABLE:
-        r.scanning = ONE
+        r.scanning = 1
     elif value == KEYBOARD.DISABLE:
-        r.scanning = ZERO
+        r.scanning = 0
     elif value == KEYBOARD.RESET:
-        r.scanning = ONE
+        r.scanning = 1
         _send(r, KEYBOARD.PASSED)
 
 
@@ -136,14 +135,14 @@ def _keyboard(r, value):
 def _data(c, m, r, value):
     """Write port 0x60: the operand of a controller command, or a byte for the keyboard."""
     expect = r.expect
-    r.expect = ZERO
+    r.expect = 0
     if expect == KBC.WRITE_COMMAND:
         r.command = value
     elif expect == KBC.WRITE_OUTPUT:
         _output_port(c, m, r, value)
     elif expect == KBC.WRITE_KEY:
         _put(r, value)
-    elif expect == ZERO:
+    elif expect == 0:
         r.command &= ~KBCOMMAND.KEY_OFF
         _keyboard(r, value)
 
@@ -152,7 +151,7 @@ def _data(c, m, r, value):
 def _system_a(c, m, r, value):
     """Write port 0x92: A20 and fast reset."""
     _gate(m, value & SYSTEM_A.A20)
-    r.output_port = r.output_port & ~KBOUTPUT.A20 | (ZERO if m.gated else KBOUTPUT.A20)
+    r.output_port = r.output_port & ~KBOUTPUT.A20 | (0 if m.gated else KBOUTPUT.A20)
     if value & ~r.system_a & SYSTEM_A.RESET:
         _reset(c, m)
     r.system_a = value & (SYSTEM_A.RESET | SYSTEM_A.A20)
@@ -179,18 +178,18 @@ def read(m, port):
     """Return a byte from port 0x60, 0x64 or 0x92; an empty buffer gives its last byte again."""
     r = keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
     if port == PORT.SYSTEM_A:
-        return r.system_a & ~SYSTEM_A.A20 | (ZERO if m.gated else SYSTEM_A.A20)
+        return r.system_a & ~SYSTEM_A.A20 | (0 if m.gated else SYSTEM_A.A20)
     if port == PORT.KEY_COMMAND:
-        return r.status | KBSTATUS.UNLOCKED | (KBSTATUS.OUTPUT if r.depth else ZERO)
-    if r.depth == ZERO:
-        return U64(r.queue[r.head - ONE & SLOT])
+        return r.status | KBSTATUS.UNLOCKED | (KBSTATUS.OUTPUT if r.depth else 0)
+    if r.depth == 0:
+        return U64(r.queue[r.head - 1 & SLOT])
     byte = U64(r.queue[r.head])
-    if r.own >> r.head & ONE and byte != KEYBOARD.RESEND:
+    if r.own >> r.head & 1 and byte != KEYBOARD.RESEND:
         r.sent = byte
-    r.own &= ~(ONE << r.head)
-    r.head = r.head + ONE & SLOT
-    r.depth -= ONE
-    r.line = irq.change(m, IRQ.KEYBOARD, r.line, ZERO)    # each byte is an edge of its own
+    r.own &= ~(1 << r.head)
+    r.head = r.head + 1 & SLOT
+    r.depth -= 1
+    r.line = irq.change(m, IRQ.KEYBOARD, r.line, 0)        # each byte is an edge of its own
     _update(m, r)
     return byte
 
@@ -209,13 +208,13 @@ def reset(m):
     """Reset controller and keyboard; A20 is open, as after firmware and on current chipsets."""
     r = keyboard_at(m.devices[DEVICE.KEYBOARD])[0]
     r.command = KBCOMMAND.IRQ1 | KBCOMMAND.SYSTEM | KBCOMMAND.TRANSLATE
-    r.expect = ZERO
-    r.device_expect = ZERO
-    r.scanning = ONE
-    r.status = ZERO
-    r.depth = ZERO
-    r.own, r.sent = ZERO, KEYBOARD.PASSED
+    r.expect = 0
+    r.device_expect = 0
+    r.scanning = 1
+    r.status = 0
+    r.depth = 0
+    r.own, r.sent = 0, KEYBOARD.PASSED
     r.output_port = KBOUTPUT.RUN | KBOUTPUT.A20
     r.system_a = SYSTEM_A.A20
-    _gate(m, ONE)
+    _gate(m, 1)
     _update(m, r)

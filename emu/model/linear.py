@@ -13,7 +13,7 @@ from emu.spec.cost import COST
 from emu.spec.outcome import ACCESS, FAULT, RESULT, UNMODELLED
 from emu.state import env_of
 
-ZERO, ONE, EIGHT, OFFSET_4K, PAGE_BYTES = U64(0), U64(1), U64(8), U64(0xFFF), U64(0x1000)
+OFFSET_4K, PAGE_BYTES = U64(0xFFF), U64(0x1000)
 SILENT = ACCESS.EVENT | ACCESS.IMPLICIT                      # not what an instruction names: no data breakpoint
 ALL_ONES, LOW_32 = U64(0xFFFF_FFFF_FFFF_FFFF), U64(0xFFFF_FFFF)
 
@@ -25,7 +25,7 @@ def _refused(c, pa, la, size, access):
         return False
     if access & SILENT:
         unmodelled(c, UNMODELLED.TABLE, la, pa)
-    elif size & size - ONE or pa & size - ONE or (la & OFFSET_4K) + size > PAGE_BYTES:
+    elif size & size - 1 or pa & size - 1 or (la & OFFSET_4K) + size > PAGE_BYTES:
         unmodelled(c, UNMODELLED.MEMORY, la, size)
     else:
         return False
@@ -35,7 +35,7 @@ def _refused(c, pa, la, size, access):
 @kernel
 def _next_page(c, la, access):
     """Return the linear address of the page after that of `la`; what an instruction names wraps at 4 GiB outside 64-bit mode."""
-    after = (la | OFFSET_4K) + ONE
+    after = (la | OFFSET_4K) + 1
     return after if access & SILENT or la > LOW_32 or code_64(env_of(c.env)[0]) else after & LOW_32
 
 
@@ -47,15 +47,15 @@ def _places(c, la, size, access):
     """
     first = walk.translate(c, la, access)
     if c.fault != FAULT.NONE:
-        return ALL_ONES, ZERO
+        return ALL_ONES, 0
     crosses = (la & OFFSET_4K) + size > PAGE_BYTES
-    second = ZERO
+    second = 0
     if crosses:
         second = walk.translate(c, U64(_next_page(c, la, access)), access)
         if c.fault != FAULT.NONE or _refused(c, second, la, size, access):
-            return ALL_ONES, ZERO
+            return ALL_ONES, 0
     if _refused(c, first, la, size, access):
-        return ALL_ONES, ZERO
+        return ALL_ONES, 0
     return first, second
 
 
@@ -73,7 +73,7 @@ def read(c, la, size, access):
     """Return `size` (1..8) bytes at linear address `la`; c.fault tells whether it is valid."""
     first, second = _places(c, la, size, access | ACCESS.READ)
     if c.fault != FAULT.NONE:
-        return ZERO
+        return 0
     if c.armed and not access & SILENT:
         breakpoint.access(c, la, first, size, False)
     if memory.device(c, first):
@@ -83,7 +83,7 @@ def read(c, la, size, access):
     here = PAGE_BYTES - (la & OFFSET_4K)
     if here >= size:
         return memory.load(m, first, size)
-    return memory.load(m, first, here) | memory.load(m, second, size - here) << here * EIGHT
+    return memory.load(m, first, here) | memory.load(m, second, size - here) << here * 8
 
 
 @kernel
@@ -103,5 +103,5 @@ def write(c, la, size, value, access):
         memory.store(m, first, size, value)
     else:
         memory.store(m, first, here, value)
-        memory.store(m, second, size - here, value >> here * EIGHT)
+        memory.store(m, second, size - here, value >> here * 8)
     return True

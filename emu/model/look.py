@@ -13,8 +13,7 @@ from emu.spec.outcome import ACCESS
 from emu.spec.paging import ADDRESS, OFFSET, PAGING, PTE, STEP, TLBE
 from emu.state import ALL_ONES, env_of, tlb_at
 
-ZERO, ONE, THREE, FOUR, EIGHT, FIFTEEN = U64(0), U64(1), U64(3), U64(4), U64(8), U64(15)
-LOW_32, PAGE_LOW, PAGE_BYTES = U64(0xFFFF_FFFF), U64(0xFFF), U64(0x1000)
+LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
 
 
 @kernel
@@ -25,7 +24,7 @@ def _behind(c, gpa, access):
     m, level, rights = memory.machine_of(c), ept.LEVELS, ept.KINDS
     table = ept.root(c)
     while True:
-        entry = memory.load(m, ept.entry_address(level, table, gpa), EIGHT)
+        entry = memory.load(m, ept.entry_address(level, table, gpa), 8)
         step = ept.verdict(m, level, entry)
         if step != STEP.PAGE and step != STEP.TABLE:
             return ALL_ONES
@@ -33,7 +32,7 @@ def _behind(c, gpa, access):
         if step == STEP.PAGE:
             break
         table = entry & ADDRESS
-        level -= ONE
+        level -= 1
     return ALL_ONES if access & ept.KINDS & ~rights else memory.gated(m, ept.page_of(level, entry, gpa) | gpa & PAGE_LOW)
 
 
@@ -42,7 +41,7 @@ def _guest_word(c, e, mode, la):
     """Return the guest's translation word of `la`, or ALL_ONES when the tables give none."""
     m = memory.machine_of(c)
     table, level = walk.first_table(c, e, mode, la)
-    along, size = walk.ANDED, FOUR if mode == PAGING.BITS_32 else EIGHT
+    along, size = walk.ANDED, 4 if mode == PAGING.BITS_32 else 8
     while table != ALL_ONES:
         place = _behind(c, walk.entry_address(mode, level, table, la), walk.table_access(c))
         if place == ALL_ONES:
@@ -55,7 +54,7 @@ def _guest_word(c, e, mode, la):
         if step == STEP.PAGE:
             return walk.leaf_word(c, e, mode, level, entry, along)
         table = entry & ADDRESS
-        level -= ONE
+        level -= 1
     return ALL_ONES
 
 
@@ -66,17 +65,17 @@ def physical(c, la, access):
     access: ACCESS bits.  Whether EPT lets the walk set an A or D flag is not looked at.
     """
     e = env_of(c.env)[0]
-    if e.efer & EFER.LMA == ZERO:
+    if e.efer & EFER.LMA == 0:
         la &= LOW_32
     elif not walk.canonical(e, la):
         return ALL_ONES
-    if e.cr[0] & CR0.PG == ZERO:
+    if e.cr[0] & CR0.PG == 0:
         return _behind(c, la, access)
     t = tlb_at(c.tlb)[0]
     if t.asid:
         at = tlb.find(t, la)
-        if at != tlb.NONE and access & walk.KINDS & ~walk.rights(e, t.word[at + ONE], access) == ZERO:
-            word = t.word[at + ONE]
+        if at != tlb.NONE and access & walk.KINDS & ~walk.rights(e, t.word[at + 1], access) == 0:
+            word = t.word[at + 1]
             return memory.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[(word & TLBE.SIZE) >> walk.SIZE_SHIFT])
     word = _guest_word(c, e, walk.mode_of(e), la)
     if word == ALL_ONES or access & walk.KINDS & ~walk.guest_rights(e, word, access):
@@ -87,11 +86,11 @@ def physical(c, la, access):
 @kernel
 def load(c, la, size, access):
     """Return `size` (1..8) bytes at linear `la`; a byte that cannot be read is 0."""
-    value, m = ZERO, memory.machine_of(c)
+    value, m = 0, memory.machine_of(c)
     for i in range(size):
         place = physical(c, la + U64(i), access)
         if place != ALL_ONES:
-            value |= memory.load(m, place, ONE) << U64(i) * EIGHT
+            value |= memory.load(m, place, 1) << U64(i) * 8
     return value
 
 
@@ -99,16 +98,16 @@ def load(c, la, size, access):
 def code(c, la, buffer):
     """Copy up to 15 bytes of code at linear `la` into `buffer` (uint8[16]); returns how many can be fetched."""
     e, m = env_of(c.env)[0], memory.machine_of(c)
-    access = ACCESS.FETCH | (ACCESS.USER if cpl(e) == THREE else ZERO)
+    access = ACCESS.FETCH | (ACCESS.USER if cpl(e) == 3 else 0)
     wrap = ALL_ONES if code_64(e) else LOW_32
-    place, done = ALL_ONES, ZERO
-    while done < FIFTEEN:
+    place, done = ALL_ONES, 0
+    while done < 15:
         at = la + done & wrap
-        if done == ZERO or at & PAGE_LOW == ZERO:
+        if done == 0 or at & PAGE_LOW == 0:
             place = physical(c, at, access)
             if place == ALL_ONES:
                 break
             place -= done
-        buffer[done] = memory.load(m, place + done, ONE)
-        done += ONE
+        buffer[done] = memory.load(m, place + done, 1)
+        done += 1
     return done

@@ -19,7 +19,6 @@ PAGE = layout("PAGE", 64, "ours: one ledger word for each page of RAM",
     DIRTY=(32, 32, "written since the last snapshot"),
     MIXED=(34, 34, "written and executed by turns: the engine checks each store"))
 
-SEVEN, THREE, EIGHT, ZERO, ONE, SIXTY_FOUR = U64(7), U64(3), U64(8), U64(0), U64(1), U64(64)
 PAGE_SHIFT = U64(12)
 ALL = U64(0xFFFF_FFFF_FFFF_FFFF)
 STALE = U64(64)
@@ -28,7 +27,7 @@ ABOVE = MEMORY.ABOVE
 
 @kernel
 def _mask(size):
-    return ALL if size >= EIGHT else (ONE << size * EIGHT) - ONE
+    return ALL if size >= 8 else (1 << size * 8) - 1
 
 
 @kernel
@@ -65,20 +64,20 @@ def _word(m, address):
     """Return the aligned word that holds byte `address`; all ones where nothing answers."""
     address = gated(m, address)
     if is_ram(m, address):
-        return words(m.ram, top(m) >> THREE)[address >> THREE]
+        return words(m.ram, top(m) >> 3)[address >> 3]
     offset = address - m.rom_base
     if offset < m.rom_bytes:
-        return words(m.rom, m.rom_bytes >> THREE)[offset >> THREE]
+        return words(m.rom, m.rom_bytes >> 3)[offset >> 3]
     return ALL
 
 
 @kernel
 def load(m, address, size):
     """Return `size` (1..8) bytes at physical `address` of MACHINE record `m`, zero-extended (uint64)."""
-    shift = (address & SEVEN) * EIGHT
+    shift = (address & 7) * 8
     value = _word(m, address) >> shift
-    if shift + size * EIGHT > SIXTY_FOUR:
-        value |= _word(m, (address | SEVEN) + ONE) << (SIXTY_FOUR - shift)
+    if shift + size * 8 > 64:
+        value |= _word(m, (address | 7) + 1) << (64 - shift)
     return value & _mask(size)
 
 
@@ -86,14 +85,14 @@ def load(m, address, size):
 def touch(m, address):
     """Note in the ledger that the page at physical `address` (RAM) is written by the model."""
     if m.monitors:
-        monitor.stored(m, ALL, address & ~SEVEN, EIGHT)
+        monitor.stored(m, ALL, address & ~7, 8)
     ledger = words(m.ledger, top(m) >> PAGE_SHIFT)
     page = address >> PAGE_SHIFT
     state = ledger[page]
     if state & PAGE.CODE:
         if m.stale_count < STALE:
             m.stale[m.stale_count] = page
-        m.stale_count += ONE
+        m.stale_count += 1
     ledger[page] = state | PAGE.DIRTY
 
 
@@ -102,18 +101,18 @@ def _store_word(m, address, value, mask):
     address = gated(m, address)
     if is_ram(m, address):
         touch(m, address)
-        ram = words(m.ram, top(m) >> THREE)
-        ram[address >> THREE] = ram[address >> THREE] & ~mask | value & mask
+        ram = words(m.ram, top(m) >> 3)
+        ram[address >> 3] = ram[address >> 3] & ~mask | value & mask
 
 
 @kernel
 def store(m, address, size, value):
     """Write the low `size` (1..8) bytes of `value` at physical `address`; ROM and nothing ignore it."""
-    shift = (address & SEVEN) * EIGHT
+    shift = (address & 7) * 8
     mask = _mask(size)
     _store_word(m, address, value << shift, mask << shift)
-    if shift + size * EIGHT > SIXTY_FOUR:
-        _store_word(m, (address | SEVEN) + ONE, value >> (SIXTY_FOUR - shift), mask >> (SIXTY_FOUR - shift))
+    if shift + size * 8 > 64:
+        _store_word(m, (address | 7) + 1, value >> (64 - shift), mask >> (64 - shift))
     if m.debug:
         breakpoint.stored(m, gated(m, address), size)
 
@@ -138,5 +137,5 @@ def paging_in_device(c, address):
     """Stop the machine, with `c.fault` set, when a paging structure at physical `address` is in a device's page; returns whether."""
     if not device(c, address):
         return False
-    unmodelled(c, UNMODELLED.PAGING, address, ZERO)
+    unmodelled(c, UNMODELLED.PAGING, address, 0)
     return True

@@ -12,7 +12,6 @@ from emu.spec.apic import APICBASE, DELIVERY, ENTRY, ESR, LVT, SVR
 from emu.spec.outcome import MODE, STOP, UNMODELLED
 from emu.state import apic_at, cpu_at, machine_at
 
-ZERO, ONE, FOUR, SIX = U64(0), U64(1), U64(4), U64(6)
 LOWEST_VECTOR = U64(16)
 WORD_BITS = U64(63)
 BROADCAST = U64(0xFFFF_FFFF)
@@ -26,19 +25,19 @@ LINT0 = ENTRY.LINT0
 @kernel
 def hardware_enabled(c):
     """Return whether IA32_APIC_BASE enables the local APIC."""
-    return c.apic_base & APICBASE.EN != ZERO
+    return c.apic_base & APICBASE.EN != 0
 
 
 @kernel
 def x2apic(c):
     """Return whether the local APIC is in x2APIC mode."""
-    return c.apic_base & APICBASE.EXTD != ZERO
+    return c.apic_base & APICBASE.EXTD != 0
 
 
 @kernel
 def software_enabled(c):
     """Return whether the APIC takes fixed interrupts: enabled by IA32_APIC_BASE and by SVR."""
-    return hardware_enabled(c) and apic_at(c.apic)[0].svr & SVR.ENABLE != ZERO
+    return hardware_enabled(c) and apic_at(c.apic)[0].svr & SVR.ENABLE != 0
 
 
 @kernel
@@ -48,7 +47,7 @@ def error(c, bits):
     Source: SDM 3A, "Error Handling"
     """
     a = apic_at(c.apic)[0]
-    armed = a.errors == ZERO
+    armed = a.errors == 0
     a.errors |= bits
     entry = a.lvt[ENTRY.ERROR]
     if armed and not entry & LVT.MASKED:
@@ -61,7 +60,7 @@ def error(c, bits):
 
 @kernel
 def _request(a, vector, level):
-    word, bit = vector >> SIX, ONE << (vector & WORD_BITS)
+    word, bit = vector >> 6, 1 << (vector & WORD_BITS)
     a.irr[word] |= bit
     if level:
         a.tmr[word] |= bit
@@ -90,9 +89,9 @@ def refuse(c, row, a, b):
 @kernel
 def init(c):
     """Note an INIT request.  What came before it and has not been taken is void, unless VMX operation holds the INIT back."""
-    c.init_pending = ONE
+    c.init_pending = 1
     if c.vmx_mode == MODE.BARE:
-        c.sipi_pending = c.nmi_pending = ZERO
+        c.sipi_pending = c.nmi_pending = 0
 
 
 @kernel
@@ -105,15 +104,15 @@ def start_up(c, vector):
     """
     resets = c.init_pending and c.vmx_mode == MODE.BARE and not c.apic_base & APICBASE.BSP
     if (c.activity == WAIT_FOR_SIPI or resets) and not c.sipi_pending:
-        c.sipi_pending = ONE
+        c.sipi_pending = 1
         c.sipi_vector = vector
 
 
 @kernel
 def accept(c, mode, vector, level):
     """Take a message of DELIVERY `mode` at processor `c`; returns whether the APIC accepted it."""
-    if c.activity != ZERO:
-        machine_at(c.machine)[0].kick = ONE               # the processor that runs lets a halted one look soon
+    if c.activity != 0:
+        machine_at(c.machine)[0].kick = 1                 # the processor that runs lets a halted one look soon
     if not hardware_enabled(c):
         return False
     if mode == DELIVERY.FIXED or mode == DELIVERY.LOWEST:
@@ -121,7 +120,7 @@ def accept(c, mode, vector, level):
             return False
         request(c, vector, level)
     elif mode == DELIVERY.NMI:
-        c.nmi_pending = ONE
+        c.nmi_pending = 1
     elif mode == DELIVERY.INIT:
         init(c)
     elif mode == DELIVERY.SIPI:
@@ -129,9 +128,9 @@ def accept(c, mode, vector, level):
     elif mode == DELIVERY.EXTINT:
         if not software_enabled(c):
             return False
-        apic_at(c.apic)[0].extint = ONE
+        apic_at(c.apic)[0].extint = 1
     elif mode == DELIVERY.SMI:
-        refuse(c, UNMODELLED.SMM, vector, ZERO)
+        refuse(c, UNMODELLED.SMM, vector, 0)
     else:
         refuse(c, UNMODELLED.APIC, mode, vector)
     return True
@@ -142,7 +141,7 @@ def logical_id(c):
     """Return the logical destination register: derived from the ID in x2APIC mode."""
     a = apic_at(c.apic)[0]
     if x2apic(c):
-        return a.id >> NIBBLE_SHIFT << CLUSTER_SHIFT | ONE << (a.id & NIBBLE)
+        return a.id >> NIBBLE_SHIFT << CLUSTER_SHIFT | 1 << (a.id & NIBBLE)
     return a.ldr
 
 
@@ -150,12 +149,12 @@ def logical_id(c):
 def _matches_logical(c, destination):
     ldr = logical_id(c)
     if x2apic(c):
-        return destination >> CLUSTER_SHIFT == ldr >> CLUSTER_SHIFT and destination & ldr & HALF != ZERO
+        return destination >> CLUSTER_SHIFT == ldr >> CLUSTER_SHIFT and destination & ldr & HALF != 0
     if destination > BYTE:
         return False
     if apic_at(c.apic)[0].dfr & FLAT == FLAT:
-        return destination & ldr >> LDR_SHIFT != ZERO
-    return destination >> FOUR == ldr >> LDR_CLUSTER and destination & ldr >> LDR_SHIFT & NIBBLE != ZERO
+        return destination & ldr >> LDR_SHIFT != 0
+    return destination >> 4 == ldr >> LDR_CLUSTER and destination & ldr >> LDR_SHIFT & NIBBLE != 0
 
 
 @kernel
@@ -179,7 +178,7 @@ def widen(destination):
 
 @kernel
 def _arbitrate(m, destination, logical):
-    best, lowest = m.cpu_count, BYTE + ONE
+    best, lowest = m.cpu_count, BYTE + 1
     for i in range(m.cpu_count):
         c = cpu_at(m.cpus[i])[0]
         if software_enabled(c) and matches(c, destination, logical):
@@ -217,7 +216,7 @@ def local(c, index):
         a.lvt[index] = entry | LVT.MASKED
     if mode == DELIVERY.EXTINT:
         return                                            # follows the pin, see apic.pending
-    level = mode == DELIVERY.FIXED and entry & LVT.LEVEL != ZERO
+    level = mode == DELIVERY.FIXED and entry & LVT.LEVEL != 0
     if level:
         if entry & LVT.REMOTE_IRR:
             return
@@ -229,7 +228,7 @@ def local(c, index):
 def active(c, pin):
     """Return whether pin LINT0 or LINT1 (0, 1) is at its active level."""
     a = apic_at(c.apic)[0]
-    return (a.lint[pin] != ZERO) != (a.lvt[LINT0 + pin] & LVT.POLARITY != ZERO)
+    return (a.lint[pin] != 0) != (a.lvt[LINT0 + pin] & LVT.POLARITY != 0)
 
 
 @kernel
@@ -249,8 +248,8 @@ def set_lint(c, pin, level):
     was = active(c, pin)
     a.lint[pin] = level
     if not hardware_enabled(c):
-        if pin == ONE and level:
-            c.nmi_pending = ONE
+        if pin == 1 and level:
+            c.nmi_pending = 1
         return
     entry = a.lvt[LINT0 + pin]
     if entry & LVT.LEVEL and get(entry, LVT.MODE) == DELIVERY.FIXED:
@@ -263,4 +262,4 @@ def set_lint(c, pin, level):
 def set_intr(m, level):
     """Drive LINT0 of every processor: the INTR output of the 8259 pair is wired to all of them."""
     for i in range(m.cpu_count):
-        set_lint(cpu_at(m.cpus[i])[0], ZERO, level)
+        set_lint(cpu_at(m.cpus[i])[0], 0, level)

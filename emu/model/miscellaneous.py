@@ -19,11 +19,10 @@ from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, MWAIT, PROC, PROC2
 from emu.state import machine_at
 
-ZERO, ONE = U64(0), U64(1)
 FS, GS = U64(13), U64(16)                                # base words of FS and GS in ENV.seg
-SCALE_SHIFT, SCALE_HIGH = U64(48), U64(16)
+SCALE_HIGH = U64(16)
 GOLDEN, MIX_1, MIX_2 = U64(0x9E3779B97F4A7C15), U64(0xBF58476D1CE4E5B9), U64(0x94D049BB133111EB)
-SHIFT_30, SHIFT_27, SHIFT_31, STREAM = U64(30), U64(27), U64(31), U64(56)
+STREAM = U64(56)
 MWAIT_EXTENSIONS = U64(1)                                # ECX of MWAIT: interrupts end the wait even if masked
 
 
@@ -54,7 +53,7 @@ def time_stamp(c):
 @kernel
 def _aux_disabled(c):
     """Return whether RDTSCP and RDPID do not exist: non-root operation without "enable RDTSCP"."""
-    return c.vmx_mode == MODE.NONROOT and c.proc2 & PROC2.RDTSCP == ZERO
+    return c.vmx_mode == MODE.NONROOT and c.proc2 & PROC2.RDTSCP == 0
 
 
 @kernel
@@ -62,7 +61,7 @@ def rdtsc(c, e, insn):
     """Execute RDTSC or RDTSCP."""
     if insn.kind == INSN.RDTSCP and _aux_disabled(c):
         return ud(c)
-    if e.cr[4] & CR4.TSD and not real_mode(e) and cpl(e) != ZERO:
+    if e.cr[4] & CR4.TSD and not real_mode(e) and cpl(e) != 0:
         return gp0(c)
     c.cycles += COST.TSC
     value = time_stamp(c)
@@ -86,7 +85,7 @@ def rdpid(c, e, insn):
 @kernel
 def hlt(c, e):
     """Execute HLT."""
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
     c.activity = ACTIVITY.HLT
     return RESULT.HALT
@@ -95,12 +94,12 @@ def hlt(c, e):
 @kernel
 def monitor_line(c, e, insn):
     """Execute MONITOR: the address is checked as a read of one byte."""
-    if not c.misc_enable & MISCENABLE.MONITOR or cpl(e) != ZERO:
+    if not c.misc_enable & MISCENABLE.MONITOR or cpl(e) != 0:
         return ud(c)
     if e.regs[GPR.RCX] & LOW_32:
         return gp0(c)
     offset = operand.get_reg(e, insn, GPR.RAX, insn.address_size)
-    operand.read_at(c, insn.segment, offset, ONE)
+    operand.read_at(c, insn.segment, offset, 1)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     monitor.arm(c, look.physical(c, operand.linear_address(e, insn.segment, offset), operand.explicit(e) | ACCESS.READ))
@@ -110,14 +109,14 @@ def monitor_line(c, e, insn):
 @kernel
 def mwait(c, e):
     """Execute MWAIT: wait when the monitor is armed and no store has reached its line."""
-    if not c.misc_enable & MISCENABLE.MONITOR or cpl(e) != ZERO:
+    if not c.misc_enable & MISCENABLE.MONITOR or cpl(e) != 0:
         return ud(c)
     if e.regs[GPR.RCX] & LOW_32 & ~MWAIT_EXTENSIONS:
         return gp0(c)
     c.cycles += COST.SYSTEM
     c.monitor_break = e.regs[GPR.RCX] & MWAIT_EXTENSIONS
     if not c.monitor_armed or not memory.is_ram(machine_at(c.machine)[0], c.monitor_address) or _window_open(c, e):
-        c.monitor_armed = ZERO
+        c.monitor_armed = 0
         return RESULT.NEXT
     c.activity = MWAIT
     return RESULT.HALT
@@ -129,8 +128,8 @@ def _window_open(c, e):
 
     Source: SDM 3C, "Changes to Instruction Behavior in VMX Non-Root Operation" (MWAIT)
     """
-    return (c.vmx_mode == MODE.NONROOT and c.proc & PROC.INTERRUPT_WINDOW != ZERO and c.monitor_break != ZERO
-            and e.eflags & RFLAGS.IF == ZERO)
+    return (c.vmx_mode == MODE.NONROOT and c.proc & PROC.INTERRUPT_WINDOW != 0 and c.monitor_break != 0
+            and e.eflags & RFLAGS.IF == 0)
 
 
 @kernel
@@ -146,7 +145,7 @@ def pause(c):
 @kernel
 def cache(c, e):
     """Execute INVD, WBINVD or WBNOINVD: no cache, so no effect."""
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
     c.cycles += COST.SYSTEM
     return RESULT.NEXT
@@ -159,7 +158,7 @@ def flush_line(c, e, insn):
     Source: SDM 2A, "CLFLUSH"
     """
     c.cycles += decode.cost(decode.timing_class(insn))
-    where = operand.reach(c, insn.segment, U64(operand.offset(c, insn)), ONE)
+    where = operand.reach(c, insn.segment, U64(operand.offset(c, insn)), 1)
     if c.fault == FAULT.NONE:
         translate(c, where, operand.explicit(e) | ACCESS.READ)
     return RESULT.NEXT if c.fault == FAULT.NONE else RESULT.FAULT
@@ -169,10 +168,10 @@ def flush_line(c, e, insn):
 @kernel
 def random(seed, stream, count):
     """Return number `count` of a stream (splitmix64): the same for the same machine seed, on any host."""
-    value = seed + (stream << STREAM) + (count + ONE) * GOLDEN
-    value = (value ^ value >> SHIFT_30) * MIX_1
-    value = (value ^ value >> SHIFT_27) * MIX_2
-    return value ^ value >> SHIFT_31
+    value = seed + (stream << STREAM) + (count + 1) * GOLDEN
+    value = (value ^ value >> 30) * MIX_1
+    value = (value ^ value >> 27) * MIX_2
+    return value ^ value >> 31
 
 
 @kernel
@@ -180,7 +179,7 @@ def rdrand(c, e, insn):
     """Execute RDRAND or RDSEED: always a number, CF = 1, the other status flags 0."""
     c.cycles += COST.SYSTEM
     operand.set_reg(e, insn, insn.rm, insn.operand_size, random(machine_at(c.machine)[0].seed, c.id, c.random))
-    c.random += ONE
+    c.random += 1
     e.cc_src = RFLAGS.CF
     return RESULT.NEXT
 
@@ -205,7 +204,7 @@ def segment_base(c, e, insn):
 @kernel
 def set_ac(c, e, value):
     """Execute CLAC or STAC."""
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return ud(c)
     e.eflags = e.eflags & ~RFLAGS.AC | value
     return RESULT.NEXT

@@ -13,7 +13,6 @@ from emu.spec.outcome import RESULT, UNMODELLED
 from emu.spec.platform import DEVICE, MEMORY
 from emu.state import machine_at
 
-ZERO, ONE, THREE, FOUR, EIGHT, FIFTEEN = U64(0), U64(1), U64(3), U64(4), U64(8), U64(15)
 OFFSET = U64(0xFFF)
 ALL = U64(0xFFFF_FFFF_FFFF_FFFF)
 
@@ -29,7 +28,7 @@ def device_at(c, address):
 
 @kernel
 def _mask(size):
-    return ALL if size >= EIGHT else (ONE << size * EIGHT) - ONE
+    return ALL if size >= 8 else (1 << size * 8) - 1
 
 
 @kernel
@@ -37,14 +36,14 @@ def read(c, address, size):
     """Return `size` (1, 2, 4, 8) bytes at physical `address`; all ones where no device answers."""
     device, offset = device_at(c, address), address & OFFSET
     if device == DEVICE.LOCAL_APIC:
-        value = apic.read(c, offset >> FOUR)
+        value = apic.read(c, offset >> 4)
     elif device == DEVICE.IOAPIC:
-        value = ioapic.read(machine_at(c.machine)[0], offset & ~THREE)
-        offset &= THREE
+        value = ioapic.read(machine_at(c.machine)[0], offset & ~3)
+        offset &= 3
     else:
         return _mask(size)
-    shift = (offset & FIFTEEN) * EIGHT
-    return value >> shift & _mask(size) if shift < EIGHT * EIGHT else ZERO
+    shift = (offset & 15) * 8
+    return value >> shift & _mask(size) if shift < 8 * 8 else 0
 
 
 @kernel
@@ -53,14 +52,14 @@ def write(c, address, size, value):
     device, offset = device_at(c, address), address & OFFSET
     if device == DEVICE.NONE:
         return RESULT.NEXT
-    if device == DEVICE.IOAPIC and ioapic.narrow(offset) and size <= FOUR:
+    if device == DEVICE.IOAPIC and ioapic.narrow(offset) and size <= 4:
         ioapic.write(machine_at(c.machine)[0], offset, value & _mask(size))
         return RESULT.NEXT
-    if size != FOUR or offset & THREE:
+    if size != 4 or offset & 3:
         return unmodelled(c, UNMODELLED.DEVICE, address, size)
-    value &= _mask(FOUR)
+    value &= _mask(4)
     if device == DEVICE.IOAPIC:
         ioapic.write(machine_at(c.machine)[0], offset, value)
-    elif not offset & FIFTEEN:
-        return apic.write(c, offset >> FOUR, value)
+    elif not offset & 15:
+        return apic.write(c, offset >> 4, value)
     return RESULT.NEXT

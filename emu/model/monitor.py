@@ -14,25 +14,24 @@ from emu.spec.cpuid import CACHE_LINE
 from emu.spec.vmx import MWAIT
 from emu.state import cpu_at, machine_at
 
-ZERO, ONE = U64(0), U64(1)
 LINE_BYTES, PAGE = U64(CACHE_LINE), ~U64(0xFFF)
-LINE = ~(LINE_BYTES - ONE)
+LINE = ~(LINE_BYTES - U64(1))
 
 
 @kernel
 def arm(c, address):
     """Monitor the line at physical `address` of RAM from now on: engines learn of it before anything else runs."""
     m = machine_at(c.machine)[0]
-    c.monitor_armed, c.monitor_address = ONE, address
-    m.monitors |= ONE << c.id
-    m.monitors_new |= ONE << c.id
+    c.monitor_armed, c.monitor_address = 1, address
+    m.monitors |= 1 << c.id
+    m.monitors_new |= 1 << c.id
 
 
 @kernel
 def rings(c, address, size):
     """Return whether a store of `size` bytes at `address` reaches the line that a processor has armed."""
     line = c.monitor_address & LINE
-    return c.monitor_armed != ZERO and address < line + LINE_BYTES and line < address + size
+    return c.monitor_armed != 0 and address < line + LINE_BYTES and line < address + size
 
 
 @kernel
@@ -42,14 +41,14 @@ def stored(m, but, address, size):
     One that waits wakes: it sees at its next turn that it is not armed any more.
     """
     for i in range(m.cpu_count):
-        bit = ONE << U64(i)
+        bit = 1 << U64(i)
         if not m.monitors & bit or U64(i) == but:
             continue
         c = cpu_at(m.cpus[U64(i)])[0]
         if rings(c, address, size):
-            c.monitor_armed = ZERO
+            c.monitor_armed = 0
             if c.activity == MWAIT:
-                m.kick = ONE
+                m.kick = 1
         if not c.monitor_armed:
             m.monitors &= ~bit
 
@@ -58,7 +57,7 @@ def stored(m, but, address, size):
 def meets(m, c, address, size):
     """Return whether a store by processor `c` reaches the armed line of another one."""
     for i in range(m.cpu_count):
-        if m.monitors >> U64(i) & ONE and U64(i) != c.id and rings(cpu_at(m.cpus[U64(i)])[0], address, size):
+        if m.monitors >> U64(i) & 1 and U64(i) != c.id and rings(cpu_at(m.cpus[U64(i)])[0], address, size):
             return True
     return False
 
@@ -66,10 +65,10 @@ def meets(m, c, address, size):
 @kernel
 def guards(m, c, address):
     """Return whether a processor other than `c` has armed a line of the page at `address`."""
-    return meets(m, c, address & PAGE, ~PAGE + ONE)
+    return meets(m, c, address & PAGE, ~PAGE + 1)
 
 
 @kernel
 def woken(c):
     """Return whether a store has ended the wait of a processor."""
-    return c.activity == MWAIT and c.monitor_armed == ZERO
+    return c.activity == MWAIT and c.monitor_armed == 0

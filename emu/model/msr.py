@@ -21,12 +21,11 @@ from emu.spec.profile import CAPABILITY, CAPABILITY_EXISTS, FIRST_CAPABILITY
 from emu.spec.vmx import FEATURE_CONTROL
 from emu.state import ALL_ONES, CPU, ENV, env_of, machine_at
 
-ZERO, ONE, EIGHT = U64(0), U64(1), U64(8)
 ROWS, NONE = U64(len(NUMBER)), U64(len(NUMBER))
 CAPABILITIES = U64(len(CAPABILITY))
 BYTE, LOW_12 = U64(0xFF), U64(0xFFF)
 DEFINED_TYPES = U64(sum(1 << int(code) for code in MEMORY_TYPE))      # bit n: memory type n exists
-RANGE_TYPES = DEFINED_TYPES & ~(ONE << MEMORY_TYPE.UC_MINUS)
+RANGE_TYPES = DEFINED_TYPES & ~(U64(1) << MEMORY_TYPE.UC_MINUS)
 IN_CPU, NOWHERE = U64(1 << 32), ALL_ONES
 
 
@@ -45,11 +44,11 @@ PLACE = np.array([_place(row[5]) for row in TABLE], np.uint64)       # by row, a
 @kernel
 def find(index):
     """Return the row of MSR `index` in the tables of `emu.spec.msr`, or NONE."""
-    low, high = ZERO, ROWS
+    low, high = 0, ROWS
     while low < high:
-        middle = low + high >> ONE
+        middle = low + high >> 1
         if NUMBER[middle] < index:
-            low = middle + ONE
+            low = middle + 1
         else:
             high = middle
     if low < ROWS and NUMBER[low] == index:
@@ -61,15 +60,15 @@ def find(index):
 def _holder(c, place):
     """Return a one-word view of where a register is held."""
     if place & IN_CPU:
-        return words(machine_at(c.machine)[0].cpus[c.id] + (place & ~IN_CPU), ONE)
-    return words(c.env + place, ONE)
+        return words(machine_at(c.machine)[0].cpus[c.id] + (place & ~IN_CPU), 1)
+    return words(c.env + place, 1)
 
 
 @kernel
 def _is_capability(index):
     """Return whether `index` is a VMX capability MSR that exists."""
     offset = index - FIRST_CAPABILITY
-    return offset < CAPABILITIES and CAPABILITY_EXISTS[offset] != ZERO
+    return offset < CAPABILITIES and CAPABILITY_EXISTS[offset] != 0
 
 
 @kernel
@@ -83,7 +82,7 @@ def read(c, index):
     row = find(index)
     if row == NONE or RULES[row] == RULE.WRITE_ONLY:
         gp0(c)
-        return ZERO
+        return 0
     rule, place = RULES[row], PLACE[row]
     if rule == RULE.TSC:
         return c.cycles + c.tsc_offset
@@ -100,12 +99,12 @@ def read(c, index):
 @kernel
 def _types_exist(value, exists):
     """Return whether each byte of `value` is a memory type whose bit is set in `exists`."""
-    shift = ZERO
-    while shift < U64(64):
+    shift = 0
+    while shift < 64:
         code = value >> shift & BYTE
-        if code >= EIGHT or not exists >> code & ONE:
+        if code >= 8 or not exists >> code & 1:
             return False
-        shift += EIGHT
+        shift += 8
     return True
 
 
@@ -120,7 +119,7 @@ def _acceptable(c, row, value):
     if rule == RULE.PAT:
         return _types_exist(value, DEFINED_TYPES)
     if rule == RULE.STATUS:
-        return value == ZERO
+        return value == 0
     if rule == RULE.READ_ONLY:
         return False
     if rule == RULE.FEATURE_CONTROL and c.feature_control & FEATURE_CONTROL.LOCK:
@@ -128,7 +127,7 @@ def _acceptable(c, row, value):
     if rule == RULE.ADDRESS:
         if value & ~(machine_at(c.machine)[0].address_mask | LOW_12):
             return False
-        if writable & BYTE and not (value & BYTE < EIGHT and RANGE_TYPES >> (value & BYTE) & ONE):
+        if writable & BYTE and not (value & BYTE < 8 and RANGE_TYPES >> (value & BYTE) & 1):
             return False
     return not value & ~writable
 
@@ -224,7 +223,7 @@ def write(c, index, value):
         value = value & ~MISC_KEPT | MISC_FIXED
     if not _acceptable(c, row, value):
         return gp0(c)
-    if RULES[row] == RULE.DEBUGCTL and value != ZERO:
+    if RULES[row] == RULE.DEBUGCTL and value != 0:
         return unmodelled(c, UNMODELLED.MSR, index, value)
     _store(c, row, value)
     return RESULT.NEXT
@@ -233,10 +232,10 @@ def write(c, index, value):
 @kernel
 def reset(c):
     """Give every MSR that its own unit does not reset its value after power-up; INIT leaves them alone."""
-    row = ZERO
+    row = 0
     while row < ROWS:
         if PLACE[row] != NOWHERE and NUMBER[row] != MSR.APIC_BASE:
             _store(c, row, RESET[row])
-        row += ONE
-    c.tsc_offset = ~c.cycles + ONE
-    c.tsc_adjust = ZERO
+        row += 1
+    c.tsc_offset = ~c.cycles + 1
+    c.tsc_adjust = 0

@@ -15,7 +15,7 @@ from emu.spec.insn import PREFIX
 from emu.spec.outcome import ACCESS, FAULT
 from emu.state import ALL_ONES, env_of
 
-ZERO, ONE, TWO, THREE, FOUR, EIGHT, SIXTEEN, RIP = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8), U64(16), U64(17)
+RIP = U64(17)
 LOW_32 = U64(0xFFFF_FFFF)
 BYTE = U64(0xFF)
 CODE_TYPE, READ_OR_WRITE = U64(0x800), U64(0x200)        # bits of DESCRIPTOR.TYPE: code; readable code or writable data
@@ -24,7 +24,7 @@ CODE_TYPE, READ_OR_WRITE = U64(0x800), U64(0x200)        # bits of DESCRIPTOR.TY
 @kernel
 def mask_of(size):
     """Return the mask of `size` (1..8) bytes."""
-    return ALL_ONES >> (EIGHT - size) * EIGHT
+    return ALL_ONES >> (8 - size) * 8
 
 
 @kernel
@@ -34,9 +34,9 @@ def offset(c, insn):
     value = insn.displacement
     if insn.base_reg == RIP:
         value += e.rip + insn.length
-    elif insn.base_reg < SIXTEEN:
+    elif insn.base_reg < 16:
         value += e.regs[insn.base_reg]
-    if insn.index_reg < SIXTEEN:
+    if insn.index_reg < 16:
         value += e.regs[insn.index_reg] << insn.scale
     return value & mask_of(insn.address_size)
 
@@ -61,18 +61,18 @@ def address(c, insn):
 @kernel
 def get_reg(e, insn, n, size):
     """Return `size` bytes of general register `n`; AH, CH, DH, BH for 4..7 when `size` is 1 and there is no REX."""
-    if size == ONE and n >= FOUR and not insn.prefixes & PREFIX.REX:
-        return e.regs[n - FOUR] >> EIGHT & BYTE
+    if size == 1 and n >= 4 and not insn.prefixes & PREFIX.REX:
+        return e.regs[n - 4] >> 8 & BYTE
     return e.regs[n] & mask_of(size)
 
 
 @kernel
 def set_reg(e, insn, n, size, value):
     """Write general register `n`: 8 bytes, 4 zero-extended, 2 or 1 with the rest kept (AH..BH as in get_reg)."""
-    if size == ONE and n >= FOUR and not insn.prefixes & PREFIX.REX:
-        n -= FOUR
-        e.regs[n] = e.regs[n] & ~(BYTE << EIGHT) | (value & BYTE) << EIGHT
-    elif size >= FOUR:
+    if size == 1 and n >= 4 and not insn.prefixes & PREFIX.REX:
+        n -= 4
+        e.regs[n] = e.regs[n] & ~(BYTE << 8) | (value & BYTE) << 8
+    elif size >= 4:
         e.regs[n] = value & mask_of(size)
     else:
         mask = U64(mask_of(size))
@@ -82,7 +82,7 @@ def set_reg(e, insn, n, size, value):
 @kernel
 def refuse(c, s):
     """Note #SS(0) for an address in the stack segment, #GP(0) for any other."""
-    return raise_exception(c, VECTOR.SS if s == SEG.SS else VECTOR.GP, ZERO)
+    return raise_exception(c, VECTOR.SS if s == SEG.SS else VECTOR.GP, 0)
 
 
 @kernel
@@ -104,11 +104,11 @@ def reach(c, s, off, size):
     c.fault = FAULT.NONE
     where = U64(linear_address(e, s, off))
     if code_64(e):
-        if not (canonical(e, where) and canonical(e, where + size - ONE)):
+        if not (canonical(e, where) and canonical(e, where + size - 1)):
             refuse(c, s)
         return where
     null = not attributes(e, s) & DESCRIPTOR.P and not real_mode(e) and not e.eflags & RFLAGS.VM
-    if null or not within(e.seg[s * THREE + TWO], off, size):
+    if null or not within(e.seg[s * 3 + 2], off, size):
         refuse(c, s)
     return where
 
@@ -122,7 +122,7 @@ def check(c, s, off, size, write):
     e = env_of(c.env)[0]
     attr = attributes(e, s)
     if attr & DESCRIPTOR.P and not _allowed_type(attr, write) and not code_64(e) and not real_mode(e) and not e.eflags & RFLAGS.VM:
-        raise_exception(c, VECTOR.GP, ZERO)
+        raise_exception(c, VECTOR.GP, 0)
         return U64(linear_address(e, s, off))
     return U64(reach(c, s, off, size))
 
@@ -130,9 +130,9 @@ def check(c, s, off, size, write):
 @kernel
 def explicit(e):
     """Return the ACCESS bits of an explicit data access at the current privilege level."""
-    if cpl(e) == THREE:
+    if cpl(e) == 3:
         return ACCESS.USER
-    return ACCESS.AC if e.eflags & RFLAGS.AC else ZERO
+    return ACCESS.AC if e.eflags & RFLAGS.AC else 0
 
 
 @kernel
@@ -140,7 +140,7 @@ def read_at(c, s, off, size):
     """Return `size` (1..8) bytes at offset `off` of segment `s`; c.fault tells whether it is valid."""
     where = U64(check(c, s, off, size, False))
     if c.fault != FAULT.NONE:
-        return ZERO
+        return 0
     return linear.read(c, where, size, U64(explicit(env_of(c.env)[0])) | ACCESS.READ)
 
 

@@ -9,7 +9,6 @@ from emu.spec.pci import PCIADDRESS
 from emu.spec.platform import DEVICE, PORT, RESETCTL
 from emu.state import pci_at
 
-ZERO, ONE, THREE, FOUR, EIGHT = U64(0), U64(1), U64(3), U64(4), U64(8)
 BYTE = U64(0xFF)
 WHERE = PCIADDRESS.FUNCTION | PCIADDRESS.DEVICE | PCIADDRESS.BUS
 ADDRESS = WHERE | PCIADDRESS.REGISTER | PCIADDRESS.ENABLE
@@ -21,16 +20,16 @@ SERR = U64(1)                                             # the only command bit
 def read(m, port, size):
     """Return `size` bytes from 0xCF8-0xCFF."""
     r = pci_at(m.devices[DEVICE.PCI])[0]
-    if port == PORT.PCI_ADDRESS and size == FOUR:
+    if port == PORT.PCI_ADDRESS and size == 4:
         return r.address
-    if port == PORT.RESET_CONTROL and size == ONE:
+    if port == PORT.RESET_CONTROL and size == 1:
         return r.reset_control
-    first = r.address & PCIADDRESS.REGISTER | port & THREE
-    present = port >= PORT.PCI_DATA and r.address & PCIADDRESS.ENABLE != ZERO and r.address & WHERE == ZERO
-    value = ZERO
+    first = r.address & PCIADDRESS.REGISTER | port & 3
+    present = port >= PORT.PCI_DATA and r.address & PCIADDRESS.ENABLE != 0 and r.address & WHERE == 0
+    value = 0
     for i in range(size):
-        inside = present and (port & THREE) + U64(i) < FOUR
-        value |= (U64(r.config[first + U64(i)]) if inside else BYTE) << EIGHT * U64(i)
+        inside = present and (port & 3) + U64(i) < 4
+        value |= (U64(r.config[first + U64(i)]) if inside else BYTE) << 8 * U64(i)
     return value
 
 
@@ -47,26 +46,26 @@ def _store(r, register, value):
 def write(c, m, port, size, value):
     """Write `size` bytes to 0xCF8-0xCFF."""
     r = pci_at(m.devices[DEVICE.PCI])[0]
-    if port == PORT.PCI_ADDRESS and size == FOUR:
+    if port == PORT.PCI_ADDRESS and size == 4:
         r.address = value & ADDRESS
-    elif port == PORT.RESET_CONTROL and size == ONE:
+    elif port == PORT.RESET_CONTROL and size == 1:
         if value & ~r.reset_control & RESETCTL.RESET:
             m.stop = STOP.RESET
             m.stop_cpu = c.id
         r.reset_control = value & (RESETCTL.HARD | RESETCTL.RESET)
     elif port >= PORT.PCI_DATA and r.address & PCIADDRESS.ENABLE and not r.address & WHERE:
-        first = r.address & PCIADDRESS.REGISTER | port & THREE
+        first = r.address & PCIADDRESS.REGISTER | port & 3
         for i in range(size):
-            if (port & THREE) + U64(i) < FOUR:
-                _store(r, first + U64(i), value >> EIGHT * U64(i) & BYTE)
+            if (port & 3) + U64(i) < 4:
+                _store(r, first + U64(i), value >> 8 * U64(i) & BYTE)
 
 
 @kernel
 def reset(m):
     """Bring bus and bridge to their state after reset; identification bytes stay."""
     r = pci_at(m.devices[DEVICE.PCI])[0]
-    r.address = ZERO
-    r.reset_control = ZERO
+    r.address = 0
+    r.reset_control = 0
     r.config[COMMAND_LOW] = 6                             # memory and bus master: fixed
     r.config[COMMAND_HIGH] = 0
     for i in range(SCRATCH, END):

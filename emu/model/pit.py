@@ -12,9 +12,8 @@ from emu.spec.pit import PITACCESS, PITMODE
 from emu.spec.platform import DEVICE, HZ, IRQ, PORT
 from emu.state import pit_at
 
-ZERO, ONE, TWO, THREE, FOUR, SIX, SEVEN, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(6), U64(7), U64(8)
 BYTE, NEVER = U64(0xFF), U64(0xFFFF_FFFF_FFFF_FFFF)
-BINARY, DECIMAL, TEN = U64(0x10000), U64(10000), U64(10)
+BINARY, DECIMAL = U64(0x10000), U64(10000)
 OUT, NULL_COUNT = U64(0x80), U64(0x40)
 NO_STATUS, NO_COUNT = U64(0x10), U64(0x20)                # read-back: 0 asks for it
 GATE2, SPEAKER, WRITABLE_61 = U64(1), U64(2), U64(0x0F)
@@ -31,21 +30,21 @@ def _modulus(p, k):
 
 @kernel
 def _to_bcd(value):
-    result, shift = ZERO, ZERO
+    result, shift = 0, 0
     while value:
-        result |= value % TEN << shift
-        value //= TEN
-        shift += FOUR
+        result |= value % 10 << shift
+        value //= 10
+        shift += 4
     return result
 
 
 @kernel
 def _from_bcd(value):
-    result, scale = ZERO, ONE
+    result, scale = 0, 1
     while value:
-        result += (value & U64(15)) * scale
-        value >>= FOUR
-        scale *= TEN
+        result += (value & 15) * scale
+        value >>= 4
+        scale *= 10
     return result
 
 
@@ -63,8 +62,8 @@ def _triggered(mode):
 def _high_ticks(p, k):
     """Return how long output is high in a period of mode 2 or 3."""
     if p.mode[k] == PITMODE.RATE:
-        return p.count[k] - ONE
-    return p.count[k] + ONE >> ONE
+        return p.count[k] - 1
+    return p.count[k] + 1 >> 1
 
 
 @kernel
@@ -72,56 +71,56 @@ def _elapsed(p, k, tick):
     """Return ticks counted since the load; 0 before it."""
     if p.frozen[k] != NEVER:
         return p.frozen[k]
-    if _triggered(p.mode[k]) and p.armed[k] == ZERO:
-        return ZERO
-    return tick - p.start[k] if tick > p.start[k] else ZERO
+    if _triggered(p.mode[k]) and p.armed[k] == 0:
+        return 0
+    return tick - p.start[k] if tick > p.start[k] else 0
 
 
 @kernel
 def _sync(p, k, tick):
     """Put a waiting count in force once its tick has come."""
-    if p.next[k] != ZERO and p.frozen[k] == NEVER and tick >= p.swap[k]:
-        middle = p.mode[k] == PITMODE.SQUARE and (p.swap[k] - p.start[k]) % p.count[k] != ZERO
+    if p.next[k] != 0 and p.frozen[k] == NEVER and tick >= p.swap[k]:
+        middle = p.mode[k] == PITMODE.SQUARE and (p.swap[k] - p.start[k]) % p.count[k] != 0
         p.count[k] = p.next[k]
-        p.next[k] = ZERO
-        p.start[k] = p.swap[k] - (_high_ticks(p, k) if middle else ZERO)
+        p.next[k] = 0
+        p.start[k] = p.swap[k] - (_high_ticks(p, k) if middle else 0)
 
 
 @kernel
 def output(p, k, tick):
     """Return the output (0, 1) of counter `k` at a tick."""
     mode = p.mode[k]
-    if p.loaded[k] == ZERO or (p.low[k] and mode == PITMODE.TERMINAL):
-        return ZERO if mode == PITMODE.TERMINAL else ONE
+    if p.loaded[k] == 0 or (p.low[k] and mode == PITMODE.TERMINAL):
+        return 0 if mode == PITMODE.TERMINAL else 1
     elapsed = _elapsed(p, k, tick)
     if mode == PITMODE.TERMINAL:
-        return ONE if elapsed >= p.count[k] else ZERO
+        return 1 if elapsed >= p.count[k] else 0
     if mode == PITMODE.ONE_SHOT:
         if tick < p.start[k]:
-            return ZERO if p.low[k] else ONE              # triggered again while low: stays low
-        return ONE if p.armed[k] == ZERO or elapsed >= p.count[k] else ZERO
+            return 0 if p.low[k] else 1                   # triggered again while low: stays low
+        return 1 if p.armed[k] == 0 or elapsed >= p.count[k] else 0
     if _periodic(mode):
-        if p.gate[k] == ZERO or tick < p.start[k]:
-            return ONE
-        return ONE if elapsed % p.count[k] < _high_ticks(p, k) else ZERO
-    if mode == PITMODE.HARD_STROBE and p.armed[k] == ZERO:
-        return ONE
-    return ZERO if elapsed == p.count[k] and tick >= p.start[k] else ONE
+        if p.gate[k] == 0 or tick < p.start[k]:
+            return 1
+        return 1 if elapsed % p.count[k] < _high_ticks(p, k) else 0
+    if mode == PITMODE.HARD_STROBE and p.armed[k] == 0:
+        return 1
+    return 0 if elapsed == p.count[k] and tick >= p.start[k] else 1
 
 
 @kernel
 def counter(p, k, tick):
     """Return the counting element of counter `k` at a tick, as software reads it."""
     mode, count = p.mode[k], p.count[k]
-    if p.loaded[k] == ZERO:
-        return ZERO
+    if p.loaded[k] == 0:
+        return 0
     elapsed = _elapsed(p, k, tick)
     if mode == PITMODE.RATE:
         value = count - elapsed % count
     elif mode == PITMODE.SQUARE:
         phase = elapsed % count
         high = _high_ticks(p, k)
-        value = (count & ~ONE) - TWO * (phase if phase < high else phase - high)
+        value = (count & ~1) - 2 * (phase if phase < high else phase - high)
     else:
         value = count + _modulus(p, k) - elapsed % _modulus(p, k)
     value %= _modulus(p, k)
@@ -131,9 +130,9 @@ def counter(p, k, tick):
 @kernel
 def _next_change(p, k, tick):
     """Return the first tick after `tick` at which the output of counter `k` may change."""
-    if _triggered(p.mode[k]) and p.armed[k] == ZERO:
+    if _triggered(p.mode[k]) and p.armed[k] == 0:
         return NEVER
-    if p.loaded[k] == ZERO or p.frozen[k] != NEVER or (p.low[k] and p.mode[k] == PITMODE.TERMINAL):
+    if p.loaded[k] == 0 or p.frozen[k] != NEVER or (p.low[k] and p.mode[k] == PITMODE.TERMINAL):
         return NEVER
     mode, start, count = p.mode[k], p.start[k], p.count[k]
     if tick < start:
@@ -145,7 +144,7 @@ def _next_change(p, k, tick):
         return high if tick < high else period + count
     if elapsed < count:
         return start + count
-    return start + count + ONE if elapsed == count and mode >= PITMODE.SOFT_STROBE else NEVER
+    return start + count + 1 if elapsed == count and mode >= PITMODE.SOFT_STROBE else NEVER
 
 
 @kernel
@@ -157,22 +156,22 @@ def _after_start(p, k):
 @kernel
 def _follow(m, p):
     """Drive interrupt line 0 with output 0 and note when that changes next."""
-    level = output(p, ZERO, p.now)
+    level = output(p, 0, p.now)
     irq.set_line(m, IRQ.PIT, level)
-    change = _next_change(p, ZERO, p.now)
+    change = _next_change(p, 0, p.now)
     p.event = NEVER if change == NEVER else clock.cycle_of(change - BIAS, HZ.PIT)
 
 
 @kernel
 def _step(m, p, tick):
     """Let output 0 make every change up to `tick`, in order; long silences take one step per change."""
-    _sync(p, ZERO, p.now)
-    change = _next_change(p, ZERO, p.now)
+    _sync(p, 0, p.now)
+    change = _next_change(p, 0, p.now)
     while change <= tick:
         p.now = change
-        _sync(p, ZERO, change)
-        irq.set_line(m, IRQ.PIT, output(p, ZERO, change))
-        change = _next_change(p, ZERO, change)
+        _sync(p, 0, change)
+        irq.set_line(m, IRQ.PIT, output(p, 0, change))
+        change = _next_change(p, 0, change)
 
 
 @kernel
@@ -200,13 +199,13 @@ def next_event(m):
 def _load(p, k, value):
     """Load a count that software wrote (0 stands for the largest)."""
     count = _from_bcd(value) if p.bcd[k] else value
-    if count == ZERO:
+    if count == 0:
         count = _modulus(p, k)
     mode = p.mode[k]
     if _triggered(mode):
         _load_armed(p, k, count)
         return
-    if p.loaded[k] != ZERO and _periodic(mode) and p.frozen[k] == NEVER and p.now >= p.start[k]:
+    if p.loaded[k] != 0 and _periodic(mode) and p.frozen[k] == NEVER and p.now >= p.start[k]:
         elapsed = p.now - p.start[k]
         high = _high_ticks(p, k)
         period = p.start[k] + elapsed // p.count[k] * p.count[k]
@@ -215,11 +214,11 @@ def _load(p, k, value):
         p.next[k] = count
         return
     p.count[k] = count
-    p.next[k] = ZERO
-    p.low[k] = ZERO
-    p.loaded[k] = ONE
-    p.start[k] = p.now + ONE
-    p.frozen[k] = NEVER if p.gate[k] else ZERO
+    p.next[k] = 0
+    p.low[k] = 0
+    p.loaded[k] = 1
+    p.start[k] = p.now + 1
+    p.frozen[k] = NEVER if p.gate[k] else 0
 
 
 @kernel
@@ -227,11 +226,11 @@ def _load_armed(p, k, count):
     """Keep a count for the next trigger in modes 1 and 5."""
     p.swap[k] = NEVER
     p.next[k] = count
-    if p.armed[k] == ZERO:
+    if p.armed[k] == 0:
         p.count[k] = count
-        p.next[k] = ZERO
-        p.start[k] = p.now + ONE
-    p.loaded[k] = ONE
+        p.next[k] = 0
+        p.start[k] = p.now + 1
+    p.loaded[k] = 1
 
 
 @kernel
@@ -240,7 +239,7 @@ def _set_gate(p, k, level):
     if p.gate[k] == level:
         return
     mode = p.mode[k]
-    rising = level != ZERO
+    rising = level != 0
     if mode == PITMODE.TERMINAL or mode == PITMODE.SOFT_STROBE:
         if rising:
             p.start[k] = p.now - p.frozen[k]
@@ -253,41 +252,41 @@ def _set_gate(p, k, level):
         else:
             _reload(p, k)
     elif rising and p.loaded[k]:
-        p.low[k] = ONE - output(p, k, p.now) if mode == PITMODE.ONE_SHOT else ZERO
-        p.armed[k] = ONE
+        p.low[k] = 1 - output(p, k, p.now) if mode == PITMODE.ONE_SHOT else 0
+        p.armed[k] = 1
         _reload(p, k)
     p.gate[k] = level
 
 
 @kernel
 def _reload(p, k):
-    if p.next[k] != ZERO:
+    if p.next[k] != 0:
         p.count[k] = p.next[k]
-        p.next[k] = ZERO
+        p.next[k] = 0
     p.frozen[k] = NEVER
-    p.start[k] = p.now + ONE
+    p.start[k] = p.now + 1
 
 
 @kernel
 def _latch_count(p, k):
-    if p.latched[k] == ZERO:
+    if p.latched[k] == 0:
         p.latch[k] = counter(p, k, p.now)
-        p.latched[k] = ONE
+        p.latched[k] = 1
 
 
 @kernel
 def _latch_status(p, k):
-    if p.status_latched[k] == ZERO:
-        waiting = p.loaded[k] == ZERO or p.next[k] != ZERO or (p.now < p.start[k] and p.frozen[k] == NEVER)
-        p.status[k] = (OUT if output(p, k, p.now) else ZERO) | (NULL_COUNT if waiting else ZERO)
-        p.status[k] |= p.access[k] << FOUR | p.mode[k] << ONE | p.bcd[k]
-        p.status_latched[k] = ONE
+    if p.status_latched[k] == 0:
+        waiting = p.loaded[k] == 0 or p.next[k] != 0 or (p.now < p.start[k] and p.frozen[k] == NEVER)
+        p.status[k] = (OUT if output(p, k, p.now) else 0) | (NULL_COUNT if waiting else 0)
+        p.status[k] |= p.access[k] << 4 | p.mode[k] << 1 | p.bcd[k]
+        p.status_latched[k] = 1
 
 
 @kernel
 def _read_back(p, value):
     for k in range(3):
-        if value >> ONE + U64(k) & ONE:
+        if value >> 1 + U64(k) & 1:
             if not value & NO_COUNT:
                 _latch_count(p, U64(k))
             if not value & NO_STATUS:
@@ -297,27 +296,27 @@ def _read_back(p, value):
 @kernel
 def _control(p, value):
     """Write the control word: program a counter, latch it, or read back several."""
-    k = value >> SIX
-    if k == THREE:
+    k = value >> 6
+    if k == 3:
         _read_back(p, value)
         return
-    access = value >> FOUR & THREE
+    access = value >> 4 & 3
     if access == PITACCESS.LATCH:
         _latch_count(p, k)
         return
-    mode = value >> ONE & SEVEN
-    p.mode[k] = mode & THREE if mode > U64(5) else mode   # modes 6 and 7 are 2 and 3
+    mode = value >> 1 & 7
+    p.mode[k] = mode & 3 if mode > 5 else mode             # modes 6 and 7 are 2 and 3
     p.access[k] = access
-    p.bcd[k] = value & ONE
-    p.loaded[k] = ZERO
-    p.next[k] = ZERO
-    p.armed[k] = ZERO
-    p.low[k] = ZERO
+    p.bcd[k] = value & 1
+    p.loaded[k] = 0
+    p.next[k] = 0
+    p.armed[k] = 0
+    p.low[k] = 0
     p.frozen[k] = NEVER
-    p.write_high[k] = ZERO
-    p.read_high[k] = ZERO
-    p.latched[k] = ZERO
-    p.status_latched[k] = ZERO
+    p.write_high[k] = 0
+    p.read_high[k] = 0
+    p.latched[k] = 0
+    p.status_latched[k] = 0
 
 
 @kernel
@@ -327,32 +326,32 @@ def _write_count(p, k, value):
     if access == PITACCESS.LOW:
         _load(p, k, value)
     elif access == PITACCESS.HIGH:
-        _load(p, k, value << EIGHT)
+        _load(p, k, value << 8)
     elif p.write_high[k]:
         low = p.write_high[k] & BYTE
-        p.write_high[k] = ZERO
-        _load(p, k, low | value << EIGHT)
+        p.write_high[k] = 0
+        _load(p, k, low | value << 8)
     else:
-        p.write_high[k] = value | U64(0x100)
+        p.write_high[k] = value | 0x100
         if p.mode[k] == PITMODE.TERMINAL:
             p.frozen[k] = _elapsed(p, k, p.now)
-            p.low[k] = ONE
+            p.low[k] = 1
 
 
 @kernel
 def _read_count(p, k):
     """Return the next byte of status, latched count or running count."""
     if p.status_latched[k]:
-        p.status_latched[k] = ZERO
+        p.status_latched[k] = 0
         return p.status[k]
     value = p.latch[k] if p.latched[k] else counter(p, k, p.now)
     access = p.access[k]
-    high = access == PITACCESS.HIGH or (access == PITACCESS.BOTH and p.read_high[k] != ZERO)
+    high = access == PITACCESS.HIGH or (access == PITACCESS.BOTH and p.read_high[k] != 0)
     if access == PITACCESS.BOTH:
-        p.read_high[k] ^= ONE
+        p.read_high[k] ^= 1
     if access != PITACCESS.BOTH or high:
-        p.latched[k] = ZERO
-    return value >> EIGHT if high else value & BYTE
+        p.latched[k] = 0
+    return value >> 8 if high else value & BYTE
 
 
 @kernel
@@ -379,8 +378,8 @@ def read(m, now, port):
         return BYTE
     if port != PORT.SPEAKER:
         return _read_count(p, port - PORT.PIT0)
-    value = p.speaker | (REFRESH if p.now >> REFRESH_SHIFT & ONE else ZERO)
-    return value | (OUT2 if output(p, COUNTER2, p.now) else ZERO)
+    value = p.speaker | (REFRESH if p.now >> REFRESH_SHIFT & 1 else 0)
+    return value | (OUT2 if output(p, COUNTER2, p.now) else 0)
 
 
 @kernel
@@ -388,11 +387,11 @@ def reset(m):
     """Bring the counters to a defined state: not programmed, outputs high; the chip's own is undefined."""
     p = pit_at(m.devices[DEVICE.PIT])[0]
     for k in range(3):
-        _control(p, U64(k) << SIX | PITACCESS.BOTH << FOUR | PITMODE.RATE << ONE)
-        p.gate[k] = ONE if U64(k) != COUNTER2 else ZERO
+        _control(p, U64(k) << 6 | PITACCESS.BOTH << 4 | PITMODE.RATE << 1)
+        p.gate[k] = 1 if U64(k) != COUNTER2 else 0
         p.count[k] = BINARY
-        p.start[k] = ZERO
-    p.speaker = ZERO
+        p.start[k] = 0
+    p.speaker = 0
     p.event = NEVER
     p.now = irq.later(p.now, BIAS)
     _follow(m, p)

@@ -13,7 +13,6 @@ from emu.model.indirect import call
 from emu.spec.platform import DEVICE, PORT
 from emu.state import cpu_at, machine_at
 
-ZERO, ONE, TWO, EIGHT = U64(0), U64(1), U64(2), U64(8)
 BYTE, WORD, PORTS = U64(0xFF), U64(0xFFFF), U64(0x10000)
 
 
@@ -44,8 +43,8 @@ def _read_byte(c, m, port):
     if device == DEVICE.CONSOLE:
         return console.read(m, port)
     if device == DEVICE.PCI:
-        return pci.read(m, port, ONE)
-    return ZERO if device == DEVICE.EXIT else BYTE
+        return pci.read(m, port, 1)
+    return 0 if device == DEVICE.EXIT else BYTE
 
 
 @kernel
@@ -70,7 +69,7 @@ def _write_byte(c, m, port, value):
     elif device == DEVICE.FERR:
         ferr.acknowledge(m)
     elif device == DEVICE.PCI:
-        pci.write(c, m, port, ONE, value)
+        pci.write(c, m, port, 1, value)
 
 
 @kernel
@@ -79,9 +78,9 @@ def route_read(c, port, size):
     m = machine_at(c.machine)[0]
     if _device(m, port) == DEVICE.PCI:
         return pci.read(m, port, size)
-    value = ZERO
+    value = 0
     for i in range(size):
-        value |= _read_byte(c, m, port + U64(i)) << EIGHT * U64(i)
+        value |= _read_byte(c, m, port + U64(i)) << 8 * U64(i)
     m.next_event = events.next_event(m)
     return value
 
@@ -95,11 +94,11 @@ def route_write(c, port, size, value):
         pci.write(c, m, port, size, value)
     elif device == DEVICE.EXIT:
         console.leave(c, m, port, size, value)
-    elif port == PORT.FW_SELECTOR and size == TWO:
+    elif port == PORT.FW_SELECTOR and size == 2:
         fw_cfg.select(m, value & WORD)
     else:
         for i in range(size):
-            _write_byte(c, m, port + U64(i), value >> EIGHT * U64(i) & BYTE)
+            _write_byte(c, m, port + U64(i), value >> 8 * U64(i) & BYTE)
         m.next_event = events.next_event(m)
 
 
@@ -109,7 +108,7 @@ def _read_entry(cpu, port, size, unused):
 
 def _write_entry(cpu, port, size, value):
     route_write(cpu_at(cpu)[0], port, size, value)
-    return ZERO
+    return U64(0)
 
 
 @cache
@@ -123,8 +122,8 @@ def entries():
 def read(c, port, size):
     """Return `size` (1, 2, 4) bytes, zero-extended, from `port`."""
     m = machine_at(c.machine)[0]
-    value = call(m.devices[DEVICE.PORT_READ], m.cpus[c.id], port, size, ZERO)
-    watch.port(c, port, size, value, ZERO)
+    value = call(m.devices[DEVICE.PORT_READ], m.cpus[c.id], port, size, 0)
+    watch.port(c, port, size, value, 0)
     return value
 
 
@@ -132,5 +131,5 @@ def read(c, port, size):
 def write(c, port, size, value):
     """Write the low `size` (1, 2, 4) bytes of `value` to `port`."""
     m = machine_at(c.machine)[0]
-    watch.port(c, port, size, value, ONE)
+    watch.port(c, port, size, value, 1)
     call(m.devices[DEVICE.PORT_WRITE], m.cpus[c.id], port, size, value)

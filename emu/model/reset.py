@@ -13,7 +13,6 @@ from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY
 from emu.state import ALL_ONES, env_of, machine_at
 
-ZERO, ONE, EIGHT, SIXTEEN = U64(0), U64(1), U64(8), U64(16)
 RESET_CS, RESET_CS_BASE, RESET_RIP, LIMIT = U64(0xF000), U64(0xFFFF_0000), U64(0xFFF0), U64(0xFFFF)
 CODE, DATA, LDT, TSS = U64(0x9B00), U64(0x9300), U64(0x8200), U64(0x8B00)
 CR0_RESET = CR0.CD | CR0.NW | CR0.ET
@@ -29,27 +28,27 @@ FPU_CONTROL, MXCSR = U64(0x40), U64(0x1F80)
 @kernel
 def registers(c, e):
     """Load what power-up and INIT have in common: registers, segments, tables, no interrupt shadow, no paging."""
-    for n in range(SIXTEEN):
-        e.regs[U64(n)] = ZERO
-    e.regs[U64(2)] = SIGNATURE
+    for n in range(16):
+        e.regs[U64(n)] = 0
+    e.regs[2] = SIGNATURE
     for s in range(SEGMENTS):
-        set_segment(e, U64(s), ZERO, ZERO, LIMIT, DATA)
+        set_segment(e, U64(s), 0, 0, LIMIT, DATA)
     set_segment(e, SEG.CS, RESET_CS, RESET_CS_BASE, LIMIT, CODE)
-    set_segment(e, SEG.LDTR, ZERO, ZERO, LIMIT, LDT)
-    set_segment(e, SEG.TR, ZERO, ZERO, LIMIT, TSS)
-    set_segment(e, SEG.GDTR, ZERO, ZERO, LIMIT, ZERO)
-    set_segment(e, SEG.IDTR, ZERO, ZERO, LIMIT, ZERO)
+    set_segment(e, SEG.LDTR, 0, 0, LIMIT, LDT)
+    set_segment(e, SEG.TR, 0, 0, LIMIT, TSS)
+    set_segment(e, SEG.GDTR, 0, 0, LIMIT, 0)
+    set_segment(e, SEG.IDTR, 0, 0, LIMIT, 0)
     e.rip = RESET_RIP
-    set_rflags(e, U64(2))
-    e.cr[2] = e.cr[3] = e.cr[4] = e.efer = ZERO
+    set_rflags(e, 2)
+    e.cr[2] = e.cr[3] = e.cr[4] = e.efer = 0
     for n in range(4):
-        e.dr[U64(n)] = ZERO
+        e.dr[U64(n)] = 0
     e.dr[6], e.dr[7] = DR6_RESET, DR7_RESET
-    c.interruptibility = c.pending_debug = c.monitor_armed = c.vectoring = ZERO
-    c.init_pending = c.iret_step = ZERO
+    c.interruptibility = c.pending_debug = c.monitor_armed = c.vectoring = 0
+    c.init_pending = c.iret_step = 0
     c.armed &= ~ARMED.REGISTERS
-    e.hflags = ZERO
-    refresh_hflags(e, ZERO)
+    e.hflags = 0
+    refresh_hflags(e, 0)
 
 
 @kernel
@@ -59,16 +58,16 @@ def power_up(c):
     e = env_of(c.env)[0]
     registers(c, e)
     e.cr[0] = CR0_RESET
-    e.pat, e.xcr0, e.mxcsr, e.fpuc = PAT_RESET, ONE, MXCSR, FPU_CONTROL
-    e.star = e.lstar = e.cstar = e.fmask = e.kernel_gs_base = e.tsc_aux = ZERO
-    e.sysenter_cs = e.sysenter_esp = e.sysenter_eip = ZERO
-    for n in range(EIGHT):
+    e.pat, e.xcr0, e.mxcsr, e.fpuc = PAT_RESET, 1, MXCSR, FPU_CONTROL
+    e.star = e.lstar = e.cstar = e.fmask = e.kernel_gs_base = e.tsc_aux = 0
+    e.sysenter_cs = e.sysenter_esp = e.sysenter_eip = 0
+    for n in range(8):
         e.fptags[U64(n)] = 1
     msr.reset(c)
     c.vmxon_pointer = c.vmcs_pointer = ALL_ONES
-    c.sipi_pending = c.nmi_pending = c.ferr = ZERO
-    c.activity = ACTIVITY.ACTIVE if c.id == ZERO else ACTIVITY.WAIT_SIPI
-    tlb.control_change(c, ZERO, ALL_ONES, ZERO)
+    c.sipi_pending = c.nmi_pending = c.ferr = 0
+    c.activity = ACTIVITY.ACTIVE if c.id == 0 else ACTIVITY.WAIT_SIPI
+    tlb.control_change(c, 0, ALL_ONES, 0)
 
 
 @kernel
@@ -82,18 +81,18 @@ def init(c):
     registers(c, e)
     e.cr[0] = kept | CR0.ET
     apic.reset(c, True)
-    tlb.control_change(c, ZERO, ALL_ONES, ZERO)
-    c.activity = ACTIVITY.ACTIVE if c.apic_base & U64(1 << 8) else ACTIVITY.WAIT_SIPI
+    tlb.control_change(c, 0, ALL_ONES, 0)
+    c.activity = ACTIVITY.ACTIVE if c.apic_base & (1 << 8) else ACTIVITY.WAIT_SIPI
 
 
 @kernel
 def start(c, vector):
     """Start a processor that waits for SIPI at page `vector` in real mode."""
     m, e = machine_at(c.machine)[0], env_of(c.env)[0]
-    c.sipi_pending = ZERO
+    c.sipi_pending = 0
     set_segment(e, SEG.CS, vector << SELECTOR_SHIFT, vector << PAGE_SHIFT, LIMIT, CODE)
-    e.rip = ZERO
+    e.rip = 0
     c.activity = ACTIVITY.ACTIVE
     if m.now > c.cycles:
         c.cycles = m.now
-    refresh_hflags(e, ZERO)
+    refresh_hflags(e, 0)

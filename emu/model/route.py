@@ -12,10 +12,8 @@ from emu.spec.outcome import FAULT, MODE, STOP
 from emu.spec.vmx import ACTIVITY, BLOCKING, REASON
 from emu.state import env_of, insn_at
 
-ZERO, ONE, THREE, EIGHT, FOUR = U64(0), U64(1), U64(3), U64(8), U64(4)
 CHAIN_WORDS = U64(16)
 HAS_ERROR = U64(1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21)
-THIRTY_TWO = U64(32)
 STRING_FIRST, STRING_LAST, INS_FIRST, OUTS_LAST = U64(0xA4), U64(0xAF), U64(0x6C), U64(0x6F)
 TEST_FIRST, TEST_LAST = U64(0xA8), U64(0xA9)
 
@@ -23,8 +21,8 @@ TEST_FIRST, TEST_LAST = U64(0xA8), U64(0xA9)
 @kernel
 def info_of(e, kind, vector):
     """Return interruption information of an event: VALID, type, vector, and whether it pushes an error code."""
-    info = INTR.VALID | kind << EIGHT | vector
-    if kind == EVENT.HARD and vector < THIRTY_TWO and HAS_ERROR >> vector & ONE and not real_mode(e):
+    info = INTR.VALID | kind << 8 | vector
+    if kind == EVENT.HARD and vector < 32 and HAS_ERROR >> vector & 1 and not real_mode(e):
         info |= INTR.ERROR
     return info
 
@@ -33,30 +31,30 @@ def info_of(e, kind, vector):
 def depart(c, reason, qualification):
     """Do a VM exit."""
     exit.leave(c, reason, qualification)
-    c.recheck = ONE
+    c.recheck = 1
 
 
 @kernel
 def stop(c):
     """Stop the machine with `c.stop` set by who found the reason."""
     c.stop_rip = env_of(c.env)[0].rip
-    c.halted_or_stopped = ONE
+    c.halted_or_stopped = 1
 
 
 @kernel
 def other(c):
     """Route a fault that is not an exception."""
     if c.fault == FAULT.EPT_VIOLATION:
-        c.ept_violations += ONE
+        c.ept_violations += 1
         depart(c, REASON.EPT_VIOLATION, c.fault_qualification)
     elif c.fault == FAULT.EPT_MISCONFIG:
-        depart(c, REASON.EPT_MISCONFIG, ZERO)
+        depart(c, REASON.EPT_MISCONFIG, 0)
     elif c.fault == FAULT.EXIT:
         depart(c, c.fault_vector, c.fault_qualification)
     elif c.fault == FAULT.STOP:
         stop(c)
     elif c.fault != FAULT.RETRY and c.fault != FAULT.NONE:
-        c.stop, c.stop_a, c.stop_b = STOP.INTERNAL, U64(0xDE), c.fault
+        c.stop, c.stop_a, c.stop_b = STOP.INTERNAL, 0xDE, c.fault
         stop(c)
 
 
@@ -67,7 +65,7 @@ def triple(c):
         c.guest_chain_length, c.guest_chain_vmcs, c.guest_chain_cycle = c.chain_length, c.vmcs_pointer, c.cycles
         for i in range(CHAIN_WORDS):
             c.guest_chain[U64(i)] = c.chain[U64(i)]
-        depart(c, REASON.TRIPLE_FAULT, ZERO)
+        depart(c, REASON.TRIPLE_FAULT, 0)
         return
     c.activity = ACTIVITY.SHUTDOWN
     c.stop = STOP.TRIPLE_FAULT
@@ -77,46 +75,46 @@ def triple(c):
 @kernel
 def note_chain(c, vector, error, rip):
     """Add a step to the chain that explains a triple fault: vector, error code, RIP, linear address of a page fault."""
-    if c.chain_length < FOUR:
-        place = c.chain_length * FOUR
-        c.chain[place], c.chain[place + ONE], c.chain[place + U64(2)] = vector, error, rip
-        c.chain[place + THREE] = c.fault_address
-        c.chain_length += ONE
+    if c.chain_length < 4:
+        place = c.chain_length * 4
+        c.chain[place], c.chain[place + 1], c.chain[place + 2] = vector, error, rip
+        c.chain[place + 3] = c.fault_address
+        c.chain_length += 1
 
 
 @kernel
 def deliver(c, info, error, length):
     """Deliver an event, and what goes wrong with it, until something is delivered, exits, or shuts down."""
     e = env_of(c.env)[0]
-    c.chain_length = ZERO
+    c.chain_length = 0
     note_chain(c, info & INTR.VECTOR, error, e.rip)
     while True:
-        c.vectoring, c.vectoring_error, c.vectoring_length, c.vectoring_source = info, error, length, ZERO
+        c.vectoring, c.vectoring_error, c.vectoring_length, c.vectoring_source = info, error, length, 0
         if interrupt.deliver(c, info, error, length):
-            c.vectoring = ZERO
+            c.vectoring = 0
             return
         if c.fault != FAULT.EXCEPTION:
             other(c)
-            c.vectoring = ZERO
+            c.vectoring = 0
             return
         second, code = c.fault_vector, c.fault_error
         note_chain(c, second, code, e.rip)
         if c.vmx_mode == MODE.NONROOT and intercept.exception(c, second, code):
             other(c)
-            c.vectoring = ZERO
+            c.vectoring = 0
             return
         result = interrupt.combine(info, second)
         if result == interrupt.TRIPLE:
             triple(c)
-            c.vectoring = ZERO
+            c.vectoring = 0
             return
         if result == VECTOR.DF:
-            code = ZERO
-            if c.vmx_mode == MODE.NONROOT and intercept.exception(c, VECTOR.DF, ZERO):
+            code = 0
+            if c.vmx_mode == MODE.NONROOT and intercept.exception(c, VECTOR.DF, 0):
                 other(c)
-                c.vectoring = ZERO
+                c.vectoring = 0
                 return
-        info, error, length = info_of(e, EVENT.HARD, result), code, ZERO
+        info, error, length = info_of(e, EVENT.HARD, result), code, 0
         c.fault_vector, c.fault_error = result, code
         interrupt.prepare(c, info)
 
@@ -138,8 +136,8 @@ def software_event(c, kind, vector, length):
         other(c)
         return
     if kind == EVENT.PRIV:
-        c.pending_debug = ZERO
-    event(c, kind, vector, ZERO, length)
+        c.pending_debug = 0
+    event(c, kind, vector, 0, length)
 
 
 @kernel
@@ -153,7 +151,7 @@ def fault(c):
         other(c)
         return
     c.interruptibility &= ~(BLOCKING.STI | BLOCKING.MOV_SS)
-    event(c, EVENT.HARD, vector, error, ZERO)
+    event(c, EVENT.HARD, vector, error, 0)
 
 
 @kernel
@@ -163,7 +161,7 @@ def stack_access(insn):
         return True
     if insn.memory:
         return False
-    if insn.map == ZERO:
+    if insn.map == 0:
         string = (insn.opcode >= STRING_FIRST and insn.opcode <= STRING_LAST and insn.opcode != TEST_FIRST and insn.opcode != TEST_LAST)
         return not string and not (insn.opcode >= INS_FIRST and insn.opcode <= OUTS_LAST)
     return True

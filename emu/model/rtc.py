@@ -11,9 +11,7 @@ from emu.spec.platform import DEVICE, HZ, IRQ, PORT
 from emu.spec.rtc import CMOS, RTCA, RTCB, RTCC
 from emu.state import rtc_at
 
-ZERO, ONE, TWO, THREE, FOUR, SIX, SEVEN = U64(0), U64(1), U64(2), U64(3), U64(4), U64(6), U64(7)
-TEN, TWELVE, SIXTEEN, TWENTY, TWENTY_FOUR, SIXTY = U64(10), U64(12), U64(16), U64(20), U64(24), U64(60)
-HUNDRED, HOUR, DAY = U64(100), U64(3600), U64(86400)
+HOUR, DAY = U64(3600), U64(86400)
 NEVER = U64(0xFFFF_FFFF_FFFF_FFFF)
 SECOND = HZ.TSC
 UPDATE = U64(244_000)                                     # cycles that UIP is set before an update
@@ -22,7 +20,7 @@ NMI_OFF, INDEX = U64(0x80), U64(0x7F)
 AFTERNOON, ANY = U64(0x80), U64(0xC0)
 VALID = U64(0x80)                                         # register D: battery good
 DIVIDER_RESET = U64(0x60)
-WEDNESDAY = THREE                                         # of the calendar's first day, Sunday = 0
+WEDNESDAY = U64(3)                                        # of the calendar's first day, Sunday = 0
 BYTE = U64(0xFF)
 ENABLES = RTCB.UIE | RTCB.AIE | RTCB.PIE                  # the same positions as the flags of register C
 
@@ -34,7 +32,7 @@ def _byte(r, index):
 
 @kernel
 def _stopped(r):
-    return (_byte(r, CMOS.B) & RTCB.SET != ZERO) or _byte(r, CMOS.A) & DIVIDER_RESET == DIVIDER_RESET
+    return (_byte(r, CMOS.B) & RTCB.SET != 0) or _byte(r, CMOS.A) & DIVIDER_RESET == DIVIDER_RESET
 
 
 @kernel
@@ -42,7 +40,7 @@ def seconds(r):
     """Return calendar seconds since 1970 at r.now, modulo 2**64."""
     if r.held:
         return r.seconds
-    return r.seconds + (r.now - r.since) // SECOND if r.now >= r.since else r.seconds - ONE
+    return r.seconds + (r.now - r.since) // SECOND if r.now >= r.since else r.seconds - 1
 
 
 @kernel
@@ -55,29 +53,29 @@ def _since_first(r):
 def _encode(r, value):
     if _byte(r, CMOS.B) & RTCB.DM:
         return value
-    return value // TEN << FOUR | value % TEN
+    return value // 10 << 4 | value % 10
 
 
 @kernel
 def _decode(r, value):
     if _byte(r, CMOS.B) & RTCB.DM:
         return value
-    return (value >> FOUR) * TEN + (value & U64(15))
+    return (value >> 4) * 10 + (value & 15)
 
 
 @kernel
 def _encode_hour(r, hour):
     if _byte(r, CMOS.B) & RTCB.H24:
         return _encode(r, hour)
-    twelve = hour % TWELVE if hour % TWELVE else TWELVE
-    return _encode(r, twelve) | (AFTERNOON if hour >= TWELVE else ZERO)
+    twelve = hour % 12 if hour % 12 else 12
+    return _encode(r, twelve) | (AFTERNOON if hour >= 12 else 0)
 
 
 @kernel
 def _decode_hour(r, value):
     if _byte(r, CMOS.B) & RTCB.H24:
         return _decode(r, value)
-    return _decode(r, value & ~AFTERNOON) % TWELVE + (TWELVE if value & AFTERNOON else ZERO)
+    return _decode(r, value & ~AFTERNOON) % 12 + (12 if value & AFTERNOON else 0)
 
 
 @kernel
@@ -86,44 +84,44 @@ def _show(r):
     now = _since_first(r)
     of_day, day = now % DAY, now // DAY
     year, month, of_month = calendar.date(day - calendar.EPOCH)
-    r.ram[CMOS.SECONDS] = _encode(r, of_day % SIXTY)
-    r.ram[CMOS.MINUTES] = _encode(r, of_day // SIXTY % SIXTY)
+    r.ram[CMOS.SECONDS] = _encode(r, of_day % 60)
+    r.ram[CMOS.MINUTES] = _encode(r, of_day // 60 % 60)
     r.ram[CMOS.HOURS] = _encode_hour(r, of_day // HOUR)
-    r.ram[CMOS.WEEKDAY] = _encode(r, (day + WEDNESDAY) % SEVEN + ONE)
+    r.ram[CMOS.WEEKDAY] = _encode(r, (day + WEDNESDAY) % 7 + 1)
     r.ram[CMOS.DAY] = _encode(r, of_month)
     r.ram[CMOS.MONTH] = _encode(r, month)
-    r.ram[CMOS.YEAR] = _encode(r, year % HUNDRED)
-    r.ram[CMOS.CENTURY] = _encode(r, year // HUNDRED)
+    r.ram[CMOS.YEAR] = _encode(r, year % 100)
+    r.ram[CMOS.CENTURY] = _encode(r, year // 100)
 
 
 @kernel
 def _take(r):
     """Set the time from the clock bytes of CMOS memory."""
-    year = _decode(r, _byte(r, CMOS.CENTURY)) * HUNDRED + _decode(r, _byte(r, CMOS.YEAR))
+    year = _decode(r, _byte(r, CMOS.CENTURY)) * 100 + _decode(r, _byte(r, CMOS.YEAR))
     month, day = _decode(r, _byte(r, CMOS.MONTH)), _decode(r, _byte(r, CMOS.DAY))
-    of_day = _decode_hour(r, _byte(r, CMOS.HOURS)) * HOUR + _decode(r, _byte(r, CMOS.MINUTES)) * SIXTY
+    of_day = _decode_hour(r, _byte(r, CMOS.HOURS)) * HOUR + _decode(r, _byte(r, CMOS.MINUTES)) * 60
     r.seconds = calendar.days(year, month, day) * DAY + of_day + _decode(r, _byte(r, CMOS.SECONDS))
     if r.now >= r.since:
         r.since = r.now - (r.now - r.since) % SECOND      # the divider goes on
     else:
-        r.seconds += ONE                                  # it has just been started: see `seconds`
+        r.seconds += 1                                    # it has just been started: see `seconds`
 
 
 @kernel
 def _until_alarm(r):
     """Return how many updates ahead (1 ..) the alarm bytes match next, at most a day; 0 when never."""
-    now, ahead = _since_first(r) % DAY, ONE
+    now, ahead = _since_first(r) % DAY, 1
     while ahead <= DAY:
         at = (now + ahead) % DAY
         if not _match(r, CMOS.HOURS_ALARM, _encode_hour(r, at // HOUR)):
             ahead += HOUR - at % HOUR
-        elif not _match(r, CMOS.MINUTES_ALARM, _encode(r, at // SIXTY % SIXTY)):
-            ahead += SIXTY - at % SIXTY
-        elif not _match(r, CMOS.SECONDS_ALARM, _encode(r, at % SIXTY)):
-            ahead += ONE
+        elif not _match(r, CMOS.MINUTES_ALARM, _encode(r, at // 60 % 60)):
+            ahead += 60 - at % 60
+        elif not _match(r, CMOS.SECONDS_ALARM, _encode(r, at % 60)):
+            ahead += 1
         else:
             return ahead
-    return ZERO
+    return 0
 
 
 @kernel
@@ -136,9 +134,9 @@ def _match(r, index, value):
 def _period(r):
     """Return the periodic rate in oscillator ticks, 0 when off; rates 1 and 2 equal 8 and 9."""
     rate = _byte(r, CMOS.A) & RTCA.RS
-    if rate == ZERO or _byte(r, CMOS.A) & DIVIDER_RESET == DIVIDER_RESET:
-        return ZERO
-    return ONE << (rate + SIX if rate < THREE else rate - ONE)
+    if rate == 0 or _byte(r, CMOS.A) & DIVIDER_RESET == DIVIDER_RESET:
+        return 0
+    return 1 << (rate + 6 if rate < 3 else rate - 1)
 
 
 @kernel
@@ -148,16 +146,16 @@ def _schedule(r):
     r.periodic_at = NEVER
     period = _period(r)
     if control & RTCB.PIE and period:
-        r.periodic_at = clock.cycle_of((clock.ticks(r.now, HZ.RTC) // period + ONE) * period, HZ.RTC)
+        r.periodic_at = clock.cycle_of((clock.ticks(r.now, HZ.RTC) // period + 1) * period, HZ.RTC)
     r.update_at = NEVER
-    if r.held == ZERO:
-        next_second = r.since if r.now < r.since else r.since + ((r.now - r.since) // SECOND + ONE) * SECOND
+    if r.held == 0:
+        next_second = r.since if r.now < r.since else r.since + ((r.now - r.since) // SECOND + 1) * SECOND
         if control & RTCB.UIE:
             r.update_at = next_second
         elif control & RTCB.AIE:
             ahead = _until_alarm(r)
             if ahead:
-                r.update_at = next_second + (ahead - ONE) * SECOND
+                r.update_at = next_second + (ahead - 1) * SECOND
 
 
 @kernel
@@ -182,7 +180,7 @@ def _flags(r, before, now):
 @kernel
 def _update_line(m, r):
     asked = r.cause & _byte(r, CMOS.B) & ENABLES
-    r.line = irq.change(m, IRQ.RTC, r.line, ONE if asked else ZERO)
+    r.line = irq.change(m, IRQ.RTC, r.line, 1 if asked else 0)
 
 
 @kernel
@@ -210,22 +208,22 @@ def next_event(m):
 def _in_progress(r):
     """Return RTCA.UIP when the next update is less than 244 us away."""
     if r.held:
-        return ZERO
+        return 0
     left = r.since - r.now if r.now < r.since else SECOND - (r.now - r.since) % SECOND
-    return RTCA.UIP if left <= UPDATE else ZERO
+    return RTCA.UIP if left <= UPDATE else 0
 
 
 @kernel
 def _read_data(m, r):
     index = r.index
     if index <= CMOS.YEAR or index == CMOS.CENTURY:
-        if r.held == ZERO:
+        if r.held == 0:
             _show(r)
     elif index == CMOS.A:
         return _byte(r, index) & ~RTCA.UIP | _in_progress(r)
     elif index == CMOS.C:
-        value = r.cause | (RTCC.IRQF if r.line else ZERO)
-        r.cause = ZERO
+        value = r.cause | (RTCC.IRQF if r.line else 0)
+        r.cause = 0
         _schedule(r)
         _update_line(m, r)
         return value
@@ -244,10 +242,10 @@ def _write_control(r, index, value):
         r.ram[CMOS.A] = value & ~RTCA.UIP
     else:
         r.ram[CMOS.B] = value & ~RTCB.UIE if value & RTCB.SET else value
-    r.held = ONE if _stopped(r) else ZERO
+    r.held = 1 if _stopped(r) else 0
     if divider and _byte(r, CMOS.A) & DIVIDER_RESET != DIVIDER_RESET:
         r.since = r.now + HALF_SECOND                     # the first update comes half a second later
-    if was and r.held == ZERO:
+    if was and r.held == 0:
         _take(r)
 
 
@@ -257,10 +255,10 @@ def _write_data(m, r, value):
     if index == CMOS.A or index == CMOS.B:
         _write_control(r, index, value)
     elif index <= CMOS.YEAR or index == CMOS.CENTURY:
-        if r.held == ZERO:
+        if r.held == 0:
             _show(r)
         r.ram[index] = value
-        if r.held == ZERO and (index & ONE == ZERO or index >= CMOS.WEEKDAY):
+        if r.held == 0 and (index & 1 == 0 or index >= CMOS.WEEKDAY):
             _take(r)
     elif index != CMOS.C and index != CMOS.D:
         r.ram[index] = value
@@ -293,8 +291,8 @@ def reset(m):
     advance(m, m.now)
     r = rtc_at(m.devices[DEVICE.RTC])[0]
     r.ram[CMOS.B] = _byte(r, CMOS.B) & ~(RTCB.UIE | RTCB.AIE | RTCB.PIE | RTCB.SQWE)
-    r.cause = ZERO
-    r.index = ZERO
-    r.nmi_masked = ZERO
+    r.cause = 0
+    r.index = 0
+    r.nmi_masked = 0
     _schedule(r)
     _update_line(m, r)

@@ -11,7 +11,6 @@ from emu.model.cpu import HIGH, LOW_32, attributes, base, limit, long_mode, set_
 from emu.spec.cpu import DESCRIPTOR, SEG
 from emu.spec.outcome import ACCESS
 
-ZERO, ONE, THREE, SEVEN, EIGHT, TWELVE, FIFTEEN = U64(0), U64(1), U64(3), U64(7), U64(8), U64(12), U64(15)
 SELECTOR = U64(0xFFFF)
 RPL, TI, INDEX = U64(3), U64(4), U64(0xFFF8)
 NOT_NULL = U64(0xFFFC)
@@ -19,12 +18,12 @@ TABLE_READ = ACCESS.READ | ACCESS.IMPLICIT
 TABLE_WRITE = ACCESS.WRITE | ACCESS.IMPLICIT
 
 TYPE_SHIFT, DPL_SHIFT = U64(8), U64(13)
-LOW_24, SHIFT_16, SHIFT_24, SHIFT_56 = U64(0xFF_FFFF), U64(16), U64(24), U64(56)
+LOW_24 = U64(0xFF_FFFF)
 LIMIT_LOW, LIMIT_HIGH, PAGE_LOW = U64(0xFFFF), U64(0xF_0000), U64(0xFFF)
 KEPT = (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P | DESCRIPTOR.AVL | DESCRIPTOR.L |
         DESCRIPTOR.DB | DESCRIPTOR.G)
 # Bits of the type field of code and data segments.
-CODE, CONFORMING, WRITABLE, ACCESSED = U64(8), U64(4), U64(2), U64(1)
+CODE, CONFORMING, WRITABLE = U64(8), U64(4), U64(2)
 EXPAND_DOWN = U64(4)
 ACCESSED_BYTE, ACCESSED_BIT = U64(5), U64(1 << 8)
 WORD_MASK, BYTE, BYTE_5 = U64(0xFFFF), U64(0xFF), U64(40)
@@ -33,25 +32,25 @@ WORD_MASK, BYTE, BYTE_5 = U64(0xFFFF), U64(0xFF), U64(40)
 @kernel
 def linear_mask(e):
     """Return the mask that linear addresses are wrapped by: 64 bits in IA-32e mode, else 32."""
-    return ~ZERO if long_mode(e) else LOW_32
+    return ~0 if long_mode(e) else LOW_32
 
 
 @kernel
 def kind(attr):
     """Return the type field of a second descriptor word."""
-    return attr >> TYPE_SHIFT & FIFTEEN
+    return attr >> TYPE_SHIFT & 15
 
 
 @kernel
 def level(attr):
     """Return the DPL of a second descriptor word."""
-    return attr >> DPL_SHIFT & THREE
+    return attr >> DPL_SHIFT & 3
 
 
 @kernel
 def base_of(raw):
     """Return the 32-bit base of a raw descriptor."""
-    return raw >> SHIFT_16 & LOW_24 | raw >> SHIFT_56 << SHIFT_24
+    return raw >> 16 & LOW_24 | raw >> 56 << 24
 
 
 @kernel
@@ -65,7 +64,7 @@ def limit_of(raw):
     """Return the limit in bytes of a raw descriptor, expanded by the granularity bit."""
     size = raw & LIMIT_LOW | raw >> HIGH & LIMIT_HIGH
     if raw >> HIGH & DESCRIPTOR.G:
-        return size << TWELVE | PAGE_LOW
+        return size << 12 | PAGE_LOW
     return size
 
 
@@ -83,7 +82,7 @@ def inside(e, selector):
         if not attributes(e, SEG.LDTR) & DESCRIPTOR.P:
             return False
         table = SEG.LDTR
-    return (selector & INDEX) + SEVEN <= limit(e, table)
+    return (selector & INDEX) + 7 <= limit(e, table)
 
 
 @kernel
@@ -99,7 +98,7 @@ def fetch(c, e, selector, access):
 
     The caller has checked `inside`; `access` is ACCESS.EVENT or 0, the rest follows.
     """
-    return linear.read(c, address(e, selector), EIGHT, TABLE_READ | access)
+    return linear.read(c, address(e, selector), 8, TABLE_READ | access)
 
 
 @kernel
@@ -107,8 +106,7 @@ def set_accessed(c, e, selector, raw, access):
     """Set the accessed bit of a code or data descriptor in memory if it is clear; False when `c.fault` says why not."""
     if raw >> HIGH & ACCESSED_BIT:
         return True
-    return linear.write(c, address(e, selector) + ACCESSED_BYTE & linear_mask(e), ONE,
-                        raw >> BYTE_5 & BYTE | ONE, TABLE_WRITE | access)
+    return linear.write(c, address(e, selector) + ACCESSED_BYTE & linear_mask(e), 1, raw >> BYTE_5 & BYTE | 1, TABLE_WRITE | access)
 
 
 @kernel
@@ -120,20 +118,20 @@ def load_segment(e, s, selector, raw):
     attr = attributes_of(raw) | ACCESSED_BIT
     start = base_of(raw)
     if s == SEG.CS and long_mode(e) and attr & DESCRIPTOR.L:
-        start = ZERO
+        start = 0
     set_segment(e, s, selector, start, limit_of(raw), attr)
 
 
 @kernel
 def load_null(e, s, selector, privilege):
     """Make segment register `s` unusable: null `selector`, base 0, DPL `privilege` (SS keeps the CPL there)."""
-    set_segment(e, s, selector, ZERO, ZERO, privilege << DPL_SHIFT)
+    set_segment(e, s, selector, 0, 0, privilege << DPL_SHIFT)
 
 
 @kernel
 def within(shape, offset, size):
     """Return whether `size` bytes at `offset` are inside a data segment of this shape (limit, expand-down)."""
-    end = offset + size - ONE
+    end = offset + size - 1
     bound = shape & LOW_32
     attr = shape >> HIGH
     if attr & DESCRIPTOR.S and kind(attr) & (CODE | EXPAND_DOWN) == EXPAND_DOWN:

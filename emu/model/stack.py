@@ -10,7 +10,6 @@ from emu.spec.cpu import DESCRIPTOR, GPR, SEG
 from emu.spec.outcome import ACCESS, FAULT, RESULT
 from emu.state import env_of
 
-ONE, TWO, FOUR, EIGHT = U64(1), U64(2), U64(4), U64(8)
 LEVELS, WORD_MASK = U64(31), U64(0xFFFF)                 # the nesting level is modulo 32
 
 
@@ -18,8 +17,8 @@ LEVELS, WORD_MASK = U64(31), U64(0xFFFF)                 # the nesting level is 
 def pointer_size(e):
     """Return the bytes of the stack pointer: 8 in 64-bit mode, else 4 or 2 by SS.B."""
     if code_64(e):
-        return EIGHT
-    return FOUR if attributes(e, SEG.SS) & DESCRIPTOR.DB else TWO
+        return 8
+    return 4 if attributes(e, SEG.SS) & DESCRIPTOR.DB else 2
 
 
 @kernel
@@ -40,7 +39,7 @@ def writable(c, off, size):
     if c.fault == FAULT.NONE:
         walk.translate(c, where, access)
     if c.fault == FAULT.NONE:
-        walk.translate(c, where + size - ONE, access)
+        walk.translate(c, where + size - 1, access)
     return c.fault == FAULT.NONE
 
 

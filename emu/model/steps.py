@@ -11,7 +11,6 @@ from emu.state import env_of
 
 Step = namedtuple("Step", "what level address entry decoded verdict")      # address: host-physical, of the entry
 KINDS = int(walk.KINDS)
-EIGHT = U64(8)
 FLAGS = "EPT violation by a flag"
 
 
@@ -34,7 +33,7 @@ def _ept(c, m, gpa, access, steps):
         address = table + (gpa >> 12 + 9 * (level - 1) & 0x1FF) * 8
         if _in_device(c, address, steps):
             return None
-        entry = int(memory.load(m, U64(address), EIGHT))
+        entry = int(memory.load(m, U64(address), U64(8)))
         step = ept.verdict(m, U64(level), U64(entry))
         row = _layout(EPT_ENTRY, (level, entry >> 7 & 1))
         steps.append(Step(details(row).name, level, address, entry, show(row, entry), name_of(STEP, step)))

@@ -24,7 +24,6 @@ from emu.spec.cost import COST
 from emu.spec.cpu import DESCRIPTOR, EFER, GPR, RFLAGS, SEG
 from emu.spec.outcome import RESULT
 
-ZERO, THREE, EIGHT, SIXTEEN, THIRTY_TWO = U64(0), U64(3), U64(8), U64(16), U64(32)
 SELECTOR, NOT_RPL = U64(0xFFFF), U64(0xFFFC)
 USER_SHIFT = U64(48)                                     # of IA32_STAR: selectors for SYSRET
 FLAT = U64(0xFFFF_FFFF)
@@ -38,8 +37,8 @@ GS = U64(16)                                             # base word of GS in EN
 def enter_segments(e, cs, ss, privilege, wide):
     """Load CS and SS with the flat segments of fast system calls; `wide`: 64-bit code."""
     level = privilege << DPL_SHIFT
-    set_segment(e, SEG.CS, cs, ZERO, FLAT, CODE_TYPE | COMMON | level | (DESCRIPTOR.L if wide else DESCRIPTOR.DB))
-    set_segment(e, SEG.SS, ss, ZERO, FLAT, DATA_TYPE | COMMON | level | DESCRIPTOR.DB)
+    set_segment(e, SEG.CS, cs, 0, FLAT, CODE_TYPE | COMMON | level | (DESCRIPTOR.L if wide else DESCRIPTOR.DB))
+    set_segment(e, SEG.SS, ss, 0, FLAT, DATA_TYPE | COMMON | level | DESCRIPTOR.DB)
     refresh_hflags(e, privilege)
 
 
@@ -54,7 +53,7 @@ def syscall(c, e, insn):
     e.regs[GPR.R11] = flags
     e.rip = e.lstar
     cs = e.star >> HIGH & NOT_RPL
-    enter_segments(e, cs, cs + EIGHT, ZERO, True)
+    enter_segments(e, cs, cs + 8, 0, True)
     set_rflags(e, flags & ~e.fmask & ~RFLAGS.RF)
     return RESULT.JUMP
 
@@ -64,22 +63,22 @@ def sysret(c, e, insn):
     """Execute SYSRET: to 64-bit mode with a 64-bit operand size, else to compatibility mode."""
     if not code_64(e) or not e.efer & EFER.SCE:
         return ud(c)
-    wide = insn.operand_size == EIGHT
-    if cpl(e) != ZERO or (wide and not canonical(e, e.regs[GPR.RCX])):
+    wide = insn.operand_size == 8
+    if cpl(e) != 0 or (wide and not canonical(e, e.regs[GPR.RCX])):
         return gp0(c)
     c.cycles += COST.SYSTEM
     e.rip = e.regs[GPR.RCX] if wide else e.regs[GPR.RCX] & LOW_32
     set_rflags(e, e.regs[GPR.R11] & SYSRET_FLAGS)
     selector = e.star >> USER_SHIFT
-    cs = selector + SIXTEEN if wide else selector
-    enter_segments(e, (cs | THREE) & SELECTOR, (selector + EIGHT | THREE) & SELECTOR, THREE, wide)
+    cs = selector + 16 if wide else selector
+    enter_segments(e, (cs | 3) & SELECTOR, (selector + 8 | 3) & SELECTOR, 3, wide)
     return RESULT.JUMP
 
 
 @kernel
 def _no_target(e):
     """Return whether SYSENTER and SYSEXIT are #GP(0): real mode, or a null IA32_SYSENTER_CS."""
-    return real_mode(e) or U64(e.sysenter_cs) & NOT_RPL == ZERO
+    return real_mode(e) or U64(e.sysenter_cs) & NOT_RPL == 0
 
 
 @kernel
@@ -89,29 +88,29 @@ def sysenter(c, e):
         return gp0(c)
     c.cycles += COST.SYSTEM
     wide = long_mode(e)
-    mask = ~ZERO if wide else LOW_32
+    mask = ~0 if wide else LOW_32
     e.regs[GPR.RSP] = e.sysenter_esp & mask
     e.rip = e.sysenter_eip & mask
     e.eflags &= ~(RFLAGS.VM | RFLAGS.IF | RFLAGS.RF)
     cs = U64(e.sysenter_cs) & NOT_RPL
-    enter_segments(e, cs, cs + EIGHT, ZERO, wide)
+    enter_segments(e, cs, cs + 8, 0, wide)
     return RESULT.JUMP
 
 
 @kernel
 def sysexit(c, e, insn):
     """Execute SYSEXIT: to 64-bit mode with a 64-bit operand size."""
-    wide = insn.operand_size == EIGHT
-    if _no_target(e) or cpl(e) != ZERO:
+    wide = insn.operand_size == 8
+    if _no_target(e) or cpl(e) != 0:
         return gp0(c)
     if wide and not (canonical(e, e.regs[GPR.RCX]) and canonical(e, e.regs[GPR.RDX])):
         return gp0(c)
     c.cycles += COST.SYSTEM
-    mask = ~ZERO if wide else LOW_32
+    mask = ~0 if wide else LOW_32
     e.regs[GPR.RSP] = e.regs[GPR.RCX] & mask
     e.rip = e.regs[GPR.RDX] & mask
-    cs = (U64(e.sysenter_cs) & SELECTOR) + (THIRTY_TWO if wide else SIXTEEN) | RPL
-    enter_segments(e, cs, cs + EIGHT, THREE, wide)
+    cs = (U64(e.sysenter_cs) & SELECTOR) + (32 if wide else 16) | RPL
+    enter_segments(e, cs, cs + 8, 3, wide)
     return RESULT.JUMP
 
 
@@ -120,7 +119,7 @@ def swapgs(c, e):
     """Execute SWAPGS."""
     if not code_64(e):
         return ud(c)
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
     other = e.kernel_gs_base
     e.kernel_gs_base = e.seg[GS]

@@ -16,13 +16,13 @@ from emu.spec.msr import MSR
 from emu.spec.outcome import FAULT, RESULT, UNMODELLED
 from emu.state import env_of
 
-ZERO, ONE, MAP_SHIFT = U64(0), U64(1), U64(8)
+MAP_SHIFT = U64(8)
 
 
 @kernel
 def rdmsr(c, e):
     """Execute RDMSR."""
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
     index = e.regs[GPR.RCX] & LOW_32
     value = msr.read(c, index)
@@ -31,7 +31,7 @@ def rdmsr(c, e):
     if index == MSR.TSC:
         value = miscellaneous.time_stamp(c)
     c.cycles += COST.MSR
-    watch.msr(c, index, value, ZERO)
+    watch.msr(c, index, value, 0)
     e.regs[GPR.RAX] = value & LOW_32
     e.regs[GPR.RDX] = value >> HIGH
     return RESULT.NEXT
@@ -40,13 +40,13 @@ def rdmsr(c, e):
 @kernel
 def wrmsr(c, e):
     """Execute WRMSR."""
-    if cpl(e) != ZERO:
+    if cpl(e) != 0:
         return gp0(c)
     c.cycles += COST.MSR
     index, value = e.regs[GPR.RCX] & LOW_32, e.regs[GPR.RDX] << HIGH | e.regs[GPR.RAX] & LOW_32
     result = msr.write(c, index, value)
     if result == RESULT.NEXT:
-        watch.msr(c, index, value, ONE)
+        watch.msr(c, index, value, 1)
     return result
 
 
@@ -77,7 +77,7 @@ def _others(c, e, insn, kind):
     if kind >= INSN.RDFSBASE and kind <= INSN.WRGSBASE:
         return miscellaneous.segment_base(c, e, insn)
     if kind == INSN.CLAC:
-        return miscellaneous.set_ac(c, e, ZERO)
+        return miscellaneous.set_ac(c, e, 0)
     if kind == INSN.STAC:
         return miscellaneous.set_ac(c, e, RFLAGS.AC)
     if kind == INSN.HINT:

@@ -18,13 +18,13 @@ from emu.spec.outcome import FAULT, MODE, UNMODELLED
 from emu.spec.vmx import REASON
 from emu.state import env_of
 
-ZERO, ONE, TWO, THREE, FIVE, SHIFT_16, SOURCE_SHIFT = U64(0), U64(1), U64(2), U64(3), U64(5), U64(16), U64(30)
+SOURCE_SHIFT = U64(30)
 WORD_MASK = U64(0xFFFF)
-BY_CALL, BY_IRET, BY_JMP, BY_IDT = ZERO, ONE, TWO, THREE
+BY_CALL, BY_IRET, BY_JMP, BY_IDT = U64(0), U64(1), U64(2), U64(3)
 AVAILABLE, BUSY, WIDE = U64(1), U64(3), U64(8)           # descriptor types of a TSS; the bit of a 32-bit one
-TASK_GATE = FIVE
+TASK_GATE = U64(5)
 LIMIT_16, LIMIT_32 = U64(0x2B), U64(0x67)
-TSS_LINK = TWO                                           # bytes of the link field at the start of a TSS
+TSS_LINK = U64(2)                                        # bytes of the link field at the start of a TSS
 
 
 @kernel
@@ -68,7 +68,7 @@ def iret(c, e):
         return False
     select = linear.read(c, base(e, SEG.TR), TSS_LINK, TABLE_READ)
     if c.fault == FAULT.NONE:
-        switch(c, e, select, BY_IRET, ZERO, ZERO, ZERO)
+        switch(c, e, select, BY_IRET, 0, 0, 0)
     return True
 
 
@@ -77,7 +77,7 @@ def _target(c, e, insn):
     """Return the selector that a far JMP or CALL names; `c.fault` is set when it cannot be read."""
     if not insn.memory:
         return insn.displacement & WORD_MASK
-    return operand.load_part(c, insn, insn.operand_size, TWO) & WORD_MASK
+    return operand.load_part(c, insn, insn.operand_size, 2) & WORD_MASK
 
 
 @kernel
@@ -90,19 +90,19 @@ def transfer(c, insn):
     select = _target(c, e, insn)
     if c.fault != FAULT.NONE or not select & NOT_NULL or not inside(e, select):
         return False
-    raw = fetch(c, e, select, ZERO)
+    raw = fetch(c, e, select, 0)
     if c.fault != FAULT.NONE:
         return False
     attr = attributes_of(raw)
     if attr & DESCRIPTOR.S or (kind(attr) != TASK_GATE and kind(attr) & ~WIDE != AVAILABLE):
         return False
     if level(attr) < cpl(e) or level(attr) < select & RPL:
-        _refuse(c, VECTOR.GP, select, ZERO)
+        _refuse(c, VECTOR.GP, select, 0)
         return True
     if kind(attr) == TASK_GATE:
         if not attr & DESCRIPTOR.P:
-            _refuse(c, VECTOR.NP, select, ZERO)
+            _refuse(c, VECTOR.NP, select, 0)
             return True
-        select = raw >> SHIFT_16 & WORD_MASK
-    switch(c, e, select, BY_CALL if insn.kind == INSN.CALL_FAR else BY_JMP, ZERO, ZERO, ZERO)
+        select = raw >> 16 & WORD_MASK
+    switch(c, e, select, BY_CALL if insn.kind == INSN.CALL_FAR else BY_JMP, 0, 0, 0)
     return True

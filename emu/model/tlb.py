@@ -16,7 +16,6 @@ from emu.spec.paging import CR3, OFFSET, TLBE
 from emu.spec.vmx import EPTP, INVEPT_TYPE, INVVPID_TYPE, PROC2
 from emu.state import SPACES, TLB_BITS, TLB_ENTRIES, env_of, tlb_at
 
-ZERO, ONE, TWO, THREE, FOUR = U64(0), U64(1), U64(2), U64(3), U64(4)
 ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
 NONE = ALL_ONES
 PAGE_SHIFT = U64(12)
@@ -27,8 +26,8 @@ DEAD = ALL_ONES                                # tag of a removed entry
 HASH, HASH_SHIFT = U64(0x9E37_79B9_7F4A_7C15), U64(64 - TLB_BITS)
 WORDS, SLOTS, FULL = U64(2 * TLB_ENTRIES), U64(TLB_ENTRIES - 1), U64(TLB_ENTRIES * 3 // 4)
 SPACE_LIMIT, ENGINE_PAGES = U64(SPACES - 2), U64(64)
-PIECES = THREE                                 # space_state with pieces of larger guest pages
-GLOBAL_SIZES = FOUR                            # bit SIZE of t.sizes, bit SIZE + 4 for global translations
+PIECES = U64(3)                                # space_state with pieces of larger guest pages
+GLOBAL_SIZES = U64(4)                          # bit SIZE of t.sizes, bit SIZE + 4 for global translations
 SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
 # space_key: EP4TA (51:12), PCID (11:0) and these
 UNDER_EPT, GUEST_PHYSICAL, GLOBAL = U64(1 << 63), U64(1 << 62), U64(1 << 61)
@@ -53,27 +52,27 @@ def _probe(t, tag):
     """Return the index of the pair with this tag, or NONE."""
     slot = tag * HASH >> HASH_SHIFT
     while True:
-        found = t.word[slot << ONE]
+        found = t.word[slot << 1]
         if found == tag:
-            return slot << ONE
-        if found == ZERO:
+            return slot << 1
+        if found == 0:
             return NONE
-        slot = slot + ONE & SLOTS
+        slot = slot + 1 & SLOTS
 
 
 @kernel
 def find(t, la):
     """Return the index (of the tag; the TLBE follows) of a translation of `la` in the spaces in use, or NONE."""
     sizes = t.sizes
-    k = ZERO
-    while sizes != ZERO:
-        if sizes & ONE:
+    k = 0
+    while sizes != 0:
+        if sizes & 1:
             asid = t.asid if k < GLOBAL_SIZES else t.global_asid
-            at = _probe(t, _tag(la, k & THREE, asid))
+            at = _probe(t, _tag(la, k & 3, asid))
             if at != NONE:
                 return at
-        sizes >>= ONE
-        k += ONE
+        sizes >>= 1
+        k += 1
     return NONE
 
 
@@ -86,7 +85,7 @@ def _remove(t, la, asid):
         at = _probe(t, _tag(la, size, asid))
         if at != NONE:
             t.word[at] = DEAD
-            large = large or size != ZERO
+            large = large or size != 0
     return large
 
 
@@ -95,9 +94,9 @@ def drop_engine_page(t, la):
     """Tell the engine to drop the page of `la`."""
     if t.engine_pages < ENGINE_PAGES:
         t.engine_page[t.engine_pages] = la & ~OFFSET[0]
-        t.engine_pages += ONE
+        t.engine_pages += 1
     else:
-        t.engine_flush += ONE
+        t.engine_flush += 1
 
 
 @kernel
@@ -112,7 +111,7 @@ def replaced(t, la, old, new, large):
     """Tell the engine to drop what it has of `la`, unless `new` (ALL_ONES: nothing) allows all that `old` allowed."""
     if (old ^ new) & ALIKE or old & GRANTS & ~new or new & ~old & TLBE.XD:
         if large:
-            t.engine_flush += ONE
+            t.engine_flush += 1
         else:
             drop_engine_page(t, la)
 
@@ -121,18 +120,18 @@ def replaced(t, la, old, new, large):
 def clear(t):
     """Empty the table; spaces stay known and are numbered afresh."""
     for i in range(WORDS):
-        t.word[i] = ZERO
+        t.word[i] = 0
     for i in range(SPACES):
-        t.space_asid[i] = U64(i) + ONE
-        t.space_state[i] = ZERO
-    t.next_asid = U64(SPACES) + ONE
-    t.used = ZERO
-    t.sizes = ZERO
-    if t.asid != ZERO:
+        t.space_asid[i] = U64(i) + 1
+        t.space_state[i] = 0
+    t.next_asid = U64(SPACES) + 1
+    t.used = 0
+    t.sizes = 0
+    if t.asid != 0:
         t.asid = t.space_asid[t.space]
         t.global_asid = t.space_asid[t.global_space]
-    t.flushes += ONE
-    t.engine_flush += ONE
+    t.flushes += 1
+    t.engine_flush += 1
 
 
 @kernel
@@ -141,36 +140,36 @@ def fill(t, la, word):
     if t.used >= FULL:
         clear(t)
     size = (word & TLBE.SIZE) >> SIZE_SHIFT
-    shared = word & TLBE.G != ZERO
+    shared = word & TLBE.G != 0
     space = t.global_space if shared else t.space
-    t.space_state[space] |= PIECES if word & TLBE.FRACTURED else ONE
-    t.sizes |= ONE << (size + GLOBAL_SIZES if shared else size)
+    t.space_state[space] |= PIECES if word & TLBE.FRACTURED else 1
+    t.sizes |= 1 << (size + GLOBAL_SIZES if shared else size)
     tag = _tag(la, size, t.global_asid if shared else t.asid)
     slot = tag * HASH >> HASH_SHIFT
-    while t.word[slot << ONE] != ZERO and t.word[slot << ONE] != DEAD:
-        slot = slot + ONE & SLOTS
-    if t.word[slot << ONE] == ZERO:
-        t.used += ONE
-    t.word[slot << ONE] = tag
-    t.word[(slot << ONE) + ONE] = word
+    while t.word[slot << 1] != 0 and t.word[slot << 1] != DEAD:
+        slot = slot + 1 & SLOTS
+    if t.word[slot << 1] == 0:
+        t.used += 1
+    t.word[slot << 1] = tag
+    t.word[(slot << 1) + 1] = word
 
 
 # ---- spaces ---------------------------------------------------------------------------------------------
 @kernel
 def _kill(t, i):
     """Invalidate all translations of space `i`."""
-    if t.space_state[i] == ZERO:
+    if t.space_state[i] == 0:
         return
     if t.next_asid > LAST_ASID:
         clear(t)
         return
     t.space_asid[i] = t.next_asid
-    t.space_state[i] = ZERO
-    t.next_asid += ONE
+    t.space_state[i] = 0
+    t.next_asid += 1
     if i == t.space or i == t.global_space:
         t.asid = t.space_asid[t.space]
         t.global_asid = t.space_asid[t.global_space]
-        t.engine_flush += ONE
+        t.engine_flush += 1
 
 
 @kernel
@@ -180,20 +179,20 @@ def _space(t, key, vpid):
         if t.space_key[i] == key and t.space_vpid[i] == vpid:
             return U64(i)
     i = t.space_count
-    t.space_count += ONE
+    t.space_count += 1
     t.space_key[i] = key
     t.space_vpid[i] = vpid
     t.space_asid[i] = t.next_asid
-    t.space_state[i] = ZERO
-    t.next_asid += ONE
+    t.space_state[i] = 0
+    t.next_asid += 1
     return i
 
 
 @kernel
 def _choose(t, key, vpid):
-    if t.space_count > SPACE_LIMIT or t.next_asid == ZERO or t.next_asid + ONE > LAST_ASID:
-        t.space_count = ZERO
-        t.asid = ZERO
+    if t.space_count > SPACE_LIMIT or t.next_asid == 0 or t.next_asid + 1 > LAST_ASID:
+        t.space_count = 0
+        t.asid = 0
         clear(t)
     t.space = _space(t, key, vpid)
     t.global_space = t.space if key & GUEST_PHYSICAL else _space(t, key & ~CR3.PCID | GLOBAL, vpid)
@@ -208,14 +207,14 @@ def current_vpid(c):
     """Return the VPID that tags translations now: 0 outside non-root operation or without VPIDs."""
     if c.vmx_mode == MODE.NONROOT and c.proc2 & PROC2.VPID:
         return c.vpid
-    return ZERO
+    return 0
 
 
 @kernel
 def current_pcid(c):
     """Return the PCID that tags translations now: 0 when CR4.PCIDE = 0."""
     e = env_of(c.env)[0]
-    return e.cr[3] & CR3.PCID if e.cr[4] & CR4.PCIDE else ZERO
+    return e.cr[3] & CR3.PCID if e.cr[4] & CR4.PCIDE else 0
 
 
 @kernel
@@ -230,15 +229,15 @@ def select(c):
     vpid = current_vpid(c)
     if ept.active(c):
         key |= c.eptp & EPTP.ROOT | UNDER_EPT
-        if e.cr[0] & CR0.PG == ZERO:
+        if e.cr[0] & CR0.PG == 0:
             key = key & ~CR3.PCID | GUEST_PHYSICAL
             vpid = NOBODY
     context = e.cr[0] & CONTEXT_CR0 | e.cr[4] & CONTEXT_CR4 | (e.efer & CONTEXT_EFER) << EFER_AWAY
-    if t.asid == ZERO or t.key != key or t.vpid != vpid:
+    if t.asid == 0 or t.key != key or t.vpid != vpid:
         _choose(t, key, vpid)
-        t.engine_flush += ONE
+        t.engine_flush += 1
     elif t.context != context:
-        t.engine_flush += ONE
+        t.engine_flush += 1
     t.context = context
 
 
@@ -246,7 +245,7 @@ def select(c):
 @kernel
 def _invalidate_page(t, i, la):
     """Invalidate the translations of `la` in space `i`: all of the space when large guest pages lie there in pieces."""
-    if t.space_state[i] == ZERO:
+    if t.space_state[i] == 0:
         return
     if t.space_state[i] == PIECES:
         _kill(t, i)
@@ -254,7 +253,7 @@ def _invalidate_page(t, i, la):
     large = _remove(t, la, t.space_asid[i])
     if i == t.space or i == t.global_space:
         if large:
-            t.engine_flush += ONE
+            t.engine_flush += 1
         else:
             drop_engine_page(t, la)
 
@@ -323,12 +322,12 @@ def invpcid(c, kind, pcid, la):
     """
     t = tlb_at(c.tlb)[0]
     vpid = current_vpid(c)
-    if kind == ZERO:
+    if kind == 0:
         _invalidate_address(t, vpid, pcid, False, la)
-    elif kind == ONE:
+    elif kind == 1:
         _invalidate(t, vpid, pcid, False)
     else:
-        _invalidate(t, vpid, ALL_ONES, kind == TWO)
+        _invalidate(t, vpid, ALL_ONES, kind == 2)
 
 
 @kernel
@@ -337,7 +336,7 @@ def mov_cr3(c, keep):
 
     Source: SDM 3A, "Operations that Invalidate TLBs and Paging-Structure Caches"
     """
-    if keep == ZERO:
+    if keep == 0:
         flush_nonglobal(c)
     select(c)
 
@@ -350,7 +349,7 @@ def control_change(c, which, old, new):
     Source: SDM 3A, "Operations that Invalidate TLBs and Paging-Structure Caches"
     """
     changed = old ^ new
-    if which == ZERO:
+    if which == 0:
         if changed & old & CR0.PG:
             flush_all(c)
     elif changed & CR4.PGE or changed & old & CR4.PCIDE:
@@ -368,9 +367,9 @@ def vm_transition(c):
     Called while c.proc2 holds the controls of the VMCS concerned; `select` follows when the world is loaded.
     Source: SDM 3C, "VMX Transitions and Cached Information"
     """
-    if c.proc2 & PROC2.VPID == ZERO:
-        _invalidate(tlb_at(c.root_tlb)[0], ZERO, ALL_ONES, True)
-        _invalidate(tlb_at(c.guest_tlb)[0], ZERO, ALL_ONES, True)
+    if c.proc2 & PROC2.VPID == 0:
+        _invalidate(tlb_at(c.root_tlb)[0], 0, ALL_ONES, True)
+        _invalidate(tlb_at(c.guest_tlb)[0], 0, ALL_ONES, True)
 
 
 @kernel
@@ -382,7 +381,7 @@ def invept(c, kind, eptp):
     t = tlb_at(c.guest_tlb)[0]
     for n in range(t.space_count):
         i = U64(n)
-        if t.space_key[i] & UNDER_EPT and (kind == INVEPT_TYPE.ALL or (t.space_key[i] ^ eptp) & EPTP.ROOT == ZERO):
+        if t.space_key[i] & UNDER_EPT and (kind == INVEPT_TYPE.ALL or (t.space_key[i] ^ eptp) & EPTP.ROOT == 0):
             _kill(t, i)
 
 
@@ -398,7 +397,7 @@ def invvpid(c, kind, vpid, la):
     elif kind == INVVPID_TYPE.ALL:
         for n in range(t.space_count):
             i = U64(n)
-            if t.space_vpid[i] != ZERO and t.space_vpid[i] != NOBODY:
+            if t.space_vpid[i] != 0 and t.space_vpid[i] != NOBODY:
                 _kill(t, i)
     else:
         _invalidate(t, vpid, ALL_ONES, kind == INVVPID_TYPE.SINGLE)

@@ -13,8 +13,6 @@ from emu.spec.platform import DEVICE, HZ, IRQ, PORT
 from emu.spec.uart import FCR, IER, IIR, LCR, LSR, MCR, MSR, UART
 from emu.state import RING, uart_at
 
-ZERO, ONE, TWO, FOUR, SEVEN, EIGHT, FIFTEEN, SIXTEEN = U64(0), U64(1), U64(2), U64(4), U64(7), U64(8), U64(15), U64(16)
-FOURTEEN, FIVE = U64(14), U64(5)
 BYTE, HIGH_BYTE = U64(0xFF), U64(0xFF00)
 NEVER = U64(0xFFFF_FFFF_FFFF_FFFF)
 SLOT = U64(RING - 1)
@@ -28,27 +26,27 @@ WRITABLE_IER, WRITABLE_MCR = U64(0x0F), U64(0x1F)
 @kernel
 def character(u):
     """Return the cycles that one character takes on the line."""
-    bits = SEVEN + (u.lcr & LCR.WORD)                     # start, 5 to 8 data, one stop
+    bits = 7 + (u.lcr & LCR.WORD)                         # start, 5 to 8 data, one stop
     if u.lcr & LCR.STOP:
-        bits += ONE
+        bits += 1
     if u.lcr & LCR.PARITY:
-        bits += ONE
-    divisor = u.divisor if u.divisor else ONE
+        bits += 1
+    divisor = u.divisor if u.divisor else 1
     return bits * divisor * HZ.TSC // HZ.BAUD
 
 
 @kernel
 def _capacity(u):
-    return SIXTEEN if u.fcr & FCR.ENABLE else ONE
+    return 16 if u.fcr & FCR.ENABLE else 1
 
 
 @kernel
 def _trigger(u):
     """Return how many received bytes raise the interrupt."""
     level = get(u.fcr, FCR.TRIGGER)
-    if not u.fcr & FCR.ENABLE or level == ZERO:
-        return ONE
-    return FOURTEEN if level == ONE + TWO else level * FOUR
+    if not u.fcr & FCR.ENABLE or level == 0:
+        return 1
+    return 14 if level == 1 + 2 else level * 4
 
 
 @kernel
@@ -70,22 +68,22 @@ def identify(u):
 @kernel
 def _update(m, u):
     gate = u.mcr & (MCR.OUT2 | MCR.LOOP) == MCR.OUT2
-    u.line = irq.change(m, IRQ.UART, u.line, ONE if gate and identify(u) != IIR.NONE else ZERO)
+    u.line = irq.change(m, IRQ.UART, u.line, 1 if gate and identify(u) != IIR.NONE else 0)
 
 
 @kernel
 def _receive(u, byte, now):
     """Put a byte into the receive FIFO; a full one overruns: a FIFO keeps its bytes, one register is overwritten."""
     if u.depth < _capacity(u):
-        u.fifo[u.head + u.depth & FIFTEEN] = byte
-        u.depth += ONE
+        u.fifo[u.head + u.depth & 15] = byte
+        u.depth += 1
     else:
         u.lsr |= LSR.OE
         if not u.fcr & FCR.ENABLE:
             u.fifo[u.head] = byte
     if u.fcr & FCR.ENABLE:
-        u.timeout = ZERO
-        u.timeout_at = now + FOUR * character(u)
+        u.timeout = 0
+        u.timeout_at = now + 4 * character(u)
 
 
 @kernel
@@ -93,7 +91,7 @@ def _arrive(u):
     """Take bytes that the host fed, one per character time, while there is room."""
     while u.receive_at <= u.now and u.depth < _capacity(u):
         _receive(u, U64(u.input[u.taken & SLOT]), u.receive_at)
-        u.taken += ONE
+        u.taken += 1
         u.receive_at = u.receive_at + character(u) if u.taken != u.fed else NEVER
     if u.depth >= _capacity(u):
         u.receive_at = NEVER
@@ -113,12 +111,12 @@ def advance(m, now):
     u.now = irq.later(u.now, now)
     if u.thre_at <= u.now:
         u.thre_at = NEVER
-        u.thre = ONE
+        u.thre = 1
     _arrive(u)
     _expect(u)
     if u.timeout_at <= u.now:
         u.timeout_at = NEVER
-        u.timeout = ONE if u.depth else ZERO
+        u.timeout = 1 if u.depth else 0
     _update(m, u)
 
 
@@ -137,13 +135,13 @@ def next_event(m):
 @kernel
 def _take(u):
     """Return the oldest received byte; with nothing there, the last one again."""
-    u.timeout = ZERO
-    if u.depth == ZERO:
-        return U64(u.fifo[u.head - ONE & FIFTEEN])
+    u.timeout = 0
+    if u.depth == 0:
+        return U64(u.fifo[u.head - 1 & 15])
     byte = U64(u.fifo[u.head])
-    u.head = u.head + ONE & FIFTEEN
-    u.depth -= ONE
-    u.timeout_at = u.now + FOUR * character(u) if u.depth and u.fcr & FCR.ENABLE else NEVER
+    u.head = u.head + 1 & 15
+    u.depth -= 1
+    u.timeout_at = u.now + 4 * character(u) if u.depth and u.fcr & FCR.ENABLE else NEVER
     _expect(u)
     return byte
 
@@ -153,19 +151,19 @@ def _read(u, register):
     if register == UART.DATA:
         return u.divisor & BYTE if u.lcr & LCR.DLAB else _take(u)
     if register == UART.IER:
-        return u.divisor >> EIGHT if u.lcr & LCR.DLAB else u.ier
+        return u.divisor >> 8 if u.lcr & LCR.DLAB else u.ier
     if register == UART.IIR:
         code = identify(u)
         if code == IIR.THRE:
-            u.thre = ZERO
-        return code | (FIFOS_ON if u.fcr & FCR.ENABLE else ZERO)
+            u.thre = 0
+        return code | (FIFOS_ON if u.fcr & FCR.ENABLE else 0)
     if register == UART.LCR:
         return u.lcr
     if register == UART.MCR:
         return u.mcr
     if register == UART.LSR:
-        value = u.lsr | EMPTY | (LSR.DR if u.depth else ZERO)
-        u.lsr = ZERO
+        value = u.lsr | EMPTY | (LSR.DR if u.depth else 0)
+        u.lsr = 0
         return value
     if register == UART.MSR:
         value = u.msr
@@ -190,7 +188,7 @@ def _send(c, m, u, byte):
         _receive(u, byte, u.now)
     else:
         console.put(c, m, u, byte)
-    u.thre = ZERO
+    u.thre = 0
     at, most = (u.now if u.thre_at == NEVER else u.thre_at) + character(u), u.now + _capacity(u) * character(u)
     u.thre_at = at if at < most else most                 # who polls writes more than the FIFO holds: that was sent at once
 
@@ -200,9 +198,9 @@ def _modem(u):
     """Recompute modem status: the other side is always connected; loopback shows our own outputs."""
     lines = CONNECTED
     if u.mcr & MCR.LOOP:
-        lines = (u.mcr & MCR.RTS) << U64(3) | (u.mcr & MCR.DTR) << FIVE | (u.mcr & (MCR.OUT1 | MCR.OUT2)) << FOUR
+        lines = (u.mcr & MCR.RTS) << 3 | (u.mcr & MCR.DTR) << 5 | (u.mcr & (MCR.OUT1 | MCR.OUT2)) << 4
     changed = (lines ^ u.msr) & ~MSR.DELTA
-    delta = changed >> FOUR & ~TERI
+    delta = changed >> 4 & ~TERI
     if changed & MSR.RI and not lines & MSR.RI:
         delta |= TERI
     u.msr = lines | u.msr & MSR.DELTA | delta
@@ -211,29 +209,29 @@ def _modem(u):
 @kernel
 def _control_fifo(u, value):
     if (value ^ u.fcr) & FCR.ENABLE or value & FCR.CLEAR_RECEIVE:
-        u.depth = ZERO
-        u.timeout = ZERO
+        u.depth = 0
+        u.timeout = 0
         u.timeout_at = NEVER
-    u.fcr = value & (FCR.ENABLE | FCR.DMA | FCR.TRIGGER) if value & FCR.ENABLE else ZERO
+    u.fcr = value & (FCR.ENABLE | FCR.DMA | FCR.TRIGGER) if value & FCR.ENABLE else 0
     _expect(u)
 
 
 @kernel
 def _enable(u, value):
     if value & ~u.ier & IER.THRE and u.thre_at == NEVER:
-        u.thre = ONE
+        u.thre = 1
     u.ier = value & WRITABLE_IER
 
 
 @kernel
 def _write(c, m, u, register, value):
-    latch = u.lcr & LCR.DLAB != ZERO
+    latch = u.lcr & LCR.DLAB != 0
     if register == UART.DATA and latch:
         u.divisor = u.divisor & HIGH_BYTE | value
     elif register == UART.DATA:
         _send(c, m, u, value)
     elif register == UART.IER and latch:
-        u.divisor = u.divisor & BYTE | value << EIGHT
+        u.divisor = u.divisor & BYTE | value << 8
     elif register == UART.IER:
         _enable(u, value)
     elif register == UART.IIR:
@@ -260,17 +258,17 @@ def write(c, m, port, value):
 def reset(m):
     """Bring the UART to its state after master reset; output and input of the host stay."""
     u = uart_at(m.devices[DEVICE.UART])[0]
-    u.ier = ZERO
-    u.fcr = ZERO
-    u.lcr = ZERO
-    u.mcr = ZERO
-    u.lsr = ZERO
+    u.ier = 0
+    u.fcr = 0
+    u.lcr = 0
+    u.mcr = 0
+    u.lsr = 0
     u.msr = CONNECTED
-    u.divisor = U64(12)                                   # 9,600 baud; the chip leaves it undefined
-    u.depth = ZERO
-    u.head = ZERO
-    u.thre = ZERO
-    u.timeout = ZERO
+    u.divisor = 12                                        # 9,600 baud; the chip leaves it undefined
+    u.depth = 0
+    u.head = 0
+    u.thre = 0
+    u.timeout = 0
     u.thre_at = NEVER
     u.receive_at = NEVER
     u.timeout_at = NEVER

@@ -11,8 +11,7 @@ from emu.spec.platform import DEVICE, HZ
 from emu.spec.vga import VGAPORT
 from emu.state import vga_at
 
-ZERO, ONE, THREE, FOUR = U64(0), U64(1), U64(3), U64(4)
-BYTE, SIX_BITS, FIVE_BITS, FOUR_BITS, THREE_BITS = U64(0xFF), U64(0x3F), U64(0x1F), U64(0xF), U64(7)
+BYTE = U64(0xFF)
 ATTRIBUTE, SEQUENCER, GRAPHICS, CRTC = U64(0), U64(1), U64(2), U64(3)
 PALETTE = U64(768)
 FRAME = HZ.TSC // U64(70)
@@ -29,12 +28,12 @@ def status(cycles):
     line, in_line = in_frame // LINE, in_frame % LINE
     if line >= VISIBLE_LINES:
         return BLANK | RETRACE if RETRACE_FIRST <= line < RETRACE_END else BLANK
-    return BLANK if in_line * VISIBLE_PART >= LINE * FOUR else ZERO
+    return BLANK if in_line * VISIBLE_PART >= LINE * 4 else 0
 
 
 @kernel
 def _next_component(r, position):
-    return (position + ONE) % PALETTE
+    return (position + 1) % PALETTE
 
 
 @kernel
@@ -42,24 +41,24 @@ def read(m, cycles, port):
     """Return a byte from 0x3C0-0x3DF at a cycle."""
     r = vga_at(m.devices[DEVICE.VGA])[0]
     if port == VGAPORT.STATUS:
-        r.flip = ZERO
+        r.flip = 0
         return status(cycles)
     if port == VGAPORT.ATTRIBUTE:
         return r.index[ATTRIBUTE]
     if port == VGAPORT.ATTRIBUTE_READ:
-        return U64(r.attribute[r.index[ATTRIBUTE] & FIVE_BITS])
+        return U64(r.attribute[r.index[ATTRIBUTE] & 0x1F])
     if port == VGAPORT.SEQUENCER:
         return r.index[SEQUENCER]
     if port == VGAPORT.SEQUENCER_DATA:
-        return U64(r.sequencer[r.index[SEQUENCER] & THREE_BITS])
+        return U64(r.sequencer[r.index[SEQUENCER] & 0x7])
     if port == VGAPORT.GRAPHICS:
         return r.index[GRAPHICS]
     if port == VGAPORT.GRAPHICS_DATA:
-        return U64(r.graphics[r.index[GRAPHICS] & FOUR_BITS])
+        return U64(r.graphics[r.index[GRAPHICS] & 0xF])
     if port == VGAPORT.CRTC:
         return r.index[CRTC]
     if port == VGAPORT.CRTC_DATA:
-        return U64(r.crtc[r.index[CRTC] & FIVE_BITS])
+        return U64(r.crtc[r.index[CRTC] & 0x1F])
     return _read_other(r, port)
 
 
@@ -68,7 +67,7 @@ def _read_other(r, port):
     if port == VGAPORT.DAC_MASK:
         return r.dac_mask
     if port == VGAPORT.DAC_WRITE:
-        return r.dac // THREE
+        return r.dac // 3
     if port == VGAPORT.DAC_DATA:
         value = U64(r.palette[r.dac_read])
         r.dac_read = _next_component(r, r.dac_read)
@@ -77,16 +76,16 @@ def _read_other(r, port):
         return r.misc
     if port == VGAPORT.FEATURE_READ:
         return r.feature
-    return ZERO if port == VGAPORT.MISC or port == VGAPORT.DAC_READ else BYTE
+    return 0 if port == VGAPORT.MISC or port == VGAPORT.DAC_READ else BYTE
 
 
 @kernel
 def _write_attribute(r, value):
     if r.flip:
-        r.attribute[r.index[ATTRIBUTE] & FIVE_BITS] = value
+        r.attribute[r.index[ATTRIBUTE] & 0x1F] = value
     else:
-        r.index[ATTRIBUTE] = value & SIX_BITS
-    r.flip ^= ONE
+        r.index[ATTRIBUTE] = value & 0x3F
+    r.flip ^= 1
 
 
 @kernel
@@ -98,15 +97,15 @@ def write(m, port, value):
     elif port == VGAPORT.SEQUENCER:
         r.index[SEQUENCER] = value
     elif port == VGAPORT.SEQUENCER_DATA:
-        r.sequencer[r.index[SEQUENCER] & THREE_BITS] = value
+        r.sequencer[r.index[SEQUENCER] & 0x7] = value
     elif port == VGAPORT.GRAPHICS:
         r.index[GRAPHICS] = value
     elif port == VGAPORT.GRAPHICS_DATA:
-        r.graphics[r.index[GRAPHICS] & FOUR_BITS] = value
+        r.graphics[r.index[GRAPHICS] & 0xF] = value
     elif port == VGAPORT.CRTC:
         r.index[CRTC] = value
     elif port == VGAPORT.CRTC_DATA:
-        r.crtc[r.index[CRTC] & FIVE_BITS] = value
+        r.crtc[r.index[CRTC] & 0x1F] = value
     elif port == VGAPORT.MISC:
         r.misc = value
     elif port == VGAPORT.STATUS:
@@ -114,11 +113,11 @@ def write(m, port, value):
     elif port == VGAPORT.DAC_MASK:
         r.dac_mask = value
     elif port == VGAPORT.DAC_READ:
-        r.dac_read = value * THREE
+        r.dac_read = value * 3
     elif port == VGAPORT.DAC_WRITE:
-        r.dac = value * THREE
+        r.dac = value * 3
     elif port == VGAPORT.DAC_DATA:
-        r.palette[r.dac] = value & SIX_BITS
+        r.palette[r.dac] = value & 0x3F
         r.dac = _next_component(r, r.dac)
 
 
@@ -126,14 +125,14 @@ def write(m, port, value):
 def reset(m):
     """Set what a video BIOS leaves in text mode 3 and software reads: cursor, modes; the rest is zero."""
     r = vga_at(m.devices[DEVICE.VGA])[0]
-    r.flip = ZERO
-    r.misc = U64(0x67)
-    r.feature = ZERO
+    r.flip = 0
+    r.misc = 0x67
+    r.feature = 0
     r.dac_mask = BYTE
-    r.dac = ZERO
-    r.dac_read = ZERO
+    r.dac = 0
+    r.dac_read = 0
     for k in range(4):
-        r.index[k] = ZERO
+        r.index[k] = 0
     r.crtc[0x0A] = 0x0D
     r.crtc[0x0B] = 0x0E
     r.crtc[0x0E] = 0

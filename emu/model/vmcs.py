@@ -8,7 +8,7 @@ from emu.spec.profile import SUPPORTED
 from emu.spec.vmcs import ENCODING, ENCODINGS, FIELD, GROUP, INDEX_BITS, REGION_WORDS, VMCS, WIDTH, group_of, width_of
 from emu.spec.vmx import ACTIVITY, FORMAT, REASON, VMERROR
 
-ZERO, ONE, HALF = U64(0), U64(1), U64(32)
+HALF = U64(32)
 LOW = U64(0xFFFF_FFFF)
 SLOTS, MASK, READ_ONLY = ENCODINGS.index, ENCODINGS.mask, ENCODINGS.read_only
 WORDS = REGION_WORDS
@@ -32,18 +32,18 @@ def index_of(encoding):
     Source: SDM 3D, "Field Encoding in VMCS"
     """
     if encoding & UNUSED:
-        return ZERO
+        return 0
     if encoding & ENCODING.HIGH and encoding & ENCODING.WIDTH != IS_QUAD:
-        return ZERO
+        return 0
     word = SLOTS[encoding >> INDEX_SHIFT & LOW_INDEX | (encoding & ENCODING.GROUP) >> GROUP_SHIFT |
                  (encoding & ENCODING.WIDTH) >> WIDTH_SHIFT]
-    return word if SUPPORTED[word] else ZERO
+    return word if SUPPORTED[word] else 0
 
 
 @kernel
 def read_only(index):
     """Return whether the field at word `index` is VM-exit information, which VMWRITE refuses."""
-    return READ_ONLY[index] != ZERO
+    return READ_ONLY[index] != 0
 
 
 @kernel

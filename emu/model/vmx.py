@@ -20,11 +20,10 @@ from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import BLOCKING, EPTP, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
 from emu.state import ALL_ONES, env_of
 
-ZERO, ONE, FOUR, EIGHT, SIXTEEN = U64(0), U64(1), U64(4), U64(8), U64(16)
 LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
 IDENTIFIER = U64(REVISION)                         # with bit 31, the shadow-VMCS indicator, clear
 REGION_BYTES, LAUNCH_OFFSET = U64(4096), U64(8)
-CLEAR, LAUNCHED = ZERO, ONE
+CLEAR, LAUNCHED = U64(0), U64(1)
 VMX_ENABLED = FEATURE_CONTROL.LOCK | FEATURE_CONTROL.VMX
 CHECKED = entry.CHECKED
 ENTRY_FAILED = U64(1 << 31)
@@ -39,20 +38,20 @@ VPID_MASK = U64(0xFFFF)
 @kernel
 def flags(e, value):
     """Set the arithmetic flags to exactly `value`."""
-    e.cc_op, e.cc_src, e.cc_dst = 1, value, ZERO
+    e.cc_op, e.cc_src, e.cc_dst = 1, value, 0
 
 
 @kernel
 def succeed(c):
     """VMsucceed; returns RESULT.NEXT."""
-    flags(env_of(c.env)[0], ZERO)
+    flags(env_of(c.env)[0], 0)
     return RESULT.NEXT
 
 
 @kernel
 def fail_invalid(c):
     """VMfailInvalid; returns RESULT.NEXT."""
-    watch.failure(c, ZERO, ZERO)
+    watch.failure(c, 0, 0)
     flags(env_of(c.env)[0], RFLAGS.CF)
     return RESULT.NEXT
 
@@ -62,7 +61,7 @@ def fail(c, number):
     """VMfail: VMfailValid with a VMERROR number when there is a current VMCS, else VMfailInvalid."""
     if c.vmcs_pointer == ALL_ONES:
         return fail_invalid(c)
-    watch.failure(c, number, ZERO)
+    watch.failure(c, number, 0)
     vmcs.fields(c)[FIELD.VM_INSTRUCTION_ERROR] = number
     flags(env_of(c.env)[0], RFLAGS.ZF)
     return RESULT.NEXT
@@ -82,14 +81,14 @@ def write_field(c, encoding, value):
     """Write a field of the current VMCS; returns 0, or the VMERROR number of what is wrong."""
     at = vmcs.index_of(encoding)
     c.field_asked = encoding
-    if at == ZERO:
+    if at == 0:
         return VMERROR.UNSUPPORTED_COMPONENT
     if vmcs.read_only(at):
         return VMERROR.READ_ONLY_COMPONENT
     vmcs.write(vmcs.fields(c), at, encoding, value)
     if CHECKED[at]:
         entry.forget_verdict(c)
-    return ZERO
+    return 0
 
 
 @kernel
@@ -98,15 +97,15 @@ def vmread(c, e, insn):
     c.cycles += COST.VMREAD
     if c.vmcs_pointer == ALL_ONES:
         return fail_invalid(c)
-    size = EIGHT if code_64(e) else FOUR
-    at, value = read_field(c, e.regs[insn.reg] if size == EIGHT else e.regs[insn.reg] & LOW_32)
-    if at == ZERO:
+    size = 8 if code_64(e) else 4
+    at, value = read_field(c, e.regs[insn.reg] if size == 8 else e.regs[insn.reg] & LOW_32)
+    if at == 0:
         return fail(c, VMERROR.UNSUPPORTED_COMPONENT)
     if insn.memory:
         if not operand.store(c, insn, size, value):
             return RESULT.FAULT
     else:
-        e.regs[insn.rm] = value if size == EIGHT else value & LOW_32
+        e.regs[insn.rm] = value if size == 8 else value & LOW_32
     return succeed(c)
 
 
@@ -116,14 +115,14 @@ def vmwrite(c, e, insn):
     c.cycles += COST.VMREAD
     if c.vmcs_pointer == ALL_ONES:
         return fail_invalid(c)
-    size = EIGHT if code_64(e) else FOUR
+    size = 8 if code_64(e) else 4
     if insn.memory:
         value = operand.load(c, insn, size)
         if c.fault != FAULT.NONE:
             return RESULT.FAULT
     else:
-        value = e.regs[insn.rm] if size == EIGHT else e.regs[insn.rm] & LOW_32
-    wrong = write_field(c, e.regs[insn.reg] if size == EIGHT else e.regs[insn.reg] & LOW_32, value)
+        value = e.regs[insn.rm] if size == 8 else e.regs[insn.rm] & LOW_32
+    wrong = write_field(c, e.regs[insn.reg] if size == 8 else e.regs[insn.reg] & LOW_32, value)
     return fail(c, wrong) if wrong else succeed(c)
 
 
@@ -131,13 +130,13 @@ def vmwrite(c, e, insn):
 @kernel
 def unusable(c, pointer):
     """Return whether `pointer` is not 4-KByte aligned or has address bits that do not exist."""
-    return pointer & (PAGE_LOW | ~memory.machine_of(c).address_mask) != ZERO
+    return pointer & (PAGE_LOW | ~memory.machine_of(c).address_mask) != 0
 
 
 @kernel
 def identifier(c, pointer):
     """Return the first doubleword of the region at `pointer`."""
-    return memory.load(memory.machine_of(c), pointer, FOUR)
+    return memory.load(memory.machine_of(c), pointer, 4)
 
 
 @kernel
@@ -151,7 +150,7 @@ def vmxon(c, e, insn):
             e.cr[4] & CR4_RULE.must != CR4_RULE.must or e.cr[4] & ~CR4_RULE.may or \
             memory.machine_of(c).gated or c.feature_control & VMX_ENABLED != VMX_ENABLED:
         return gp0(c)
-    pointer = operand.load(c, insn, EIGHT)
+    pointer = operand.load(c, insn, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     if unusable(c, pointer) or identifier(c, pointer) != IDENTIFIER:
@@ -184,14 +183,14 @@ def release(c):
 @kernel
 def vmclear(c, insn):
     """VMCLEAR m64.  Source: SDM 3C, "VMCLEAR" """
-    pointer = operand.load(c, insn, EIGHT)
+    pointer = operand.load(c, insn, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     if unusable(c, pointer):
         return fail(c, VMERROR.VMCLEAR_ADDRESS)
     if pointer == c.vmxon_pointer:
         return fail(c, VMERROR.VMCLEAR_VMXON)
-    memory.store(memory.machine_of(c), pointer + LAUNCH_OFFSET, EIGHT, CLEAR)
+    memory.store(memory.machine_of(c), pointer + LAUNCH_OFFSET, 8, CLEAR)
     if pointer == c.vmcs_pointer:
         release(c)
     return succeed(c)
@@ -205,13 +204,13 @@ def _note_chosen(m, pointer):
             return
     if m.vmcs_count < U64(len(m.vmcs_seen)):
         m.vmcs_seen[m.vmcs_count] = pointer
-        m.vmcs_count += ONE
+        m.vmcs_count += 1
 
 
 @kernel
 def vmptrld(c, insn):
     """VMPTRLD m64.  Source: SDM 3C, "VMPTRLD" """
-    pointer = operand.load(c, insn, EIGHT)
+    pointer = operand.load(c, insn, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     if unusable(c, pointer):
@@ -234,7 +233,7 @@ def vmptrld(c, insn):
 @kernel
 def vmptrst(c, insn):
     """VMPTRST m64.  Source: SDM 3C, "VMPTRST" """
-    return succeed(c) if operand.store(c, insn, EIGHT, c.vmcs_pointer) else RESULT.FAULT
+    return succeed(c) if operand.store(c, insn, 8, c.vmcs_pointer) else RESULT.FAULT
 
 
 # ---- VM entry ---------------------------------------------------------------------------------------------
@@ -242,10 +241,10 @@ def vmptrst(c, insn):
 def note_failure(c, found, rip, cycle):
     """Keep what explains a VM entry that failed: the copy of its VMCS, for software may change it before anyone asks."""
     if found == LOADING or found == entry.STOPPED:
-        c.failed_count = ZERO
-    c.failures += ONE
+        c.failed_count = 0
+    c.failures += 1
     c.failure, c.failure_rip, c.failure_cycle = found, rip, cycle
-    c.failure_pointer, c.failure_open = c.vmcs_pointer, ONE
+    c.failure_pointer, c.failure_open = c.vmcs_pointer, 1
     if c.failure_vmcs:
         copy, v = words(c.failure_vmcs, WORDS), vmcs.fields(c)
         for i in range(WORDS):
@@ -269,7 +268,7 @@ def launch(c, first):
     rip, cycle = env_of(c.env)[0].rip, c.cycles
     found = entry.enter(c, first)
     if found == entry.ENTERED:
-        c.failure_open = ZERO
+        c.failure_open = 0
         return RESULT.ENTER
     note_failure(c, found, rip, cycle)
     if found == entry.STOPPED:
@@ -299,11 +298,11 @@ def eptp_valid(c, eptp):
 def invept(c, e, insn):
     """INVEPT reg, m128; the upper half of the descriptor is reserved and not looked at.  Source: SDM 3C, "INVEPT" """
     kind = type_operand(e, insn)
-    if not operand.check_whole(c, insn, SIXTEEN, False):
+    if not operand.check_whole(c, insn, 16, False):
         return RESULT.FAULT
-    eptp = operand.load_part(c, insn, ZERO, EIGHT)
+    eptp = operand.load_part(c, insn, 0, 8)
     if c.fault == FAULT.NONE:
-        operand.load_part(c, insn, EIGHT, EIGHT)
+        operand.load_part(c, insn, 8, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     if kind != INVEPT_TYPE.SINGLE and kind != INVEPT_TYPE.ALL:
@@ -318,15 +317,15 @@ def invept(c, e, insn):
 def invvpid(c, e, insn):
     """INVVPID reg, m128.  Source: SDM 3C, "INVVPID" """
     kind = type_operand(e, insn)
-    if not operand.check_whole(c, insn, SIXTEEN, False):
+    if not operand.check_whole(c, insn, 16, False):
         return RESULT.FAULT
-    vpid = operand.load_part(c, insn, ZERO, EIGHT)
-    address = ZERO
+    vpid = operand.load_part(c, insn, 0, 8)
+    address = 0
     if c.fault == FAULT.NONE:
-        address = operand.load_part(c, insn, EIGHT, EIGHT)
+        address = operand.load_part(c, insn, 8, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if kind > INVVPID_TYPE.SINGLE_GLOBALS or vpid > VPID_MASK or (vpid == ZERO and kind != INVVPID_TYPE.ALL):
+    if kind > INVVPID_TYPE.SINGLE_GLOBALS or vpid > VPID_MASK or (vpid == 0 and kind != INVVPID_TYPE.ALL):
         return fail(c, VMERROR.INVALIDATE_OPERAND)
     if kind == INVVPID_TYPE.ADDRESS and not cpu_canonical(address):
         return fail(c, VMERROR.INVALIDATE_OPERAND)
@@ -365,9 +364,9 @@ def execute(c, insn):
         return vmwrite(c, e, insn)
     c.cycles += COST.VMX_INSTRUCTION
     if kind == INSN.VMRESUME:
-        return launch(c, ZERO)
+        return launch(c, 0)
     if kind == INSN.VMLAUNCH:
-        return launch(c, ONE)
+        return launch(c, 1)
     return rare(c, e, insn, kind)
 
 

@@ -34,8 +34,7 @@ from emu.spec.paging import (
 from emu.spec.vmx import EPTP
 from emu.state import env_of, tlb_at
 
-ZERO, ONE, TWO, THREE, FOUR, FIVE = U64(0), U64(1), U64(2), U64(3), U64(4), U64(5)
-EIGHT, NINE, TEN, PAGE_SHIFT = U64(8), U64(9), U64(10), U64(12)
+PAGE_SHIFT = U64(12)
 ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
 LOW_32 = U64(0xFFFF_FFFF)
 KINDS = ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH
@@ -45,14 +44,14 @@ CARRIED = PTE.PWT | PTE.PCD | PTE.D                      # leaf bits that stand 
 PAT_4K, PAT_LARGE = PTE.PAT, PDE_2M.PAT
 ANDED = PTE.RW | PTE.US                                  # rights are the AND over all levels, XD the OR
 PDPTE_RESERVED = U64(~(sum(int(mask) for mask in PDPTE_PAE)) & 0xFFFF_FFFF_FFFF_FFFF)
-PDPT_SHIFT, PDPT_INDEX = U64(30), THREE
+PDPT_SHIFT, PDPT_INDEX = U64(30), U64(3)
 UNPAGED = TLBE.UNPAGED | TLBE.RW | TLBE.US | TLBE.D
 
 
 @kernel
 def mode_of(e):
     """Return the PAGING mode of an ENV record."""
-    if e.cr[0] & CR0.PG == ZERO:
+    if e.cr[0] & CR0.PG == 0:
         return PAGING.OFF
     if e.efer & EFER.LMA:
         return PAGING.LEVEL_5 if e.cr[4] & CR4.LA57 else PAGING.LEVEL_4
@@ -91,14 +90,14 @@ def guest_rights(e, word, access):
     if word & TLBE.UNPAGED:
         return KINDS
     if user(access):
-        if word & TLBE.US == ZERO:
-            return ZERO
+        if word & TLBE.US == 0:
+            return 0
         allowed = ACCESS.READ
         if word & TLBE.RW:
             allowed |= ACCESS.WRITE
         return allowed if word & TLBE.XD else allowed | ACCESS.FETCH
     allowed = KINDS
-    if word & TLBE.RW == ZERO and e.cr[0] & CR0.WP:
+    if word & TLBE.RW == 0 and e.cr[0] & CR0.WP:
         allowed &= ~ACCESS.WRITE
     if word & TLBE.XD:
         allowed &= ~ACCESS.FETCH
@@ -140,7 +139,7 @@ def page_fault(c, e, la, access, code):
 @kernel
 def shift_at(mode, level):
     """Return the lowest linear-address bit that indexes the table at `level` (1 = page table)."""
-    return PAGE_SHIFT + (TEN if mode == PAGING.BITS_32 else NINE) * (level - ONE)
+    return PAGE_SHIFT + (10 if mode == PAGING.BITS_32 else 9) * (level - 1)
 
 
 @kernel
@@ -148,8 +147,8 @@ def entry_address(mode, level, table, la):
     """Return the guest-physical address of the entry of `la` in a table at `level`."""
     index = la >> shift_at(mode, level)
     if mode == PAGING.BITS_32:
-        return table | (index & U64(0x3FF)) << TWO
-    return table | (index & U64(0x1FF)) << THREE
+        return table | (index & 0x3FF) << 2
+    return table | (index & 0x1FF) << 3
 
 
 @kernel
@@ -158,19 +157,19 @@ def verdict(m, e, mode, level, entry):
 
     Source: SDM 3A, "32-Bit Paging", "PAE Paging", "4-Level Paging and 5-Level Paging"
     """
-    if entry & PTE.P == ZERO:
+    if entry & PTE.P == 0:
         return STEP.NOT_PRESENT
-    large = LARGE[mode << THREE | level]
-    if entry & PDE_2M.PS == ZERO or (mode == PAGING.BITS_32 and e.cr[4] & CR4.PSE == ZERO):
-        large = ZERO
-    reserved = RESERVED[mode << FOUR | level << ONE | large]
+    large = LARGE[mode << 3 | level]
+    if entry & PDE_2M.PS == 0 or (mode == PAGING.BITS_32 and e.cr[4] & CR4.PSE == 0):
+        large = 0
+    reserved = RESERVED[mode << 4 | level << 1 | large]
     if mode != PAGING.BITS_32:
         reserved |= ADDRESS & ~m.address_mask
-        if e.efer & EFER.NXE == ZERO:
+        if e.efer & EFER.NXE == 0:
             reserved |= PTE.XD
     if entry & reserved:
         return STEP.RESERVED
-    return STEP.PAGE if level == ONE or large != ZERO else STEP.TABLE
+    return STEP.PAGE if level == 1 or large != 0 else STEP.TABLE
 
 
 @kernel
@@ -178,11 +177,11 @@ def first_table(c, e, mode, la):
     """Return (table, level) at which the walk of `la` begins; table is ALL_ONES when its PDPTE is not present."""
     if mode == PAGING.PAE:
         pdpte = c.pdpte[la >> PDPT_SHIFT & PDPT_INDEX]
-        return pdpte & ADDRESS if pdpte & PDPTE_PAE.P else ALL_ONES, TWO
+        return pdpte & ADDRESS if pdpte & PDPTE_PAE.P else ALL_ONES, 2
     if mode == PAGING.BITS_32:
-        return e.cr[3] & CR3_LEGACY.ADDRESS, TWO
+        return e.cr[3] & CR3_LEGACY.ADDRESS, 2
     table = e.cr[3] & CR3.ADDRESS & memory.machine_of(c).address_mask
-    return table, FIVE if mode == PAGING.LEVEL_5 else FOUR
+    return table, 5 if mode == PAGING.LEVEL_5 else 4
 
 
 @kernel
@@ -190,11 +189,11 @@ def leaf_word(c, e, mode, level, entry, along):
     """Return the guest part of a translation word: PAGE is the guest-physical page, SIZE the guest's page size."""
     word = along & (ANDED | PTE.XD) | entry & CARRIED
     size = SIZE.K4
-    if level == ONE:
+    if level == 1:
         word |= entry & PAT_4K
     else:
-        word |= TLBE.PAT if entry & PAT_LARGE else ZERO
-        size = SIZE.G1 if level == THREE else (SIZE.M4 if mode == PAGING.BITS_32 else SIZE.M2)
+        word |= TLBE.PAT if entry & PAT_LARGE else 0
+        size = SIZE.G1 if level == 3 else (SIZE.M4 if mode == PAGING.BITS_32 else SIZE.M2)
     if entry & PTE.G and e.cr[4] & CR4.PGE:
         word |= TLBE.G
     return word | entry & ADDRESS & ~OFFSET[size] | size << SIZE_SHIFT
@@ -215,7 +214,7 @@ def _mark(c, m, place, gpa, la, size, entry):
 
     It is reported as a read and a write: the update is one locked access (docs/choices.md).
     """
-    if place & TLBE.EW == ZERO:
+    if place & TLBE.EW == 0:
         ept.violation(c, gpa, la, DATA, ept.LINEAR_TABLE, ept.granted(place))
         return False
     memory.store(m, place & ADDRESS | gpa & OFFSET[0], size, entry)
@@ -229,8 +228,8 @@ def _leaf(c, m, e, mode, la, access):
     nested = ept.active(c)
     table, level = first_table(c, e, mode, la)
     if table == ALL_ONES:
-        return page_fault(c, e, la, access, ZERO)
-    size = FOUR if mode == PAGING.BITS_32 else EIGHT
+        return page_fault(c, e, la, access, 0)
+    size = 4 if mode == PAGING.BITS_32 else 8
     along, place = ANDED, ept.IDENTITY
     while True:
         gpa = entry_address(mode, level, table, la)
@@ -244,20 +243,20 @@ def _leaf(c, m, e, mode, la, access):
         if memory.paging_in_device(c, where):
             return ALL_ONES
         entry = memory.load(m, where, size)
-        c.walk_loads += ONE
+        c.walk_loads += 1
         c.cycles += COST.WALK_LOAD
         step = verdict(m, e, mode, level, entry)
         if step == STEP.NOT_PRESENT:
-            return page_fault(c, e, la, access, ZERO)
+            return page_fault(c, e, la, access, 0)
         if step == STEP.RESERVED:
             return page_fault(c, e, la, access, PFEC.P | PFEC.RSVD)
         along = along & (entry | ~ANDED) | entry & PTE.XD
         if step == STEP.PAGE:
             break
-        if entry & PTE.A == ZERO and not _mark(c, m, place, gpa, la, size, entry | PTE.A):
+        if entry & PTE.A == 0 and not _mark(c, m, place, gpa, la, size, entry | PTE.A):
             return ALL_ONES
         table = entry & ADDRESS
-        level -= ONE
+        level -= 1
     marked = entry | PTE.A
     if access & ACCESS.WRITE:
         marked |= PTE.D
@@ -314,8 +313,8 @@ def _finish(c, e, word, la, access):
 @kernel
 def _miss(c, t, la, access):
     """Walk and fill; returns the translation word, or ALL_ONES."""
-    t.misses += ONE
-    c.walks += ONE
+    t.misses += 1
+    c.walks += 1
     word = walk(c, la, access)
     if word != ALL_ONES:
         tlb.fill(t, la, word)
@@ -325,7 +324,7 @@ def _miss(c, t, la, access):
 @kernel
 def _renew(c, t, at, la, access):
     """Walk again for an access that a translation we hold does not allow: rights may be stale, or D has to be set."""
-    old = t.word[at + ONE]
+    old = t.word[at + 1]
     large = tlb.remove(t, la)
     word = _miss(c, t, la, access)
     tlb.replaced(t, la, old, word, large)
@@ -342,22 +341,22 @@ def translate(c, la, access):
     """
     c.fault = FAULT.NONE
     e = env_of(c.env)[0]
-    if e.efer & EFER.LMA == ZERO:
+    if e.efer & EFER.LMA == 0:
         la &= LOW_32
     elif not canonical(e, la):
         gp0(c)
         return ALL_ONES
-    if e.cr[0] & CR0.PG == ZERO and not ept.active(c):
+    if e.cr[0] & CR0.PG == 0 and not ept.active(c):
         c.walk_rights = KINDS
         return memory.gated(memory.machine_of(c), la)
     t = tlb_at(c.tlb)[0]
-    if t.asid == ZERO:
+    if t.asid == 0:
         tlb.select(c)
     at = tlb.find(t, la)
     if at != tlb.NONE:
-        word = t.word[at + ONE]
-        if access & KINDS & ~rights(e, word, access) == ZERO:
-            t.hits += ONE
+        word = t.word[at + 1]
+        if access & KINDS & ~rights(e, word, access) == 0:
+            t.hits += 1
             return _finish(c, e, word, la, access)
         word = _renew(c, t, at, la, access)
     else:
@@ -369,12 +368,12 @@ def translate(c, la, access):
 def writable(c, la, access):
     """Return whether `la` can be written at the privilege of `access` with no walk: our TLB holds it so, or nothing translates."""
     e, t = env_of(c.env)[0], tlb_at(c.tlb)[0]
-    if e.cr[0] & CR0.PG == ZERO and not ept.active(c):
+    if e.cr[0] & CR0.PG == 0 and not ept.active(c):
         return True
-    if t.asid == ZERO:
+    if t.asid == 0:
         return False
     at = tlb.find(t, la)
-    return at != tlb.NONE and rights(e, t.word[at + ONE], access) & ACCESS.WRITE != ZERO
+    return at != tlb.NONE and rights(e, t.word[at + 1], access) & ACCESS.WRITE != 0
 
 
 @kernel
@@ -384,7 +383,7 @@ def physical(c, gpa, access):
     if not ept.active(c):
         c.walk_rights = KINDS
         return memory.gated(memory.machine_of(c), gpa)
-    word = ept.translate(c, gpa, ZERO, access, ZERO)
+    word = ept.translate(c, gpa, 0, access, 0)
     if word == ALL_ONES:
         return ALL_ONES
     c.walk_rights = ept.granted(word) if word & TLBE.ED else ept.granted(word) & ~ACCESS.WRITE
@@ -405,12 +404,12 @@ def load_pdptes(c, cr3):
         return False
     reserved = PDPTE_RESERVED | ADDRESS & ~m.address_mask
     for i in range(4):
-        entry = memory.load(m, pa + U64(i) * EIGHT, EIGHT)
+        entry = memory.load(m, pa + U64(i) * 8, 8)
         if entry & PDPTE_PAE.P and entry & reserved:
             gp0(c)
             return False
     for i in range(4):
-        c.pdpte[i] = memory.load(m, pa + U64(i) * EIGHT, EIGHT)
-    c.walk_loads += FOUR
-    c.cycles += FOUR * COST.WALK_LOAD
+        c.pdpte[i] = memory.load(m, pa + U64(i) * 8, 8)
+    c.walk_loads += 4
+    c.cycles += 4 * COST.WALK_LOAD
     return True

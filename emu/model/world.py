@@ -15,8 +15,7 @@ from emu.spec.outcome import FAULT
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import AR
 
-ZERO, ONE, TWO, THREE, FOUR, EIGHT = U64(0), U64(1), U64(2), U64(3), U64(4), U64(8)
-SIXTEEN, ENTRY_BYTES = U64(16), U64(16)
+ENTRY_BYTES = U64(16)
 SELECTOR = U64(0xFFFF)
 SHADOW = U64(3)                                    # blocking by STI or MOV SS
 RIGHTS = U64(0xF0FF)                               # access rights without the unusable bit
@@ -69,16 +68,16 @@ def save_segments(e, v, level):
     Source: SDM 3C, "Saving Segment Registers and Descriptor-Table Registers"
     """
     for s in range(SEGMENTS):
-        shape = e.seg[s * THREE + TWO]
-        v[SELECTORS[s]] = e.seg[s * THREE] & SELECTOR
-        v[BASES[s]] = e.seg[s * THREE + ONE]
+        shape = e.seg[s * 3 + 2]
+        v[SELECTORS[s]] = e.seg[s * 3] & SELECTOR
+        v[BASES[s]] = e.seg[s * 3 + 1]
         v[LIMITS[s]] = shape & LOW_32
         v[ACCESS_RIGHTS[s]] = rights_of(shape >> HIGH)
-    v[FIELD.GUEST_SS_ACCESS_RIGHTS] = v[FIELD.GUEST_SS_ACCESS_RIGHTS] & ~AR.DPL | level * (AR.DPL & (~AR.DPL + ONE))
-    v[FIELD.GUEST_GDTR_BASE] = e.seg[SEG.GDTR * THREE + ONE]
-    v[FIELD.GUEST_GDTR_LIMIT] = e.seg[SEG.GDTR * THREE + TWO] & LOW_32
-    v[FIELD.GUEST_IDTR_BASE] = e.seg[SEG.IDTR * THREE + ONE]
-    v[FIELD.GUEST_IDTR_LIMIT] = e.seg[SEG.IDTR * THREE + TWO] & LOW_32
+    v[FIELD.GUEST_SS_ACCESS_RIGHTS] = v[FIELD.GUEST_SS_ACCESS_RIGHTS] & ~AR.DPL | level * (AR.DPL & (~AR.DPL + 1))
+    v[FIELD.GUEST_GDTR_BASE] = e.seg[SEG.GDTR * 3 + 1]
+    v[FIELD.GUEST_GDTR_LIMIT] = e.seg[SEG.GDTR * 3 + 2] & LOW_32
+    v[FIELD.GUEST_IDTR_BASE] = e.seg[SEG.IDTR * 3 + 1]
+    v[FIELD.GUEST_IDTR_LIMIT] = e.seg[SEG.IDTR * 3 + 2] & LOW_32
 
 
 @kernel
@@ -89,14 +88,14 @@ def load_segments(e, v, key):
     """
     for s in range(SEGMENTS):
         select, limit, rights = v[SELECTORS[s]], v[LIMITS[s]], v[ACCESS_RIGHTS[s]]
-        e.seg[s * THREE] = select
-        e.seg[s * THREE + ONE] = v[BASES[s]]
-        e.seg[s * THREE + TWO] = limit | attributes_of(rights) << HIGH
+        e.seg[s * 3] = select
+        e.seg[s * 3 + 1] = v[BASES[s]]
+        e.seg[s * 3 + 2] = limit | attributes_of(rights) << HIGH
         key = mix(key + select * SPREAD, limit << HIGH | rights)
-    e.seg[SEG.GDTR * THREE + ONE] = v[FIELD.GUEST_GDTR_BASE]
-    e.seg[SEG.GDTR * THREE + TWO] = v[FIELD.GUEST_GDTR_LIMIT]
-    e.seg[SEG.IDTR * THREE + ONE] = v[FIELD.GUEST_IDTR_BASE]
-    e.seg[SEG.IDTR * THREE + TWO] = v[FIELD.GUEST_IDTR_LIMIT]
+    e.seg[SEG.GDTR * 3 + 1] = v[FIELD.GUEST_GDTR_BASE]
+    e.seg[SEG.GDTR * 3 + 2] = v[FIELD.GUEST_GDTR_LIMIT]
+    e.seg[SEG.IDTR * 3 + 1] = v[FIELD.GUEST_IDTR_BASE]
+    e.seg[SEG.IDTR * 3 + 2] = v[FIELD.GUEST_IDTR_LIMIT]
     return key
 
 
@@ -113,10 +112,10 @@ def mix(key, value):
 @kernel
 def carry(a, b):
     """Copy what the processor has only once from ENV `a` to ENV `b`."""
-    for n in range(SIXTEEN):
+    for n in range(16):
         b.regs[n] = a.regs[n]
     b.cr[2] = a.cr[2]
-    for n in range(EIGHT):
+    for n in range(8):
         b.dr[n] = a.dr[n]
     b.efer, b.pat, b.star, b.lstar = a.efer, a.pat, a.star, a.lstar
     b.cstar, b.fmask, b.kernel_gs_base, b.tsc_aux = a.cstar, a.fmask, a.kernel_gs_base, a.tsc_aux
@@ -127,7 +126,7 @@ def carry(a, b):
 @kernel
 def settle(c, e, level):
     """Recompute the engine's hidden flags of ENV `e`, its interrupt shadow after `c.interruptibility`."""
-    e.hflags = HF_INHIBIT if c.interruptibility & SHADOW else ZERO
+    e.hflags = HF_INHIBIT if c.interruptibility & SHADOW else 0
     refresh_hflags(e, level)
 
 
@@ -142,14 +141,14 @@ def store_list(c, address, count):
     m = memory.machine_of(c)
     for n in range(count):
         at = address + n * ENTRY_BYTES
-        index = memory.load(m, at, EIGHT)
+        index = memory.load(m, at, 8)
         if index > LOW_32 or X2APIC_FIRST <= index <= X2APIC_LAST:
             return False
         c.fault = FAULT.NONE
         value = msr.read(c, index)
         if c.fault != FAULT.NONE:
             return False
-        memory.store(m, at + EIGHT, EIGHT, value)
+        memory.store(m, at + 8, 8, value)
     return True
 
 
@@ -162,12 +161,12 @@ def load_list(c, address, count):
     m = memory.machine_of(c)
     for n in range(count):
         at = address + n * ENTRY_BYTES
-        index = memory.load(m, at, EIGHT)
+        index = memory.load(m, at, 8)
         if index > LOW_32 or X2APIC_FIRST <= index <= X2APIC_LAST or index == SMM_MONITOR_CTL or \
                 index == FS_BASE or index == GS_BASE:
-            return n + ONE
+            return n + 1
         c.fault = FAULT.NONE
-        msr.write(c, index, memory.load(m, at + EIGHT, EIGHT))
+        msr.write(c, index, memory.load(m, at + 8, 8))
         if c.fault != FAULT.NONE:
-            return n + ONE
-    return ZERO
+            return n + 1
+    return 0

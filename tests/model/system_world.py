@@ -104,17 +104,17 @@ def plain():
 def port_read(address, number, size, unused):
     """Answer a port read of the tests: a value that identifies the port, and one more access counted."""
     c = cpu_at(address)[0]
-    c.chain[0] += U64(1)
-    return number * U64(0x0101_0101) + size
+    c.chain[0] += 1
+    return number * 0x0101_0101 + size
 
 
 @entry("uint64(uint64, uint64, uint64, uint64)")
 def port_write(address, number, size, value):
     """Take a port write of the tests: note port, size and value."""
     c = cpu_at(address)[0]
-    c.chain[0] += U64(1)
+    c.chain[0] += 1
     c.chain[1], c.chain[2], c.chain[3] = number, size, value
-    return U64(0)
+    return 0
 
 
 def descriptor_of(base=0, limit=0xFFFFF, access=0x9B, flags=0xC):

@@ -278,7 +278,7 @@ GUEST_FIELDS = (
     "GUEST_PENDING_DEBUG",
     *(f"GUEST_{s}_{part}" for s in SEGMENTS for part in ("SELECTOR", "BASE", "LIMIT", "ACCESS_RIGHTS")),
 )
-HLT, ZERO = U64(12), U64(0)
+HLT = U64(12)
 
 
 def guest(**controls):
@@ -292,9 +292,9 @@ def guest(**controls):
 
 def enter(w):
     """Enter by VMRESUME, compiled and plain."""
-    return w.both(entry.enter, ZERO)
+    return w.both(entry.enter, U64(0))
 
 
-def leave(w, reason=HLT, qualification=ZERO):
+def leave(w, reason=HLT, qualification=0):
     """Exit with a reason, compiled and plain."""
     return w.both(exit.leave, U64(reason), U64(qualification))
