@@ -70,6 +70,7 @@ exit_unknown:
 1:      call    exit_other
         jmp     vm_work
 
+# exit_other - An exit that we do not know ends the partition.  Entry: rbx = VP.  Exit: rbp = its partition.  Keeps rbx, r12-r15.
 exit_other:
         lea     rdi, [rel text_other]
         mov     esi, CODE_EXIT
@@ -177,7 +178,7 @@ exit_hlt:
         mov     esi, CODE_HALTED
         jmp     partition_fatal
 
-# gpr_read - Entry: ecx = register number.  Exit: rax = the guest's register.  gpr_write: rax into it.  Changes rcx.
+# gpr_read - Entry: ecx = register number, rbx = VP.  Exit: rax = the guest's register.  Changes rcx.
 gpr_read:
         cmp     ecx, GPR_RSP
         je      1f
@@ -185,6 +186,7 @@ gpr_read:
         ret
 1:      VMGET   rax, VMCS_GUEST_RSP
         ret
+# gpr_write - Entry: ecx = register number, rax = value, rbx = VP.  Changes rcx.
 gpr_write:
         cmp     ecx, GPR_RSP
         je      1f

@@ -38,7 +38,7 @@ vm_ends:
 # ---- timer: an interrupt each period, to the millisecond ----
 timer_write:
         cmp     esi, 4
-        jne     2f
+        jne     timer_begin.done
         mov     [rbx + VM_PERIOD], rdx
 timer_begin:
         xor     eax, eax
@@ -47,7 +47,7 @@ timer_begin:
         call    time_now
         add     rax, [rbx + VM_PERIOD]
 1:      mov     [rbx + VM_TIMER], rax
-2:      ret
+.done:  ret
 time_now:
         mov     ecx, HVMSR_TIME_REF_COUNT
         rdmsr

@@ -108,7 +108,7 @@ vm_pause:
         mov     edx, ROOTVM_RUNS
         mov     ecx, ROOTVM_PAUSED
         mov     r8d, 1
-        jmp     1f
+        jmp     vm_resume.change
 vm_resume:
         push    rbx
         call    vm_slot
@@ -123,7 +123,8 @@ vm_resume:
 4:
         mov     ecx, ROOTVM_RUNS
         xor     r8d, r8d
-1:      push    rbx
+.change:
+        push    rbx
         push    rcx
         call    vm_in
         jz      2f
