@@ -109,8 +109,7 @@ exit_interrupt:
         cmp     al, UART_VECTOR
         jne     3f
         mov     dword ptr [rel uart_waits], 1
-3:
-        mov     edx, MEMORY_LOCAL_APIC
+3:      mov     edx, MEMORY_LOCAL_APIC
         mov     dword ptr [rdx + APIC_EOI*16], 0
         WORK    WORK_POSTS
 1:      cmp     qword ptr gs:[CPU_NEWCOMERS], 0

@@ -111,6 +111,7 @@ pic_read:
         mov     al, [rsi + PIC_ISR]
 1:      ret
 
+# pic_write - Entry: edi = port, edx = value, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rsi.
 pic_write:
         WORK    WORK_EVENT
         call    pic_place

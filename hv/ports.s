@@ -61,17 +61,16 @@ port_owner:
 # port_find_id - Entry: ecx = ID, r10 = partition.  Exit: r11 = port, zero flag set when there is none.  Changes nothing else.
 port_find_id:
         mov     r11, [r10 + PART_PORTS]
-        jmp     connection_find.search
+        jmp     connection_find.each
 # connection_find - The same of a connection.  Entry: ecx = ID, r10 = partition.  Exit: r11, zero flag.  Changes nothing else.
 connection_find:
         mov     r11, [r10 + PART_CONNECTIONS]
-.search:
-        test    r11, r11
+.each:  test    r11, r11
         jz      2f
         cmp     [r11 + PORT_ID], ecx
         je      3f
         mov     r11, [r11 + PORT_LINK]
-        jmp     .search
+        jmp     .each
 3:      test    r11, r11
 2:      ret
         .assert PORT_ID == CONNECTION_ID && PORT_LINK == CONNECTION_LINK, "one search serves both"

@@ -74,7 +74,7 @@ post_check:
 1:      test    eax, eax
         ret
 
-# port_reader - The VP a port delivers to.  Entry: r11 = port, r8 = routine that tells whether VP rsi can (zero flag clear).
+# port_reader - The VP a port delivers to.  Entry: r11 = port, r8 = routine that says whether VP rsi can (zero flag clear).
 # Exit: rsi = VP, carry clear; or eax = status and carry set.  Changes rcx.
 port_reader:
         mov     eax, HVSTATUS_INVALID_VP_INDEX

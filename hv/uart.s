@@ -127,7 +127,7 @@ uart_write_ier:
         mov     [rbp + SERIAL + SERIAL_EMPTY], dl
         call    uart_heard
 # uart_line - Line 4 when "transmitter empty" waits and OUT2 lets it out.  Entry: rbx = VP, rbp = partition.
-# Changes rax, rcx, rdi, rsi.
+# Keeps rdx, rbx, rbp, r12-r15.
 uart_line:
         cmp     byte ptr [rbp + SERIAL + SERIAL_EMPTY], 0
         je      7f

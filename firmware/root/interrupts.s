@@ -8,7 +8,8 @@
 line_raise:
         call    pic_raise
 
-# interrupts_offer - Assert what the pair asks for, if that is something new.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# interrupts_offer - Assert what the pair asks for, if that is something new.  Entry: rbx = rbp = VM.
+# Changes rax, rcx, rdx, rdi, rsi, r8.
 interrupts_offer:
         call    pic_asks
         cmp     eax, [rbx + VM_ASSERTED]
@@ -38,7 +39,8 @@ interrupts_offer:
 4:      call    interrupts_settle               # the last one was taken meanwhile
         jmp     interrupts_offer
 
-# interrupts_settle - Tell the pair when the line that is asserted was acknowledged.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# interrupts_settle - Tell the pair when the line that is asserted was acknowledged.  Entry: rbx = rbp = VM.
+# Changes rax, rcx, rdx, rdi, rsi, r8.
 interrupts_settle:
         cmp     dword ptr [rbx + VM_ASSERTED], 0
         jl      interrupts_offer.done

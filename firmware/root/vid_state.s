@@ -48,7 +48,9 @@ vm_write:
         mov     edx, r12d
         call    winhv_set_registers
         jmp     vm_read.leave
-registers_check:                                # zero flag set, eax = status: not this one, or not now
+# registers_check - Begin a list of registers of a machine that does not run.  Entry: edi = slot, rsi = how many, r9 = VP.
+# Exit: rbx = VM, r12 = how many, zero flag clear; or zero flag set, eax = status: not this one, or not now.  Changes rax.
+registers_check:
         mov     r12, rsi
         call    vm_slot
         mov     eax, ROOTSTATUS_NO_SLOT
