@@ -112,8 +112,8 @@ def folder(name):
 
 @cache
 def assembled(name):
-    """Return the Assembly of a built-in image: "hv", or a folder under firmware, such as "firmware/boot"."""
-    return assemble(folder(name))
+    """Return the Assembly of a built-in image: "hv", or a folder under firmware, such as "firmware/boot"; a warning is an error."""
+    return assemble(folder(name), werror=True)
 
 
 def hypervisor(path=None):

@@ -3,7 +3,7 @@
 # The root partition keeps such registers for its children by this very file.
 # Source  ACPI, "ACPI Hardware Specification"; PC16550D, "Registers"
 
-# reference_ticks - Cycles of a clock since the partition began.  Entry: rdi = Hz.  Exit: rax.  Changes rdx, rcx.
+# reference_ticks - Cycles of a clock since the partition began.  Entry: rdi = Hz, rbp = partition.  Exit: rax.  Changes rdx, rcx.
 reference_ticks:
         rdtsc
         shl     rdx, 32

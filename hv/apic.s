@@ -30,7 +30,7 @@ apic_reset:
 1:      mov     [rbx + VP_APIC_BASE], rax
         ret
 
-# apic_mask_all - What software disable does to the local vector table.  Entry: rbx = VP.
+# apic_mask_all - What software disable does to the local vector table.  Entry: rbx = VP.  Changes rax, rcx.
 apic_mask_all:
         mov     ecx, APIC_LVT_TIMER
 1:      mov     eax, ecx
@@ -41,7 +41,7 @@ apic_mask_all:
         jbe     1b
         ret
 
-# apic_scan - Entry: edi = APIC_IRR or APIC_ISR.  Exit: eax = highest vector, or -1.  Changes rcx, rdx.
+# apic_scan - Entry: edi = APIC_IRR or APIC_ISR, rbx = VP.  Exit: eax = highest vector, or -1.  Changes rcx, rdx.
 apic_scan:
         mov     ecx, 7
 1:      lea     edx, [rdi + rcx]
@@ -57,7 +57,7 @@ apic_scan:
         add     eax, ecx
         ret
 
-# apic_ppr - Exit: eax = processor priority.  Changes rcx, rdx, rdi.
+# apic_ppr - Entry: rbx = VP.  Exit: eax = processor priority.  Changes rcx, rdx, rdi.
 apic_ppr:
         mov     edi, APIC_ISR
         call    apic_scan
@@ -72,7 +72,7 @@ apic_ppr:
         cmovae  eax, edx
         ret
 
-# apic_highest - Exit: eax = vector that may be injected now, or negative.  Changes rcx, rdx, rdi.
+# apic_highest - Entry: rbx = VP.  Exit: eax = vector that may be injected now, or negative.  Changes rcx, rdx, rdi.
 apic_highest:
         mov     eax, -1
         test    dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE
@@ -94,6 +94,7 @@ apic_highest:
 1:      ret
 
 # apic_bit - Where a vector's bit lies.  Entry: edi = vector.  Exit: rdx = register offset from VP_IRR's, ecx = bit.
+# Changes nothing else.
 apic_bit:
         mov     edx, edi
         shr     edx, 5
@@ -102,7 +103,7 @@ apic_bit:
         and     ecx, 31
         ret
 
-# apic_accept - IRR to ISR.  apic_return - the way back.  apic_raise - a request.  Entry: edi = vector.
+# apic_accept - IRR to ISR.  Entry: edi = vector, rbx = VP.  Changes rcx, rdx.
 apic_accept:
         call    apic_bit
         btr     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
@@ -111,6 +112,7 @@ apic_accept:
         bts     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
 apic_accepted:
         ret
+# apic_return - The way back.  Entry: edi = vector, rbx = VP.  Changes rax, rcx, rdx.
 apic_return:
         call    apic_bit
         bt      dword ptr [rbx + VP_AUTO_EOI], edi
@@ -119,6 +121,7 @@ apic_return:
         jnc     external_return                 # or it came from the 8259 pair
 2:      bts     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
 1:      ret
+# apic_raise - A request.  Entry: edi = vector, rbx = VP.  Changes rcx, rdx.
 apic_raise:
         cmp     edi, 16
         jb      apic_raise_illegal
@@ -133,7 +136,7 @@ apic_raise_illegal:
         or      dword ptr [rbx + VP_APIC + APIC_ESR*16], ESR_RECEIVE_ILLEGAL
         ret
 
-# apic_alone - Exit: zero flag set when one bit of the ISR is set at most.  Changes rax, rcx, rdx.
+# apic_alone - Entry: rbx = VP.  Exit: zero flag set when one bit of the ISR is set at most.  Changes rax, rcx, rdx.
 apic_alone:
         xor     edx, edx
         mov     ecx, 7 * 16
@@ -147,6 +150,7 @@ apic_alone:
 2:      ret
 
 # apic_eoi - End of the highest interrupt in service, by the guest's word; apic_eoi_plain - by the assist page.
+# Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
 apic_eoi:
         cmp     dword ptr [rbx + VP_OFFERED], 0
         je      apic_eoi_plain

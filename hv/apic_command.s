@@ -3,6 +3,7 @@
 # Source  SDM 3A, "Issuing Interprocessor Interrupts", "Determining IPI Destination"
 
 # apic_command - Carry out an interrupt command.  Entry: edi = low half, esi = destination (8 bits, or 32 in x2APIC mode), rbx = VP.
+# Changes rax, rcx, rdx, rdi, rsi.
 apic_command:
         push    r12
         push    r13
@@ -66,7 +67,8 @@ apic_send_startup:                              # of two the first counts; a VP 
 apic_sent:
         ret
 
-# apic_meant - Is VP r14 a destination?  Entry: r12, r13 as above, rbx = sender.  Exit: zero flag clear when it is.  Changes rax, rcx, rdx.
+# apic_meant - Is a VP a destination?  Entry: r14 = VP, r12, r13 as above, rbx = sender.  Exit: zero flag clear when it is.
+# Changes rax, rcx, rdx.
 apic_meant:
         mov     eax, r12d
         and     eax, ICR_SHORTHAND
@@ -83,7 +85,8 @@ apic_meant:
         ret
 1:      test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
         jnz     apic_meant_x2
-# apic_addressed - The same by an 8-bit destination in r13.
+# apic_addressed - The same by an 8-bit destination.  Entry: r14 = VP, r12 as above, r13 = destination.  Exit as above.
+# Changes rax, rcx.
 apic_addressed:
         cmp     r13d, 0xFF
         je      apic_is_meant

@@ -2,7 +2,7 @@
 #
 # Source  SDM 3A, "Local APIC Register Address Map"
 
-# apic_read - Entry: edi = register number (offset / 16), rbx = VP.  Exit: eax.  Changes rcx, rdx, rdi.
+# apic_read - Entry: edi = register number (offset / 16), rbx = VP.  Exit: eax.  Changes rcx, rdx, rdi, rsi.
 apic_read:
         push    rdi
         call    assist_settle

@@ -2,7 +2,7 @@
 #
 # Source  SDM 3A, "APIC Timer", "Divide Configuration Register", "TSC-Deadline Mode"
 
-# apic_timer_shift - Exit: ecx = log2 of the divider.  Changes rax.
+# apic_timer_shift - Entry: rbx = VP.  Exit: ecx = log2 of the divider.  Changes rax.
 apic_timer_shift:
         mov     eax, [rbx + VP_APIC + APIC_DIVIDE*16]
         mov     ecx, eax
@@ -42,7 +42,7 @@ apic_timer_divide:
         jne     apic_timer_start
         ret
 
-# apic_timer_deadline - IA32_TSC_DEADLINE written.  Entry: rdi = guest TSC value.
+# apic_timer_deadline - IA32_TSC_DEADLINE written.  Entry: rdi = guest TSC value, rbx = VP.  Changes rax.
 apic_timer_deadline:
         mov     eax, [rbx + VP_APIC + APIC_LVT_TIMER*16]
         and     eax, LVT_TIMER
@@ -80,7 +80,7 @@ apic_timer_count:
 2:      xor     eax, eax
         ret
 
-# apic_timer_fire - The deadline has passed.  Entry: rdi = TSC now.
+# apic_timer_fire - The deadline has passed.  Entry: rdi = TSC now, rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
 apic_timer_fire:
         mov     rsi, rdi
         mov     edx, [rbx + VP_APIC + APIC_LVT_TIMER*16]

@@ -2,7 +2,7 @@
 #
 # Source  firmware/boot/README.md; SDM 3A, "APIC Timer"
 
-# boot_memory - Entry: r15 = boot information.  Exit: RAM regions and processor_count known.
+# boot_memory - Entry: r15 = boot information.  Exit: RAM regions and processor_count known.  Changes rax, rdx, rdi, rsi, r13, r14.
 boot_memory:
         mov     eax, [r15 + BOOT_PROCESSORS]
         cmp     eax, PROCESSORS
@@ -28,7 +28,7 @@ boot_memory:
         jmp     2b
 3:      ret
 
-# processors_wake - Let every other processor go to processor_start, one at a time.
+# processors_wake - Let every other processor go to processor_start, one at a time.  Changes rax, rdx, rdi.
 processors_wake:
         push    rbx
         mov     ebx, 1
@@ -61,7 +61,7 @@ processor_start:
         mov     qword ptr [rbx + CPU_READY], 1
         jmp     processor_run
 
-# host_apic_init - This processor's APIC: enabled, timer in TSC-deadline mode, everything else masked.
+# host_apic_init - This processor's APIC: enabled, timer in TSC-deadline mode, everything else masked.  Changes rax, rdx.
 host_apic_init:
         mov     al, 0xFF
         out     PORT_PIC1_DATA, al

@@ -15,42 +15,42 @@ call_connect_port:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CONNECT_PORT
         call    port_owner                      # who may not learns nothing of its input
-        jc      1f
+        jc      call_connect_port_1.done
         cmp     byte ptr [rsi + CONNECT_VTL], 0
         jne     port_bad
 call_connect_port_1:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CONNECT_PORT
         call    port_owner
-        jc      1f
+        jc      .done
         STATES  PSTATE_ACTIVE
-        jz      1f
+        jz      .done
         mov     ecx, [rsi + CONNECT_ID]
         mov     eax, HVSTATUS_INVALID_CONNECTION_ID
         cmp     ecx, ID_MOST
-        ja      1f
+        ja      .done
         call    connection_find
-        jnz     1f
+        jnz     .done
         test    dword ptr [r10 + PART_FLAGS], CREATED | ROOT
         jnz     2f
         cmp     ecx, CONSOLE_CONNECTION         # taken, in partitions of the loader
-        je      1f
+        je      .done
 2:      mov     r9, r10                         # connecting partition
         mov     rdi, [rsi + CONNECT_OWNER]
         call    target_any
-        jc      1f
+        jc      .done
         STATES  PSTATE_ACTIVE
-        jz      1f
+        jz      .done
         mov     eax, HVSTATUS_INVALID_PORT_ID
         mov     ecx, [rsi + CONNECT_PORT]
         call    port_find_id
-        jz      1f
+        jz      .done
         cmp     qword ptr [r11 + PORT_CONNECTION], 0
-        jne     1f
+        jne     .done
         mov     eax, HVSTATUS_INVALID_PARTITION_ID
         mov     rcx, [r9 + PART_ID]
         cmp     [r11 + PORT_SENDER], rcx
-        jne     1f
+        jne     .done
         mov     ecx, [rsi + CONNECT_TYPE]
         cmp     [r11 + PORT_TYPE], ecx
         jne     port_bad
@@ -70,7 +70,7 @@ call_connect_port_1:
         mov     [rbp + PART_CONNECTIONS], rdx
         xor     eax, eax
 3:      pop     rbp
-1:      ret
+.done:  ret
 
 call_disconnect_port:
         mov     rdi, [rsi]
@@ -133,7 +133,7 @@ port_node:
         add     rdi, rax
         ret
 
-# connection_free - Entry: r11 = connection, in no list, rbp = its owner.
+# connection_free - Entry: r11 = connection, in no list, rbp = its owner.  Changes rax, rdi.
 connection_free:
         mov     rax, [r11 + CONNECTION_PORT]
         test    rax, rax
@@ -142,7 +142,7 @@ connection_free:
 1:      mov     rdi, r11
         jmp     pool_give
 
-# ports_close - All of a partition that ends.  Entry: rbp = partition.
+# ports_close - All of a partition that ends.  Entry: rbp = partition.  Keeps rbx, rbp, r12-r15.
 ports_close:
         mov     r11, [rbp + PART_PORTS]
         test    r11, r11

@@ -113,9 +113,10 @@ cr0_store:
         call    vpid_flush
         jmp     advance
 
-# pdptes_load - From the guest's CR3.  Exit: carry set when a present entry has reserved bits set.  rbp = partition.
-# Source  SDM 3A, "PDPTE Registers"
         .equ    PDPTE_RESERVED, 0x1E6           # and what lies beyond the physical address
+# pdptes_load - From the guest's CR3.  Entry: rbp = partition.  Exit: carry set when a present entry has reserved bits set.
+# Changes rax, rcx, rdx, rdi, rsi, r8.
+# Source  SDM 3A, "PDPTE Registers"
 pdptes_load:
         VMGET   rdi, VMCS_GUEST_CR3
         and     edi, ~31 & 0xFFFFFFFF
@@ -149,12 +150,13 @@ pdptes_load:
 3:      stc
         ret
 
-# vpid_flush - Drop all translations of this VP.  Entry: rbx = VP.  Changes rax.
+# vpid_flush - Drop all translations of this VP.  Entry: rbx = VP.  Changes rax, rdi.
 # Source  SDM 3C, "INVVPID"
 vpid_flush:
         mov     eax, INVVPID_TYPE_SINGLE
         xor     edi, edi
-vpid_invalidate:                                # rax = type, rdi = linear address
+# vpid_invalidate - Entry: rax = type, rdi = linear address, rbx = VP.  Keeps every register.
+vpid_invalidate:
         push    rdi
         push    qword ptr [rbx + VP_VPID]
         invvpid rax, [rsp]

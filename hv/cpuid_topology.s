@@ -10,7 +10,7 @@ cpuid_topology:
         test    dword ptr [rbp + PART_FLAGS], CREATED
         jnz     0f
         cmp     qword ptr [rdx + VP_SIBLING], 0
-        je      9f
+        je      .done
 0:      xor     r10d, r10d                      # VPs
 1:      inc     r10d
         mov     rdx, [rdx + VP_SIBLING]
@@ -27,14 +27,14 @@ cpuid_topology:
         cmp     esi, LEAF_CACHES
         je      topology_caches
         cmp     esi, LEAF_TOPOLOGY
-        jne     9f
+        jne     .done
         mov     eax, [rbx + VP_INDEX]
         mov     [rdi + 12], eax                 # x2APIC ID
         cmp     r9d, 1
-        jne     9f
+        jne     .done
         mov     [rdi], ecx                      # all of the package
         mov     [rdi + 4], r10d
-9:      ret
+.done:  ret
 topology_features:
         mov     eax, [rbx + VP_INDEX]
         mov     [rdi + 7], al                   # initial APIC ID
@@ -42,12 +42,12 @@ topology_features:
         shl     eax, cl
         mov     [rdi + 6], al                   # IDs of the package
         cmp     r10d, 1
-        je      9b
+        je      cpuid_topology.done
         or      dword ptr [rdi + 12], FEATURE_D_HTT
         ret
 topology_caches:
         test    byte ptr [rdi], 0x1F            # no more caches
-        jz      9b
+        jz      cpuid_topology.done
         mov     eax, 1
         shl     eax, cl
         dec     eax

@@ -6,6 +6,7 @@
 
 # insn_fetch - Copy the instruction at CS:RIP.  Entry: rdi = RIP, rbx = VP with VP_OP_LONG, rbp = partition.
 # Exit: VP_BYTES; carry set when its first byte cannot be reached (eax = error code, VP_FETCHED = address).
+# Keeps rbx, rbp, r12-r15.
 insn_fetch:
         cmp     dword ptr [rbx + VP_OP_LONG], 0
         jne     1f
@@ -42,14 +43,14 @@ insn_fetch:
         and     rdi, -PAGE
         mov     esi, PFEC_ID
         call    guest_walk
-        jc      2f
+        jc      insn_next_missing
         mov     rdi, rax
         call    guest_memory
         mov     rsi, rax
         pop     rdi
         pop     rcx
         test    rax, rax
-        jz      3f
+        jz      insn_cut_short
         rep movsb
 insn_fetched:
         clc
@@ -61,9 +62,11 @@ insn_at_once:                                   # all in this page, as is usual
         mov     [rdi + 7], rax
         clc
         ret
-2:      pop     rdi
+insn_next_missing:
+        pop     rdi
         pop     rcx
-3:      xor     eax, eax                        # the instruction ends before the page that is missing
+insn_cut_short:
+        xor     eax, eax                        # the instruction ends before the page that is missing
         rep stosb
         clc
         ret
@@ -73,7 +76,8 @@ insn_no_page:
         stc
         ret
 
-# insn_decode - Entry: VP_BYTES.  Exit: VP_OP_* and r14 = length, or carry set.
+# insn_decode - Entry: VP_BYTES of VP rbx.  Exit: VP_OP_* and r14 = length, or carry set.
+# Changes all but rbx, rbp, rdi, r12, r13, r15.
 # Inside: rsi = next byte, r8 = operand size, r9 = address size, r10 = 1 in 64-bit code, r11 = REX.
 insn_decode:
         xor     r10d, r10d

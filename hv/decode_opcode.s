@@ -159,13 +159,16 @@ insn_immediate_byte:
         inc     rsi
         jmp     insn_value
 
-insn_group1_operation:                          # ModRM.reg is the operation
+# insn_group1_operation - ModRM.reg is the operation.  Entry: rsi = ModRM, r9 = address size, rbx = VP.
+# Exit: rsi after the operand; carry as insn_alu's, or set for a register operand.  Changes rax, rcx, rdx.
+insn_group1_operation:
         call    insn_modrm
-        jc      8f
+        jc      insn_alu.done
         mov     ecx, eax
         shr     ecx, 3
         and     ecx, 7
-insn_alu:                                       # ecx = operation; carry when it needs the guest's CF
+# insn_alu - Entry: ecx = operation, rbx = VP.  Exit: VP_OP_ALU; carry set when it needs the guest's CF.  Keeps every register.
+insn_alu:
         mov     [rbx + VP_OP_ALU], ecx
         cmp     ecx, ALU_ADC
         je      7f
@@ -174,7 +177,7 @@ insn_alu:                                       # ecx = operation; carry when it
         clc
         ret
 7:      stc
-8:      ret
+.done:  ret
 insn_unknown:
         stc
         ret

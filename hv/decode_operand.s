@@ -21,13 +21,13 @@ insn_modrm:
         inc     rsi
         and     edx, 7
 1:      cmp     ecx, 1
-        je      3f
+        je      .byte
         ja      4f
         cmp     edx, 5
         je      4f
-2:      clc
+.none:  clc
         ret
-3:      inc     rsi
+.byte:  inc     rsi
         clc
         ret
 4:      add     rsi, 4
@@ -35,10 +35,10 @@ insn_modrm:
         ret
 insn_modrm_16:
         cmp     ecx, 1
-        je      3b
+        je      insn_modrm.byte
         ja      5f
         cmp     edx, 6
-        jne     2b
+        jne     insn_modrm.none
 5:      add     rsi, 2
         clc
         ret

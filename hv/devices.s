@@ -66,6 +66,8 @@ reset_read:                                     # a byte register inside the PCI
         jne     1f
         mov     eax, [rbp + PART_RESET_CONTROL]
 1:      ret
+# reset_meant - Entry: edi = port, esi = bytes.  Exit: zero flag set for a byte at the reset control register.
+# Keeps every register.
 reset_meant:
         cmp     edi, PORT_RESET_CONTROL
         jne     2f

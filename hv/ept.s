@@ -12,7 +12,7 @@
         .equ    ENTRIES, 512
 
 # ept_build - Map all memory of a partition: 2 MiB pages, 4 KiB pages for the rest.
-# Entry: rbp = partition with base (2 MiB aligned) and memory.  Exit: PART_EPT, PART_EPTP.
+# Entry: rbp = partition with base (2 MiB aligned) and memory.  Exit: PART_EPT, PART_EPTP.  Keeps rbx, rbp, r12-r15.
 ept_build:
         push    rbx
         push    r12
@@ -88,7 +88,7 @@ ept_directory:
         ret
 
 # ept_leaf - Find the 4 KiB entry of a guest-physical address, splitting a 2 MiB page when there is one.
-# Entry, exit as ept_directory.
+# Entry: rdi = address, rbp = partition.  Exit as ept_directory.  Keeps rdi, rsi, rbx, rbp, r12-r15.
 ept_leaf:
         call    ept_directory
         jc      5f
@@ -126,6 +126,7 @@ ept_leaf:
 5:      ret
 
 # ept_map - Set the 4 KiB entry of a guest-physical address.  Entry: rdi = address, rsi = entry, rbp = partition.
+# Keeps rbx, rbp, r12-r15.
 ept_map:
         call    ept_leaf
         mov     [rax], rsi

@@ -36,7 +36,7 @@ ept_find:
         ret
 
 # ept_base - The entry below all overlays.  Entry: rdi = address, rbp = partition.  Exit: rax = where it is, or carry set.
-# Keeps rdi, rsi.  Changes rcx, rdx, r9.
+# Changes rcx, rdx, r8-r11 (of a created partition rcx, rdx, r9).
 ept_base:
         call    ept_leaf
         jc      4f
@@ -57,6 +57,7 @@ ept_base:
 4:      ret
 
 # ept_free - Everything of a partition without overlays; its parent's pages are counted less.  Entry: rbp = partition.
+# Changes rax, rcx, rdx, rdi.
 ept_free:
         mov     rdi, [rbp + PART_EPT]
         mov     ecx, 4                          # levels
@@ -64,7 +65,8 @@ ept_free:
         mov     qword ptr [rbp + PART_EPT], 0
         ret
 
-# ept_free_table - Entry: rdi = table, ecx = its level; a table of level 1 holds pages.  Changes rax, rcx, rdx, rdi.
+# ept_free_table - Entry: rdi = table, ecx = its level, rbp = partition; a table of level 1 holds pages.
+# Changes rax, rcx, rdx, rdi.
 ept_free_table:
         push    rsi
         push    rdi

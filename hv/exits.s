@@ -70,6 +70,7 @@ exit_unknown:
 1:      call    exit_other
         jmp     vm_work
 
+# exit_other - An exit that we do not know ends the partition.  Entry: rbx = VP.  Exit: rbp = its partition.  Keeps rbx, r12-r15.
 exit_other:
         lea     rdi, [rel text_other]
         mov     esi, CODE_EXIT
@@ -108,8 +109,7 @@ exit_interrupt:
         cmp     al, UART_VECTOR
         jne     3f
         mov     dword ptr [rel uart_waits], 1
-3:
-        mov     edx, MEMORY_LOCAL_APIC
+3:      mov     edx, MEMORY_LOCAL_APIC
         mov     dword ptr [rdx + APIC_EOI*16], 0
         WORK    WORK_POSTS
 1:      cmp     qword ptr gs:[CPU_NEWCOMERS], 0
@@ -177,7 +177,7 @@ exit_hlt:
         mov     esi, CODE_HALTED
         jmp     partition_fatal
 
-# gpr_read - Entry: ecx = register number.  Exit: rax = the guest's register.  gpr_write: rax into it.  Changes rcx.
+# gpr_read - Entry: ecx = register number, rbx = VP.  Exit: rax = the guest's register.  Changes rcx.
 gpr_read:
         cmp     ecx, GPR_RSP
         je      1f
@@ -185,6 +185,7 @@ gpr_read:
         ret
 1:      VMGET   rax, VMCS_GUEST_RSP
         ret
+# gpr_write - Entry: ecx = register number, rax = value, rbx = VP.  Changes rcx.
 gpr_write:
         cmp     ecx, GPR_RSP
         je      1f

@@ -51,23 +51,23 @@ features_apply:
         xor     rax, [r10 + PART_CPU_FEATURES]
         xor     rcx, [r10 + PART_CPU_FEATURES + 8]
         or      rax, rcx
-        jz      5f
+        jz      .done
         jmp     3f
 6:      mov     qword ptr [r10 + PART_PRIVILEGES], 0    # there is nothing to have a privilege of
 3:      mov     dword ptr [r10 + PART_SPECIAL], 1       # no leaf is answered in the hot path any more
         lea     rax, [rel cpuid_none]
         mov     rdx, [r10 + PART_VP]
 4:      test    rdx, rdx
-        jz      5f
+        jz      .done
         mov     [rdx + VP_CPUID], rax
         mov     rdx, [rdx + VP_SIBLING]
         jmp     4b
-5:      ret
+.done:  ret
 
 # cpuid_features - Hide what was taken away.  Entry: rdi = row of a leaf, esi = leaf, rbp = partition.  Changes rax, rcx, rdx.
 cpuid_features:
         cmp     dword ptr [rbp + PART_SPECIAL], 0
-        je      5b
+        je      features_apply.done
         lea     rdx, [rel cpu_features]
 1:      cmp     [rdx + 4], esi
         jne     2f

@@ -22,7 +22,7 @@ partition_flush:
         jmp     1b
 4:      ret
 
-# vp_flush - Drop the translations of VP rbx's partition on this processor, if there is something new.  Changes rax.
+# vp_flush - Drop the translations of a VP's partition on this processor, if there is something new.  Entry: rbx = VP.  Changes rax.
 vp_flush:
         push    rbp
         mov     rbp, [rbx + VP_PARTITION]

@@ -12,7 +12,7 @@
         .field  BYTES, 0
         .endrecord
 
-# frames_region - Note a usable region.  Entry: rdi = first byte, rsi = end.  Changes rax, rdi, rsi.
+# frames_region - Note a usable region.  Entry: rdi = first byte, rsi = end.  Changes rax, rdx, rdi, rsi.
 frames_region:
         mov     eax, LOW_LIMIT
         cmp     rdi, rax
@@ -99,7 +99,7 @@ frames_none:
         lea     rdi, [rel text_no_memory]
         jmp     fatal
 
-# frames_zeroed - The same, cleared.  Entry: rdi = bytes.  Exit: rax = page-aligned address.
+# frames_zeroed - The same, cleared.  Entry: rdi = bytes.  Exit: rax = page-aligned address.  Keeps rbx, rbp, r12-r15.
 frames_zeroed:
         push    rdi
         mov     esi, PAGE

@@ -13,7 +13,8 @@
         .equ    MAP_KNOWN, MAP_READ | MAP_WRITE | MAP_EXECUTE | MAP_UNCACHED | MAP_LARGE
         .equ    EPT_MAPPED, 1 << 11             # of ours: keeps an entry without rights from being 0
 
-# map_target - Entry: rsi = header.  Exit: r10 = created, active child, carry clear; or eax = status and carry set.
+# map_target - Entry: rsi = header, rbp = caller.  Exit: r10 = created, active child, carry clear; or eax = status and carry set.
+# Changes rax, rdi.
 map_target:
         mov     rdi, [rsi]
         call    target_child
@@ -30,7 +31,7 @@ map_target:
 
 call_map_pages:
         call    map_target
-        jc      2f
+        jc      .done
         mov     edi, edx
         mov     ecx, [rsi + 16]
         test    ecx, MAP_LARGE
@@ -39,10 +40,10 @@ call_map_pages:
 1:      add     rdi, [rsi + 8]
         mov     rsi, [r8]
         jmp     map_run
-2:      ret
+.done:  ret
 call_map_sparse:
         call    map_target
-        jc      2b
+        jc      call_map_pages.done
         mov     ecx, [rsi + 8]
         mov     rdi, [r8]
         mov     rsi, [r8 + 8]
@@ -51,11 +52,11 @@ call_map_sparse:
 map_run:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         test    ecx, ~MAP_KNOWN & 0xFFFFFFFF
-        jnz     2b
+        jnz     call_map_pages.done
         test    ecx, MAP_READ
         jnz     1f
         test    ecx, MAP_WRITE | MAP_EXECUTE
-        jnz     2b
+        jnz     call_map_pages.done
 1:      mov     edx, ecx
         and     edx, MAP_READ | MAP_WRITE       # = EPTE_R | EPTE_W
         test    ecx, MAP_EXECUTE
@@ -72,7 +73,7 @@ map_run:
         mov     rcx, rdi
         or      rcx, rsi
         test    ecx, ENTRIES - 1
-        jnz     2b
+        jnz     call_map_pages.done
 6:      push    r12
         push    r13
         push    r14
@@ -97,7 +98,8 @@ map_run:
         pop     r12
         ret
 
-# map_page - Entry: r12 = target, r13 = source page number, r14 = EPT bits, r10 = target partition, rbp = caller.  Exit: eax = status.
+# map_page - Entry: r12 = target, r13 = source page number, r14 = EPT bits, r10 = target partition, a created one; rbp = caller,
+# rbx = its VP.  Exit: eax = status.  Keeps rbx, rbp, r10-r15.
 map_page:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         mov     rcx, GPA_LIMIT >> 12
@@ -122,8 +124,8 @@ map_page:
         jmp     map_set
 1:      ret
 
-# map_set - Give a page of a partition another entry.  Entry: r12 = page number, rsi = entry (0: none), r8 = word to count it in,
-# r10 = partition.  Exit: eax = status.  Keeps r10, rbp.
+# map_set - Give a page of a created partition another entry.  Entry: r12 = page number, rsi = entry (0: none), r8 = word to count
+# it in, r10 = partition, rbx = VP this processor is about.  Exit: eax = status.  Keeps rbx, rbp, r8, r10-r15.
 map_set:
         push    rbp
         mov     rbp, r10

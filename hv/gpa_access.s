@@ -16,7 +16,9 @@
         .equ    GPA_OVERLAY, 4
         .equ    CACHE_TYPES, 1 << MEMTYPE_UC | 1 << MEMTYPE_WC | 1 << MEMTYPE_WT | 1 << MEMTYPE_WP | 1 << MEMTYPE_WB
 
-# gpa_access - Entry: rsi = input.  Exit: rdi = host address, r8d = EPT rights, eax = access code, carry clear; or eax = status and carry set.
+# gpa_access - Entry: rsi = input, rbp = caller.
+# Exit: rdi = host address, r8d = EPT rights, eax = access code, carry clear; or eax = status and carry set.  r9d = code of a write
+# that is not allowed.  Keeps rsi, rbx, rbp, r12-r15.
 gpa_access:
         call    map_target
         jc      2f
@@ -74,16 +76,16 @@ call_read_gpa:
         push    rdi
         call    gpa_access
         pop     rdx                             # output
-        jc      3f
+        jc      .done
         xor     ecx, ecx
         mov     [rdx + 8], rcx
         mov     [rdx + 16], rcx
         test    eax, eax
-        jnz     1f
+        jnz     .code
         test    r8d, EPTE_R
         jnz     2f
         mov     eax, GPA_NO_READ
-1:      mov     [rdx], rax
+.code:  mov     [rdx], rax
         xor     eax, eax
         ret
 2:      mov     [rdx], rax
@@ -91,19 +93,19 @@ call_read_gpa:
         mov     rsi, rdi
         lea     rdi, [rdx + 8]
         rep movsb
-3:      ret
+.done:  ret
 
 call_write_gpa:
         push    rdi
         call    gpa_access
         pop     rdx
-        jc      3b
+        jc      call_read_gpa.done
         test    eax, eax
-        jnz     1b
+        jnz     call_read_gpa.code
         test    r8d, EPTE_W
         jnz     4f
         mov     eax, r9d
-        jmp     1b
+        jmp     call_read_gpa.code
 4:      mov     [rdx], rax
         mov     ecx, [rsi + GPA_ACCESS_COUNT]
         add     rsi, GPA_ACCESS_DATA

@@ -50,6 +50,7 @@ guest_prepared:
         ret
 
 # guest_tables - PML4, PDPT and four directories of 2 MiB pages at GUEST_TABLES.  Entry: r8 = host address of guest 0.
+# Changes rax, rcx, rdi.
 guest_tables:
         lea     rdi, [r8 + GUEST_TABLES]
         mov     eax, GUEST_TABLES + PAGE | PDE_P | PDE_RW
@@ -69,7 +70,7 @@ guest_tables:
         jb      2b
         ret
 
-# guest_state - Guest state area for the first entry.  Entry: rbx = VP, its VMCS current.
+# guest_state - Guest state area for the first entry.  Entry: rbx = VP, its VMCS current.  Changes rax, rcx.
 guest_state:
         push    rbp
         push    r12

@@ -23,7 +23,7 @@
 guest_acpi:
         mov     rax, [rel firmware_rsdp]
         cmp     rax, LOW_ACPI
-        jne     3f                              # tables elsewhere: a guest finds none
+        jne     acpi_checksum.done              # tables elsewhere: a guest finds none
         mov     esi, LOW_ACPI
         mov     r8, [rbp + PART_BASE]
         lea     rdi, [r8 + LOW_ACPI]
@@ -34,7 +34,7 @@ guest_acpi:
         add     rdx, rsi                        # end of the XSDT
         add     rsi, SDT_HEADER
 1:      cmp     rsi, rdx
-        jae     3f
+        jae     acpi_checksum.done
         mov     rdi, [r8 + rsi]
         add     rsi, 8
         cmp     dword ptr [r8 + rdi], SIGNATURE_MADT
@@ -71,4 +71,4 @@ acpi_checksum:                                  # rdi = table, ecx = bytes: thei
         jnz     6b
         neg     al
         mov     [rdi + SDT_CHECKSUM], al
-3:      ret
+.done:  ret

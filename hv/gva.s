@@ -51,7 +51,9 @@ call_translate:
         xor     eax, eax
 1:      ret
 
-# translate_walk - Entry: r12 = input, the VP loaded.  Exit: rax = result (code, cache type, overlay), rdx = page number.
+# translate_walk - Entry: r12 = input, rbp = partition, its VP loaded.
+# Exit: rax = result (code, cache type, overlay), rdx = page number.
+# Keeps rbx, rbp, r12-r15.
 translate_walk:
         mov     edi, [r12 + TRANSLATE_CONTROL]
         xor     esi, esi

@@ -2,7 +2,8 @@
 #
 # Inside: r12 = input value, r13 = input GPA or first fast quadword, r14 = output GPA or second, r15 = row of the call.
 # Handlers: entry rsi = input header, ecx = quadwords of variable header behind it, rdi = output, and of a repeat call edx = element
-# number, r8 = element, r9 = its output; rbx = VP, rbp = partition; exit eax = HVSTATUS or CALL_LATER; they keep rbx, rbp, r12-r15.
+# number, r8 = element, r9 = its output; rbx = VP, rbp = partition; exit eax = HVSTATUS or CALL_LATER; they keep rbx, rbp, r12-r15
+# (call_create_vp changes r12: nothing reads it after that).
 # Source  TLFS, "Hypercall Interface"
 
 # A row: bytes of the input header, of an input element and of the output (of an element), CALL flags, privilege, handler.
@@ -68,7 +69,8 @@ call_32:
         jnc     advance
         ret
 
-# call_do - Exit: rax = result value, carry clear; or carry set and rax = input value to go on with.
+# call_do - Entry: r12, r13, r14 as above, rbx = VP, rbp = partition.
+# Exit: rax = result value, carry clear; or carry set and rax = input value to go on with.  Keeps rbx, rbp.
 call_do:
         inc     qword ptr [rbp + PART_HYPERCALLS]
         movzx   eax, r12w
@@ -113,7 +115,8 @@ call_do:
         call    call_memory
         jc      call_misaligned
 
-# call_run - The lists are known: privilege, then the handler.  Exit as call_do's.
+# call_run - The lists are known: privilege, then the handler.  Entry: r12, r15 as above, rbx = VP, rbp = partition.
+# Exit as call_do's.  Keeps rbx, rbp.
 call_run:
         mov     rax, [r15 + CALL_PRIVILEGE]
         test    rax, rax
@@ -126,6 +129,7 @@ call_run:
         call    call_handle
         mov     dword ptr [rel parts_lock], 0   # MOV leaves the carry
         ret
+# call_handle - Entry: r12, r15 as above, rbx = VP, rbp = partition.  Exit as call_do's.  Keeps rbx, rbp.
 call_handle:
         test    word ptr [r15 + CALL_FLAGS], CALL_REP
         jnz     call_rep

@@ -14,7 +14,7 @@
         .equ    FLUSH_LIST_FLAGS, HVFLUSH_ALL_PROCESSORS | HVFLUSH_ALL_SPACES
         .equ    FLUSH_SPACE_FLAGS, FLUSH_LIST_FLAGS | HVFLUSH_NONGLOBAL
 
-# flush_flags - Entry: rsi = header, r10 = flags that are allowed.  Exit: eax = status.  Changes rdx.
+# flush_flags - Entry: rsi = header, r10 = flags that are allowed.  Exit: eax = status.  Changes rdx, r10.
 flush_flags:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         mov     rdx, [rsi + FLUSH_FLAGS]
@@ -29,7 +29,8 @@ flush_flags:
 1:      xor     eax, eax
 2:      ret
 
-# flush_header - The same, and the mask.  Exit: eax = status; r10 = mask of VPs.
+# flush_header - The same, and the mask.  Entry: rsi = header, r10 = flags.  Exit: eax = status; r10 = mask of VPs.
+# Changes rcx, rdx.
 flush_header:
         call    flush_flags
         mov     r10, -1
@@ -102,7 +103,7 @@ call_spin_wait:
         .field  RESERVED, 3
         .field  MASK, 8
         .endrecord
-# ipi_header - Entry: rsi = header.  Exit: eax = status, edi = vector.
+# ipi_header - Entry: rsi = header.  Exit: eax = status, edi = vector.  Changes nothing else.
 ipi_header:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         mov     edi, [rsi + IPI_VECTOR]

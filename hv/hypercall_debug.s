@@ -20,7 +20,7 @@ reg_dr_write:
         ret
         .assert VP_DR1 == VP_DR0 + 8 && VP_DR3 == VP_DR0 + 24
 
-# debugs_here - Exit: zero flag set when the processor holds this VP's DR0-DR3.
+# debugs_here - Entry: rbx = VP.  Exit: zero flag set when the processor holds its DR0-DR3.  Keeps every register.
 debugs_here:
         cmp     rbx, gs:[CPU_CURRENT]
         jne     3f

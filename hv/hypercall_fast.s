@@ -4,7 +4,7 @@
 
         .equ    FAST_BYTES, 112                 # RDX, R8, XMM0-XMM5
 
-# call_counts - Exit: eax = repetitions, ecx = start.  Entry: r12 = input value.
+# call_counts - Exit: eax = repetitions, ecx = start.  Entry: r12 = input value.  Changes nothing else.
 call_counts:
         mov     rax, r12
         shr     rax, shift(HVINPUT_COUNT)
@@ -14,7 +14,8 @@ call_counts:
         and     ecx, get(HVINPUT_START, HVINPUT_START)
         ret
 
-# call_memory - Both lists in guest memory; they may not overlap.  Exit: carry set when one is not as it must be.
+# call_memory - Both lists in guest memory; they may not overlap.  Entry: r13, r14 = their GPAs, rbx = VP, rbp = partition.
+# Exit: carry set when one is not as it must be.  Changes rax, rcx, rdx, rdi.
 call_memory:
         mov     rdi, r13
         mov     eax, [rbx + VP_CALL_BYTES]
@@ -40,8 +41,8 @@ call_memory:
         cmp     rdi, rax                        # carry: it begins before that
 1:      ret
 
-# call_list - A parameter list in guest memory.  Entry: rdi = GPA, eax = bytes (0: nothing is looked at).
-# Exit: rax = host address; carry set when it is not 8-aligned, leaves its page, or the memory.
+# call_list - A parameter list in guest memory.  Entry: rdi = GPA, eax = bytes (0: nothing is looked at), rbp = partition.
+# Exit: rax = host address; carry set when it is not 8-aligned, leaves its page, or the memory.  Changes rcx.
 call_list:
         test    eax, eax
         jz      1f

@@ -18,7 +18,7 @@
         .endm
 
 # reg_segment - Base, limit, selector, attributes: 16 bytes.  Entry: r10 = 2 * number (ES CS SS DS FS GS LDTR TR).
-# Exit: rax = base, rdx = limit | selector << 32 | attributes << 48.
+# Exit: rax = base, rdx = limit | selector << 32 | attributes << 48.  Changes rcx.
 reg_segment:
         lea     ecx, [r10 + VMCS_GUEST_ES_LIMIT]
         vmread  rdx, rcx

@@ -11,7 +11,8 @@
         .endrecord
         .equ    REGS_SET_VALUE, 16
 
-# regs_header - Entry: rsi = header.  Exit: r11 = VP, carry clear; or eax = status and carry set.
+# regs_header - Entry: rsi = header, rbx = caller's VP, rbp = caller.  Exit: r11 = VP, carry clear; or eax = status and carry set.
+# Changes rax, rcx, rdi, r10.
 regs_header:
         mov     rdi, [rsi + REGS_PARTITION]
         call    target_any
@@ -53,7 +54,8 @@ regs_header:
 2:      stc
 3:      ret
 
-# regs_find - Entry: ecx = name.  Exit: rdi = row and r10 = its argument for this name, zero flag set when unknown.  Changes eax.
+# regs_find - Entry: ecx = name.  Exit: rdi = row and r10 = its argument for this name, zero flag set when unknown.
+# Changes rax, rcx.
 regs_find:
         lea     rdi, [rel regs]
 1:      mov     eax, [rdi + REG_FIRST]
@@ -75,13 +77,13 @@ regs_find:
 
 call_get_register:
         call    regs_header
-        jc      2f
+        jc      regs_let_go.done
         mov     ecx, [r8]
         cmp     ecx, HVREG_INTERCEPT_SUSPEND
         jbe     suspend_get
         call    regs_find
         mov     eax, HVSTATUS_UNKNOWN_REGISTER_NAME
-        jz      2f
+        jz      regs_let_go.done
         cmp     r11, rbx
         jne     1f
         call    qword ptr [rdi + REG_READ]      # rdx:rax
@@ -102,22 +104,22 @@ call_get_register:
 regs_let_go:
         call    vp_release
         xor     eax, eax
-2:      ret
+.done:  ret
 
 call_set_register:
         call    regs_header
-        jc      2b
+        jc      regs_let_go.done
         mov     ecx, [r8]
         cmp     ecx, HVREG_INTERCEPT_SUSPEND
         jbe     suspend_set
         call    regs_find
         mov     eax, HVSTATUS_UNKNOWN_REGISTER_NAME
-        jz      2b
+        jz      regs_let_go.done
         mov     eax, HVSTATUS_INVALID_PARAMETER
         cmp     r11, rbx
         jne     1f
         cmp     qword ptr [rdi + REG_WRITE], 0
-        je      2b
+        je      regs_let_go.done
         mov     rcx, [rdi + REG_WRITE]
         mov     rsi, [r8 + REGS_SET_VALUE]
         mov     rdi, [r8 + REGS_SET_VALUE + 8]
@@ -127,7 +129,7 @@ call_set_register:
         jnz     3f
         mov     rcx, [rdi + REG_PARENT_WRITE]
         test    rcx, rcx
-        jz      2b
+        jz      regs_let_go.done
 3:      push    rcx
         call    vp_hold
         pop     rcx

@@ -30,7 +30,8 @@ call_set:
         mov     r10, [rdi + SET_FIRST]
 1:      ret
 
-# flush_header_ex - As flush_header, of an Ex call.
+# flush_header_ex - As flush_header, of an Ex call.  Entry: rsi = header, ecx = quadwords of variable header, r10 = flags.
+# Exit: eax = status; r10 = mask of VPs.  Changes rdx, rdi, r11.
 flush_header_ex:
         call    flush_flags
         test    eax, eax

@@ -48,14 +48,14 @@ reg_cr2:
         mov     rax, [rbx + VP_CR2]
         xor     edx, edx
         cmp     rbx, gs:[CPU_CURRENT]
-        jne     1f
+        jne     .done
         mov     rax, cr2
-1:      ret
+.done:  ret
 reg_cr2_write:
         mov     [rbx + VP_CR2], rsi
         xor     eax, eax
         cmp     rbx, gs:[CPU_CURRENT]
-        jne     1b
+        jne     reg_cr2.done
         mov     cr2, rsi
         ret
 reg_cr8:
@@ -66,12 +66,12 @@ reg_cr8:
 reg_cr8_write:
         mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
         cmp     rsi, 15
-        ja      1f
+        ja      .done
         shl     esi, 4
         mov     [rbx + VP_APIC + APIC_TPR*16], esi
         WORK    WORK_EVENT
         xor     eax, eax
-1:      ret
+.done:  ret
 reg_msr:
         call    held_read
         xor     edx, edx
@@ -82,7 +82,7 @@ reg_base_write:                                 # addresses must be canonical as
         inc     rax
         cmp     rax, 1
         mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
-        ja      1b
+        ja      reg_cr8_write.done
 reg_msr_write:
         call    held_write
         xor     eax, eax

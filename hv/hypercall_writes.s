@@ -7,6 +7,7 @@ reg_refused:
         ret
 
         .equ    RFLAGS_KNOWN, 0x3F7FD7
+# reg_rflags_write - Entry: rsi = value, r10 = field.  Exit: eax = status.  Changes rsi.
 reg_rflags_write:
         test    rsi, ~RFLAGS_KNOWN
         jnz     reg_refused
@@ -72,7 +73,8 @@ reg_paging:
         xor     eax, eax
         ret
 
-# reg_segment_write - Base in rsi; limit, selector, attributes in rdi.  Entry: r10 = 2 * number.
+# reg_segment_write - Entry: rsi = base; rdi = limit, selector, attributes; r10 = 2 * number.  Exit: eax = status.
+# Changes rcx, rdi.
 reg_segment_write:
         lea     ecx, [r10 + VMCS_GUEST_ES_BASE]
         vmwrite rcx, rsi

@@ -56,12 +56,12 @@ install_ports:                                  # first and last
         movzx   ecx, di
         shr     rdi, 16
         cmp     rdi, rcx
-        jb      3f
-        jmp     1f
+        jb      install_port.done
+        jmp     install_port.range
 install_port:
         mov     rcx, rdi
-1:      cmp     rdi, 0xFFFF
-        ja      3f
+.range: cmp     rdi, 0xFFFF
+        ja      .done
 2:      call    port_word                       # r8 = page, ecx = port
         mov     r9d, ecx
         and     r9d, 0x7FFF
@@ -73,16 +73,16 @@ install_port:
         cmp     ecx, edi
         jbe     2b
         xor     eax, eax
-3:      ret
+.done:  ret
 install_msr:
         mov     [r10 + PART_MSRS], edx
         xor     eax, eax
         ret
 install_exception:
         cmp     rdi, 31
-        ja      3b
+        ja      install_port.done
         cmp     edi, VECTOR_NMI
-        je      3b
+        je      install_port.done
         bts     dword ptr [r10 + PART_EXCEPTIONS], edi
         test    edx, edx
         jnz     5f
@@ -110,7 +110,7 @@ install_cpuid:
         mov     eax, HVSTATUS_INSUFFICIENT_MEMORY
         mov     ecx, [r10 + PART_CPUID_COUNT]
         cmp     ecx, CPUID_MOST
-        jae     3b
+        jae     install_port.done
         mov     [r8 + rcx*4], edi
         inc     dword ptr [r10 + PART_CPUID_COUNT]
         mov     r11, [r10 + PART_VP]            # no leaf is answered in the hot path any more
@@ -121,7 +121,7 @@ install_cpuid:
         mov     r11, [r11 + VP_SIBLING]
         jmp     8b
 
-# port_word - Entry: ecx = port, r10 = partition.  Exit: r8 = page of its half of the bitmap.
+# port_word - Entry: ecx = port, r10 = partition.  Exit: r8 = page of its half of the bitmap.  Changes nothing else.
 port_word:
         mov     r8, [r10 + PART_PORTS_LOW]
         test    ecx, 0x8000

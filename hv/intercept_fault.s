@@ -114,11 +114,12 @@ seen_exception:
 child_fatal:
         mov     edi, HVMESSAGE_UNRECOVERABLE
         cmp     esi, CODE_TRIPLE
-        je      1f
+        je      .report
         cmp     esi, CODE_ENTRY
         je      child_refused
         mov     edi, HVMESSAGE_UNSUPPORTED
-1:      mov     edx, SEEN_SIZE
+.report:
+        mov     edx, SEEN_SIZE
         cmp     edi, HVMESSAGE_UNRECOVERABLE
         je      2f
         mov     edx, 8                          # VP and a word
@@ -153,9 +154,10 @@ child_refused:                                  # the event of the entry that fa
         xor     eax, eax
         VMPUT   VMCS_ENTRY_INTERRUPTION_INFO, rax
 5:      mov     edi, HVMESSAGE_INVALID_REGISTER
-        jmp     1b
+        jmp     child_fatal.report
 
 # intercept_send - The VP has left its processor: its message, if there is one, goes.  Entry: r11 = VP, rbx = the same.
+# Changes rax, rcx, rdx, rdi, rsi.
 intercept_send:
         xor     eax, eax
         xchg    eax, [r11 + VP_INTERCEPT_DUE]
@@ -177,12 +179,15 @@ node_forget:                                    # rdi = a node of its, for the p
         xor     edx, edx
         jmp     message_forget
 1:      ret
-intercept_parent:                               # the same as below, of VP rbx
+# intercept_parent - Entry: rbx = VP.  Exit as intercept_reader's.  Changes rsi.
+intercept_parent:
         mov     rsi, [rbx + VP_PARTITION]
-        jmp     2f
-intercept_reader:                               # rsi = the parent's first VP, zero flag set when there is none
+        jmp     intercept_reader.parent
+# intercept_reader - Entry: r11 = VP.  Exit: rsi = its parent's first VP, zero flag set when there is none.  Changes nothing else.
+intercept_reader:
         mov     rsi, [r11 + VP_PARTITION]
-2:      mov     rsi, [rsi + PART_PARENT]
+.parent:
+        mov     rsi, [rsi + PART_PARENT]
         mov     rsi, [rsi + PART_VP]
         test    rsi, rsi
         ret

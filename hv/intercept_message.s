@@ -16,8 +16,8 @@
         .equ    SEEN_WRITE, 1
         .equ    SEEN_EXECUTE, 2
 
-# seen_begin - Entry: edi = message type, esi = access, edx = bytes of payload, ecx = 1 when the exit tells the instruction's length.
-# Exit: r8 = payload, header filled, the rest 0.  Changes all but rbx, rbp, r12-r15.
+# seen_begin - Entry: edi = message type, esi = access, edx = bytes of payload, ecx = 1 when the exit has an instruction length;
+# rbx = VP, rbp = partition.  Exit: r8 = payload, header filled, the rest 0.  Changes all but rbx, rbp, r12-r15.
 seen_begin:
         push    rsi
         push    rcx
@@ -65,7 +65,7 @@ seen_begin:
         WORK    WORK_YIELD
         ret
 
-# seen_state - Exit: eax = execution state.  Changes rcx, rdx.
+# seen_state - Entry: rbx = VP.  Exit: eax = execution state.  Changes rcx, rdx.
 seen_state:
         call    guest_cpl
         mov     edx, eax
@@ -97,7 +97,8 @@ seen_state:
 2:      mov     eax, edx
         ret
 
-# seen_bytes - Instruction bytes at RIP.  Entry: rdi = where 16 bytes go.  Exit: eax = how many.  Keeps r8.
+# seen_bytes - Instruction bytes at RIP.  Entry: rdi = where 16 bytes go, rbx = VP, rbp = partition.  Exit: eax = how many.
+# Keeps rbx, rbp, rdi, r8, r12-r15.
 seen_bytes:
         push    r8
         push    rdi

@@ -67,7 +67,8 @@ io_step:                                        # the index register moves by an
         RESUME_FLAG                             # an interrupt may come between
         ret
 
-# io_put - [rdi] = rax under the mask r13; a 32-bit write clears the upper half.  Changes rdx.
+# io_put - Write a register; a 32-bit write clears the upper half.  Entry: rdi = where it is, rax = value, r13 = mask.
+# Changes rax, rdx.
 io_put: and     rax, r13
         mov     rdx, r13
         shr     rdx, 16
@@ -77,8 +78,9 @@ io_put: and     rax, r13
 1:      mov     [rdi], rax
         ret
 
-# io_reach - Can every byte of the element be reached?  Entry: r15 = linear address, r14 = bytes, r12 = qualification.
-# Exit: carry clear, or set with edi = error code and rsi = address for fault_pf.
+# io_reach - Can every byte of the element be reached?
+# Entry: r15 = linear address, r14 = bytes, r12 = qualification, rbp = partition.
+# Exit: carry clear, or set with edi = error code and rsi = address for fault_pf.  Keeps rbx, rbp, r12-r15.
 io_reach:
         mov     rdi, r15
         call    io_translate
@@ -87,7 +89,8 @@ io_reach:
         call    io_translate
 1:      ret
 
-# io_translate - Entry: rdi = linear address.  Exit: rax = host address; or carry, edi = error code, rsi = address.
+# io_translate - Entry: rdi = linear address, r12 = qualification, rbp = partition.
+# Exit: rax = host address; or carry, edi = error code, rsi = address.  Keeps rbx, rbp, r12-r15.
 # An address without memory behind it raises #PF as if it were not present.
 io_translate:
         push    rdi
@@ -115,7 +118,8 @@ io_translate:
         stc
         ret
 
-# io_load, io_store - The element, byte by byte (it may lie in two pages).  Exit or entry: eax.
+# io_load - The element, byte by byte (it may lie in two pages).  Entry: r12, r14, r15, rbp as io_reach.  Exit: eax.
+# Keeps rbx, rbp, r12-r15.
 io_load:
         push    r13
         push    0
@@ -131,6 +135,7 @@ io_load:
 2:      pop     rax
         pop     r13
         ret
+# io_store - Entry: eax = the element; r12, r14, r15, rbp as io_reach.  Keeps rax, rbx, rbp, r12-r15.
 io_store:
         push    r13
         push    rax

@@ -79,7 +79,7 @@ ioapic_send:
         cmp     ecx, put(REDIRECT_MODE, DELIVERY_NMI)
         je      post
         cmp     ecx, put(REDIRECT_MODE, DELIVERY_LOWEST)
-        ja      1f
+        ja      ioapic_illegal.done
         mov     edi, r12d
         and     edi, REDIRECT_VECTOR
         cmp     edi, VECTOR_LEAST
@@ -87,16 +87,16 @@ ioapic_send:
         test    r12d, REDIRECT_LEVEL
         jz      post_vector
         test    r12d, REDIRECT_REMOTE_IRR
-        jnz     1f                              # the one before awaits its EOI
+        jnz     ioapic_illegal.done             # the one before awaits its EOI
         test    dword ptr [rsi + VP_APIC + APIC_SVR*16], SVR_ENABLE
-        jz      1f                              # software disabled: it takes none
+        jz      ioapic_illegal.done             # software disabled: it takes none
         or      dword ptr [r15], REDIRECT_REMOTE_IRR
         lock bts dword ptr [rsi + VP_POSTED_LEVEL], edi
         mov     eax, POST_VECTORS
         jmp     post
 ioapic_illegal:
         or      dword ptr [rsi + VP_APIC + APIC_ESR*16], ESR_RECEIVE_ILLEGAL
-1:      ret
+.done:  ret
 
 # ioapic_eoi - End level-triggered interrupts of a vector.  Entry: edi = vector, rbp = partition.  Changes rax, rcx.
 ioapic_eoi:

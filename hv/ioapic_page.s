@@ -27,7 +27,7 @@ mmio_read_io:
         shr     rax, cl
 2:      ret
 
-# mmio_is_ioapic - Exit: zero flag set when r12 lies in the page of the I/O APIC.  Changes rcx, rdx.
+# mmio_is_ioapic - Entry: r12 = address.  Exit: zero flag set when it lies in the page of the I/O APIC.  Changes rcx, rdx.
 mmio_is_ioapic:
         mov     rdx, r12
         and     rdx, -PAGE

@@ -4,7 +4,8 @@
 # type last.  A slot in use gets the flag that asks the guest for an EOM.
 # Source  TLFS, "SynIC Message Delivery", "HV_MESSAGE"
 
-# message_queue - Entry: rdi = node, filled, rsi = VP it is for, edx = SINT.  Changes rax, rcx, rdx.
+# message_queue - Entry: rdi = node, filled, rsi = VP it is for, edx = SINT, rbx = VP this processor is about.
+# Changes rax, rcx, rdx.
 message_queue:
         mov     dword ptr [rdi + NODE_BUSY], 1
         mov     qword ptr [rdi + NODE_NEXT], 0
@@ -76,7 +77,8 @@ messages_deliver:
         pop     r12
 4:      ret
 
-# message_fill - Entry: r13 = queue, r14 = slot, r15 = node, which becomes free.
+# message_fill - Entry: r13 = queue, r14 = slot, r15 = node, which becomes free; rbx = VP, rbp = partition.
+# Changes rax, rcx, rdx, rdi, rsi, r8.
 message_fill:
         mov     edx, [r15 + NODE_TYPE]
         cmp     edx, HVMESSAGE_APIC_EOI

@@ -71,7 +71,8 @@ mmio_impossible:
         call    say_hex
         jmp     line_end
 
-# mmio_access - Carry out what insn_decode found.  Entry: r12 = guest-physical address.  Keeps r14.
+# mmio_access - Carry out what insn_decode found.  Entry: r12 = guest-physical address, rbx = VP, rbp = partition.
+# Keeps rbx, rbp, r12-r15.
 mmio_access:
         cmp     dword ptr [rbx + VP_OP_ALU], OP_MOV
         jne     mmio_alu
@@ -98,7 +99,9 @@ mmio_write:
         jmp     apic_write
 1:      ret
 
-# mmio_read - Exit: rax = what lies at r12: ones, or a register of an APIC from its byte on.
+# mmio_read - Entry: r12 = address, rbx = VP, rbp = partition.
+# Exit: rax = what lies there: ones, or a register of an APIC from its byte on.
+# Changes rcx, rdx, rdi, rsi.
 mmio_read:
         call    mmio_is_apic
         jnz     mmio_read_io
@@ -174,7 +177,8 @@ alu:    ALU     add
         ALU     cmp
         ALU     test
 
-# mmio_is_apic - Exit: zero flag set when r12 lies in the APIC page and the page is there.  Changes rcx, rdx.
+# mmio_is_apic - Entry: r12 = address, rbx = VP.  Exit: zero flag set when it lies in the APIC page and the page is there.
+# Changes rcx, rdx.
 mmio_is_apic:
         mov     rdx, [rbx + VP_APIC_BASE]
         mov     ecx, edx

@@ -3,7 +3,7 @@
 # Source  SDM 3C, "MSR-Bitmap Address"; SDM 4, "Architectural MSRs"; TLFS, "Model-Specific Registers" (virtualized MSRs)
 
 # msr_bitmap_init - Everything exits, except the rows of msr_direct, and reads of msr_read_direct.  Bit = 1 exits.
-# Four areas of 1 KiB: read low, read high, write low, write high.
+# Four areas of 1 KiB: read low, read high, write low, write high.  Changes rax, rcx, rdx, rdi, rsi.
 msr_bitmap_init:
         lea     rdi, [rel msr_bitmap]
         mov     rsi, rdi
@@ -15,6 +15,8 @@ msr_bitmap_init:
         call    msr_bitmap_clear
         lea     rdx, [rel msr_read_direct]
         xor     edi, edi
+# msr_bitmap_clear - Entry: rdx = MSRs, ended by 0; rsi = bitmap, edi = bits from a read's bit to another one's.
+# Changes rax, rcx, rdx.
 msr_bitmap_clear:
         mov     ecx, [rdx]
         test    ecx, ecx
@@ -65,7 +67,7 @@ msr_refused:
         jne     fault_gp
         jmp     seen_msr
 
-# msr_find - Entry: edi = number.  Exit: rdx = its row, or carry set.  Changes rax.
+# msr_find - Entry: edi = number, rbx = VP.  Exit: rdx = its row, or carry set.  Changes rax.
 msr_find:
         mov     dword ptr [rbx + VP_MSR_THERE], 1
         lea     rdx, [rel msr_rows]
@@ -80,7 +82,7 @@ msr_find:
         stc
 3:      ret
 
-# msr_read - Entry: edi = number.  Exit: rax = value, or carry set.
+# msr_read - Entry: edi = number, rbx = VP.  Exit: rax = value, or carry set.  Keeps rbx, r12-r15.
 msr_read:
         mov     eax, edi
         sub     eax, X2APIC_FIRST
@@ -113,7 +115,7 @@ msr_read_debugctl:
         clc
         ret
 
-# msr_write - Entry: edi = number, rsi = value.  Exit: carry set for #GP.
+# msr_write - Entry: edi = number, rsi = value, rbx = VP.  Exit: carry set for #GP.  Keeps rbx, r12-r15.
 msr_write:
         mov     eax, edi
         sub     eax, X2APIC_FIRST
@@ -132,24 +134,22 @@ msr_write:
         cmp     edi, MSR_DEBUGCTL
         je      msr_write_debugctl
         call    msr_find
-        jc      1f
+        jc      msr_write_done.done
         mov     ecx, [rdx + 4]
         cmp     ecx, MSR_FIXED
-        je      3f
+        je      msr_write_gp
         cmp     ecx, MSR_HELD
         je      msr_write_held
         cmp     ecx, MSR_SLOT
-        jne     2f
+        jne     msr_write_done
         movsxd  rax, dword ptr [rdx + 12]       # reserved bits
         test    rsi, rax
         jnz     msr_write_gp
         mov     eax, [rdx + 8]
         mov     [rbx + rax + VP_RAX], rsi
-2:
 msr_write_done:
         clc
-1:      ret
-3:
+.done:  ret
 msr_write_gp:
         stc
         ret

@@ -5,8 +5,9 @@
 
         .assert OVERLAY_NEXT == 0, "a row is its own link"
 
-# overlay_msr - A page MSR was written.  Entry: rbp = partition, rsi = value, r8 = row, edx = EPT rights.
+# overlay_msr - A page MSR was written.  Entry: rbp = partition, rsi = value, r8 = row, edx = EPT rights, rbx = VP.
 # Exit: carry set when it would enable a page outside the partition's space, or the pool has no memory for a table.
+# Keeps rbx, rbp, r12-r15.
 overlay_msr:
         test    esi, HVPAGE_ENABLE
         jz      1f
@@ -26,7 +27,8 @@ overlay_msr:
         clc
 2:      ret
 
-# overlay_put - Entry: rbp = partition, rsi = row, rdi = guest-physical address of the page, rdx = EPT rights.  Exit: carry as above.
+# overlay_put - Entry: rbp = partition, rsi = row, rdi = guest-physical address of the page, rdx = EPT rights, rbx = VP.
+# Exit: carry as above.  Keeps rbx, rbp, r12-r15.
 overlay_put:
         push    r12
         push    r13
@@ -63,7 +65,8 @@ overlay_put:
         pop     r12
         ret
 
-# overlay_drop - Take a page away; nothing happens when it is not there.  Entry: rbp = partition, rsi = row.
+# overlay_drop - Take a page away; nothing happens when it is not there.  Entry: rbp = partition, rsi = row, rbx = VP.
+# Keeps rbx, rbp, r12-r15.
 overlay_drop:
         mov     rdi, [rsi + OVERLAY_AT]
         test    rdi, rdi

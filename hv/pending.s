@@ -2,7 +2,8 @@
 #
 # Source  SDM 3A, "Interrupt, Task, and Processor Priority"
 
-# event_waits - Exit: sign flag clear when an interrupt or NMI waits, whatever keeps it back.  Changes rax, rcx, rdx, rdi, rsi.
+# event_waits - Entry: rbx = VP.  Exit: sign flag clear when an interrupt or NMI waits, whatever keeps it back.
+# Changes rax, rcx, rdx, rdi, rsi.
 event_waits:
         mov     edi, APIC_IRR
         call    apic_scan
@@ -10,7 +11,8 @@ event_waits:
         js      event_pending
         ret
 
-# event_wakes - Exit: sign flag clear when something waits that wakes a halted VP.  Entry, changes: as event_pending.
+# event_wakes - Entry: rbx = VP.  Exit: sign flag clear when something waits that wakes a halted VP.
+# Changes rax, rcx, rdx, rdi, rsi.
 event_wakes:
         cmp     dword ptr [rbx + VP_DEAF], 0
         je      event_pending
@@ -28,7 +30,8 @@ event_pending:
 1:      test    eax, eax
         pop     rbp
         ret
-event_maskables:                                # the same without NMI; rbp = partition
+# event_maskables - The same without NMI.  Entry: rbx = VP, rbp = partition.  Exit: sign flag.  Changes rax, rcx, rdx, rdi, rsi.
+event_maskables:
         xor     eax, eax
         test    dword ptr [rbx + VP_EXTERNAL], EXTERNAL_WAITS
         jnz     2f
@@ -53,6 +56,7 @@ pic_pending:
         ret
 
 # clock_fire - Let what is due happen: APIC timer, synthetic timers, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.
+# Changes rax, rcx, rdx, rdi, rsi, r8.
 clock_fire:
         push    rbp
         mov     rbp, [rbx + VP_PARTITION]

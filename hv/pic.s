@@ -68,7 +68,7 @@ pic_asks:
         lea     eax, [rcx + 8]
 2:      ret
 
-# pic_accept - Acknowledge.  Entry: eax = line from pic_asks.  Exit: edi = vector.  Changes rcx, rdx, rsi.
+# pic_accept - Acknowledge.  Entry: eax = line from pic_asks, rbp = partition.  Exit: edi = vector.  Changes rcx, rdx, rsi.
 pic_accept:
         lea     rsi, [rbp + PIC_MASTER]
         mov     ecx, eax
@@ -79,7 +79,8 @@ pic_accept:
         mov     ecx, eax
         and     ecx, 7
         lea     rsi, [rbp + PIC_SLAVE]
-pic_serve:                                      # rsi = chip, ecx = line
+# pic_serve - Entry: rsi = chip, ecx = line.  Exit: edi = vector.  Changes rdx.
+pic_serve:
         mov     edx, 1
         shl     edx, cl
         cmp     byte ptr [rsi + PIC_AUTO], 0
@@ -91,7 +92,7 @@ pic_serve:                                      # rsi = chip, ecx = line
         add     edi, ecx
         ret
 
-# pic_place - Entry: edi = port.  Exit: rsi = chip, zero flag set for its command port.
+# pic_place - Entry: edi = port, rbp = partition.  Exit: rsi = chip, zero flag set for its command port.  Changes nothing else.
 pic_place:
         lea     rsi, [rbp + PIC_MASTER]
         cmp     edi, PORT_PIC2
@@ -110,6 +111,7 @@ pic_read:
         mov     al, [rsi + PIC_ISR]
 1:      ret
 
+# pic_write - Entry: edi = port, edx = value, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rsi.
 pic_write:
         WORK    WORK_EVENT
         call    pic_place
@@ -120,19 +122,19 @@ pic_write:
         jnz     pic_ocw3
         mov     eax, edx                        # OCW2: bit 5 EOI, bit 6 for the line in bits 2:0
         test    al, 0x20
-        jz      2f
+        jz      .done
         movzx   ecx, byte ptr [rsi + PIC_ISR]
         bsf     ecx, ecx
-        jz      2f
+        jz      .done
         test    al, 0x40
         jz      1f
         mov     ecx, eax
         and     ecx, 7
 1:      btr     dword ptr [rsi + PIC_ISR], ecx
-2:      ret
+.done:  ret
 pic_ocw3:
         test    dl, 2
-        jz      2b
+        jz      pic_write.done
         and     dl, 1
         mov     [rsi + PIC_READ_ISR], dl
         ret
@@ -183,6 +185,7 @@ elcr_write:
         call    elcr_place
         mov     [rsi], dl
         ret
+# elcr_place - Entry: edi = port, rbp = partition.  Exit: rsi = where its bits are.  Changes nothing else.
 elcr_place:
         lea     rsi, [rbp + PIC_MASTER + PIC_ELCR]
         cmp     edi, PORT_ELCR1

@@ -21,24 +21,25 @@
         .endrecord
         .equ    PIT_FULL, 0x10000
 
-# pit_counter - Entry: edi = port of a counter.  Exit: rsi = its record, ecx = number.
+# pit_counter - Entry: edi = port of a counter, rbp = partition.  Exit: rsi = its record, ecx = number.  Changes rax.
 pit_counter:
         mov     ecx, edi
         sub     ecx, PORT_PIT0
+# pit_numbered - Entry: ecx = number, rbp = partition.  Exit: rsi = its record.  Changes rax.
 pit_numbered:
         mov     eax, ecx
         shl     eax, 5
         lea     rsi, [rbp + rax + PART_PIT]
         ret
 
-# pit_elapsed - Entry: rsi = counter.  Exit: rax = ticks since it was loaded.  Changes rcx, rdx, rdi.
+# pit_elapsed - Entry: rsi = counter, rbp = partition.  Exit: rax = ticks since it was loaded.  Changes rcx, rdx, rdi.
 pit_elapsed:
         mov     edi, HZ_PIT
         call    reference_ticks
         sub     rax, [rsi + COUNTER_LOADED]
         ret
 
-# pit_value - Exit: eax = what the counter shows, 16 bits.
+# pit_value - Entry: rsi = counter, rbp = partition.  Exit: eax = what the counter shows, 16 bits.  Changes rcx, rdx, rdi.
 pit_value:
         call    pit_elapsed
         mov     ecx, [rsi + COUNTER_RELOAD]
@@ -64,7 +65,7 @@ pit_value:
 3:      xor     eax, eax
         ret
 
-# pit_output - Exit: eax = 1 when the counter's output is high.
+# pit_output - Entry: rsi = counter, rbp = partition.  Exit: eax = 1 when the counter's output is high.  Changes rcx, rdx, rdi.
 pit_output:
         call    pit_elapsed
         mov     ecx, [rsi + COUNTER_RELOAD]
@@ -149,13 +150,13 @@ pit_restart:                                    # count from now
 pit_schedule:                                   # counter 0: when does its output rise?  rsi = counter just set
         lea     rax, [rbp + PART_PIT]
         cmp     rsi, rax
-        jne     1f
+        jne     pit_deadline.done
         mov     rax, NEVER
         mov     rcx, [rbp + PART_VP]            # the first VP watches it, whoever sets it
         mov     [rcx + VP_PIT_DEADLINE], rax
         mov     eax, [rsi + COUNTER_RELOAD]
         test    eax, eax
-        jz      1f
+        jz      pit_deadline.done
         add     rax, [rsi + COUNTER_LOADED]
         mov     [rbp + PART_PIT_NEXT], rax
         WORK    WORK_CLOCK
@@ -171,9 +172,10 @@ pit_deadline:
         add     rax, [rbp + PART_STARTED]
         mov     rcx, [rbp + PART_VP]
         mov     [rcx + VP_PIT_DEADLINE], rax
-1:      ret
+.done:  ret
 
 # pit_fire - Counter 0 has reached its end: line 0, and in modes 2 and 3 the next period.  Entry: rbx = VP, rbp = partition.
+# Changes rax, rcx, rdx, rdi, rsi.
 pit_fire:
         xor     edi, edi
         call    line_raise
@@ -183,7 +185,7 @@ pit_fire:
         mov     al, [rsi + COUNTER_MODE]
         and     al, ~1
         cmp     al, 2
-        jne     1b
+        jne     pit_deadline.done
         call    pit_elapsed                     # ticks since the load
         mov     ecx, [rsi + COUNTER_RELOAD]
         xor     edx, edx

@@ -32,11 +32,12 @@ pool_take:
         stc
         ret
 
-# pool_give - A page comes back.  Entry: rbp = partition, rdi = page, or 0.  pool_add - A page that was not in use.  Changes rax.
+# pool_give - A page comes back.  Entry: rbp = partition, rdi = page, or 0.  Changes rax.
 pool_give:
         test    rdi, rdi
-        jz      1f
+        jz      pool_add.done
         dec     qword ptr [rbp + PART_POOL_USED]
+# pool_add - A page that was not in use.  Entry: rbp = partition, rdi = page.  Changes rax.
 pool_add:
         SPIN    rbp + PART_POOL_LOCK
         mov     rax, [rbp + PART_POOL_FREE]
@@ -44,10 +45,10 @@ pool_add:
         mov     [rbp + PART_POOL_FREE], rdi
         inc     qword ptr [rbp + PART_POOL_COUNT]
         mov     dword ptr [rbp + PART_POOL_LOCK], 0
-1:      ret
+.done:  ret
 
 # page_take - For tables and overlays of any partition: of its pool, or of the hypervisor's memory for those of the loader.
-# Entry, exit as pool_take.  Changes rcx, rdx, r8-r11, keeps rdi, rsi.
+# Entry: rbp = partition.  Exit as pool_take.  Changes rax, rcx, rdx, r8-r11.
 page_take:
         test    dword ptr [rbp + PART_FLAGS], CREATED
         jnz     pool_take
@@ -61,7 +62,7 @@ page_take:
         ret
 
 # page_state - The word of a page of the caller.  Entry: rdi = page number, rbp = caller.
-# Exit: rdx = its address, carry clear; carry set when the caller has no such page, or no table.
+# Exit: rdx = its address, carry clear; carry set when the caller has no such page, or no table.  Changes rax.
 page_state:
         mov     rdx, [rbp + PART_PAGES]
         test    rdx, rdx
@@ -76,8 +77,9 @@ page_state:
 1:      stc
         ret
 
-# pool_target - Entry: rsi = header that begins with a partition ID.  Exit: r10 = partition; or eax = status and carry set.
-# The caller is its parent, or the root on itself.
+# pool_target - Entry: rsi = header that begins with a partition ID, rbp = caller.
+# Exit: r10 = partition; or eax = status and carry set.
+# The caller is its parent, or the root on itself.  Changes rax, rdi.
 pool_target:
         mov     rdi, [rsi]
         jmp     target_child_or_root

@@ -3,7 +3,7 @@
 # PORTS_OF is the image's own: rax = first row for rbp.  The root partition finds its children's devices by this very file.
 # Source  SDM 1, "I/O Port Addressing" (an access of several bytes is one to as many ports)
 
-# port_find - Entry: edi = port.  Exit: rax = its row, zero flag set when there is none.  Changes rdx.
+# port_find - Entry: edi = port, rbp = partition.  Exit: rax = its row, zero flag set when there is none.  Changes rdx.
 port_find:
         PORTS_OF
 1:      mov     edx, [rax]
@@ -20,6 +20,7 @@ port_find:
 2:      ret
 
 # port_read - Entry: edi = port, esi = bytes, rbx = VP, rbp = partition.  Exit: eax, ones where nothing is.
+# Keeps rbx, rbp, r12-r15.
 # A device of byte registers is asked for each byte.
 port_read:
         push    r12
@@ -58,7 +59,7 @@ port_read:
         call    qword ptr [rax + PORT_READ]
         jmp     5b
 
-# port_write - Entry: edi = port, esi = bytes, edx = value.
+# port_write - Entry: edi = port, esi = bytes, edx = value, rbx = VP, rbp = partition.  Keeps rbx, rbp, r12-r15.
 port_write:
         push    r12
         push    r13

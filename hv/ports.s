@@ -45,7 +45,8 @@
         .field  PROXIMITY, 8
         .endrecord
 
-# port_owner - Entry: rdi = partition ID, r8 = privilege of the caller on itself.  Exit: r10 = partition; or eax = status, carry set.
+# port_owner - Entry: rdi = partition ID, r8 = privilege of the caller on itself, rbp = caller.
+# Exit: r10 = partition, carry clear; or eax = status, carry set.  Changes rax.
 port_owner:
         call    target_any
         jc      2f
@@ -57,18 +58,19 @@ port_owner:
         stc
 2:      ret
 
-# port_find - Entry: ecx = ID, r10 = partition.  Exit: r11 = port, zero flag set when there is none.  connection_find alike.
+# port_find_id - Entry: ecx = ID, r10 = partition.  Exit: r11 = port, zero flag set when there is none.  Changes nothing else.
 port_find_id:
         mov     r11, [r10 + PART_PORTS]
-        jmp     1f
+        jmp     connection_find.each
+# connection_find - The same of a connection.  Entry: ecx = ID, r10 = partition.  Exit: r11, zero flag.  Changes nothing else.
 connection_find:
         mov     r11, [r10 + PART_CONNECTIONS]
-1:      test    r11, r11
+.each:  test    r11, r11
         jz      2f
         cmp     [r11 + PORT_ID], ecx
         je      3f
         mov     r11, [r11 + PORT_LINK]
-        jmp     1b
+        jmp     .each
 3:      test    r11, r11
 2:      ret
         .assert PORT_ID == CONNECTION_ID && PORT_LINK == CONNECTION_LINK, "one search serves both"

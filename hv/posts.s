@@ -10,12 +10,11 @@ post:   lock or [rsi + VP_POSTS], eax
         ret
 1:      mov     rdx, [rsi + VP_PROCESSOR]
         cmp     rdx, gs:[CPU_SELF]
-        jne     2f
+        jne     kick
         cmp     dword ptr [rsi + VP_STATE], VP_HALTED
         jne     3f
         WORK    WORK_YIELD                      # let it wake
 3:      ret
-2:
 kick:   mov     rax, [rdx + CPU_NUMBER]         # rdx = processor block
         shl     eax, 24
         mov     edx, MEMORY_LOCAL_APIC
@@ -23,7 +22,8 @@ kick:   mov     rax, [rdx + CPU_NUMBER]         # rdx = processor block
         mov     dword ptr [rdx + APIC_ICR*16], KICK_VECTOR
         ret
 
-# post_vector - An edge-triggered interrupt.  Entry: rsi = VP, edi = vector.  Changes rax, rcx, rdx.
+# post_vector - An edge-triggered interrupt.  Entry: rsi = VP, edi = vector, rbx = VP this processor is about.
+# Changes rax, rcx, rdx.
 post_vector:
         cmp     rsi, rbx
         je      apic_raise

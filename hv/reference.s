@@ -16,10 +16,10 @@ tsc_now:
         or      rax, rdx
         ret
 
-# reference_time - Exit: rax = 100 ns since the partition began, carry clear.  rbp = partition.  Changes rdx.
-# reference_of - The same of a time.  Entry: rax = TSC.
+# reference_time - Entry: rbp = partition.  Exit: rax = 100 ns since the partition began, carry clear.  Changes rdx.
 reference_time:
         call    tsc_now
+# reference_of - The same of a time.  Entry: rax = TSC, rbp = partition.  Exit: rax, carry clear.  Changes rdx.
 reference_of:
         sub     rax, [rbp + PART_STARTED]
 reference_scale:
@@ -111,7 +111,8 @@ crash_write:
 3:      clc
         ret
 
-# crash_text - The text at P3 of P4 bytes, as far as it lies in one page of the partition.  Changes r12, r13.
+# crash_text - Print the text at P3 of P4 bytes, as far as it lies in one page.  Entry: rbp = partition.
+# Changes rax, rdx, rdi, r12, r13.
 crash_text:
         mov     rdi, [rbp + PART_CRASH + 24]
         mov     r13d, edi

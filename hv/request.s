@@ -37,7 +37,7 @@ level_withdraw:
         ret
 
 # level_eoi - A level-triggered vector has ended: a parent is told, the I/O APIC of a partition of the table otherwise.
-# Entry: edi = vector, rbx = VP, rbp = partition.
+# Entry: edi = vector, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rdi, rsi.
 level_eoi:
         test    dword ptr [rbp + PART_FLAGS], CREATED
         jz      ioapic_eoi
@@ -81,23 +81,24 @@ eoi_freed:
         jnz     1f
         mov     dword ptr [r15 + NODE_BUSY], 0
         call    eoi_left                        # one that ended just now found the node busy
-        jz      2f
+        jz      eoi_left.done
         mov     eax, 1
         xchg    eax, [r15 + NODE_BUSY]
         test    eax, eax
-        jnz     2f
+        jnz     eoi_left.done
 1:      mov     rdi, r15
         mov     rsi, rbx
         xor     edx, edx
         jmp     message_queue
-eoi_left:                                       # zero flag set when none is
+# eoi_left - Entry: r15 = node.  Exit: zero flag set when no vector is left.  Changes rax, rdx.
+eoi_left:
         mov     rdx, r15
         and     rdx, -PAGE
         mov     rax, [rdx + VP_EOI_DUE]
         or      rax, [rdx + VP_EOI_DUE + 8]
         or      rax, [rdx + VP_EOI_DUE + 16]
         or      rax, [rdx + VP_EOI_DUE + 24]
-2:      ret
+.done:  ret
 
 # eoi_forget - Take the message back.  Entry: r11 = VP, suspended.  Changes rax, rcx, rdx, rdi, rsi.
 eoi_forget:
@@ -131,20 +132,21 @@ external_assert:
 2:      ret
 3:      mov     eax, HVSTATUS_ACKNOWLEDGED
         ret
-external_vp:                                    # rsi = VP 0, zero flag clear when there is none; keeps rax
+# external_vp - Entry: rsi = partition's first VP.  Exit: rsi = VP 0, zero flag clear when there is none.  Changes nothing else.
+external_vp:
 1:      test    rsi, rsi
-        jz      2f
+        jz      .none
         cmp     dword ptr [rsi + VP_INDEX], 0
         je      3f
         mov     rsi, [rsi + VP_SIBLING]
         jmp     1b
-2:      test    rsp, rsp
+.none:  test    rsp, rsp
 3:      ret
 
 # call_clear - HvCallClearVirtualInterrupt: the external interrupt was acknowledged, another one may come.
 call_clear:
         call    map_target
-        jc      2b
+        jc      external_vp.none                # eax = status
         mov     rsi, [r10 + PART_VP]
         mov     eax, HVSTATUS_NOT_ACKNOWLEDGED
         call    external_vp

@@ -56,6 +56,7 @@ pages_clear:
         lea     rsi, [rbx + VP_SIEF]
         call    page_clear
         lea     rsi, [rbx + VP_ASSIST]
+# page_clear - One of them.  Entry: rsi = row, rbx = VP of a created partition, rbp.  Changes rax, rcx, rdx, rdi.
 page_clear:
         push    rsi
         call    overlay_drop

@@ -44,7 +44,7 @@ ring_drop:
         mov     [rdx + CPU_LAST], rcx
 5:      ret
 
-# ring_join - Take in who waits.  Keeps rbx, r12-r15; the current VMCS is as before.
+# ring_join - Take in who waits.  Keeps rbx, r13-r15; the current VMCS is as before.
 ring_join:
         cmp     qword ptr gs:[CPU_NEWCOMERS], 0
         je      3f
@@ -112,8 +112,8 @@ schedule_leave:
         jz      processor_rest
         jmp     schedule_look
 
-# vp_borrow - Make a suspended VP's VMCS current, for its registers; vp_return - the caller's again.  Entry: r11 = VP, rbx = caller's.
-# Exit: rbx, rbp = its.  What the VMCS does not hold is in the VP, while the processor keeps the caller's (switch.s).
+# vp_borrow - Make a suspended VP's VMCS current, for its registers.  Entry: r11 = VP, rbx = caller's.  Exit: rbx, rbp = its.
+# What the VMCS does not hold is in the VP, while the processor keeps the caller's (switch.s).  Changes nothing else.
 vp_borrow:
         mov     gs:[CPU_BORROWER], rbx
         mov     rbx, r11
@@ -121,6 +121,7 @@ vp_borrow:
         vmptrld [rbx + VP_VMCS]
         jbe     vmcs_refused
         ret
+# vp_return - The caller's again.  Entry: rbx = VP that was borrowed.  Exit: rbx, rbp = the caller's.  Changes nothing else.
 vp_return:
         vmclear [rbx + VP_VMCS]
         mov     rbx, gs:[CPU_BORROWER]

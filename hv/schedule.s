@@ -27,7 +27,7 @@ schedule_look:
         call    share_begin
         mov     r13, rbx                        # first of the round
         mov     r14, NEVER                      # earliest deadline of the halted
-1:      cmp     dword ptr [rbx + VP_SUSPENDED], 0
+.look:  cmp     dword ptr [rbx + VP_SUSPENDED], 0
         jne     schedule_leave
         mov     eax, [rbx + VP_STATE]
         cmp     eax, VP_RUNNABLE
@@ -35,7 +35,7 @@ schedule_look:
         cmp     eax, VP_PARKED
         je      schedule_parked
         cmp     eax, VP_HALTED
-        jne     2f
+        jne     schedule_next
         mov     rdi, r12                        # halted: what is due fires, and may wake it
         call    clock_fire
         mov     rbp, [rbx + VP_PARTITION]
@@ -54,11 +54,10 @@ schedule_look:
 schedule_waits:
         cmp     rax, r14
         cmovb   r14, rax
-2:
 schedule_next:
         mov     rbx, [rbx + VP_NEXT]
         cmp     rbx, r13
-        jne     1b
+        jne     schedule_look.look
 
         mov     rax, gs:[CPU_CANDIDATE]         # nobody goes before it
         test    rax, rax
@@ -80,7 +79,7 @@ schedule_parked:
         mov     rbp, [rbx + VP_PARTITION]
         call    posts_take
         cmp     dword ptr [rbx + VP_STARTING], 0
-        je      2b
+        je      schedule_next
         jmp     schedule_wake
 schedule_stuck:                                 # its last timer has fired, and did not reach it
         mov     rbp, [rbx + VP_PARTITION]
@@ -144,7 +143,7 @@ schedule_go:
         jmp     vm_work
 
 # clock_update - Fire the APIC timer if it is due, end the slice if it is over, set the preemption timer to what comes first.
-# Entry: rbx = VP.
+# Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi, r8.
 clock_update:
         rdtsc
         shl     rdx, 32

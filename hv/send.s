@@ -74,8 +74,8 @@ post_check:
 1:      test    eax, eax
         ret
 
-# port_reader - The VP a port delivers to.  Entry: r11 = port, r8 = routine that tells whether VP rsi can (zero flag clear).
-# Exit: rsi = VP, carry clear; or eax = status and carry set.
+# port_reader - The VP a port delivers to.  Entry: r11 = port, r8 = routine that says whether VP rsi can (zero flag clear).
+# Exit: rsi = VP, carry clear; or eax = status and carry set.  Changes rcx.
 port_reader:
         mov     eax, HVSTATUS_INVALID_VP_INDEX
         mov     rsi, [r11 + PORT_OWNER]
@@ -96,17 +96,17 @@ port_reader:
 5:      ret
 vp_takes_messages:
         test    dword ptr [rsi + VP_SIMP], HVPAGE_ENABLE
-        jz      1f
+        jz      .done
         test    dword ptr [rsi + VP_SCONTROL], SCONTROL_ENABLE
-1:      ret
+.done:  ret
 vp_takes_events:
         mov     ecx, [r11 + PORT_SINT]
         mov     ecx, [rsi + rcx*8 + VP_SINT]
         not     ecx
         test    ecx, SINT_MASKED
-        jz      1b
+        jz      vp_takes_messages.done
         test    dword ptr [rsi + VP_SIEFP], HVPAGE_ENABLE
-        jz      1b
+        jz      vp_takes_messages.done
         test    dword ptr [rsi + VP_SCONTROL], SCONTROL_ENABLE
         ret
 
@@ -116,24 +116,24 @@ call_signal_event:
         mov     r10, rbp
         call    connection_find
         mov     eax, HVSTATUS_INVALID_CONNECTION_ID
-        jz      1f
+        jz      .done
         mov     r11, [r11 + CONNECTION_PORT]
         mov     eax, HVSTATUS_INVALID_PORT_ID
         test    r11, r11
-        jz      1f
+        jz      .done
         cmp     dword ptr [r11 + PORT_TYPE], PORT_EVENT
-        jne     1f
+        jne     .done
         mov     eax, HVSTATUS_INVALID_PARAMETER
         movzx   edi, word ptr [rsi + 4]
         cmp     di, [r11 + PORT_COUNT]
-        jae     1f
+        jae     .done
         cmp     word ptr [rsi + 6], 0
-        jne     1f
+        jne     .done
         movzx   eax, word ptr [r11 + PORT_BASE]
         add     edi, eax
         lea     r8, [rel vp_takes_events]
         call    port_reader
-        jc      1f
+        jc      .done
         mov     rdx, [rsi + VP_SIEF + OVERLAY_FRAME]
         mov     ecx, [r11 + PORT_SINT]
         mov     eax, ecx
@@ -147,12 +147,12 @@ call_signal_event:
         movzx   edi, dil
         call    post_vector
 2:      xor     eax, eax
-1:      ret
+.done:  ret
 
 # post_console - A line on the hypervisor's console, with the partition's name in front: connection 1 of the loader's partitions.
 post_console:
         call    post_check
-        jnz     1b
+        jnz     call_signal_event.done
         push    r12
         push    r13
         mov     r12d, [rsi + POST_LENGTH]

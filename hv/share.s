@@ -24,7 +24,8 @@ share_used:
         call    share_period
         add     [rbx + VP_USED], rax
         ret
-share_period:                                   # a new period: nothing is used yet
+# share_period - In a new period nothing is used yet.  Entry: rbx = VP.  Changes rcx.
+share_period:
         mov     rcx, gs:[CPU_PERIOD]
         cmp     rcx, [rbx + VP_PERIOD_SEEN]
         je      1f

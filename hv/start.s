@@ -47,8 +47,8 @@ processor_run:
         cmp     rbx, r12
         jne     1b
         jmp     schedule_first
-# host_tables - Identity map the first 4 GiB by 2 MiB pages; the last GiB uncached.  Exit: host_cr3.
         .equ    HOST_ENTRY, PDE_P | PDE_RW
+# host_tables - Identity map the first 4 GiB by 2 MiB pages; the last GiB uncached.  Exit: host_cr3.  Keeps rbx, rbp, r12-r15.
 host_tables:
         mov     edi, 6 * PAGE
         call    frames_zeroed
@@ -73,7 +73,7 @@ host_tables:
         jb      2b
         ret
 
-# processors_make - A block and stack for every processor.
+# processors_make - A block and stack for every processor.  Keeps rbx, rbp, r12-r15.
 processors_make:
         push    rbx
         xor     ebx, ebx
@@ -93,7 +93,7 @@ processors_make:
         ret
 
 # processor_init - This processor's descriptor tables, control registers, APIC; then VMX root operation.
-# Entry: rdi = its block.  Exit: everything loaded, same stack.
+# Entry: rdi = its block.  Exit: everything loaded, same stack.  Keeps rbx, rbp, r12-r15.
 processor_init:
         push    rbx
         mov     rbx, rdi
@@ -153,7 +153,7 @@ processor_in_gdt:
         pop     rbx
         ret
 
-# vmx_on - Entry: rdi = processor block.
+# vmx_on - Entry: rdi = processor block.  Keeps rbx, rbp, r12-r15.
 vmx_on: push    rbx
         mov     rbx, rdi
         mov     eax, LEAF_FEATURES

@@ -9,7 +9,8 @@
         .field  CONTEXT, 224
         .endrecord
 
-# start_target - Entry: rdi = partition ID.  Exit: r10 = the caller's partition or its child, active; or eax = status and carry set.
+# start_target - Entry: rdi = partition ID, rbp = caller.
+# Exit: r10 = the caller's partition or its child, active; or eax = status and carry set.  Changes rax.
 start_target:
         call    target_any
         jc      1f
@@ -64,7 +65,7 @@ call_start_vp:
         mov     eax, HVSTATUS_INVALID_VP_STATE
         ret
 
-# start_context - Entry: r8 = call's input, the VP loaded.  Exit: eax = status.
+# start_context - Entry: r8 = call's input, the VP loaded.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 start_context:
         push    r12
         push    r13
@@ -92,7 +93,8 @@ start_context:
         pop     r12
         test    eax, eax
         ret
-regs_find_row:                                  # ecx = name, of a row that exists: rdi = row, r10 = argument
+# regs_find_row - regs_find of a row that exists.  Entry: ecx = name.  Exit: rdi = row, r10 = argument.  Changes rax, rcx.
+regs_find_row:
         jmp     regs_find
 
 # Offset in the context, and register name; what a mode is made of comes first.

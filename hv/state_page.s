@@ -42,7 +42,8 @@
         .equ    DIRTY_SEGMENTS, 8
         .equ    DIRTY_FLAGS, 16
 
-# state_target - Entry: rsi = input.  Exit: r10 = partition, r11 = VP, carry clear; or eax = status and carry set.
+# state_target - Entry: rsi = input, rbp = caller.  Exit: r10 = partition, r11 = VP, carry clear; or eax = status and carry set.
+# Changes rax, rcx, rdi.
 state_target:
         call    map_target
         jc      2f
@@ -113,15 +114,15 @@ state_unmap:
 
 call_unmap_state:
         call    state_target
-        jc      4f
+        jc      .done
         mov     eax, HVSTATUS_INVALID_PARAMETER
         cmp     qword ptr [r11 + VP_STATE_PAGE + OVERLAY_FRAME], 0
-        je      4f
+        je      .done
         call    state_drop
         xor     eax, eax
-4:      ret
+.done:  ret
 
-# state_drop - Entry: r11 = VP, r10 = its partition.  Keeps r10, r11, rbx, rbp.  Changes all but r12-r15.
+# state_drop - Entry: r11 = VP, r10 = its partition, rbx = VP this processor is about.  Keeps r10-r15, rbx, rbp.
 state_drop:
         push    rbp
         push    r10
@@ -145,7 +146,7 @@ state_drop:
 state_fill:
         mov     r12, [rbx + VP_STATE_PAGE + OVERLAY_FRAME]
         test    r12, r12
-        jz      4b
+        jz      call_unmap_state.done
         mov     dword ptr [r12 + REGPAGE_DIRTY], 0
         lea     rsi, [rbx + VP_RAX]
         lea     rdi, [r12 + REGPAGE_GPR]

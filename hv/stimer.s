@@ -35,8 +35,8 @@ stimer_write:
 5:      stc
         ret
 
-# stimer_of - Entry: edi = MSR.  Exit: r8 = timer, eax = offset of the word.  Changes rcx, edi.
         .assert STIMER_OF_CONFIG == 0 && STIMER_OF_COUNT == 8, "the two words are read by offset"
+# stimer_of - Entry: edi = MSR, rbx = VP.  Exit: r8 = timer, eax = offset of the word.  Changes rdi.
 stimer_of:
         sub     edi, HVMSR_STIMER0_CONFIG
         mov     eax, edi
@@ -103,7 +103,8 @@ stimer_fire:
         pop     r12
         jmp     stimer_first
 
-# stimer_expire - Entry: r8 = timer that is due, r12d = its number, r13 = reference time.
+# stimer_expire - Entry: r8 = timer that is due, r12d = its number, r13 = reference time, rbx = VP, rbp = partition.
+# Changes rax, rcx, rdx, rdi, rsi.
 stimer_expire:
         mov     rcx, [r8 + STIMER_OF_CONFIG]
         test    ecx, STIMER_DIRECT
@@ -150,7 +151,7 @@ stimer_once:
         mov     [r8 + STIMER_OF_DEADLINE], rax
         ret
 
-# stimer_message - Entry: r8 = timer, its node free, r12d = its number.  Changes rax, rcx, rdx, rdi, rsi.
+# stimer_message - Entry: r8 = timer, its node free, r12d = its number, rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
 stimer_message:
         lea     rdi, [r8 + STIMER_OF_NODE]
         mov     dword ptr [rdi + NODE_TYPE], HVMESSAGE_TIMER_EXPIRED

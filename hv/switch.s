@@ -63,7 +63,8 @@ switch_load:
         jnz     debugs_load
         ret
 
-# switch_differs - The processor's registers hold nobody's state that we know: make every comparison fail.  Entry: rdi = CPU.  Keeps rax.
+# switch_differs - The processor's registers hold nobody's state that we know: make every comparison fail.
+# Entry: rdi = CPU, rbx = VP that is compared next.  Changes rsi.
 switch_differs:
         cmp     dword ptr [rdi + CPU_HELD_KNOWN], 0
         jne     2f
@@ -85,9 +86,9 @@ switch_differs:
         pop     rax
 2:      ret
 
-# debugs_load - The VP's DR0-DR3 are the processor's from now on.  debugs_save - They are not any more.  Change rax, rcx.
+# debugs_load - The VP's DR0-DR3 are the processor's from now on.  Entry: rbx = VP, its VMCS current.  Changes rax, rcx.
 exit_mov_dr:                                    # the guest touches debug registers: once more
-debugs_load:                                    # rbx = VP, its VMCS current
+debugs_load:
         cmp     dword ptr [rbx + VP_DEBUGS], 0
         jne     1f
         mov     dword ptr [rbx + VP_DEBUGS], 1
@@ -103,7 +104,8 @@ debugs_load:                                    # rbx = VP, its VMCS current
         and     eax, ~PROC_MOV_DR & 0xFFFFFFFF
         vmwrite rcx, rax
 1:      ret
-debugs_save:                                    # rdi = VP, its VMCS current
+# debugs_save - They are not any more.  Entry: rdi = VP, its VMCS current.  Changes rax, rcx.
+debugs_save:
         mov     dword ptr [rdi + VP_DEBUGS], 0
         mov     rax, dr0
         mov     [rdi + VP_DR0], rax
@@ -127,19 +129,19 @@ debugs_save:                                    # rdi = VP, its VMCS current
 held_read:
         mov     rax, [rbx + r10 + VP_SWITCHED]
         cmp     r10d, SWITCHED_GS
-        jne     1f
+        jne     .done
         cmp     rbx, gs:[CPU_CURRENT]
-        jne     1f
+        jne     .done
         mov     ecx, MSR_KERNEL_GS_BASE
         rdmsr
         shl     rdx, 32
         or      rax, rdx
-1:      ret
-# held_write - Entry: rsi = value that WRMSR takes.  Changes rax, rcx, rdx.
+.done:  ret
+# held_write - Entry: r10 = the offset, rbx = VP, rsi = value that WRMSR takes.  Changes rax, rcx, rdx.
 held_write:
         mov     [rbx + r10 + VP_SWITCHED], rsi
         cmp     rbx, gs:[CPU_CURRENT]
-        jne     1b
+        jne     held_read.done
         mov     rdx, gs:[CPU_SELF]
         mov     [rdx + r10 + CPU_HELD_MSRS], rsi
         lea     rcx, [rel switched_msrs]

@@ -126,7 +126,7 @@ assist_offer:
         mov     dword ptr [rbx + VP_OFFERED], 1
 1:      ret
 
-# assist_settle - Has the guest used the offer?  Then its interrupt is over.  Entry: rbx = VP.  Changes rax, rcx, rdx, rdi.
+# assist_settle - Has the guest used the offer?  Then its interrupt is over.  Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
 assist_settle:
         cmp     dword ptr [rbx + VP_OFFERED], 0
         je      1f

@@ -11,9 +11,11 @@
         .field  WRITE, 8                        # 0: read-only
         .endrecord
 
+# synthetic_read - Entry: edi = MSR, rbx = VP.  Exit: rax = value, rbp = partition; or carry set for #GP.  Keeps rbx, r12-r15.
 synthetic_read:
         mov     ecx, SYN_READ
         jmp     synthetic_go
+# synthetic_write - Entry: edi = MSR, rsi = value, rbx = VP.  Exit: rbp = partition; carry set for #GP.  Keeps rbx, r12-r15.
 synthetic_write:
         mov     ecx, SYN_WRITE
 synthetic_go:

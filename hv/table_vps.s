@@ -6,7 +6,7 @@
 
         .equ    TABLE_VPS, 8                    # in a partition
 
-# vps_make - All of a partition, in the ring of its processor.  Entry: rbp = partition, r13 = descriptor.  Changes rbx.
+# vps_make - All of a partition, in the ring of its processor.  Entry: rbp = partition, r13 = descriptor.  Keeps rbp, r12-r15.
 vps_make:
         push    r12
         xor     r12d, r12d
@@ -17,7 +17,7 @@ vps_make:
         pop     r12
         ret
 
-# vp_make - Entry: r12d = index, rbp = partition, r13 = descriptor.  Exit: rbx = VP.
+# vp_make - Entry: r12d = index, rbp = partition, r13 = descriptor.  Exit: rbx = VP.  Keeps rbp, r12-r15.
 vp_make:
         mov     edi, PAGE
         call    frames_zeroed
@@ -69,7 +69,7 @@ vp_make:
         rep movsq
 6:      ret
 
-# vps_count - Entry: rbp = partition.  Exit: eax, at least 1.
+# vps_count - Entry: rbp = partition.  Exit: eax, at least 1.  Changes nothing else.
 vps_count:
         mov     rax, [rbp + PART_DESC]
         mov     eax, [rax + DESC_VPS]

@@ -5,6 +5,7 @@
 # Source  TLFS, "HV_PARTITION_ID", "Partition States"
 
 # target_any - Entry: rdi = partition ID, rbp = caller.  Exit: r10 = partition, carry clear; or eax = status and carry set.
+# Changes nothing else.
 target_any:
         mov     r10, rbp
         cmp     rdi, -1                         # HV_PARTITION_ID_SELF
@@ -22,26 +23,30 @@ target_any:
         stc
         ret
 
-# target_child - The same, and the caller must be its parent; target_child_or_root: or the root itself.
+# target_child_or_root - The same, and the caller must be its parent, or the root itself.  Entry: rdi = partition ID, rbp = caller.
+# Exit: r10 = partition, carry clear; or eax = status and carry set.  Changes rax.
 target_child_or_root:
         call    target_any
-        jc      1f
+        jc      .done
         cmp     r10, rbp
         jne     target_parent
         test    dword ptr [rbp + PART_FLAGS], ROOT
         jz      target_parent
-1:      ret
+.done:  ret
+# target_child - The parent alone.  Entry: rdi = partition ID, rbp = caller.  Exit: r10, eax, carry as above.  Changes rax.
 target_child:
         call    target_any
-        jc      1b
+        jc      target_child_or_root.done
+# target_parent - Entry: r10 = partition, rbp = caller.  Exit: carry clear when it is the parent; or eax = status.  Changes rax.
 target_parent:
         cmp     [r10 + PART_PARENT], rbp
-        je      1b                              # equal: carry clear
+        je      target_child_or_root.done       # equal: carry clear
         mov     eax, HVSTATUS_ACCESS_DENIED
         stc
         ret
 
 # target_vp - Entry: ecx = VP index, r10 = partition.  Exit: r11 = VP, carry clear; or eax = status and carry set.
+# Changes nothing else.
 target_vp:
         mov     r11, [r10 + PART_VP]
 1:      test    r11, r11
@@ -56,9 +61,10 @@ target_vp:
         stc
         ret
 
-# proximity_check - A HV_PROXIMITY_DOMAIN_INFO: there is one node, 0.  Entry: rdi = its address.  Exit: eax = status.
         .equ    PROXIMITY_VALID, 0x80000000
         .equ    PROXIMITY_PREFERRED, 1
+# proximity_check - A HV_PROXIMITY_DOMAIN_INFO: there is one node, 0.  Entry: rdi = its address.  Exit: eax = status.
+# Changes nothing else.
 proximity_check:
         mov     eax, [rdi + 4]
         test    eax, ~(PROXIMITY_VALID | PROXIMITY_PREFERRED) & 0xFFFFFFFF
@@ -104,7 +110,7 @@ parts_next:     .quad 1                         # ID of the next partition
 parts_lock:     .long 0
 
 # partition_root - The root has a word for each of its pages, and is the parent of all that come after it.
-# Entry: rbp = partition with memory.
+# Entry: rbp = partition with memory.  Keeps rbx, rbp, r12-r15.
 partition_root:
         test    dword ptr [rbp + PART_FLAGS], ROOT
         jz      1f

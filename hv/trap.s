@@ -43,6 +43,7 @@ trap_spurious:
         iretq
 
 # idt_init - Fill the table: exceptions, the timer, and nothing for the rest.  Once, on the first processor.
+# Changes rax, rcx, rdx, rdi, rsi.
 idt_init:
         lea     rdi, [rel host_idt]
         lea     rsi, [rel trap_stubs]
@@ -70,7 +71,7 @@ idt_init:
         jb      2b
         ret
 
-# idt_gate - Entry: rdi = gate, rax = handler, below 4 GiB.  Exit: rdi = next gate.  Changes rdx.
+# idt_gate - Entry: rdi = gate, ecx = vector, rax = handler, below 4 GiB.  Exit: rdi = next gate.  Changes rax, rdx.
 idt_gate:
         mov     [rdi], ax
         mov     word ptr [rdi + 2], HOST_CS

@@ -28,17 +28,17 @@ uart_read:
         je      uart_read_iir
         mov     al, [rbp + SERIAL + SERIAL_LCR]
         cmp     edi, UART_LCR
-        je      1f
+        je      .done
         mov     al, [rbp + SERIAL + SERIAL_MCR]
         cmp     edi, UART_MCR
-        je      1f
+        je      .done
         cmp     edi, UART_LSR
         je      uart_read_status
         mov     al, MSR_CTS | MSR_DSR | MSR_DCD
         cmp     edi, UART_MSR
         je      uart_read_modem
         mov     al, [rbp + SERIAL + SERIAL_SCR]
-1:      ret
+.done:  ret
 uart_read_data:
         xor     eax, eax
         test    byte ptr [rbp + SERIAL + SERIAL_LCR], LCR_DLAB
@@ -48,7 +48,7 @@ uart_read_data:
 uart_read_ier:
         mov     al, [rbp + SERIAL + SERIAL_IER]
         test    byte ptr [rbp + SERIAL + SERIAL_LCR], LCR_DLAB
-        jz      1b
+        jz      uart_read.done
         mov     al, [rbp + SERIAL + SERIAL_DLM]
         ret
 uart_read_iir:
@@ -65,12 +65,12 @@ uart_read_iir:
         jz      2f
         mov     al, IIR_THRE
 2:      test    byte ptr [rbp + SERIAL + SERIAL_FCR], FCR_ENABLE
-        jz      1b
+        jz      uart_read.done
         or      al, IIR_FIFOS
         ret
 uart_read_modem:
         test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
-        jz      1b
+        jz      uart_read.done
         mov     cl, [rbp + SERIAL + SERIAL_MCR] # loop-back: DTR to DSR, RTS to CTS, OUT1 to RI, OUT2 to DCD
         and     ecx, 15
         lea     rdx, [rel uart_loop]
@@ -100,9 +100,9 @@ uart_write:
         mov     [rbp + SERIAL + SERIAL_MCR], dl
         ret
 3:      cmp     edi, UART_SCR
-        jne     4f
+        jne     .done
         mov     [rbp + SERIAL + SERIAL_SCR], dl
-4:      ret
+.done:  ret
 uart_write_data:
         test    byte ptr [rbp + SERIAL + SERIAL_LCR], LCR_DLAB
         jz      5f
@@ -113,7 +113,7 @@ uart_write_data:
         mov     [rbp + SERIAL + SERIAL_EMPTY], cl
         call    uart_line
         test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
-        jnz     4b                              # nothing leaves the chip
+        jnz     uart_write.done                 # nothing leaves the chip
         mov     al, dl
         jmp     partition_putc
 uart_write_ier:
@@ -126,7 +126,8 @@ uart_write_ier:
         and     dl, IER_THRE
         mov     [rbp + SERIAL + SERIAL_EMPTY], dl
         call    uart_heard
-# uart_line - Line 4 when "transmitter empty" waits and OUT2 lets it out.  Keeps rdx.
+# uart_line - Line 4 when "transmitter empty" waits and OUT2 lets it out.  Entry: rbx = VP, rbp = partition.
+# Keeps rdx, rbx, rbp, r12-r15.
 uart_line:
         cmp     byte ptr [rbp + SERIAL + SERIAL_EMPTY], 0
         je      7f

@@ -2,57 +2,60 @@
 #
 # Source  PC16550D data sheet, "Line Status Register"; 82093AA data sheet, "I/O Redirection Table"
 
-# uart_ready - Exit: al = DR and OE of the machine's receiver, 0 for who does not listen.  Changes rdx.
+# uart_ready - Entry: rbp = partition.  Exit: al = DR and OE of the machine's receiver, 0 for who does not listen.
+# Changes rax, rdx.
 uart_ready:
         xor     eax, eax
         cmp     rbp, [rel listener]
-        jne     1f
+        jne     .done
         test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
-        jnz     1f
+        jnz     .done
         mov     edx, PORT_UART + UART_LSR
         in      al, dx
         and     al, LSR_DR | LSR_OE
-1:      ret
+.done:  ret
 uart_take:
         call    uart_ready
         test    al, LSR_DR
         mov     eax, 0
-        jz      1b
+        jz      uart_ready.done
         mov     edx, PORT_UART + UART_DATA
         in      al, dx
         ret
 uart_forget:
         cmp     rbp, [rel listener]
-        jne     1b
+        jne     uart_ready.done
         mov     al, FCR_ENABLE | FCR_CLEAR_RECEIVE
         mov     edx, PORT_UART + UART_IIR
         out     dx, al
         ret
 
-# uart_wanted - Exit: zero flag clear when what is typed interrupts this partition.  Entry: rbp.
+# uart_wanted - Exit: zero flag clear when what is typed interrupts this partition.  Entry: rbp.  Keeps every register.
 uart_wanted:
         cmp     rbp, [rel listener]
         jne     3f
         test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
-        jz      4f
+        jz      .done
         test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_OUT2
-4:      ret
+.done:  ret
 3:      cmp     rbp, rbp
         ret
 
 # uart_poll - The machine's UART has interrupted since the last look.  Entry: rbx = VP, rbp = partition.
+# Changes rax, rcx, rdi, rsi.
 uart_poll:
         cmp     rbp, [rel listener]
-        jne     4b
+        jne     uart_wanted.done
         mov     dword ptr [rel uart_waits], 0
         jmp     uart_heard
 
-# uart_listen - Let the machine's receiver interrupt the processor of the partition that listens.  Once, on the first processor.
         .equ    UART_PIN, 0x10 + 2 * IRQ_UART   # redirection entry of the pin
+# uart_listen - Let the machine's receiver interrupt the processor of the partition that listens.  Once, on the first processor.
+# Changes rax, rcx, rdx.
 uart_listen:
         mov     rdx, [rel listener]
         test    rdx, rdx
-        jz      1b
+        jz      uart_ready.done
         mov     rdx, [rdx + PART_VP]
         mov     rdx, [rdx + VP_PROCESSOR]
         mov     rcx, [rdx + CPU_NUMBER]

@@ -18,6 +18,7 @@
         .equ    CR4_GUEST, CR4_GUEST_2 | CR4_PCIDE | CR4_SMEP | CR4_SMAP
 
 # vp_init - Entry: rbx = VP, on its processor, in VMX root operation.  Exit: its VMCS is current and ready.
+# Keeps rbx, rbp, r12-r15.
 vp_init:
         push    rbp
         push    r12
@@ -58,7 +59,8 @@ vp_init:
         pop     rbp
         ret
 
-# vmcs_make - Entry: rbx = VP with a page for its VMCS, rbp = partition.  Exit: the VMCS is current, without guest state.  Changes r12.
+# vmcs_make - Entry: rbx = VP with a page for its VMCS, rbp = partition.  Exit: the VMCS is current, without guest state.
+# Changes rax, rcx, rdx, rdi, rsi, r8, r12.
 vmcs_make:
         mov     r8, [rbx + VP_VMCS]
         mov     ecx, VMXMSR_BASIC
@@ -91,7 +93,7 @@ vmcs_make:
         jmp     vmcs_host
 
 # vmcs_control - Write one control field: what we want, what must be 1; ends the machine if a wanted bit may not be 1.
-# Entry: r12 = row: field, wanted, TRUE capability MSR, plain capability MSR.
+# Entry: r12 = row: field, wanted, TRUE capability MSR, plain capability MSR.  Changes rax, rcx, rdx, rdi, rsi.
 vmcs_control:
         mov     ecx, VMXMSR_BASIC
         rdmsr
@@ -118,6 +120,7 @@ vmcs_refused:
         jmp     fatal
 
 # vmcs_host - Host state: the registers as they are, this processor's tables, RSP = VP.  Entry: rbx = VP.
+# Changes rax, rcx, rdx, r12.
 vmcs_host:
         mov     rax, cr0
         VMPUT   VMCS_HOST_CR0, rax

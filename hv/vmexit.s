@@ -1,7 +1,7 @@
 # vmexit.s - the hot path: take an exit, answer CPUID at once, dispatch the rest, go back to the guest.
 #
 # Handlers (exit_*): entry with rbx = VP, rbp = its partition, every guest register in the VP; they keep rbx alone, set
-# WORK bits, and return.  Every other routine keeps rbx, rbp, r12-r15; arguments rdi rsi rdx, result rax.
+# WORK bits, and return.  Every other routine keeps rbx, rbp, r12-r15 unless its contract says less; arguments rdi rsi rdx, result rax.
 # Source  SDM 3C, "VM Exits", "VM-Entry Checks and Loading"
 
 # vmexit - Entry: from hardware at HOST_RIP, interrupts off, rsp = VP.  Exit: VMRESUME, or vmfail.
@@ -125,9 +125,9 @@ vmfail_told:
         jmp     vm_work
 
 # advance - move the guest past the instruction that exited.
-# Entry   rbx = VP.   Exit  rax, rcx, rdx changed.
+# Entry: rbx = VP.  Changes rax, rcx, rdx.
 # An STI or MOV SS shadow ends, RF is cleared (the exit of an access has saved it set), a single-step trap is left pending.
-# VP_KNOWN and VP_FLAGS tell who asks later.
+# VP_KNOWN and VP_FLAGS say so to who asks later.
 # Source  SDM 3C, "Guest Non-Register State"; SDM 3B, "Single-Step Exception Condition"
 advance:
         VMGET   rdx, VMCS_EXIT_INSTRUCTION_LENGTH
@@ -139,6 +139,7 @@ advance:
         jc      advance_wrap
 advance_rip:
         VMPUT   VMCS_GUEST_RIP, rdx
+# advance_shadow - The same, of a guest whose RIP has moved.  Entry: rbx = VP.  Changes rax, rcx.
 advance_shadow:
         VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
         test    eax, BLOCKING_STI | BLOCKING_MOV_SS
@@ -169,7 +170,7 @@ advance_wrap:
         mov     edx, edx
         jmp     advance_rip
 
-# guest_is_long - Exit: rax = CS rights bit L and LMA, zero flag accordingly; rcx, rdx changed.
+# guest_is_long - Exit: rax = CS rights bit L and LMA, zero flag accordingly.  Changes rcx, rdx.
 guest_is_long:
         VMGET   rdx, VMCS_GUEST_EFER
         xor     eax, eax
@@ -180,7 +181,7 @@ guest_is_long_done:
         and     eax, AR_L
         ret
 
-# guest_cpl - Exit: rax = current privilege level (SS.DPL); rcx changed.
+# guest_cpl - Exit: rax = current privilege level (SS.DPL).  Changes rcx.
 guest_cpl:
         VMGET   rax, VMCS_GUEST_SS_ACCESS_RIGHTS
         shr     eax, shift(AR_DPL)

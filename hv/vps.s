@@ -55,6 +55,7 @@ vp_index_taken:
         ret
 
 # vp_create - Entry: rbx = cleared VP with partition and index, rbp = partition, whose pool has the pages.
+# Changes rax, rcx, rdx, rdi, rsi, r8, r12.
 vp_create:
         call    pool_take
         mov     [rbx + VP_VMCS], rax
@@ -114,19 +115,20 @@ vp_hold:
         stc
 1:      ret
 
-# vp_release - It may run again, for all that we want.  Entry: r11 = VP.  Changes rax, rcx, rdx.
+# vp_release - It may run again, for all that we want.  Entry: r11 = VP, rbx = caller's.  Changes rax, rdx.
 vp_release:
         mov     eax, SUSPEND_HELD
-# vp_resume - Clear SUSPEND bits, and let it run when none is left.  Entry: eax = bits, r11 = VP, rbx = caller's.
+# vp_resume - Clear SUSPEND bits, and let it run when none is left.  Entry: eax = bits, r11 = VP, rbx = caller's.  Changes rax, rdx.
 vp_resume:
         not     eax
         lock and [r11 + VP_SUSPENDED], eax
-        jnz     2f
-vp_rejoin:                                      # unless somebody else does it just now
+        jnz     vp_rejoin.done
+# vp_rejoin - Unless somebody else does it just now.  Entry: r11 = VP without SUSPEND bits, rbx = caller's.  Changes rax, rdx.
+vp_rejoin:
         mov     eax, VP_SUSPENDED_STATE
         mov     edx, VP_JOINING
         lock cmpxchg [r11 + VP_STATE], edx
-        jne     2f
+        jne     .done
         mov     rdx, [r11 + VP_PROCESSOR]
         mov     rax, [rdx + CPU_NEWCOMERS]
 1:      mov     [r11 + VP_NEXT], rax
@@ -135,7 +137,7 @@ vp_rejoin:                                      # unless somebody else does it j
         cmp     rdx, gs:[CPU_SELF]
         jne     kick
         WORK    WORK_YIELD
-2:      ret
+.done:  ret
 
         .balign 4
 vpid_next:      .long VPID_CREATED

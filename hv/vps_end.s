@@ -2,7 +2,8 @@
 #
 # Source  TLFS, "HvCallDeleteVp", "HvCallFinalizePartition"
 
-# vps_hold - All of a partition.  Entry: r10.  Exit: carry set while one has not left.
+# vps_hold - All of a partition.  Entry: r10 = partition, rbx = caller's VP.  Exit: carry set while one has not left.
+# Changes rax, rdx, rdi, rsi, r11.
 vps_hold:
         mov     r11, [r10 + PART_VP]
         xor     edi, edi
@@ -15,7 +16,8 @@ vps_hold:
 2:      neg     edi                             # carry: not 0
         ret
 
-# vps_free - Entry: rbp = partition, all of whose VPs are suspended.
+# vps_free - Entry: rbp = created partition, all of whose VPs are suspended, rbx = caller's VP.
+# Changes rax, rcx, rdx, rdi, rsi, r10, r11.
 vps_free:
         mov     r11, [rbp + PART_VP]
         test    r11, r11
@@ -26,7 +28,8 @@ vps_free:
         jmp     vps_free
 1:      ret
 
-# vp_free - Entry: r11 = VP, suspended, in no list of VPs; rbp = its partition.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# vp_free - Entry: r11 = VP, suspended, in no list of VPs; rbp = its partition, a created one; rbx = caller's VP.
+# Changes rax, rcx, rdx, rdi, rsi, r10.
 vp_free:
         lea     rsi, [r11 + VP_SIM]
         call    overlay_drop

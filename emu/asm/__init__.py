@@ -46,6 +46,14 @@ dword m16:16, tbyte m16:64), `retf`, `retfq`.  In 64-bit code say iretq, sysretq
 choose a size.
 An instruction that the assembler does not know is written with .byte.
 
+Warnings (`image.warnings`, `assemble(path, werror=True)`, `hvlab asm --warn`; emu.asm.warn): a numeric jump across a named label,
+"numeric jump across a named label: 1b is line 101, beyond vp_takes_events"; and a routine that is called by name without a contract,
+a comment over its label such as
+
+    # pool_take - A cleared page.  Entry: rbp = partition.  Exit: rax; carry set when there is none.  Changes rcx.
+
+in which the word Changes or Keeps must stand.  What Exit names is changed, too; `Source` names the manual's section.
+
 An undefined symbol, a truncated value or an encoding that disassembles to something else is an AssemblyError that names
 file, line, symbol and source text.  Results are remembered in the cache folder, keyed by all texts that went in.
 """
@@ -61,6 +69,7 @@ from pathlib import Path
 import numpy as np
 
 from emu import bits
+from emu.asm import warn
 from emu.asm.layout import Layout
 from emu.asm.source import Source
 from emu.errors import AssemblyError, ConfigError
@@ -68,6 +77,7 @@ from emu.files import heed, text, write
 from emu.kernel_cache import ROOT, cache_root
 
 LIST_LIMIT = 1 << 20  # bytes of a build.list
+WARNINGS_SHOWN = 20  # of those that are an error
 __all__ = ["Assembly", "AssemblyError", "assemble", "listing", "table_symbols"]
 
 
@@ -76,7 +86,8 @@ class Assembly:
     """An assembled image.
 
     code: bytes; base: address of the first; symbols: name -> value of labels and constants; labels: the labels alone;
-    lines: [(address, bytes, file, line, source)] in address order; files: {absolute path: sha256} of all that went in.
+    lines: [(address, bytes, file, line, source)] in address order; files: {absolute path: sha256} of all that went in;
+    warnings: ["file:line: warning: ..."], see emu.asm.warn.
     """
 
     code: bytes
@@ -85,6 +96,7 @@ class Assembly:
     labels: dict
     lines: list
     files: dict = field(repr=False)
+    warnings: list = field(default_factory=list)
 
     @property
     def end(self):
@@ -163,19 +175,29 @@ def _paths(path):
     return [path], path.parent
 
 
-def assemble(path, symbols=None, base=None, cache=True):
+def assemble(path, symbols=None, base=None, cache=True, werror=False):
     """Assemble an image and return its Assembly.
 
     path: a .s file, a folder with build.list, a .list file, or a list of .s files assembled as one unit;
-    symbols: further constants, name -> integer; base: address of the first byte (an .org in the source may set it).
-    Raises AssemblyError with file, line, symbol and source text.
+    symbols: further constants, name -> integer; base: address of the first byte (an .org in the source may set it);
+    werror: a warning is an error.  Raises AssemblyError with file, line, symbol and source text.
     """
     files, folder = _paths(path)
     place = _cache_file(files, symbols, base) if cache else None
-    known = place and _load(place)
-    if known:
-        return known
-    given, used = dict(symbols or {}), {}
+    result = place and _load(place)
+    if not result:
+        result = _assembled(files, folder, symbols, base)
+        if place:
+            _save(place, result)
+    if werror and result.warnings:
+        total = f" ({len(result.warnings)} in all)" if len(result.warnings) > WARNINGS_SHOWN else ""
+        raise AssemblyError("\n".join([*result.warnings[:WARNINGS_SHOWN], f"warnings are errors here{total}"]))
+    return result
+
+
+def _read(files, folder, symbols):
+    """Return (Source, symbols known to it) of files."""
+    given = dict(symbols or {})
 
     def use(module, statement):
         found = table_symbols(module)
@@ -183,7 +205,6 @@ def assemble(path, symbols=None, base=None, cache=True):
             if given.get(key, value) != value:
                 raise statement.error(f"{key} of emu.spec.{module} is {value:#x}, but {given[key]:#x} elsewhere")
         given.update(found)
-        used[module] = True
         return found
 
     source = Source(given, use, folder)
@@ -191,13 +212,17 @@ def assemble(path, symbols=None, base=None, cache=True):
         source.read(file)
     if not source.statements:
         raise AssemblyError(f"{source.name_of(files[0])} holds no statement")
+    return source, given
+
+
+def _assembled(files, folder, symbols, base):
+    """Return the Assembly of files, without a look into the cache."""
+    source, given = _read(files, folder, symbols)
     layout = Layout(source.statements, given, base)
     layout.run()
     names = {name: hashlib.sha256(data).hexdigest() for name, data in source.files.items()}
-    result = Assembly(bytes(layout.code), layout.base, layout.symbols, layout.labels, layout.lines, names)
-    if place:
-        _save(place, result)
-    return result
+    warnings = warn.find(source.statements, source.texts)
+    return Assembly(bytes(layout.code), layout.base, layout.symbols, layout.labels, layout.lines, names, warnings)
 
 
 def listing(assembly, symbols=False):
@@ -261,7 +286,7 @@ def _load(place):
                 return None
         lines = [(address, bytes.fromhex(data), *rest) for address, data, *rest in kept["lines"]]
         return Assembly(
-            bytes.fromhex(kept["code"]), kept["base"], kept["symbols"], kept["labels"], lines, kept["files"]
+            bytes.fromhex(kept["code"]), kept["base"], kept["symbols"], kept["labels"], lines, kept["files"], kept["warnings"]
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -275,6 +300,7 @@ def _save(place, result):
         labels=result.labels,
         files=result.files,
         lines=[(address, data.hex(), *rest) for address, data, *rest in result.lines],
+        warnings=result.warnings,
     )
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -40,10 +40,12 @@ class Statement:
     def where(self):
         return f"{self.file}:{self.line}"
 
+    def sentence(self, message):
+        """Return a message with file and line, the source text, and the macro it came out of."""
+        return f"{self.where()}: {message}\n    {self.text.strip()}" + (f"\n    {self.within}" if self.within else "")
+
     def error(self, message):
-        return AssemblyError(
-            f"{self.where()}: {message}\n    {self.text.strip()}" + (f"\n    {self.within}" if self.within else "")
-        )
+        return AssemblyError(self.sentence(message))
 
 
 @dataclass(slots=True)
@@ -78,7 +80,8 @@ class Source:
 
     def __init__(self, symbols, use, root):
         self.symbols, self.use, self.root = dict(symbols), use, Path(root)
-        self.macros, self.files, self.statements, self.count, self.lines, self.rounds = {}, {}, [], 0, 0, 0
+        self.macros, self.files, self.texts, self.statements = {}, {}, {}, []
+        self.count = self.lines = self.rounds = 0
 
     def name_of(self, path):
         """Return how a file is called in messages: relative to the working folder when inside it."""
@@ -89,12 +92,8 @@ class Source:
         """Append the statements of a file."""
         path = Path(path)
         name, text = self.name_of(path), files.text(self.name_of(path), FILE_LIMIT, AssemblyError)
-        self.files[str(path.resolve())] = text.encode()
-        self.expand(
-            [(name, number, line) for number, line in enumerate(text.split("\n"), 1)],
-            path.parent,
-            depth,
-        )
+        self.files[str(path.resolve())], self.texts[name] = text.encode(), text.split("\n")
+        self.expand([(name, number, line) for number, line in enumerate(self.texts[name], 1)], path.parent, depth)
 
     def expand(self, lines, folder, depth, within="", call=None):
         """Expand lines (file, number, text); `call` is (file, line) of the macro call they came from."""

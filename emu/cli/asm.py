@@ -10,11 +10,16 @@ HELP = """Assemble a program in Intel syntax, with the constants of the machine'
 FILE is one .s file, or a folder with a build.list. `.use vmx, cpu` makes the rows of those tables known:
 VMCS_GUEST_RIP, REASON_CPUID, CR0_PE. An undefined symbol is an error.
 
+--warn reports what assembles and misleads its reader: a numeric jump (1b, 2f) across a named label, which leaves the routine it
+seems to stay in (write a .local label); and a routine that is called by name, when no comment over its label says which registers
+it Changes or Keeps. --werror makes an error of both. The built-in hypervisor and firmware are assembled with --werror.
+
 \b
 Examples:
   hvlab asm program.s --list
   hvlab asm program.s --base 0x100000 --output program.bin
   hvlab asm program.s --define COUNT=1000 --list
+  hvlab asm program.s --warn
 """
 
 
@@ -47,7 +52,9 @@ def _definitions(context, param, values):
     help="Define a constant. May be repeated.",
 )
 @click.option("--output", "-o", type=Output(), help="Write the bytes to this file.")
-def command(file, show, symbols, base, definitions, output):
+@click.option("--warn", is_flag=True, help="Write warnings to standard error.")
+@click.option("--werror", is_flag=True, help="Fail when there is a warning.")
+def command(file, show, symbols, base, definitions, output, warn, werror):
     """Assemble a program."""
     from emu import files
     from emu.asm import assemble, listing
@@ -55,7 +62,9 @@ def command(file, show, symbols, base, definitions, output):
 
     if not file.exists():
         raise AssemblyError(f"{file}: no such file or directory")
-    program = assemble(file, symbols=definitions or None, base=base)
+    program = assemble(file, symbols=definitions or None, base=base, werror=werror)
+    for warning in program.warnings if warn else ():
+        click.echo(warning, err=True)
     if show or symbols:
         click.echo(listing(program, symbols=symbols))
     if output:

@@ -49,7 +49,7 @@ acpi_build:
         mov     dword ptr [LOW_BOOT + BOOT_RSDP], RSDP_AT
         ret
 
-# checksum - Make ecx bytes at eax sum to 0 by the byte at edi.  Changes ecx, edx.
+# checksum - Make bytes sum to 0 by one of them.  Entry: eax = first, ecx = how many, edi = the one.  Changes ecx, edx.
 checksum:
         mov     byte ptr [edi], 0
         xor     edx, edx

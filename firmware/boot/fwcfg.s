@@ -22,7 +22,7 @@ fwcfg_read:
         mov     edi, LOW_BOOT + BOOT_PROCESSORS
         mov     ecx, 2
 
-# fwcfg_item - Copy ecx bytes of item ax to edi.  Changes eax, ecx, edx, edi.
+# fwcfg_item - Copy an item.  Entry: ax = its key, ecx = bytes, edi = where they go.  Changes ecx, edx, edi.
 fwcfg_item:
         mov     dx, PORT_FW_SELECTOR
         out     dx, ax

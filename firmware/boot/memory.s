@@ -53,9 +53,9 @@ map_end:
         .equ    MAP_HIGH, map_high - map_template
         .equ    MAP_ABOVE, map_above - map_template
 
-# tables_build - Identity map of 4 GiB by 2 MiB pages at LOW_PML4.  Changes eax, ecx, edi.
         .equ    PRESENT, 0x03                   # P and RW
         .equ    PRESENT_2M, 0x83                # and PS
+# tables_build - Identity map of 4 GiB by 2 MiB pages at LOW_PML4.  Changes eax, ecx, edi.
 tables_build:
         mov     edi, LOW_PML4
         mov     ecx, 6 * 0x1000 / 4

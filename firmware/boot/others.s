@@ -42,7 +42,7 @@ others_start:
         jb      .all
 .done:  ret
 
-# others_send - Write eax to the ICR and wait until it is sent.  Changes eax.
+# others_send - Write the ICR and wait until it is sent.  Entry: eax = its low half.  Keeps every register.
 others_send:
         mov     dword ptr [MEMORY_LOCAL_APIC + APIC_ICR_HIGH*16], 0
         mov     [MEMORY_LOCAL_APIC + APIC_ICR*16], eax

@@ -28,7 +28,7 @@ uart_init:
         out     dx, al
         ret
 
-# print - Send the text at esi, up to its zero byte; a line feed gets a carriage return.  Changes eax, edx, esi.
+# print - Send a text; a line feed gets a carriage return.  Entry: esi = text, ended by a zero byte.  Changes eax, edx, esi.
 print:  lodsb
         test    al, al
         jz      .done
@@ -41,7 +41,7 @@ print:  lodsb
         jmp     print
 .done:  ret
 
-# print_character - Send al.  Changes edx.
+# print_character - Entry: al.  Changes edx.
 print_character:
         push    eax
         mov     dx, PORT_UART + UART_LSR
@@ -53,7 +53,7 @@ print_character:
         out     dx, al
         ret
 
-# print_number - Send eax in decimal.  Changes eax, ecx, edx.
+# print_number - Send a number in decimal.  Entry: eax.  Changes eax, ecx, edx.
 print_number:
         mov     ecx, 10
         xor     edx, edx

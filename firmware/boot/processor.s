@@ -54,7 +54,7 @@ processor_init:
         wrmsr
 .done:  ret
 
-# lint_init - First processor only: 8259 pair through LINT0, NMI through LINT1.  Changes eax.
+# lint_init - First processor only: 8259 pair through LINT0, NMI through LINT1.  Keeps every register.
 # Source  SDM 3A, "Local Vector Table"; MultiProcessor Specification, "Virtual Wire Mode"
 lint_init:
         mov     dword ptr [MEMORY_LOCAL_APIC + APIC_SVR*16], SVR_ENABLE | 0xFF

@@ -4,8 +4,8 @@
 
         .equ    GUEST_OS, 0x8100000000010000    # open source, identity 1, version 1
 
-# call_init - Identify ourselves, have the hypercall page put at call_page.  Changes rax, rcx, rdx.
-# Exit    zero flag set when there is no hypervisor that we know
+# call_init - Identify ourselves, have the hypercall page put at call_page.
+# Exit: zero flag set when there is no hypervisor that we know.  Changes rax, rcx, rdx.
 call_init:
         push    rbx
         mov     eax, 1
@@ -25,7 +25,7 @@ call_init:
         cmp     dword ptr [rel call_ready], 0
         ret
 
-# hypercall - rcx = input value, rdx and r8 = parameters.  Exit: rax = result.  Changes r9-r11.
+# hypercall - Entry: rcx = input value, rdx and r8 = parameters.  Exit: rax = result.  Changes r9-r11.
 hypercall:
         lea     rax, [rel call_page]
         jmp     rax

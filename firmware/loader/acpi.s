@@ -42,7 +42,8 @@ acpi_build:
         call    acpi_checksum
         mov     ecx, 36
         mov     edi, LOW_ACPI + 32
-acpi_checksum:                                  # ecx bytes at rax sum to 0 by the byte at rdi
+# acpi_checksum - Make bytes sum to 0 by one of them.  Entry: rax = first, ecx = how many, rdi = the one.  Changes rcx, rdx.
+acpi_checksum:
         mov     byte ptr [rdi], 0
         xor     edx, edx
 1:      add     dl, [rax + rcx - 1]

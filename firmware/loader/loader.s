@@ -65,7 +65,7 @@ kernel: mov     rdi, r15
         mov     rsp, 0x7C00
         jmp     qword ptr [BUFFER + HEAD_ENTRY]
 
-# piece - Read a piece.  Entry: rbx = its row, r15 = bytes of memory.  Changes all but rbx, rbp, r11, r15.
+# piece - Read a piece.  Entry: rbx = its row, r15 = bytes of memory.  Keeps rbx, rbp, r11, r15.
 piece:  mov     r12d, [rbx + PIECE_FIRST]
         mov     r13d, [rbx + PIECE_SECTORS]
         mov     r14, [rbx + PIECE_ADDRESS]
@@ -123,6 +123,7 @@ stop:   mov     eax, ebx
         out     dx, eax
         hlt
 
+# say - Entry: rsi = text, ended by a zero byte.  Changes rax, rdx, rsi.
 say:    lodsb
         test    al, al
         jz      1f

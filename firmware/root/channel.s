@@ -28,14 +28,15 @@ channel_say:
         jmp     1b
 2:      pop     rbx
         ret
-channel_byte:                                   # al
+# channel_byte - Entry: al.  Changes rax, rdx.
+channel_byte:
         mov     ah, al
         mov     al, CHANNEL_TAG_CHANNEL
         mov     edx, PORT_PARTITION
         out     dx, ax
         ret
 
-# mailbox_serve - A command, if there is a new one; its answer has its number.
+# mailbox_serve - A command, if there is a new one; its answer has its number.  Keeps rbx, rbp, r12-r15.
 mailbox_serve:
         mov     eax, [ROOTS_MAILBOX + MAIL_SEQUENCE]
         cmp     eax, [rel sequence]

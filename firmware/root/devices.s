@@ -38,8 +38,9 @@ vm_ends:
 # ---- timer: an interrupt each period, to the millisecond ----
 timer_write:
         cmp     esi, 4
-        jne     2f
+        jne     timer_begin.done
         mov     [rbx + VM_PERIOD], rdx
+# timer_begin - The first period begins now, if there is one.  Entry: rbx = VM.  Changes rax, rcx, rdx.
 timer_begin:
         xor     eax, eax
         cmp     qword ptr [rbx + VM_PERIOD], 0
@@ -47,7 +48,8 @@ timer_begin:
         call    time_now
         add     rax, [rbx + VM_PERIOD]
 1:      mov     [rbx + VM_TIMER], rax
-2:      ret
+.done:  ret
+# time_now - Exit: rax = reference time.  Changes rcx, rdx.
 time_now:
         mov     ecx, HVMSR_TIME_REF_COUNT
         rdmsr
@@ -55,7 +57,7 @@ time_now:
         or      rax, rdx
         ret
 
-# devices_serve - What is due of every child that runs: its timer, what was typed.
+# devices_serve - What is due of every child that runs: its timer, what was typed.  Keeps r12-r15.
 devices_serve:
         push    r12
         call    time_now
@@ -84,6 +86,7 @@ devices_serve:
         ret
 
 # vm_interrupt - An edge-triggered interrupt of VP 0's APIC.  Entry: edi = vector, rbx = VM.  Exit: eax = status.
+# Changes rcx, rdx, r8.
 vm_interrupt:
         call    winhv_clear
         mov     rax, [rbx + VM_ID]

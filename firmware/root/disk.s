@@ -6,14 +6,14 @@
 disk_read:
         mov     eax, -1
         cmp     edi, VPORT_DISK_COMMAND
-        jne     1f
+        jne     .done
         mov     rax, [rbx + VM_BUSY]
         mov     rcx, [rbx + VM_VDISK_FAILED]
         lea     eax, [rax + rcx*2]              # VDISK_BUSY, VDISK_FAILED
-1:      ret
+.done:  ret
 disk_write:
         cmp     esi, 4
-        jne     1b
+        jne     disk_read.done
         sub     edi, VPORT_DISK_SECTOR
         je      2f
         sub     edi, 4

@@ -8,11 +8,12 @@
 line_raise:
         call    pic_raise
 
-# interrupts_offer - Assert what the pair asks for, if that is something new.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# interrupts_offer - Assert what the pair asks for, if that is something new.  Entry: rbx = rbp = VM.
+# Changes rax, rcx, rdx, rdi, rsi, r8.
 interrupts_offer:
         call    pic_asks
         cmp     eax, [rbx + VM_ASSERTED]
-        je      3f
+        je      .done
         push    rax
         mov     edi, -1                         # nothing: withdraw
         test    eax, eax
@@ -34,20 +35,21 @@ interrupts_offer:
         cmp     eax, HVSTATUS_ACKNOWLEDGED
         je      4f
         mov     [rbx + VM_ASSERTED], ecx
-3:      ret
+.done:  ret
 4:      call    interrupts_settle               # the last one was taken meanwhile
         jmp     interrupts_offer
 
-# interrupts_settle - Tell the pair when the line that is asserted was acknowledged.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# interrupts_settle - Tell the pair when the line that is asserted was acknowledged.  Entry: rbx = rbp = VM.
+# Changes rax, rcx, rdx, rdi, rsi, r8.
 interrupts_settle:
         cmp     dword ptr [rbx + VM_ASSERTED], 0
-        jl      3b
+        jl      interrupts_offer.done
         call    winhv_clear
         mov     rax, [rbx + VM_ID]
         mov     [INPUT], rax
         call    winhv_clear_interrupt
         test    eax, eax
-        jnz     3b
+        jnz     interrupts_offer.done
         mov     eax, -1
         xchg    eax, [rbx + VM_ASSERTED]
         jmp     pic_accept

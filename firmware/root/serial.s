@@ -15,7 +15,7 @@ partition_putc:
         out     dx, ax
         ret
 
-# serial_page - Exit: rcx = page of its input, edx = its tail; zero flag set when nothing waits.  Changes rax.
+# serial_page - Entry: rbx = VM.  Exit: rcx = page of its input, edx = its tail; zero flag set when nothing waits.  Changes rax.
 serial_page:
         call    vm_number
         shl     eax, 12
@@ -24,7 +24,7 @@ serial_page:
         cmp     [rcx], edx
         ret
 
-# uart_ready - Exit: al = DR when something waits.  Changes rcx, rdx.
+# uart_ready - Entry: rbx = rbp = VM.  Exit: al = DR when something waits.  Changes rax, rcx, rdx.
 uart_ready:
         xor     eax, eax
         test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
@@ -51,7 +51,7 @@ uart_forget:
         mov     [rbx + VM_TAIL], edx
         ret
 
-# serial_serve - Has the host placed more?
+# serial_serve - Has the host placed more?  Entry: rbx = rbp = VM.  Keeps rbx, rbp, r12-r15.
 serial_serve:
         call    serial_page
         mov     eax, [rcx]

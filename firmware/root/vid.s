@@ -16,7 +16,7 @@ vm_slot:
 1:      xor     eax, eax
         ret
 
-# vm_number - Exit: eax = slot of rbx.
+# vm_number - Entry: rbx = VM.  Exit: eax = its slot.  Changes nothing else.
 vm_number:
         lea     rax, [rel vms]
         sub     rax, rbx
@@ -101,7 +101,7 @@ vm_created:
         pop     rbx
         ret
 
-# vm_build - Partition, pool, VP, memory, intercepts.  Entry: rbx = VM.  Exit: eax = status.
+# vm_build - Partition, pool, VP, memory, intercepts.  Entry: rbx = VM.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_build:
         push    r12
         call    winhv_clear
@@ -148,6 +148,7 @@ vm_build:
         .equ    CHILD_2, CHILD_1 | PRIVILEGE_HYPERCALL | PRIVILEGE_VP_INDEX | PRIVILEGE_RESET | PRIVILEGE_REFERENCE_TSC
         .equ    CHILD_PRIVILEGES, CHILD_2 | PRIVILEGE_GUEST_IDLE | PRIVILEGE_FREQUENCIES | PRIVILEGE_VP_REGISTERS
 
+# vm_vps - Make its VPs.  Entry: rbx = VM.  Exit: eax = status.  Keeps rbx, rbp, r13-r15.
 vm_vps: xor     r12d, r12d
 1:      call    winhv_clear
         mov     rax, [rbx + VM_ID]
@@ -161,7 +162,7 @@ vm_vps: xor     r12d, r12d
         jb      1b
 2:      ret
 
-# vm_map - Its memory from guest-physical 0 on, 2 MiB a call.
+# vm_map - Its memory from guest-physical 0 on, 2 MiB a call.  Entry: rbx = VM.  Exit: eax = status.  Keeps rbx, rbp, r13-r15.
 vm_map: xor     r12d, r12d
 1:      call    winhv_clear
         mov     rax, [rbx + VM_ID]

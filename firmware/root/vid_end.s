@@ -14,7 +14,7 @@ vm_stop:
 1:      pop     rbx
         ret
 
-# vm_take_down - Entry: rbx = VM, whose partition may be half made.  Exit: eax = status.
+# vm_take_down - Entry: rbx = VM, whose partition may be half made.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_take_down:
         mov     qword ptr [rbx + VM_STATE], ROOTVM_NONE
         mov     rdi, [rbx + VM_ID]

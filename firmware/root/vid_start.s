@@ -6,7 +6,9 @@
         .equ    C_TABLES, 0x1000                # PML4, PDPT, four PDs of 2 MiB pages
         .equ    C_STACK, 0x7C00
 
-# vm_in - A machine in a state.  Entry: edi = slot, edx = state.  Exit: rbx = VM, zero flag clear; or eax = status and zero flag set.
+# vm_in - A machine in a state.  Entry: edi = slot, edx = state.
+# Exit: rbx = VM, zero flag clear; or eax = status and zero flag set.
+# Changes rax, rbx.
 vm_in:  call    vm_slot
         mov     eax, ROOTSTATUS_NO_SLOT
         jz      1f
@@ -108,7 +110,7 @@ vm_pause:
         mov     edx, ROOTVM_RUNS
         mov     ecx, ROOTVM_PAUSED
         mov     r8d, 1
-        jmp     1f
+        jmp     vm_resume.change
 vm_resume:
         push    rbx
         call    vm_slot
@@ -123,7 +125,8 @@ vm_resume:
 4:
         mov     ecx, ROOTVM_RUNS
         xor     r8d, r8d
-1:      push    rbx
+.change:
+        push    rbx
         push    rcx
         call    vm_in
         jz      2f
@@ -137,7 +140,7 @@ vm_resume:
         pop     rbx
 3:      ret
 
-# vm_suspend - ExplicitSuspend of all VPs.  Entry: rbx = VM, rdx = 0 or 1.  Exit: eax = status.
+# vm_suspend - ExplicitSuspend of all VPs.  Entry: rbx = VM, rdx = 0 or 1.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_suspend:
         push    r12
         push    r13

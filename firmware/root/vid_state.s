@@ -8,7 +8,7 @@ vm_read:
         push    rbx
         push    r12
         call    registers_check
-        jz      9f
+        jz      .leave
         xor     ecx, ecx
 1:      mov     rax, rcx
         shl     eax, 5
@@ -20,7 +20,7 @@ vm_read:
         mov     edx, r12d
         call    winhv_get_registers
         test    eax, eax
-        jnz     9f
+        jnz     .leave
         xor     ecx, ecx
 2:      mov     edx, ecx
         shl     edx, 4
@@ -32,14 +32,14 @@ vm_read:
         cmp     ecx, r12d
         jb      2b
         xor     eax, eax
-9:      pop     r12
+.leave: pop     r12
         pop     rbx
         ret
 vm_write:
         push    rbx
         push    r12
         call    registers_check
-        jz      9b
+        jz      vm_read.leave
         mov     esi, ROOTS_REGISTERS
         mov     edi, INPUT + 16
         mov     ecx, r12d
@@ -47,8 +47,10 @@ vm_write:
         rep movsq
         mov     edx, r12d
         call    winhv_set_registers
-        jmp     9b
-registers_check:                                # zero flag set, eax = status: not this one, or not now
+        jmp     vm_read.leave
+# registers_check - Begin a list of registers of a machine that does not run.  Entry: edi = slot, rsi = how many, r9 = VP.
+# Exit: rbx = VM, r12 = how many, zero flag clear; or zero flag set, eax = status: not this one, or not now.  Changes rax.
+registers_check:
         mov     r12, rsi
         call    vm_slot
         mov     eax, ROOTSTATUS_NO_SLOT
@@ -74,7 +76,7 @@ vm_save:
         push    r12
         xor     esi, esi
         call    registers_check
-        jz      9b
+        jz      vm_read.leave
         push    rbp
         mov     rbp, rbx
         call    interrupts_settle               # what was taken is in service
@@ -90,13 +92,13 @@ vm_save:
         call    winhv_get_property
         mov     rdx, [OUTPUT]
         mov     [ROOTS_RECORD + VM_BYTES], rdx
-        jmp     9b
+        jmp     vm_read.leave
 vm_restore:
         push    rbx
         push    r12
         xor     esi, esi
         call    registers_check
-        jz      9b
+        jz      vm_read.leave
         mov     esi, ROOTS_RECORD + VM_KEPT
         lea     rdi, [rbx + VM_KEPT]
         mov     ecx, (VM_KEPT_END - VM_KEPT) / 8
@@ -106,11 +108,11 @@ vm_restore:
         mov     [INPUT + 16], rax
         call    winhv_set_property
         test    eax, eax
-        jnz     9b
+        jnz     vm_read.leave
         call    timer_begin
         push    rbp
         mov     rbp, rbx
         call    interrupts_offer                # lines that waited
         pop     rbp
         xor     eax, eax
-        jmp     9b
+        jmp     vm_read.leave

@@ -1,7 +1,6 @@
 # winhv.s - WinHv: a stub for each hypercall.  Lists lie in INPUT and OUTPUT.
 #
-# winhv_NAME of a simple call: the input list is filled; exit eax = HV_STATUS.  Of a repeat call: edx = elements; exit eax = HV_STATUS,
-# edx = elements done.  Stubs change rax, rcx, rdx, r8.  The hypervisor continues a long call by itself: a stub returns when it is over.
+# The hypervisor continues a long call by itself: a stub returns when it is over.
 # Source  TLFS, "Hypercall Interface", "Hypercall Reference"
 
         .macro  WINHV name, code
@@ -14,6 +13,8 @@ winhv_\name:
         mov     ecx, HVCALL_\code
         jmp     winhv_repeat
         .endm
+# winhv_NAME - Entry: the input list is filled; of a repeat call edx = elements.  Exit: eax = HV_STATUS; of a repeat call
+# edx = elements done.  Changes rax, rcx, rdx, r8.
         WINHV   create_partition, CREATE_PARTITION
         WINHV   initialize_partition, INITIALIZE_PARTITION
         WINHV   finalize_partition, FINALIZE_PARTITION
@@ -76,7 +77,8 @@ winhv_clear:
         pop     rdi
         ret
 
-# winhv_deposit - Pages one behind the other.  Entry: rdi = partition ID, esi = first page, edx = pages.  Exit: eax = status.  Changes rcx, rsi, r8-r10.
+# winhv_deposit - Pages one after the other.  Entry: rdi = partition ID, esi = first page, edx = pages.  Exit: eax = status.
+# Changes rcx, rdx, rsi, r8-r10.
 winhv_deposit:
         mov     [INPUT], rdi
         mov     r9d, edx
@@ -99,6 +101,7 @@ winhv_deposit:
 4:      ret
 
 # winhv_register - Set one register of a VP.  Entry: rdi = partition ID, ecx = VP, esi = name, rdx = value.  Exit: eax = status.
+# Changes rcx, rdx, r8.
 winhv_register:
         call    winhv_clear
         mov     [INPUT], rdi

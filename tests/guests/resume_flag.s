@@ -86,21 +86,21 @@ stepped_outs:
         mov     eax, [WINDOW]
         CAUGHT
         BITS    dword ptr [rip + fault_rflags], RFLAGS_RF
-        EXPECT_AT VECTOR_BP, NOTHING, after_int3
+        EXPECT_AT VECTOR_BP, NOTHING, .after_int3
         int3
-after_int3:
+.after_int3:
         CAUGHT
         NOBITS  dword ptr [rip + fault_rflags], RFLAGS_RF
 
         ON      VECTOR_DB, 0                    # an access that a hypervisor answers leaves none behind
-        lea     rax, [rip + after_access]
+        lea     rax, [rip + .after_access]
         mov     dr0, rax
         mov     eax, DR7_ONE | DR7_L0
         mov     dr7, rax
-        EXPECT_AT VECTOR_DB, NOTHING, after_access
+        EXPECT_AT VECTOR_DB, NOTHING, .after_access
         mov     ebx, MEMORY_LOCAL_APIC
         mov     ebx, [rbx + 16 * APIC_VERSION]
-after_access:
+.after_access:
         nop
         CAUGHT
         PASS

@@ -204,16 +204,16 @@ guest_nmi:
         mov     [C_PLACES + rax*8], rdx
         inc     dword ptr [C_COUNT]
         test    r8d, r8d
-        jz      1f
+        jz      guest_iret.alone
         NMI
         mov     rsp, r8
         xor     r8d, r8d
         test    r9d, r9d
-        jnz     2f
+        jnz     guest_iret.fault
 guest_iret:
         iretq
-1:      iretq
-2:      xor     r9d, r9d
+.alone: iretq
+.fault: xor     r9d, r9d
         mov     r10, rsp
         mov     rsp, CHILD_STACK
         mov     rax, 0x800000000000

@@ -72,7 +72,7 @@ test:   ROOT_BEGINS
 guest:  mov     ecx, HVMSR_VP_INDEX
         rdmsr
         test    eax, eax
-        jnz     2f
+        jnz     guest_wait.other
         mov     dword ptr [C_SIM], 0x1234
         mov     ecx, HVMSR_GUEST_OS_ID
         mov     eax, 1
@@ -128,7 +128,7 @@ guest_wait:
         dec     ecx
         jnz     3b
         ret
-2:      inc     dword ptr [C_COUNT]
-        jmp     2b
+.other: inc     dword ptr [C_COUNT]             # VP 1 counts
+        jmp     .other
 guest_end:
         LIBRARY

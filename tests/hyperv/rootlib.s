@@ -344,7 +344,7 @@ end_child:
         mov     ecx, HVCALL_FINALIZE_PARTITION
         call    call_lists
         test    eax, eax
-        jnz     3f
+        jnz     take_back.done
 take_back:                                      # the same of a partition that is finalized
         call    clear_input
         mov     rax, [rip + child]
@@ -354,10 +354,10 @@ take_back:                                      # the same of a partition that i
         test    eax, eax
         jz      2b
         cmp     eax, HVSTATUS_NO_RESOURCES
-        jne     3f
+        jne     .done
         mov     ecx, HVCALL_DELETE_PARTITION
         call    call_lists
-3:      ret
+.done:  ret
 # pages_back - The pages that NEW_CHILD deposits.  Exit: rax = 0 when all are; one that is still deposited is #GP.
 pages_back:
         mov     esi, POOL + ROOT_POOL * 0x1000

@@ -29,12 +29,12 @@ start:  lea     rsi, [rel hello]
         jmp     1b
 2:      lea     rsi, [rel ready]
         call    say
-3:      mov     edx, VPORT_SERIAL + UART_LSR
+echo:   mov     edx, VPORT_SERIAL + UART_LSR
         in      al, dx
         test    al, LSR_DR
         jnz     4f
         hlt
-        jmp     3b
+        jmp     echo
 4:      mov     edx, VPORT_SERIAL
         in      al, dx
         cmp     al, 'q'
@@ -44,7 +44,7 @@ start:  lea     rsi, [rel hello]
         cmp     al, 'u'
         je      6f
         out     dx, al
-        jmp     3b
+        jmp     echo
 5:      xor     eax, eax
         mov     edx, VPORT_EXIT
         out     dx, eax
@@ -66,9 +66,9 @@ disk:   mov     dword ptr [0x30000], 0x2177656E # "new!"
         call    request
         lea     rsi, [rel failed]
         test    al, VDISK_FAILED
-        jz      3b
+        jz      echo
         call    say
-        jmp     3b
+        jmp     echo
 request:                                        # eax = command; exit al = status
         push    rax
         mov     eax, [rel sector]

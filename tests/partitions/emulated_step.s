@@ -6,23 +6,23 @@
         or      qword ptr [rsp], RFLAGS_TF
         popfq
         .endm
-test:   EXPECT_AT VECTOR_DB, NOTHING, after_cpuid
+test:   EXPECT_AT VECTOR_DB, NOTHING, .after_cpuid
         STEP
         cpuid
-after_cpuid:
+.after_cpuid:
         nop
         CAUGHT
         mov     ecx, MSR_APIC_BASE
-        EXPECT_AT VECTOR_DB, NOTHING, after_rdmsr
+        EXPECT_AT VECTOR_DB, NOTHING, .after_rdmsr
         STEP
         rdmsr
-after_rdmsr:
+.after_rdmsr:
         nop
         CAUGHT
-        EXPECT_AT VECTOR_DB, NOTHING, after_in
+        EXPECT_AT VECTOR_DB, NOTHING, .after_in
         STEP
         in      al, PORT_POST
-after_in:
+.after_in:
         nop
         CAUGHT
         ON      0x55, taken

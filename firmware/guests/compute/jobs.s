@@ -66,10 +66,10 @@ collatz:
         mov     edx, edi
         ret
 
-# matrix - C = A * B with A[i][j] = i + 2j, B[i][j] = 3i + j; exit: rax = trace of C.  Changes rcx, rdx, rsi, rdi, r8-r11.
         .equ    A, MATRICES
         .equ    B, MATRICES + SIDE * SIDE * 8
         .equ    C, MATRICES + SIDE * SIDE * 16
+# matrix - C = A * B with A[i][j] = i + 2j, B[i][j] = 3i + j.  Exit: rax = trace of C.  Changes rcx, rdx, rsi, rdi, r8-r11.
 matrix: xor     esi, esi
 .fill:  mov     eax, esi                        # row and column from the index
         xor     edx, edx
