@@ -8,7 +8,7 @@ Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
 from numba import types
 
-from emu.bits import U64
+from emu.bits import U64, get
 from emu.core import context as at
 from emu.core import native, undo
 from emu.core.fill import (
@@ -18,7 +18,6 @@ from emu.core.fill import (
     E_DEADLINE,
     E_GP,
     E_SPLIT,
-    KIND,
     LOW_32,
     OFFSET,
     PAGE_SIZE,
@@ -194,7 +193,7 @@ def register(c, k, uc, ra, slot):
     for i in range(count):
         j = U64(i)
         length = steps[j] & STEP.LENGTH if j < found else 15
-        cycles = steps[j] >> 32 if j < found else 1
+        cycles = get(steps[j], STEP.COST) if j < found else 1
         cost += cycles
         both = MODIFIES if j < found and steps[j] & STEP.MODIFIES else 0
         e[E_ROWS + j // 4] |= (length | cycles << 4 | both) << (j % 4) * 16
@@ -203,7 +202,7 @@ def register(c, k, uc, ra, slot):
         k.mismatch_pc = pc
     if found == 0:                             # longer than the engine takes it for
         cost = cost if unavailable(code, size, flags) else BY_MODEL
-    elif by_model(steps[0] >> 8 & KIND):
+    elif by_model(get(steps[0], STEP.KIND)):
         cost = BY_MODEL
     if cost != BY_MODEL and (flags & RFLAGS.RF or may_end_outside(block, flags) or breakpoint.marked(m, pc, size)):
         cost |= ASKS | (REPEATS if repeats(code, size) else 0)

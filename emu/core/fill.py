@@ -8,7 +8,7 @@ Source: Unicorn 2.1.4 `CPUClass.tlb_fill`, `translator_loop`, `check_exit_reques
 """
 from numba import types
 
-from emu.bits import U64
+from emu.bits import U64, get
 from emu.core import context as at
 from emu.core import ledger, native, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
@@ -28,8 +28,7 @@ READ, WRITE, EXECUTE = ledger.READ, ledger.WRITE, ledger.EXECUTE
 LOW_32, BYTE = U64(0xFFFF_FFFF), U64(0xFF)
 USER_INDEX = U64(1)
 CPL = U64(3)
-BLOCK_LIMIT, KIND = U64(40), U64(0x3FFF)
-OPERAND_SHIFT = U64(22)                                        # of emu.spec.insn.STEP.OPERAND
+BLOCK_LIMIT = U64(40)
 CS_OWNER = U64(at.CS_ENV + 4832)
 CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_TCG_CTX)
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
@@ -337,7 +336,7 @@ def unread(c, k, flags, pc, host, first):
     engine, and with it this process.
     """
     if first:
-        return first & STEP.LENGTH if by_model(first >> 8 & KIND) else 0
+        return first & STEP.LENGTH if by_model(get(first, STEP.KIND)) else 0
     insn, rest = insn_at(k.scratch)[0], PAGE_SIZE - (pc & OFFSET)
     length = 0
     if insn.kind == INSN.NONE:
@@ -354,7 +353,7 @@ def unread(c, k, flags, pc, host, first):
 def note_operands(steps, count, sets):
     """Set the words of `sets`, one for each code of emu.spec.simd.OPERAND from 1: bit n when instruction n has such an operand."""
     for i in range(count):
-        how = steps[U64(i)] >> OPERAND_SHIFT & 3
+        how = get(steps[U64(i)], STEP.OPERAND)
         if how:
             sets[how - 1] |= 1 << U64(i)
 
@@ -390,6 +389,6 @@ def limit(cpu, block, cs, operands):
         if how:
             sets[how - 1] = 1
     for i in range(count):
-        if i and begins(steps[U64(i)] >> 8 & KIND):
+        if i and begins(get(steps[U64(i)], STEP.KIND)):
             return U64(i)
     return count if count else 1

@@ -6,7 +6,7 @@ takes no LOCK and is locked, VEX and EVEX instructions that this processor has n
 engine takes for others.  In 64-bit mode near branches have 32-bit displacements whatever
 the prefixes (SDM 2D, superscript f64); AMD's 16-bit form is not modelled, nor are XOP and 3DNow!.
 """
-from emu.bits import U64
+from emu.bits import U64, put
 from emu.jit import kernel
 from emu.spec.cpu import SEG
 from emu.spec.insn import (
@@ -440,7 +440,8 @@ def block(code, count, mode, insn, steps):
             break
         number = timing_class(insn)
         both = STEP.MODIFIES if modifies(insn, mode) else 0
-        steps[done] = length | both | insn.kind << 8 | operand(insn) << 22 | number << 24 | cost(number) << 32
+        how = put(put(length | both, STEP.KIND, insn.kind), STEP.OPERAND, operand(insn))
+        steps[done] = put(put(how, STEP.CLASS, number), STEP.COST, cost(number))
         done += 1
         at += length
     return done

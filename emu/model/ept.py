@@ -4,7 +4,7 @@ Not modelled: 5-level EPT, mode-based execute control, sub-page permissions, pag
 the processor's capability MSRs do not offer them.  Guest-physical mappings are not cached apart from the
 translations that use them, so each nested access reads all its EPT entries.
 """
-from emu.bits import U64, shift_of
+from emu.bits import U64, get, put, shift_of
 from emu.jit import kernel
 from emu.model import memory
 from emu.spec.cost import COST
@@ -16,12 +16,10 @@ INDEX, PAGE_SHIFT = U64(0x1FF), U64(12)
 ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
 KINDS = EPTE.R | EPTE.W | EPTE.X                        # ACCESS.READ, WRITE, FETCH stand at the same bits
 GRANTED_SHIFT = U64(shift_of(QUAL_EPT.READABLE))
-TYPE_SHIFT, TLBE_TYPE_SHIFT = U64(shift_of(EPTE.TYPE)), U64(shift_of(TLBE.TYPE))
-SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
 LEVELS = U64(4)
 LINEAR_FINAL = QUAL_EPT.LINEAR | QUAL_EPT.FINAL    # how an access came to use EPT: qualification bits 8:7
 LINEAR_TABLE = QUAL_EPT.LINEAR
-IDENTITY = TLBE.ER | TLBE.EW | TLBE.EX | TLBE.ED | SIZE.G1 << SIZE_SHIFT
+IDENTITY = TLBE.ER | TLBE.EW | TLBE.EX | TLBE.ED | SIZE.G1 << U64(shift_of(TLBE.SIZE))
 
 
 @kernel
@@ -46,7 +44,7 @@ def verdict(m, level, entry):
         return STEP.MISCONFIGURED
     if level != 1 and large == 0:
         return STEP.TABLE
-    if BAD_TYPES >> ((entry & EPTE.TYPE) >> TYPE_SHIFT) & 1:
+    if BAD_TYPES >> get(entry, EPTE.TYPE) & 1:
         return STEP.MISCONFIGURED
     return STEP.PAGE
 
@@ -109,8 +107,7 @@ def page_of(level, entry, gpa):
 @kernel
 def _word(level, entry, gpa, rights, dirty):
     """Return the translation word of a leaf; PAGE is the 4 KiB frame of `gpa`."""
-    word = page_of(level, entry, gpa)
-    word |= (entry & EPTE.TYPE) >> TYPE_SHIFT << TLBE_TYPE_SHIFT
+    word = put(page_of(level, entry, gpa), TLBE.TYPE, get(entry, EPTE.TYPE))
     if entry & EPTE.IPAT:
         word |= TLBE.IPAT
     if rights & EPTE.R:
@@ -122,9 +119,9 @@ def _word(level, entry, gpa, rights, dirty):
     if dirty:
         word |= TLBE.ED
     if level == 2:
-        word |= SIZE.M2 << SIZE_SHIFT
+        word = put(word, TLBE.SIZE, SIZE.M2)
     elif level == 3:
-        word |= SIZE.G1 << SIZE_SHIFT
+        word = put(word, TLBE.SIZE, SIZE.G1)
     return word
 
 

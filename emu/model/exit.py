@@ -5,7 +5,7 @@ counts the page at `c.vmcs_pointer` as changed.
 Not modelled: SMM-transfer exits, debug-store and trace MSRs, and the instruction length of exits for which the
 manual leaves it undefined (it is then 0 or the length of the instruction that faulted).
 """
-from emu.bits import U64, get
+from emu.bits import U64, get, put
 from emu.jit import kernel
 from emu.model import breakpoint, memory, tlb, watch, world
 from emu.model.cpu import HIGH, LOW_32, cpl, rflags, set_rflags, set_segment
@@ -50,7 +50,7 @@ def one_of(reason, reasons):
 @kernel
 def is_hard(info, vector):
     """Return whether event `info` (INTR layout) is hardware exception `vector`."""
-    return info & (INTR.TYPE | INTR.VECTOR) == EVENT.HARD << 8 | vector
+    return info & (INTR.TYPE | INTR.VECTOR) == put(vector, INTR.TYPE, EVENT.HARD)
 
 
 @kernel
@@ -63,7 +63,7 @@ def saved_flags(c, v, reason, flags):
     """
     if reason == REASON.EXCEPTION:
         info = v[FIELD.EXIT_INTERRUPTION_INFO]
-        if info & INTR.TYPE != EVENT.HARD << 8 or is_hard(info, VECTOR.DF) or is_hard(info, VECTOR.MC):
+        if get(info, INTR.TYPE) != EVENT.HARD or is_hard(info, VECTOR.DF) or is_hard(info, VECTOR.MC):
             return flags
         if is_hard(info, VECTOR.DB) and not v[FIELD.EXIT_QUALIFICATION] & QUAL_DB.BD:
             return flags
@@ -332,7 +332,7 @@ def leave(c, reason, qualification):
             not world.store_list(c, v[FIELD.EXIT_MSR_STORE_ADDRESS], v[FIELD.EXIT_MSR_STORE_COUNT]):
         abort(c, v, VMABORT.SAVE_MSR)
         return RESULT.STOP
-    nmi = reason == REASON.EXCEPTION and v[FIELD.EXIT_INTERRUPTION_INFO] & INTR.TYPE == EVENT.NMI << 8
+    nmi = reason == REASON.EXCEPTION and get(v[FIELD.EXIT_INTERRUPTION_INFO], INTR.TYPE) == EVENT.NMI
     world.carry(e, r)
     r.cr[0] = e.cr[0]
     if nmi:

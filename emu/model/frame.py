@@ -4,7 +4,7 @@
 byte without changing anything, `store` writes.  Not modelled: frames on a stack that lies in device memory (the
 machine stops by name).
 """
-from emu.bits import U64
+from emu.bits import U64, get
 from emu.jit import kernel
 from emu.model import linear, memory, walk
 from emu.model.cpu import rflags, selector
@@ -15,7 +15,6 @@ from emu.spec.cpu import INTR, RFLAGS, SEG
 from emu.spec.outcome import ACCESS, FAULT
 from emu.state import ALL_ONES, machine_at
 
-TYPE_SHIFT = U64(8)
 PAGE_LOW, PAGE_BYTES = U64(0xFFF), U64(0x1000)
 SPREAD = ALL_ONES                                        # frame_place: not one run of RAM bytes
 
@@ -23,7 +22,7 @@ SPREAD = ALL_ONES                                        # frame_place: not one 
 @kernel
 def software(info):
     """Return whether the event is INT n, INT3 or INTO: its gate's DPL is checked and EXT is 0."""
-    what = (info & INTR.TYPE) >> TYPE_SHIFT
+    what = get(info, INTR.TYPE)
     return what == KIND.SOFT or what == KIND.SOFT_EXC
 
 
@@ -36,7 +35,7 @@ def external(info):
 @kernel
 def return_rip(e, info, length):
     """Return the RIP that is pushed: of the next instruction for INT n, INT1, INT3 and INTO, else the present one."""
-    if (info & INTR.TYPE) >> TYPE_SHIFT >= KIND.SOFT and (info & INTR.TYPE) >> TYPE_SHIFT <= KIND.SOFT_EXC:
+    if get(info, INTR.TYPE) >= KIND.SOFT and get(info, INTR.TYPE) <= KIND.SOFT_EXC:
         return e.rip + length
     return e.rip
 

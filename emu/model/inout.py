@@ -4,7 +4,7 @@ A repeated string instruction does one iteration a call, so that interrupts can 
 unchanged while its count remains.
 Source: SDM 1, "I/O Port Protection"; SDM 2A, "IN", "INS"; SDM 2B, "OUT", "OUTS"
 """
-from emu.bits import U64
+from emu.bits import U64, get
 from emu.jit import kernel
 from emu.model import breakpoint, linear, operand, port
 from emu.model.cpu import FORWARD, attributes, base, cpl, limit, real_mode
@@ -15,7 +15,7 @@ from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, RESULT
 
-MAP_BASE, IOPL_SHIFT, PORT_MASK, LAST_FIELD = U64(0x66), U64(12), U64(0xFFFF), U64(103)
+MAP_BASE, PORT_MASK, LAST_FIELD = U64(0x66), U64(0xFFFF), U64(103)
 BYTE, TSS_WIDE = U64(0xFF), U64(8)                         # TSS_WIDE: type bit of a 32-bit or 64-bit TSS
 
 
@@ -48,7 +48,7 @@ def permitted(c, e, number, size):
     c.fault = FAULT.NONE
     if real_mode(e):
         return True
-    if not e.eflags & RFLAGS.VM and cpl(e) <= (e.eflags & RFLAGS.IOPL) >> IOPL_SHIFT:
+    if not e.eflags & RFLAGS.VM and cpl(e) <= get(e.eflags, RFLAGS.IOPL):
         return True
     return _bitmap_permits(c, e, number, size)
 

@@ -9,7 +9,7 @@ Choices the manual leaves to the processor: STI blocking does not block NMI-wind
 exit are blocked by STI and MOV SS, NMIs that exit by MOV SS.
 Not modelled: what the processor's profile does not allow (see `emu.spec.profile`).
 """
-from emu.bits import U64
+from emu.bits import U64, put
 from emu.jit import kernel
 from emu.model import apic, memory
 from emu.model.fault import raise_exit
@@ -49,7 +49,7 @@ def exception(c, vector, error):
         wanted ^= 1
     if not wanted:
         return False
-    info = INTR.VALID | EVENT.HARD << 8 | vector
+    info = put(INTR.VALID | vector, INTR.TYPE, EVENT.HARD)
     if HAS_ERROR >> vector & 1 and env_of(c.env)[0].cr[0] & CR0.PE:
         info |= INTR.ERROR
         v[FIELD.EXIT_INTERRUPTION_ERROR_CODE] = error
@@ -68,7 +68,7 @@ def software_exception(c, kind, vector):
     """Return whether INT1, INT3 or INTO (kind: EVENT.PRIV or SOFT_EXC) exits; its length is in `c.fault_length`."""
     if not c.exception_bitmap >> vector & 1:
         return False
-    fields(c)[FIELD.EXIT_INTERRUPTION_INFO] = INTR.VALID | kind << 8 | vector
+    fields(c)[FIELD.EXIT_INTERRUPTION_INFO] = put(INTR.VALID | vector, INTR.TYPE, kind)
     raise_exit(c, REASON.EXCEPTION, 0)
     return True
 
@@ -250,7 +250,7 @@ def interrupts(c):
         if not c.pin & PIN.NMI:
             return NONE
         c.nmi_pending = 0
-        v[FIELD.EXIT_INTERRUPTION_INFO] = INTR.VALID | EVENT.NMI << 8 | VECTOR.NMI
+        v[FIELD.EXIT_INTERRUPTION_INFO] = put(INTR.VALID | VECTOR.NMI, INTR.TYPE, EVENT.NMI)
         return REASON.EXCEPTION
     if c.activity == ACTIVITY.SHUTDOWN or c.interruptibility & SHADOW:
         return NONE

@@ -2,7 +2,7 @@
 
 `emu.model.intercept` offers `check`.  REP INS and OUTS with a count of 0 do not exit.
 """
-from emu.bits import U64, get
+from emu.bits import U64, get, put
 from emu.jit import kernel
 from emu.model import linear, memory, operand
 from emu.model.cpu import attributes, base, code_64, cpl, limit, long_mode
@@ -18,30 +18,26 @@ from emu.state import env_of
 
 LOW_32, LOW_16, LOW_8 = U64(0xFFFF_FFFF), U64(0xFFFF), U64(0xFF)
 NO_REGISTER, RIP_BASE = U64(16), U64(17)
-# Places of INFO fields, and its operand size bit of descriptor-table instructions.
-ADDRESS_PLACE, SIZE_PLACE, SEGMENT_PLACE, INDEX_PLACE, BASE_PLACE = (U64(n) for n in (7, 11, 15, 18, 23))
-REG2_PLACE = U64(28)
-TABLE_32 = U64(1 << 11)
+TABLE_32 = U64(1 << 11)                                   # of INFO.OPERAND_SIZE: of descriptor-table instructions
 LMSW_BITS = CR0.MP | CR0.EM | CR0.TS
 MAP_BASE, TSS_TYPE, TSS_TYPES = U64(0x66), U64(0x900), U64(0xD00)    # without the busy bit: 32- and 64-bit TSSs
 BITMAP_HALF, BYTE_SHIFT = U64(0x8000), U64(3)
 MSR_HIGH, MSR_WINDOW, WRITE_MAP, HIGH_MAP = U64(0xC000_0000), U64(0x1FFF), U64(0x800), U64(0x400)
-PORT_SHIFT, DATA_SHIFT = U64(16), U64(16)
 
 
 # ---- what an instruction's exit tells ---------------------------------------------------------------------
 @kernel
 def memory_info(insn):
     """Return the memory-operand part of VM-exit instruction information."""
-    info = insn.scale | insn.address_size >> 2 << ADDRESS_PLACE | insn.segment << SEGMENT_PLACE
-    info |= INFO.INDEX_INVALID if insn.index_reg >= NO_REGISTER else insn.index_reg << INDEX_PLACE
-    return info | (INFO.BASE_INVALID if insn.base_reg >= NO_REGISTER else insn.base_reg << BASE_PLACE)
+    info = put(put(insn.scale, INFO.ADDRESS_SIZE, insn.address_size >> 2), INFO.SEGMENT, insn.segment)
+    info = info | INFO.INDEX_INVALID if insn.index_reg >= NO_REGISTER else put(info, INFO.INDEX, insn.index_reg)
+    return info | INFO.BASE_INVALID if insn.base_reg >= NO_REGISTER else put(info, INFO.BASE, insn.base_reg)
 
 
 @kernel
 def operand_info(insn):
     """Return the part of VM-exit instruction information that tells an r/m operand."""
-    return memory_info(insn) if insn.memory else INFO.REGISTER | insn.rm << 3
+    return memory_info(insn) if insn.memory else put(INFO.REGISTER, INFO.REG1, insn.rm)
 
 
 @kernel
@@ -53,15 +49,15 @@ def information(insn, how):
     if how == FORMAT.MEMORY:
         return memory_info(insn)
     if how == FORMAT.REG2:
-        return memory_info(insn) | insn.reg << REG2_PLACE
+        return put(memory_info(insn), INFO.REG2, insn.reg)
     if how == FORMAT.FIELD:
-        return operand_info(insn) | insn.reg << REG2_PLACE
+        return put(operand_info(insn), INFO.REG2, insn.reg)
     if how == FORMAT.TABLE:
-        return memory_info(insn) | (0 if insn.operand_size == 2 else TABLE_32) | IDENTITY[insn.kind] << REG2_PLACE
+        return put(memory_info(insn) | (0 if insn.operand_size == 2 else TABLE_32), INFO.REG2, IDENTITY[insn.kind])
     if how == FORMAT.SELECTOR:
-        return operand_info(insn) | IDENTITY[insn.kind] << REG2_PLACE
+        return put(operand_info(insn), INFO.REG2, IDENTITY[insn.kind])
     if how == FORMAT.RANDOM:
-        return insn.rm << 3 | insn.operand_size >> 2 << SIZE_PLACE
+        return put(put(0, INFO.REG1, insn.rm), INFO.OPERAND_SIZE, insn.operand_size >> 2)
     return 0
 
 
@@ -183,7 +179,7 @@ def by_case(c, e, insn, case):
 @kernel
 def cr_exit(c, insn, number, access):
     """Raise the exit of MOV to or from a control register."""
-    raise_exit(c, REASON.CR_ACCESS, number | access << 4 | insn.rm << 8)
+    raise_exit(c, REASON.CR_ACCESS, put(put(number, QUAL_CR.ACCESS, access), QUAL_CR.REGISTER, insn.rm))
     return True
 
 
@@ -227,7 +223,7 @@ def clts(c):
     v = fields(c)
     if not v[FIELD.CR0_MASK] & v[FIELD.CR0_READ_SHADOW] & CR0.TS:
         return False
-    raise_exit(c, REASON.CR_ACCESS, CRACCESS.CLTS << 4)
+    raise_exit(c, REASON.CR_ACCESS, put(0, QUAL_CR.ACCESS, CRACCESS.CLTS))
     return True
 
 
@@ -244,7 +240,7 @@ def lmsw(c, e, insn):
     mask, shadow = v[FIELD.CR0_MASK], v[FIELD.CR0_READ_SHADOW]
     if not ((source ^ shadow) & mask & LMSW_BITS or source & ~shadow & mask & CR0.PE):
         return False
-    qualification = CRACCESS.LMSW << 4 | source << DATA_SHIFT
+    qualification = put(put(0, QUAL_CR.ACCESS, CRACCESS.LMSW), QUAL_CR.LMSW_DATA, source)
     if insn.memory:
         qualification |= QUAL_CR.LMSW_MEMORY
         v[FIELD.GUEST_LINEAR_ADDRESS] = operand.address(c, insn)
@@ -258,7 +254,7 @@ def debug_register(c, insn):
     if not c.proc & PROC.MOV_DR or insn.reg >= 8:
         return False
     direction = QUAL_DR.FROM if insn.kind == INSN.MOV_FROM_DR else 0
-    raise_exit(c, REASON.MOV_DR, insn.reg | direction | insn.rm << 8)
+    raise_exit(c, REASON.MOV_DR, put(insn.reg | direction, QUAL_DR.REGISTER, insn.rm))
     return True
 
 
@@ -320,7 +316,7 @@ def io(c, e, insn):
         return False
     if not io_wanted(c, port, size) or io_denied(c, e, port, size):
         return False
-    qualification = size - 1 | port << PORT_SHIFT
+    qualification = put(size - 1, QUAL_IO.PORT, port)
     if kind == INSN.IN_IMM or kind == INSN.IN_DX or kind == INSN.INS:
         qualification |= QUAL_IO.IN
     if immediate:
@@ -337,9 +333,9 @@ def string_information(c, e, insn):
     """Write instruction information and guest-linear address of INS or OUTS."""
     v = fields(c)
     segment, index = (SEG.ES, GPR.RDI) if insn.kind == INSN.INS else (insn.segment, GPR.RSI)
-    info = insn.address_size >> 2 << ADDRESS_PLACE
+    info = put(0, INFO.ADDRESS_SIZE, insn.address_size >> 2)
     if insn.kind == INSN.OUTS:
-        info |= segment << SEGMENT_PLACE
+        info = put(info, INFO.SEGMENT, segment)
     address = operand.get_reg(e, insn, index, insn.address_size)
     if not code_64(e) or segment == SEG.FS or segment == SEG.GS:
         address += base(e, segment)

@@ -6,7 +6,7 @@ injection leaves CR2, DR6, DR7 and RFLAGS.RF as they are), then `deliver`; when 
 Not modelled: task gates, CR4.VME, shadow stacks, FRED, user interrupts.
 Source: SDM 3A, "Interrupt and Exception Handling"; SDM 2A, "INT n/INTO/INT3/INT1"
 """
-from emu.bits import U64
+from emu.bits import U64, get
 from emu.jit import kernel
 from emu.model import interrupt_long, interrupt_protected, interrupt_real, watch
 from emu.model.cpu import HF_INHIBIT, long_mode, real_mode, refresh_hflags, selector
@@ -17,7 +17,6 @@ from emu.spec.outcome import FAULT
 from emu.spec.vmx import ACTIVITY, BLOCKING
 from emu.state import ALL_ONES, env_of
 
-TYPE_SHIFT = U64(8)
 TRIPLE = ALL_ONES                                        # combine: shutdown
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 BREAKPOINTS = DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3
@@ -58,7 +57,7 @@ def prepare(c, info):
     """
     e = env_of(c.env)[0]
     vector = info & INTR.VECTOR
-    what = (info & INTR.TYPE) >> TYPE_SHIFT
+    what = get(info, INTR.TYPE)
     if what == EVENT.NMI:
         c.interruptibility |= BLOCKING.NMI
     if what != EVENT.HARD:
@@ -91,7 +90,7 @@ def combine(first, second):
     second: uint64, vector of an exception
     Source: SDM 3A, "Interrupt 8: Double Fault Exception (#DF)", conditions for generating a double fault
     """
-    if first & INTR.VALID and (first & INTR.TYPE) >> TYPE_SHIFT != EVENT.HARD:
+    if first & INTR.VALID and get(first, INTR.TYPE) != EVENT.HARD:
         return second
     before, after = class_of(first & INTR.VECTOR), class_of(second)
     if after == BENIGN or before == BENIGN:

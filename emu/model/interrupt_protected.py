@@ -3,7 +3,7 @@
 Task gates: `emu.model.task`.  Not modelled: the interrupt redirection bitmap (CR4.VME cannot be set).
 Source: SDM 2A, "INT n/INTO/INT3/INT1"; SDM 3A, "Exception- and Interrupt-Handler Procedures"
 """
-from emu.bits import U64
+from emu.bits import U64, get
 from emu.jit import kernel
 from emu.model import frame, gate, task
 from emu.model.cpu import HIGH, LOW_32, attributes, base, cpl, selector
@@ -143,8 +143,7 @@ def _offset(entry):
 @kernel
 def _virtual_refused(e, info):
     """Return whether this is INT n in virtual-8086 mode without the right to it: IOPL below 3."""
-    soft = (info & INTR.TYPE) >> 8 == EVENT.SOFT
-    return soft and e.eflags & RFLAGS.VM != 0 and e.eflags & RFLAGS.IOPL != RFLAGS.IOPL
+    return get(info, INTR.TYPE) == EVENT.SOFT and e.eflags & RFLAGS.VM != 0 and e.eflags & RFLAGS.IOPL != RFLAGS.IOPL
 
 
 @kernel

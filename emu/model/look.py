@@ -4,7 +4,7 @@ No accessed or dirty flag, no translation in our TLB, no cycle, no fault: who ex
 a fault and its delivery looks, and the record of the fault (`c.fault*`) stays what the faulting access made it.
 What an instruction does itself is `emu.model.walk`'s and `emu.model.linear`'s.
 """
-from emu.bits import U64
+from emu.bits import U64, get
 from emu.jit import kernel
 from emu.model import ept, memory, tlb, walk
 from emu.model.cpu import code_64, cpl
@@ -76,11 +76,11 @@ def physical(c, la, access):
         at = tlb.find(t, la)
         if at != tlb.NONE and access & walk.KINDS & ~walk.rights(e, t.word[at + 1], access) == 0:
             word = t.word[at + 1]
-            return memory.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[(word & TLBE.SIZE) >> walk.SIZE_SHIFT])
+            return memory.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)])
     word = _guest_word(c, e, walk.mode_of(e), la)
     if word == ALL_ONES or access & walk.KINDS & ~walk.guest_rights(e, word, access):
         return ALL_ONES
-    return _behind(c, word & TLBE.PAGE | la & OFFSET[(word & TLBE.SIZE) >> walk.SIZE_SHIFT], access)
+    return _behind(c, word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)], access)
 
 
 @kernel

@@ -3,7 +3,7 @@
 Source: SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"; SDM 3C, "Other Causes of VM Exits" and
 "Information for VM Exits That Occur During Event Delivery"
 """
-from emu.bits import U64
+from emu.bits import U64, put
 from emu.jit import kernel
 from emu.model import exit, intercept, interrupt
 from emu.model.cpu import real_mode
@@ -21,7 +21,7 @@ TEST_FIRST, TEST_LAST = U64(0xA8), U64(0xA9)
 @kernel
 def info_of(e, kind, vector):
     """Return interruption information of an event: VALID, type, vector, and whether it pushes an error code."""
-    info = INTR.VALID | kind << 8 | vector
+    info = put(INTR.VALID | vector, INTR.TYPE, kind)
     if kind == EVENT.HARD and vector < 32 and HAS_ERROR >> vector & 1 and not real_mode(e):
         info |= INTR.ERROR
     return info

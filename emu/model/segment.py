@@ -4,7 +4,7 @@ Raw descriptors are the 8 bytes of a table entry (uint64).  A *shape* is word 2 
 31:0, second descriptor word (attributes only) in 63:32.  Checks are the callers': each instruction has its own.
 Not modelled here: the upper half of 16-byte system descriptors (see `emu.model.descriptor`).
 """
-from emu.bits import U64
+from emu.bits import U64, get, put
 from emu.jit import kernel
 from emu.model import linear
 from emu.model.cpu import HIGH, LOW_32, attributes, base, limit, long_mode, set_segment
@@ -17,7 +17,6 @@ NOT_NULL = U64(0xFFFC)
 TABLE_READ = ACCESS.READ | ACCESS.IMPLICIT
 TABLE_WRITE = ACCESS.WRITE | ACCESS.IMPLICIT
 
-TYPE_SHIFT, DPL_SHIFT = U64(8), U64(13)
 LOW_24 = U64(0xFF_FFFF)
 LIMIT_LOW, LIMIT_HIGH, PAGE_LOW = U64(0xFFFF), U64(0xF_0000), U64(0xFFF)
 KEPT = (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P | DESCRIPTOR.AVL | DESCRIPTOR.L |
@@ -38,13 +37,13 @@ def linear_mask(e):
 @kernel
 def kind(attr):
     """Return the type field of a second descriptor word."""
-    return attr >> TYPE_SHIFT & 15
+    return get(attr, DESCRIPTOR.TYPE)
 
 
 @kernel
 def level(attr):
     """Return the DPL of a second descriptor word."""
-    return attr >> DPL_SHIFT & 3
+    return get(attr, DESCRIPTOR.DPL)
 
 
 @kernel
@@ -125,7 +124,7 @@ def load_segment(e, s, selector, raw):
 @kernel
 def load_null(e, s, selector, privilege):
     """Make segment register `s` unusable: null `selector`, base 0, DPL `privilege` (SS keeps the CPL there)."""
-    set_segment(e, s, selector, 0, 0, privilege << DPL_SHIFT)
+    set_segment(e, s, selector, 0, 0, put(0, DESCRIPTOR.DPL, privilege))
 
 
 @kernel

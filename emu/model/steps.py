@@ -1,7 +1,7 @@
 """Explain a translation to people: the steps of a walk, from the step kernels of walk and ept, changing nothing."""
 from collections import namedtuple
 
-from emu.bits import U64, details, name_of, show
+from emu.bits import U64, details, name_of, shift_of, show
 from emu.model import ept, memory, walk
 from emu.spec.cpu import EFER
 from emu.spec.outcome import ACCESS
@@ -140,7 +140,7 @@ def trace(c, la, access, flags=True):
     word = _tables(c, m, e, mode, la, access if flags else None, steps)
     if word is None:
         return steps
-    offset = int(OFFSET[(word & int(TLBE.SIZE)) >> int(walk.SIZE_SHIFT)])
+    offset = int(OFFSET[(word & int(TLBE.SIZE)) >> shift_of(TLBE.SIZE)])
     return _end(c, m, word & int(TLBE.PAGE) | la & offset, access, steps)
 
 

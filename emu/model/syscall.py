@@ -3,7 +3,7 @@
 Descriptors are not read: segments are loaded with fixed values.
 Source: SDM 2B, "SYSCALL", "SYSENTER", "SYSEXIT", "SYSRET", "SWAPGS"
 """
-from emu.bits import U64
+from emu.bits import U64, put
 from emu.jit import kernel
 from emu.model.cpu import (
     HIGH,
@@ -18,7 +18,7 @@ from emu.model.cpu import (
     set_segment,
 )
 from emu.model.fault import gp0, ud
-from emu.model.segment import DPL_SHIFT, RPL
+from emu.model.segment import RPL
 from emu.model.walk import canonical
 from emu.spec.cost import COST
 from emu.spec.cpu import DESCRIPTOR, EFER, GPR, RFLAGS, SEG
@@ -36,7 +36,7 @@ GS = U64(16)                                             # base word of GS in EN
 @kernel
 def enter_segments(e, cs, ss, privilege, wide):
     """Load CS and SS with the flat segments of fast system calls; `wide`: 64-bit code."""
-    level = privilege << DPL_SHIFT
+    level = put(0, DESCRIPTOR.DPL, privilege)
     set_segment(e, SEG.CS, cs, 0, FLAT, CODE_TYPE | COMMON | level | (DESCRIPTOR.L if wide else DESCRIPTOR.DB))
     set_segment(e, SEG.SS, ss, 0, FLAT, DATA_TYPE | COMMON | level | DESCRIPTOR.DB)
     refresh_hflags(e, privilege)

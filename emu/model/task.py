@@ -6,7 +6,7 @@ Not modelled: the task switch itself; the machine stops where one would happen o
 Source: SDM 2A, "CALL", "INT n/INTO/INT3/INT1", "IRET/IRETD/IRETQ", "JMP"; SDM 3A, "Task Management";
 SDM 3C, "Treatment of Task Switches", "Exit Qualification for Task Switches"
 """
-from emu.bits import U64
+from emu.bits import U64, put
 from emu.jit import kernel
 from emu.model import linear, operand
 from emu.model.cpu import base, cpl, long_mode, real_mode
@@ -15,10 +15,9 @@ from emu.model.segment import NOT_NULL, RPL, TABLE_READ, TI, attributes_of, fetc
 from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE, UNMODELLED
-from emu.spec.vmx import REASON
+from emu.spec.vmx import QUAL_TASK, REASON
 from emu.state import env_of
 
-SOURCE_SHIFT = U64(30)
 WORD_MASK = U64(0xFFFF)
 BY_CALL, BY_IRET, BY_JMP, BY_IDT = U64(0), U64(1), U64(2), U64(3)
 AVAILABLE, BUSY, WIDE = U64(1), U64(3), U64(8)           # descriptor types of a TSS; the bit of a 32-bit one
@@ -54,7 +53,7 @@ def switch(c, e, select, source, ext, access, vector):
     elif limit_of(raw) < (LIMIT_32 if kind(attr) & WIDE else LIMIT_16):
         _refuse(c, VECTOR.TS, select, ext)
     elif c.vmx_mode == MODE.NONROOT:
-        raise_exit(c, REASON.TASK_SWITCH, select | source << SOURCE_SHIFT)
+        raise_exit(c, REASON.TASK_SWITCH, put(select, QUAL_TASK.SOURCE, source))
     elif source == BY_IDT:
         unmodelled(c, UNMODELLED.TASK_GATE, vector, select)
     else:

@@ -7,7 +7,7 @@ the execution engine must drop all it has cached of this TLB, `engine_page` name
 
 Paging-structure caches are not modelled: a miss reads every entry.
 """
-from emu.bits import U64, shift_of
+from emu.bits import U64, get
 from emu.jit import kernel
 from emu.model import ept
 from emu.spec.cpu import CR0, CR4, EFER
@@ -28,7 +28,6 @@ WORDS, SLOTS, FULL = U64(2 * TLB_ENTRIES), U64(TLB_ENTRIES - 1), U64(TLB_ENTRIES
 SPACE_LIMIT, ENGINE_PAGES = U64(SPACES - 2), U64(64)
 PIECES = U64(3)                                # space_state with pieces of larger guest pages
 GLOBAL_SIZES = U64(4)                          # bit SIZE of t.sizes, bit SIZE + 4 for global translations
-SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
 # space_key: EP4TA (51:12), PCID (11:0) and these
 UNDER_EPT, GUEST_PHYSICAL, GLOBAL = U64(1 << 63), U64(1 << 62), U64(1 << 61)
 NOBODY = ALL_ONES                              # space_vpid of guest-physical mappings: they belong to no VPID
@@ -139,7 +138,7 @@ def fill(t, la, word):
     """Enter a translation that a walk of the spaces in use found."""
     if t.used >= FULL:
         clear(t)
-    size = (word & TLBE.SIZE) >> SIZE_SHIFT
+    size = get(word, TLBE.SIZE)
     shared = word & TLBE.G != 0
     space = t.global_space if shared else t.space
     t.space_state[space] |= PIECES if word & TLBE.FRACTURED else 1

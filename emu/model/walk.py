@@ -5,7 +5,7 @@ faults; the flags of the entry that maps the page are set only when the access i
 
 Not modelled: protection keys, shadow-stack accesses, PSE-36, HLAT, the APIC-access page.
 """
-from emu.bits import U64, shift_of
+from emu.bits import U64, get, put
 from emu.jit import kernel
 from emu.model import ept, memory, tlb
 from emu.model.cpu import paging_canonical
@@ -39,7 +39,6 @@ ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
 LOW_32 = U64(0xFFFF_FFFF)
 KINDS = ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH
 DATA = ACCESS.READ | ACCESS.WRITE
-SIZE_SHIFT = U64(shift_of(TLBE.SIZE))
 CARRIED = PTE.PWT | PTE.PCD | PTE.D                      # leaf bits that stand alike in TLBE
 PAT_4K, PAT_LARGE = PTE.PAT, PDE_2M.PAT
 ANDED = PTE.RW | PTE.US                                  # rights are the AND over all levels, XD the OR
@@ -196,7 +195,7 @@ def leaf_word(c, e, mode, level, entry, along):
         size = SIZE.G1 if level == 3 else (SIZE.M4 if mode == PAGING.BITS_32 else SIZE.M2)
     if entry & PTE.G and e.cr[4] & CR4.PGE:
         word |= TLBE.G
-    return word | entry & ADDRESS & ~OFFSET[size] | size << SIZE_SHIFT
+    return put(word | entry & ADDRESS & ~OFFSET[size], TLBE.SIZE, size)
 
 
 @kernel
@@ -275,7 +274,7 @@ def _combine(word, host, la):
     if host & TLBE.SIZE < size:
         size = host & TLBE.SIZE
         word |= TLBE.FRACTURED
-    page = host & ADDRESS & ~OFFSET[size >> SIZE_SHIFT]
+    page = host & ADDRESS & ~OFFSET[get(size, TLBE.SIZE)]
     return word & ~(TLBE.PAGE | TLBE.SIZE) | host & ~(TLBE.PAGE | TLBE.SIZE) | page | size
 
 
@@ -290,13 +289,13 @@ def walk(c, la, access):
         word = ept.translate(c, la, la, access, ept.LINEAR_FINAL)
         if word == ALL_ONES:
             return ALL_ONES
-        return UNPAGED | word & ~OFFSET[(word & TLBE.SIZE) >> SIZE_SHIFT] & TLBE.PAGE | word & ~TLBE.PAGE
+        return UNPAGED | word & ~OFFSET[get(word, TLBE.SIZE)] & TLBE.PAGE | word & ~TLBE.PAGE
     word = _leaf(c, memory.machine_of(c), e, mode, la, access)
     if word == ALL_ONES:
         return ALL_ONES
     if not ept.active(c):
         return word | ept.IDENTITY & ~TLBE.SIZE
-    offset = OFFSET[(word & TLBE.SIZE) >> SIZE_SHIFT]
+    offset = OFFSET[get(word, TLBE.SIZE)]
     host = ept.translate(c, word & TLBE.PAGE | la & offset, la, access, ept.LINEAR_FINAL)
     if host == ALL_ONES:
         return ALL_ONES
@@ -305,7 +304,7 @@ def walk(c, la, access):
 
 @kernel
 def _finish(c, e, word, la, access):
-    pa = memory.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[(word & TLBE.SIZE) >> SIZE_SHIFT])
+    pa = memory.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)])
     c.walk_rights = rights(e, word, access)
     return pa
 
