@@ -14,7 +14,7 @@ from emu.core import ledger, native, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
-from emu.model import breakpoint, decode, look, memory, monitor, walk
+from emu.model import breakpoint, decode, look, memory, monitor, ram, walk
 from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.fault import unmodelled
 from emu.spec.cpu import RFLAGS, VECTOR
@@ -89,7 +89,7 @@ def map_page(c, k, world, page, pa, rw, how):
         prot = ledger.protection(m, k, k.bit[world], pa >> SHIFT, rw, rights, here)
         if guarded and rw == 1:                                # asked again at each store
             size = 1
-            words(m.ledger, memory.top(m) >> SHIFT)[pa >> SHIFT] &= ~(k.bit[world] << ledger.WRITABLE_SHIFT)
+            words(m.ledger, ram.top(m) >> SHIFT)[pa >> SHIFT] &= ~(k.bit[world] << ledger.WRITABLE_SHIFT)
         call(k.f_set_page, cs, la, pa & PAGE_MASK, prot & mask, index, size)
         return True
     if kind == KINDS_ROM and rw != 1:

@@ -15,7 +15,7 @@ from emu.bits import U64
 from emu.core import context as at
 from emu.core.native import call, peek64, poke64
 from emu.jit import kernel, words
-from emu.model import memory
+from emu.model import ram
 from emu.model.memory import PAGE
 from emu.spec.outcome import ACCESS
 from emu.state import ALL_ONES
@@ -96,9 +96,9 @@ def drop_everywhere(k, page, engines, code):
 @kernel
 def drop_stale(m, k):
     """Drop translations of pages that the model wrote."""
-    ledger = words(m.ledger, memory.top(m) >> SHIFT)
+    ledger = words(m.ledger, ram.top(m) >> SHIFT)
     if m.stale_count > STALE:
-        for i in range(memory.top(m) >> SHIFT):
+        for i in range(ram.top(m) >> SHIFT):
             page = U64(i)
             if ledger[page] & PAGE.CODE:
                 drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
@@ -121,14 +121,14 @@ def _vmcs_page(c):
 def vmcs_has_code(c, m):
     """Return whether an engine holds code of the page of the current VMCS."""
     page = U64(_vmcs_page(c))
-    return page != ALL_ONES and words(m.ledger, memory.top(m) >> SHIFT)[page] & PAGE.CODE != 0
+    return page != ALL_ONES and words(m.ledger, ram.top(m) >> SHIFT)[page] & PAGE.CODE != 0
 
 
 @kernel
 def drop_vmcs(c, m, k):
     """Drop translations of the page of the current VMCS: its fields are written without a mark."""
     if vmcs_has_code(c, m):
-        page, ledger = U64(_vmcs_page(c)), words(m.ledger, memory.top(m) >> SHIFT)
+        page, ledger = U64(_vmcs_page(c)), words(m.ledger, ram.top(m) >> SHIFT)
         drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
         ledger[page] &= ~PAGE.CODE
 
@@ -136,8 +136,8 @@ def drop_vmcs(c, m, k):
 @kernel
 def drop_code(m, k):
     """Drop every translation of RAM in every engine; for tests."""
-    ledger = words(m.ledger, memory.top(m) >> SHIFT)
-    for i in range(memory.top(m) >> SHIFT):
+    ledger = words(m.ledger, ram.top(m) >> SHIFT)
+    for i in range(ram.top(m) >> SHIFT):
         if ledger[U64(i)] & PAGE.CODE:
             drop_everywhere(k, U64(i), ledger[U64(i)] & PAGE.CODE, True)
 
@@ -149,7 +149,7 @@ def protection(m, k, bit, page, rw, rights, here):
     bit: this engine's bit; rw: 0 load, 1 store, 2 fetch; rights: ACCESS kinds the translation allows; here: the page is
     the one that the running instruction is on.  Returns protection bits for the engine.
     """
-    ledger = words(m.ledger, memory.top(m) >> SHIFT)
+    ledger = words(m.ledger, ram.top(m) >> SHIFT)
     state = ledger[page]
     code, writers = state & PAGE.CODE, (state & PAGE.WRITABLE) >> WRITABLE_SHIFT
     mixed = state & PAGE.MIXED != 0
@@ -189,11 +189,11 @@ def written(m, cs, bit, page):
 
     What the engine does at a first store (`tlb_set_dirty`) for entries that are not executable themselves.
     """
-    ledger = words(m.ledger, memory.top(m) >> SHIFT)
+    ledger = words(m.ledger, ram.top(m) >> SHIFT)
     for i in range(MODES):
         fast = cs + CS_ENV - ENGINE_TLB + TABLES + U64(i) * TABLE_SIZE
         entry = peek64(fast + ENTRY_TABLE) + (page >> SHIFT << ENTRY_SHIFT & peek64(fast))
         if peek64(entry + ENTRY_WRITE) == page | NOT_DIRTY and peek64(entry + ENTRY_CODE) == ALL_ONES:
             frame = peek64(entry + ENTRY_FRAME)
-            if frame < memory.top(m) and not ledger[frame >> SHIFT] & PAGE.CODE & bit:
+            if frame < ram.top(m) and not ledger[frame >> SHIFT] & PAGE.CODE & bit:
                 poke64(entry + ENTRY_WRITE, page)

@@ -14,7 +14,7 @@ from emu.core.fill import CS_CFLAGS, CS_OWNER, E_DEADLINE, E_DEVICE, E_SPLIT, E_
 from emu.core.native import call, peek32, peek64, poke8, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
-from emu.model import breakpoint, decode, look, memory
+from emu.model import breakpoint, decode, look, ram
 from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_MP, HF_TS, STATUS, code_bits
 from emu.model.memory import PAGE
 from emu.spec.cpu import CR0
@@ -142,10 +142,10 @@ def disturb(c, m, k, world):
 @kernel
 def guard_lines(m, k):
     """Take the pages of newly armed monitors from engines of other processors that may write to them unasked."""
-    pages = words(m.ledger, memory.top(m) >> 12)
+    pages = words(m.ledger, ram.top(m) >> 12)
     for i in range(m.cpu_count):
         at = cpu_at(m.cpus[U64(i)])[0].monitor_address
-        if m.monitors_new >> U64(i) & 1 and memory.is_ram(m, at):
+        if m.monitors_new >> U64(i) & 1 and ram.is_ram(m, at):
             page = at >> 12
             others = (pages[page] & PAGE.WRITABLE) >> 16 & ~(3 << 2 * U64(i))
             if others:
@@ -287,7 +287,7 @@ def storing(cs, start, size, ra):
     """
     c = cpu_at(peek64(cs + CS_OWNER))[0]
     k, m = core_at(c.core)[0], machine_at(c.machine)[0]
-    if start + size > memory.top(m) or size > 8:
+    if start + size > ram.top(m) or size > 8:
         return
     if k.store_ra != ra or k.store_at != c.instructions or k.store_from + k.store_count != start or k.store_count > 8:
         k.store_ra, k.store_at, k.store_from, k.store_count = ra, c.instructions, start, 0

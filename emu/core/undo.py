@@ -9,7 +9,7 @@ from emu.bits import U64
 from emu.core import context as at
 from emu.core.state import core_at
 from emu.jit import kernel, octets, words
-from emu.model import decode, look, memory
+from emu.model import decode, look, ram
 from emu.model.cpu import HF_CS64, HF_SS32, base, limit, real_mode
 from emu.spec.cpu import RFLAGS, SEG
 from emu.state import ALL_ONES, ENV, insn_at
@@ -34,7 +34,7 @@ def busy(e):
 @kernel
 def host_of(m, pa):
     """Return the host address of a physical byte that code is fetched from, 0 when it is neither RAM nor ROM."""
-    if memory.is_ram(m, pa):
+    if ram.is_ram(m, pa):
         return m.ram + pa
     if pa - m.rom_base < m.rom_bytes:
         return m.rom + (pa - m.rom_base)

@@ -7,7 +7,7 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, breakpoint, decode, ferr, intercept, look, memory, route, system, task, vmx, walk, watch
+from emu.model import boundary, breakpoint, decode, ferr, intercept, look, memory, ram, route, system, task, vmx, walk, watch
 from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
 from emu.model.segment import NOT_NULL
@@ -70,7 +70,7 @@ def decode_here(c, e, insn):
         pa = walk.translate(c, la, access)
         if pa == ALL_ONES:
             return False
-        if memory.is_ram(m, pa):
+        if ram.is_ram(m, pa):
             length = decode.decode(octets(m.ram + pa, 16), 15, code_bits(e), insn)
         else:
             count = fetch(c, e, code)

@@ -6,7 +6,7 @@ machine stops by name).
 """
 from emu.bits import U64, get
 from emu.jit import kernel
-from emu.model import linear, memory, walk
+from emu.model import linear, memory, ram, walk
 from emu.model.cpu import rflags, selector
 from emu.model.segment import linear_mask, within
 from emu.model.walk import canonical
@@ -142,7 +142,7 @@ def reserve(c, e):
     if c.fault != FAULT.NONE:
         return False
     c.frame_place = place
-    if not memory.holds(machine_at(c.machine)[0], place, total) or memory.device(c, place):
+    if not ram.holds(machine_at(c.machine)[0], place, total) or memory.device(c, place):
         c.frame_place = SPREAD
     return True
 

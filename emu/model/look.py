@@ -6,7 +6,7 @@ What an instruction does itself is `emu.model.walk`'s and `emu.model.linear`'s.
 """
 from emu.bits import U64, get
 from emu.jit import kernel
-from emu.model import ept, memory, tlb, walk
+from emu.model import ept, memory, ram, tlb, walk
 from emu.model.cpu import code_64, cpl
 from emu.spec.cpu import CR0, EFER
 from emu.spec.outcome import ACCESS
@@ -20,7 +20,7 @@ LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
 def _behind(c, gpa, access):
     """Return the physical address behind guest-physical `gpa`, or ALL_ONES when EPT does not allow the access."""
     if not ept.active(c):
-        return memory.gated(memory.machine_of(c), gpa)
+        return ram.gated(memory.machine_of(c), gpa)
     m, level, rights = memory.machine_of(c), ept.LEVELS, ept.KINDS
     table = ept.root(c)
     while True:
@@ -33,7 +33,7 @@ def _behind(c, gpa, access):
             break
         table = entry & ADDRESS
         level -= 1
-    return ALL_ONES if access & ept.KINDS & ~rights else memory.gated(m, ept.page_of(level, entry, gpa) | gpa & PAGE_LOW)
+    return ALL_ONES if access & ept.KINDS & ~rights else ram.gated(m, ept.page_of(level, entry, gpa) | gpa & PAGE_LOW)
 
 
 @kernel
@@ -76,7 +76,7 @@ def physical(c, la, access):
         at = tlb.find(t, la)
         if at != tlb.NONE and access & walk.KINDS & ~walk.rights(e, t.word[at + 1], access) == 0:
             word = t.word[at + 1]
-            return memory.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)])
+            return ram.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)])
     word = _guest_word(c, e, walk.mode_of(e), la)
     if word == ALL_ONES or access & walk.KINDS & ~walk.guest_rights(e, word, access):
         return ALL_ONES

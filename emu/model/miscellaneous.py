@@ -5,7 +5,7 @@ Source: SDM 2A to 2D, instruction pages
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import decode, look, memory, monitor, operand
+from emu.model import decode, look, monitor, operand, ram
 from emu.model.cpu import HIGH, LOW_32, code_64, cpl, real_mode
 from emu.model.fault import gp0, ud
 from emu.model.vmcs import fields
@@ -115,7 +115,7 @@ def mwait(c, e):
         return gp0(c)
     c.cycles += COST.SYSTEM
     c.monitor_break = e.regs[GPR.RCX] & MWAIT_EXTENSIONS
-    if not c.monitor_armed or not memory.is_ram(machine_at(c.machine)[0], c.monitor_address) or _window_open(c, e):
+    if not c.monitor_armed or not ram.is_ram(machine_at(c.machine)[0], c.monitor_address) or _window_open(c, e):
         c.monitor_armed = 0
         return RESULT.NEXT
     c.activity = MWAIT

@@ -2,7 +2,7 @@
 from collections import namedtuple
 
 from emu.bits import U64, details, name_of, shift_of, show
-from emu.model import ept, memory, walk
+from emu.model import ept, memory, ram, walk
 from emu.spec.cpu import EFER
 from emu.spec.outcome import ACCESS
 from emu.spec.paging import ADDRESS, ENTRY, EPT_ENTRY, KIND, OFFSET, PAGING, PTE, STEP, TLBE
@@ -58,7 +58,7 @@ def _place(c, m, gpa, access, steps):
 def _end(c, m, gpa, access, steps):
     found = _place(c, m, gpa, access, steps)
     if found is not None:
-        host = int(memory.gated(m, U64(found[0])))
+        host = int(ram.gated(m, U64(found[0])))
         steps.append(Step("physical address", 0, host, 0, name_of(KIND, walk.kind(c, U64(host))), "DONE"))
     return steps
 

@@ -8,7 +8,7 @@ Not modelled: dual-monitor treatment of SMIs and SMM (VMCALL in root fails with 
 """
 from emu.bits import U64
 from emu.jit import kernel, words
-from emu.model import entry, memory, operand, tlb, vmcs, watch
+from emu.model import entry, memory, operand, ram, tlb, vmcs, watch
 from emu.model.cpu import code_64, cpl, cpu_canonical, long_mode
 from emu.model.fault import gp0, ud, unmodelled
 from emu.spec.cost import COST
@@ -220,7 +220,7 @@ def vmptrld(c, insn):
     if identifier(c, pointer) != IDENTIFIER:
         return fail(c, VMERROR.VMPTRLD_REVISION)
     m = memory.machine_of(c)
-    if not memory.holds(m, pointer, REGION_BYTES):
+    if not ram.holds(m, pointer, REGION_BYTES):
         return unmodelled(c, UNMODELLED.MEMORY, pointer, REGION_BYTES)
     if pointer != c.vmcs_pointer:
         release(c)

@@ -7,7 +7,7 @@ Not modelled: protection keys, shadow-stack accesses, PSE-36, HLAT, the APIC-acc
 """
 from emu.bits import U64, get, put
 from emu.jit import kernel
-from emu.model import ept, memory, tlb
+from emu.model import ept, memory, ram, tlb
 from emu.model.cpu import paging_canonical
 from emu.model.fault import gp0, raise_exception
 from emu.spec.cost import COST
@@ -69,7 +69,7 @@ def kind(c, pa):
     if memory.device(c, pa):
         return KIND.DEVICE
     m = memory.machine_of(c)
-    if memory.is_ram(m, pa):
+    if ram.is_ram(m, pa):
         return KIND.RAM
     return KIND.ROM if pa - m.rom_base < m.rom_bytes else KIND.NONE
 
@@ -304,7 +304,7 @@ def walk(c, la, access):
 
 @kernel
 def _finish(c, e, word, la, access):
-    pa = memory.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)])
+    pa = ram.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)])
     c.walk_rights = rights(e, word, access)
     return pa
 
@@ -347,7 +347,7 @@ def translate(c, la, access):
         return ALL_ONES
     if e.cr[0] & CR0.PG == 0 and not ept.active(c):
         c.walk_rights = KINDS
-        return memory.gated(memory.machine_of(c), la)
+        return ram.gated(memory.machine_of(c), la)
     t = tlb_at(c.tlb)[0]
     if t.asid == 0:
         tlb.select(c)
@@ -381,12 +381,12 @@ def physical(c, gpa, access):
     c.fault = FAULT.NONE
     if not ept.active(c):
         c.walk_rights = KINDS
-        return memory.gated(memory.machine_of(c), gpa)
+        return ram.gated(memory.machine_of(c), gpa)
     word = ept.translate(c, gpa, 0, access, 0)
     if word == ALL_ONES:
         return ALL_ONES
     c.walk_rights = ept.granted(word) if word & TLBE.ED else ept.granted(word) & ~ACCESS.WRITE
-    return memory.gated(memory.machine_of(c), word & ADDRESS | gpa & OFFSET[0])
+    return ram.gated(memory.machine_of(c), word & ADDRESS | gpa & OFFSET[0])
 
 
 @kernel

@@ -6,7 +6,7 @@ breakpoints are asked here as well (`stops`).  Nothing here changes what the mac
 """
 from emu.bits import U64
 from emu.jit import kernel, words
-from emu.model import breakpoint, memory
+from emu.model import breakpoint, ram
 from emu.model.cpu import long_mode, real_mode
 from emu.spec.cpu import CR0, CR4, GPR, INTR
 from emu.spec.outcome import MODE, STOP
@@ -124,7 +124,7 @@ def number_of(m, wanted):
 def partition(c, m, w):
     """Return the number of the partition whose VMCS is current, 0 without one; what was found last is kept for each processor."""
     pointer, i = U64(c.vmcs_pointer), U64(c.id)
-    if not memory.is_ram(m, pointer):
+    if not ram.is_ram(m, pointer):
         return 0
     key = hierarchy(m, pointer)
     if w.known_key[i] != key or w.known_count[i] != m.vmcs_count:

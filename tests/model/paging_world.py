@@ -3,11 +3,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from emu.model import ept, fault, linear, look, memory, tlb, walk
+from emu.model import ept, fault, linear, look, memory, ram, tlb, walk
 from emu.spec.outcome import FAULT, MODE
 from emu.state import CPU, ENV, MACHINE, TLB, U64
 
-MODULES = (fault, memory, ept, tlb, walk, linear, look)
+MODULES = (fault, memory, ram, ept, tlb, walk, linear, look)
 PAGES = 64
 PE_PG_WP, LONG = 0x8001_0001, 0xD00          # CR0; EFER: LME, LMA, NXE
 
