@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from emu import partition
 from emu.failure import place
 from emu.jit import words
-from emu.model.vmcs import View
+from emu.model.vmx.vmcs import View
 from emu.partition import ENDS, HALTED, in_words
 from emu.spec.apic import APIC, LVT, SVR
 from emu.spec.cpu import RFLAGS

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from emu.bits import U64, name_of, show, text_of
 from emu.errors import ConfigError
 from emu.jit import words
-from emu.model import checks, msr, world
 from emu.model.cpu import code_bits
-from emu.model.vmcs import View
+from emu.model.processor import msr
+from emu.model.vmx import checks, world
+from emu.model.vmx.vmcs import View
 from emu.spec.cpu import CR0, CR4, EFER, RFLAGS, SEG, VECTOR
 from emu.spec.msr import MSR, RULE, RULES
 from emu.spec.outcome import MODE

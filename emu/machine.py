@@ -21,8 +21,8 @@ from emu.device.board import Board, BoardConfig
 from emu.device.inputs import Inputs
 from emu.errors import ConfigError
 from emu.image import of_assembly
-from emu.model import monitor
-from emu.model.memory import PAGE
+from emu.model.memory.memory import PAGE
+from emu.model.observe import monitor
 from emu.spec.cpu import GPR, SEG
 from emu.spec.outcome import STOP
 from emu.spec.platform import MEMORY
@@ -208,7 +208,8 @@ class Machine:
 
     def reset(self):
         """Bring processors and devices to the state after power-up; memory stays."""
-        from emu.model import apic, reset
+        from emu.model import reset
+        from emu.model.interrupts import apic
         self.record[0].stop = 0
         for c in self.cpu:
             c.apic_base = 0xFEE00000 | 1 << 11 | (1 << 8 if c.id == 0 else 0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from emu.bits import U64
 from emu.image.entry import Entry
-from emu.model import events
+from emu.model.devices import events
 from emu.spec.firmware import LOW
 from emu.state import ALL_ONES
 

@@ -6,8 +6,8 @@ from emu import failure
 from emu.bits import U64, get, name_of
 from emu.failure import chain_lines, place
 from emu.jit import words
-from emu.model import apic_timer, message
-from emu.model.vmcs import View
+from emu.model.interrupts import apic_timer, message
+from emu.model.vmx.vmcs import View
 from emu.spec.apic import APICBASE, DELIVERY, ENTRY, LVT, REDIRECT
 from emu.spec.cpu import RFLAGS, SEG
 from emu.spec.outcome import MODE

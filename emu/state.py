@@ -69,7 +69,7 @@ CPU = record(
     # linear RIP of a repeated string instruction between two of its iterations, and `instructions` then; one iteration runs alone
     ("repeated", U64), ("repeated_at", U64), ("repeat_step", U64),
     ("far_seg", U64, 6),                                  # FS and GS as they were before a far transfer that runs alone
-    # breakpoints (emu.model.breakpoint): ARMED; what the stepped instruction met; DR0-DR3 and DR7 that each engine was last given
+    # breakpoints (observe.breakpoint): ARMED; what the stepped instruction met; DR0-DR3 and DR7 that each engine was last given
     ("armed", U64), ("watch_step", U64), ("watch_hits", U64), ("watched", U64, 8), ("watched_control", U64, 2),
     ("crossing", U64), ("crossing_end", U64), ("crossing_size", U64),     # a load that runs over a page end, in the parts the engine does
     ("passed", U64), ("passed_at", U64),                  # linear RIP that a debugger let go on, and `instructions` then, plus 1
@@ -82,7 +82,7 @@ CPU = record(
     ("activity", U64), ("interruptibility", U64), ("pending_debug", U64),
     ("nmi_pending", U64), ("init_pending", U64), ("sipi_pending", U64), ("sipi_vector", U64), ("smi_pending", U64),
     ("monitor_armed", U64), ("monitor_address", U64), ("monitor_break", U64),   # break: masked interrupts end MWAIT, too
-    ("ferr", U64),                                        # emu.model.ferr
+    ("ferr", U64),                                        # emu.model.interrupts.ferr
     # model-specific registers that the engine does not hold
     ("apic_base", U64), ("feature_control", U64), ("misc_enable", U64), ("debugctl", U64), ("mtrr_def_type", U64),
     ("mtrr_fixed", U64, 11), ("mtrr_variable", U64, 16), ("microcode", U64), ("spec_ctrl", U64), ("xss", U64),
@@ -100,13 +100,13 @@ CPU = record(
     ("pin", U64), ("proc", U64), ("proc2", U64), ("exit_controls", U64), ("entry_controls", U64), ("eptp", U64),
     ("exception_bitmap", U64), ("vpid", U64),
     # how the last access or instruction failed: FAULT kind and what goes with it.  Between a fault and its delivery nothing
-    # accesses memory but the delivery itself; who wants to know something there looks (emu.model.look)
+    # accesses memory but the delivery itself; who wants to know something there looks (emu.model.memory.look)
     ("fault", U64), ("fault_vector", U64), ("fault_error", U64), ("fault_address", U64),
     ("fault_gpa", U64), ("fault_qualification", U64), ("fault_length", U64), ("walk_rights", U64),
     ("insn", U64),                                        # host address of an INSN
     # event being delivered (IDT-vectoring): interruption-information format, error code, instruction length
     ("vectoring", U64), ("vectoring_error", U64), ("vectoring_length", U64), ("vectoring_source", U64),
-    # scratch of emu.model.frame: what a delivery pushes, in order, and the stack it goes to
+    # scratch of emu.model.delivery.frame: what a delivery pushes, in order, and the stack it goes to
     ("frame", U64, 12), ("frame_count", U64), ("frame_base", U64), ("frame_mask", U64), ("frame_sp", U64), ("frame_size", U64),
     ("frame_access", U64), ("frame_place", U64), ("frame_selector", U64),
     ("random", U64),                                      # numbers that RDRAND and RDSEED have given
@@ -163,7 +163,7 @@ MACHINE = record(
     ("stale_count", U64), ("stale", U64, 64),             # pages with translated code that the model wrote
 )
 
-# ---- a debugger's points (emu.model.breakpoint) -------------------------------------------------------------
+# ---- a debugger's points (emu.model.observe.breakpoint) -------------------------------------------------
 POINTS = 256
 DEBUG = record(
     ("count", U64), ("near", U64),                        # places in use, some perhaps free again; whether each boundary is looked at
@@ -180,7 +180,7 @@ DEBUG = record(
     ("changes", U64), ("changed_left", U64),              # how often it changed, CPU.steps after the last change
 )
 
-# ---- watchers of trace events: a trace, a debugger's event points (emu.model.watch) -------------------------
+# ---- watchers of trace events: a trace, a debugger's event points (emu.model.observe.watch) -------------
 WATCHES, PROGRAM_WORDS, WATCH_KEYS, RING_ROWS = 1536, 32, 1024, 1 << 16
 MET_ROWS = 2 * WATCHES                                     # the first row of each place always fits, and as many further ones
 WATCH = record(

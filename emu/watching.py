@@ -1,4 +1,4 @@
-"""The watchers of trace events: the record and the ring that `emu.model.watch` fills, and the file of VM exits.
+"""The watchers of trace events: the record and the ring that `emu.model.observe.watch` fills, and the file of VM exits.
 
     watch = Watch(machine.record[0])
     place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.STOP)    # or a program of emu.debug.condition

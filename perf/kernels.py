@@ -8,7 +8,10 @@ from measuring import running
 
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import checks, decode, entry, exit, interrupt, tlb, walk
+from emu.model.delivery import interrupt
+from emu.model.memory import tlb, walk
+from emu.model.processor import decode
+from emu.model.vmx import checks, entry, exit
 from emu.spec.cpu import EVENT, GPR, INTR
 from emu.spec.outcome import ACCESS, MODE
 from emu.spec.vmx import REASON

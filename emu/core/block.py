@@ -34,8 +34,9 @@ from emu.core.fill import (
 from emu.core.native import call, peek16, peek32, peek64, poke32, poke64
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
-from emu.model import breakpoint, decode
 from emu.model.cpu import HF_CS64, HF_EM, HF_INHIBIT, HF_LIMITED, HF_SHORT, HF_TS, base, limit, limit_flags
+from emu.model.observe import breakpoint
+from emu.model.processor import decode
 from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at

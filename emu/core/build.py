@@ -17,7 +17,7 @@ from emu.core import native
 BIG = "emu.core.model"                                           # last: the second process compiles it
 UNITS = ("emu.core.fill", "emu.core.block", "emu.core.fast", "emu.core.far", "emu.core.windows", "emu.core.loop", "emu.core.schedule",
          "emu.core.ports", BIG)
-SOURCE = {"emu.core.ports": "emu.model.port"}                    # the file of a unit's C functions where it is another
+SOURCE = {"emu.core.ports": "emu.model.devices.ports"}           # the file of a unit's C functions where it is another
 SYMBOLS = dict(f_exec="cpu_exec", f_exit_restore="cpu_loop_exit_restore", f_set_page="tlb_set_page", f_flush="tlb_flush",
                f_flush_page="tlb_flush_page", f_invalidate="tb_invalidate_phys_range", f_flags="cpu_cc_compute_all",
                f_restore="cpu_restore_state")

@@ -15,9 +15,9 @@ from emu.core.native import call
 from emu.core.operation import FAR, PARAMETERS, PUSHED
 from emu.core.state import core_at
 from emu.jit import entry, kernel
-from emu.model import look
 from emu.model.cpu import LOW_32, attributes, base, code_64, cpl, real_mode
-from emu.model.segment import CODE, CONFORMING, NOT_NULL, TABLE_READ, address, inside, kind, level
+from emu.model.memory import look
+from emu.model.processor.segment import CODE, CONFORMING, NOT_NULL, TABLE_READ, address, inside, kind, level
 from emu.spec.cpu import CR4, DESCRIPTOR, GPR, RFLAGS, SEG
 from emu.state import ALL_ONES, cpu_at, env_of
 

@@ -11,8 +11,8 @@ from emu.bits import U64
 from emu.core import ledger
 from emu.core.native import peek8
 from emu.jit import entry, kernel, words
-from emu.model import vmx
 from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_INHIBIT
+from emu.model.vmx import vmx
 from emu.spec.cost import COST
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE

@@ -14,9 +14,12 @@ from emu.core import ledger, native, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
-from emu.model import breakpoint, decode, look, memory, monitor, ram, walk
+from emu.model import ram
 from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.fault import unmodelled
+from emu.model.memory import look, memory, walk
+from emu.model.observe import breakpoint, monitor
+from emu.model.processor import decode
 from emu.spec.cpu import RFLAGS, VECTOR
 from emu.spec.debug import ARMED
 from emu.spec.insn import INSN, STEP

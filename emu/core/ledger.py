@@ -16,7 +16,7 @@ from emu.core import context as at
 from emu.core.native import call, peek64, poke64
 from emu.jit import kernel, words
 from emu.model import ram
-from emu.model.memory import PAGE
+from emu.model.memory.memory import PAGE
 from emu.spec.outcome import ACCESS
 from emu.state import ALL_ONES
 

@@ -14,9 +14,12 @@ from emu.core.fill import CS_CFLAGS, CS_OWNER, E_DEADLINE, E_DEVICE, E_SPLIT, E_
 from emu.core.native import call, peek32, peek64, poke8, poke32
 from emu.core.state import core_at
 from emu.jit import entry, kernel, octets, words
-from emu.model import breakpoint, decode, look, ram
+from emu.model import ram
 from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_MP, HF_TS, STATUS, code_bits
-from emu.model.memory import PAGE
+from emu.model.memory import look
+from emu.model.memory.memory import PAGE
+from emu.model.observe import breakpoint
+from emu.model.processor import decode
 from emu.spec.cpu import CR0
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, STOP

@@ -55,7 +55,7 @@ GUARDED = ("xsave", "xsaveopt", "xrstor")
 NOT_AVAILABLE = 0x147
 PROTECTION = 0x14D
 # Far transfers that may switch tasks, which only legacy protected mode has: (name, RFLAGS that are set then, whether a
-# transfer that the model has looked at goes through).  The model looks at them first (`emu.model.task`).
+# transfer that the model has looked at goes through).  The model looks at them first (`emu.model.vmx.task`).
 SWITCHES = (("ljmp_protected", 0, -1), ("lcall_protected", 0, -1), ("iret_protected", 1 << 14, 0))
 # Called after an instruction, when the state is already that of the next: reported without restoring.
 TRAPS = ("single_step",)

@@ -9,8 +9,9 @@ Source: SDM 3A, "Page-Fault Exceptions", "Determination of Access Mode"; SDM 3C,
 from emu.bits import U64, codes
 from emu.core.native import call
 from emu.jit import kernel, octets, words
-from emu.model import decode, look, operand, walk
 from emu.model.cpu import attributes, base, code_64, code_bits, limit
+from emu.model.memory import look, walk
+from emu.model.processor import decode, operand
 from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG
 from emu.spec.outcome import ACCESS
 from emu.state import ALL_ONES, insn_at

@@ -1,4 +1,4 @@
 """The port router, compiled when the other units are; its addresses travel in the machine's record."""
-from emu.model.port import entries
+from emu.model.devices.ports import entries
 
 ROUTER = entries()

@@ -8,7 +8,9 @@ from emu.bits import U64
 from emu.core.native import call
 from emu.core.state import core_at
 from emu.jit import entry, kernel
-from emu.model import apic, apic_timer, intercept, monitor
+from emu.model.interrupts import apic, apic_timer
+from emu.model.observe import monitor
+from emu.model.vmx import intercept
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT

@@ -4,7 +4,7 @@
   an alignment of 16 bytes (`load`, `store`): the test is part of the inline comparison with the TLB and costs nothing.
   The slow path then calls `unaligned`, the function of the processor class that the engine leaves empty: #GP(0).
 - An operand of 8 or 4 bytes that the engine reads as 16 or 8 has its second access moved back to the first, or a smaller one.
-- Helpers of x87 and MMX instructions that wait look for a pending unmasked exception first (`emu.model.ferr`).
+- Helpers of x87 and MMX instructions that wait look for a pending unmasked exception first (`emu.model.interrupts.ferr`).
 - A null selector for SS in 64-bit mode is #GP(0) unless its RPL is the CPL, and keeps the CPL.
 - FXRSTOR and XRSTOR refuse a MXCSR with reserved bits before anything changes.
 

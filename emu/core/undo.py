@@ -9,8 +9,10 @@ from emu.bits import U64
 from emu.core import context as at
 from emu.core.state import core_at
 from emu.jit import kernel, octets, words
-from emu.model import decode, look, ram
+from emu.model import ram
 from emu.model.cpu import HF_CS64, HF_SS32, base, limit, real_mode
+from emu.model.memory import look
+from emu.model.processor import decode
 from emu.spec.cpu import RFLAGS, SEG
 from emu.state import ALL_ONES, ENV, insn_at
 

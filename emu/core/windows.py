@@ -1,11 +1,11 @@
-"""Device registers in memory: what the engine's accesses to the device window do (see `emu.model.mmio`)."""
+"""Device registers in memory: what the engine's accesses to the device window do (see `emu.model.devices.mmio`)."""
 from numba import types
 
 from emu.bits import U64
 from emu.core.native import address
 from emu.core.state import core_at
 from emu.jit import entry
-from emu.model import mmio
+from emu.model.devices import mmio
 from emu.spec.cost import COST
 from emu.state import cpu_at
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from emu.bits import details, name_of, text_of
 from emu.debug import decode, lookup
 from emu.debug.decode import Bits, Explanation, Part
-from emu.model.apic import MSR_READ, MSR_WRITE
+from emu.model.interrupts.apic import MSR_READ, MSR_WRITE
 from emu.spec.apic import APIC, APICBASE, X2APIC
 from emu.spec.cpu import CR0, CR4, EFER
 from emu.spec.msr import ARCHCAP, MEMORY_TYPE, MISCENABLE, MSR, MTRRCAP, MTRRDEF, PHYSBASE, PHYSMASK, RULE

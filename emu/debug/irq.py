@@ -9,9 +9,10 @@ from emu.debug import virtual
 from emu.debug.reason import Reason
 from emu.debug.vmcs import processor_of
 from emu.errors import ConfigError
-from emu.model import apic, apic_timer, checks, message, pic
 from emu.model.cpu import HF_INHIBIT, rflags
-from emu.model.vmcs import View
+from emu.model.interrupts import apic, apic_timer, message, pic
+from emu.model.vmx import checks
+from emu.model.vmx.vmcs import View
 from emu.spec.apic import APICBASE, DELIVERY, ENTRY, LVT, PENDING, REDIRECT, SVR
 from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
 from emu.spec.outcome import MODE

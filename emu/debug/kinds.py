@@ -1,4 +1,4 @@
-"""The trace events that a condition can be about (KINDS), and their fields, as programs that read a row of `emu.model.watch`."""
+"""The trace events that a condition can be about (KINDS), and their fields, as programs that read a row of `observe.watch`."""
 from dataclasses import dataclass, field
 
 from emu.spec.cpu import EVENT, VECTOR

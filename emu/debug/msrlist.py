@@ -3,8 +3,8 @@ import numpy as np
 
 from emu.debug.copies import Copies
 from emu.failure import msr_entry
-from emu.model import entry, world
-from emu.model.vmcs import View
+from emu.model.vmx import entry, world
+from emu.model.vmx.vmcs import View
 
 
 def entry_list(machine, processor):

@@ -6,7 +6,12 @@ the general and the x87 and SSE registers, which its hypervisor keeps where only
 import numpy as np
 
 from emu.errors import DebugError
-from emu.model import apic, breakpoint, control, cpu, intercept, tlb, world
+from emu.model import cpu
+from emu.model.instructions import control
+from emu.model.interrupts import apic
+from emu.model.memory import tlb
+from emu.model.observe import breakpoint
+from emu.model.vmx import intercept, world
 from emu.spec.cpu import GPR, SEG
 from emu.spec.outcome import RESULT
 from emu.state import ENV, env_of

@@ -25,7 +25,7 @@ from emu.errors import DebugError, Unmodelled
 from emu.failure import finder
 from emu.jit import words
 from emu.machine import FOREVER, PAUSE_CYCLES
-from emu.model import breakpoint, watch
+from emu.model.observe import breakpoint, watch
 from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import VMCS

@@ -20,8 +20,8 @@ from emu.bits import U64
 from emu.debug import parts
 from emu.debug.pages import PAGE, PageStore, put
 from emu.errors import SnapshotError
-from emu.model import breakpoint
-from emu.model.memory import PAGE as LEDGER
+from emu.model.memory.memory import PAGE as LEDGER
+from emu.model.observe import breakpoint
 from emu.state import ALL_ONES
 
 SHIFT = 12
@@ -120,7 +120,7 @@ def _dirty(machine):
 def _forget(machine):
     """Have every engine look up every page again: the next write to each is then marked.
 
-    The pages of current VMCSs stay marked: VM exits write them without a mark (`emu.model.exit`).
+    The pages of current VMCSs stay marked: VM exits write them without a mark (`emu.model.vmx.exit`).
     """
     machine.ledger &= ~SEEN
     for c, unit in zip(machine.cpu, machine.processors, strict=True):

@@ -6,8 +6,9 @@ from emu.debug.xlate import check_range, in_world
 from emu.errors import DebugError
 from emu.failure import place
 from emu.jit import words
-from emu.model import cpu, steps
-from emu.model.vmcs import View
+from emu.model import cpu
+from emu.model.memory import steps
+from emu.model.vmx.vmcs import View
 from emu.spec.outcome import ACCESS, MODE
 from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import PROC, PROC2

@@ -6,8 +6,8 @@ from emu.debug import explain
 from emu.debug.msrlist import entry_list
 from emu.errors import ConfigError
 from emu.jit import words
-from emu.model import checks
-from emu.model.vmcs import View, decode
+from emu.model.vmx import checks
+from emu.model.vmx.vmcs import View, decode
 from emu.spec.outcome import MODE
 from emu.spec.profile import ABSENT
 from emu.spec.vmcs import GROUP, REGION, REGION_WORDS, VMCS, group_of

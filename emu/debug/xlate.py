@@ -1,6 +1,6 @@
 """A linear address on its way to memory: each entry read, guest-physical and host-physical address, and what stops it.
 
-The walk is that of `emu.model.steps`, on copies of the processor's records: no flag is set, no TLB is asked or filled.
+The walk is that of `emu.model.memory.steps`, on copies of the processor's records: no flag is set, no TLB is asked or filled.
 So the result is that of a fresh walk; a translation that the TLB still holds may differ from it.
 """
 import re
@@ -13,7 +13,8 @@ from emu.debug.copies import Copies
 from emu.debug.vmcs import Vmcs, processor_of
 from emu.errors import ConfigError, DebugError
 from emu.jit import words
-from emu.model import entry, exit, steps, walk
+from emu.model.memory import steps, walk
+from emu.model.vmx import entry, exit
 from emu.spec.cpu import CR0, CR4, EFER
 from emu.spec.outcome import ACCESS, MODE
 from emu.spec.paging import ADDRESS, KIND, OFFSET, PAGING, PFEC, PTE, SIZE, STEP

@@ -10,7 +10,8 @@ import numpy as np
 from emu.bits import U64
 from emu.device import fw_cfg, screen
 from emu.errors import ConfigError
-from emu.model import acpi, events, ioapic, keyboard, pci, pic, pit, port, rtc, uart, vga
+from emu.model.devices import acpi, events, keyboard, pci, pit, ports, rtc, uart, vga
+from emu.model.interrupts import ioapic, pic
 from emu.spec.platform import ACPI as ACPI_VALUES
 from emu.spec.platform import DEVICE, HZ, MEMORY, port_table
 from emu.spec.rtc import CMOS, RTCB
@@ -65,7 +66,7 @@ class Board:
             setattr(self, name.lower(), array[0])
             machine.devices[getattr(DEVICE, name)] = array.ctypes.data
         machine.devices[DEVICE.PORTS] = self._ports.ctypes.data
-        machine.devices[DEVICE.PORT_READ], machine.devices[DEVICE.PORT_WRITE] = (e.address for e in port.entries())
+        machine.devices[DEVICE.PORT_READ], machine.devices[DEVICE.PORT_WRITE] = (e.address for e in ports.entries())
         self._fill_firmware_items()
         self._fill_cmos()
         self.pci.config[:len(HOST_BRIDGE)] = np.frombuffer(HOST_BRIDGE, np.uint8)

@@ -1,1 +1,1 @@
-"""Behaviour of the hardware: kernels, a file per unit."""
+"""Behaviour of the hardware: kernels, a file per unit, a folder per room.  Order: tests/test_imports.py."""

@@ -5,8 +5,12 @@ Order: SDM 3A, "Prioritization of Concurrent Events"; in non-root operation SDM 
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import apic, apic_timer, events, intercept, monitor, reset, route
+from emu.model import reset, route
 from emu.model.cpu import HF_INHIBIT, refresh_hflags
+from emu.model.devices import events
+from emu.model.interrupts import apic, apic_timer
+from emu.model.observe import monitor
+from emu.model.vmx import intercept
 from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
 from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC

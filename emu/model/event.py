@@ -7,10 +7,16 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, breakpoint, decode, ferr, intercept, look, memory, ram, route, system, task, vmx, walk, watch
+from emu.model import boundary, ram, route
 from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
-from emu.model.segment import NOT_NULL
+from emu.model.instructions import system
+from emu.model.interrupts import ferr
+from emu.model.memory import look, memory, walk
+from emu.model.observe import breakpoint, watch
+from emu.model.processor import decode
+from emu.model.processor.segment import NOT_NULL
+from emu.model.vmx import intercept, task, vmx
 from emu.spec.cpu import DESCRIPTOR, EVENT, RFLAGS, SEG, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT, STOP

@@ -4,8 +4,10 @@ Source: SDM 3A, "Processor States Following Power-up, Reset, or INIT" and "MP In
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import apic, msr, tlb
 from emu.model.cpu import refresh_hflags, set_rflags, set_segment
+from emu.model.interrupts import apic
+from emu.model.memory import tlb
+from emu.model.processor import msr
 from emu.spec import cpuid
 from emu.spec.cpu import CR0, SEG
 from emu.spec.debug import ARMED
@@ -74,7 +76,7 @@ def power_up(c):
 def init(c):
     """Do what INIT does outside VMX operation: registers as at reset, CR0.CD and CR0.NW, caches and MSRs kept.
 
-    A start-up IPI or NMI that is pending has come after the INIT (`emu.model.message.init`) and stays.
+    A start-up IPI or NMI that is pending has come after the INIT (`emu.model.interrupts.message.init`) and stays.
     """
     e = env_of(c.env)[0]
     kept = e.cr[0] & CR0_KEPT

@@ -5,8 +5,9 @@ Source: SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"; SDM 3C, "Other Caus
 """
 from emu.bits import U64, put
 from emu.jit import kernel
-from emu.model import exit, intercept, interrupt
 from emu.model.cpu import real_mode
+from emu.model.delivery import interrupt
+from emu.model.vmx import exit, intercept
 from emu.spec.cpu import EVENT, INTR, SEG, VECTOR
 from emu.spec.outcome import FAULT, MODE, STOP
 from emu.spec.vmx import ACTIVITY, BLOCKING, REASON

@@ -12,7 +12,7 @@ PREFIX = layout("PREFIX", 16, 'SDM 2A, "Instruction Prefixes"; a bit for each pr
     REPNE=(3, 3, "F2"), REP=(4, 4, "F3"), SEGMENT=(5, 5, "segment override that is in force"),
     REX=(6, 6, "REX right before the opcode"), VEX=(7, 7, "VEX (C4, C5)"), EVEX=(8, 8, "EVEX (62)"))
 
-STEP = layout("STEP", 64, "ours: one instruction of a decoded run (emu.model.decode.block)",
+STEP = layout("STEP", 64, "ours: one instruction of a decoded run (emu.model.processor.decode.block)",
     LENGTH=(6, 0, "bytes"), MODIFIES=(7, 7, "a memory operand is read and written"), KIND=(21, 8, "code of INSN"),
     OPERAND=(23, 22, "code of emu.spec.simd.OPERAND, 0 without a memory operand"), CLASS=(31, 24, "code of emu.spec.timing.CLASS"),
     COST=(63, 32, "cycles"))

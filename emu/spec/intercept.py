@@ -1,7 +1,7 @@
 """Which instructions exit from VMX non-root operation, by which control, and what is checked before.
 
 Rows of the instructions whose exit depends on operands (control and debug registers, I/O, MSRs) are marked with
-their CASE; `emu.model.intercept` decides those.
+their CASE; `emu.model.vmx.intercept` decides those.
 """
 import numpy as np
 

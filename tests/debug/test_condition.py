@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from emu.debug.condition import compiled
 from emu.debug.kinds import COMMON, EXIT, KINDS
 from emu.errors import ConfigError
-from emu.model import watch
+from emu.model.observe import watch
 from emu.spec.vmx import REASON
 from emu.spec.watch import HAPPENING, NO_LIST
 from emu.state import WATCH

@@ -26,7 +26,7 @@ def compiled():
     for unit in build.UNITS:
         importlib.import_module(unit)
     for package in (emu.model, emu.core):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for name, value in vars(importlib.import_module(module.name)).items():
                 if isinstance(value, _Kernel) and value.py_func.__module__ == module.name:
                     yield from ((f"{module.name}.{name}", result) for result in value.overloads.values())

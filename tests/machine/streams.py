@@ -18,9 +18,10 @@ from emu.bits import name_of
 from emu.debug.snapshot import restore, take
 from emu.errors import Unmodelled
 from emu.machine import Config, Machine, vectors
-from emu.model import breakpoint, cpu
-from emu.model.memory import PAGE
-from emu.model.vmcs import View
+from emu.model import cpu
+from emu.model.memory.memory import PAGE
+from emu.model.observe import breakpoint
+from emu.model.vmx.vmcs import View
 from emu.spec import insn
 from emu.spec.cpu import CR0, CR4, EFER, RFLAGS, SEG
 from emu.spec.outcome import STOP

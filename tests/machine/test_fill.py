@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.core import fill
-from emu.model import cpu, walk
+from emu.model import cpu
+from emu.model.memory import walk
 from emu.state import ENV, U64
 
 BOUNDARIES = (1 << 47, 1 << 56, -(1 << 47), -(1 << 56), 0x5000)

@@ -10,7 +10,7 @@ import capstone
 import numpy as np
 
 from emu.bits import name_of
-from emu.model.decode import decode
+from emu.model.processor.decode import decode
 from emu.spec.insn import INSN
 from emu.state import INSN as RECORD
 

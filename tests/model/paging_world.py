@@ -3,7 +3,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from emu.model import ept, fault, linear, look, memory, ram, tlb, walk
+from emu.model import fault, ram
+from emu.model.memory import ept, linear, look, memory, tlb, walk
 from emu.spec.outcome import FAULT, MODE
 from emu.state import CPU, ENV, MACHINE, TLB, U64
 

@@ -4,7 +4,8 @@ from collections import deque
 import numpy as np
 
 from emu.device.board import Board, BoardConfig
-from emu.model import apic, port
+from emu.model.devices import ports
+from emu.model.interrupts import apic
 from emu.spec.platform import DEVICE
 from emu.state import CPU, LOCAL_APIC, MACHINE
 
@@ -47,10 +48,10 @@ class Rig:
         return self
 
     def read(self, number, size=1, cpu=0):
-        return int(port.read(self.cpu[cpu], U(number), U(size)))
+        return int(ports.read(self.cpu[cpu], U(number), U(size)))
 
     def write(self, number, value, size=1, cpu=0):
-        port.write(self.cpu[cpu], U(number), U(size), U(value))
+        ports.write(self.cpu[cpu], U(number), U(size), U(value))
 
     def unmask_pic(self, lines=0):
         """Initialise both 8259s as PCs do, vectors 0x20 and 0x28; `lines` stay masked (16 bits)."""

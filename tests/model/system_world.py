@@ -5,39 +5,14 @@ from contextlib import contextmanager
 import numpy as np
 
 from emu.jit import entry
-from emu.model import (
-    apic,
-    apic_timer,
-    control,
-    cpu,
-    cpuid,
-    descriptor,
-    ept,
-    fault,
-    frame,
-    gate,
-    inout,
-    intercept,
-    interrupt,
-    interrupt_long,
-    interrupt_protected,
-    interrupt_real,
-    linear,
-    look,
-    memory,
-    message,
-    miscellaneous,
-    msr,
-    operand,
-    port,
-    ram,
-    segment,
-    syscall,
-    system,
-    tlb,
-    vmcs,
-    walk,
-)
+from emu.model import cpu, fault, ram
+from emu.model.delivery import frame, gate, interrupt, long, protected, real
+from emu.model.devices import ports
+from emu.model.instructions import control, descriptor, inout, miscellaneous, syscall, system
+from emu.model.interrupts import apic, apic_timer, message
+from emu.model.memory import ept, linear, look, memory, tlb, walk
+from emu.model.processor import cpuid, msr, operand, segment
+from emu.model.vmx import intercept, vmcs
 from emu.spec import outcome
 from emu.spec.insn import INSN as KIND
 from emu.spec.outcome import MODE
@@ -59,9 +34,9 @@ MODULES = (
     inout,
     intercept,
     interrupt,
-    interrupt_long,
-    interrupt_protected,
-    interrupt_real,
+    long,
+    protected,
+    real,
     linear,
     look,
     memory,
@@ -70,7 +45,7 @@ MODULES = (
     miscellaneous,
     msr,
     operand,
-    port,
+    ports,
     segment,
     syscall,
     system,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import apic, ioapic, irq, message
+from emu.model.interrupts import apic, ioapic, irq, message
 from emu.spec.apic import PENDING
 from emu.spec.outcome import FAULT, RESULT, STOP
 from tests.model.rig import Rig, U

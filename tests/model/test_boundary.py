@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emu.bits import U64
-from emu.model import intercept
+from emu.model.vmx import intercept
 from emu.spec.apic import SVR
 from emu.spec.cpu import RFLAGS
 from emu.spec.vmx import ACTIVITY, BLOCKING, EXITC, PIN, PROC, REASON

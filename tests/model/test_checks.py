@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import checks
+from emu.model.vmx import checks
 from emu.spec.checks import CHECKS
 from emu.spec.vmcs import FIELD, VMCS, width_of
 from tests.model.vmcs_fixture import OTHER_VMCS, PDPT_AT, VALID, VIRTUAL_APIC, VMCS_AT, Processor

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.bits import name_of
-from emu.model import decode
+from emu.model.processor import decode
 from emu.spec.insn import INSN, ROWS, STEP, encodings
 from emu.spec.timing import CLASS, CYCLES
 from emu.state import INSN as RECORD

@@ -5,8 +5,8 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from emu.bits import U64
-from emu.model import exit
 from emu.model.cpu import rflags
+from emu.model.vmx import exit
 from emu.spec.cost import COST
 from emu.spec.cpu import EFER, SEG
 from emu.spec.outcome import MODE, RESULT
@@ -87,7 +87,7 @@ def test_cr0_keeps_the_bits_that_transitions_do_not_change(field, before):
 @given(HALF)
 @example(0xD3BA)
 def test_access_rights_and_descriptor_words_convert(rights):
-    from emu.model import world
+    from emu.model.vmx import world
 
     attr = int(world.attributes_of(U64(rights)))
     assert attr == reference.rights_to_descriptor(rights)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emu.model import entry
+from emu.model.vmx import entry
 from emu.spec.cpu import CR4, SEG
 from emu.spec.outcome import MODE, RESULT, STOP
 from emu.spec.vmx import BLOCKING, ENTRYC, EXITC, PROC, PROC2

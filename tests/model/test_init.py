@@ -1,8 +1,9 @@
 """INIT, start-up IPI and NMI in the order they come: what a processor that has not had its turn remembers."""
 import pytest
 
-from emu.model import message, reset
+from emu.model import reset
 from emu.model.cpu import rflags
+from emu.model.interrupts import message
 from emu.spec.apic import DELIVERY
 from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY

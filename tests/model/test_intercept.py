@@ -5,7 +5,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from emu.bits import U64
-from emu.model import intercept
+from emu.model.vmx import intercept
 from emu.spec import intercept as table
 from emu.spec.cpu import CR0, CR4, RFLAGS, SEG, VECTOR
 from emu.spec.insn import INSN

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import interrupt
 from emu.model.cpu import cpl, refresh_hflags, rflags, set_rflags
+from emu.model.delivery import interrupt
 from emu.spec.outcome import UNMODELLED
 from emu.state import U64
 from tests.model.system_world import CODE, GDT, IDT, STACK, TSS, World, descriptor_of, plain

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import apic, ioapic, irq, mmio
+from emu.model.devices import mmio
+from emu.model.interrupts import apic, ioapic, irq
 from emu.spec.outcome import RESULT
 from tests.model.rig import Rig, U
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import linear
+from emu.model.memory import linear
 from emu.spec.cost import COST
 from emu.spec.outcome import ACCESS, FAULT, STOP, UNMODELLED
 from emu.state import LOCAL_APIC, U64

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import look, walk
+from emu.model.memory import look, walk
 from emu.spec.outcome import FAULT
 from emu.state import ALL_ONES, U64
 from tests.model.paging_world import World, plain

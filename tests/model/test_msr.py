@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import msr
+from emu.model.processor import msr
 from emu.spec.msr import NUMBER, ROWS
 from emu.spec.outcome import FAULT
 from emu.state import U64

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.bits import name_of
-from emu.model import cpu, operand
-from emu.model.decode import decode
+from emu.model import cpu
+from emu.model.processor import operand
+from emu.model.processor.decode import decode
 from emu.spec.cpu import CR0, CR4, EFER, SEG, VECTOR
 from emu.spec.outcome import FAULT
 from emu.state import CPU, ENV, INSN, MACHINE, TLB

@@ -2,7 +2,9 @@
 import pytest
 
 from emu.bits import U64
-from emu.model import boundary, breakpoint, exit
+from emu.model import boundary
+from emu.model.observe import breakpoint
+from emu.model.vmx import exit
 from emu.spec.cpu import RFLAGS
 from emu.spec.vmx import ACTIVITY, BLOCKING, PENDING
 from tests.model.vmx_world import World

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import irq, pic
+from emu.model.interrupts import irq, pic
 from emu.spec.outcome import STOP
 from tests.model.rig import Rig, U
 from tests.reference.pic import Chip

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import clock, events, pit
+from emu.model.devices import clock, events, pit
 from tests.model.rig import Rig, U
 from tests.reference.pit import Counter
 

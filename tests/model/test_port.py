@@ -4,7 +4,7 @@ import pytest
 
 from emu.device.board import Board, BoardConfig
 from emu.errors import ConfigError
-from emu.model import acpi, events, port
+from emu.model.devices import acpi, events, ports
 from emu.spec.outcome import STOP
 from emu.spec.platform import PORTMAP, port_table
 from tests.model.rig import Rig, U
@@ -34,12 +34,12 @@ def test_router_as_python_equals_compiled():
                 (0x80, 1, 0x55), (0x61, 1, 3), (0x4D0, 2, 0xFFFF)]
     with np.errstate(over="ignore"):
         for number, size, value in accesses:
-            port.write(c, U(number), U(size), U(value))
-            port.route_write.py_func(d, U(number), U(size), U(value))
+            ports.write(c, U(number), U(size), U(value))
+            ports.route_write.py_func(d, U(number), U(size), U(value))
             c.cycles += U(1000)
             d.cycles += U(1000)
             for read in {number, 0x511, 0x71, 0x608}:
-                assert port.read(c, U(read), U(size)) == port.route_read.py_func(d, U(read), U(size)), hex(read)
+                assert ports.read(c, U(read), U(size)) == ports.route_read.py_func(d, U(read), U(size)), hex(read)
 
 
 def test_debug_exit_takes_only_32_bits():

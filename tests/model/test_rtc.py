@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import calendar, events
+from emu.model.devices import calendar, events
 from tests.model.rig import Rig, U
 
 SECOND = 10**9

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import control, miscellaneous
+from emu.model.instructions import control, miscellaneous
 from emu.spec.cost import COST
 from emu.spec.vmx import MWAIT
 from emu.state import U64

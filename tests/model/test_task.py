@@ -1,7 +1,7 @@
 """Task switches by far JMP, CALL and IRET: their checks in the manual's order, the VM exit, and the stop outside a guest."""
 import pytest
 
-from emu.model import task
+from emu.model.vmx import task
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, UNMODELLED
 from emu.spec.vmx import REASON

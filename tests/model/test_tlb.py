@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import tlb, walk
+from emu.model.memory import tlb, walk
 from emu.state import TLB_ENTRIES, U64
 from tests.model.paging_world import World, plain
 from tests.reference.paging import READ, USER, WRITE

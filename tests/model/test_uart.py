@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import events
+from emu.model.devices import events
 from emu.spec.outcome import STOP
 from emu.state import RING
 from tests.model.rig import Rig, U

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import vmcs
+from emu.model.vmx import vmcs
 from emu.spec.profile import ABSENT
 from emu.spec.vmcs import FIELD, VMCS
 

@@ -6,7 +6,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from emu.bits import U64
-from emu.model import vmx
+from emu.model.vmx import vmx
 from emu.spec.cpu import CR4, RFLAGS, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE, RESULT

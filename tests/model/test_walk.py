@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.model import steps, walk
+from emu.model.memory import steps, walk
 from emu.spec.outcome import FAULT, STOP, UNMODELLED
 from emu.state import U64
 from tests.model.paging_world import World, plain

@@ -1,7 +1,7 @@
 """A processor with 1 MiB of RAM and a current VMCS that passes every check: a 64-bit host and guest, EPT."""
 import numpy as np
 
-from emu.model.vmcs import View
+from emu.model.vmx.vmcs import View
 from emu.spec.cpu import EFER
 from emu.spec.profile import REVISION
 from emu.state import CPU, ENV, MACHINE

@@ -5,29 +5,13 @@ from contextlib import contextmanager
 import numpy as np
 
 from emu.bits import U64
-from emu.model import (
-    apic,
-    entry,
-    ept,
-    exit,
-    fault,
-    intercept,
-    intercept_insn,
-    linear,
-    look,
-    memory,
-    msr,
-    operand,
-    ram,
-    segment,
-    tlb,
-    vmcs,
-    vmx,
-    walk,
-    world,
-)
 from emu.model import cpu as cpu_model
-from emu.model.vmcs import View
+from emu.model import fault, ram
+from emu.model.interrupts import apic
+from emu.model.memory import ept, linear, look, memory, tlb, walk
+from emu.model.processor import msr, operand, segment
+from emu.model.vmx import entry, exit, intercept, intercept_instructions, vmcs, vmx, world
+from emu.model.vmx.vmcs import View
 from emu.spec.cpu import CR0, CR4, EFER, SEG
 from emu.spec.profile import CR0_MUST, ENTRY_RULE, EXIT_RULE, PIN_RULE, PROC_RULE, REVISION
 from emu.spec.vmx import ENTRYC, EXITC, FEATURE_CONTROL, PROC
@@ -41,7 +25,7 @@ MODULES = (
     exit,
     fault,
     intercept,
-    intercept_insn,
+    intercept_instructions,
     linear,
     look,
     memory,

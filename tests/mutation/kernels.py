@@ -31,13 +31,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TESTS = ["tests/model", "tests/machine", "tests/debug", "tests/trace"]
 PATIENCE, START = 10, 60                                   # a mutant's run may take so many times the seconds of its tests, and these
 QUICK = 0.3                                                # seconds of the tests that load the kernels
-REFUSED = re.compile(r'File "[^"]*?(emu/model/\w+\.py)", line (\d+)')
+REFUSED = re.compile(r'File "[^"]*?(emu/model/(?:\w+/)*\w+\.py)", line (\d+)')
 
 
 def candidates(folder="emu/model"):
     """Return all mutants of a folder of this tree, file by file."""
     found = []
-    for path in sorted((ROOT / folder).glob("*.py")):
+    for path in sorted((ROOT / folder).rglob("*.py")):
         name = path.relative_to(ROOT)
         module = importlib.import_module(".".join(name.with_suffix("").parts))
         found += rewrite.mutants(str(name), path.read_text(), vars(module))

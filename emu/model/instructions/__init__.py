@@ -1,0 +1,1 @@
+"""Instructions that the model executes, by kind."""

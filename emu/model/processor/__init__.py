@@ -1,0 +1,1 @@
+"""What instructions and events share: decoder, operands, segments, MSRs, CPUID."""

@@ -1,0 +1,139 @@
+"""Segment descriptors: where they lie, what they say, and loading one into a segment register.
+
+Raw descriptors are the 8 bytes of a table entry (uint64).  A *shape* is word 2 of `ENV.seg`: expanded limit in
+31:0, second descriptor word (attributes only) in 63:32.  Checks are the callers': each instruction has its own.
+Not modelled here: the upper half of 16-byte system descriptors (see `emu.model.instructions.descriptor`).
+"""
+from emu.bits import U64, get, put
+from emu.jit import kernel
+from emu.model.cpu import HIGH, LOW_32, attributes, base, limit, long_mode, set_segment
+from emu.model.memory import linear
+from emu.spec.cpu import DESCRIPTOR, SEG
+from emu.spec.outcome import ACCESS
+
+SELECTOR = U64(0xFFFF)
+RPL, TI, INDEX = U64(3), U64(4), U64(0xFFF8)
+NOT_NULL = U64(0xFFFC)
+TABLE_READ = ACCESS.READ | ACCESS.IMPLICIT
+TABLE_WRITE = ACCESS.WRITE | ACCESS.IMPLICIT
+
+LOW_24 = U64(0xFF_FFFF)
+LIMIT_LOW, LIMIT_HIGH, PAGE_LOW = U64(0xFFFF), U64(0xF_0000), U64(0xFFF)
+KEPT = (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P | DESCRIPTOR.AVL | DESCRIPTOR.L |
+        DESCRIPTOR.DB | DESCRIPTOR.G)
+# Bits of the type field of code and data segments.
+CODE, CONFORMING, WRITABLE = U64(8), U64(4), U64(2)
+EXPAND_DOWN = U64(4)
+ACCESSED_BYTE, ACCESSED_BIT = U64(5), U64(1 << 8)
+WORD_MASK, BYTE, BYTE_5 = U64(0xFFFF), U64(0xFF), U64(40)
+
+
+@kernel
+def linear_mask(e):
+    """Return the mask that linear addresses are wrapped by: 64 bits in IA-32e mode, else 32."""
+    return ~0 if long_mode(e) else LOW_32
+
+
+@kernel
+def kind(attr):
+    """Return the type field of a second descriptor word."""
+    return get(attr, DESCRIPTOR.TYPE)
+
+
+@kernel
+def level(attr):
+    """Return the DPL of a second descriptor word."""
+    return get(attr, DESCRIPTOR.DPL)
+
+
+@kernel
+def base_of(raw):
+    """Return the 32-bit base of a raw descriptor."""
+    return raw >> 16 & LOW_24 | raw >> 56 << 24
+
+
+@kernel
+def attributes_of(raw):
+    """Return the second word of a raw descriptor without its base and limit bits."""
+    return raw >> HIGH & KEPT
+
+
+@kernel
+def limit_of(raw):
+    """Return the limit in bytes of a raw descriptor, expanded by the granularity bit."""
+    size = raw & LIMIT_LOW | raw >> HIGH & LIMIT_HIGH
+    if raw >> HIGH & DESCRIPTOR.G:
+        return size << 12 | PAGE_LOW
+    return size
+
+
+@kernel
+def shape_of(raw):
+    """Return the shape of a raw descriptor: limit and attributes as one word of `ENV.seg`."""
+    return limit_of(raw) | attributes_of(raw) << HIGH
+
+
+@kernel
+def inside(e, selector):
+    """Return whether all 8 bytes of the descriptor that `selector` names lie inside its table."""
+    table = SEG.GDTR
+    if selector & TI:
+        if not attributes(e, SEG.LDTR) & DESCRIPTOR.P:
+            return False
+        table = SEG.LDTR
+    return (selector & INDEX) + 7 <= limit(e, table)
+
+
+@kernel
+def address(e, selector):
+    """Return the linear address of the descriptor that `selector` names."""
+    table = SEG.LDTR if selector & TI else SEG.GDTR
+    return base(e, table) + (selector & INDEX) & linear_mask(e)
+
+
+@kernel
+def fetch(c, e, selector, access):
+    """Return the raw descriptor that `selector` names; when it cannot be read `c.fault` says why.
+
+    The caller has checked `inside`; `access` is ACCESS.EVENT or 0, the rest follows.
+    """
+    return linear.read(c, address(e, selector), 8, TABLE_READ | access)
+
+
+@kernel
+def set_accessed(c, e, selector, raw, access):
+    """Set the accessed bit of a code or data descriptor in memory if it is clear; False when `c.fault` says why not."""
+    if raw >> HIGH & ACCESSED_BIT:
+        return True
+    return linear.write(c, address(e, selector) + ACCESSED_BYTE & linear_mask(e), 1, raw >> BYTE_5 & BYTE | 1, TABLE_WRITE | access)
+
+
+@kernel
+def load_segment(e, s, selector, raw):
+    """Load segment register `s` from a checked raw descriptor, accessed bit set.
+
+    A 64-bit code segment has base 0: the processor ignores the one in the descriptor.
+    """
+    attr = attributes_of(raw) | ACCESSED_BIT
+    start = base_of(raw)
+    if s == SEG.CS and long_mode(e) and attr & DESCRIPTOR.L:
+        start = 0
+    set_segment(e, s, selector, start, limit_of(raw), attr)
+
+
+@kernel
+def load_null(e, s, selector, privilege):
+    """Make segment register `s` unusable: null `selector`, base 0, DPL `privilege` (SS keeps the CPL there)."""
+    set_segment(e, s, selector, 0, 0, put(0, DESCRIPTOR.DPL, privilege))
+
+
+@kernel
+def within(shape, offset, size):
+    """Return whether `size` bytes at `offset` are inside a data segment of this shape (limit, expand-down)."""
+    end = offset + size - 1
+    bound = shape & LOW_32
+    attr = shape >> HIGH
+    if attr & DESCRIPTOR.S and kind(attr) & (CODE | EXPAND_DOWN) == EXPAND_DOWN:
+        top = LOW_32 if attr & DESCRIPTOR.DB else WORD_MASK
+        return offset > bound and end <= top
+    return end <= bound

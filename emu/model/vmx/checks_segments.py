@@ -1,0 +1,204 @@
+"""Checks on guest segment registers: bitmaps of the rows of SEGMENT and of V86 that fail."""
+import numpy as np
+
+from emu.bits import U64, every, get
+from emu.jit import kernel
+from emu.model.cpu import cpu_canonical
+from emu.model.vmx.checks_controls import secondary
+from emu.spec.checks import SEGMENT, V86
+from emu.spec.cpu import CR0, RFLAGS, SEG
+from emu.spec.vmcs import FIELD
+from emu.spec.vmx import AR, ENTRYC, PROC2
+
+# The rows of a segment follow each other alike: multiply a row relative to BASE by the segment's BASE row.
+BASE, TYPE, S, DPL, P, RESERVED, G = (
+    U64(int(getattr(SEGMENT, f"ES_{name}")) // int(SEGMENT.ES_BASE))
+    for name in ("BASE", "TYPE", "S", "DPL", "P", "RESERVED", "G"))
+FIRST = np.array([getattr(SEGMENT, f"{s}_BASE") for s in ("ES", "CS", "SS", "DS", "FS", "GS")], np.uint64)
+V86_FIRST = np.array([getattr(V86, f"{s}_V86_BASE") for s in ("ES", "CS", "SS", "DS", "FS", "GS")], np.uint64)
+V86_LIMIT, V86_RIGHTS = (U64(int(getattr(V86, f"ES_{name}")) // int(V86.ES_V86_BASE))
+                         for name in ("V86_LIMIT", "V86_RIGHTS"))
+NOT_AR = U64(0xFFFF_FFFF ^ every(AR))
+SHAPE, MEMORY, SYSTEM = AR.S | AR.P | NOT_AR, AR.S | AR.P, AR.P
+LOW_12, TOP_12 = U64(0xFFF), U64(20)
+ACCESSED, READABLE, CODE = U64(1), U64(2), U64(8)
+DATA_RW, DATA_RW_DOWN, LDT, TSS_16, TSS_32, CODE_9, CODE_11, CODE_13, CODE_15, LAST_PRIVATE = (
+    U64(n) for n in (3, 7, 2, 3, 11, 9, 11, 13, 15, 11))
+TI, RPL, HIGH = U64(4), U64(3), U64(32)
+V86_RIGHT, V86_TOP = U64(0xF3), U64(0xFFFF)
+SEGMENTS = U64(6)
+
+
+@kernel
+def segments(v):
+    """Return the failing rows of SEGMENT for VMCS words `v`.
+
+    Source: SDM 3C, "Checks on Guest Segment Registers"
+    """
+    bad = addresses(v) | task(v) | local(v)
+    if v[FIELD.GUEST_RFLAGS] & RFLAGS.VM:
+        return bad
+    free = secondary(v) & PROC2.UNRESTRICTED != 0
+    bad |= code(v, free) | stack(v, free) | data(v, SEG.ES, free) | data(v, SEG.DS, free)
+    return bad | data(v, SEG.FS, free) | data(v, SEG.GS, free)
+
+
+@kernel
+def v86(v):
+    """Return the failing rows of V86, which apply to virtual-8086 guests only."""
+    bad, s = 0, 0
+    while s < SEGMENTS:
+        rows = 0
+        if v[FIELD.GUEST_ES_BASE + s] != v[FIELD.GUEST_ES_SELECTOR + s] << 4:
+            rows |= 1
+        if v[FIELD.GUEST_ES_LIMIT + s] != V86_TOP:
+            rows |= V86_LIMIT
+        if v[FIELD.GUEST_ES_ACCESS_RIGHTS + s] != V86_RIGHT:
+            rows |= V86_RIGHTS
+        bad |= rows * V86_FIRST[s]
+        s += 1
+    return bad
+
+
+@kernel
+def addresses(v):
+    """Check the base addresses of all segments but LDTR and TR."""
+    bad = 0
+    if v[FIELD.GUEST_CS_BASE] >> HIGH:
+        bad |= SEGMENT.CS_BASE
+    if not v[FIELD.GUEST_SS_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_SS_BASE] >> HIGH:
+        bad |= SEGMENT.SS_BASE
+    if not v[FIELD.GUEST_DS_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_DS_BASE] >> HIGH:
+        bad |= SEGMENT.DS_BASE
+    if not v[FIELD.GUEST_ES_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_ES_BASE] >> HIGH:
+        bad |= SEGMENT.ES_BASE
+    if not cpu_canonical(v[FIELD.GUEST_FS_BASE]):
+        bad |= SEGMENT.FS_BASE
+    if not cpu_canonical(v[FIELD.GUEST_GS_BASE]):
+        bad |= SEGMENT.GS_BASE
+    return bad
+
+
+@kernel
+def granular(rights, limit):
+    """Return whether G agrees with the limit."""
+    if rights & AR.G:
+        return limit & LOW_12 == LOW_12
+    return limit >> TOP_12 == 0
+
+
+@kernel
+def form(rights, limit):
+    """Return the rows S, P, RESERVED and G (relative to BASE) that a usable code or data segment fails."""
+    bad = 0
+    if rights & SHAPE != MEMORY:
+        if not rights & AR.S:
+            bad |= S
+        if not rights & AR.P:
+            bad |= P
+        if rights & NOT_AR:
+            bad |= RESERVED
+    if not granular(rights, limit):
+        bad |= G
+    return bad
+
+
+@kernel
+def data(v, s, free):
+    """Check the access rights of ES, DS, FS or GS (`s`, a SEG code); `free`: unrestricted guest."""
+    rights = v[FIELD.GUEST_ES_ACCESS_RIGHTS + s]
+    if rights & AR.UNUSABLE:
+        return 0
+    bad, kind = form(rights, v[FIELD.GUEST_ES_LIMIT + s]), rights & AR.TYPE
+    if not kind & ACCESSED or kind & (CODE | READABLE) == CODE:
+        bad |= TYPE
+    if not free and kind <= LAST_PRIVATE and get(rights, AR.DPL) < v[FIELD.GUEST_ES_SELECTOR + s] & RPL:
+        bad |= DPL
+    return bad * FIRST[s]
+
+
+@kernel
+def code(v, free):
+    """Check the access rights of CS."""
+    rights, stack_dpl = v[FIELD.GUEST_CS_ACCESS_RIGHTS], get(v[FIELD.GUEST_SS_ACCESS_RIGHTS], AR.DPL)
+    bad, kind, dpl = form(rights, v[FIELD.GUEST_CS_LIMIT]), rights & AR.TYPE, get(rights, AR.DPL)
+    if kind == CODE_9 or kind == CODE_11:
+        if dpl != stack_dpl:
+            bad |= DPL
+    elif kind == CODE_13 or kind == CODE_15:
+        if dpl > stack_dpl:
+            bad |= DPL
+    elif kind != DATA_RW or not free:
+        bad |= TYPE
+    if kind == DATA_RW and dpl != 0:
+        bad |= DPL
+    bad *= SEGMENT.CS_BASE
+    if v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64 and rights & (AR.L | AR.DB) == AR.L | AR.DB:
+        bad |= SEGMENT.CS_DB
+    return bad
+
+
+@kernel
+def stack(v, free):
+    """Check the selector and access rights of SS; its DPL counts even if it is unusable."""
+    rights, rpl = v[FIELD.GUEST_SS_ACCESS_RIGHTS], v[FIELD.GUEST_SS_SELECTOR] & RPL
+    bad, dpl = 0, get(rights, AR.DPL)
+    if not rights & AR.UNUSABLE:
+        bad = form(rights, v[FIELD.GUEST_SS_LIMIT])
+        if rights & AR.TYPE != DATA_RW and rights & AR.TYPE != DATA_RW_DOWN:
+            bad |= TYPE
+    real = v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.TYPE == DATA_RW or not v[FIELD.GUEST_CR0] & CR0.PE
+    if (not free and dpl != rpl) or (real and dpl != 0):
+        bad |= DPL
+    bad *= SEGMENT.SS_BASE
+    if not free and rpl != v[FIELD.GUEST_CS_SELECTOR] & RPL:
+        bad |= SEGMENT.SS_SELECTOR
+    return bad
+
+
+@kernel
+def task(v):
+    """Check TR."""
+    bad, rights = 0, v[FIELD.GUEST_TR_ACCESS_RIGHTS]
+    if v[FIELD.GUEST_TR_SELECTOR] & TI:
+        bad |= SEGMENT.TR_SELECTOR
+    if not cpu_canonical(v[FIELD.GUEST_TR_BASE]):
+        bad |= SEGMENT.TR_BASE
+    kind = rights & AR.TYPE
+    if kind != TSS_32 and (kind != TSS_16 or v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64):
+        bad |= SEGMENT.TR_TYPE
+    if rights & (SHAPE | AR.UNUSABLE) != SYSTEM:
+        if rights & AR.S:
+            bad |= SEGMENT.TR_S
+        if not rights & AR.P:
+            bad |= SEGMENT.TR_P
+        if rights & NOT_AR:
+            bad |= SEGMENT.TR_RESERVED
+        if rights & AR.UNUSABLE:
+            bad |= SEGMENT.TR_USABLE
+    if not granular(rights, v[FIELD.GUEST_TR_LIMIT]):
+        bad |= SEGMENT.TR_G
+    return bad
+
+
+@kernel
+def local(v):
+    """Check LDTR, which has no rule while it is unusable."""
+    bad, rights = 0, v[FIELD.GUEST_LDTR_ACCESS_RIGHTS]
+    if rights & AR.UNUSABLE:
+        return bad
+    if v[FIELD.GUEST_LDTR_SELECTOR] & TI:
+        bad |= SEGMENT.LDTR_SELECTOR
+    if not cpu_canonical(v[FIELD.GUEST_LDTR_BASE]):
+        bad |= SEGMENT.LDTR_BASE
+    if rights & AR.TYPE != LDT:
+        bad |= SEGMENT.LDTR_TYPE
+    if rights & AR.S:
+        bad |= SEGMENT.LDTR_S
+    if not rights & AR.P:
+        bad |= SEGMENT.LDTR_P
+    if rights & NOT_AR:
+        bad |= SEGMENT.LDTR_RESERVED
+    if not granular(rights, v[FIELD.GUEST_LDTR_LIMIT]):
+        bad |= SEGMENT.LDTR_G
+    return bad
