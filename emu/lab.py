@@ -17,13 +17,14 @@ from pathlib import Path
 
 from emu import image as images
 from emu.asm import assemble
-from emu.debug import vmcs as vmcs_of
-from emu.debug import why, xlate
-from emu.debug.drawing import svg
-from emu.debug.history import History
-from emu.debug.registers import NAMES
-from emu.debug.session import Session
-from emu.debug.snapshot import restore, take
+from emu.debug.history import why
+from emu.debug.history.history import History
+from emu.debug.history.snapshot import restore, take
+from emu.debug.session.session import Session
+from emu.debug.views import translation
+from emu.debug.views import vmcs as vmcs_of
+from emu.debug.views.drawing import svg
+from emu.debug.views.registers import NAMES
 from emu.errors import DebugError
 from emu.machine import Config, Machine
 from emu.partition import HYPERVISOR_BYTES
@@ -78,7 +79,7 @@ class View:
 
     @property
     def thread(self):
-        """Return the Thread of `emu.debug.thread`."""
+        """Return the Thread of `emu.debug.session.thread`."""
         return self._thread() if callable(self._thread) else self._thread
 
     def __getattr__(self, name):
@@ -103,8 +104,8 @@ class View:
     def xlate(self, address, access="read", user=False):
         """Return the Walk of a linear address; access: "read", "write" or "fetch"."""
         thread = self.thread
-        world = None if thread.running else xlate.WORLDS[thread.world]
-        return Walk(xlate.translate(self._lab.machine, address, thread.processor, access, user, world))
+        world = None if thread.running else translation.WORLDS[thread.world]
+        return Walk(translation.translate(self._lab.machine, address, thread.processor, access, user, world))
 
     def _repr_html_(self):
         found = self.thread.registers()
@@ -135,7 +136,7 @@ class Cpu(View):
 
 
 class Walk:
-    """A translation: `found` is the Translation of `emu.debug.xlate`; a notebook draws it."""
+    """A translation: `found` is the Translation of `emu.debug.views.translation`; a notebook draws it."""
 
     def __init__(self, found):
         self.found = found

@@ -1,7 +1,7 @@
 """The watchers of trace events: the record and the ring that `emu.model.observe.watch` fills, and the file of VM exits.
 
     watch = Watch(machine.record[0])
-    place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.STOP)    # or a program of emu.debug.condition
+    place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.STOP)    # or a program of emu.debug.session.conditions
     watch.listen(rows)                                     # rows(uint64[n, 8]) is called with what came, in order
 """
 import json

@@ -20,7 +20,7 @@ class Watched:
     """The loop of VM exits with something attached between `on` and `off`."""
 
     def __init__(self, loop="cpuid"):
-        from emu.debug.session import Session
+        from emu.debug.session.session import Session
 
         self.plain, self.running = running(loop), running(loop)
         self.session = Session(self.running.machine)
@@ -32,8 +32,8 @@ class Watched:
 
 def exits():
     """Yield rows of the loop of CPUID exits."""
-    from emu.debug.condition import compiled
-    from emu.debug.history import History
+    from emu.debug.history.history import History
+    from emu.debug.session.conditions import compiled
     from emu.trace.log import Writer
 
     at = Watched()
@@ -57,7 +57,7 @@ def exits():
             writer = Writer(at.running.machine, Path(folder) / "trace.hvt", condition=compiled(text) if text else None)
             yield f"CPUID exits, {name}", *_rates(at)
             writer.close()
-    from emu.debug.session import Session
+    from emu.debug.session.session import Session
 
     with Session(at.running.machine) as session:
         History(session)
@@ -92,8 +92,8 @@ def memory():
 
 def steps():
     """Yield rows of single steps, forward and backward."""
-    from emu.debug.history import History
-    from emu.debug.session import Session
+    from emu.debug.history.history import History
+    from emu.debug.session.session import Session
 
     at = running("cpuid")
     with Session(at.machine) as session:

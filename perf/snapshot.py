@@ -4,7 +4,7 @@ import time
 import measuring
 import numpy as np
 
-from emu.debug.snapshot import restore, take
+from emu.debug.history.snapshot import restore, take
 from emu.machine import Config, Machine
 
 QUESTION = "How long does a snapshot take, and going back to it?"

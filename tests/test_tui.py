@@ -3,7 +3,7 @@ import asyncio
 
 import pytest
 
-from emu.debug.session import Session
+from emu.debug.session.session import Session
 from emu.tui import view
 from emu.tui.app import Debugger
 from tests.debug.conftest import guest  # noqa: F401

@@ -65,7 +65,7 @@ def _parting(found):
 
 def _told(found):
     """Return what was found as lines of Text."""
-    from emu.debug import bisect, builds
+    from emu.debug.history import bisect, builds
 
     if found is None:
         return [Text("the runs are the same to their ends")]
@@ -83,7 +83,7 @@ def _told(found):
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 def command(a, b, image_a, image_b, as_json):
     """Compare two runs."""
-    from emu.debug import bisect, builds, record
+    from emu.debug.history import bisect, builds, record
 
     recordings = [record.load(path) for path in (a, b)]
     machines = [machine_of(recording, image, str(path))

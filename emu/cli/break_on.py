@@ -74,8 +74,8 @@ def _all(session, target, as_json):
 @targets.options
 def command(target, condition, ignore, everything, as_json):
     """Run until a condition holds."""
-    from emu.debug.condition import compiled
-    from emu.debug.session import Session
+    from emu.debug.session.conditions import compiled
+    from emu.debug.session.session import Session
     from emu.errors import FAILED, OK
 
     compiled(condition, lambda name: 0)                    # what is wrong with it besides symbols, before a machine is made

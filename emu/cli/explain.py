@@ -30,7 +30,7 @@ class Number(click.ParamType):
     name = "VALUE"
 
     def convert(self, value, param, context):
-        from emu.debug import lookup
+        from emu.debug.explain import lookup
 
         return value if isinstance(value, int) else lookup.value(value, param.human_readable_name.upper())
 
@@ -43,7 +43,7 @@ def _tell(found, as_json):
 
 
 def _list(kind, as_json):
-    from emu.debug import explain
+    from emu.debug.explain import explain
 
     rows = explain.listing(kind)
     if as_json:
@@ -70,7 +70,7 @@ def _kind(name, what, value=None):
     @click.argument("which", metavar=f"[{name.upper()}]", required=False)
     @JSON
     def one(which, as_json, **values):
-        from emu.debug import explain
+        from emu.debug.explain import explain
 
         if which is None:
             return _list(name, as_json)
@@ -106,7 +106,7 @@ def exit_command(which, qualification, interruption, vectoring, information, as_
 
     EXIT is a basic exit reason or the whole exit-reason field.
     """
-    from emu.debug import explain
+    from emu.debug.explain import explain
 
     if which is None:
         return _list("exit", as_json)
@@ -118,7 +118,7 @@ def _register(name):
     @click.argument("value", type=Number(), required=False)
     @JSON
     def one(value, as_json):
-        from emu.debug import explain
+        from emu.debug.explain import explain
 
         _tell(explain.register(name, value), as_json)
 

@@ -83,7 +83,7 @@ def of_snapshot(path, context):
 def recorder(machine, image, place, smp, memory, append, modules):
     """Return a Recorder of a machine that was loaded with these options of `hvlab run`."""
     from emu import image as images
-    from emu.debug import record
+    from emu.debug.history import record
 
     files = [record.file_row(images.module(text)[0]) for text in modules]
     return record.Recorder(machine, record.Source(record.file_row(image), place, smp, memory, append, list(modules), files))
@@ -92,10 +92,10 @@ def recorder(machine, image, place, smp, memory, append, modules):
 def finish(machine, recorder, record_to, save_to):
     """Write the recording and the snapshot that were asked for."""
     if recorder:
-        from emu.debug import record
+        from emu.debug.history import record
 
         record.save(recorder.finish(), record_to)
     if save_to:
-        from emu.debug import hvz, snapshot
+        from emu.debug.history import snapshot, snapshot_file
 
-        hvz.save(snapshot.take(machine), save_to)
+        snapshot_file.save(snapshot.take(machine), save_to)

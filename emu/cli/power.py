@@ -43,10 +43,10 @@ def machine(memory_bytes, processors=1, **more):
 
 def of_snapshot(path):
     """Return a Machine that goes on from the snapshot in a file; raises SnapshotError when it cannot."""
-    from emu.debug import hvz
+    from emu.debug.history import snapshot_file
 
-    snapshot = hvz.load(path)
-    return _made(lambda progress: hvz.machine_of(snapshot, progress))
+    snapshot = snapshot_file.load(path)
+    return _made(lambda progress: snapshot_file.machine_of(snapshot, progress))
 
 
 def _made(make):

@@ -28,11 +28,11 @@ def machine_of(recording, image=None, name="the recording"):
 
     Raises ReplayError when a file has changed.
     """
-    from emu.debug import record
+    from emu.debug.history import record
 
     source = recording.source
     if source is None:
-        raise ReplayError(f"{name} was made from Python and does not say how the machine was loaded: emu.debug.record replays it")
+        raise ReplayError(f"{name} was made from Python and does not say how the machine was loaded: emu.debug.history.record replays it")
     record.check_files(source, image)
     loaded = run.load(Path(image or source.image.path), source.memory, source.append, tuple(source.modules))
     return run.machine_with(loaded, source.place, source.smp, **run.more_of(recording.config))
@@ -40,7 +40,7 @@ def machine_of(recording, image=None, name="the recording"):
 
 def prepared(recording, image, file):
     """Return a machine that gets the inputs of a Recording, and goes no further than its end."""
-    from emu.debug import record
+    from emu.debug.history import record
 
     machine = machine_of(recording, image, str(file))
     record.prepare(machine, recording)
@@ -59,7 +59,7 @@ def prepared(recording, image, file):
 @click.option("--save", "save_to", type=run.OUT, help="Write a snapshot of the machine as it is at the end.")
 def command(file, image, listen, as_json, trace_exits, with_hash, with_screen, save_to):
     """Replay a recording."""
-    from emu.debug import record
+    from emu.debug.history import record
 
     recording = record.load(file)
     if listen is not None:

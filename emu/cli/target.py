@@ -40,7 +40,7 @@ class Target:
     @cached_property
     def recording(self):
         """Return the Recording, read once."""
-        from emu.debug import record
+        from emu.debug.history import record
 
         return record.load(self.image)
 
@@ -138,29 +138,29 @@ def stopped(target, processor=None, **at):
     processor: which processor is meant, None for that of the event; at: at_exit, at_launch, at_cycle (numbers) or
     at_entry_failure (True); with none of them the run goes on to its end or to its budget.
     """
-    from emu.debug import stop
+    from emu.debug.history import run_to
 
     name, value = _one_of(**at)
     if name == "at_exit":
-        machine, found = stop.run_to_exit(target.make, value, target.max_cycles)
+        machine, found = run_to.run_to_exit(target.make, value, target.max_cycles)
         where = f"right after VM exit {value:,}"
     elif name == "at_launch":
-        machine, found = stop.run_to_launch(target.make, value, target.max_cycles)
+        machine, found = run_to.run_to_launch(target.make, value, target.max_cycles)
         where = f"before VM entry {value:,}"
     elif name == "at_entry_failure":
-        machine, found = stop.run_to_entry_failure(target.make, 1, target.max_cycles)
+        machine, found = run_to.run_to_entry_failure(target.make, 1, target.max_cycles)
         where = "before the first VM entry that fails"
     elif name == "at_cycle":
         machine, found = target.make(), 0
         if machine.clock > value:
             raise ConfigError(f"{target.image} is at cycle {machine.clock:,} already: it cannot be stopped at {value:,}")
-        machine = stop.run_to_cycle(lambda: machine, value)
+        machine = run_to.run_to_cycle(lambda: machine, value)
         reached = max(int(c.cycles) for c in machine.cpu) >= value
         where = "stopped" if reached else f"{_ended(machine)}, which comes before cycle {value:,}"
     elif target.frozen:
         machine, found, where = target.make(), 0, "as the snapshot has it"
     else:
-        machine, found = stop.run_to_cycle(target.make, target.max_cycles), 0
+        machine, found = run_to.run_to_cycle(target.make, target.max_cycles), 0
         where = _ended(machine)
     chosen = found if processor is None else processor
     if chosen >= len(machine.cpu):

@@ -25,7 +25,7 @@ def columns(rows, indent=2, styles=()):
 
 
 def part(decoded, indent=2):
-    """Return the lines of a decoded value (`emu.debug.decode.Part`)."""
+    """Return the lines of a decoded value (`emu.debug.explain.decode.Part`)."""
     title = decoded.title if decoded.value is None else f"{decoded.title} = {decoded.value:#x}"
     head = Text(" " * indent).append(title, "bold")
     if decoded.note:
@@ -42,7 +42,7 @@ def part(decoded, indent=2):
 
 
 def explanation(found):
-    """Return the lines of an Explanation (`emu.debug.explain`)."""
+    """Return the lines of an Explanation (`emu.debug.explain.explain`)."""
     number = "" if found.number is None or found.kind == "check" else f" {found.number:#x}" + (f" ({found.number})" * (found.number > 9))
     head = Text().append(f"{found.kind}{number} ").append(found.name, "bold")
     if found.text:

@@ -46,7 +46,7 @@ def _record(target, path, text, quiet):
     """Run a target and write its trace, of the rows that a condition (text) accepts; returns the exit code, 0 or that of a signal."""
     from emu.cli import report as report_of
     from emu.cli import run
-    from emu.debug.condition import compiled
+    from emu.debug.session.conditions import compiled
     from emu.failure import finder
     from emu.trace.log import Writer
 
@@ -97,7 +97,7 @@ def command(target, output, text, jsonl, perfetto, report):
     """Trace a run."""
     import tempfile
 
-    from emu.debug.condition import compiled
+    from emu.debug.session.conditions import compiled
     from emu.trace.log import Reader
 
     if target.image.suffix == TRACE:

@@ -61,7 +61,7 @@ def _fields(rows):
 @targets.options
 def show(target, at_exit, at_launch, at_entry_failure, processor, diff, groups, as_json):
     """Show the VMCS that is current where the run of IMAGE is stopped."""
-    from emu.debug.vmcs import Vmcs
+    from emu.debug.views.vmcs import Vmcs
 
     if diff:
         return _diff(target, diff, groups, as_json)
@@ -80,11 +80,12 @@ def show(target, at_exit, at_launch, at_entry_failure, processor, diff, groups, 
 
 def _diff(target, numbers, groups, as_json):
     """Write the fields that changed between two exits."""
-    from emu.debug import stop, vmcs
+    from emu.debug.history import run_to
+    from emu.debug.views import vmcs
     from emu.spec.vmcs import group_of
 
     copies, cycles = {}, {}
-    for number, machine, processor in stop.run_to_exits(target.make, numbers, target.max_cycles):
+    for number, machine, processor in run_to.run_to_exits(target.make, numbers, target.max_cycles):
         copies[number] = vmcs.Vmcs(machine, processor).copy()
         cycles[number] = int(machine.cpu[processor].cycles)
     first, second = numbers
@@ -100,7 +101,7 @@ def _diff(target, numbers, groups, as_json):
 
 
 def _healthy(target, missing, as_json):
-    """Write that no VM entry of a run failed, as a run without such an entry says (emu.debug.stop.Missing)."""
+    """Write that no VM entry of a run failed, as a run without such an entry says (emu.debug.history.run_to.Missing)."""
     passed = f"all {missing.entries:,} VM entries of the run passed every check" if missing.entries else "the run makes no VM entry"
     where = f"{passed}; it ended by {missing.ending}"
     if as_json:
@@ -120,8 +121,8 @@ def check(target, at_launch, at_exit, at_entry_failure, processor, as_json):
     Without a place the run is stopped before the first VM entry that fails; when none does, that is the answer. A snapshot is
     looked at as it is.
     """
-    from emu.debug import vmcs
-    from emu.debug.stop import Missing
+    from emu.debug.history.run_to import Missing
+    from emu.debug.views import vmcs
 
     found = not (at_entry_failure or at_launch or at_exit or target.frozen)  # where to stop is to be found: there may be nothing wrong
     failure = at_entry_failure or found

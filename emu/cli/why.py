@@ -35,8 +35,8 @@ Examples:
 
 def history_at(target, stop):
     """Return (Session, History) of a new run of a target, where a Stopped says; the first machine is let go."""
-    from emu.debug.history import NEAR, History
-    from emu.debug.session import Session
+    from emu.debug.history.history import NEAR, History
+    from emu.debug.session.session import Session
 
     cycle = stop.cycle
     stop.close()
@@ -63,7 +63,8 @@ class Progress:
 
 
 def _found(kind, what, history, thread, size, space):
-    from emu.debug import lookup, why
+    from emu.debug.explain import lookup
+    from emu.debug.history import why
     from emu.failure import symbols_of
 
     if kind == "vmcs":

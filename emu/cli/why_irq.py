@@ -31,7 +31,8 @@ Examples:
 @targets.options
 def command(target, vector, at_cycle, at_exit, at_launch, processor, as_json):
     """Explain why an interrupt is not delivered."""
-    from emu.debug import irq, lookup
+    from emu.debug.explain import lookup
+    from emu.debug.views import irq
 
     number = irq.NMI if vector.lower() == "nmi" else lookup.value(vector, "VECTOR")
     stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch)

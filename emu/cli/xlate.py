@@ -58,7 +58,7 @@ def _lines(found, stop):
 
 def _guest(stop, partition, vp):
     """Return (processor, "guest", VMCS of a guest that waits or None) of a virtual processor; ConfigError when there is none."""
-    from emu.debug.session import Session
+    from emu.debug.session.session import Session
 
     with Session(stop.machine) as session:
         guests = session.guests()
@@ -87,7 +87,8 @@ def _guest(stop, partition, vp):
 @targets.options
 def command(target, address, at_cycle, at_exit, at_launch, processor, world, partition, vp, write, fetch, user, drawing, as_json):
     """Show a translation."""
-    from emu.debug import lookup, xlate
+    from emu.debug.explain import lookup
+    from emu.debug.views import translation
     from emu.failure import symbols_of
 
     if vp is not None and partition is None or partition and world == "root":
@@ -98,9 +99,9 @@ def command(target, address, at_cycle, at_exit, at_launch, processor, world, par
     processor, world, pointer = _guest(stop, partition, vp) if partition else (stop.processor, world, None)
     linear = lookup.address(address, symbols_of(stop.machine, world == "guest"))
     access = "write" if write else "fetch" if fetch else "read"
-    found = xlate.translate(stop.machine, linear, processor, access, user, world, pointer)
+    found = translation.translate(stop.machine, linear, processor, access, user, world, pointer)
     if drawing:
-        from emu.debug.drawing import svg
+        from emu.debug.views.drawing import svg
 
         files.write(drawing, [svg(found).encode()])
     if as_json:

@@ -1,7 +1,7 @@
 """Rows as slices of time: when a virtual processor ran, and what the hypervisor did from an exit to the next entry."""
 from dataclasses import dataclass, field
 
-from emu.debug.happenings import Happening, happening
+from emu.debug.session.trace_events import Happening, happening
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Traces as JSON lines: one trace event (Happening) a line."""
 import msgspec
 
-from emu.debug.happenings import happening
+from emu.debug.session.trace_events import happening
 
 
 def _named(reader, each):

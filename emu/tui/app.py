@@ -8,10 +8,10 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Footer, Input, RichLog, Static, TabbedContent, TabPane
 
-from emu.debug import lookup
+from emu.debug.explain import lookup
 from emu.debug.gdb.monitor import Monitor
-from emu.debug.history import History
-from emu.debug.session import Session
+from emu.debug.history.history import History
+from emu.debug.session.session import Session
 from emu.errors import HvlabError
 from emu.files import plain
 from emu.tui import view

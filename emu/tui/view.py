@@ -5,8 +5,8 @@ import capstone
 from rich.text import Text
 
 from emu.bits import name_of
-from emu.debug import vmcs as vmcs_of
-from emu.debug import xlate
+from emu.debug.views import translation
+from emu.debug.views import vmcs as vmcs_of
 from emu.errors import HvlabError
 from emu.failure import symbols_of
 from emu.report import ending
@@ -122,9 +122,9 @@ def exits(session):
 
 def walk(session, thread, address):
     """Return how a linear address is translated, entry by entry."""
-    world = None if thread.running else xlate.WORLDS[thread.world]
+    world = None if thread.running else translation.WORLDS[thread.world]
     try:
-        found = xlate.translate(session.machine, address, thread.processor, "read", False, world)
+        found = translation.translate(session.machine, address, thread.processor, "read", False, world)
     except HvlabError as error:
         return Text(str(error), "dim")
     out = Text(f"linear {found.linear:#x}, {found.world}; {found.mode}, CR3 {found.cr3:#x}\n", "bold")

@@ -10,8 +10,8 @@ import click
 import pytest
 
 from emu.cli.group import COMMANDS, hvlab
-from emu.debug import explain
-from emu.debug.condition import compiled
+from emu.debug.explain import explain
+from emu.debug.session.conditions import compiled
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = ("kernel.elf", "bzImage", "initrd.img", "memtest.bin", "program.s", "commands.txt", "typed.txt", "System.map", "root.raw",

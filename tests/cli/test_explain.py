@@ -126,7 +126,7 @@ def test_a_kind_without_a_name_is_listed(hvlab, kind, line):
 
 
 def test_every_row_that_is_listed_can_be_explained(hvlab):
-    from emu.debug import explain
+    from emu.debug.explain import explain
     for kind in ("exit", "field", "msr", "hypercall", "status", "check", "vector", "error"):
         function = {"field": explain.vmcs_field}.get(kind) or getattr(explain, kind)
         for number, name, _ in explain.listing(kind):

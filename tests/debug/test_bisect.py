@@ -1,9 +1,9 @@
 """Where two runs diverge: found exactly, and reported by the names of what differs."""
 import pytest
 
-from emu.debug import compare, record
-from emu.debug.bisect import bisect
-from emu.debug.builds import Undecided
+from emu.debug.history import compare, record
+from emu.debug.history.bisect import bisect
+from emu.debug.history.builds import Undecided
 from emu.errors import ReplayError
 from tests.debug.test_snapshot import make
 from tests.machine.conftest import close
@@ -107,7 +107,7 @@ def test_differences_by_name(name, at):
     b.cpu[0].random += 1
     b.write(0x300000, b"\xAA\xBB")
     if name.startswith("vmx"):
-        from emu.debug.vmcs import Vmcs
+        from emu.debug.views.vmcs import Vmcs
         Vmcs(b).guest_rsp ^= 8
     said = {(each.where, each.what): (each.a, each.b) for each in compare.differences(a, b)}
     value = int(a.env(0).regs[3])

@@ -2,8 +2,8 @@
 import pytest
 
 from emu.asm import assemble
-from emu.debug.history import History
-from emu.debug.session import Session
+from emu.debug.history.history import History
+from emu.debug.session.session import Session
 from emu.errors import ConfigError, DebugError
 from emu.image import of_assembly
 from emu.machine import Config, Machine

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.debug.condition import compiled
-from emu.debug.kinds import COMMON, EXIT, KINDS
+from emu.debug.session.conditions import compiled
+from emu.debug.session.kinds import COMMON, EXIT, KINDS
 from emu.errors import ConfigError
 from emu.model.observe import watch
 from emu.spec.vmx import REASON

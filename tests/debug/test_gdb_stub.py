@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from emu.debug import hvz
 from emu.debug.gdb import description, packet
 from emu.debug.gdb.server import Server, address_of
 from emu.debug.gdb.stub import Stub
+from emu.debug.history import snapshot_file
 from emu.errors import ConfigError
 from tests.debug.conftest import close
 from tests.debug.test_session import COUNT, ENTER
@@ -295,7 +295,7 @@ def test_monitor_types_and_saves(stub, tmp_path):
     assert "4 bytes reach the serial port" in ask("type a\\x21c.")
     assert "why go on from it" in ask(f"save {tmp_path / 'a.hvz'}")
     assert unit.answer(b"c").endswith(b"replaylog:end;") and said.endswith(b"a!c.")
-    again = hvz.machine_of(hvz.load(tmp_path / "a.hvz"))
+    again = snapshot_file.machine_of(snapshot_file.load(tmp_path / "a.hvz"))
     again.run()
     assert again.digest() == unit.machine.digest()
     close(again)

@@ -2,9 +2,9 @@
 import pytest
 
 from emu.debug.gdb.stub import Stub
-from emu.debug.history import History
-from emu.debug.session import Session
-from emu.debug.snapshot import position
+from emu.debug.history.history import History
+from emu.debug.history.snapshot import position
+from emu.debug.session.session import Session
 from emu.errors import DebugError
 from emu.machine import Config, Machine
 from tests.debug.conftest import close

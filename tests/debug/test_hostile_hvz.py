@@ -7,9 +7,9 @@ import msgspec
 import pytest
 import zstandard
 
-from emu.debug import hvz, parts
-from emu.debug.pages import PAGE
-from emu.debug.snapshot import take
+from emu.debug.history import parts, snapshot_file
+from emu.debug.history.page_store import PAGE
+from emu.debug.history.snapshot import take
 from emu.errors import HvlabError, SnapshotError
 from tests.debug.test_snapshot import make
 from tests.machine.conftest import close
@@ -21,11 +21,11 @@ def contents(tmp_path_factory):
     machine = make("vmx_round_trip")
     machine.run(max_cycles=700_000)
     path = tmp_path_factory.mktemp("hvz") / "a.hvz"
-    hvz.save(take(machine), path)
+    snapshot_file.save(take(machine), path)
     close(machine)
     data = path.read_bytes()
-    size, _ = hvz.HEAD.unpack_from(data, len(hvz.MAGIC))
-    at = len(hvz.MAGIC) + hvz.HEAD.size + size
+    size, _ = snapshot_file.HEAD.unpack_from(data, len(snapshot_file.MAGIC))
+    at = len(snapshot_file.MAGIC) + snapshot_file.HEAD.size + size
     manifest, sections = msgspec.json.decode(data[at - size:at]), {}
     for row in manifest["sections"]:
         sections[row["name"]] = zstandard.ZstdDecompressor().decompress(data[at:at + row["stored"]])
@@ -41,7 +41,7 @@ def signed(manifest, sections, frames=None):
         row.update(stored=len(packed), sha256=hashlib.sha256(packed).hexdigest())
         stored.append(packed)
     text = msgspec.json.encode(manifest)
-    return hvz.MAGIC + hvz.HEAD.pack(len(text), hashlib.sha256(text).digest()) + text + b"".join(stored)
+    return snapshot_file.MAGIC + snapshot_file.HEAD.pack(len(text), hashlib.sha256(text).digest()) + text + b"".join(stored)
 
 
 def patched(contents, part, field, value):
@@ -57,7 +57,7 @@ def patched(contents, part, field, value):
 def refusal(tmp_path, data):
     (tmp_path / "bad.hvz").write_bytes(data)
     with pytest.raises(SnapshotError) as error:
-        hvz.load(tmp_path / "bad.hvz")
+        snapshot_file.load(tmp_path / "bad.hvz")
     return str(error.value).removeprefix(f"{tmp_path}/bad.hvz: ")
 
 
@@ -107,7 +107,7 @@ def test_damaged_contents_with_hashes_that_fit_load_or_are_refused(contents, tmp
             struct.pack_into("<Q", state, rng.randrange(len(state) - 8) & ~7, rng.choice((0, 1, 1 << 63, rng.getrandbits(64))))
         (tmp_path / "bad.hvz").write_bytes(signed(manifest, dict(sections, state=state)))
         try:
-            hvz.load(tmp_path / "bad.hvz")
+            snapshot_file.load(tmp_path / "bad.hvz")
             loaded += 1
         except HvlabError as error:
             assert "\n" not in str(error)

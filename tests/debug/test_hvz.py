@@ -11,8 +11,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.debug import hvz, parts
-from emu.debug.snapshot import restore, take
+from emu.debug.history import parts, snapshot_file
+from emu.debug.history.snapshot import restore, take
 from emu.errors import SnapshotError
 from emu.machine import Config, Machine
 from tests.debug.test_snapshot import ending, make, whole
@@ -20,8 +20,8 @@ from tests.machine.conftest import close
 
 GO_ON = """
 import sys
-from emu.debug import hvz
-machine = hvz.machine_of(hvz.load(sys.argv[1]))
+from emu.debug.history import snapshot_file
+machine = snapshot_file.machine_of(snapshot_file.load(sys.argv[1]))
 result = machine.run()
 print(result.reason, result.exit_code, result.cycles, machine.digest(), *(p.name for p in result.partitions))
 """
@@ -40,7 +40,7 @@ def small():
 def data(small, tmp_path_factory):
     """Return the bytes of its file."""
     path = tmp_path_factory.mktemp("hvz") / "a.hvz"
-    hvz.save(small[1], path)
+    snapshot_file.save(small[1], path)
     return path.read_bytes()
 
 
@@ -51,7 +51,7 @@ def refused(tmp_path):
         path = tmp_path / "bad.hvz"
         path.write_bytes(content)
         with pytest.raises(SnapshotError) as error:
-            hvz.load(path)
+            snapshot_file.load(path)
         text = str(error.value)
         assert text.startswith(f"{path}: ") and error.value.exit_code == 2
         return text.removeprefix(f"{path}: ")
@@ -60,12 +60,12 @@ def refused(tmp_path):
 
 def altered(data, change):
     """Return a file whose manifest was changed by `change(dict)`, with the hash that goes with it."""
-    size, _ = hvz.HEAD.unpack_from(data, len(hvz.MAGIC))
-    start = len(hvz.MAGIC) + hvz.HEAD.size
+    size, _ = snapshot_file.HEAD.unpack_from(data, len(snapshot_file.MAGIC))
+    start = len(snapshot_file.MAGIC) + snapshot_file.HEAD.size
     body = msgspec.json.decode(data[start:start + size])
     change(body)
     text = msgspec.json.encode(body)
-    return hvz.MAGIC + hvz.HEAD.pack(len(text), hashlib.sha256(text).digest()) + text + data[start + size:]
+    return snapshot_file.MAGIC + snapshot_file.HEAD.pack(len(text), hashlib.sha256(text).digest()) + text + data[start + size:]
 
 
 # ---- whole files -----------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def test_another_process_goes_on_alike(name, tmp_path):
     machine = make(name)
     machine.run(max_cycles=plain[2] // 2)
     path = tmp_path / "middle.hvz"
-    hvz.save(take(machine), path)
+    snapshot_file.save(take(machine), path)
     assert ending(machine) == plain
     close(machine)
     assert [each.name for each in tmp_path.iterdir()] == ["middle.hvz"]
@@ -90,11 +90,11 @@ def test_load_gives_what_was_saved(small, data, tmp_path):
     machine, snapshot = small
     path = tmp_path / "a.hvz"
     path.write_bytes(data)
-    found = hvz.load(path)
+    found = snapshot_file.load(path)
     assert (found.config, found.now) == (snapshot.config, snapshot.now)
     assert (found.state() == snapshot.state()).all() and not len(found.differs(snapshot))
     assert found.about.symbols.address("start") == machine.symbols.address("start")
-    hvz.save(found, path)
+    snapshot_file.save(found, path)
     assert path.read_bytes() == data
     before = whole(machine)
     restore(machine, found)
@@ -104,19 +104,19 @@ def test_load_gives_what_was_saved(small, data, tmp_path):
 def test_zeros_take_no_room(tmp_path):
     machine = Machine(Config(memory_bytes=256 << 20))
     machine.write(100 << 20, b"x")
-    hvz.save(take(machine), tmp_path / "a.hvz")
+    snapshot_file.save(take(machine), tmp_path / "a.hvz")
     close(machine)
     assert (tmp_path / "a.hvz").stat().st_size < 20_000
 
 
 def test_many_pages_of_memory(tmp_path):
     machine = Machine(Config(memory_bytes=64 << 20))
-    content = np.random.default_rng(5).integers(0, 256, 4096 * (hvz.CHUNK + 3), np.uint8).tobytes()
+    content = np.random.default_rng(5).integers(0, 256, 4096 * (snapshot_file.CHUNK + 3), np.uint8).tobytes()
     machine.write(8 << 20, content)
-    hvz.save(take(machine), tmp_path / "a.hvz")
+    snapshot_file.save(take(machine), tmp_path / "a.hvz")
     close(machine)
-    found = hvz.load(tmp_path / "a.hvz")
-    machine = hvz.machine_of(found)
+    found = snapshot_file.load(tmp_path / "a.hvz")
+    machine = snapshot_file.machine_of(found)
     assert machine.read(8 << 20, len(content)) == content
     close(machine)
 
@@ -139,7 +139,7 @@ def test_any_flipped_bit(data, tmp_path_factory, choice):
     path = tmp_path_factory.getbasetemp() / "flipped.hvz"
     path.write_bytes(content)
     with pytest.raises(SnapshotError, match="not a snapshot|truncated|altered"):
-        hvz.load(path)
+        snapshot_file.load(path)
 
 
 @pytest.mark.parametrize("change, said", [
@@ -169,8 +169,8 @@ def test_manifest_that_does_not_fit(data, refused, change, said):
 
 def rebuilt(data, name, change):
     """Return a file whose section `name` was changed by `change(bytearray)`, all hashes made to fit."""
-    size, _ = hvz.HEAD.unpack_from(data, len(hvz.MAGIC))
-    at = len(hvz.MAGIC) + hvz.HEAD.size + size
+    size, _ = snapshot_file.HEAD.unpack_from(data, len(snapshot_file.MAGIC))
+    at = len(snapshot_file.MAGIC) + snapshot_file.HEAD.size + size
     body, stored = msgspec.json.decode(data[at - size:at]), []
     for section in body["sections"]:
         packed = data[at:at + section["stored"]]
@@ -182,7 +182,7 @@ def rebuilt(data, name, change):
             section.update(bytes=len(content), stored=len(packed), sha256=hashlib.sha256(packed).hexdigest())
         stored.append(packed)
     text = msgspec.json.encode(body)
-    return hvz.MAGIC + hvz.HEAD.pack(len(text), hashlib.sha256(text).digest()) + text + b"".join(stored)
+    return snapshot_file.MAGIC + snapshot_file.HEAD.pack(len(text), hashlib.sha256(text).digest()) + text + b"".join(stored)
 
 
 def field(name, field, value):
@@ -213,4 +213,4 @@ def test_sections_that_do_not_fit(data, refused, section, change, said):
 
 def test_no_such_file(tmp_path):
     with pytest.raises(SnapshotError, match="cannot be read"):
-        hvz.load(tmp_path / "none.hvz")
+        snapshot_file.load(tmp_path / "none.hvz")

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emu.debug import irq, stop
-from emu.debug.vmcs import Vmcs
+from emu.debug.history import run_to
+from emu.debug.views import irq
+from emu.debug.views.vmcs import Vmcs
 from emu.errors import ConfigError
 
 MACROS = """
@@ -74,7 +75,7 @@ HELD = [
 @pytest.mark.parametrize("text, vector, ids, words", HELD)
 def test_reason_is_found(guest, text, vector, ids, words):
     make, _ = guest(f"{MACROS}        {text}\n        jmp     .\n")
-    machine = stop.run_to_cycle(make, 3_000_000)
+    machine = run_to.run_to_cycle(make, 3_000_000)
     before = machine.digest()
     reasons = irq.why(machine, 0, vector)
     assert [reason.id for reason in reasons] == ids
@@ -84,13 +85,13 @@ def test_reason_is_found(guest, text, vector, ids, words):
 
 def test_shadow_of_sti_holds_for_one_instruction(guest):
     make, _ = guest(f"{MACROS}        ON 0x50, lock\n SELF 0x50\n sti\n nop\n nop\n jmp .\nlock: jmp .\n")
-    machine, _ = stop.before(make, lambda c: int(c.delivered[0x50]), 1, "delivery")
+    machine, _ = run_to.before(make, lambda c: int(c.delivered[0x50]), 1, "delivery")
     reasons = irq.why(machine, 0, 0x50)
     assert [reason.id for reason in reasons] == ["shadow"] and reasons[0].text.startswith("STI blocks")
 
 
 def test_shadow_of_mov_ss_is_told_apart(guest):
-    machine = stop.run_to_cycle(guest(f"{MACROS}        sti\n jmp .\n")[0], 300_000)
+    machine = run_to.run_to_cycle(guest(f"{MACROS}        sti\n jmp .\n")[0], 300_000)
     machine.cpu[0].interruptibility = 2                    # SDM 3C, "Format of Interruptibility State": bit 1
     for vector, words in ((0x50, "MOV SS or POP SS blocks interrupts"), (2, "MOV SS or POP SS blocks NMIs")):
         ask_for(machine, 0x50)
@@ -121,7 +122,7 @@ guest:  {code}
     ("nop", "sti", [], ""),
 ])
 def test_guest_in_nonroot_operation(guest, setup, code, ids, words):
-    machine = stop.run_to_cycle(guest(GUEST.format(setup=setup, code=code))[0], 300_000)
+    machine = run_to.run_to_cycle(guest(GUEST.format(setup=setup, code=code))[0], 300_000)
     assert int(machine.cpu[0].vmx_mode) == 2
     ask_for(machine, 0x50)
     reasons = irq.why(machine, 0, 0x50)
@@ -132,14 +133,14 @@ def test_guest_in_nonroot_operation(guest, setup, code, ids, words):
 
 def test_hypervisor_that_runs_with_interrupts_off(guest):
     make, _ = guest(GUEST.format(setup="nop", code="vmcall"))
-    machine, _ = stop.run_to_exit(make, 1)
+    machine, _ = run_to.run_to_exit(make, 1)
     ask_for(machine, 0x50)
     assert [reason.text for reason in irq.why(machine, 0, 0x50)] == ["RFLAGS.IF of the hypervisor is 0"]
 
 
 def test_injection_waits_for_vm_entry_and_is_refused(guest):
     make, _ = guest(GUEST.format(setup="PUT ENTRY_INTERRUPTION_INFO, offset (INTR_VALID | 0x55)", code="nop"))
-    machine, _ = stop.run_to_launch(make, 1)
+    machine, _ = run_to.run_to_launch(make, 1)
     reasons = irq.why(machine, 0, 0x55)
     assert [reason.id for reason in reasons] == ["injection", "guest.rflags_if"]
     assert "external interrupt, vector 0x55" in reasons[0].text and "RFLAGS.IF is 1" in reasons[1].text
@@ -151,7 +152,7 @@ def test_injection_waits_for_vm_entry_and_is_refused(guest):
 
 def test_other_processor_waits_for_its_start_up(guest):
     make, _ = guest(f"{MACROS}        jmp     .\n", processors=2)
-    machine = stop.run_to_cycle(make, 100)
+    machine = run_to.run_to_cycle(make, 100)
     ask_for(machine, 0x50, 1)
     assert [reason.id for reason in irq.why(machine, 1, 0x50)] == ["wait_sipi", "if"]
     reasons = irq.why(machine, 0, 0x50)
@@ -177,7 +178,7 @@ SOME = st.sampled_from(VECTORS)
 @given(enabled=st.booleans(), tpr=st.sampled_from([0, 0x30, 0x50, 0x5F, 0x70, 0xF0]), requested=st.sets(SOME, min_size=1),
        service=st.sets(SOME))
 def test_no_reason_exactly_when_the_machine_delivers(guest, enabled, tpr, requested, service):
-    machine = stop.run_to_cycle(guest(SPIN)[0], 300_000)
+    machine = run_to.run_to_cycle(guest(SPIN)[0], 300_000)
     a, c, e = machine.processors[0].apic[0], machine.cpu[0], machine.env(0)
     for vector in requested:
         ask_for(machine, vector)

@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from emu.debug import why
-from emu.debug.session import Session
+from emu.debug.history import why
+from emu.debug.session.session import Session
 from emu.lab import Lab
 from emu.machine import Config, Machine
 from emu.spec.vmx import REASON

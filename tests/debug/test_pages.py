@@ -1,11 +1,11 @@
-"""The kernels of `emu.debug.pages`, compiled and interpreted, against plain Python; the store against a dictionary."""
+"""The kernels of `emu.debug.history.page_store`, compiled and interpreted, against plain Python; the store against a dictionary."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.debug import pages
-from emu.debug.pages import COPIED, SAME, ZEROS, PageStore
+from emu.debug.history import page_store
+from emu.debug.history.page_store import COPIED, SAME, ZEROS, PageStore
 
 PAGE = 4096
 U64 = np.uint64
@@ -22,7 +22,7 @@ def rows(memory):
     return U64(memory.ctypes.data) + np.arange(len(memory), dtype=U64) * U64(PAGE)
 
 
-@pytest.mark.parametrize("keep", [pages.keep, pages.keep.py_func], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("keep", [page_store.keep, page_store.keep.py_func], ids=["compiled", "interpreted"])
 @settings(max_examples=40, deadline=None)
 @given(pairs=st.lists(st.tuples(PAGES, PAGES, st.booleans()), min_size=1, max_size=6))
 def test_keep(keep, pairs):
@@ -49,7 +49,7 @@ def test_keep(keep, pairs):
     assert (free[copied:] == 0x77).all()
 
 
-@pytest.mark.parametrize("put", [pages.put, pages.put.py_func], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("put", [page_store.put, page_store.put.py_func], ids=["compiled", "interpreted"])
 @settings(max_examples=40, deadline=None)
 @given(pairs=st.lists(st.tuples(PAGES, PAGES, st.booleans()), min_size=1, max_size=6))
 def test_put(put, pairs):
@@ -86,7 +86,7 @@ def test_store_keeps_what_tables_say(steps):
 
 
 def test_many_pages_span_slabs():
-    count = 3 * pages.SLAB + 5
+    count = 3 * page_store.SLAB + 5
     memory = np.arange(1, count * PAGE // 8 + 1, dtype=U64).view(np.uint8).reshape(count, PAGE)
     store = PageStore()
     table = store.keep(rows(memory), np.zeros(count, np.uint32))

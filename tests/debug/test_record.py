@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.asm import assemble
-from emu.debug import record
-from emu.debug.snapshot import restore, take
+from emu.debug.history import record
+from emu.debug.history.snapshot import restore, take
 from emu.errors import ConfigError, ReplayError, SnapshotError, Unmodelled
 from emu.image import of_assembly
 from emu.machine import Config, Machine

@@ -4,8 +4,8 @@ import random
 import numpy as np
 import pytest
 
-from emu.debug.session import Session
-from emu.debug.vmcs import Vmcs
+from emu.debug.session.session import Session
+from emu.debug.views.vmcs import Vmcs
 from emu.errors import DebugError
 from emu.machine import Config, Machine
 from emu.spec.outcome import STOP

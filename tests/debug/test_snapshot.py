@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emu.debug import parts
-from emu.debug.snapshot import restore, take
+from emu.debug.history import parts
+from emu.debug.history.snapshot import restore, take
 from emu.errors import SnapshotError
 from emu.machine import Config, Machine
 from emu.state import ALL_ONES

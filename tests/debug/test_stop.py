@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from emu.debug import stop
-from emu.debug.vmcs import Vmcs
+from emu.debug.history import run_to
+from emu.debug.views.vmcs import Vmcs
 from emu.errors import ConfigError
 from emu.failure import read_linear
 from emu.machine import Config, Machine
@@ -53,9 +53,9 @@ def here(machine):
 @pytest.mark.parametrize("number, reason, label", [(1, 10, "guest"), (2, 18, "second"), (3, 12, "second")])
 def test_exit_stops_before_the_first_instruction_of_the_hypervisor(guest, number, reason, label):
     make, program = guest(THREE)
-    machine, processor = stop.run_to_exit(make, number)
+    machine, processor = run_to.run_to_exit(make, number)
     words = machine.cpu[processor]
-    assert (processor, stop.exits_of(machine), int(words.vmx_mode)) == (0, number, 1)
+    assert (processor, run_to.exits_of(machine), int(words.vmx_mode)) == (0, number, 1)
     assert int(words.exits[reason]) == 1
     assert int(machine.env(0).rip) == program.symbols["vmx_exit"]
     at = program.symbols[label] - (3 if number == 2 else 0)
@@ -64,25 +64,25 @@ def test_exit_stops_before_the_first_instruction_of_the_hypervisor(guest, number
 
 @pytest.mark.parametrize("number, code", [(1, VMLAUNCH), (2, VMRESUME), (3, VMRESUME)])
 def test_launch_stops_before_the_instruction(guest, number, code):
-    machine, _ = stop.run_to_launch(guest(THREE)[0], number)
-    assert (stop.exits_of(machine), here(machine)) == (number - 1, code)
+    machine, _ = run_to.run_to_launch(guest(THREE)[0], number)
+    assert (run_to.exits_of(machine), here(machine)) == (number - 1, code)
 
 
 @pytest.mark.parametrize("number, entries, failures", [(1, 0, 0), (2, 0, 1), (3, 0, 2)])
 def test_entries_that_fail_are_counted(guest, number, entries, failures):
-    machine, _ = stop.run_to_launch(guest(FAILS)[0], number)
+    machine, _ = run_to.run_to_launch(guest(FAILS)[0], number)
     c = machine.cpu[0]
     assert (int(c.entries), int(c.failures), here(machine)) == (entries, failures, VMLAUNCH)
 
 
 def test_entry_failure_stops_before_it(guest):
-    machine, _ = stop.run_to_entry_failure(guest(FAILS)[0], 2)
+    machine, _ = run_to.run_to_entry_failure(guest(FAILS)[0], 2)
     assert (int(machine.cpu[0].failures), here(machine)) == (1, VMLAUNCH)
     assert int(machine.run().exit_code) == 0 and int(machine.cpu[0].failures) == 2
 
 
-@pytest.mark.parametrize("place", [lambda make: stop.run_to_exit(make, 2)[0], lambda make: stop.run_to_launch(make, 3)[0],
-                                   lambda make: stop.run_to_cycle(make, 50_000)])
+@pytest.mark.parametrize("place", [lambda make: run_to.run_to_exit(make, 2)[0], lambda make: run_to.run_to_launch(make, 3)[0],
+                                   lambda make: run_to.run_to_cycle(make, 50_000)])
 def test_stopped_run_goes_on_as_if_it_had_not_been(guest, place):
     make, _ = guest(THREE)
     whole = make()
@@ -93,11 +93,11 @@ def test_stopped_run_goes_on_as_if_it_had_not_been(guest, place):
 
 
 @pytest.mark.parametrize("function, number, message", [
-    (stop.run_to_exit, 4, r"there is no VM exit 4: the run makes 3 in all and ends by exit code at cycle [\d,]+"),
-    (stop.run_to_launch, 9, r"there is no VM entry 9: the run makes 3 in all and ends by exit code at cycle [\d,]+"),
-    (stop.run_to_entry_failure, 1, r"there is no failed VM entry 1: the run makes 0 in all and ends by exit code at cycle [\d,]+"),
-    (stop.run_to_exit, 0, r"VM exits are counted from 1, there is no exit 0"),
-    (stop.run_to_launch, 0, r"VM entry events are counted from 1, there is no VM entry 0")])
+    (run_to.run_to_exit, 4, r"there is no VM exit 4: the run makes 3 in all and ends by exit code at cycle [\d,]+"),
+    (run_to.run_to_launch, 9, r"there is no VM entry 9: the run makes 3 in all and ends by exit code at cycle [\d,]+"),
+    (run_to.run_to_entry_failure, 1, r"there is no failed VM entry 1: the run makes 0 in all and ends by exit code at cycle [\d,]+"),
+    (run_to.run_to_exit, 0, r"VM exits are counted from 1, there is no exit 0"),
+    (run_to.run_to_launch, 0, r"VM entry events are counted from 1, there is no VM entry 0")])
 def test_what_never_happens_is_told_with_the_count(guest, function, number, message):
     with pytest.raises(ConfigError, match=f"^{message}$"):
         function(guest(THREE)[0], number)
@@ -105,7 +105,7 @@ def test_what_never_happens_is_told_with_the_count(guest, function, number, mess
 
 def test_budget_ends_the_search(guest):
     with pytest.raises(ConfigError, match="^there is no VM exit 1: the run makes 0 in all and ends by budget at cycle "):
-        stop.run_to_exit(guest(THREE)[0], 1, 50_000)
+        run_to.run_to_exit(guest(THREE)[0], 1, 50_000)
 
 
 def test_console_that_fills_its_ring_does_not_move_the_place(guest):
@@ -114,8 +114,8 @@ def test_console_that_fills_its_ring_does_not_move_the_place(guest):
     whole = make()
     expected = whole.run()
     for number in (1, 3):
-        machine, _ = stop.run_to_exit(make, number)
-        assert stop.exits_of(machine) == number and int(machine.env(0).rip) == program.symbols["vmx_exit"]
+        machine, _ = run_to.run_to_exit(make, number)
+        assert run_to.exits_of(machine) == number and int(machine.env(0).rip) == program.symbols["vmx_exit"]
         assert (machine.run().cycles, machine.digest()) == (expected.cycles, whole.digest())
 
 
@@ -143,15 +143,15 @@ def test_exits_of_two_processors_are_found_in_the_order_of_the_log(demo, tmp_pat
     rows = [json.loads(line) for line in (tmp_path / "exits").read_text().splitlines()]
     numbers = [n for cpu in (0, 1) for n in [n for n, row in enumerate(rows, 1) if row["cpu"] == cpu][5:400:130]]
     assert {rows[n - 1]["cpu"] for n in numbers} == {0, 1}
-    for number, machine, processor in stop.run_to_exits(demo, numbers):
+    for number, machine, processor in run_to.run_to_exits(demo, numbers):
         c, row = machine.cpu[processor], rows[number - 1]
         assert (processor, int(c.exit_began), int(c.exit_reason_now)) == (row["cpu"], row["cycle"], row["number"])
-        assert stop.exits_of(machine) == number and int(c.vmx_mode) == 1
+        assert run_to.exits_of(machine) == number and int(c.vmx_mode) == 1
 
 
 @pytest.mark.parametrize("number", [1, 2, 300, 1001])
 def test_launches_of_two_processors_stop_before_the_instruction(demo, number):
-    machine, processor = stop.run_to_launch(demo, number)
+    machine, processor = run_to.run_to_launch(demo, number)
     e = machine.env(processor)
     assert sum(int(c.entries) for c in machine.cpu) == number - 1
     assert read_linear(machine, e, int(e.rip), 3) in (VMLAUNCH, VMRESUME)

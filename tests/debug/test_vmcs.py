@@ -1,8 +1,8 @@
 """The VMCS for people: what a check says is what the processor then does."""
 import pytest
 
-from emu.debug import stop
-from emu.debug.vmcs import Vmcs, check, difference
+from emu.debug.history import run_to
+from emu.debug.views.vmcs import Vmcs, check, difference
 from emu.errors import ConfigError
 from tests.debug.test_stop import THREE
 
@@ -19,7 +19,7 @@ guest:  hlt
 @pytest.fixture
 def launch(guest):
     """Return (machine, view of its VMCS) before the only VMLAUNCH."""
-    machine, _ = stop.run_to_launch(guest(ONCE)[0], 1)
+    machine, _ = run_to.run_to_launch(guest(ONCE)[0], 1)
     return machine, Vmcs(machine)
 
 
@@ -114,7 +114,7 @@ def test_check_changes_nothing(launch):
 
 
 def test_difference_tells_fields_and_flags(guest):
-    machines = {n: Vmcs(machine).copy() for n, machine, _ in stop.run_to_exits(guest(THREE)[0], [1, 2])}
+    machines = {n: Vmcs(machine).copy() for n, machine, _ in run_to.run_to_exits(guest(THREE)[0], [1, 2])}
     changes = {change.name: change for change in difference(machines[1], machines[2])}
     assert set(changes) == {"EXIT_REASON", "EXIT_INSTRUCTION_LENGTH", "GUEST_RIP"}
     assert changes["EXIT_REASON"].text == "CPUID -> VMCALL"
@@ -133,7 +133,7 @@ def test_no_current_vmcs_is_said(guest):
 
 def test_running_guest_is_not_checked(guest):
     make, _ = guest(ONCE.replace("guest:  hlt", "guest:  jmp guest"))
-    machine = stop.run_to_cycle(make, 200_000)
+    machine = run_to.run_to_cycle(make, 200_000)
     with pytest.raises(ConfigError, match="^processor 0 runs the guest of its VMCS now: stop it at an exit or at a VM entry"):
         check(machine)
 

@@ -3,9 +3,10 @@ import contextlib
 
 import pytest
 
-from emu.debug import why, xlate
 from emu.debug.gdb.monitor import Monitor
-from emu.debug.vmcs import Vmcs
+from emu.debug.history import why
+from emu.debug.views import translation
+from emu.debug.views.vmcs import Vmcs
 from emu.errors import DebugError, HvlabError
 from tests.debug.test_history import past  # noqa: F401
 from tests.debug.test_session import COUNT, ENTER
@@ -37,7 +38,7 @@ def test_addresses_end_where_64_bits_do(past, space):  # noqa: F811
         why.memory(history, last, 1, space)               # nothing lies there
     thread = session.thread(0)
     for what in (lambda: thread.read(last + 1, 1), lambda: thread.write(-1, b"x"), lambda: thread.translate(last + 1),
-                 lambda: thread.translate_guest(-1), lambda: xlate.translate(session.machine, last + 1),
+                 lambda: thread.translate_guest(-1), lambda: translation.translate(session.machine, last + 1),
                  lambda: thread.read_physical(1 << 64, 8), lambda: session.watch(last, 8, space=space), lambda: session.break_at(1 << 64)):
         with pytest.raises(DebugError, match="an address is 0 to 0xffffffffffffffff"):
             what()

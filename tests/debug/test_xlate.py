@@ -3,9 +3,10 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from emu.debug import stop, xlate
-from emu.debug.drawing import svg
-from emu.debug.vmcs import Vmcs
+from emu.debug.history import run_to
+from emu.debug.views import translation
+from emu.debug.views.drawing import svg
+from emu.debug.views.vmcs import Vmcs
 from emu.errors import ConfigError
 
 RUN = """
@@ -32,7 +33,7 @@ def nested(guest):
     The guest maps LINEAR to PAGE by four levels, all rights; EPT maps 2 MiB from 0x200000 on by 4 KiB pages to themselves,
     but PAGE to FRAME.
     """
-    machine, _ = stop.run_to_launch(guest(RUN)[0], 1)
+    machine, _ = run_to.run_to_launch(guest(RUN)[0], 1)
     vmcs = Vmcs(machine)
     vmcs.guest_cr3, vmcs.ept_pointer = PML4, EPML4 | 3 << 3 | 6
 
@@ -57,7 +58,7 @@ def nested(guest):
 
 
 def ask(machine, access="read", user=False, linear=LINEAR):
-    return xlate.translate(machine, linear, 0, access, user, "guest")
+    return translation.translate(machine, linear, 0, access, user, "guest")
 
 
 def test_both_stages_are_walked(nested):
@@ -136,10 +137,10 @@ def test_address_that_is_not_canonical(nested):
 
 @pytest.mark.parametrize("rights", [R, R | X, 0])
 def test_the_processor_exits_as_it_was_told(guest, rights):
-    machine, _ = stop.run_to_launch(guest(RUN)[0], 1)
+    machine, _ = run_to.run_to_launch(guest(RUN)[0], 1)
     machine.write(0x292018, (0x600080 | WB | rights).to_bytes(8, "little"))
     before = machine.digest()
-    found = xlate.translate(machine, 0x600018, 0, "write", False, "guest")
+    found = translation.translate(machine, 0x600018, 0, "write", False, "guest")
     assert machine.digest() == before
     machine.run()
     vmcs = Vmcs(machine)
@@ -177,16 +178,16 @@ def test_flags_that_cannot_be_set_stop_it_as_they_stop_the_processor(nested, tab
 
 def test_root_world_while_a_guest_runs(guest):
     make, program = guest(RUN.replace("guest:  mov     [0x600018], rax", "guest:  jmp guest"))
-    machine = stop.run_to_cycle(make, 200_000)
+    machine = run_to.run_to_cycle(make, 200_000)
     assert int(machine.cpu[0].vmx_mode) == 2
     for world, eptp in (("root", False), (None, True), ("guest", True)):
-        found = xlate.translate(machine, program.symbols["guest"], 0, "fetch", False, world)
+        found = translation.translate(machine, program.symbols["guest"], 0, "fetch", False, world)
         assert (found.host, found.world, found.eptp is not None) == (program.symbols["guest"], world or "guest", eptp)
 
 
 def test_no_guest_outside_vmx(guest):
     with pytest.raises(ConfigError, match="^processor 0 is outside VMX operation: it has no guest$"):
-        xlate.translate(guest(RUN)[0](), 0, world="guest")
+        translation.translate(guest(RUN)[0](), 0, world="guest")
 
 
 # ---- the drawing ----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from random import Random
 import numpy as np
 
 from emu.bits import name_of
-from emu.debug.snapshot import restore, take
+from emu.debug.history.snapshot import restore, take
 from emu.errors import Unmodelled
 from emu.machine import Config, Machine, vectors
 from emu.model import cpu

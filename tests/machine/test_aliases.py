@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emu.asm import assemble
-from emu.debug.snapshot import restore, take
+from emu.debug.history.snapshot import restore, take
 from emu.image import of_assembly
 from emu.machine import Config, Machine
 from tests.machine import guests

@@ -5,7 +5,7 @@ and the flags that its page fault pushes.  Then the same under a debugger's watc
 """
 import pytest
 
-from emu.debug.session import Session
+from emu.debug.session.session import Session
 from tests.machine.conftest import close
 from tests.machine.test_aliases import check, end, program, started
 

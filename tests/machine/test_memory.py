@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from emu.debug import hvz, snapshot
+from emu.debug.history import snapshot, snapshot_file
 from emu.errors import ConfigError
 from emu.machine import Config, Machine
 from emu.spec.firmware import LOW
@@ -66,10 +66,10 @@ def test_snapshot_and_file_of_memory_beyond_the_hole(machine, tmp_path):
     before = snapshot.take(unit)
     unit.run()
     digest = unit.digest()
-    hvz.save(before, tmp_path / "a.hvz")
+    snapshot_file.save(before, tmp_path / "a.hvz")
     snapshot.restore(unit, before)
     assert unit.run().exit_code == 0 and unit.digest() == digest
-    loaded = hvz.load(tmp_path / "a.hvz")
+    loaded = snapshot_file.load(tmp_path / "a.hvz")
     other = Machine(loaded.config)
     snapshot.restore(other, loaded)
     assert other.run().exit_code == 0 and other.digest() == digest

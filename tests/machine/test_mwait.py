@@ -1,7 +1,7 @@
 """MWAIT sleeps: what wakes it from outside, what is said of it, and that it is the same in every run."""
 import pytest
 
-from emu.debug import hvz, snapshot
+from emu.debug.history import snapshot, snapshot_file
 from tests.machine.conftest import close
 
 SLEEPS = """
@@ -33,8 +33,8 @@ def test_snapshot_of_a_processor_that_waits(program, tmp_path):
     unit.place_input(0x210000, b"x", 9_000_000)
     assert unit.run(max_cycles=4_000_000).reason == "BUDGET"
     before = snapshot.take(unit)
-    hvz.save(before, tmp_path / "a.hvz")
-    loaded = hvz.machine_of(hvz.load(tmp_path / "a.hvz"))
+    snapshot_file.save(before, tmp_path / "a.hvz")
+    loaded = snapshot_file.machine_of(snapshot_file.load(tmp_path / "a.hvz"))
     assert loaded.digest() == unit.digest()
     close(loaded)
     first = unit.run(max_cycles=100_000_000)

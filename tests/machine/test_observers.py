@@ -3,9 +3,9 @@ import random
 
 import pytest
 
-from emu.debug.history import History
-from emu.debug.session import Session
-from emu.debug.snapshot import restore, take
+from emu.debug.history.history import History
+from emu.debug.history.snapshot import restore, take
+from emu.debug.session.session import Session
 from tests.machine.conftest import close
 from tests.machine.scrambled import CODE, DATA_AT, EVENTS, FRAMES, SUMS, Program
 from tests.machine.test_aliases import LIMIT, program, started

@@ -1,7 +1,7 @@
 """A guest's reset with `on_reset="reboot"`: the machine starts again, as loaded but for the rest of memory, the same in every run."""
 import pytest
 
-from emu.debug import hvz, record, snapshot
+from emu.debug.history import record, snapshot, snapshot_file
 from emu.machine import Machine
 from tests.machine.conftest import close
 
@@ -69,8 +69,8 @@ def test_run_with_a_reset_is_the_same_whole_in_pieces_recorded_and_from_a_file(p
     assert record.replay(again, file).exit_code == 0
     before = program(text, on_reset="reboot", processors=2)
     before.run(max_cycles=100_000)
-    hvz.save(snapshot.take(before), tmp_path / "a.hvz")
-    loaded = hvz.load(tmp_path / "a.hvz")
+    snapshot_file.save(snapshot.take(before), tmp_path / "a.hvz")
+    loaded = snapshot_file.load(tmp_path / "a.hvz")
     after = Machine(loaded.config)
     snapshot.restore(after, loaded)
     assert after.run().exit_code == 0 and after.digest() == whole.digest()

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from emu.debug import parts
+from emu.debug.history import parts
 from tests.machine.streams import MODES, Stream, VmcsStream
 
 QUICK, LONG, STATES, PROGRAMS = 15, 500, 9_000, 20_000

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emu.asm import assemble
-from emu.debug.condition import compiled
+from emu.debug.session.conditions import compiled
 from emu.errors import ConfigError, TraceError
 from emu.image import of_assembly
 from emu.machine import Config, Machine

@@ -6,15 +6,15 @@ from collections import namedtuple
 from xml.sax.saxutils import quoteattr
 
 from emu.bits import shift_of
-from emu.debug import registers
-from emu.debug.vmcs import Vmcs
+from emu.debug.views import registers
+from emu.debug.views.vmcs import Vmcs
 from emu.errors import DebugError
 from emu.spec.cpu import CR0, CR4, EFER, RFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.vmx import PIN, PROC, PROC2
 from emu.state import ALL_ONES
 
-Register = namedtuple("Register", "name bits type source")  # source: a name of emu.debug.registers, or a function of the thread
+Register = namedtuple("Register", "name bits type source")  # source: a name of views.registers, or a function of the thread
 
 ORDER = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
 SEGMENTS = ("cs", "ss", "ds", "es", "fs", "gs")

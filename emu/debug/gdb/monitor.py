@@ -8,9 +8,11 @@ from collections.abc import Callable
 import capstone
 
 from emu.bits import name_of
-from emu.debug import explain, hvz, irq, lookup, why, xlate
-from emu.debug import vmcs as vmcs_of
-from emu.debug.snapshot import take
+from emu.debug.explain import explain, lookup
+from emu.debug.history import snapshot_file, why
+from emu.debug.history.snapshot import take
+from emu.debug.views import irq, translation
+from emu.debug.views import vmcs as vmcs_of
 from emu.errors import DebugError, HvlabError
 from emu.spec.outcome import MODE
 from emu.spec.vmx import REASON
@@ -115,12 +117,12 @@ class Monitor:
         return lookup.address(text, self.session.machine.symbols)
 
     def _xlate(self, thread, address, *how):
-        kinds = [word for word in how if word in xlate.KINDS]
+        kinds = [word for word in how if word in translation.KINDS]
         if set(how) - set(kinds) - {"user"}:
-            raise DebugError(f"{' '.join(how)!r} must be one or more of {', '.join(xlate.KINDS)}, user")
-        world = None if thread.running else xlate.WORLDS[thread.world]
+            raise DebugError(f"{' '.join(how)!r} must be one or more of {', '.join(translation.KINDS)}, user")
+        world = None if thread.running else translation.WORLDS[thread.world]
         kind = kinds[0] if kinds else "read"
-        found = xlate.translate(self.session.machine, self._address(address), thread.processor, kind, "user" in how, world)
+        found = translation.translate(self.session.machine, self._address(address), thread.processor, kind, "user" in how, world)
         lines = [f"linear {found.linear:#x}, {found.access}, {found.world}; {found.mode}, CR3 {found.cr3:#x}"]
         rows = []
         for group in found.groups:
@@ -160,7 +162,7 @@ class Monitor:
     def _save(self, _thread, path):
         if not path.endswith(".hvz"):
             raise DebugError(f"a snapshot's name ends in .hvz, not {path!r}")
-        hvz.save(take(self.session.machine), path)
+        snapshot_file.save(take(self.session.machine), path)
         return [f"{path}: hvlab run, gdb, vmcs, xlate, why go on from it"]
 
     def _seek(self, thread, cycle):

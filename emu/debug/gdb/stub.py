@@ -11,8 +11,8 @@ from emu.debug.gdb import access, breakpoints, description, files, query
 from emu.debug.gdb.monitor import Monitor
 from emu.debug.gdb.numbers import SHOWN, Refused, hexadecimal, octets, parts
 from emu.debug.gdb.query import MACHINE, NOTHING, OK
-from emu.debug.history import History
-from emu.debug.session import Session
+from emu.debug.history.history import History
+from emu.debug.session.session import Session
 from emu.errors import INTERNAL, DebugError, HvlabError
 from emu.report import ending, exit_code
 

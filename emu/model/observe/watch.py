@@ -1,7 +1,7 @@
 """What happens, told to whoever watches: rows in a ring for a trace, and conditions that stop the machine.
 
 A happening costs a test of one field while nobody watches.  Conditions are programs for a small stack machine
-(`emu.debug.condition` writes them), so that a million that do not stop cost no time of the host's; those of a debugger's
+(`emu.debug.session.conditions` writes them), so that a million that do not stop cost no time of the host's; those of a debugger's
 breakpoints are asked here as well (`stops`).  Nothing here changes what the machine does.
 """
 from emu.bits import U64

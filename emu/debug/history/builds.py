@@ -9,7 +9,7 @@ trace event that only the other one has does not count as a difference then.
 """
 from dataclasses import dataclass, field
 
-from emu.debug.happenings import Happening, happening
+from emu.debug.session.trace_events import Happening, happening
 from emu.machine import PAUSE_CYCLES
 from emu.spec.outcome import STOP
 

@@ -1,8 +1,8 @@
 """A thread for a debugger: one world of a processor, with its registers and memory as it sees them."""
 import numpy as np
 
-from emu.debug import registers
-from emu.debug.xlate import check_range, in_world
+from emu.debug.views import registers
+from emu.debug.views.translation import check_range, in_world
 from emu.errors import DebugError
 from emu.failure import place
 from emu.jit import words

@@ -4,7 +4,7 @@
     machine = machine_of(load("boot.hvz"))                 # in another process
 
 A file is MAGIC, the size of the manifest (uint32), its SHA-256, the manifest (JSON), then its sections one after another,
-each compressed with zstd: `state` (the parts of `emu.debug.parts`), `placed` (JSON of `emu.restart.Placed`, when a reset of the
+each compressed with zstd: `state` (the parts of `history.parts`), `placed` (JSON of `restart.Placed`, when a reset of the
 guest starts the machine again), `pages` (uint32 numbers of RAM pages that are not zeros), `ram.0`, `ram.1`, ... (4,096 such
 pages each).  The manifest names the layout of every part and the SHA-256 of
 every section: what is of another version, truncated or altered is refused with a SnapshotError that says what.
@@ -19,9 +19,9 @@ import numpy as np
 import zstandard
 
 from emu.core.native import VERSION as ENGINE
-from emu.debug import parts
-from emu.debug.pages import PAGE, PageStore
-from emu.debug.snapshot import About, Snapshot, restore, rows_of
+from emu.debug.history import parts
+from emu.debug.history.page_store import PAGE, PageStore
+from emu.debug.history.snapshot import About, Snapshot, restore, rows_of
 from emu.device.inputs import Input
 from emu.errors import ConfigError, SnapshotError
 from emu.files import read, shown, unpack, write

@@ -6,7 +6,7 @@
 
     rip==loop+5 and rax > 3
 
-The first name is the kind of trace event (emu.debug.kinds.KINDS); the others are its fields, fields that all have (COMMON), general
+The first name is the kind of trace event (kinds.KINDS); the others are its fields, fields that all have (COMMON), general
 registers of the world it happens in, symbols of the images, or, in a comparison, names of the manual's tables.  `=` is `==`; and,
 or, not, in, == != < <= > >=, & | ^ + - << >>, unsigned 64-bit.  Conditions on several kinds are joined by `or`.
 
@@ -17,9 +17,9 @@ import operator
 import re
 from dataclasses import dataclass
 
-from emu.debug import lookup
-from emu.debug.kinds import ALL_ONES, COMMON, COMMON_NAMES, KINDS, Kind, Variant, const
-from emu.debug.registers import GENERAL
+from emu.debug.explain import lookup
+from emu.debug.session.kinds import ALL_ONES, COMMON, COMMON_NAMES, KINDS, Kind, Variant, const
+from emu.debug.views.registers import GENERAL
 from emu.errors import ConfigError
 from emu.spec.watch import HAPPENING, NO_LIST, OP
 from emu.state import PROGRAM_WORDS

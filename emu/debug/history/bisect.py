@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu.debug import builds, compare, record
-from emu.debug.snapshot import restore, take
+from emu.debug.history import builds, compare, record
+from emu.debug.history.snapshot import restore, take
 from emu.errors import ReplayError
 from emu.machine import FOREVER
 from emu.model.cpu import HF_CS64
@@ -33,7 +33,7 @@ class Divergence:
     """Where two runs diverge.
 
     last_equal: the last cycle at which they are the same, None: they differ from the start; cycle: the first at which they
-    differ; places: of the processors of A and of B there; differences: emu.debug.compare; inputs: sentences on inputs up to
+    differ; places: of the processors of A and of B there; differences: emu.debug.history.compare; inputs: sentences on inputs up to
     there that only one of them gets.
     """
 
@@ -81,7 +81,7 @@ def _told(a, b, last_equal, cycle):
 
 
 def bisect(a, recording_a, b, recording_b, progress=lambda cycle, of: None):
-    """Return the Divergence of two recorded runs, of two builds the Parting (emu.debug.builds); None when they are the same to their ends.
+    """Return the Divergence of two recorded runs, of two builds the Parting (builds); None when they are the same to their ends.
 
     When the budget cut one and there is no difference up to there: Undecided.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu.debug.condition import Compiled
-from emu.debug.met import Hit
+from emu.debug.session.conditions import Compiled
+from emu.debug.session.met import Hit
 from emu.errors import DebugError
 from emu.jit import words
 from emu.spec.debug import ARMED, POINT
@@ -60,7 +60,7 @@ class Breakpoint:
 
 @dataclass
 class EventPoint:
-    """A point on what happens: a condition of `emu.debug.condition`; the fields that it has in common with a Breakpoint mean the same."""
+    """A point on what happens: a condition of `conditions`; the fields that it has in common with a Breakpoint mean the same."""
 
     number: int
     compiled: Compiled

@@ -1,7 +1,7 @@
 """The VM-entry MSR-load list: which entry a VM entry would fail at, tried on copies of the processor's records."""
 import numpy as np
 
-from emu.debug.copies import Copies
+from emu.debug.views.scratch import Copies
 from emu.failure import msr_entry
 from emu.model.vmx import entry, world
 from emu.model.vmx.vmcs import View

@@ -1,7 +1,7 @@
 """Exits in detail: exit qualification, instruction information and interruption information, decoded by exit reason."""
 from emu.bits import details, name_of, shift_of, text_of
-from emu.debug import decode
-from emu.debug.decode import Bits, Part
+from emu.debug.explain import decode
+from emu.debug.explain.decode import Bits, Part
 from emu.spec.cpu import EVENT, GPR, INTR, SEG, VECTOR
 from emu.spec.qualification import EXCEPTION, IDENTITIES, INFORMATION, QUALIFICATION, UNDEFINED
 from emu.spec.vmx import CRACCESS, IDENTITY, INFO, QUAL_CR, QUAL_DR, QUAL_EPT, QUAL_IO

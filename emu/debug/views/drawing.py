@@ -62,7 +62,7 @@ def _row(group, y, last_x):
 
 
 def svg(found):
-    """Return a Translation (`emu.debug.xlate`) as SVG text."""
+    """Return a Translation (`emu.debug.views.translation`) as SVG text."""
     columns = max([len(group.ept) + (group.entry is not None) for group in found.groups] or [1])
     width = max(2 * MARGIN + (columns + found.reaches) * (BOX_WIDTH + GAP), 900)
     height = HEAD + max(len(found.groups), 1) * (BOX_HEIGHT + ROW_GAP) + 56

@@ -3,16 +3,16 @@
     history = History(session)             before or while the session runs
     session.run(); history.reverse_step()
 
-A moment is named by the sum of all processors' clocks (`emu.debug.snapshot.position`), which grows with everything that happens.
+A moment is named by the sum of all processors' clocks (`snapshot.position`), which grows with everything that happens.
 A run goes the same way each time, so snapshots of what is ahead stay good until a debugger changes something.
 """
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
 
-from emu.debug.pages import PAGE
-from emu.debug.snapshot import position, restore, take
-from emu.debug.vmcs import processor_of
+from emu.debug.history.page_store import PAGE
+from emu.debug.history.snapshot import position, restore, take
+from emu.debug.views.vmcs import processor_of
 from emu.errors import DebugError
 from emu.spec.outcome import STOP
 

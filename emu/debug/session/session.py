@@ -14,13 +14,13 @@ from dataclasses import replace
 import numpy as np
 
 from emu.bits import name_of
-from emu.debug.condition import compiled
-from emu.debug.explain import vmcs_field
-from emu.debug.met import Stop
-from emu.debug.points import ACCESSES, SPACES, Breakpoint, EventPoint, Points
-from emu.debug.thread import GUEST, ROOT, Thread, has_guest
-from emu.debug.vmcs import Vmcs, processor_of
-from emu.debug.xlate import check_range
+from emu.debug.explain.explain import vmcs_field
+from emu.debug.session.conditions import compiled
+from emu.debug.session.met import Stop
+from emu.debug.session.points import ACCESSES, SPACES, Breakpoint, EventPoint, Points
+from emu.debug.session.thread import GUEST, ROOT, Thread, has_guest
+from emu.debug.views.translation import check_range
+from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
 from emu.failure import finder
 from emu.jit import words
@@ -42,7 +42,7 @@ class Session:
             raise DebugError("a debugger holds this machine already")
         self.machine, self.points, self._at = machine, Points(machine), 0
         self.arrived = False                               # where a step led it: points before the instruction there do not stop it
-        self.history, self._replays = None, False          # history: emu.debug.history.History
+        self.history, self._replays = None, False          # history: emu.debug.history.history.History
         self.heed = None                                   # called between slices while the past is gone through; it may raise
 
     def close(self):
@@ -140,7 +140,7 @@ class Session:
         return self.watch_word(f"{field} of VMCS {vmcs.pointer:#x}", vmcs.address(field), **options)
 
     def break_on(self, text, *, condition=None, ignore=0, temporary=False):
-        """Stop after what a condition on happenings says (`emu.debug.condition`), or before an instruction; returns the number.
+        """Stop after what a condition on happenings says (`session.conditions`), or before an instruction; returns the number.
 
         It is evaluated by the machine itself, also when it is ignored a million times.  condition: as of `break_at`.
         """

@@ -5,10 +5,10 @@ instruction.  A write that leaves the value as it was is not a change; such writ
 """
 from dataclasses import dataclass
 
-from emu.debug import registers
-from emu.debug.snapshot import take
-from emu.debug.vmcs import Vmcs
-from emu.debug.xlate import check_range
+from emu.debug.history.snapshot import take
+from emu.debug.views import registers
+from emu.debug.views.translation import check_range
+from emu.debug.views.vmcs import Vmcs
 from emu.errors import DebugError
 
 FIRST_WINDOW, LAST_WINDOW = 50_000, 20_000_000             # cycles back that a register is looked for, step by step

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emu import endings, partition
-from emu.debug.reason import Reason
+from emu.debug.views.reason import Reason
 from emu.model.cpu import rflags
 from emu.spec.apic import APIC, ENTRY, LVT, SVR
 from emu.spec.cpu import RFLAGS

@@ -1,13 +1,13 @@
 """Why an interrupt is not delivered: from the device's line through the controllers to what blocks it in the processor.
 
-Read from the records as they are; nothing is acknowledged, no time passes.  Virtual interrupt controllers: `emu.debug.virtual`.
+Read from the records as they are; nothing is acknowledged, no time passes.  Virtual interrupt controllers: `views.virtual`.
 """
 import numpy as np
 
 from emu.bits import get, name_of, text_of
-from emu.debug import virtual
-from emu.debug.reason import Reason
-from emu.debug.vmcs import processor_of
+from emu.debug.views import virtual
+from emu.debug.views.reason import Reason
+from emu.debug.views.vmcs import processor_of
 from emu.errors import ConfigError
 from emu.model.cpu import HF_INHIBIT, rflags
 from emu.model.interrupts import apic, apic_timer, message, pic

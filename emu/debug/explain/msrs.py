@@ -2,8 +2,8 @@
 from dataclasses import replace
 
 from emu.bits import details, name_of, text_of
-from emu.debug import decode, lookup
-from emu.debug.decode import Bits, Explanation, Part
+from emu.debug.explain import decode, lookup
+from emu.debug.explain.decode import Bits, Explanation, Part
 from emu.model.interrupts.apic import MSR_READ, MSR_WRITE
 from emu.spec.apic import APIC, APICBASE, X2APIC
 from emu.spec.cpu import CR0, CR4, EFER
@@ -115,7 +115,7 @@ def _facts(number, family, row):
 
 
 def msr(text, value=None):
-    """Return the Explanation of an MSR; see `emu.debug.explain.msr`."""
+    """Return the Explanation of an MSR; see `emu.debug.explain.explain.msr`."""
     name, number, family, row = _find(text)
     facts, parts = _facts(number, family, row), []
     source = {"vmx": VMXMSR, "architectural": MSR, "synthetic": HVMSR, "x2APIC": X2APIC}[family]

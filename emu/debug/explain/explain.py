@@ -1,7 +1,7 @@
 """Numbers and names of the manuals explained, without a machine, from the tables that the kernels use."""
 from emu.bits import details, name_of, text_of
-from emu.debug import capability, decode, lookup, qualify
-from emu.debug.decode import Explanation
+from emu.debug.explain import decode, exits, lookup, msrs
+from emu.debug.explain.decode import Explanation
 from emu.failure import WITH_ERROR
 from emu.spec.checks import CHECKS
 from emu.spec.cpu import CR0, CR4, DR6, DR7, EFER, INTR, RFLAGS, VECTOR
@@ -69,12 +69,12 @@ def exit(text, qualification=None, interruption=None, vectoring=None, informatio
         parts.append(decode.layout("exit reason", EXIT, whole))
     valid = interruption is not None and interruption & int(INTR.VALID)
     if qualification is not None:
-        parts.append(qualify.qualification(name, qualification, interruption & int(INTR.VECTOR) if valid else None))
+        parts.append(exits.qualification(name, qualification, interruption & int(INTR.VECTOR) if valid else None))
     for title, value in (("VM-exit interruption information", interruption), ("IDT-vectoring information", vectoring)):
         if value is not None:
-            parts.append(qualify.interruption(title, value))
+            parts.append(exits.interruption(title, value))
     if information is not None:
-        parts.append(qualify.information(name, information))
+        parts.append(exits.information(name, information))
     return Explanation("exit", name, number, text_of(REASON, name), details(REASON).source, facts, parts)
 
 
@@ -88,11 +88,11 @@ def field_value(name, value):
     if name == "VM_INSTRUCTION_ERROR":
         return decode.code(name, VMERROR, value)
     if FORMAT.get(name) is INTR:
-        return qualify.interruption(name, value)
+        return exits.interruption(name, value)
     if name not in FORMAT:
         return None
     part = decode.layout(name, FORMAT[name], value)
-    return capability.judged(part, name, value) if name in capability.CONTROL_RULES else part
+    return msrs.judged(part, name, value) if name in msrs.CONTROL_RULES else part
 
 
 def vmcs_field(text, value=None):
@@ -192,12 +192,12 @@ def register(name, value=None):
     if value is None:
         return Explanation("register", name.upper(), None, "", details(table).source, [], [_bits_of(name.upper(), table)])
     part = decode.layout(name.upper(), table, value)
-    return Explanation("register", name.upper(), None, "", details(table).source, capability.fixed(name, value), [part])
+    return Explanation("register", name.upper(), None, "", details(table).source, msrs.fixed(name, value), [part])
 
 
 def msr(text, value=None):
     """Return the Explanation of a model-specific register; value: to decode, else the value of this processor if it is fixed."""
-    return capability.msr(text, value)
+    return msrs.msr(text, value)
 
 
 # ---- lists ------------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def listing(kind):
     if kind in tables:
         return [(int(number), name, text_of(tables[kind], name)) for name, number in zip(tables[kind]._fields, tables[kind], strict=True)]
     if kind == "msr":
-        return sorted((number, name, family) for name, (number, family, _) in capability.NAMES.items())
+        return sorted((number, name, family) for name, (number, family, _) in msrs.NAMES.items())
     if kind == "hypercall":
         return [(number, name, who) for number, (name, _, who) in HYPERCALL.items()]
     if kind == "status":

@@ -3,10 +3,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emu.debug import parts
-from emu.debug.registers import GENERAL, NAMES
-from emu.debug.thread import ROOT, Thread
-from emu.debug.vmcs import Vmcs, difference
+from emu.debug.history import parts
+from emu.debug.session.thread import ROOT, Thread
+from emu.debug.views.registers import GENERAL, NAMES
+from emu.debug.views.vmcs import Vmcs, difference
 from emu.state import CPU
 
 PAGE, CHUNK = 4096, 1024

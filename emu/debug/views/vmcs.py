@@ -2,8 +2,8 @@
 from dataclasses import dataclass
 
 from emu.bits import name_of, text_of
-from emu.debug import explain
-from emu.debug.msrlist import entry_list
+from emu.debug.explain import explain
+from emu.debug.views.msr_list import entry_list
 from emu.errors import ConfigError
 from emu.jit import words
 from emu.model.vmx import checks
@@ -57,7 +57,7 @@ class Vmcs(View):
         return [(group, rows(self.copy(), group)) for group in groups or GROUPS]
 
     def explain(self, name):
-        """Return the `emu.debug.explain.Explanation` of a field and its value; the name may be cut short."""
+        """Return the `emu.debug.explain.explain.Explanation` of a field and its value; the name may be cut short."""
         number = explain.vmcs_field(name).number
         return explain.vmcs_field(str(number), self[name_of(VMCS, number)])
 

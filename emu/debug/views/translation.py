@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emu.bits import name_of, show, text_of
-from emu.debug.copies import Copies
-from emu.debug.vmcs import Vmcs, processor_of
+from emu.debug.views.scratch import Copies
+from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import ConfigError, DebugError
 from emu.jit import words
 from emu.model.memory import steps, walk

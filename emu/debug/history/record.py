@@ -17,7 +17,7 @@ import msgspec
 
 from emu import files
 from emu.bits import name_of
-from emu.debug.hvz import InputRow, Number
+from emu.debug.history.snapshot_file import InputRow, Number
 from emu.device.inputs import Input
 from emu.errors import ConfigError, ReplayError, SnapshotError
 from emu.machine import Config

@@ -2,8 +2,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from emu.debug.happenings import happening
-from emu.debug.thread import Thread
+from emu.debug.session.thread import Thread
+from emu.debug.session.trace_events import happening
 from emu.errors import Unmodelled
 
 REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history", "event")
@@ -46,7 +46,7 @@ class Stop:
 class Hit:
     """That a point was met: how often its count says so, the access, the rows (some are missing where there were thousands)."""
 
-    point: Any                                             # a Breakpoint or EventPoint of emu.debug.points
+    point: Any                                             # a Breakpoint or EventPoint of emu.debug.session.points
     times: int
     rows: list
     address: int = 0

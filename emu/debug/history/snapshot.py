@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from emu.bits import U64
-from emu.debug import parts
-from emu.debug.pages import PAGE, PageStore, put
+from emu.debug.history import parts
+from emu.debug.history.page_store import PAGE, PageStore, put
 from emu.errors import SnapshotError
 from emu.model.memory.memory import PAGE as LEDGER
 from emu.model.observe import breakpoint
@@ -76,7 +76,7 @@ class Snapshot:
 
     @property
     def ram_pages(self):
-        """Return how many pages of RAM the machine has; the table goes on with the pages of `emu.debug.parts`."""
+        """Return how many pages of RAM the machine has; the table goes on with the pages of `emu.debug.history.parts`."""
         return self.config.top >> SHIFT
 
     def state(self):

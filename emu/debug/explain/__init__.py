@@ -1,0 +1,1 @@
+"""Numbers and names of the manuals explained, without a machine."""
