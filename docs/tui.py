@@ -5,7 +5,7 @@ from pathlib import Path
 from emu.asm import assemble
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.partition import HYPERVISOR_BYTES
+from emu.machine.partition import HYPERVISOR_BYTES
 from emu.tui.app import Debugger
 
 ROOT = Path(__file__).resolve().parent.parent

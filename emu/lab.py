@@ -27,7 +27,7 @@ from emu.debug.views.drawing import svg
 from emu.debug.views.registers import NAMES
 from emu.errors import DebugError
 from emu.machine import Config, Machine
-from emu.partition import HYPERVISOR_BYTES
+from emu.machine.partition import HYPERVISOR_BYTES
 
 SHOWN = ("rip", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
          "cr0", "cr2", "cr3", "cr4", "efer")

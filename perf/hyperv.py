@@ -30,8 +30,8 @@ class Root(Running):
     """A machine whose root partition does one thing again and again."""
 
     def __init__(self, asked, processors=1, children=1):
-        from emu import image, partition
-        from emu.machine import Config, Machine
+        from emu import image
+        from emu.machine import Config, Machine, partition
         symbols = {"ASKED": asked, "PROCESSORS": processors, "CHILDREN": children}
         placed = image.of_assembly(assemble(HERE / "guests" / "hyperv.s", symbols), MEMORY)
         machine = Machine(Config(memory_bytes=MEMORY + (32 << 20), processors=processors))

@@ -108,8 +108,8 @@ def partitions(label, count=1, processors=1):
     """Return a Running machine whose hypervisor runs `count` partitions that are entered at a label of guests/partition.s."""
     from dataclasses import replace
 
-    from emu import image, partition
-    from emu.machine import Config, Machine
+    from emu import image
+    from emu.machine import Config, Machine, partition
     memory = 4 << 20
     guest = assemble(HERE / "guests" / "partition.s")
     placed = image.of_assembly(guest, memory)

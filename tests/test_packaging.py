@@ -44,7 +44,7 @@ def test_wheel_holds_sources_of_firmware_and_hypervisor(wheel):
 
 def test_unpacked_wheel_finds_its_sources(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    code = "from emu import partition; print(partition.folder('hv')); print(len(partition.assembled('firmware/boot').code))"
+    code = "from emu.machine import partition; print(partition.folder('hv')); print(len(partition.assembled('firmware/boot').code))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.stdout.split()[0] == str(tmp_path / "emu" / "sources" / "hv"), done.stderr
     assert int(done.stdout.split()[1]) > 4096

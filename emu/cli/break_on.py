@@ -39,7 +39,7 @@ Examples:
 
 
 def _text(session, happening):
-    from emu.failure import place
+    from emu.machine.failure import place
 
     guest = int(happening.world == "guest" and bool(session.machine.partitions))
     return happening.text(lambda rip: place(session.machine, rip, guest))

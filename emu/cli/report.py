@@ -8,7 +8,7 @@ import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from emu.report import ending, exit_code
+from emu.machine.result import ending, exit_code
 
 TEXT = ("reason", "name", "end")                          # columns of words; all others are numbers
 

@@ -71,7 +71,7 @@ def machine_with(image, place, processors, hv=None, copies=1, **more):
     hv: folder of another build of the hypervisor; copies: partitions with the image; more: what else emu.machine.Config holds.
     """
     from emu.cli import power
-    from emu.partition import ALIGNMENT, HYPERVISOR_BYTES
+    from emu.machine.partition import ALIGNMENT, HYPERVISOR_BYTES
 
     if place != "partition":
         for option, given in (("--hv is a build of the hypervisor", hv is not None), ("--copies are partitions of it", copies > 1)):

@@ -47,7 +47,7 @@ def _record(target, path, text, quiet):
     from emu.cli import report as report_of
     from emu.cli import run
     from emu.debug.session.conditions import compiled
-    from emu.failure import finder
+    from emu.machine.failure import finder
     from emu.trace.log import Writer
 
     machine, result = target.make(), None

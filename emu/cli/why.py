@@ -65,7 +65,7 @@ class Progress:
 def _found(kind, what, history, thread, size, space):
     from emu.debug.explain import lookup
     from emu.debug.history import why
-    from emu.failure import symbols_of
+    from emu.machine.failure import symbols_of
 
     if kind == "vmcs":
         return why.field(history, what, thread.processor)

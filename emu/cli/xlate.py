@@ -89,7 +89,7 @@ def command(target, address, at_cycle, at_exit, at_launch, processor, world, par
     """Show a translation."""
     from emu.debug.explain import lookup
     from emu.debug.views import translation
-    from emu.failure import symbols_of
+    from emu.machine.failure import symbols_of
 
     if vp is not None and partition is None or partition and world == "root":
         raise ConfigError("--vp goes with --partition, which is about a guest: not with --world root")

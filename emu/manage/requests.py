@@ -15,11 +15,11 @@ from pathlib import Path
 from types import GeneratorType
 
 from emu.errors import ConfigError, HvlabError, ManageError
+from emu.machine.partition import assembled
 from emu.manage import checkpoint, files, store
 from emu.manage.link import Link
 from emu.manage.root import SLICE, Root, RootLost
 from emu.manage.running import Running
-from emu.partition import assembled
 from emu.spec.root import ROOTS
 
 LOADER = 0x7C00

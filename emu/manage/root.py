@@ -10,7 +10,7 @@ from emu.bits import name_of
 from emu.errors import HvlabError, ManageError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.partition import RESULT, TABLE, TABLE_HEADER, Partition, assembled
+from emu.machine.partition import RESULT, TABLE, TABLE_HEADER, Partition, assembled
 from emu.spec.outcome import STOP
 from emu.spec.root import CHANNEL_TAG, ROOTOP, ROOTS, ROOTSAY, ROOTSTATUS
 from emu.spec.tlfs import HVSTATUS

@@ -13,9 +13,9 @@ import numpy as np
 import zstandard
 
 from emu.errors import TraceError
-from emu.failure import NEAR
 from emu.files import Part, read, shown, unpack
 from emu.image.symbols import Symbols
+from emu.machine.failure import NEAR
 from emu.spec.watch import ACTION, ROW_WORDS
 from emu.state import RING_ROWS
 

@@ -8,8 +8,8 @@ from emu.bits import name_of
 from emu.debug.views import translation
 from emu.debug.views import vmcs as vmcs_of
 from emu.errors import HvlabError
-from emu.failure import symbols_of
-from emu.report import ending
+from emu.machine.failure import symbols_of
+from emu.machine.result import ending
 from emu.spec.outcome import MODE
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES

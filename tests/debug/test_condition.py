@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from emu.debug.session.conditions import compiled
 from emu.debug.session.kinds import COMMON, EXIT, KINDS
 from emu.errors import ConfigError
+from emu.machine.trace_ring import key
 from emu.model.observe import watch
 from emu.spec.vmx import REASON
 from emu.spec.watch import HAPPENING, NO_LIST
 from emu.state import WATCH
-from emu.watching import key
 from tests.model.rig import Rig
 
 FORMS = pytest.mark.parametrize("form", [lambda f: f, lambda f: f.py_func], ids=["compiled", "python"])

@@ -57,7 +57,7 @@ def test_replay_stops_where_the_budget_did(name, part):
 
 @pytest.mark.parametrize("name", ["smp_ipi", "smp_atomics"])
 def test_a_run_that_was_only_paused_has_an_end(name, monkeypatch):
-    from emu import machine as module
+    from emu.machine import machine as module
     monkeypatch.setattr(module, "PAUSE_CYCLES", 3_333)
     machine, again, left = make(name), make(name), [9]
     recorder = record.Recorder(machine)

@@ -6,8 +6,8 @@ import pytest
 from emu.debug.history import run_to
 from emu.debug.views.vmcs import Vmcs
 from emu.errors import ConfigError
-from emu.failure import read_linear
 from emu.machine import Config, Machine
+from emu.machine.failure import read_linear
 from tests.debug.conftest import close
 
 THREE = """

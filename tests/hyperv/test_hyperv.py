@@ -7,7 +7,7 @@ import pytest
 from emu.asm import assemble
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.partition import Partition
+from emu.machine.partition import Partition
 
 FOLDER = Path(__file__).resolve().parent
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.s") if path.stem != "rootlib")

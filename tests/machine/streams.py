@@ -17,7 +17,8 @@ import numpy as np
 from emu.bits import name_of
 from emu.debug.history.snapshot import restore, take
 from emu.errors import Unmodelled
-from emu.machine import Config, Machine, vectors
+from emu.machine import Config, Machine
+from emu.machine.machine import vectors
 from emu.model import cpu
 from emu.model.memory.memory import PAGE
 from emu.model.observe import breakpoint

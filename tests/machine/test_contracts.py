@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from emu import partition
 from emu.asm import warn
+from emu.machine import partition
 from tests.machine import contracts
 from tests.machine.contracts import VOLATILE, Effect, Flow
 

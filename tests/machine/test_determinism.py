@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from emu import machine as module
 from emu.machine import Config, Machine
+from emu.machine import machine as module
 from tests.machine import guests
 from tests.machine.conftest import MIB, assembled, close
 

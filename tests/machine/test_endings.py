@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from emu import endings, partition
 from emu.cli import report
 from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.lab import Lab
-from emu.machine import Config, Machine
+from emu.machine import Config, Machine, endings, partition
 from tests.machine.test_partitions import MEMORY, run, text
 from tests.machine.test_partitions import partition as made
 

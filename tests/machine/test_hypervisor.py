@@ -12,7 +12,7 @@ import pytest
 
 from emu.asm import assemble
 from emu.image import of_assembly
-from emu.partition import DESCRIPTOR, ROOT, TABLE, TABLE_HEADER, Partition, assembled, demo
+from emu.machine.partition import DESCRIPTOR, ROOT, TABLE, TABLE_HEADER, Partition, assembled, demo
 from emu.spec.paging import EPTE
 
 FOLDER = ROOT.parent / "firmware" / "guests" / "small"

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from emu import image
-from emu.partition import Partition
+from emu.machine.partition import Partition
 from tests.machine import linux
 from tests.machine.conftest import MIB
 

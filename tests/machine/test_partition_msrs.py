@@ -4,7 +4,7 @@ import pytest
 from emu.asm import assemble
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.partition import RESULT, TABLE, TABLE_HEADER
+from emu.machine.partition import RESULT, TABLE, TABLE_HEADER
 from emu.spec.msr import ROWS
 from tests.machine.guests import FOLDER
 

@@ -6,7 +6,7 @@ import pytest
 
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.partition import RESULT, TABLE, TABLE_HEADER
+from emu.machine.partition import RESULT, TABLE, TABLE_HEADER
 from emu.spec.cpuid import EXTENDED_C, EXTENDED_D, FEATURE_7B, FEATURE_7C, FEATURE_7D, FEATURE_C, FEATURE_D, LEAF
 from emu.spec.firmware import LOW
 from tests.machine.test_partitions import MEMORY, partition, results, run, text

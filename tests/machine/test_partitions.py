@@ -14,7 +14,7 @@ from emu.asm import assemble
 from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.partition import DESCRIPTOR, TABLE, TABLE_HEADER, Partition, folder
+from emu.machine.partition import DESCRIPTOR, TABLE, TABLE_HEADER, Partition, folder
 from emu.spec.hypercall import OFFERED
 from emu.spec.tlfs import HVCALL
 from tests.machine import guests

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from emu import partition
 from emu.asm import assemble
 from emu.cli.asm import command
 from emu.errors import AssemblyError
+from emu.machine import partition
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGES = ["hv", *sorted(str(path.parent.relative_to(ROOT)) for path in (ROOT / "firmware").rglob("build.list"))]

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emu.machine.trace_ring import ALWAYS, Watch, key
 from emu.model.observe import breakpoint, watch
 from emu.spec.cpu import CR4, DESCRIPTOR, EFER, RFLAGS, SEG
 from emu.spec.debug import ARMED, POINT
 from emu.spec.outcome import MODE
 from emu.spec.watch import ACTION, CYCLE, HAPPENING
 from emu.state import ALL_ONES, DEBUG, ENV, TLB, WATCHES
-from emu.watching import ALWAYS, Watch, key
 from tests.model.rig import Rig, U
 from tests.reference import breakpoint as reference
 

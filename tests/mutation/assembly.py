@@ -28,7 +28,7 @@ from pathlib import Path
 
 from emu.asm import assemble
 from emu.errors import AssemblyError
-from emu.partition import folder
+from emu.machine.partition import folder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TESTS = ("tests/machine/test_partitions.py", "tests/machine/test_partition_start.py", "tests/hyperv", "tests/machine/test_hypervisor.py")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emu import partition
+from emu.machine import partition
 
 FIRST = ("test_partition_program_passes[synthetic_apic]", "test_partition_program_passes[smp]", "test_partition_program_passes[ports]",
          "test_partition_program_passes[stimer]", "test_partition_program_passes[device_memory]",

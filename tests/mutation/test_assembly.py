@@ -3,7 +3,7 @@ from itertools import islice
 
 import pytest
 
-from emu import partition
+from emu.machine import partition
 from tests.mutation import assembly, other_hv
 
 SOURCES = partition.folder("hv")

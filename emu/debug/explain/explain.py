@@ -2,7 +2,7 @@
 from emu.bits import details, name_of, text_of
 from emu.debug.explain import decode, exits, lookup, msrs
 from emu.debug.explain.decode import Explanation
-from emu.failure import WITH_ERROR
+from emu.machine.failure import WITH_ERROR
 from emu.spec.checks import CHECKS
 from emu.spec.cpu import CR0, CR4, DR6, DR7, EFER, INTR, RFLAGS, VECTOR
 from emu.spec.hypercall import HVSTATUS_ALL, HYPERCALL, HYPERCALL_SOURCE, KIND, OFFERED

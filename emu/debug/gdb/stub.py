@@ -14,7 +14,7 @@ from emu.debug.gdb.query import MACHINE, NOTHING, OK
 from emu.debug.history.history import History
 from emu.debug.session.session import Session
 from emu.errors import INTERNAL, DebugError, HvlabError
-from emu.report import ending, exit_code
+from emu.machine.result import ending, exit_code
 
 TRAP, INTERRUPTED, ABORT, FAULT = 5, 2, 6, 11              # signals of gdb's
 UNABLE, INVALID, DEFECT = 0x01, 0x16, 0x05                 # errors of gdb's: EPERM, EINVAL, EIO

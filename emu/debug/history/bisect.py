@@ -11,7 +11,7 @@ import numpy as np
 from emu.debug.history import builds, compare, record
 from emu.debug.history.snapshot import restore, take
 from emu.errors import ReplayError
-from emu.machine import FOREVER
+from emu.machine.machine import FOREVER
 from emu.model.cpu import HF_CS64
 
 CHECKPOINTS, NEAR = 64, 1 << 16                           # NEAR: bytes after a symbol that still go by its name

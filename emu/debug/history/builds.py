@@ -10,7 +10,7 @@ trace event that only the other one has does not count as a difference then.
 from dataclasses import dataclass, field
 
 from emu.debug.session.trace_events import Happening, happening
-from emu.machine import PAUSE_CYCLES
+from emu.machine.machine import PAUSE_CYCLES
 from emu.spec.outcome import STOP
 
 KINDS = ("EXIT", "FAILURE", "DELIVERY", "MSR", "PORT", "MODE")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from emu.bits import name_of
 from emu.errors import ConfigError
-from emu.machine import FOREVER
+from emu.machine.machine import FOREVER
+from emu.machine.trace_ring import ALWAYS, key
 from emu.spec.outcome import STOP
 from emu.spec.watch import ACTION, CYCLE, HAPPENING, HEAD
 from emu.state import REASONS
-from emu.watching import ALWAYS, key
 
 CUTS = 2000                                                # cuts of a turn that one more run looks at
 
@@ -59,7 +59,7 @@ class Playback:
 
     def why(self):
         """Return how the run ended, as a STOP name in lower case; raises Unmodelled when it met what is not modelled."""
-        from emu.report import raise_unmodelled
+        from emu.machine.result import raise_unmodelled
         stop = int(self.machine.record[0].stop)
         if stop == STOP.UNMODELLED:
             raise_unmodelled(self.machine)

@@ -27,7 +27,7 @@ from emu.errors import ConfigError, SnapshotError
 from emu.files import read, shown, unpack, write
 from emu.image import Symbols
 from emu.machine import Config, Machine
-from emu.restart import Placed
+from emu.machine.restart import Placed
 
 MAGIC, HEAD = b"hvlab.hvz\n", struct.Struct("<I32s")
 SCHEMA = "hvlab.snapshot.1"

@@ -21,9 +21,9 @@ from emu.debug.explain import lookup
 from emu.debug.session.kinds import ALL_ONES, COMMON, COMMON_NAMES, KINDS, Kind, Variant, const
 from emu.debug.views.registers import GENERAL
 from emu.errors import ConfigError
+from emu.machine.trace_ring import ANY_REASON, key
 from emu.spec.watch import HAPPENING, NO_LIST, OP
 from emu.state import PROGRAM_WORDS
-from emu.watching import ANY_REASON, key
 
 COMPARE = {ast.Eq: OP.EQ, ast.NotEq: OP.NE, ast.Lt: OP.LT, ast.LtE: OP.LE, ast.Gt: OP.GT, ast.GtE: OP.GE}
 BINARY = {ast.BitAnd: OP.BIT_AND, ast.BitOr: OP.BIT_OR, ast.BitXor: OP.XOR, ast.Add: OP.ADD, ast.Sub: OP.SUB, ast.LShift: OP.SHL,
@@ -173,7 +173,7 @@ def _reason(compiler, tree):
 
 @dataclass(frozen=True)
 class Compiled:
-    """A condition: its text, the name of its kind, and [(key of the list, program)] for `emu.watching.Watch.add`.
+    """A condition: its text, the name of its kind, and [(key of the list, program)] for `emu.machine.trace_ring.Watch.add`.
 
     addresses: of the instructions before which it is asked; none: it is asked at the trace events of its kind.
     """

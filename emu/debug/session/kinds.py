@@ -1,13 +1,13 @@
 """The trace events that a condition can be about (KINDS), and their fields, as programs that read a row of `observe.watch`."""
 from dataclasses import dataclass, field
 
+from emu.machine.trace_ring import ANY_REASON
 from emu.spec.cpu import EVENT, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
 from emu.spec.vmcs import VMCS
 from emu.spec.vmx import REASON, VMERROR
 from emu.spec.watch import CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, PAGING_MODE, RIP, SECOND, THIRD, VMCS_POINTER
-from emu.watching import ANY_REASON
 
 ALL_ONES = (1 << 64) - 1
 

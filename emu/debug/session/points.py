@@ -11,10 +11,10 @@ from emu.debug.session.conditions import Compiled
 from emu.debug.session.met import Hit
 from emu.errors import DebugError
 from emu.jit import words
+from emu.machine.trace_ring import Watch
 from emu.spec.debug import ARMED, POINT
 from emu.spec.watch import ACTION, ROW_WORDS
 from emu.state import ALL_ONES, DEBUG, POINTS
-from emu.watching import Watch
 
 ANY = int(ALL_ONES)
 ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(POINT.READ | POINT.WRITE)}
@@ -44,7 +44,7 @@ class Breakpoint:
     places: list = field(default_factory=list)
     passed: int = 0                                        # hits that the condition let go on
     compiled: Compiled | None = None                       # what the machine itself asks before it counts a hit
-    program: int | None = None                             # where that stands in emu.watching.Watch
+    program: int | None = None                             # where that stands in emu.machine.trace_ring.Watch
     table: "Points | None" = field(default=None, repr=False)
 
     @property
@@ -66,7 +66,7 @@ class EventPoint:
     compiled: Compiled
     condition: Callable | None = None
     temporary: bool = False
-    places: list = field(default_factory=list)             # of emu.watching.Watch
+    places: list = field(default_factory=list)             # of emu.machine.trace_ring.Watch
     passed: int = 0
     watch: "Watch | None" = field(default=None, repr=False)
     access, space, address, size, world, eptp, cr3 = "event", "event", 0, 0, None, None, None

@@ -22,9 +22,9 @@ from emu.debug.session.thread import GUEST, ROOT, Thread, has_guest
 from emu.debug.views.translation import check_range
 from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
-from emu.failure import finder
 from emu.jit import words
-from emu.machine import FOREVER, PAUSE_CYCLES
+from emu.machine.failure import finder
+from emu.machine.machine import FOREVER, PAUSE_CYCLES
 from emu.model.observe import breakpoint, watch
 from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP

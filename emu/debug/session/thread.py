@@ -4,8 +4,8 @@ import numpy as np
 from emu.debug.views import registers
 from emu.debug.views.translation import check_range, in_world
 from emu.errors import DebugError
-from emu.failure import place
 from emu.jit import words
+from emu.machine.failure import place
 from emu.model import cpu
 from emu.model.memory import steps
 from emu.model.vmx.vmcs import View

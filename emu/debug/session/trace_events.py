@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 from emu.bits import name_of
 from emu.errors import TraceError
+from emu.machine.standing import field_told
 from emu.spec.cpu import EVENT, INTR, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
 from emu.spec.vmx import REASON, VMERROR
 from emu.spec.watch import CYCLE, FIRST, FOURTH, HAPPENING, HEAD, PAGING_MODE, RIP, SECOND, THIRD, VMCS_POINTER
-from emu.standing import field_told
 
 LOW_32, FAILED, ALL_ONES = 0xFFFF_FFFF, 1 << 31, (1 << 64) - 1
 EPT = (int(REASON.EPT_VIOLATION), int(REASON.EPT_MISCONFIG))

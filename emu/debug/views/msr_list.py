@@ -2,7 +2,7 @@
 import numpy as np
 
 from emu.debug.views.scratch import Copies
-from emu.failure import msr_entry
+from emu.machine.failure import msr_entry
 from emu.model.vmx import entry, world
 from emu.model.vmx.vmcs import View
 

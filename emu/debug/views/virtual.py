@@ -6,8 +6,8 @@ virtual-APIC page, when the VMCS uses the TPR shadow.  When a hypervisor keeps o
 from dataclasses import dataclass
 from typing import Any
 
-from emu import endings, partition
 from emu.debug.views.reason import Reason
+from emu.machine import endings, partition
 from emu.model.cpu import rflags
 from emu.spec.apic import APIC, ENTRY, LVT, SVR
 from emu.spec.cpu import RFLAGS

@@ -12,7 +12,7 @@ import pytest
 from emu.asm import assemble
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.partition import RESULT, TABLE, TABLE_HEADER, Partition
+from emu.machine.partition import RESULT, TABLE, TABLE_HEADER, Partition
 from emu.spec.tlfs import HVLEAF, HVMSR, HVSTATUS, HVTEXT, PRIVILEGE
 from tests.hyperv.conformance import rows
 

@@ -2,10 +2,10 @@
 
 Everything is read from the records after the run; nothing of the machine changes.
 """
-from emu import failure
 from emu.bits import U64, get, name_of
-from emu.failure import chain_lines, place
 from emu.jit import words
+from emu.machine import failure
+from emu.machine.failure import chain_lines, place
 from emu.model.interrupts import apic_timer, message
 from emu.model.vmx.vmcs import View
 from emu.spec.apic import APICBASE, DELIVERY, ENTRY, LVT, REDIRECT

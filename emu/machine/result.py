@@ -1,7 +1,7 @@
 """A run's numbers and failures in words: exits by name, what was not modelled."""
 from emu.bits import name_of, text_of
 from emu.errors import BUDGET, ENTRY, FAILED, INTERNAL, INTERRUPTED, OK, RESET, SHUTDOWN, Unmodelled
-from emu.failure import place
+from emu.machine.failure import place
 from emu.spec.outcome import STOP, UNMODELLED
 from emu.spec.vmx import REASON
 

@@ -5,11 +5,11 @@ for it.  Everything is read from the table and the hypervisor's records after th
 """
 from dataclasses import dataclass
 
-from emu import partition
-from emu.failure import place
 from emu.jit import words
+from emu.machine import partition
+from emu.machine.failure import place
+from emu.machine.partition import ENDS, HALTED, in_words
 from emu.model.vmx.vmcs import View
-from emu.partition import ENDS, HALTED, in_words
 from emu.spec.apic import APIC, LVT, SVR
 from emu.spec.cpu import RFLAGS
 from emu.spec.vmcs import REGION_WORDS
@@ -22,7 +22,7 @@ REGISTER_BYTES = 16                                        # from one register o
 
 @dataclass(frozen=True)
 class Ending:
-    """How the partitions ended a run: reason (a STOP name), the guest's exit code, a sentence, or "" for that of `emu.report.ending`."""
+    """How the partitions ended a run: reason (a STOP name), the guest's exit code, a sentence, or "" for that of `ending`."""
 
     reason: str
     exit_code: int

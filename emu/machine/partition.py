@@ -14,7 +14,7 @@ from emu.image import Image, of_assembly
 from emu.image.entry import join
 from emu.spec.cpu import GPR
 
-ROOT = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 TABLE, TABLE_HEADER, DESCRIPTOR = 0x20_0000, 0x400, 0x400
 PIECES_FROM = 0x40_0000                                   # pieces lie above the hypervisor, its table, and their slack
 ALIGNMENT = 2 << 20                                       # of a partition's memory

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu import endings, failure, partition, restart, standing
 from emu.bits import name_of
 from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
@@ -21,6 +20,8 @@ from emu.device.board import Board, BoardConfig
 from emu.device.inputs import Inputs
 from emu.errors import ConfigError
 from emu.image import of_assembly
+from emu.machine import endings, failure, partition, restart, standing
+from emu.machine.trace_ring import ExitFile, Watch
 from emu.model.memory.memory import PAGE
 from emu.model.observe import monitor
 from emu.spec.cpu import GPR, SEG
@@ -29,7 +30,6 @@ from emu.spec.platform import MEMORY
 from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS
 from emu.spec.vmx import REASON
 from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
-from emu.watching import ExitFile, Watch
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
@@ -50,7 +50,7 @@ class Config:
     quantum_cycles: int = 10_000
     seed: int = 1
     start_time: int = 1_767_225_600                       # seconds since 1970 that the real-time clock starts at
-    on_reset: str = "fail"                                # what a guest's reset is: one of emu.restart.ON_RESET
+    on_reset: str = "fail"                                # what a guest's reset is: one of emu.machine.restart.ON_RESET
     physical_bits: int = PHYSICAL_BITS                    # MAXPHYADDR
 
     def __post_init__(self):
@@ -285,7 +285,7 @@ class Machine:
         cpu.refresh_hflags(e, np.uint64(0))
 
     def load_partitions(self, partitions, hv=None):
-        """Place the hypervisor and its partitions (emu.partition.Partition) in memory; hv: folder of other sources of it.
+        """Place the hypervisor and its partitions (emu.machine.partition.Partition) in memory; hv: folder of other sources of it.
 
         Raises ConfigError for partitions that do not fit, and for a machine that is to start again when a guest resets it.
         """
@@ -401,7 +401,7 @@ class Machine:
 
     def result(self, stop):
         """Return the Result of the run so far for a STOP code."""
-        from emu.report import exit_rows, raise_unmodelled
+        from emu.machine.result import exit_rows, raise_unmodelled
         if stop == STOP.UNMODELLED:
             raise_unmodelled(self)
         cpus, m = self.cpu, self.record[0]
