@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emu.bits import name_of
+from emu.board.board import Board, BoardConfig
+from emu.board.inputs import Inputs
 from emu.core import build, engine
 from emu.core.state import CORE, ENGINES
-from emu.device.board import Board, BoardConfig
-from emu.device.inputs import Inputs
 from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import endings, failure, partition, restart, standing

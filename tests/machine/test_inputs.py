@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.device.inputs import RETRY, Input, Inputs
+from emu.board.inputs import RETRY, Input, Inputs
 from emu.errors import ConfigError
 from emu.state import RING
 

@@ -3,7 +3,7 @@ from collections import deque
 
 import numpy as np
 
-from emu.device.board import Board, BoardConfig
+from emu.board.board import Board, BoardConfig
 from emu.model.devices import ports
 from emu.model.interrupts import apic
 from emu.spec.platform import DEVICE

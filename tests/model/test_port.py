@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from emu.device.board import Board, BoardConfig
+from emu.board.board import Board, BoardConfig
 from emu.errors import ConfigError
 from emu.model.devices import acpi, events, ports
 from emu.spec.outcome import STOP

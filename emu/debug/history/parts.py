@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from emu.device.board import RECORDS
+from emu.board.board import RECORDS
 from emu.machine.machine import ROM_BASE, ROM_BYTES, vectors
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP

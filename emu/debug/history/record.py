@@ -6,7 +6,7 @@
 
     result = replay(machine, load("run.hvr"))              # a machine loaded alike; raises ReplayError where it differs
 
-A run depends on the machine at its start and on inputs (`emu.device.inputs`), each at its cycle; nothing else of the host
+A run depends on the machine at its start and on inputs (`emu.board.inputs`), each at its cycle; nothing else of the host
 reaches it.  The file is JSON: schema, where the image came from, a digest of the start, the inputs, the end.
 """
 import hashlib
@@ -17,8 +17,8 @@ import msgspec
 
 from emu import files
 from emu.bits import name_of
+from emu.board.inputs import Input
 from emu.debug.history.snapshot_file import InputRow, Number
-from emu.device.inputs import Input
 from emu.errors import ConfigError, ReplayError, SnapshotError
 from emu.machine import Config
 from emu.spec.outcome import STOP

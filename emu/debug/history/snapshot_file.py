@@ -18,11 +18,11 @@ import msgspec
 import numpy as np
 import zstandard
 
+from emu.board.inputs import Input
 from emu.core.native import VERSION as ENGINE
 from emu.debug.history import parts
 from emu.debug.history.page_store import PAGE, PageStore
 from emu.debug.history.snapshot import About, Snapshot, restore, rows_of
-from emu.device.inputs import Input
 from emu.errors import ConfigError, SnapshotError
 from emu.files import read, shown, unpack, write
 from emu.image import Symbols
@@ -56,7 +56,7 @@ class Section(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class InputRow(msgspec.Struct, forbid_unknown_fields=True):
-    """An input that was delivered or waits; see `emu.device.inputs`."""
+    """An input that was delivered or waits; see `emu.board.inputs`."""
 
     cycle: Number
     kind: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emu.bits import U64
-from emu.device import fw_cfg, screen
+from emu.board import firmware_items, screen
 from emu.errors import ConfigError
 from emu.model.devices import acpi, events, keyboard, pci, pit, ports, rtc, uart, vga
 from emu.model.interrupts import ioapic, pic
@@ -75,7 +75,7 @@ class Board:
 
     def _fill_firmware_items(self):
         config = self.config
-        items = fw_cfg.items(ram_bytes=config.ram_bytes, cpu_count=config.cpu_count, command_line=config.command_line,
+        items = firmware_items.items(ram_bytes=config.ram_bytes, cpu_count=config.cpu_count, command_line=config.command_line,
                              kernel=config.kernel)
         blob = b""
         for key, data in items.items():
