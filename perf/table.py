@@ -63,7 +63,7 @@ def lines(rows, texts, remark):
 
 def main(path=None, remark=""):
     """Rewrite the page."""
-    from emu.cli import bench
+    from emu.cli.commands import bench
     if path:
         text = Path(path).read_text()
     else:

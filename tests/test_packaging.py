@@ -38,7 +38,7 @@ def test_wheel_holds_sources_of_firmware_and_hypervisor(wheel):
         for path in (ROOT / folder).rglob("*"):
             if path.suffix == ".s" or path.name in ("build.list", "README.md"):
                 assert f"emu/sources/{path.relative_to(ROOT)}" in names
-    assert "emu/cli/demo.py" in names and "emu/sources/perf/loops.py" in names
+    assert "emu/cli/commands/demo.py" in names and "emu/sources/perf/loops.py" in names
     assert not any(name.startswith(("tests/", "perf/", "hv/", "firmware/")) for name in names)
 
 

@@ -71,7 +71,7 @@ class Group(click.Group):
     def get_command(self, context, name):
         if name not in COMMANDS:
             return None
-        return import_module(f"emu.cli.{COMMANDS[name]}").command
+        return import_module(f"emu.cli.commands.{COMMANDS[name]}").command
 
 
 @click.command(cls=Group, help=HELP, context_settings=dict(help_option_names=["-h", "--help"], max_content_width=120))

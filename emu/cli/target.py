@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from emu.cli import outside, run
+from emu.cli import inputs
+from emu.cli.commands import run
 from emu.cli.values import Count, Input, Memory
 from emu.errors import ConfigError
 
@@ -47,23 +48,23 @@ class Target:
     @property
     def frozen(self):
         """Return whether the image is a snapshot: without a place to run to it is looked at as it is."""
-        return self.image.suffix == outside.SNAPSHOT
+        return self.image.suffix == inputs.SNAPSHOT
 
     def check(self):
         """Raise what is wrong with the image, before a machine is made."""
-        if self.image.suffix == outside.RECORDING:
+        if self.image.suffix == inputs.RECORDING:
             _ = self.recording
-        elif self.image.suffix != outside.SNAPSHOT:
+        elif self.image.suffix != inputs.SNAPSHOT:
             _ = self.loaded
 
     def make(self):
         """Return a new machine with the image in its memory, one that goes on from a snapshot, or one that repeats a recording."""
-        if self.image.suffix == outside.SNAPSHOT:
-            return outside.of_snapshot(self.image, click.get_current_context())
-        if self.image.suffix == outside.RECORDING:
-            from emu.cli import replay
+        if self.image.suffix == inputs.SNAPSHOT:
+            return inputs.of_snapshot(self.image, click.get_current_context())
+        if self.image.suffix == inputs.RECORDING:
+            from emu.cli.commands import replay
 
-            outside.refuse_options(self.image, "recording", click.get_current_context())
+            inputs.refuse_options(self.image, "recording", click.get_current_context())
             return replay.prepared(self.recording, None, self.image)
         return run.machine_with(self.loaded, self.place, self.smp, self.hv, self.copies, on_reset=self.on_reset,
                                 physical_bits=self.physical_bits)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from emu.cli import run
+from emu.cli.commands import run
 
 ROUND = """
 test:   call    vmx_start
@@ -84,10 +84,11 @@ def test_an_interrupted_run_is_reported_as_one_whose_budget_is_used_up(hvlab, pr
     assert code == expected and "processor 0 runs at RIP 0x" in err and "program.s:3)" in err and "interrupted after" in err
 
 
-@pytest.mark.parametrize("where", ["emu.cli.run.load", "emu.cli.run.machine_with", "emu.cli.group.hvlab.main"])
+@pytest.mark.parametrize("where", ["emu.cli.commands.run.load", "emu.cli.commands.run.machine_with", "emu.cli.group.hvlab.main"])
 def test_sigterm_before_the_run_is_reported(where, program):
     module, _, name = where.rpartition(".")
-    code = f"import os, signal, emu.cli.group, emu.cli.run; {module}.{name} = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM); " \
+    code = f"import os, signal, emu.cli.group, emu.cli.commands.run; " \
+           f"{module}.{name} = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM); " \
            "from emu.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code, "run", program("test:   jmp     test\n"), *M], capture_output=True, text=True,
                           env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, timeout=120)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from emu.cli import bench
+from emu.cli.commands import bench
 from emu.kernel_cache import ROOT
 
 FILES = sorted(path.stem for path in (ROOT.parent / "perf").glob("*.py"))

@@ -9,7 +9,8 @@ import pytest
 from rich.table import Table
 
 import emu
-from emu.cli import bench, power, report
+from emu.cli import power, report
+from emu.cli.commands import bench
 from emu.cli.console import made
 from emu.cli.group import start
 from emu.errors import ConfigError, Unmodelled

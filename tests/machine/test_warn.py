@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from emu.asm import assemble
-from emu.cli.asm import command
+from emu.cli.commands.asm import command
 from emu.errors import AssemblyError
 from emu.machine import partition
 

@@ -45,7 +45,7 @@ def _write(path, pieces):
 def _record(target, path, text, quiet):
     """Run a target and write its trace, of the rows that a condition (text) accepts; returns the exit code, 0 or that of a signal."""
     from emu.cli import report as report_of
-    from emu.cli import run
+    from emu.cli.commands import run
     from emu.debug.session.conditions import compiled
     from emu.machine.failure import finder
     from emu.trace.log import Writer

@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from emu import files
-from emu.cli import interrupt, outside, report
+from emu.cli import inputs, interrupt, report
 from emu.cli.console import Prefixed, Raw, Split, talk
 from emu.cli.values import Count, Input, Memory, Output
 from emu.errors import ConfigError
@@ -139,7 +139,7 @@ def _refuse_with_gdb(context):
 
 def debugged(make, listen):
     """Serve the machine that `make` returns to gdb; returns the exit code."""
-    from emu.cli import gdb
+    from emu.cli.commands import gdb
     from emu.debug.gdb.server import address_of
 
     return gdb.serve(gdb.machines(make), address_of(listen), lambda text: click.echo(f"hvlab: {text}", err=True))
@@ -207,12 +207,12 @@ def command(context, image, place, smp, memory, max_cycles, append, modules, ini
     """Run an image."""
     if listen is not None:
         _refuse_with_gdb(context)
-    snapshot = image.suffix == outside.SNAPSHOT
+    snapshot = image.suffix == inputs.SNAPSHOT
     loaded = None if snapshot else load(image, memory, append, modules, symbols, initrd)
     modules = (*modules, str(initrd)) if initrd else modules
 
     def make():
-        return outside.of_snapshot(image, context) if snapshot else \
+        return inputs.of_snapshot(image, context) if snapshot else \
             machine_with(loaded, place, smp, hv, copies, on_reset=on_reset, physical_bits=physical_bits)
 
     if listen is not None:
@@ -222,11 +222,11 @@ def command(context, image, place, smp, memory, max_cycles, append, modules, ini
         place = "partition" if machine.partitions else "bare"
     if record_to and (hv or copies > 1):
         raise ConfigError("--record goes neither with --hv nor --copies: a recording holds the image, of one partition")
-    recorder = outside.recorder(machine, image, place, smp, memory, append, modules) if record_to else None
-    typed = outside.feed(machine, source, input_at) if source else None
+    recorder = inputs.recorder(machine, image, place, smp, memory, append, modules) if record_to else None
+    typed = inputs.feed(machine, source, input_at) if source else None
     console = writer(as_json, place, with_hash or with_screen)
-    result = watched(machine, console, trace_exits, lambda: outside.run(machine, max_cycles, typed),
-                     lambda: outside.finish(machine, recorder, record_to, save_to))
+    result = watched(machine, console, trace_exits, lambda: inputs.run(machine, max_cycles, typed),
+                     lambda: inputs.finish(machine, recorder, record_to, save_to))
     return told(machine, result, as_json, with_hash, with_screen, image=files.shown(image), kind=kind, place=place)
 
 

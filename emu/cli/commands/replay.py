@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from emu.cli import outside, run
+from emu.cli import inputs
+from emu.cli.commands import run
 from emu.cli.values import Input
 from emu.errors import ConfigError, ReplayError
 
@@ -70,5 +71,5 @@ def command(file, image, listen, as_json, trace_exits, with_hash, with_screen, s
     place = recording.source.place
     console = run.writer(as_json, place, with_hash or with_screen)
     result = run.watched(machine, console, trace_exits, lambda: record.replay(machine, recording),
-                         lambda: outside.finish(machine, None, None, save_to))
+                         lambda: inputs.finish(machine, None, None, save_to))
     return run.told(machine, result, as_json, with_hash, with_screen, image=recording.source.image.path, kind="recording", place=place)

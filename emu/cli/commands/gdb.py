@@ -27,7 +27,7 @@ The commands vmcs, exits, xlate, why-irq, state ask the machine, as does `monito
 def _settings(context, parameter, wanted):
     """Write the name of the settings file and end."""
     if wanted:
-        click.echo(Path(__file__).resolve().parent.parent / "debug" / "gdb" / "init.gdb")
+        click.echo(Path(__file__).resolve().parents[2] / "debug" / "gdb" / "init.gdb")
         context.exit()
 
 
