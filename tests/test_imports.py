@@ -2,13 +2,20 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 # Lower layers first.  A module may import its own layer and those before it.
-LAYERS = ("errors", "files", "kernel_cache", "jit", "bits", "spec", "state", "model", "core", "device", "image", "asm", "partition",
-          "watching", "failure", "standing", "endings",
-          "report", "restart", "config", "machine", "debug", "trace", "lab", "tui", "testing", "whp", "manage",
-          "cli")
+LAYERS = ("errors", "files", "kernel_cache", "jit", "bits", "spec", "state", "model", "core", "board", "image", "asm", "machine",
+          "debug", "trace", "lab", "tui", "manage", "cli")
 FREE = ("errors",)                                         # every layer may raise
+# Inside a layer: rooms and single modules, the same rule.
+ROOMS = {
+    "model": ("cpu", "fault", "indirect", "ram", "interrupts", "observe", "devices", "memory", "processor", "reset", "vmx",
+              "delivery", "instructions", "route", "boundary", "event"),
+    "debug": ("explain", "views", "session", "history", "snapshot", "stop", "vmcs", "gdb"),
+    "machine": ("partition", "trace_ring", "failure", "standing", "endings", "result", "restart", "machine"),
+}
 
 
 def _layer(module):
@@ -18,10 +25,8 @@ def _layer(module):
 def _imports(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "emu":
-            if node.module == "emu":
-                yield from (f"emu.{alias.name}" for alias in node.names if not alias.name.isupper())    # constants are the package's own
-            else:
-                yield node.module
+            names = [alias.name for alias in node.names if node.module != "emu" or not alias.name.isupper()]     # no constants
+            yield from (f"{node.module}.{name}" for name in names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "emu")
 
@@ -38,6 +43,26 @@ def test_imports_go_up_the_layers():
             if there not in FREE and LAYERS.index(there) > LAYERS.index(here):
                 wrong.append(f"{path.relative_to(ROOT)} imports {module}")
     assert not wrong, "\n".join(wrong)
+
+
+def _wrong(name, order):
+    """Return imports that go down: a part of emu/NAME may import what stands before it in `order`, and itself."""
+    wrong, folder = [], ROOT / "emu" / name
+    for path in sorted(folder.rglob("*.py")):
+        here = path.relative_to(folder).parts[0].removesuffix(".py")
+        if here == "__init__":
+            continue
+        assert here in order, f"emu/{name}/{here} has no place in the order"
+        for module in _imports(path):
+            parts = module.split(".")
+            if parts[1] == name and len(parts) > 2 and parts[2] in order and order.index(parts[2]) > order.index(here):
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    return wrong
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_imports_go_up_the_rooms(name):
+    assert not _wrong(name, ROOMS[name])
 
 
 def test_only_the_core_imports_the_execution_engine():
