@@ -6,7 +6,7 @@ import pytest
 
 from emu.errors import DebugError, ImageError
 from emu.lab import Lab
-from tests.machine.guests import FOLDER
+from tests.guests.guests import FOLDER
 
 EPT = FOLDER / "ept_violation.s"
 HIDDEN = FOLDER.parent / "partitions" / "vmx_hidden.s"

@@ -1,5 +1,5 @@
 """Guest programs that the gdb tests debug."""
-from tests.machine.guests import FOLDER
+from tests.guests.guests import FOLDER
 
 HEAD = "".join(f'        .include "{FOLDER / name}"\n' for name in ("lib.s", "vmxlib.s"))
 PROGRAMS = {

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from tests.machine.guests import FOLDER
+from tests.guests.guests import FOLDER
 from tests.machine.test_inputs import ECHO
 
 ENTER = """

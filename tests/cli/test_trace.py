@@ -1,7 +1,7 @@
 """`hvlab trace` and `hvlab break`: the real commands."""
 import json
 
-from tests.machine.guests import FOLDER
+from tests.guests.guests import FOLDER
 
 IMAGE = FOLDER / "ept_violation.s"
 

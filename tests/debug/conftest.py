@@ -6,8 +6,8 @@ import pytest
 from emu.asm import assemble
 from emu.image import of_assembly
 from emu.machine import Config, Machine
+from tests.guests.guests import FOLDER
 from tests.machine import conftest
-from tests.machine.guests import FOLDER
 
 MIB = 1 << 20
 HEAD = "".join(f'        .include "{FOLDER / name}"\n' for name in ("lib.s", "vmxlib.s"))

@@ -11,7 +11,7 @@ from emu.spec.vmx import REASON
 from tests.debug.conftest import close
 from tests.debug.test_history import past  # noqa: F401
 from tests.debug.test_session import COUNT, ENTER
-from tests.machine.guests import FOLDER
+from tests.guests.guests import FOLDER
 
 
 @pytest.fixture

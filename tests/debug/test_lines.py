@@ -14,7 +14,7 @@ from emu.debug.gdb.files import symbol_file
 from emu.errors import ImageError
 from emu.image import of_assembly
 from emu.image.debuginfo import from_elf
-from tests.machine.guests import FOLDER
+from tests.guests.guests import FOLDER
 
 PROGRAM = """
 int twice(int x) { return 2 * x; }

@@ -13,7 +13,7 @@ from emu.state import RING_ROWS
 from tests.debug.conftest import close
 from tests.debug.test_history import past  # noqa: F401
 from tests.debug.test_session import COUNT, ENTER, debug  # noqa: F401
-from tests.machine import guests
+from tests.guests import guests
 
 MOVE = """
 test:   mov     ecx, 4

@@ -10,7 +10,7 @@ from emu.errors import DebugError
 from emu.machine import Config, Machine
 from emu.spec.outcome import STOP
 from tests.debug.conftest import close
-from tests.machine import guests
+from tests.guests import guests
 
 COUNT = """
 test:   xor     ecx, ecx

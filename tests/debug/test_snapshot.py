@@ -9,7 +9,7 @@ from emu.debug.history.snapshot import restore, take
 from emu.errors import SnapshotError
 from emu.machine import Config, Machine
 from emu.state import ALL_ONES
-from tests.machine import guests
+from tests.guests import guests
 from tests.machine.conftest import MIB, assembled, close
 
 GUESTS = ["accessed_dirty", "apic_timer_deadline", "apic_timer_periodic", "cross_modifying", "debug_data", "debug_resume", "ept_dirty",

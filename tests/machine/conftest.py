@@ -6,7 +6,7 @@ import pytest
 from emu.asm import assemble
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from tests.machine import guests
+from tests.guests import guests
 
 MIB = 1 << 20
 PRELUDE = '        .include "lib.s"\n'

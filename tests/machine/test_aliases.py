@@ -9,7 +9,7 @@ from emu.asm import assemble
 from emu.debug.history.snapshot import restore, take
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from tests.machine import guests
+from tests.guests import guests
 from tests.machine.conftest import MIB, close
 from tests.machine.scrambled import CODE, Program
 

@@ -4,7 +4,7 @@ import pytest
 
 from emu.machine import Config, Machine
 from emu.machine import machine as module
-from tests.machine import guests
+from tests.guests import guests
 from tests.machine.conftest import MIB, assembled, close
 
 SINGLE = ["a20_gate", "accessed_dirty", "apic_timer_periodic", "code_aliases", "code_off_memory", "code_past_4gib", "code_segment_limit",

@@ -9,8 +9,8 @@ from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.lab import Lab
 from emu.machine import Config, Machine, endings, partition
-from tests.machine.test_partitions import MEMORY, run, text
-from tests.machine.test_partitions import partition as made
+from tests.partitions.test_partitions import MEMORY, run, text
+from tests.partitions.test_partitions import partition as made
 
 RESET = "mov al, 6\n mov dx, PORT_RESET_CONTROL\n out dx, al\n hlt"
 TRIPLE, HALTED, RESETS, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_0004

@@ -7,7 +7,7 @@ from emu.debug.history import snapshot, snapshot_file
 from emu.errors import ConfigError
 from emu.machine import Config, Machine
 from emu.spec.firmware import LOW
-from tests.machine import guests
+from tests.guests import guests
 from tests.machine.conftest import close
 
 GIB = 1 << 30

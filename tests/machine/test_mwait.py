@@ -76,6 +76,6 @@ count:  .quad   0
 
 @pytest.mark.parametrize("quantum", [137, 10_000])
 def test_small_quanta(machine, quantum):
-    from tests.machine import guests
+    from tests.guests import guests
     guest = guests.parse(guests.FOLDER / "mwait_wake.s")
     assert machine(guest, quantum_cycles=quantum).run(max_cycles=guest.cycles).exit_code == 0

@@ -18,7 +18,7 @@ from emu.spec.insn import INSN as KIND
 from emu.spec.outcome import MODE
 from emu.spec.platform import DEVICE
 from emu.state import INSN, LOCAL_APIC, U64, cpu_at
-from tests.model.paging_world import World as PagingWorld
+from tests.model.memory.paging_world import World as PagingWorld
 
 MODULES = (
     apic,

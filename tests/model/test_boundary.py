@@ -9,7 +9,7 @@ from emu.spec.apic import SVR
 from emu.spec.cpu import RFLAGS
 from emu.spec.vmx import ACTIVITY, BLOCKING, EXITC, PIN, PROC, REASON
 from emu.state import ALL_ONES
-from tests.model.vmx_world import VIRTUAL_APIC, guest
+from tests.model.vmx.vmx_world import VIRTUAL_APIC, guest
 
 
 @pytest.fixture

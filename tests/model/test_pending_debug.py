@@ -7,7 +7,7 @@ from emu.model.observe import breakpoint
 from emu.model.vmx import exit
 from emu.spec.cpu import RFLAGS
 from emu.spec.vmx import ACTIVITY, BLOCKING, PENDING
-from tests.model.vmx_world import World
+from tests.model.vmx.vmx_world import World
 
 STI, MOV_SS = int(BLOCKING.STI), int(BLOCKING.MOV_SS)
 BS, B1, ENABLED, TF = int(PENDING.BS), int(PENDING.B1), int(PENDING.ENABLED), int(RFLAGS.TF)

@@ -31,7 +31,8 @@ from emu.errors import AssemblyError
 from emu.machine.partition import folder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TESTS = ("tests/machine/test_partitions.py", "tests/machine/test_partition_start.py", "tests/hyperv", "tests/machine/test_hypervisor.py")
+TESTS = ("tests/partitions/test_partitions.py", "tests/partitions/test_partition_start.py", "tests/hyperv",
+         "tests/machine/test_hypervisor.py")
 TIMEOUT = 400                                             # seconds for all tests of a mutant; they take one minute
 KINDS = {"inverted": "a condition is the opposite", "edge": "a comparison takes the equal case, or leaves it out",
          "constant": "a number is one more or one less", "mask": "a mask lacks a bit, or has its bit one place higher",

@@ -109,12 +109,12 @@ def test_verdict_of_a_run(action, verdict, by):
 
 
 def test_results_are_kept_and_reported(tmp_path):
-    results = [Result("emu/model/devices/pit.py:273 _latch_count", "0 -> 1", KILLED, "tests/model/test_pit.py::test_latch"),
+    results = [Result("emu/model/devices/pit.py:273 _latch_count", "0 -> 1", KILLED, "tests/model/devices/test_pit.py::test_latch"),
                Result("emu/model/devices/pit.py:275 _latch_count", "1 -> 2", SURVIVED)]
     for result in results:
         append(tmp_path / "results", result)
     assert load(tmp_path / "results") == results and load(tmp_path / "none") == []
     assert report(results).splitlines() == [
-        "killed     emu/model/devices/pit.py:273 _latch_count           0 -> 1  [tests/model/test_pit.py::test_latch]",
+        "killed     emu/model/devices/pit.py:273 _latch_count           0 -> 1  [tests/model/devices/test_pit.py::test_latch]",
         "survived   emu/model/devices/pit.py:275 _latch_count           1 -> 2",
         "1 of 2 killed (1 killed, 1 survived)"]

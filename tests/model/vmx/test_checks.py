@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from emu.model.vmx import checks
 from emu.spec.checks import CHECKS
 from emu.spec.vmcs import FIELD, VMCS, width_of
-from tests.model.vmcs_fixture import OTHER_VMCS, PDPT_AT, VALID, VIRTUAL_APIC, VMCS_AT, Processor
+from tests.model.vmx.vmcs_fixture import OTHER_VMCS, PDPT_AT, VALID, VIRTUAL_APIC, VMCS_AT, Processor
 from tests.reference import checks as reference
 
 P = Processor()

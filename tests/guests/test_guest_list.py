@@ -3,7 +3,7 @@
 import pytest
 
 from emu.asm import assemble
-from tests.machine import guests
+from tests.guests import guests
 
 ALL = guests.guests()
 

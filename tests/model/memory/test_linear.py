@@ -8,7 +8,7 @@ from emu.model.memory import linear
 from emu.spec.cost import COST
 from emu.spec.outcome import ACCESS, FAULT, STOP, UNMODELLED
 from emu.state import LOCAL_APIC, U64
-from tests.model.paging_world import World, plain
+from tests.model.memory.paging_world import World, plain
 from tests.reference.paging import READ, USER, WRITE
 
 LA = 0x7F_1234_5000

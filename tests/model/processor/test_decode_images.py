@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from emu.asm import assemble
-from tests.model.decode_corpus import compare
+from tests.model.processor.decode_corpus import compare
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 IMAGES = ["firmware/boot", "hv"]
 GUESTS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests/guests").glob("*.s") if not path.stem.endswith("lib"))
 

@@ -11,7 +11,7 @@ from emu.spec.cpu import CR0, CR4, RFLAGS, SEG, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE
 from emu.spec.vmx import PROC, PROC2, REASON
-from tests.model.vmx_world import DATA, IO_BITMAP, MSR_BITMAP, TSS, guest
+from tests.model.vmx.vmx_world import DATA, IO_BITMAP, MSR_BITMAP, TSS, guest
 from tests.reference import vmx as reference
 
 FEW = settings(max_examples=60, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])

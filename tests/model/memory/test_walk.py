@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from emu.model.memory import steps, walk
 from emu.spec.outcome import FAULT, STOP, UNMODELLED
 from emu.state import U64
-from tests.model.paging_world import World, plain
+from tests.model.memory.paging_world import World, plain
 from tests.reference.paging import AC, FETCH, IMPLICIT, READ, USER, WRITE, Fault, Paging
 
 LA = 0x7F_1234_5678

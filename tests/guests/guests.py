@@ -16,7 +16,7 @@ from emu.asm import assemble
 from emu.spec.firmware import BLOCK, BLOCKVALUE, LOW, PAYLOAD
 from emu.spec.outcome import STOP
 
-FOLDER = Path(__file__).resolve().parent.parent / "guests"
+FOLDER = Path(__file__).resolve().parent
 BOOT = FOLDER.parent.parent / "firmware" / "boot"
 HEADER = re.compile(r"# Expect: ([a-z ]+?)((?:; *[a-z]+=\d+)*)\. +(.+)")
 LIBRARY = ("lib.s", "smplib.s", "modelib.s", "fivelib.s", "vmxlib.s")

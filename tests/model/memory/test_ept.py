@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from emu.model.memory import steps, walk
 from emu.state import U64
-from tests.model import test_walk
-from tests.model.paging_world import World, plain
+from tests.model.memory import test_walk
+from tests.model.memory.paging_world import World, plain
 from tests.reference.paging import FETCH, READ, USER, WRITE, Fault
 
 odd = test_walk.odd

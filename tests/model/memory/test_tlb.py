@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from emu.model.memory import tlb, walk
 from emu.state import TLB_ENTRIES, U64
-from tests.model.paging_world import World, plain
+from tests.model.memory.paging_world import World, plain
 from tests.reference.paging import READ, USER, WRITE
 from tests.reference.tlb import Tlb
 

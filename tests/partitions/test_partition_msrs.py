@@ -6,7 +6,7 @@ from emu.image import of_assembly
 from emu.machine import Config, Machine
 from emu.machine.partition import RESULT, TABLE, TABLE_HEADER
 from emu.spec.msr import ROWS
-from tests.machine.guests import FOLDER
+from tests.guests.guests import FOLDER
 
 MEMORY, READ, WROTE = 16 << 20, 0x700000, 0x780000
 NUMBERS = {name: number for name, number, *_ in ROWS}

@@ -7,7 +7,7 @@ from emu.spec.cpu import CR4, SEG
 from emu.spec.outcome import MODE, RESULT, STOP
 from emu.spec.vmx import BLOCKING, ENTRYC, EXITC, PROC, PROC2
 from emu.state import ALL_ONES
-from tests.model.vmx_world import ENTRY_LIST, GUEST_FIELDS, LOAD_LIST, STORE_LIST, VIRTUAL_APIC, VMCS_REGION, World, enter, leave
+from tests.model.vmx.vmx_world import ENTRY_LIST, GUEST_FIELDS, LOAD_LIST, STORE_LIST, VIRTUAL_APIC, VMCS_REGION, World, enter, leave
 
 PAT, KERNEL_GS_BASE, FS_BASE = 0x277, 0xC000_0102, 0xC000_0100
 

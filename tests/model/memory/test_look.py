@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from emu.model.memory import look, walk
 from emu.spec.outcome import FAULT
 from emu.state import ALL_ONES, U64
-from tests.model.paging_world import World, plain
-from tests.model.test_walk import MODES, random_access, random_la, random_world
+from tests.model.memory.paging_world import World, plain
+from tests.model.memory.test_walk import MODES, random_access, random_la, random_world
 
 LA, PAGE, CODE = 0x7F_1234_5FFD, 0x9000, 0xA000
 P, RW, US, A, D = 1, 2, 4, 0x20, 0x40

@@ -2,7 +2,7 @@
 import pytest
 
 from emu.errors import Unmodelled
-from tests.machine import guests
+from tests.guests import guests
 
 ALL = guests.guests()
 

@@ -12,15 +12,7 @@ from emu.spec.cpu import EFER, SEG
 from emu.spec.outcome import MODE, RESULT
 from emu.spec.profile import TIMER_RATE
 from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXITC, PIN, PROC
-from tests.model.vmx_world import (
-    FLAT_RIGHTS,
-    GUEST_FIELDS,
-    VIRTUAL_APIC,
-    World,
-    enter,
-    leave,
-    segment_of,
-)
+from tests.model.vmx.vmx_world import FLAT_RIGHTS, GUEST_FIELDS, VIRTUAL_APIC, World, enter, leave, segment_of
 from tests.reference import vmx as reference
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])

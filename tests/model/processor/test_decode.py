@@ -11,7 +11,7 @@ from emu.model.processor import decode
 from emu.spec.insn import INSN, ROWS, STEP, encodings
 from emu.spec.timing import CLASS, CYCLES
 from emu.state import INSN as RECORD
-from tests.model.decode_corpus import compare, decoded, walk
+from tests.model.processor.decode_corpus import compare, decoded, walk
 from tests.reference.decode import memory_operand
 
 U64 = np.uint64

@@ -14,7 +14,7 @@ from emu.spec.profile import REVISION
 from emu.spec.vmcs import VMCS
 from emu.spec.vmx import FEATURE_CONTROL
 from emu.state import ALL_ONES
-from tests.model.vmx_world import DATA, RAM_BYTES, VMCS_REGION, VMXON_REGION, World
+from tests.model.vmx.vmx_world import DATA, RAM_BYTES, VMCS_REGION, VMXON_REGION, World
 from tests.reference import vmx as reference
 
 OTHER = 0xA000

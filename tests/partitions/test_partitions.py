@@ -17,9 +17,9 @@ from emu.machine import Config, Machine
 from emu.machine.partition import DESCRIPTOR, TABLE, TABLE_HEADER, Partition, folder
 from emu.spec.hypercall import OFFERED
 from emu.spec.tlfs import HVCALL
-from tests.machine import guests
+from tests.guests import guests
 
-FOLDER = Path(__file__).resolve().parent.parent / "partitions"
+FOLDER = Path(__file__).resolve().parent
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.s") if path.stem != "hvlib")
 PLAIN = {"not_enlightened"}
 VPS = {"smp": 3, "smp_init": 3}                           # programs for several virtual processors

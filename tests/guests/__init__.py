@@ -1,0 +1,1 @@
+"""Programs that prove one claim each, and what runs them."""
