@@ -39,9 +39,10 @@ def users(symbol):
 
 def privileges():
     """Return {call code name: privilege name or ""} and {MSR name: the same} of the hypervisor's rows."""
-    rows = dict(re.findall(r"^(row_\w+): +CALLROW [^\n]*?(?:PRIVILEGE_(\w+)|0), call_\w+$", hv("hypercall_rows.s"), re.MULTILINE))
-    calls = {name: rows[row] for name, row in re.findall(r"CALLAT +(\w+), (row_\w+)", hv("hypercall_rows.s"))}
-    text = hv("synthetic_rows.s")
+    text = hv("hypercalls/hypercall_rows.s")
+    rows = dict(re.findall(r"^(row_\w+): +CALLROW [^\n]*?(?:PRIVILEGE_(\w+)|0), call_\w+$", text, re.MULTILINE))
+    calls = {name: rows[row] for name, row in re.findall(r"CALLAT +(\w+), (row_\w+)", text)}
+    text = hv("exits/synthetic_rows.s")
     rows = dict(re.findall(r"^(syn_\w+): +SYNROW (?:PRIVILEGE_)?(\w+),", text, re.MULTILINE))
     msrs = {(first, last): rows[row] for first, last, row in re.findall(r"SYNAT +(\w+), (\w+), (syn_\w+)", text)}
     return calls, msrs
@@ -77,7 +78,7 @@ def leaves():
     yield from ("", "## CPUID leaves", "", "| leaf | what | tests |", "|---|---|---|")
     for name, (number, text) in details(HVLEAF).rows.items():
         yield f"| {int(number):#x} | {text} | {users(name)} |"
-    given = set(re.findall(r"PRIVILEGE_(\w+)", hv("property.s") + hv("cpuid_rows.s")))
+    given = set(re.findall(r"PRIVILEGE_(\w+)", hv("partitions/property.s") + hv("exits/cpuid_rows.s")))
     yield from ("", "## Privileges", "", "| bit | name | gates | given |", "|---|---|---|---|")
     for name, (high, _, text) in details(PRIVILEGE).rows.items():
         yield f"| {high} | {name} | {text} | {'yes' if name in given else 'no: not implemented yet'} |"

@@ -5,7 +5,7 @@ r"""Assemble `.s` files in Intel syntax: several files as one unit, constants fr
     image.code, image.base                     # bytes, address of the first
     image.symbols["vmexit"]                    # labels and constants of the files
     image.lines                                # (address, bytes, file, line, source) for each statement
-    image.where(address), image.name(address)  # ("hv/exit.s", 12, "vmread rax, rcx"), "vmexit+0x10"
+    image.where(address), image.name(address)  # ("hv/exits/vmexit.s", 12, "vmread rax, rcx"), "vmexit+0x10"
     print(listing(image))
 
 `build.list` names the files of an image in order, one a line, `#` comments; labels are shared by all of them.

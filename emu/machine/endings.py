@@ -64,7 +64,7 @@ def _sentence(worst, count):
 
 # ---- partitions that are halted with nothing to wake them -----------------------------------------------------------------
 class _Vp:
-    """What hv/ keeps of a virtual processor, by the names of hv/records.s."""
+    """What hv/ keeps of a virtual processor, by the names of hv/records/records.s."""
 
     def __init__(self, machine, layout, at):
         self._machine, self._layout, self.at = machine, layout, at

@@ -1,6 +1,6 @@
 """What the boot firmware leaves in memory, and what the loader leaves for the firmware: offsets and addresses.
 
-Shared by firmware/boot/*.s, hv/*.s, guest programs and the loaders; drawn in firmware/boot/README.md.
+Shared by firmware/boot/*.s, hv/*/*.s, guest programs and the loaders; drawn in firmware/boot/README.md.
 """
 from emu.bits import codes
 

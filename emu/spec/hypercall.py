@@ -73,7 +73,7 @@ def _rows():
     return sorted([*known, *((number, f"HvCall{name}", kind, who) for number, name, kind, who in _MORE)])
 
 
-# Calls that the hypervisor of this project answers (hv/hypercall_rows.s; a test compares).
+# Calls that the hypervisor of this project answers (hv/hypercalls/hypercall_rows.s; a test compares).
 OFFERED = frozenset(map(int, HVCALL))
 HYPERCALL = {number: (name, kind, who) for number, name, kind, who in _rows()}
 HYPERCALL_SOURCE = details(HVCALL).source

@@ -1,7 +1,7 @@
 """The hypervisor interface: CPUID leaves, synthetic MSRs, hypercall codes, statuses, privileges, register names.
 
 Source: Hypervisor Top Level Functional Specification 6.0b and its current online text.  Only what `hv/` offers or
-refuses by name is listed; behaviour is in hv/*.s.
+refuses by name is listed; behaviour is in hv/*/*.s.
 """
 from emu.bits import codes, layout
 

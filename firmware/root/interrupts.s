@@ -1,4 +1,4 @@
-# interrupts.s - lines of a child's 8259 pair (hv/pic.s) and its processor: one is asserted as the external interrupt of VP 0.
+# interrupts.s - lines of a child's 8259 pair (hv/devices/pic.s) and its processor: one is asserted as the external interrupt of VP 0.
 #
 # The hypervisor takes it when the guest can; HvCallClearVirtualInterrupt then tells that it was acknowledged, and the pair is
 # told so before anything else happens to it.

@@ -1,4 +1,4 @@
-# ports.s - the ports of a child: which device answers, and how wide (hv/port_table.s).
+# ports.s - the ports of a child: which device answers, and how wide (hv/devices/port_table.s).
 #
 # A routine's entry: edi = port, esi = bytes, edx = value, rbx = rbp = VM.  Exit: eax.
 # Source  firmware/root/README.md, "Devices of a child"

@@ -12,7 +12,7 @@ GUEST = ROOT.parent / "tests" / "partitions" / "vmx_hidden.s"
 def build(tmp_path):
     """Return the folder of a copy of the hypervisor that greets otherwise."""
     shutil.copytree(ROOT.parent / "hv", tmp_path / "hv")
-    console = next(path for path in (tmp_path / "hv").glob("*.s") if "hvlab hypervisor" in path.read_text())
+    console = next(path for path in (tmp_path / "hv").rglob("*.s") if "hvlab hypervisor" in path.read_text())
     console.write_text(console.read_text().replace("hvlab hypervisor", "other hypervisor"))
     return tmp_path / "hv"
 
@@ -21,7 +21,7 @@ def test_another_build_runs_the_partition(hvlab, build):
     code, _, err = hvlab("run", GUEST, "--as", "partition", "--memory", "16M", "--hv", build)
     assert code == 0 and "other hypervisor" in err
     code, out, _ = hvlab("break", "exit", GUEST, "--as", "partition", "--memory", "16M", "--hv", build)
-    assert code == 0 and f"{build.name}/vmexit.s:" in out
+    assert code == 0 and f"{build.name}/exits/vmexit.s:" in out
 
 
 def test_wrong_uses_are_refused(hvlab, build, tmp_path):

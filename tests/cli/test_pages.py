@@ -36,9 +36,9 @@ def test_commands_that_build_on_each_other_print_what_the_page_says(text, tmp_pa
 
 
 def test_a_bug_that_does_not_fit_is_said(tmp_path, monkeypatch):
-    assert "ret" in (pages.planted(tmp_path, "advance") / "msr.s").read_text()
-    monkeypatch.setattr(pages.tomllib, "loads", lambda text: {"gone": {"file": "msr.s", "old": "no such line", "new": ""}})
-    with pytest.raises(ValueError, match=r"the bug 'gone' of docs/bugs.toml does not fit hv/msr.s"):
+    assert "ret" in (pages.planted(tmp_path, "advance") / "exits/msr.s").read_text()
+    monkeypatch.setattr(pages.tomllib, "loads", lambda text: {"gone": {"file": "exits/msr.s", "old": "no such line", "new": ""}})
+    with pytest.raises(ValueError, match=r"the bug 'gone' of docs/bugs.toml does not fit hv/exits/msr.s"):
         pages.planted(tmp_path, "gone")
 
 

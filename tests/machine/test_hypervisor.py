@@ -180,8 +180,8 @@ def test_canary_under_a_stack_is_looked_at(machine):
 def test_what_a_handler_leaves_on_the_stack_is_noticed(machine, tmp_path):
     folder = tmp_path / "hv"
     shutil.copytree(ROOT.parent / "hv", folder)
-    source = (folder / "vmexit.s").read_text()
-    (folder / "vmexit.s").write_text(source.replace("\nvm_resume:\n", "\nvm_resume: push rax\n"))
+    source = (folder / "exits/vmexit.s").read_text()
+    (folder / "exits/vmexit.s").write_text(source.replace("\nvm_resume:\n", "\nvm_resume: push rax\n"))
     unit = machine(memory_mib=64)
     unit.said = ""
     unit.on_console(lambda source, data: setattr(unit, "said", unit.said + data.decode("latin-1")))

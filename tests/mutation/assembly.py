@@ -143,8 +143,8 @@ def mutants_of(file, line, text):
 def mutants(sources, seed):
     """Yield the mutants of a folder, in the order of the seed: at most one for each line."""
     lines = []
-    for path in sorted(Path(sources).glob("*.s")):
-        found = (mutants_of(path.name, number, text) for number, text in enumerate(path.read_text().split("\n"), 1))
+    for path in sorted(Path(sources).rglob("*.s")):
+        found = (mutants_of(str(path.relative_to(sources)), number, text) for number, text in enumerate(path.read_text().split("\n"), 1))
         lines += [each for each in found if each]
     choice = random.Random(seed)
     choice.shuffle(lines)

@@ -274,7 +274,7 @@ bad:    mov eax, 5
 
 
 def test_table_of_calls_is_the_one_that_is_explained():
-    rows = re.findall(r"^ +CALLAT +(\w+),", (folder("hv") / "hypercall_rows.s").read_text(), re.MULTILINE)
+    rows = re.findall(r"^ +CALLAT +(\w+),", (folder("hv") / "hypercalls/hypercall_rows.s").read_text(), re.MULTILINE)
     assert {int(getattr(HVCALL, name)) for name in rows} == OFFERED
 
 

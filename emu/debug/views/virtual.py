@@ -16,7 +16,7 @@ from emu.spec.vmx import BLOCKING, PROC
 from emu.state import ALL_ONES, env_of
 
 PRIORITY, LVT_TABLE = 'SDM 3A, "Task and Processor Priorities"', 'SDM 3A, "Local Vector Table"'
-SHADOW, RECORDS = 'SDM 3C, "Virtualizing CR8-Based TPR Accesses"', "hv/records.s"
+SHADOW, RECORDS = 'SDM 3C, "Virtualizing CR8-Based TPR Accesses"', "hv/records/records.s"
 INJECTION = 'SDM 3C, "Event Injection"'
 REGISTER_BYTES, WORDS = 16, 8
 
