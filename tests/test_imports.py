@@ -14,6 +14,8 @@ ROOMS = {
     "model": ("cpu", "fault", "indirect", "ram", "interrupts", "observe", "devices", "memory", "processor", "reset", "vmx",
               "delivery", "instructions", "route", "boundary", "event"),
     "debug": ("explain", "views", "session", "history", "snapshot", "stop", "vmcs", "gdb"),
+    "cli": ("values", "console", "streams", "interrupt", "report", "tell", "options", "power", "loading", "inputs", "running", "debugger",
+            "target", "commands", "group"),
     "machine": ("partition", "trace_ring", "failure", "standing", "endings", "result", "restart", "machine"),
 }
 
@@ -63,6 +65,12 @@ def _wrong(name, order):
 @pytest.mark.parametrize("name", ROOMS)
 def test_imports_go_up_the_rooms(name):
     assert not _wrong(name, ROOMS[name])
+
+
+def test_no_command_imports_another():
+    files = sorted((ROOT / "emu" / "cli" / "commands").glob("*.py"))
+    wrong = [f"{path.stem} imports {module}" for path in files for module in _imports(path) if module.startswith("emu.cli.commands")]
+    assert files and not wrong
 
 
 def test_only_the_core_imports_the_execution_engine():

@@ -5,14 +5,10 @@ import select
 import sys
 from contextlib import suppress
 
-from click.core import ParameterSource
-
 from emu import files
-from emu.errors import ConfigError
 
 BYTES, WAIT = 4096, 0.2                                    # WAIT: seconds between looks at a signal while nothing is typed
 INPUT_LIMIT = 64 << 20                                     # bytes of what is typed at once
-SNAPSHOT, RECORDING = ".hvz", ".hvr"
 
 
 class Typed:
@@ -60,33 +56,16 @@ def run(machine, max_cycles, typed):
     return result
 
 
-# ---- snapshots and recordings ----------------------------------------------------------------------------------------
-LOADING = dict(place="as", smp="smp", memory="memory", append="append", modules="module", record_to="record",
-               hv="hv", copies="copies", symbols="symbols", on_reset="on-reset", physical_bits="physical-bits", initrd="initrd")
-
-
-def refuse_options(path, kind, context):
-    """Raise ConfigError for options that belong to an image."""
-    for parameter, name in LOADING.items():
-        if context.get_parameter_source(parameter) == ParameterSource.COMMANDLINE:
-            raise ConfigError(f"{path} is a {kind}, which has its machine in it: --{name} goes with an image")
-
-
-def of_snapshot(path, context):
-    """Return a Machine that goes on from a snapshot; raises ConfigError for options that belong to an image."""
-    from emu.cli import power
-
-    refuse_options(path, "snapshot", context)
-    return power.of_snapshot(path)
-
-
-def recorder(machine, image, place, smp, memory, append, modules):
-    """Return a Recorder of a machine that was loaded with these options of `hvlab run`."""
+# ---- what is kept ----------------------------------------------------------------------------------------------------
+def recorder(machine, target):
+    """Return a Recorder of a machine that was loaded as a Target says."""
     from emu import image as images
     from emu.debug.history import record
 
-    files = [record.file_row(images.module(text)[0]) for text in modules]
-    return record.Recorder(machine, record.Source(record.file_row(image), place, smp, memory, append, list(modules), files))
+    modules = [*target.modules, *([str(target.initrd)] if target.initrd else [])]
+    rows = [record.file_row(images.module(text)[0]) for text in modules]
+    return record.Recorder(machine, record.Source(record.file_row(target.image), target.place, target.smp, target.memory, target.append,
+                                                  modules, rows))
 
 
 def finish(machine, recorder, record_to, save_to):

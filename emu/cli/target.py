@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
-from emu.cli import inputs
-from emu.cli.commands import run
-from emu.cli.values import Count, Input, Memory
+from emu.cli import loading, options, power
+from emu.cli.values import Count, Input
 from emu.errors import ConfigError
 
 MAX_CYCLES = "20G"
+SNAPSHOT, RECORDING = ".hvz", ".hvr"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """An image and the machine that it runs on; `make` returns that machine, loaded, new each time."""
 
@@ -25,18 +25,18 @@ class Target:
     memory: int
     append: str
     modules: tuple
-    max_cycles: int
-    hv: Path | None = None
-    copies: int = 1
-    map_file: Path | None = None
-    on_reset: str = "fail"
-    initrd: Path | None = None
-    physical_bits: int = 39
+    initrd: Path | None
+    on_reset: str
+    physical_bits: int
+    map_file: Path | None
+    copies: int
+    hv: Path | None
+    max_cycles: int | None
 
     @cached_property
     def loaded(self):
         """Return the Image, read or assembled once."""
-        return run.load(self.image, self.memory, self.append, self.modules, self.map_file, self.initrd)
+        return loading.load(self.image, self.memory, self.append, self.modules, self.map_file, self.initrd)
 
     @cached_property
     def recording(self):
@@ -48,54 +48,43 @@ class Target:
     @property
     def frozen(self):
         """Return whether the image is a snapshot: without a place to run to it is looked at as it is."""
-        return self.image.suffix == inputs.SNAPSHOT
+        return self.image.suffix == SNAPSHOT
 
     def check(self):
         """Raise what is wrong with the image, before a machine is made."""
-        if self.image.suffix == inputs.RECORDING:
+        if self.image.suffix == RECORDING:
             _ = self.recording
-        elif self.image.suffix != inputs.SNAPSHOT:
+        elif self.image.suffix != SNAPSHOT:
             _ = self.loaded
 
     def make(self):
         """Return a new machine with the image in its memory, one that goes on from a snapshot, or one that repeats a recording."""
-        if self.image.suffix == inputs.SNAPSHOT:
-            return inputs.of_snapshot(self.image, click.get_current_context())
-        if self.image.suffix == inputs.RECORDING:
-            from emu.cli.commands import replay
+        if self.frozen:
+            options.refuse_loading(self.image, "snapshot", click.get_current_context())
+            return power.of_snapshot(self.image)
+        if self.image.suffix == RECORDING:
+            options.refuse_loading(self.image, "recording", click.get_current_context())
+            return loading.prepared(self.recording, None, self.image)
+        return loading.machine_with(self.loaded, self.place, self.smp, self.hv, self.copies, on_reset=self.on_reset,
+                                    physical_bits=self.physical_bits)
 
-            inputs.refuse_options(self.image, "recording", click.get_current_context())
-            return replay.prepared(self.recording, None, self.image)
-        return run.machine_with(self.loaded, self.place, self.smp, self.hv, self.copies, on_reset=self.on_reset,
-                                physical_bits=self.physical_bits)
+
+def _taking(metavar, cycles):
+    """Return a decorator that adds IMAGE and the options that say how it runs; the command gets a Target as `target`."""
+    def add(function):
+        @wraps(function)
+        def command(image, max_cycles, **others):
+            said = {name: others.pop(name) for name in options.NAMES}
+            return function(target=Target(image=image, max_cycles=max_cycles, **said), **others)
+
+        return options.added(command, click.argument("image", type=Input(), metavar=metavar), *options.IMAGE, cycles)
+    return add
 
 
-def options(function):
-    """Add IMAGE and the options of `hvlab run` that say how it runs; the command gets a Target as `target`."""
-
-    @wraps(function)
-    def command(image, place, smp, memory, append, modules, max_cycles, hv, copies, symbols, on_reset, initrd, physical_bits, **others):
-        return function(target=Target(image, place, smp, memory, append, modules, max_cycles, hv, copies, symbols, on_reset, initrd,
-                                      physical_bits), **others)
-
-    for each in (
-        click.option("--max-cycles", type=Count(), default=MAX_CYCLES, show_default=True, help="Look no further than this cycle."),
-        click.option("--symbols", type=run.IN, help=run.SYMBOLS_HELP),
-        click.option("--copies", type=click.IntRange(1, 16), default=1, help=run.COPIES_HELP),
-        click.option("--hv", type=Input(file_okay=False), help=run.HV_HELP),
-        click.option("--on-reset", type=run.RESETS, default="fail", show_default=True, help="What a reset by the guest is."),
-        click.option("--physical-bits", type=run.BITS, default=39, show_default=True, help=run.BITS_HELP),
-        click.option("--initrd", type=run.IN, help="The initial RAM disk of a Linux image."),
-        click.option("--module", "modules", multiple=True, metavar="FILE[,ARGS]", help="A multiboot module, or the initial RAM disk."),
-        click.option("--append", metavar="STRING", help="Command line of a multiboot or Linux image."),
-        click.option("--memory", type=Memory(), default="256M", show_default=True, help="Memory that the image finds."),
-        click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True, help="Logical processors."),
-        click.option("--as", "place", type=click.Choice(["bare", "partition"]), default="bare", show_default=True,
-                     help="On the bare machine, or as the guest of a child partition."),
-        click.argument("image", type=Input(), metavar="IMAGE|FILE.hvz|FILE.hvr"),
-    ):
-        command = each(command)
-    return command
+to_run = _taking("IMAGE", click.option(
+    "--max-cycles", type=Count(), help="Stop with exit code 5 after this many cycles; K, M and G are powers of 1000."))
+looked_at = _taking("IMAGE|FILE.hvz|FILE.hvr", click.option(
+    "--max-cycles", type=Count(), default=MAX_CYCLES, show_default=True, help="Look no further than this cycle."))
 
 
 @dataclass(frozen=True)
@@ -167,23 +156,3 @@ def stopped(target, processor=None, **at):
     if chosen >= len(machine.cpu):
         raise ConfigError(f"the machine has processors 0 to {len(machine.cpu) - 1}, not {chosen}")
     return Stopped(machine, chosen, f"{where}, at cycle {int(machine.cpu[chosen].cycles):,}")
-
-
-def at(*names):
-    """Return a decorator that adds the options that say where to stop, of `exit`, `launch`, `cycle` and `entry-failure`."""
-    known = {
-        "exit": click.option("--at-exit", type=Count(), metavar="N", help="Stop right after VM exit N, counted from 1."),
-        "launch": click.option("--at-launch", type=Count(), metavar="N", help="Stop before VM entry N: VMLAUNCH or VMRESUME."),
-        "cycle": click.option("--at-cycle", type=Count(), metavar="N", help="Stop at the first instruction boundary from cycle N on."),
-        "entry-failure": click.option("--at-entry-failure", is_flag=True, help="Stop before the first VM entry that fails."),
-    }
-
-    def add(function):
-        for name in reversed(names):
-            function = known[name](function)
-        return function
-
-    return add
-
-
-PROCESSOR = click.option("--processor", type=click.IntRange(0, 7), help="Which processor; default: that of the event, else 0.")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from emu.cli.commands import run
+from emu.cli import loading
 
 ROUND = """
 test:   call    vmx_start
@@ -72,22 +72,22 @@ def test_a_snapshot_is_looked_at_as_it_is(hvlab, program, tmp_path):
 
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_is_reported_as_one_whose_budget_is_used_up(hvlab, program, monkeypatch, number, expected):
-    made = run.machine_with
+    made = loading.machine_with
 
     def machine_with(*arguments, **options):
         machine = made(*arguments, **options)
         machine.on_console(lambda source, data: os.kill(os.getpid(), number) if not machine.interrupted else None)
         return machine
 
-    monkeypatch.setattr(run, "machine_with", machine_with)
+    monkeypatch.setattr(loading, "machine_with", machine_with)
     code, _, err = hvlab("run", program("test:   jmp     test\n"), *M)
     assert code == expected and "processor 0 runs at RIP 0x" in err and "program.s:3)" in err and "interrupted after" in err
 
 
-@pytest.mark.parametrize("where", ["emu.cli.commands.run.load", "emu.cli.commands.run.machine_with", "emu.cli.group.hvlab.main"])
+@pytest.mark.parametrize("where", ["emu.cli.loading.load", "emu.cli.loading.machine_with", "emu.cli.group.hvlab.main"])
 def test_sigterm_before_the_run_is_reported(where, program):
     module, _, name = where.rpartition(".")
-    code = f"import os, signal, emu.cli.group, emu.cli.commands.run; " \
+    code = f"import os, signal, emu.cli.group, emu.cli.loading; " \
            f"{module}.{name} = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM); " \
            "from emu.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code, "run", program("test:   jmp     test\n"), *M], capture_output=True, text=True,

@@ -7,7 +7,7 @@ import msgspec
 from rich.text import Text
 
 from emu.cli import report, tell
-from emu.cli.commands.replay import machine_of
+from emu.cli.loading import machine_of
 from emu.cli.values import Input
 from emu.errors import BUDGET, FAILED, OK
 

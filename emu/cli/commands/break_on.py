@@ -71,7 +71,7 @@ def _all(session, target, as_json):
               help="Ignore so many hits first; each kind joined by or, and each address of a list, counts by itself.")
 @click.option("--all", "everything", is_flag=True, help="Print every hit, a line each, and run on.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: one object, or one a line with --all.")
-@targets.options
+@targets.looked_at
 def command(target, condition, ignore, everything, as_json):
     """Run until a condition holds."""
     from emu.debug.session.conditions import compiled

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from emu.cli import interrupt, tell
+from emu.cli import interrupt, running, tell
 from emu.cli import target as targets
 from emu.cli.values import Output
 from emu.errors import ConfigError
@@ -45,14 +45,13 @@ def _write(path, pieces):
 def _record(target, path, text, quiet):
     """Run a target and write its trace, of the rows that a condition (text) accepts; returns the exit code, 0 or that of a signal."""
     from emu.cli import report as report_of
-    from emu.cli.commands import run
     from emu.debug.session.conditions import compiled
     from emu.machine.failure import finder
     from emu.trace.log import Writer
 
     machine, result = target.make(), None
     condition = compiled(text, finder(machine), any_kind=True) if text else None
-    console = run.writer(quiet, "partition" if machine.partitions else "bare", False)
+    console = running.writer(quiet, "partition" if machine.partitions else "bare", False)
     machine.on_console(console)
     writer = Writer(machine, path, target.image, target.place, condition)
     try:
@@ -92,7 +91,7 @@ def _forms(reader, jsonl, perfetto, report):
 @click.option("--jsonl", type=Output(dash=True), help="One JSON object a row; - is standard output.")
 @click.option("--perfetto", type=OUT, help="JSON for ui.perfetto.dev: a track per processor and VP, flows from exit to entry.")
 @click.option("--report", type=OUT, help="One HTML file: exits by reason, timeline, longest exits, search.")
-@targets.options
+@targets.looked_at
 def command(target, output, text, jsonl, perfetto, report):
     """Trace a run."""
     import tempfile

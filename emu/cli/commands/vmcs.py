@@ -5,7 +5,7 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import report, tell
+from emu.cli import options, report, tell
 from emu.cli import target as targets
 from emu.errors import ENTRY, OK
 
@@ -53,12 +53,12 @@ def _fields(rows):
 
 
 @command.command("show", short_help="Show the VMCS of a run; the word may be left out.")
-@targets.at("exit", "launch", "entry-failure")
-@targets.PROCESSOR
+@options.at("exit", "launch", "entry-failure")
+@options.PROCESSOR
 @click.option("--diff", nargs=2, type=click.IntRange(1), metavar="I J", help="Show the fields that changed from exit I to exit J.")
 @click.option("--group", "groups", type=click.Choice(GROUPS), multiple=True, help="Only this group of fields. May be repeated.")
 @JSON
-@targets.options
+@targets.looked_at
 def show(target, at_exit, at_launch, at_entry_failure, processor, diff, groups, as_json):
     """Show the VMCS that is current where the run of IMAGE is stopped."""
     from emu.debug.views.vmcs import Vmcs
@@ -111,10 +111,10 @@ def _healthy(target, missing, as_json):
 
 
 @command.command("check", short_help="List every VM-entry check that the VMCS fails.")
-@targets.at("launch", "exit", "entry-failure")
-@targets.PROCESSOR
+@options.at("launch", "exit", "entry-failure")
+@options.PROCESSOR
 @JSON
-@targets.options
+@targets.looked_at
 def check(target, at_launch, at_exit, at_entry_failure, processor, as_json):
     """Report whether VM entry would accept the VMCS that is current where the run of IMAGE is stopped.
 

@@ -8,7 +8,7 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import report, tell
+from emu.cli import options, report, tell
 from emu.cli import target as targets
 from emu.errors import DebugError
 
@@ -82,10 +82,10 @@ def _found(kind, what, history, thread, size, space):
 @click.option("--space", type=click.Choice(["linear", "guest", "host"]), default="linear", show_default=True,
               help="ADDRESS is linear, guest-physical or host-physical.")
 @click.option("--world", type=click.Choice(WORLDS), help="Whose address it is; default: of the world that runs.")
-@targets.at("cycle", "exit", "launch", "entry-failure")
-@targets.PROCESSOR
+@options.at("cycle", "exit", "launch", "entry-failure")
+@options.PROCESSOR
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
-@targets.options
+@targets.looked_at
 def command(target, kind, what, size, space, world, at_cycle, at_exit, at_launch, at_entry_failure, processor, as_json):
     """Find who wrote it."""
     stop = targets.stopped(target, processor, at_cycle=at_cycle, at_exit=at_exit, at_launch=at_launch, at_entry_failure=at_entry_failure)

@@ -7,7 +7,7 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import report, tell
+from emu.cli import options, report, tell
 from emu.cli import target as targets
 
 HELP = """Explain why an interrupt is not delivered where the run of IMAGE is stopped.
@@ -25,10 +25,10 @@ Examples:
 
 @click.command("why-irq", help=HELP, short_help="Explain why an interrupt is not delivered.")
 @click.argument("vector")
-@targets.at("cycle", "exit", "launch")
-@targets.PROCESSOR
+@options.at("cycle", "exit", "launch")
+@options.PROCESSOR
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
-@targets.options
+@targets.looked_at
 def command(target, vector, at_cycle, at_exit, at_launch, processor, as_json):
     """Explain why an interrupt is not delivered."""
     from emu.debug.explain import lookup

@@ -7,7 +7,7 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import report, tell
+from emu.cli import options, report, tell
 from emu.cli import target as targets
 from emu.cli.values import Output
 from emu.errors import ConfigError
@@ -74,8 +74,8 @@ def _guest(stop, partition, vp):
 
 @click.command("xlate", help=HELP, short_help="Show how a linear address is translated, entry by entry.")
 @click.argument("address")
-@targets.at("cycle", "exit", "launch")
-@targets.PROCESSOR
+@options.at("cycle", "exit", "launch")
+@options.PROCESSOR
 @click.option("--world", type=click.Choice(["root", "guest"]), help="Whose translation; default: of the world that runs.")
 @click.option("--partition", type=click.IntRange(1), help="The guest of this partition, also when it waits.")
 @click.option("--vp", type=click.IntRange(0), help="Which virtual processor of the partition; default: the first.")
@@ -84,7 +84,7 @@ def _guest(stop, partition, vp):
 @click.option("--user", is_flag=True, help="At privilege level 3.")
 @click.option("--svg", "drawing", type=Output(), help="Draw the walk into this file.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
-@targets.options
+@targets.looked_at
 def command(target, address, at_cycle, at_exit, at_launch, processor, world, partition, vp, write, fetch, user, drawing, as_json):
     """Show a translation."""
     from emu.debug.explain import lookup
