@@ -91,7 +91,7 @@ io_reach:
 
 # io_translate - Entry: rdi = linear address, r12 = qualification, rbp = partition.
 # Exit: rax = host address; or carry, edi = error code, rsi = address.  Keeps rbx, rbp, r12-r15.
-# An address without memory behind it raises #PF as if it were not present.
+# An address without memory raises #PF as if it were not present.
 io_translate:
         push    rdi
         call    guest_cpl
