@@ -120,10 +120,14 @@ def closure_of(path):
 
 @cache
 def closure_key(path):
-    """Return a hash of the file, of every `emu` file it imports, directly or not, and of what compiles them."""
+    """Return a hash of the file, of every `emu` file it imports, directly or not, of their names, and of what compiles them.
+
+    Compiled code names its module: that of a file that was moved is another.
+    """
     digest = hashlib.sha256(f"{VERSIONS} {sorted(FLAGS.items())}".encode())
     for here in closure_of(path):
-        digest.update(here.read_bytes())
+        name = here.relative_to(ROOT.parent) if here.is_relative_to(ROOT.parent) else here.name
+        digest.update(f"\0{name}\0".encode() + here.read_bytes())
     return digest.hexdigest()[:20]
 
 

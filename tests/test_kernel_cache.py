@@ -58,6 +58,16 @@ def test_kernel_is_compiled_once(script):
     assert [script(), script()] == [("42\n", 1), ("42\n", 0)]
 
 
+def test_kernels_of_a_file_that_moved_are_others(tmp_path):
+    """Compiled code names the module that it came from, and loading it would import that one."""
+    keys = set()
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}.py"
+        path.write_text(SCRIPT)
+        keys.add(kernel_cache.closure_key(path))
+    assert len(keys) == 2
+
+
 def test_damaged_cache_file_is_compiled_again_and_heals(script):
     script()
     rng = random.Random(12)

@@ -173,6 +173,12 @@ def unfetchable(c, k, cs, e, address):
 
 
 @kernel
+def passed(c, before):
+    """Return whether walks since cycle `before` went past an event, which is due in this block then."""
+    return c.cycles != before and c.cycles > c.due and not c.repeat_step
+
+
+@kernel
 def again(c, k, cs, ra):
     """Leave the block before the instruction at `ra`, which is then done again: it is looked up and fetched as any other."""
     if ra and not c.device_step:                           # what a device was asked for is not asked a second time
@@ -213,14 +219,18 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
         if start != ALL_ONES:
             access |= ACCESS.WRITE
     pa = ALL_ONES
-    if start == address or start == ALL_ONES or walk.translate(c, start, access) != ALL_ONES:
+    if start == address or start == ALL_ONES:
+        pa = walk.translate(c, address, access)
+    elif walk.translate(c, start, access) != ALL_ONES:     # the first page of an operand that goes on at `address`
+        if passed(c, before):
+            again(c, k, cs, ra)
         pa = walk.translate(c, address, access)
     changed = ledger.forget(t, k, world)
     if machine_at(c.machine)[0].stale_count:               # the walk marked an entry that lies on a page of code
         ledger.drop_stale(machine_at(c.machine)[0], k)
     grow(k, cs, world, index)
     if pa != ALL_ONES:
-        if changed or c.cycles != before and c.cycles > c.due and not c.repeat_step:     # past an event: it is due in this block
+        if changed or passed(c, before):
             again(c, k, cs, ra)
         if rw == 2 and memory.device(c, pa):
             unmodelled(c, UNMODELLED.CODE, address, pa)

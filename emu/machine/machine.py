@@ -130,6 +130,13 @@ def vectors(e):
     return found.reshape(-1)
 
 
+def floats(e):
+    """Return the x87 registers of an ENV as its field holds them (uint8[128]): 10 bytes each, and zeros in the 6 that follow."""
+    found = np.frombuffer(e["fpregs"].tobytes(), np.uint8).reshape(-1, 16).copy()
+    found[:, 10:] = 0
+    return found.reshape(-1)
+
+
 def _aligned(dtype, count=1):
     """Return `count` zeroed records whose address is a multiple of 64."""
     raw = np.zeros(dtype.itemsize * count + 64, np.uint8)
@@ -449,7 +456,7 @@ class Machine:
                     h.update(np.ascontiguousarray(value).tobytes())
                 h.update(int(rflags(e)).to_bytes(8, "little"))
             e = processor.engines[int(processor.core[0].owner)].env[0]
-            for value in (e.fpregs, vectors(e), e.fptags, e.fpstt, e.fpuc, e.fpus, e.mxcsr):
+            for value in (floats(e), vectors(e), e.fptags, e.fpstt, e.fpuc, e.fpus, e.mxcsr):
                 h.update(np.ascontiguousarray(value).tobytes())
             h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {list(c.exits)} {c.walks}".encode())
         for start in self._written(1 << 20):

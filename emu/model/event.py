@@ -113,6 +113,7 @@ def note_shadow(c, e):
     MOV or POP SS stands there.  The engine keeps it for all of a repeated string instruction; it ends with the first iteration.
     """
     known = c.interruptibility & SHADOW if c.shadow_at == c.instructions + 1 else 0
+    c.shadow_at = 0                                        # what it was is no state: it tells where the run was interrupted
     c.interruptibility &= ~SHADOW
     if U64(e.hflags) & HF_INHIBIT and c.repeated_at == 0:
         if known == 0:

@@ -1,7 +1,7 @@
 """A run that goes on from a restored snapshot is the run itself, and taking one changes nothing."""
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from emu.debug.history import parts
@@ -103,6 +103,7 @@ def test_any_order_of_running_taking_and_going_back(name):
 
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     @given(steps)
+    @example([("run", 190), ("run", 205)])                 # in the shadow of MOV SS
     def check(steps):
         restore(machine, first)
         at, taken = 0, [(0, first)]

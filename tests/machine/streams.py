@@ -18,7 +18,7 @@ from emu.bits import name_of
 from emu.debug.history.snapshot import restore, take
 from emu.errors import Unmodelled
 from emu.machine import Config, Machine
-from emu.machine.machine import vectors
+from emu.machine.machine import floats, vectors
 from emu.model import cpu
 from emu.model.memory.memory import PAGE
 from emu.model.observe import breakpoint
@@ -328,9 +328,9 @@ class Stream:
                 h.update(e[name].tobytes())
             h.update(int(cpu.rflags(e)).to_bytes(8, "little"))
         e, c = machine.processors[0].engines[int(machine.processors[0].core[0].owner)].env[0], machine.cpu[0]
-        for name in ("fpregs", "fptags", "fpstt", "fpuc", "mxcsr"):
+        for name in ("fptags", "fpstt", "fpuc", "mxcsr"):
             h.update(e[name].tobytes())
-        h.update(vectors(e).tobytes())
+        h.update(floats(e).tobytes() + vectors(e).tobytes())
         h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {c.walks} {c.stop_a} {c.stop_b} {c.stop_c}".encode())
         pages = np.flatnonzero(machine.ledger & PAGE.DIRTY)
         rows = machine.ram.reshape(-1, 4096)[pages]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from emu.board.board import RECORDS
-from emu.machine.machine import ROM_BASE, ROM_BYTES, vectors
+from emu.machine.machine import ROM_BASE, ROM_BYTES, floats, vectors
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP
 from emu.spec.vmx import MWAIT
@@ -31,7 +31,9 @@ KEPT: dict[str, tuple[str, ...]] = {
 # follows (features, which are fixed).  Source: Unicorn 2.1.4, struct CPUX86State
 POINTERS, BEHIND_POINTERS, RETURN_ADDRESS = 5464, 5496, 5560
 OWNER, TOP = ENV.fields["owner"][1], ENV.fields["fpstt"][1]
+FLOATS, FLOAT_BYTES = ENV.fields["fpregs"][1], ENV.fields["fpregs"][0].itemsize
 VECTORS, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize
+SCRATCH = ((784, 800), (VECTORS + VECTOR_BYTES, VECTORS + VECTOR_BYTES + 72))   # ft0; xmm_t0 and mmx_t0: operands of one instruction
 ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (BEHIND_POINTERS, RETURN_ADDRESS))
 # Fields that kernels index arrays with, and the largest value that stays inside; `seen` and `rows` differ by at most the ring.
 BOUNDS: dict[str, dict[str, int]] = {
@@ -157,7 +159,10 @@ def read(machine):
         if part.kind in KEPT:
             _portable(machine, part, memory[start:at].view(part.dtype)[0])
         elif part.kind == "env":                           # what no processor has is no state: it may differ from run to run
+            memory[start + FLOATS:start + FLOATS + FLOAT_BYTES] = floats(part.record)
             memory[start + VECTORS:start + VECTORS + VECTOR_BYTES] = vectors(part.record)
+            for first, end in SCRATCH:
+                memory[start + first:start + end] = 0
     return memory
 
 
