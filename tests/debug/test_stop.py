@@ -154,4 +154,4 @@ def test_launches_of_two_processors_stop_before_the_instruction(demo, number):
     machine, processor = run_to.run_to_launch(demo, number)
     e = machine.env(processor)
     assert sum(int(c.entries) for c in machine.cpu) == number - 1
-    assert read_linear(machine, e, int(e.rip), 3) in (VMLAUNCH, VMRESUME)
+    assert read_linear(machine, machine.cpu[processor], int(e.rip), 3) in (VMLAUNCH, VMRESUME)
