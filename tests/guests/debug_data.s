@@ -1,4 +1,4 @@
-# Expect: pass. Data breakpoints to the byte: across pages, by string, locked and vector instructions, and behind MOV SS.
+# Expect: pass. Data breakpoints to the byte: across pages, by string, locked and vector instructions, and after MOV SS.
         .include "lib.s"
 
 # MET bits - The instruction just done raised a trap with these bits, and none before it.
@@ -46,7 +46,7 @@ test:   ON      VECTOR_DB, seen
         push    qword ptr [rbx - 4]
         pop     rax
         MET     DR6_B0
-        lea     rsi, [rbx - 2]                  # a repeated string instruction: trapped behind the iteration that met it
+        lea     rsi, [rbx - 2]                  # a repeated string instruction: trapped after the iteration that met it
         lea     rdi, [rip + area]
         mov     ecx, 4
         rep     movsb
@@ -57,7 +57,7 @@ test:   ON      VECTOR_DB, seen
         movsb
         MET     DR6_B0 | DR6_B1
 
-        mov     eax, ss                         # held back until the instruction behind MOV SS is done
+        mov     eax, ss                         # held back until the instruction after MOV SS is done
         mov     [rbx], eax
         MET     DR6_B0
 .load:  mov     ss, [rbx]

@@ -1,4 +1,4 @@
-# Expect: pass. I/O breakpoints trap behind IN and OUT of their ports while CR4.DE is set.
+# Expect: pass. I/O breakpoints trap after IN and OUT of their ports while CR4.DE is set.
         .include "lib.s"
 
 # MET bits - The instruction just done raised a trap with these bits, and none before it.

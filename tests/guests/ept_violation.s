@@ -1,4 +1,4 @@
-# Expect: pass. EPT violations tell access, rights, guest-physical and linear address, and walks apart from final accesses.
+# Expect: pass. EPT violations report access, rights, guest-physical and linear address, and whether a walk or the final access.
         .include "lib.s"
         .include "vmxlib.s"
 

@@ -1,4 +1,4 @@
-# Expect: pass. An EPT violation tells its own addresses and access after STI and MOV SS, and blocking tells which it was.
+# Expect: pass. An EPT violation reports its own addresses and access after STI and MOV SS, and blocking shows which it was.
         .include "lib.s"
         .include "vmxlib.s"
 

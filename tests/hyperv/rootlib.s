@@ -73,7 +73,7 @@
         .macro  RESUME
         SET     HVREG_INTERCEPT_SUSPEND, 0
         .endm
-# ADVANCE - Past the instruction that the message tells of.
+# ADVANCE - Past the instruction that the message names.
         .macro  ADVANCE
         mov     rdx, [SLOT0 + SLOTS_DATA + 24]
         movzx   eax, byte ptr [SLOT0 + SLOTS_DATA + 4]

@@ -67,7 +67,7 @@ def test_killed_worker_stops_only_its_virtual_machine(lab):
     assert lab.row("one")["note"] == "its worker process ended (signal 9)"
     lab("type", "two", "alive")
     lab.until(lambda: lab.heard("two").endswith("alive"), "the other goes on")
-    lab("start", "one")                                   # and it starts again: no memory was left behind
+    lab("start", "one")                                   # and it starts again: no memory was lost
     lab.until(lambda: lab.heard("one").count("ready\n") == 2, "again")
 
 

@@ -173,7 +173,7 @@ class History:
             return self._last(only, value)
 
     def _here(self):
-        """Return what tells that the machine still is where the way back ended, and that the same points would be met again."""
+        """Return what shows that the machine still is where the way back ended, and that the same points would be met again."""
         return position(self.machine), set(self.session.points.numbers)
 
     def _last(self, only, value):

@@ -1,4 +1,4 @@
-"""What stops a machine under a debugger: the points that were met at a boundary, and what is told of them."""
+"""What stops a machine under a debugger: the points that were met at a boundary, and what is reported of them."""
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Breakpoints and watchpoints of a debugger: their numbers, scopes and counts, in the record that the kernels look at.
 
-Setting one changes nothing in guest memory; the engines are told to look at blocks and pages again.
+Setting one changes nothing in guest memory; the engines are made to examine blocks and pages again.
 """
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -126,7 +126,7 @@ class Session:
         return self._enter(point, pieces, ignore)
 
     def watch_word(self, what, address, *, condition=None, ignore=0, temporary=False):
-        """Stop behind the instruction, VM entry or VM exit that changes the 64-bit word at a host address; returns the number.
+        """Stop after the instruction, VM entry or VM exit that changes the 64-bit word at a host address; returns the number.
 
         what: its name, for people.  A word that only translated code changes (a register) is looked at while stepping.
         """
@@ -134,7 +134,7 @@ class Session:
         return self._enter(point, [(address, 8)], ignore)
 
     def watch_field(self, name, processor=0, **options):
-        """Stop behind what changes a field of the current VMCS: VMWRITE, a VM exit; returns the number.  The name may be cut short."""
+        """Stop after what changes a field of the current VMCS (VMWRITE, a VM exit); returns the number.  The name may be cut short."""
         vmcs = Vmcs(self.machine, processor)
         field = name_of(VMCS, vmcs_field(name).number)
         return self.watch_word(f"{field} of VMCS {vmcs.pointer:#x}", vmcs.address(field), **options)
@@ -405,7 +405,7 @@ class Session:
         return replace(told[0], others=tuple(told[1:])) if told else None
 
     def _met_at_the_end(self):
-        """Return the Stop of points that were met by what ended the machine, None without one; the end is told next."""
+        """Return the Stop of points that were met by what ended the machine, None without one; the end is reported next."""
         m = self.machine.record[0]
         if m.stop == STOP.BUDGET or not breakpoint.settle(self.machine.cpu[int(m.stop_cpu)]):
             return None
