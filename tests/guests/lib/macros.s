@@ -133,3 +133,10 @@
         mov     eax, MEMORY_LOCAL_APIC
         mov     eax, [rax + 16 * (\register)]
         .endm
+# COPY_OF label, to - The code from label to label_end there.  Changes rcx, rsi, rdi.
+        .macro  COPY_OF label, to
+        lea     rsi, [rip + \label]
+        mov     edi, \to
+        mov     ecx, \label\()_end - \label
+        rep movsb
+        .endm
