@@ -23,7 +23,9 @@ from emu.debug.views.translation import check_range
 from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
 from emu.jit import words
+from emu.machine import endings
 from emu.machine.failure import finder
+from emu.machine.host import host
 from emu.machine.machine import FOREVER, PAUSE_CYCLES
 from emu.model.observe import breakpoint, watch
 from emu.spec.debug import UNTIL
@@ -81,8 +83,8 @@ class Session:
 
     def guests(self):
         """Return a Thread for each VMCS that the hypervisor has chosen: those that run or wait, by physical address."""
-        m, current = self.machine.record[0], {int(c.vmcs_pointer): n for n, c in enumerate(self.machine.cpu) if has_guest(c)}
-        return [self._guest(current.get(pointer, 0), pointer) for pointer in map(int, m.vmcs_seen[:int(m.vmcs_count)])]
+        current = {host(c).vmcs_pointer: n for n, c in enumerate(self.machine.cpu) if has_guest(c)}
+        return [self._guest(current.get(pointer, 0), pointer) for pointer in endings.pointers(self.machine)]
 
     def guest_of(self, pointer):
         """Return the Thread of the guest whose VMCS is at physical address `pointer`."""
