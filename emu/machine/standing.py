@@ -72,7 +72,7 @@ def guest_triple_fault(machine, c):
 
 
 # ---- VMREAD and VMWRITE -----------------------------------------------------------------------------------------------
-def field_told(encoding):
+def field_in_words(encoding):
     """Return the encoding of a VMCS field that VMREAD or VMWRITE failed by in words: its name, or the nearest fields."""
     for number in (encoding, encoding & ~1):
         name = name_of(VMCS, number)
@@ -90,7 +90,7 @@ def failed_field(machine, c):
         return []
     times = f"{count:,} VMREADs or VMWRITEs failed" if count > 1 else "a VMREAD or VMWRITE failed"
     return [f"{times} on processor {c.id}, {'the last' if count > 1 else 'it is'} at RIP {place(machine, c.field_rip)}: "
-            f"field {field_told(c.field_asked)}"]
+            f"field {field_in_words(c.field_asked)}"]
 
 
 # ---- exits ------------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class Hit:
         self.point.passed += self.times
         return False
 
-    def told(self, tlfs):
+    def reports(self, tlfs):
         """Return [(reason, address or None for the RIP, detail)] of its Stops; tlfs: as for `happening`."""
         details = [{"happening": happening(row, tlfs)} for row in self.rows]
         if self.point.access == "event":

@@ -255,18 +255,18 @@ class Session:
         self._resume(processor)
         if self.history and not self._replays:
             self.history.begin()
-        awaited, told = steps or self.points.record.until, None
-        while told is None:
-            told = self._slice_of(until, awaited)
-            if told is None and self._replays:
+        awaited, stop = steps or self.points.record.until, None
+        while stop is None:
+            stop = self._slice_of(until, awaited)
+            if stop is None and self._replays:
                 self._heed()
-            elif told is None and self.history:
+            elif stop is None and self.history:
                 self.history.note()
-            if told is None and pause and pause():
-                told = self._told("interrupted")
+            if stop is None and pause and pause():
+                stop = self._stop("interrupted")
         for c in self.machine.cpu:
             c.steps = 0
-        return told
+        return stop
 
     def _slice_of(self, until, awaited):
         """Run on for some milliseconds; returns the Stop when the machine is not to go on.
@@ -278,9 +278,9 @@ class Session:
         stop, cut = self._slice(until), machine.cut
         while stop == STOP.BREAK:
             self._at = int(m.stop_cpu)
-            told = self._stopped()
-            if told is not None:
-                return told
+            found = self._stopped()
+            if found is not None:
+                return found
             self._let_go()
             stop = machine.advance(1) if awaited else STOP.NONE
             if stop == STOP.BUDGET:
@@ -289,17 +289,17 @@ class Session:
         return self._met_at_the_end() or self._ended(stop) if stop else None
 
     # ---- what a history needs ---------------------------------------------------------------------------------------------
-    def told(self, reason, processor):
+    def stop_of(self, reason, processor):
         """Return a Stop of a reason at a processor, where it is."""
         self._at, self.arrived = processor, True
-        return self._told(reason)
+        return self._stop(reason)
 
     def settle(self):
         """Take the machine as a restored snapshot left it: nothing is under way, the points are as they are now."""
         for c in self.machine.cpu:
             c.steps = c.goal = 0
         self.points.clear()
-        self.points.tell()
+        self.points.apply()
 
     @contextmanager
     def silent(self):
@@ -311,7 +311,7 @@ class Session:
             yield
         finally:
             d.count, (self._replays, watch.muted), watch.record.off = count, before, 0
-            self.points.tell()                             # code was translated without their marks
+            self.points.apply()                            # code was translated without their marks
 
     def replay(self, pause):
         """Run on as `run` does, with points that are ignored met too and temporary ones kept; nothing is counted."""
@@ -381,7 +381,7 @@ class Session:
             self._at = int(self.machine.record[0].stop_cpu)
         return left
 
-    def _told(self, reason, number=0, address=None, **more):
+    def _stop(self, reason, number=0, address=None, **more):
         thread = self.current()
         return Stop(reason, self._at, thread.world, number, thread.pc if address is None else address, thread, **more)
 
@@ -390,7 +390,7 @@ class Session:
         d, met = self.points.record, self._holding()
         self.arrived = not met and bool(d.ended)
         if self.arrived:
-            return self._told(next((name for name, code in TRANSITIONS.items() if code == d.until), "step"))
+            return self._stop(next((name for name, code in TRANSITIONS.items() if code == d.until), "step"))
         return met
 
     def _holding(self):
@@ -399,12 +399,12 @@ class Session:
         for hit in self.points.met():                      # a condition may remove points, too
             if numbers.get(hit.point.number) is hit.point and hit.holds(self.current()):
                 found.append(hit)
-        told = [self._told(reason, hit.point.number, address, detail=detail)
-                for hit in found for reason, address, detail in hit.told(bool(self.machine.partitions))]
+        stops = [self._stop(reason, hit.point.number, address, detail=detail)
+                 for hit in found for reason, address, detail in hit.reports(bool(self.machine.partitions))]
         for hit in found:
             if hit.point.temporary and not self._replays and hit.point.number in numbers:
                 self.remove(hit.point.number)
-        return replace(told[0], others=tuple(told[1:])) if told else None
+        return replace(stops[0], others=tuple(stops[1:])) if stops else None
 
     def _met_at_the_end(self):
         """Return the Stop of points that were met by what ended the machine, None without one; the end is reported next."""
@@ -412,18 +412,18 @@ class Session:
         if m.stop == STOP.BUDGET or not breakpoint.settle(self.machine.cpu[int(m.stop_cpu)]):
             return None
         self._at, self.arrived = int(m.stop_cpu), False
-        told = self._holding()
+        stop = self._holding()
         self.points.clear()
-        return told
+        return stop
 
     def _ended(self, stop):
         m = self.machine.record[0]
         if stop != STOP.BUDGET and stop != STOP.IDLE:
             self._at = int(m.stop_cpu)
         try:
-            return self._told("budget" if stop == STOP.BUDGET else "ended", result=self.machine.result(stop))
+            return self._stop("budget" if stop == STOP.BUDGET else "ended", result=self.machine.result(stop))
         except Unmodelled as error:
-            return self._told("ended", error=error)
+            return self._stop("ended", error=error)
 
     def state(self):
         """Return in a word how the machine is: "ready", or the STOP name that ended it."""
