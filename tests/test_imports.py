@@ -16,7 +16,7 @@ ROOMS = {
     "debug": ("explain", "views", "session", "history", "snapshot", "stop", "vmcs", "gdb"),
     "cli": ("values", "console", "streams", "interrupt", "report", "tell", "options", "power", "loading", "inputs", "running", "debugger",
             "target", "commands", "group"),
-    "machine": ("partition", "trace_ring", "failure", "standing", "endings", "result", "restart", "machine"),
+    "machine": ("host", "partition", "trace_ring", "failure", "standing", "endings", "result", "restart", "machine"),
 }
 
 

@@ -216,9 +216,9 @@ def symbols_in(tree):
     return set().union(*map(symbols_in, parts)) if parts else set()
 
 
-def split(text, separator=","):
-    """Return the parts of `text` between separators that stand outside brackets and quotes, stripped."""
-    parts, depth, quote, start, at = [], 0, "", 0, 0
+def outside(text):
+    """Yield (place, character) of what stands outside quoted text; the quotes belong to the quoted text."""
+    quote, at = "", 0
     while at < len(text):
         here = text[at]
         if quote:
@@ -228,14 +228,22 @@ def split(text, separator=","):
                 quote = ""
         elif here == '"' or here == "'" and re.match(r"'(\\.|[^'\\])'", text[at:]):
             quote = here
-        elif here in "([":
+        else:
+            yield at, here
+        at += 1
+
+
+def split(text, separator=","):
+    """Return the parts of `text` between separators that stand outside brackets and quotes, stripped."""
+    parts, depth, start = [], 0, 0
+    for at, here in outside(text):
+        if here in "([":
             depth += 1
         elif here in ")]":
             depth -= 1
         elif here == separator and depth == 0:
             parts.append(text[start:at].strip())
             start = at + 1
-        at += 1
     last = text[start:].strip()
     return parts + [last] if parts or last else []
 

@@ -59,19 +59,9 @@ def strip_comment(text):
     """Return a line without its comment (`#`, `;` or `//`), leaving quoted text alone."""
     if "#" not in text and ";" not in text and "//" not in text:
         return text.rstrip()
-    at, quote = 0, ""
-    while at < len(text):
-        here = text[at]
-        if quote:
-            if here == "\\":
-                at += 1
-            elif here == quote:
-                quote = ""
-        elif here == '"' or here == "'" and re.match(r"'(\\.|[^'\\])'", text[at:]):
-            quote = here
-        elif here in "#;" or text.startswith("//", at):
+    for at, here in expression.outside(text):
+        if here in "#;" or text.startswith("//", at):
             return text[:at].rstrip()
-        at += 1
     return text.rstrip()
 
 

@@ -18,7 +18,7 @@ def made(**more):
     return Console(highlight=False, markup=False, emoji=False, **more)
 
 
-def talk():
+def stderr():
     """Return the rich console for messages to the user: standard error."""
     return made(stderr=True)
 
@@ -66,7 +66,7 @@ class Prefixed:
         self.console.print(Text(f"{source:>{self.width}} | ", style), Text(text), sep="", soft_wrap=True)
 
 
-class Told(Prefixed):
+class ByPartition(Prefixed):
     """Prefixed lines of the hypervisor's console, each under the name of the partition that it is about."""
 
     def __init__(self, console):

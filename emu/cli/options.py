@@ -14,7 +14,7 @@ IMAGE = (
                  help="On the bare machine, or as the guest of a child partition of the hypervisor."),
     click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True,
                  help="Processors that the image finds. On the bare machine the firmware parks all but the first at mailboxes; those of a "
-                      "partition wait for INIT and a start-up IPI, as CPUID and the ACPI tables tell, and have no mailboxes."),
+                      "partition wait for INIT and a start-up IPI, as CPUID and the ACPI tables report, and have no mailboxes."),
     click.option("--memory", type=Memory(), default="256M", show_default=True,
                  help="Memory that the image finds; a multiple of 4096 bytes. K, M and G are powers of 1024."),
     click.option("--append", metavar="STRING", help="Command line of a multiboot or Linux image."),

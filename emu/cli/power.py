@@ -2,7 +2,7 @@
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from emu.cli.console import talk
+from emu.cli.console import stderr
 
 
 class Compiling:
@@ -19,9 +19,9 @@ class Compiling:
                 MofNCompleteColumn(),
                 TextColumn("{task.description}", markup=False),
                 TimeElapsedColumn(),
-                console=talk(),
+                console=stderr(),
                 transient=True,
-                disable=not talk().is_terminal,            # where nobody watches, a bar is an empty line
+                disable=not stderr().is_terminal,          # where nobody watches, a bar is an empty line
             )
             self.task = self.bar.add_task("", total=total)
             self.bar.start()

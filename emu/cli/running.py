@@ -5,7 +5,7 @@ import sys
 import click
 
 from emu.cli import interrupt, report
-from emu.cli.console import Prefixed, Raw, Split, talk
+from emu.cli.console import Prefixed, Raw, Split, stderr
 
 PARTITION = "partition "
 
@@ -16,9 +16,9 @@ def writer(json, place, more):
     more: whether lines follow the guest's on standard output.
     """
     if json:
-        return Prefixed(talk())
+        return Prefixed(stderr())
     guest = PARTITION if place == "partition" else "serial"
-    return Split(Raw(end_line=more), Prefixed(talk()), lambda source: source.startswith(guest))
+    return Split(Raw(end_line=more), Prefixed(stderr()), lambda source: source.startswith(guest))
 
 
 def watched(machine, console, trace_exits, run, finish):
@@ -42,7 +42,7 @@ def _print(result, digest, screen):
         click.echo(screen)
     if digest is not None:
         click.echo(digest)
-    console = talk()
+    console = stderr()
     for table in report.table(result):
         console.print(table)
     report.explain(result)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from emu.jit import words
 from emu.machine import partition
 from emu.machine.failure import place
+from emu.machine.host import host
 from emu.machine.partition import ENDS, HALTED, in_words
 from emu.model.vmx.vmcs import View
 from emu.spec.apic import APIC, LVT, SVR
@@ -101,8 +102,8 @@ def vmcs_at(machine, pointer):
 
 def pointers(machine):
     """Return the physical addresses of the VMCSs that the machine has seen."""
-    m = machine.record[0]
-    return [int(pointer) for pointer in m.vmcs_seen[:int(m.vmcs_count)]]
+    m = host(machine.record[0])
+    return m.vmcs_seen[:m.vmcs_count]
 
 
 def _word(machine, at):
@@ -137,7 +138,7 @@ def _asleep(machine, name, vp, vmcs):
     if not vp.number("EXITS"):
         return [f"{who} waits for INIT and a start-up interrupt that nobody sends"]
     rip = place(machine, vmcs.guest_rip, 1)
-    if not vmcs.guest_rflags & int(RFLAGS.IF):
+    if not vmcs.guest_rflags & RFLAGS.IF:
         return [f"{who} halted with interrupts off (RFLAGS.IF = 0) before RIP {rip}",
                 "  it would wake by an NMI or INIT only: interrupts are off"]
     return [f"{who} halted with interrupts on before RIP {rip}, and no timer or device of its partition will interrupt it",
@@ -146,9 +147,9 @@ def _asleep(machine, name, vp, vmcs):
 
 def _timer(vp):
     """Return what the virtual local APIC says of its timer."""
-    if not vp.register(APIC.SVR) & int(SVR.ENABLE):
+    if not vp.register(APIC.SVR) & SVR.ENABLE:
         return "its local APIC is disabled by software (SVR bit 8 is 0)"
-    if vp.register(APIC.LVT_TIMER) & int(LVT.MASKED):
+    if vp.register(APIC.LVT_TIMER) & LVT.MASKED:
         return "its local APIC timer is masked"
     when = vp.number("DEADLINE")
-    return "its local APIC timer is not running" if when == int(ALL_ONES) else f"its local APIC timer fires at TSC {when:,}"
+    return "its local APIC timer is not running" if when == ALL_ONES else f"its local APIC timer fires at TSC {when:,}"

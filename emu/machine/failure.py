@@ -7,24 +7,25 @@ from dataclasses import dataclass
 from emu.bits import U64, name_of, show, text_of
 from emu.errors import ConfigError
 from emu.jit import words
+from emu.machine.host import host
 from emu.model.cpu import code_bits
+from emu.model.delivery import interrupt
+from emu.model.memory import steps
 from emu.model.processor import msr
 from emu.model.vmx import checks, world
 from emu.model.vmx.vmcs import View
-from emu.spec.cpu import CR0, CR4, EFER, RFLAGS, SEG, VECTOR
+from emu.spec.cpu import CR0, EFER, RFLAGS, SEG, VECTOR
 from emu.spec.msr import MSR, RULE, RULES
-from emu.spec.outcome import MODE
+from emu.spec.outcome import ACCESS, MODE
 from emu.spec.paging import PFEC
 from emu.spec.profile import CAPABILITIES
 from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import ACTIVITY, MWAIT, REASON, VMABORT, VMERROR, VMXMSR
-from emu.state import ALL_ONES
+from emu.state import ALL_ONES, env_of
 
 NOWHERE, NEAR = int(ALL_ONES), 0x4000                      # NEAR: bytes after a symbol outside the image that still go by its name
-PRESENT, LARGE, FRAME = 1, 1 << 7, (1 << 52) - 1 & ~0xFFF
 GATES = {5: "task gate", 6: "16-bit interrupt gate", 7: "16-bit trap gate", 12: "call gate", 14: "interrupt gate", 15: "trap gate"}
-ENTRY_FAILURE, FOUR_GIB = 1 << 31, 1 << 32
-CONTRIBUTORY = (0, 10, 11, 12, 13, 21)
+ENTRY_FAILURE, FOUR_GIB, PAGE = 1 << 31, 1 << 32, 4096
 WITH_ERROR = (8, 10, 11, 12, 13, 14, 17, 21)
 WORLD = {int(MODE.BARE): "", int(MODE.ROOT): " in VMX root operation", int(MODE.NONROOT): " in VMX non-root operation"}
 
@@ -74,59 +75,39 @@ def place(machine, rip, partition=0):
 
 
 def linear_rip(e):
-    """Return the linear address of the next instruction."""
-    return int(e.rip) if int(code_bits(e)) == 64 else int(e.rip) + int(e.seg[int(SEG.CS) * 3 + 1]) & FOUR_GIB - 1
+    """Return the linear address of the next instruction; e: an ENV record."""
+    now = host(e)
+    return now.rip if code_bits(e) == 64 else now.rip + now.seg[SEG.CS * 3 + 1] & FOUR_GIB - 1
 
 
 def _entry(machine, address, size):
     return int.from_bytes(machine.read(address, size), "little") if machine.in_ram(address, size) else 0
 
 
-def _physical(machine, e, address):
-    """Return the physical address of a linear one outside nested paging, None when it is not mapped."""
-    if not int(e.cr[0]) & int(CR0.PG):
-        return address
-    control, table = int(e.cr[4]), int(e.cr[3])
-    if int(e.efer) & int(EFER.LMA):
-        levels, size, bits, table = (5 if control & int(CR4.LA57) else 4), 8, 9, table & FRAME
-    elif control & int(CR4.PAE):
-        levels, size, bits, table = 3, 8, 9, table & 0xFFFF_FFE0
-    else:
-        levels, size, bits, table = 2, 4, 10, table & 0xFFFF_F000
-    for level in range(levels - 1, -1, -1):
-        shift = 12 + bits * level
-        entry = _entry(machine, table + (address >> shift & (1 << bits) - 1) * size, size)
-        if not entry & PRESENT:
-            return None
-        table = entry & FRAME
-        if level == 0 or entry & LARGE and level < 3 and (size == 8 or control & int(CR4.PSE)):
-            low = (1 << shift) - 1
-            return table & ~low | address & low
-    return None
-
-
-def read_linear(machine, e, address, size):
-    """Return bytes at a linear address, or None where nothing of RAM is mapped."""
+def read_linear(machine, c, address, size):
+    """Return bytes at a linear address of the world that a CPU record is in, or None where no memory is mapped."""
     found = b""
-    for each in range(address, address + size):
-        at = _physical(machine, e, each)
-        if at is None or not machine.in_ram(at, 1):
+    while size:
+        here, end = min(size, PAGE - address % PAGE), steps.trace(c, address, ACCESS.READ, flags=False)[-1]
+        data = machine.peek(end.address, here) if end.verdict == "DONE" else None
+        if data is None:
             return None
-        found += machine.read(at, 1)
+        found, address, size = found + data, address + here, size - here
     return found
 
 
 # ---- triple faults ------------------------------------------------------------------------------------------------
-def gate(machine, e, vector, partition=0):
-    """Return the IDT entry of a vector in words; partition: whose code it leads to, 0: the image's own."""
-    base, limit = int(e.seg[int(SEG.IDTR) * 3 + 1]), int(e.seg[int(SEG.IDTR) * 3 + 2]) & 0xFFFF
-    size = 16 if int(e.efer) & int(EFER.LMA) else 8
-    if not int(e.cr[0]) & int(CR0.PE):
+def gate(machine, c, vector, partition=0):
+    """Return the IDT entry of a vector in words; c: CPU record of who met it; partition: whose code it leads to, 0: the image's own."""
+    e = host(env_of(c.env)[0])
+    base, limit = e.seg[SEG.IDTR * 3 + 1], e.seg[SEG.IDTR * 3 + 2] & 0xFFFF
+    size = 16 if e.efer & EFER.LMA else 8
+    if not e.cr[0] & CR0.PE:
         return f"real-mode vector at {base + 4 * vector:#x}, limit {limit:#x}"
     address = base + size * vector
     if size * vector + size - 1 > limit:
         return f"beyond the limit {limit:#x} of the IDT at {base:#x}"
-    data = read_linear(machine, e, address, size)
+    data = read_linear(machine, c, address, size)
     if data is None:
         return f"at {address:#x}, which is not mapped"
     word = int.from_bytes(data, "little")
@@ -147,42 +128,31 @@ def _fault(vector, error, address):
         text += f" ({text_of(VECTOR, text[1:])})"
     if vector in WITH_ERROR:
         text += f", error code {error:#x}"
-    if vector == int(VECTOR.PF):
+    if vector == VECTOR.PF:
         text += f" ({show(PFEC, error)}), address {address:#x}"
     return text
 
 
 def triple_fault(machine, c):
     """Return the lines that explain a triple fault as the chain of its faults."""
-    head = f"triple fault on processor {c.id}{WORLD[int(c.vmx_mode)]} at cycle {int(c.cycles):,}:"
-    return [head, *chain_lines(machine, machine.env(int(c.id)), c.chain, int(c.chain_length))]
+    head = f"triple fault on processor {c.id}{WORLD[c.vmx_mode]} at cycle {c.cycles:,}:"
+    return [head, *chain_lines(machine, c.record, c.chain, c.chain_length)]
 
 
-def chain_lines(machine, e, chain, length, partition=0):
+def chain_lines(machine, c, chain, length, partition=0):
     """Return the lines of a chain of faults: `length` steps of vector, error code, RIP, address.
 
-    e: registers of who met them, for the IDT; partition: whose code it is, 0: the image's own.
+    c: CPU record in the world that met them, for the IDT; partition: whose code it is, 0: the image's own.
     """
-    chain, lines = [int(word) for word in chain], []
-    delivered = None                                       # vector of the event whose delivery met this one
+    lines, delivered = [], 0                               # vector of the event whose delivery met this one
     for number in range(length):
         vector, error, rip, address = chain[4 * number:4 * number + 4]
         during = f" while delivering {_name(delivered)}" if number else ""
         lines.append(f"  {number + 1}. {_fault(vector, error, address)}{during}, at RIP {place(machine, rip, partition)}")
-        delivered = _combined(delivered, vector) if number else vector
+        delivered = int(interrupt.combine(U64(delivered), U64(vector))) if number else vector
         if number < length - 1:
-            lines.append(f"     IDT entry {delivered} {gate(machine, e, delivered, partition)}")
+            lines.append(f"     IDT entry {delivered} {gate(machine, c, delivered, partition)}")
     return lines
-
-
-def _combined(first, second):
-    """Return the vector delivered after `second` was met while `first` was delivered.
-
-    Source: SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"
-    """
-    both = first in CONTRIBUTORY and second in CONTRIBUTORY
-    page = first == int(VECTOR.PF) and (second in CONTRIBUTORY or second == int(VECTOR.PF))
-    return int(VECTOR.DF) if both or page else second
 
 
 def _name(vector):
@@ -217,7 +187,7 @@ def msr_name(index):
     """Return the name of an MSR for people."""
     if index in CAPABILITIES:
         return text_of(VMXMSR, name_of(VMXMSR, index))
-    if int(world.X2APIC_FIRST) <= index <= int(world.X2APIC_LAST):
+    if world.X2APIC_FIRST <= index <= world.X2APIC_LAST:
         return "x2APIC register"
     found = name_of(MSR, index)
     return "no MSR of this processor" if found.startswith("0x") else f"IA32_{found}"
@@ -230,14 +200,14 @@ def msr_rule(index):
     """
     if index >> 32:
         return "bits 63:32 of the first quadword of an entry are 0"
-    if index in (int(world.FS_BASE), int(world.GS_BASE)):
+    if index in (world.FS_BASE, world.GS_BASE):
         return "the list does not name IA32_FS_BASE or IA32_GS_BASE: the guest-state area has their bases"
-    if int(world.X2APIC_FIRST) <= index <= int(world.X2APIC_LAST):
+    if world.X2APIC_FIRST <= index <= world.X2APIC_LAST:
         return "the list does not name an x2APIC register (800H to 8FFH)"
-    if index == int(world.SMM_MONITOR_CTL):
+    if index == world.SMM_MONITOR_CTL:
         return "the list does not name IA32_SMM_MONITOR_CTL outside SMM"
-    row = int(msr.find(U64(index)))
-    if row == int(msr.NONE) and index not in CAPABILITIES:
+    row = msr.find(U64(index))
+    if row == msr.NONE and index not in CAPABILITIES:
         return "WRMSR of it would be #GP(0): this processor has no such MSR"
     if index in CAPABILITIES or RULES[row] == RULE.READ_ONLY:
         return "WRMSR of it would be #GP(0): it is read-only"
@@ -254,7 +224,7 @@ def msr_entry(machine, view, number):
 # ---- VMX --------------------------------------------------------------------------------------------------------
 def entry_failure(machine, c):
     """Return the lines on the last VM entry of a processor that failed, with every check that failed."""
-    found = int(c.failure)
+    found = c.failure
     if found == NOWHERE:
         why = "VMX abort"
     elif found & ENTRY_FAILURE:
@@ -262,32 +232,32 @@ def entry_failure(machine, c):
         why = f"exit reason {found & ~ENTRY_FAILURE} ({text_of(REASON, reason)})"
     else:
         why = f"error {found} ({text_of(VMERROR, name_of(VMERROR, found))})"
-    lines = [f"VM entry failed on processor {c.id} at cycle {int(c.failure_cycle):,}, RIP {place(machine, int(c.failure_rip))}, "
-             f"VMCS {int(c.failure_pointer):#x}: {why}"]
-    then = c.copy()
+    lines = [f"VM entry failed on processor {c.id} at cycle {c.failure_cycle:,}, RIP {place(machine, c.failure_rip)}, "
+             f"VMCS {c.failure_pointer:#x}: {why}"]
+    then = c.record.copy()
     then.vmcs = c.failure_vmcs                             # the VMCS as it was when entry failed
     for failure in checks.explain(then):
         lines += ["  " + line for line in str(failure).splitlines()]
     if found == ENTRY_FAILURE | int(REASON.ENTRY_MSR_LOAD):
         view = View(words(then.vmcs, REGION_WORDS))
         lines += ["  " + line for line in str(msr_entry(machine, view, view.exit_qualification)).splitlines()]
-    if int(c.failures) > 1:
-        lines.append(f"  {int(c.failures):,} VM entries failed on this processor in all, {int(c.entries):,} succeeded")
+    if c.failures > 1:
+        lines.append(f"  {c.failures:,} VM entries failed on this processor in all, {c.entries:,} succeeded")
     return lines
 
 
 def vmx_abort(machine, c):
     """Return the lines on a VMX abort."""
-    code = name_of(VMABORT, int(c.stop_a))
-    return [f"VMX abort on processor {c.id} at cycle {int(c.cycles):,}: indicator {int(c.stop_a)} ({text_of(VMABORT, code)}), "
-            f"VMCS {int(c.vmcs_pointer):#x}"]
+    code = name_of(VMABORT, c.stop_a)
+    return [f"VMX abort on processor {c.id} at cycle {c.cycles:,}: indicator {c.stop_a} ({text_of(VMABORT, code)}), "
+            f"VMCS {c.vmcs_pointer:#x}"]
 
 
 # ---- sleep and budget ---------------------------------------------------------------------------------------------
 def asleep(machine, c):
     """Return the line that says why a processor will not wake."""
-    e, activity = machine.env(int(c.id)), int(c.activity)
-    where = f"processor {c.id}{WORLD[int(c.vmx_mode)]}"
+    e, activity = machine.env(c.id), c.activity
+    where = f"processor {c.id}{WORLD[c.vmx_mode]}"
     if activity == ACTIVITY.WAIT_SIPI:
         return f"{where} waits for a start-up interrupt that nobody sends"
     if activity == ACTIVITY.SHUTDOWN:
@@ -296,9 +266,9 @@ def asleep(machine, c):
         return f"{where} runs at RIP {place(machine, linear_rip(e), _guest(c))}"
     rip = place(machine, linear_rip(e), _guest(c))
     if activity == MWAIT:
-        interrupts = "on" if int(e.eflags) & int(RFLAGS.IF) else "off"
-        return f"{where} waits in MWAIT for a store to the line at {int(c.monitor_address):#x}, interrupts {interrupts}, before RIP {rip}"
-    if not int(e.eflags) & int(RFLAGS.IF):
+        interrupts = "on" if e.eflags & RFLAGS.IF else "off"
+        return f"{where} waits in MWAIT for a store to the line at {c.monitor_address:#x}, interrupts {interrupts}, before RIP {rip}"
+    if not e.eflags & RFLAGS.IF:
         return f"{where} halted with interrupts off (RFLAGS.IF = 0) before RIP {rip}"
     return f"{where} halted with interrupts on before RIP {rip}, and no timer or device will interrupt it"
 
@@ -308,18 +278,18 @@ def explain(machine, reason):
 
     reason: a STOP name
     """
-    cpus, lines = machine.cpu, []
+    cpus, lines = [host(c) for c in machine.cpu], []
     for c in cpus:
-        if int(c.failure_open):
+        if c.failure_open:
             lines += entry_failure(machine, c)
-    stopped = cpus[int(machine.record[0].stop_cpu)]
+    stopped = cpus[machine.record[0].stop_cpu]
     if reason == "TRIPLE_FAULT":
         lines += triple_fault(machine, stopped)
     elif reason == "VMX_ABORT":
         lines += vmx_abort(machine, stopped)
     elif reason in ("IDLE", "BUDGET", "INTERRUPTED"):
         lines += [asleep(machine, c) for c in cpus]
-        if any(c.vmx_mode == MODE.ROOT for c in cpus) and not any(int(c.entries) for c in cpus):
+        if any(c.vmx_mode == MODE.ROOT for c in cpus) and not any(c.entries for c in cpus):
             lines.append("no VM entry happened: the hypervisor never ran a guest")
     return lines
 
@@ -327,4 +297,4 @@ def explain(machine, reason):
 def entry_is_to_blame(machine, reason, exit_code):
     """Return whether the run ended because of a failed VM entry: none succeeded after it, and the run came to no good end."""
     bad = reason in ("BUDGET", "IDLE") or reason == "EXIT_CODE" and exit_code != 0
-    return bad and any(int(c.failure_open) for c in machine.cpu)
+    return bad and any(c.failure_open for c in machine.cpu)

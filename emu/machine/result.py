@@ -2,6 +2,7 @@
 from emu.bits import name_of, text_of
 from emu.errors import BUDGET, ENTRY, FAILED, INTERNAL, INTERRUPTED, OK, RESET, SHUTDOWN, Unmodelled
 from emu.machine.failure import place
+from emu.machine.host import host
 from emu.spec.outcome import STOP, UNMODELLED
 from emu.spec.vmx import REASON
 
@@ -53,18 +54,15 @@ def ending(result):
 
 def exit_rows(cpus):
     """Return (reason name, count, cycles) of every VM exit that happened, most frequent first."""
-    rows = []
-    for number in range(len(cpus[0].exits)):
-        count = sum(int(c.exits[number]) for c in cpus)
-        if count:
-            rows.append((name_of(REASON, number), count, sum(int(c.exit_cycles[number]) for c in cpus)))
+    counts, cycles = (map(sum, zip(*(getattr(host(c), name) for c in cpus), strict=True)) for name in ("exits", "exit_cycles"))
+    rows = [(name_of(REASON, number), *row) for number, row in enumerate(zip(counts, cycles, strict=True)) if row[0]]
     return sorted(rows, key=lambda row: -row[1])
 
 
 def raise_unmodelled(machine):
     """Raise Unmodelled for the first processor that met something."""
-    for c in machine.cpu:
+    for c in map(host, machine.cpu):
         if c.stop:
             row = name_of(UNMODELLED, c.stop_a)
-            what = text_of(UNMODELLED, row).format(int(c.stop_b), int(c.stop_c))
-            raise Unmodelled(what, int(c.stop_rip), place=place(machine, int(c.stop_rip)))
+            what = text_of(UNMODELLED, row).format(c.stop_b, c.stop_c)
+            raise Unmodelled(what, c.stop_rip, place=place(machine, c.stop_rip))

@@ -31,7 +31,7 @@
         .field  PROCESSORS, 8
         .field  TIMER, 8                        # reference time of its timer's next interrupt, 0: off
         .field  TAIL, 4                         # bytes of its serial input taken so far
-        .field  HEARD, 4                        # bytes that the host had placed when it was last told
+        .field  HEARD, 4                        # bytes that the host had placed when it was last informed
         .field  ASSERTED, 8                     # line of the 8259 pair that is asserted as its external interrupt, or -1
 # What a checkpoint brings back (vid_state.s)
         .field  KEPT, 0

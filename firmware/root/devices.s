@@ -22,7 +22,7 @@ reset_write:                                    # a byte register inside the PCI
         jmp     vm_ends
 1:      ret
 
-# partition_ends - What hv/devices/acpi.s calls the end: esi = code.  vm_ends - The host is told the child's code, edx.
+# partition_ends - What hv/devices/acpi.s calls the end: esi = code.  vm_ends - Report the child's code, edx, to the host.
 partition_ends:
         mov     edx, esi
 vm_ends:

@@ -1,7 +1,7 @@
 # interrupts.s - lines of a child's 8259 pair (hv/devices/pic.s) and its processor: one is asserted as the external interrupt of VP 0.
 #
-# The hypervisor takes it when the guest can; HvCallClearVirtualInterrupt then tells that it was acknowledged, and the pair is
-# told so before anything else happens to it.
+# The hypervisor takes it when the guest can; HvCallClearVirtualInterrupt then shows that it was acknowledged, and the pair is
+# informed before anything else happens to it.
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt"; Intel 8259A data sheet, "Interrupt Sequence"
 
 # line_raise - An edge.  Entry: edi = line, rbx = rbp = VM.  Changes rax, rcx, rdx, rdi, rsi, r8.
@@ -39,7 +39,7 @@ interrupts_offer:
 4:      call    interrupts_settle               # the last one was taken meanwhile
         jmp     interrupts_offer
 
-# interrupts_settle - Tell the pair when the line that is asserted was acknowledged.  Entry: rbx = rbp = VM.
+# interrupts_settle - Inform the pair when the line that is asserted was acknowledged.  Entry: rbx = rbp = VM.
 # Changes rax, rcx, rdx, rdi, rsi, r8.
 interrupts_settle:
         cmp     dword ptr [rbx + VM_ASSERTED], 0

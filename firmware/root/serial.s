@@ -1,4 +1,4 @@
-# serial.s - what stands behind a child's 16550 (hv/devices/uart.s): the partition console of slot + 1, its input page, line 4.
+# serial.s - what a child's 16550 leads to (hv/devices/uart.s): the partition console of slot + 1, its input page, line 4.
 #
 # A page of ROOTS_INPUTS is a ring: where the host has come to, then the bytes.  rbx = rbp = VM.
 # Source  PC16550D data sheet, "Line Status Register"; firmware/root/README.md, "Memory map"

@@ -65,7 +65,7 @@ vm_merge:
 2:      mov     edx, eax
         ret
 
-# vm_goes_on - Behind its instruction, with rdx in RAX.
+# vm_goes_on - After its instruction, with rdx in RAX.
 vm_goes_on:
         call    winhv_clear
         mov     rax, [rbx + VM_ID]
@@ -84,7 +84,7 @@ vm_goes_on:
         mov     edx, 3
         jmp     winhv_set_registers
 
-# vm_fails - The message is none that we can answer: the machine stays as it is, the host is told.
+# vm_fails - The message is none that we can answer: the machine stays as it is, the host gets a report.
 vm_fails:
         mov     qword ptr [rbx + VM_STATE], ROOTVM_FAILED
         mov     eax, [SIM_PAGE]

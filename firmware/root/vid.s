@@ -24,7 +24,7 @@ vm_number:
         shr     eax, shift(VM_BYTES)
         ret
 
-# memory_find - Room for a machine: whole 2 MiB, one behind the other.  Entry: rdi = bytes.  Exit: rax = address, or 0.  Changes rcx, rdx, rsi, r8.
+# memory_find - Room for a machine: whole 2 MiB, one after the other.  Entry: rdi = bytes.  Exit: rax = address, or 0.  Changes rcx, rdx, rsi, r8.
 memory_find:
         mov     eax, ROOTS_MEMORY
 1:      lea     rcx, [rax + rdi]
@@ -40,7 +40,7 @@ memory_find:
         add     r8, [rsi + VM_BYTES_OF]
         cmp     rax, r8
         jae     3f
-        mov     rax, r8                         # begin again behind it
+        mov     rax, r8                         # begin again after it
         jmp     1b
 3:      add     rsi, VM_BYTES
         dec     edx
@@ -84,7 +84,7 @@ vm_create:
         rdtsc
         mov     [rbx + VM_STARTED], eax
         mov     [rbx + VM_STARTED + 4], edx
-        call    vm_number                       # its serial input begins anew
+        call    vm_number                       # its serial input begins again
         shl     eax, 12
         mov     dword ptr [rax + ROOTS_INPUTS], 0
         call    vm_build

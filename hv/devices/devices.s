@@ -1,4 +1,4 @@
-# devices.s - the small devices behind a partition's ports.  Calling convention: the table in io.s.
+# devices.s - the small devices at a partition's ports.  Calling convention: the table in io.s.
 #
 # None of them reaches anything outside the partition but the console port.
 # Source  hv/README.md, "What a partition finds"; ACPI, "PM1 Control Registers", "Power Management Timer"

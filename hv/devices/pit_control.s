@@ -101,7 +101,7 @@ speaker_read:
         or      eax, [rbp + PART_SPEAKER]
         ret
 
-# A gate that opens starts counter 2 anew (exact for modes 1, 2, 3, 5; counts of modes 0 and 4 are loaded after it).
+# A gate that opens starts counter 2 again (exact for modes 1, 2, 3, 5; counts of modes 0 and 4 are loaded after it).
 speaker_write:
         mov     eax, [rbp + PART_SPEAKER]
         and     edx, SPEAKER_KEPT

@@ -1,4 +1,4 @@
-# cpuid.s - what CPUID tells a guest: the processor's own answer, filtered, and the hypervisor's leaves.
+# cpuid.s - what CPUID reports to a guest: the processor's own answer, filtered, and the hypervisor's leaves.
 #
 # Hidden: VMX, SMX, MONITOR, XSAVE and all that needs it, MTRRs, performance counters, protection keys, CET,
 # speculation-control MSRs.  Leaves below CPUID_ROWS that depend on EAX alone are prepared at start.

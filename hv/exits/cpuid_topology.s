@@ -16,7 +16,7 @@ cpuid_topology:
         mov     rdx, [rdx + VP_SIBLING]
         test    rdx, rdx
         jnz     1b
-        xor     ecx, ecx                        # bits of an ID that tell them apart
+        xor     ecx, ecx                        # bits of an ID that distinguish them
         mov     eax, r10d
         sub     eax, 1
         jz      2f

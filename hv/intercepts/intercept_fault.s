@@ -70,7 +70,7 @@ seen_exception:
         and     eax, INTR_TYPE
         xor     ecx, ecx
         cmp     eax, put(INTR_TYPE, EVENT_HARD)
-        setne   cl                              # INT3, INTO: the exit tells the length
+        setne   cl                              # INT3, INTO: the exit gives the length
         call    seen_begin
         mov     [r8 + SEEN_FAULT_VECTOR], r12b
         xor     eax, eax

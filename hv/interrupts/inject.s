@@ -151,7 +151,7 @@ event_done:
         pop     rbp
         pop     r12
         ret
-event_offered:                                  # the guest may have ended it; what waits behind it needs an EOI
+event_offered:                                  # the guest may have ended it; what waits after it needs an EOI
         call    assist_settle
         mov     edi, APIC_IRR
         call    apic_scan

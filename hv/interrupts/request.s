@@ -1,4 +1,4 @@
-# request.s - requests of a parent that last: level-triggered ones, whose EOI it is told, and the external one (ExtINT) of VP 0.
+# request.s - lasting requests of a parent: level-triggered ones, whose EOI is reported to it, and the external one (ExtINT) of VP 0.
 #
 # Vectors come from any processor: locked instructions only.  The VP's own processor takes them over (posts.s).
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt", "HV_X64_APIC_EOI_MESSAGE"
@@ -36,7 +36,7 @@ level_withdraw:
         pop     rax
         ret
 
-# level_eoi - A level-triggered vector has ended: a parent is told, the I/O APIC of a partition of the table otherwise.
+# level_eoi - A level-triggered vector has ended: reported to a parent, to the I/O APIC of a partition of the table otherwise.
 # Entry: edi = vector, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rdi, rsi.
 level_eoi:
         test    dword ptr [rbp + PART_FLAGS], CREATED

@@ -3,7 +3,7 @@
 # Source  SDM 2A, "ModR/M and SIB Bytes"
 
 # insn_modrm - Skip ModRM, SIB and displacement.  Entry: rsi = ModRM, r9 = address size.
-# Exit: eax = ModRM, rsi behind the operand; carry set for a register operand.  Changes ecx, edx.
+# Exit: eax = ModRM, rsi after the operand; carry set for a register operand.  Changes ecx, edx.
 insn_modrm:
         xor     eax, eax
         lodsb

@@ -84,7 +84,7 @@ frames_holes:
         jae     2f
         cmp     r9, [r10 + RANGE_FROM]
         jbe     2f
-        mov     rax, [r10 + RANGE_TO]           # begin again behind the hole
+        mov     rax, [r10 + RANGE_TO]           # begin again after the hole
         jmp     frames_align
 2:      add     r10, RANGE_BYTES
         jmp     1b

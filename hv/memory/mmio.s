@@ -36,7 +36,7 @@ ept_device:
         call    insn_decode                     # fills VP_OP_*; r14 = length
         jc      fault_gp                        # a form that is not supported
         call    mmio_access
-        lea     rdx, [r15 + r14]                # behind the instruction
+        lea     rdx, [r15 + r14]                # after the instruction
         cmp     dword ptr [rbx + VP_OP_LONG], 0
         jne     advance_rip
         mov     edx, edx
@@ -113,7 +113,7 @@ mmio_read:
         jae     2f
         call    apic_read
         mov     eax, eax
-        mov     ecx, r12d                       # a register has four bytes, zeros behind them
+        mov     ecx, r12d                       # a register has four bytes, zeros after them
         and     ecx, 15
         shl     ecx, 3
         cmp     ecx, 32

@@ -72,7 +72,7 @@ cpuid_features:
 1:      cmp     [rdx + 4], esi
         jne     2f
         mov     eax, [rdx]
-        bt      qword ptr [rbp + PART_CPU_FEATURES], rax        # the second bank lies behind the first
+        bt      qword ptr [rbp + PART_CPU_FEATURES], rax        # the second bank follows the first
         jc      2f
         mov     ecx, [rdx + 8]
         mov     eax, [rdx + 12]

@@ -103,7 +103,7 @@
         .field  QUEUE_LOCK, 4
         .field  POSTED, 32              # vectors from other processors
         .field  POSTED_LEVEL, 32        # the level-triggered ones
-        .field  EOI_DUE, 32             # level-triggered vectors that ended, of which the parent is not told yet
+        .field  EOI_DUE, 32             # level-triggered vectors that ended, which the parent has not learned of yet
         .field  EOI_NODE, NODE_PAYLOAD + 8
         .field  EXTERNAL, 4, 8          # EXTERNAL bits: an external interrupt by the parent
         .field  IRET, 4                 # 1: the exception that its parent sees is of an IRET that had unblocked NMIs

@@ -1,6 +1,6 @@
 # reference.s - time in units of 100 ns: reference time, its page, run time; and the report of a crash.
 #
-# Time is read by the multiplication that the page tells guests to use, so that both sources agree to the unit.
+# Time is read by the multiplication that the page has guests use, so that both sources agree to the unit.
 # Source  TLFS, "Partition Reference Time", "Partition Reference Time Enlightenment", "Guest Crash Enlightenment"
 
         .record TSCPAGE
@@ -83,7 +83,7 @@ reference_lost:
         mov     dword ptr [rax + TSCPAGE_SEQUENCE], 0
 1:      ret
 
-# crash_write - MSR CRASH_CTL: say on the console what the guest tells.  Entry: rsi = value, rbx = VP, rbp = partition.
+# crash_write - MSR CRASH_CTL: print on the console what the guest reports.  Entry: rsi = value, rbx = VP, rbp = partition.
 crash_write:
         mov     rax, CRASH_NOTIFY
         test    rsi, rax

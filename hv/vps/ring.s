@@ -3,7 +3,7 @@
 # A ring is changed by its processor alone; VPs that are to join wait in a list that anyone may add to.
 # Source  hv/README.md, "Scheduling, locks, isolation"
 
-# ring_add - Behind the last.  Entry: rbx = VP, rax = processor block.  Changes rcx, rdx.
+# ring_add - After the last.  Entry: rbx = VP, rax = processor block.  Changes rcx, rdx.
 ring_add:
         inc     qword ptr [rax + CPU_VPS]
         mov     rdx, [rax + CPU_RING]
@@ -18,7 +18,7 @@ ring_add:
         mov     [rax + CPU_LAST], rbx
         ret
 
-# ring_drop - Entry: rbx = VP of this processor.  Exit: rax = the one behind it, or 0 when the ring is empty.  Changes rcx, rdx.
+# ring_drop - Entry: rbx = VP of this processor.  Exit: rax = the one after it, or 0 when the ring is empty.  Changes rcx, rdx.
 ring_drop:
         mov     rdx, gs:[CPU_SELF]
         dec     qword ptr [rdx + CPU_VPS]
@@ -28,7 +28,7 @@ ring_drop:
         je      2f
         mov     rcx, rax
         jmp     1b
-2:      mov     rax, [rbx + VP_NEXT]            # rcx = before it, rax = behind it
+2:      mov     rax, [rbx + VP_NEXT]            # rcx = before it, rax = after it
         cmp     rax, rbx
         jne     3f
         xor     eax, eax
@@ -101,7 +101,7 @@ schedule_leave:
         call    intercept_send
         cmp     dword ptr [r11 + VP_SUSPENDED], 0
         jne     3f
-        call    vp_rejoin                       # it was told to go on while it was leaving
+        call    vp_rejoin                       # it was let go on while it was leaving
 3:
         mov     rdx, gs:[CPU_CURRENT]
         test    rdx, rdx

@@ -40,14 +40,14 @@ def test_a_question_yields_rows_of_the_schema(name, units):
 
 
 @pytest.mark.slow
-def test_what_watching_costs_is_told():
+def test_what_watching_costs_is_reported():
     done = run("debug", "--json", "--quick")
     assert done.returncode == 0, done.stderr
     assert {row["unit"] for row in json.loads(done.stdout)["rows"]} == {"exits/s", "MIPS", "steps/s", "ms"}
 
 
 @pytest.mark.slow
-def test_what_root_and_child_partitions_cost_is_told():
+def test_what_root_and_child_partitions_cost_is_reported():
     done = run("hyperv", "--json", "--quick")
     assert done.returncode == 0, done.stderr
     assert {row["unit"] for row in json.loads(done.stdout)["rows"]} == {"times/s", "cycles", "MIPS"}

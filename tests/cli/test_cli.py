@@ -1,4 +1,5 @@
 """The command line: what goes to which stream, exit codes, and the messages for wrong values."""
+import inspect
 import io
 import json
 import re
@@ -37,7 +38,7 @@ class Machine:
     def load(self, image):
         self.calls.append(("load", image.kind, image.memory_bytes))
 
-    def load_partition(self, image, hv=None, copies=1, processors=1):
+    def load_partition(self, image, enlightened=True, hv=None, copies=1, processors=1):
         self.virtual = processors
         self.calls.append(("load_partition", image.kind, image.memory_bytes))
 
@@ -53,7 +54,10 @@ class Machine:
     def on_console(self, callback):
         self.console = callback
 
-    def run(self, max_cycles=None):
+    def console_input(self, data, cycle=None):
+        self.calls.append(("console_input", data, cycle))
+
+    def run(self, max_cycles=None, pause=None):
         self.calls.append(("run", max_cycles))
         for source, data in (("serial", b"hello\n"), ("debug", b"note\x1b[1m\n"), ("partition 1", b"in 1\npart")):
             self.console(source, data)
@@ -66,6 +70,12 @@ class Machine:
 
     def screen(self):
         return "25 lines"
+
+
+def test_stand_in_takes_what_the_machine_takes():
+    methods = [name for name, value in vars(Machine).items() if inspect.isfunction(value) and not name.startswith("_")]
+    assert [str(inspect.signature(getattr(Machine, name))) for name in methods] == [
+        str(inspect.signature(getattr(emu.machine.Machine, name))) for name in methods]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_demo_counts_exits_by_reason(demo):
 
 
 @pytest.mark.parametrize("name", ["compute", "probe"])
-def test_demo_tells_of_each_partition(demo, name):
+def test_demo_reports_each_partition(demo, name):
     assert re.search(rf"^ {name} +passed +[\d,]+ +\d+ +\d+ +[\d,]+ +[\d,]+ *$", demo.stdout, re.MULTILINE)
 
 

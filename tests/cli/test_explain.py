@@ -102,7 +102,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("arguments, message", WRONG, ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
-def test_wrong_names_and_numbers_are_told_the_nearest(hvlab, arguments, message):
+def test_wrong_names_and_numbers_get_the_nearest(hvlab, arguments, message):
     code, out, err = hvlab("explain", *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"hvlab: {message}")

@@ -54,7 +54,7 @@ def plain(lines):
     return re.sub(r"\b0x1[0-9a-f]{5}\b|\b0x28[0-9a-f]{4}\b", "A", text)
 
 
-def test_triple_fault_is_told_as_a_chain(run):
+def test_triple_fault_is_reported_as_a_chain(run):
     code, said, _ = run("test:   lidt    [rip + .none]\n        ud2\n.none:  .word   0\n        .quad   0\n")
     assert code == 4
     assert plain(said) == """\
@@ -90,7 +90,7 @@ def test_failed_entry_prints_its_checks_and_ends_with_3(run):
     assert plain(said) == ENTRY + "the guest ended the run: failed with exit code 7"
 
 
-def test_failed_entry_is_told_but_no_failure_when_the_run_passes(run):
+def test_failed_entry_is_reported_but_no_failure_when_the_run_passes(run):
     code, said, _ = run(BAD_ENTRY.format(end="PASS"), vmx=True)
     assert code == 0
     assert plain(said) == ENTRY + "the guest ended the run: passed"
@@ -140,7 +140,7 @@ def test_what_is_not_modelled_names_its_place(run):
                            "A (test.there, program.s:3)")
 
 
-def test_sleep_for_ever_says_why(run):
+def test_endless_sleep_says_why(run):
     code, said, _ = run("test:   hlt\n        jmp     test\n")
     assert code == 5
     assert plain(said) == """\

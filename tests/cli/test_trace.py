@@ -31,7 +31,7 @@ def test_trace_says_what_is_wrong(hvlab, tmp_path):
     assert code == 2 and "is a trace already" in err
 
 
-def test_break_tells_where_it_happened(hvlab):
+def test_break_reports_where_it_happened(hvlab):
     code, out, _ = hvlab("break", "exit=ept_violation and qualification & 2", IMAGE, "--memory", "16M")
     assert code == 0 and out.startswith("hit 1: EPT_VIOLATION at ") and "vmx_exit" in out
     code, out, _ = hvlab("break", "exit=ept_violation", IMAGE, "--memory", "16M", "--ignore", "1", "--json")
@@ -45,7 +45,7 @@ def test_break_tells_where_it_happened(hvlab):
     assert code == 2 and "exit has no field 'colour'" in err
 
 
-def test_break_tells_all_that_happens_at_once(hvlab):
+def test_break_reports_all_that_happens_at_once(hvlab):
     image = FOLDER / "vmx_entry_failure.s"                 # a VM entry that fails after the checks of controls is an exit, too
     for condition in ("failure or exit", "exit or hypercall"):
         _, rows, _ = hvlab("trace", image, "--memory", "16M", "--filter", condition, "--jsonl", "-")

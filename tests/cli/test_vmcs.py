@@ -67,7 +67,7 @@ def test_json_has_every_field_of_the_group(hvlab, program):
     assert {"name": "EXIT_REASON", "encoding": 0x4402, "value": 10, "text": "CPUID"} in body["groups"]["exit"]
 
 
-def test_check_tells_every_failing_check_and_ends_with_3(hvlab, program):
+def test_check_reports_every_failing_check_and_ends_with_3(hvlab, program):
     code, out, _ = hvlab("vmcs", "check", program(BAD), *M)
     assert code == 3
     assert re.sub(r"0x28\d+|(?<=cycle )[\d,]+", "N", out) == """\

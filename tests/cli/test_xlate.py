@@ -25,7 +25,7 @@ def test_guest_translation_as_text(hvlab, program):
     assert re.search(r"^reaches guest-physical (0x10\w+), host-physical \1: RAM, 2 MiB page$", out, re.MULTILINE)
 
 
-def test_what_stops_an_access_is_told(hvlab, program):
+def test_what_stops_an_access_is_reported(hvlab, program):
     out = hvlab("xlate", "0x100000", program(TEXT), *M, "--user", "--write")[1]
     assert re.search(r"^  PDE_2M +level 2 +0x202000 +0xe3 +P RW A D PS -> 0x0 +stops here$", out, re.MULTILINE)
     assert out.endswith("stops at PDE_2M (level 2): US = 0, a supervisor page\nthen #PF with error code 0x7 (P WR US), CR2 = 0x100000\n")
@@ -53,6 +53,6 @@ def test_bare_machine_before_paging(hvlab, program):
     ("0", ["--at-cycle", 100, "--at-exit", 1], "give one place to stop at, not --at-cycle and --at-exit"),
     ("0", ["--at-cycle", 100, "--svg", "/nowhere/walk.svg"], "/nowhere/walk.svg: cannot be written (No such file or directory)"),
 ])
-def test_what_cannot_be_told_ends_with_2_and_a_sentence(hvlab, program, address, options, message):
+def test_what_cannot_be_answered_ends_with_2_and_a_sentence(hvlab, program, address, options, message):
     code, out, err = hvlab("xlate", address, program(TEXT), "--memory", "16M", *options)
     assert (code, out, err) == (2, "", f"hvlab: {message}\n")

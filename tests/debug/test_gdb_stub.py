@@ -90,7 +90,7 @@ def test_write_all_registers_back_changes_nothing(stub):
     assert unit.answer(b"G" + before) == b"OK" and unit.machine.digest() == digest
 
 
-def test_watchpoints_tell_the_address(stub):
+def test_watchpoints_report_the_address(stub):
     unit, at = stub(COUNT)
     assert unit.answer(b"Z2,%x,4" % (at["cell"] + 2)) == b"OK"
     assert unit.answer(b"c") == b"T05thread:p1.1;core:0;watch:%x;" % (at["cell"] + 2)
@@ -217,7 +217,7 @@ def test_numbers_that_are_none_are_refused(stub, packet):
     assert unit.answer(packet).startswith((b"E.", b"F-1")) and not unit.defects and unit.machine.digest() == digest
 
 
-def test_restart_begins_anew(stub):
+def test_restart_begins_again(stub):
     unit, at = stub(COUNT)
     unit.answer(b"Z0,%x,1" % at["test.loop"])
     unit.answer(b"c")
@@ -250,7 +250,7 @@ def test_monitor_commands(stub):
         assert words in ask(line), line
 
 
-def test_monitor_tells_who_wrote_it_and_stays_where_it_is(stub):
+def test_monitor_reports_who_wrote_it_and_stays_where_it_is(stub):
     unit, at = stub(ENTER)
     unit.answer(b"Z0,%x,1" % at["guest.after"])
     unit.answer(b"c")
@@ -391,7 +391,7 @@ def test_server_acknowledges_and_stops_doing_so(served):
     assert client.receive() == b"E16"
 
 
-def test_second_client_is_told_and_a_dropped_one_leaves_the_machine(served):
+def test_second_client_gets_a_message_and_a_dropped_one_leaves_the_machine(served):
     connect, at, _ = served(COUNT)
     first = connect()
     assert first.ask(b"Z0,%x,1" % at["test.loop"]) == b"OK"

@@ -126,7 +126,7 @@ to:     .quad   0
 
 
 def held(stop, session):
-    """Return what a Stop tells that is the same on the way back."""
+    """Return what a Stop reports that is the same on the way back."""
     counter = session.thread(0).register("rcx")
     return counter, [(each.reason, each.number, each.detail) for each in stop.all]
 

@@ -90,7 +90,7 @@ def test_shadow_of_sti_holds_for_one_instruction(guest):
     assert [reason.id for reason in reasons] == ["shadow"] and reasons[0].text.startswith("STI blocks")
 
 
-def test_shadow_of_mov_ss_is_told_apart(guest):
+def test_shadow_of_mov_ss_is_distinguished(guest):
     machine = run_to.run_to_cycle(guest(f"{MACROS}        sti\n jmp .\n")[0], 300_000)
     machine.cpu[0].interruptibility = 2                    # SDM 3C, "Format of Interruptibility State": bit 1
     for vector, words in ((0x50, "MOV SS or POP SS blocks interrupts"), (2, "MOV SS or POP SS blocks NMIs")):

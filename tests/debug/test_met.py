@@ -54,7 +54,7 @@ def never(thread):
 
 
 def numbers(stop):
-    """Return the numbers of all points that a Stop tells."""
+    """Return the numbers of all points that a Stop reports."""
     return [each.number for each in stop.all]
 
 

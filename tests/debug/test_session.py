@@ -113,7 +113,7 @@ def test_scope_by_world_and_partition(debug):
 
 
 # ---- watchpoints --------------------------------------------------------------------------------------------------
-def test_write_watch_stops_behind_the_instruction(debug):
+def test_write_watch_stops_after_the_instruction(debug):
     session, at = debug(COUNT)
     number = session.watch(at["cell"], 4)
     for value in range(1, 11):
@@ -192,7 +192,7 @@ def test_run_to_the_next_exit_and_over_its_handler(debug):
         session.run_until("fault")
 
 
-def test_budget_interrupt_and_end_are_told(debug):
+def test_budget_interrupt_and_end_are_reported(debug):
     session, at = debug(COUNT)
     assert session.run(max_cycles=1000).reason == "budget"
     session.break_at(at["test"])

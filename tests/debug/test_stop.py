@@ -98,7 +98,7 @@ def test_stopped_run_goes_on_as_if_it_had_not_been(guest, place):
     (run_to.run_to_entry_failure, 1, r"there is no failed VM entry 1: the run makes 0 in all and ends by exit code at cycle [\d,]+"),
     (run_to.run_to_exit, 0, r"VM exits are counted from 1, there is no exit 0"),
     (run_to.run_to_launch, 0, r"VM entry events are counted from 1, there is no VM entry 0")])
-def test_what_never_happens_is_told_with_the_count(guest, function, number, message):
+def test_what_never_happens_is_reported_with_the_count(guest, function, number, message):
     with pytest.raises(ConfigError, match=f"^{message}$"):
         function(guest(THREE)[0], number)
 
@@ -154,4 +154,4 @@ def test_launches_of_two_processors_stop_before_the_instruction(demo, number):
     machine, processor = run_to.run_to_launch(demo, number)
     e = machine.env(processor)
     assert sum(int(c.entries) for c in machine.cpu) == number - 1
-    assert read_linear(machine, e, int(e.rip), 3) in (VMLAUNCH, VMRESUME)
+    assert read_linear(machine, machine.cpu[processor], int(e.rip), 3) in (VMLAUNCH, VMRESUME)

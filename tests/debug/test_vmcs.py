@@ -59,7 +59,7 @@ def test_failing_check_is_named_and_the_processor_agrees(launch, field, value, e
     assert after(machine) == ((error, 0) if error else (0, 1 << 31 | reason))
 
 
-def test_all_classes_are_told_and_the_first_decides(launch):
+def test_all_classes_are_reported_and_the_first_decides(launch):
     machine, vmcs = launch
     vmcs.cr3_target_count, vmcs.host_cr3, vmcs.guest_activity = 5, 1 << 45, 9
     verdict = check(machine)
@@ -113,7 +113,7 @@ def test_check_changes_nothing(launch):
     assert (machine.digest(), vmcs.copy()) == before
 
 
-def test_difference_tells_fields_and_flags(guest):
+def test_difference_reports_fields_and_flags(guest):
     machines = {n: Vmcs(machine).copy() for n, machine, _ in run_to.run_to_exits(guest(THREE)[0], [1, 2])}
     changes = {change.name: change for change in difference(machines[1], machines[2])}
     assert set(changes) == {"EXIT_REASON", "EXIT_INSTRUCTION_LENGTH", "GUEST_RIP"}

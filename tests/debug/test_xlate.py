@@ -114,7 +114,7 @@ def test_ept_violation_names_entry_and_qualification(nested, page, value, access
     assert found.outcome.endswith(f"guest-physical address {address:#x}")
 
 
-def test_ept_misconfiguration_is_told(nested):
+def test_ept_misconfiguration_is_reported(nested):
     machine, _, ept = nested
     ept(PAGE, FRAME | WB | W)
     found = ask(machine)
@@ -136,7 +136,7 @@ def test_address_that_is_not_canonical(nested):
 
 
 @pytest.mark.parametrize("rights", [R, R | X, 0])
-def test_the_processor_exits_as_it_was_told(guest, rights):
+def test_the_processor_exits_as_explained(guest, rights):
     machine, _ = run_to.run_to_launch(guest(RUN)[0], 1)
     machine.write(0x292018, (0x600080 | WB | rights).to_bytes(8, "little"))
     before = machine.digest()

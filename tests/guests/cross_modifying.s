@@ -1,4 +1,4 @@
-# Expect: pass; processors=2. Code that one processor changes runs changed on the other, once it has been told.
+# Expect: pass; processors=2. Code that one processor changes runs changed on the other, once it knows of it.
         .include "lib.s"
         .include "smplib.s"
 

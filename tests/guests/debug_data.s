@@ -1,16 +1,7 @@
-# Expect: pass. Data breakpoints to the byte: across pages, by string, locked and vector instructions, and behind MOV SS.
+# Expect: pass. Data breakpoints to the byte: across pages, by string, locked and vector instructions, and after MOV SS.
         .include "lib.s"
+        .include "breaklib.s"
 
-# MET bits - The instruction just done raised a trap with these bits, and none before it.
-        .macro  MET     bits
-        EQ      dword ptr [rip + hits], 1
-        mov     r8d, [rip + status]
-        EQ      r8d, \bits
-        mov     dword ptr [rip + hits], 0
-        .endm
-        .macro  NOT_MET
-        EQ      dword ptr [rip + hits], 0
-        .endm
         .equ    PAGE, (0x300000)
 
 test:   ON      VECTOR_DB, seen
@@ -46,7 +37,7 @@ test:   ON      VECTOR_DB, seen
         push    qword ptr [rbx - 4]
         pop     rax
         MET     DR6_B0
-        lea     rsi, [rbx - 2]                  # a repeated string instruction: trapped behind the iteration that met it
+        lea     rsi, [rbx - 2]                  # a repeated string instruction: trapped after the iteration that met it
         lea     rdi, [rip + area]
         mov     ecx, 4
         rep     movsb
@@ -57,7 +48,7 @@ test:   ON      VECTOR_DB, seen
         movsb
         MET     DR6_B0 | DR6_B1
 
-        mov     eax, ss                         # held back until the instruction behind MOV SS is done
+        mov     eax, ss                         # held back until the instruction after MOV SS is done
         mov     [rbx], eax
         MET     DR6_B0
 .load:  mov     ss, [rbx]
@@ -67,18 +58,5 @@ test:   ON      VECTOR_DB, seen
         EQ      [rip + place], rax
         MET     DR6_B0
         PASS
-
-seen:   inc     dword ptr [rip + hits]
-        mov     rax, [rdi + FRAME_RIP]
-        mov     [rip + place], rax
-        mov     rax, dr6
-        and     eax, 0xF
-        mov     [rip + status], eax
-        mov     eax, 0xFFFF0FF0
-        mov     dr6, rax
-        ret
         .align  16
-hits:   .long   0
-status: .long   0
-place:  .quad   0
 area:   .fill   16

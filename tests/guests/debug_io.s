@@ -1,16 +1,6 @@
-# Expect: pass. I/O breakpoints trap behind IN and OUT of their ports while CR4.DE is set.
+# Expect: pass. I/O breakpoints trap after IN and OUT of their ports while CR4.DE is set.
         .include "lib.s"
-
-# MET bits - The instruction just done raised a trap with these bits, and none before it.
-        .macro  MET     bits
-        EQ      dword ptr [rip + hits], 1
-        mov     r8d, [rip + status]
-        EQ      r8d, \bits
-        mov     dword ptr [rip + hits], 0
-        .endm
-        .macro  NOT_MET
-        EQ      dword ptr [rip + hits], 0
-        .endm
+        .include "breaklib.s"
 
 test:   ON      VECTOR_DB, seen
         mov     eax, PORT_POST                  # I/O breakpoints need CR4.DE
@@ -33,17 +23,3 @@ test:   ON      VECTOR_DB, seen
         out     PORT_POST, al
         NOT_MET
         PASS
-
-seen:   inc     dword ptr [rip + hits]
-        mov     rax, [rdi + FRAME_RIP]
-        mov     [rip + place], rax
-        mov     rax, dr6
-        and     eax, 0xF
-        mov     [rip + status], eax
-        mov     eax, 0xFFFF0FF0
-        mov     dr6, rax
-        ret
-        .align  16
-hits:   .long   0
-status: .long   0
-place:  .quad   0

@@ -24,7 +24,7 @@ target: nop
         mov     byte ptr [rip + watched + 3], 1
 after:  EQ      dword ptr [rip + count], 2
         lea     rax, [rip + after]
-        EQ      [rip + place], rax              # a trap: RIP behind it
+        EQ      [rip + place], rax              # a trap: RIP after it
         mov     eax, [rip + status]
         and     eax, 0xF
         EQ      eax, DR6_B1

@@ -46,7 +46,7 @@ string: rep     stosb
         EQ      dword ptr [rip + hits], 1
         EQ      ecx, 0
 
-        lea     rax, [rip + blocked]            # no breakpoint right behind MOV SS
+        lea     rax, [rip + blocked]            # no breakpoint right after MOV SS
         mov     dr3, rax
         mov     dword ptr [rip + hits], 0
         mov     eax, ss

@@ -1,12 +1,8 @@
-# Expect: pass. EPT violations tell access, rights, guest-physical and linear address, and walks apart from final accesses.
+# Expect: pass. EPT violations report access, rights, guest-physical and linear address, and whether a walk or the final access.
         .include "lib.s"
         .include "vmxlib.s"
 
         .equ    PAGE, GUEST_RAM                 # the first page of its 2 MiB
-        .macro  RIGHTS rights
-        mov     dword ptr [EPT_PT], PAGE | EPT_WB | \rights
-        call    flush
-        .endm
         .macro  VIOLATION qualification, gpa, linear
         GET     rax, EXIT_QUALIFICATION
         and     eax, 0x1FF
@@ -18,14 +14,7 @@
         .endm
         .equ    FINAL, QUAL_EPT_LINEAR | QUAL_EPT_FINAL
 test:   call    vmx_start
-        mov     edi, EPT_PT                     # 4 KiB pages for the 2 MiB around GUEST_RAM
-        mov     eax, GUEST_RAM & ~0x1FFFFF | EPT_RWX | EPT_WB
-        mov     ecx, 512
-.fill:  mov     [rdi], rax
-        add     edi, 8
-        add     eax, 0x1000
-        loop    .fill
-        mov     dword ptr [EPT_PD + (GUEST_RAM >> 21) * 8], EPT_PT | EPT_RWX
+        SPLIT_RAM
         RIGHTS  0
         GUEST   g_read
         RUN     EPT_VIOLATION

@@ -19,7 +19,7 @@ from emu.spec.outcome import STOP
 FOLDER = Path(__file__).resolve().parent
 BOOT = FOLDER.parent.parent / "firmware" / "boot"
 HEADER = re.compile(r"# Expect: ([a-z ]+?)((?:; *[a-z]+=\d+)*)\. +(.+)")
-LIBRARY = ("lib.s", "smplib.s", "modelib.s", "fivelib.s", "vmxlib.s")
+LIBRARY = ("lib.s", "smplib.s", "modelib.s", "fivelib.s", "vmxlib.s", "breaklib.s")
 DEFAULTS = {"processors": 1, "memory": 16, "cycles": 200_000_000, "gap": 0}
 
 

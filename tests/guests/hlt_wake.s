@@ -1,4 +1,4 @@
-# Expect: pass. HLT ends by an interrupt, with RIP behind it, and by an NMI also while IF is 0.
+# Expect: pass. HLT ends by an interrupt, with RIP after it, and by an NMI also while IF is 0.
         .include "lib.s"
 
 test:   ON      0x43, fired

@@ -1,4 +1,4 @@
-# Expect: pass. INT1 and INT3 are traps: RIP behind them, no error code; INT1 leaves DR6 alone.
+# Expect: pass. INT1 and INT3 are traps: RIP after them, no error code; INT1 leaves DR6 alone.
         .include "lib.s"
 
 test:   mov     eax, 0xFFFF0FF0

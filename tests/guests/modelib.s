@@ -44,7 +44,7 @@
         .endm
 
 # REAL_BEGIN name ... REAL_END - From 32-bit protected mode: run what stands between in real mode, DS = ES = SS = 0,
-# CS = REAL / 16; `label - name` is an offset there.  Comes back to 32-bit protected mode behind REAL_END; changes all.
+# CS = REAL / 16; `label - name` is an offset there.  Comes back to 32-bit protected mode after REAL_END; changes all.
         .macro  REAL_BEGIN name
         mov     esi, \name
         mov     edi, REAL

@@ -92,7 +92,7 @@ stepped_outs:
         CAUGHT
         NOBITS  dword ptr [rip + fault_rflags], RFLAGS_RF
 
-        ON      VECTOR_DB, 0                    # an access that a hypervisor answers leaves none behind
+        ON      VECTOR_DB, 0                    # an access that a hypervisor answers leaves none set
         lea     rax, [rip + .after_access]
         mov     dr0, rax
         mov     eax, DR7_ONE | DR7_L0

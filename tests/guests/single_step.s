@@ -1,4 +1,4 @@
-# Expect: pass. RFLAGS.TF traps after each instruction with DR6.BS, RIP behind it, and TF clear in the handler.
+# Expect: pass. RFLAGS.TF traps after each instruction with DR6.BS, RIP after it, and TF clear in the handler.
         .include "lib.s"
 
 test:   ON      VECTOR_DB, stepped

@@ -21,14 +21,8 @@
         EQ      dword ptr [STARTED + 16], \n
         EQ      dword ptr [STARTED + 20], (\page) << 8
         .endm
-test:   lea     rsi, [rip + real]
-        mov     edi, FIRST << 12
-        mov     ecx, real_end - real
-        rep movsb
-        lea     rsi, [rip + real]
-        mov     edi, SECOND << 12
-        mov     ecx, real_end - real
-        rep movsb
+test:   COPY_OF real, FIRST << 12
+        COPY_OF real, SECOND << 12
         mov     edi, STARTED
         mov     ecx, 64
         xor     eax, eax

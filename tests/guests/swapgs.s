@@ -15,7 +15,7 @@ test:   mov     qword ptr [FREE], 11
         swapgs
         EQ      qword ptr gs:[0], 11
         xor     eax, eax
-        mov     gs, ax                          # a null selector: what happens to the base is the model's; load it anew
+        mov     gs, ax                          # a null selector: what happens to the base is the model's; load it again
         WRMSR   MSR_GS_BASE, FREE
         mov     rax, 1 << (LINEAR_BITS - 1)
         mov     rdx, rax

@@ -30,7 +30,7 @@ test:   call    vmx_start
         or      eax, RFLAGS_RF
         PUT     GUEST_RFLAGS, rax
         RUN     VMCALL                          # past it with RF, by VM entry
-        GUEST   g_data                          # a trap behind the instruction
+        GUEST   g_data                          # a trap after the instruction
         RUN     EXCEPTION
         INFO    HARD_DB
         QUALIFIED DR6_B1

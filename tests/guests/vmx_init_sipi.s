@@ -18,14 +18,8 @@
         cmp     dword ptr [rip + stage], \n
         jb      77b
         .endm
-test:   lea     rsi, [rip + real]
-        mov     edi, FIRST << 12
-        mov     ecx, real_end - real
-        rep movsb
-        lea     rsi, [rip + real]
-        mov     edi, SECOND << 12
-        mov     ecx, real_end - real
-        rep movsb
+test:   COPY_OF real, FIRST << 12
+        COPY_OF real, SECOND << 12
         mov     qword ptr [STARTED], 0
         ON      VECTOR_NMI, came
         WAKE    work

@@ -29,7 +29,7 @@ test:   call    vmx_start
         INJECT  INTR_VALID | put(INTR_TYPE, EVENT_SOFT_EXC) | VECTOR_BP, 0, 1
         GUEST   guest
         RUN     VMCALL
-        EQ      qword ptr [rip + place], offset guest + 1       # behind the INT3 it stands for
+        EQ      qword ptr [rip + place], offset guest + 1       # after the INT3 it stands for
         INJECT  INTR_VALID | put(INTR_TYPE, EVENT_SOFT) | 0x70, 0, 2
         GUEST   guest
         RUN     VMCALL

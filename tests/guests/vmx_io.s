@@ -1,4 +1,4 @@
-# Expect: pass. I/O exits: unconditional, by bitmap, string forms; qualification tells size, direction, port and form.
+# Expect: pass. I/O exits: unconditional, by bitmap, string forms; qualification gives size, direction, port and form.
         .include "lib.s"
         .include "vmxlib.s"
 

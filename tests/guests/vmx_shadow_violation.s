@@ -1,13 +1,9 @@
-# Expect: pass. An EPT violation tells its own addresses and access after STI and MOV SS, and blocking tells which it was.
+# Expect: pass. An EPT violation reports its own addresses and access after STI and MOV SS, and blocking shows which it was.
         .include "lib.s"
         .include "vmxlib.s"
 
         .equ    PAGE, GUEST_RAM
         .equ    FINAL, QUAL_EPT_LINEAR | QUAL_EPT_FINAL
-        .macro  RIGHTS rights
-        mov     dword ptr [EPT_PT], PAGE | EPT_WB | \rights
-        call    flush
-        .endm
         .macro  VIOLATION qualification, blocking
         RUN     EPT_VIOLATION
         GET     rax, EXIT_QUALIFICATION
@@ -21,14 +17,7 @@
         EQ      eax, \blocking
         .endm
 test:   call    vmx_start
-        mov     edi, EPT_PT                     # 4 KiB pages for the 2 MiB around GUEST_RAM
-        mov     eax, GUEST_RAM & ~0x1FFFFF | EPT_RWX | EPT_WB
-        mov     ecx, 512
-.fill:  mov     [rdi], rax
-        add     edi, 8
-        add     eax, 0x1000
-        loop    .fill
-        mov     dword ptr [EPT_PD + (GUEST_RAM >> 21) * 8], EPT_PT | EPT_RWX
+        SPLIT_RAM
         RIGHTS  0
         GUEST   g_sti
         VIOLATION QUAL_EPT_READ | FINAL, BLOCKING_STI

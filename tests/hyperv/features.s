@@ -35,22 +35,6 @@
         mov     [INPUT], r15
         OK      HVCALL_INITIALIZE_PARTITION
         .endm
-        .macro  GO
-        mov     rdi, r15
-        call    map_child
-        EQ      eax, 0
-        call    clear_input
-        mov     [INPUT], r15
-        OK      HVCALL_CREATE_VP
-        lea     rsi, [rip + guest]
-        mov     ecx, guest_end - guest
-        call    load_child
-        call    long_child
-        WATCH_PORT 0x10
-        SET     HVREG_EXPLICIT_SUSPEND, 0
-        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
-        DONE_MESSAGE
-        .endm
 
 test:   ROOT_BEGINS
         CHILD_OF OFFERED & ~(1 << 8)                # without the VP index
@@ -72,7 +56,7 @@ test:   ROOT_BEGINS
         btr     r13, 25                         # BMI1
         PROPERTY 0x6000A, r13, HVSTATUS_SUCCESS
         PROPERTY 0x6000B, 0, HVSTATUS_SUCCESS
-        GO
+        RUN_LONG guest
         mov     ecx, [CHILD + C_TOLD]
         BITS    ecx, PRESENT
         NOBITS  ecx, FEATURE_C_SSE4_2
@@ -93,7 +77,7 @@ test:   ROOT_BEGINS
         mov     [INPUT], r15
         OK      HVCALL_DELETE_PARTITION
         CHILD_OF 0                              # a processor that looks bare
-        GO
+        RUN_LONG guest
         mov     ecx, [CHILD + C_TOLD]
         NOBITS  ecx, PRESENT
         BITS    ecx, FEATURE_C_SSE4_2

@@ -80,20 +80,7 @@ tell:   CREATE
         OK      HVCALL_INITIALIZE_PARTITION
         MASK    FEATURES_0, rbx
         MASK    FEATURES_1, rbp
-        mov     rdi, r15
-        call    map_child
-        EQ      eax, 0
-        call    clear_input
-        mov     [INPUT], r15
-        OK      HVCALL_CREATE_VP
-        lea     rsi, [rip + guest]
-        mov     ecx, guest_end - guest
-        call    load_child
-        call    long_child
-        WATCH_PORT 0x10
-        SET     HVREG_EXPLICIT_SUSPEND, 0
-        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
-        DONE_MESSAGE
+        RUN_LONG guest
         END_CHILD
         ret
 

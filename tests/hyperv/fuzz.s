@@ -31,7 +31,7 @@ serve:  cmp     dword ptr [SLOT0], 0
         jmp     checked
 1:      mov     ebx, [SLOT0]
         mov     dword ptr [SLOT0], 0
-        cmp     ebx, HVMESSAGE_UNMAPPED_GPA     # go on behind; anything else: from the beginning
+        cmp     ebx, HVMESSAGE_UNMAPPED_GPA     # go on after it; anything else: from the beginning
         je      2f
         lea     rsi, [rip + guest]
         mov     edi, CHILD + CHILD_CODE
@@ -168,7 +168,7 @@ guest_number:                                   # ecx = number of an MSR
 1:      ret
 guest_rdmsr:
         call    guest_number
-        cmp     ecx, HVMSR_GUEST_IDLE           # would sleep for ever
+        cmp     ecx, HVMSR_GUEST_IDLE           # would sleep with nothing to wake it
         je      guest_loop
         rdmsr
         jmp     guest_loop

@@ -109,7 +109,7 @@ test:   ENLIGHTEN
         OK      HVCALL_DELETE_VP
         STATUS  HVCALL_DELETE_VP, HVSTATUS_INVALID_VP_INDEX
 
-        call    clear_input                     # an end that leaves nothing behind
+        call    clear_input                     # an end that leaves no trace
         mov     [INPUT], r15
         OK      HVCALL_FINALIZE_PARTITION
         OK      HVCALL_MEMORY_BALANCE

@@ -96,7 +96,7 @@ test:   ROOT_BEGINS
         BOTH    HVREG_PENDING_INTERRUPTION, 7 | 1 << 4 | 13 << 16 | 0x18 << 32
         BOTH    HVREG_XMM0 + 15, 0x1234567812345678
         BOTH    HVREG_MMX0 + 2, 0x4000000000000000
-        BOTH    HVREG_XMM_CONTROL, 0            # the data pointer; MXCSR lies behind it
+        BOTH    HVREG_XMM_CONTROL, 0            # the data pointer; MXCSR follows it
         BOTH    HVREG_APIC_ID - APIC_ID + APIC_TPR, 0x50
         BOTH    HVREG_APIC_ID - APIC_ID + APIC_LVT_TIMER, LVT_MASKED | 0x41
         BOTH    HVREG_APIC_ID - APIC_ID + APIC_IRR + 3, 0x80

@@ -73,7 +73,24 @@
         .macro  RESUME
         SET     HVREG_INTERCEPT_SUSPEND, 0
         .endm
-# ADVANCE - Past the instruction that the message tells of.
+# RUN_LONG label - The child of r15, initialized: memory, VP 0 with the code from label to label_end in 64-bit mode, as far as port 0x10.
+        .macro  RUN_LONG label
+        mov     rdi, r15
+        call    map_child
+        EQ      eax, 0
+        call    clear_input
+        mov     [INPUT], r15
+        OK      HVCALL_CREATE_VP
+        lea     rsi, [rip + \label]
+        mov     ecx, \label\()_end - \label
+        call    load_child
+        call    long_child
+        WATCH_PORT 0x10
+        SET     HVREG_EXPLICIT_SUSPEND, 0
+        WAIT_MESSAGE HVMESSAGE_IO_INTERCEPT
+        DONE_MESSAGE
+        .endm
+# ADVANCE - Past the instruction that the message names.
         .macro  ADVANCE
         mov     rdx, [SLOT0 + SLOTS_DATA + 24]
         movzx   eax, byte ptr [SLOT0 + SLOTS_DATA + 4]

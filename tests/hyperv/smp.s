@@ -1,11 +1,11 @@
-# Expect: pass. Four VPs of a child: started by hypercall and by INIT-SIPI, IPIs and remote flushes between them, told by their index.
+# Expect: pass. Four VPs of a child: started by hypercall and by INIT-SIPI, IPIs and remote flushes between them, identified by their index.
         .include "rootlib.s"
         .use    cpuid
 
         .equ    GIVEN, PRIVILEGE_HYPERCALL | PRIVILEGE_APIC | PRIVILEGE_VP_INDEX
         .equ    IPI, 0x61
         .equ    ROUNDS, 50
-        .equ    C_PAGE, 0x20000                 # the child's: hypercall page, input, IDT, a page table, two pages, what VPs tell
+        .equ    C_PAGE, 0x20000                 # the child's: hypercall page, input, IDT, a page table, two pages, what VPs report
         .equ    C_INPUT, 0x22000
         .equ    C_IDT, 0x23000
         .equ    C_PT, 0x24000

@@ -78,7 +78,7 @@ def lies(claimed, effect):
 class Flow:
     """The routines of an image.
 
-    indirect: {label: registers that a call or jump through a register or table may change in the code behind the label};
+    indirect: {label: registers that a call or jump through a register or table may change in the code after the label};
     restores: {routine: registers that are the caller's again after it}; instead: {routine: the one that is called in its place};
     ends: labels that are never left.  `unclear` lists what was met and is not known.
     """

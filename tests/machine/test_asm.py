@@ -153,7 +153,7 @@ def test_org_sets_the_base_and_fills(build):
     assert image.base == 0xFFFFFFF0 and image.code.hex() == "90cccccccccccccc90"
 
 
-def test_where_and_name_tell_what_an_address_is(build):
+def test_where_and_name_report_what_an_address_is(build):
     image = build("a: nop\nb: mov eax, 1\n", base=0x10)
     assert image.where(0x13) == ("t.s", 2, "b: mov eax, 1") and image.where(0x99) is None
     assert image.name(0x13) == "b+0x2" and image.name(0x11) == "b" and image.name(0x99) == "0x99"
@@ -305,7 +305,7 @@ def test_error_in_an_included_file_names_that_file(build):
     )
 
 
-def test_a_missing_file_is_told(tmp_path, monkeypatch):
+def test_a_missing_file_is_reported(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(AssemblyError) as caught:
         assemble(tmp_path / "none.s", cache=False)

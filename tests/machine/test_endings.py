@@ -49,6 +49,13 @@ def test_partition_ends_the_run_as_the_bare_machine(tmp_path, source, reason, co
     assert (body["reason"], body["command_exit_code"], body["ending"]) == (reason, code, result.ended)
 
 
+def test_gates_of_a_guest_are_read_through_its_tables_and_ept(tmp_path):
+    gate = "idt: .zero 96\n .quad 0x00000E0000771234, 0"      # vector 6: an interrupt gate to 0x77:0x1234 that is not present
+    _, result, _ = run([made("one", text(tmp_path, f"lidt [rel none]\n ud2\nnone: .word 0xFFF\n .quad idt\n{gate}"))])
+    lines = [line.strip() for line in result.explanation if "IDT entry 6" in line]
+    assert len(lines) == 1 and lines[0].endswith(": interrupt gate to 0x77:0x1234, DPL 0, not present"), result.explanation
+
+
 def test_processors_of_a_partition_that_never_started_are_named(tmp_path):
     _, result, _ = run([made("two", text(tmp_path, "cli\n hlt"), processors=2)])
     assert "virtual processor 1 of partition two waits for INIT and a start-up interrupt that nobody sends" in result.explanation

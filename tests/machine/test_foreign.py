@@ -80,7 +80,7 @@ def test_a_kernel_compiled_by_gcc_prints_the_same_on_the_bare_machine_and_in_a_p
     assert result.ept_violations > 0 and result.injected > 100
 
 
-def test_the_firmware_tells_programs_that_ask_the_bios_data_area_where_low_memory_ends(machine, tmp_path):
+def test_the_firmware_shows_programs_that_ask_the_bios_data_area_where_low_memory_ends(machine, tmp_path):
     unit = machine(memory_mib=32)
     unit.load(image.load(foreign.kernel(32, tmp_path), 32 * MIB))
     unit.run(max_cycles=5_000_000_000)

@@ -143,7 +143,7 @@ def test_more_than_the_ring_holds(program):
     assert machine.inputs.done == len(machine.inputs.log) >= 2
 
 
-def test_sleeper_waits_for_input_and_not_for_ever(program):
+def test_sleeper_waits_for_input_and_not_forever(program):
     machine = program(SLEEP)
     assert machine.run(max_cycles=10_000_000).reason == "IDLE"
     machine = program(SLEEP)

@@ -22,7 +22,7 @@ def test_store_of_the_host_wakes(program):
     assert (result.reason, result.exit_code) == ("EXIT_CODE", 0) and 5_000_000 <= result.cycles < 5_010_000
 
 
-def test_wait_that_nothing_ends_is_told(program):
+def test_wait_that_nothing_ends_is_reported(program):
     result = program(SLEEPS).run(max_cycles=100_000_000)
     assert result.reason == "IDLE"
     assert result.explanation[0].startswith("processor 0 waits in MWAIT for a store to the line at 0x210000, interrupts off, before RIP")

@@ -117,7 +117,7 @@ disk_done:
         iretq
         .align  8
 ticks:  .quad   0
-sector: .quad   64                              # behind the kernel
+sector: .quad   64                              # after the kernel
 idt_pointer:
         .word   0xFFF
         .quad   0x20000

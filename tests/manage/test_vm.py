@@ -67,12 +67,12 @@ def test_killed_worker_stops_only_its_virtual_machine(lab):
     assert lab.row("one")["note"] == "its worker process ended (signal 9)"
     lab("type", "two", "alive")
     lab.until(lambda: lab.heard("two").endswith("alive"), "the other goes on")
-    lab("start", "one")                                   # and it starts again: no memory was left behind
+    lab("start", "one")                                   # and it starts again: no memory was lost
     lab.until(lambda: lab.heard("one").count("ready\n") == 2, "again")
 
 
 @pytest.mark.slow
-def test_child_that_faults_is_told_and_leaves_the_rest_alone(lab):
+def test_child_that_faults_is_reported_and_leaves_the_rest_alone(lab):
     lab.created()
     lab("type", "one", "u")
     lab.until(lambda: lab.row("one")["state"] == "failed", "the fault")
@@ -101,7 +101,7 @@ def test_killed_service_comes_back_right(lab):
     (("start", "x"), "there is no virtual machine 'x'; there is none yet"),
     (("show", "x"), "there is no virtual machine 'x'"),
 ])
-def test_wrong_requests_are_told_in_words(lab, arguments, words):
+def test_wrong_requests_are_reported_in_words(lab, arguments, words):
     assert words in lab(*arguments, fails=2)
 
 

@@ -19,7 +19,7 @@ test:   ON      LESS, taken
         CALL_FAST HVCALL_CLUSTER_IPI, LESS, 1
         OPEN
         EQ      dword ptr [rip + count], 2
-        CALL_FAST HVCALL_CLUSTER_IPI, LESS, 1    # two at once: the first needs an EOI, or the second would stay behind
+        CALL_FAST HVCALL_CLUSTER_IPI, LESS, 1    # two at once: the first needs an EOI, or the second would stay in service
         CALL_FAST HVCALL_CLUSTER_IPI, MORE, 1
         OPEN
         EQ      dword ptr [rip + count], 4

@@ -1,4 +1,4 @@
-# Expect: pass. Single-stepping over emulated instructions traps behind each, and STI's shadow ends with them.
+# Expect: pass. Single-stepping over emulated instructions traps after each, and STI's shadow ends with them.
         .include "hvlib.s"
 
         .macro  STEP

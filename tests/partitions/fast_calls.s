@@ -1,4 +1,4 @@
-# Expect: pass. Parameters in XMM registers, results in the registers behind them, variable headers and sets of VPs.
+# Expect: pass. Parameters in XMM registers, results in the registers after them, variable headers and sets of VPs.
         .include "hvlib.s"
 
         .equ    VECTOR, 0x61

@@ -53,7 +53,7 @@ test:   mov     qword ptr [rip + hooks + 8 * VECTOR_GP], refused
         jnz     4b
         jmp     3b
 
-memory: mov     rbx, 0x1000000                  # ---- every 2 MiB behind our memory ----
+memory: mov     rbx, 0x1000000                  # ---- every 2 MiB after our memory ----
 6:      cmp     rbx, USER                       # the library maps these otherwise
         je      8f
         cmp     rbx, WINDOW

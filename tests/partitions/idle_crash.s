@@ -1,4 +1,4 @@
-# Expect: pass. Reading GUEST_IDLE sleeps until an interrupt though IF is 0; crash MSRs keep their parameters and tell what they can.
+# Expect: pass. Reading GUEST_IDLE sleeps until an interrupt though IF is 0; crash MSRs keep their parameters and report what is set.
         .include "hvlib.s"
 
         .equ    DIRECT, 0x63

@@ -1,4 +1,4 @@
-# Expect: pass. The reference TSC page tells the same time as the MSR, is read-only, gives the guest's page back, and ends with a written TSC.
+# Expect: pass. The reference TSC page gives the same time as the MSR, is read-only, gives the guest's page back, and ends with a written TSC.
         .include "hvlib.s"
 
         .equ    AT, 0x400000

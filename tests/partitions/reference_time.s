@@ -1,4 +1,4 @@
-# Expect: pass. Reference time counts 100 ns and agrees with the TSC; frequencies are told; both are read-only.
+# Expect: pass. Reference time counts 100 ns and agrees with the TSC; frequencies are reported; both are read-only.
         .include "hvlib.s"
 
 test:   RDMSR   HVMSR_TSC_FREQUENCY

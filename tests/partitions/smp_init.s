@@ -42,14 +42,8 @@
         call    settle
         NE      [TOLD + LOOPS], ebx
         .endm
-test:   lea     rsi, [rip + real]
-        mov     edi, FIRST << 12
-        mov     ecx, real_end - real
-        rep movsb
-        lea     rsi, [rip + real]
-        mov     edi, SECOND << 12
-        mov     ecx, real_end - real
-        rep movsb
+test:   COPY_OF real, FIRST << 12
+        COPY_OF real, SECOND << 12
         mov     edi, TOLD
         mov     ecx, 128
         xor     eax, eax

@@ -54,7 +54,7 @@ test:   ON      HERE, taken
         mov     eax, HVMESSAGE_TIMER_EXPIRED
         EQ      [SLOT], eax
         EQ      byte ptr [SLOT + 4], 24
-        EQ      byte ptr [SLOT + 5], 0          # nothing behind it
+        EQ      byte ptr [SLOT + 5], 0          # nothing after it
         EQ      qword ptr [SLOT + SLOTS_DATA], 0
         mov     rax, [SLOT + SLOTS_DATA + 8]
         CONDITION jbe, rax, [SLOT + SLOTS_DATA + 16]

@@ -187,7 +187,7 @@ def test_machine_ends_with_the_first_code_that_is_not_zero(tmp_path):
     assert "all partitions have ended: good = 0x0 bad = 0x7 good2 = 0x0" in said["serial"]
 
 
-def test_console_output_is_told_apart_by_partition(tmp_path):
+def test_console_output_is_distinguished_by_partition(tmp_path):
     guest = text(tmp_path, "\n".join(f" mov al, {ord(c)}\n mov dx, PORT_UART\n out dx, al" for c in "hi\n")
                  + "\n xor eax, eax\n out 0xF4, eax")
     _, _, said = run([partition("a", guest), partition("b", guest)])

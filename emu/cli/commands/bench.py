@@ -14,7 +14,7 @@ import msgspec
 from rich.table import Table
 
 from emu.cli import report
-from emu.cli.console import made, talk
+from emu.cli.console import made, stderr
 from emu.errors import ConfigError
 from emu.kernel_cache import ROOT
 
@@ -83,7 +83,7 @@ def command(names, as_json, quick, only_list):
         importlib.import_module("measuring").hurry()
     results, console = [], made()
     for name, module in chosen.items():
-        talk().print(f"hvlab: {name}: {module.QUESTION}")
+        stderr().print(f"hvlab: {name}: {module.QUESTION}")
         rows = [tuple(row) for row in module.measure()]
         results += [
             dict(zip(("name", "value", "unit", "baseline", "goal"), row, strict=True), question=name) for row in rows

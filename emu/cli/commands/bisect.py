@@ -63,7 +63,7 @@ def _parting(found):
     return lines + tell.columns(list(told))
 
 
-def _told(found):
+def _lines_of(found):
     """Return what was found as lines of Text."""
     from emu.debug.history import bisect, builds
 
@@ -97,5 +97,5 @@ def command(a, b, image_a, image_b, as_json):
             body["same"] = None
         report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
     else:
-        tell.write(_told(found))
+        tell.write(_lines_of(found))
     return OK if found is None else BUDGET if isinstance(found, builds.Undecided) else FAILED

@@ -84,7 +84,7 @@ def command(target, condition, ignore, everything, as_json):
         if everything:
             return OK if _all(session, target, as_json) else FAILED
         stop = session.run(max_cycles=target.max_cycles)
-        hits = session.points.get(number).hits - len(stop.others)                # the first of those that came together is told
+        hits = session.points.get(number).hits - len(stop.others)                # the first of those that came together is reported
         if "happening" not in stop.detail:
             how = stop.result.reason.lower().replace("_", " ") if stop.result else stop.error
             more = f" more than {hits:,} times" if hits else ""

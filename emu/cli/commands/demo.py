@@ -3,7 +3,7 @@
 import click
 
 from emu.cli import interrupt, report
-from emu.cli.console import Told, made, talk
+from emu.cli.console import ByPartition, made, stderr
 from emu.cli.values import Count
 
 MEMORY_BYTES = 128 << 20
@@ -26,7 +26,7 @@ def command(as_json, max_cycles):
 
     machine = power.machine(MEMORY_BYTES)
     machine.load_demo()
-    writer = Told(talk() if as_json else made())
+    writer = ByPartition(stderr() if as_json else made())
     machine.on_console(writer)
     try:
         with interrupt.heeded(machine):

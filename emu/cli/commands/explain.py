@@ -35,7 +35,7 @@ class Number(click.ParamType):
         return value if isinstance(value, int) else lookup.value(value, param.human_readable_name.upper())
 
 
-def _tell(found, as_json):
+def _print(found, as_json):
     if as_json:
         report.write_json(msgspec.json.format(msgspec.json.encode(dict(schema="hvlab.explain.1", **found.as_json())), indent=2))
     else:
@@ -75,7 +75,7 @@ def _kind(name, what, value=None):
         if which is None:
             return _list(name, as_json)
         function = {"field": explain.vmcs_field}.get(name) or getattr(explain, name)
-        return _tell(function(which, *values.values()), as_json)
+        return _print(function(which, *values.values()), as_json)
 
     if value:
         click.argument("value", metavar=f"[{value}]", type=Number(), required=False)(one)
@@ -110,7 +110,7 @@ def exit_command(which, qualification, interruption, vectoring, information, as_
 
     if which is None:
         return _list("exit", as_json)
-    return _tell(explain.exit(which, qualification, interruption, vectoring, information), as_json)
+    return _print(explain.exit(which, qualification, interruption, vectoring, information), as_json)
 
 
 def _register(name):
@@ -120,7 +120,7 @@ def _register(name):
     def one(value, as_json):
         from emu.debug.explain import explain
 
-        _tell(explain.register(name, value), as_json)
+        _print(explain.register(name, value), as_json)
 
 
 for _name in ("cr0", "cr3", "cr4", "efer", "rflags", "dr6", "dr7", "pfec"):

@@ -65,7 +65,7 @@ def _record(target, path, text, quiet):
     return interrupt.exit_code(machine, result, 0)
 
 
-def _told(reader, made):
+def _print(reader, made):
     said = reader.summary
     lines = [Text(f"{said.rows:,} rows, {said.cycles:,} cycles, ended by {said.reason.lower().replace('_', ' ')}")]
     return tell.write(lines + [Text(f"  {path}") for path in made if str(path) != "-"])
@@ -104,7 +104,7 @@ def command(target, output, text, jsonl, perfetto, report):
             raise ConfigError(f"{target.image} is a trace already: -o and --filter go with an image; give --jsonl, --perfetto or --report")
         reader = Reader(target.image)
         _forms(reader, jsonl, perfetto, report)
-        return _told(reader, [path for path in (jsonl, perfetto, report) if path]) if str(jsonl) != "-" else 0
+        return _print(reader, [path for path in (jsonl, perfetto, report) if path]) if str(jsonl) != "-" else 0
     if not (output or jsonl or perfetto or report):
         raise ConfigError("say where the trace goes: -o FILE.hvt, --jsonl FILE, --perfetto FILE or --report FILE.html")
     if text:
@@ -115,5 +115,5 @@ def command(target, output, text, jsonl, perfetto, report):
         reader = Reader(path)
         _forms(reader, jsonl, perfetto, report)
     if str(jsonl) != "-":
-        _told(reader, [path for path in (output, jsonl, perfetto, report) if path])
+        _print(reader, [path for path in (output, jsonl, perfetto, report) if path])
     return code

@@ -149,7 +149,7 @@ class Monitor:
             return [str(makers[kind]())]
         finally:
             history.restore(here)
-            self.session.told("step", at)
+            self.session.stop_of("step", at)
 
     def _type(self, _thread, *words):
         try:

@@ -203,7 +203,7 @@ class Stub:
         try:
             return self._report(self.history.reverse_step(at) if text == "s" else self.history.reverse_continue())
         except Interrupted:
-            return self._report(self.session.told("interrupted", at))
+            return self._report(self.session.stop_of("interrupted", at))
 
     def _report(self, stop):
         """Return the stop reply of a Stop."""

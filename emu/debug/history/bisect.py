@@ -76,7 +76,7 @@ def _only_memory(a, b):
     return all(each.where == "memory" for each in compare.differences(a, b))
 
 
-def _told(a, b, last_equal, cycle):
+def _divergence(a, b, last_equal, cycle):
     return Divergence(last_equal, cycle, (_places(a), _places(b)), compare.differences(a, b), _inputs(a, b, cycle))
 
 
@@ -94,7 +94,7 @@ def bisect(a, recording_a, b, recording_b, progress=lambda cycle, of: None):
     record.prepare(a, recording_a)
     record.prepare(b, recording_b)
     if recording_a.start != recording_b.start and not _only_memory(a, b):
-        return _told(a, b, None, 0)
+        return _divergence(a, b, None, 0)
     limits = [record.last_cycle(recording) for recording in (recording_a, recording_b)]
     if recording_a.start != recording_b.start:
         return builds.parting(a, b, limits, progress)
@@ -126,4 +126,4 @@ def _halve(a, b, kept, low, high):
     for machine, snapshot in zip((a, b), kept, strict=True):
         restore(machine, snapshot)
         _to(machine, high)
-    return _told(a, b, low, high)
+    return _divergence(a, b, low, high)

@@ -106,7 +106,7 @@ class History:
                 self.session.replay_steps(processor, count - back)
             if self._boundary(processor) != boundary:
                 break
-        return self.session.told("step", processor)
+        return self.session.stop_of("step", processor)
 
     def reverse_step(self, processor=None):
         """Go back by one boundary of a processor (None: the one that stopped last); the opposite of `Session.step`.
@@ -120,7 +120,7 @@ class History:
         snapshot = self._before(now, processor, cycle)
         if snapshot is None:
             self.restore(self.kept[0])
-            return self.session.told("history", processor)
+            return self.session.stop_of("history", processor)
         with self.session.silent():
             self._approach(snapshot, processor, cycle, now)
             return self._step_before(processor, cycle, boundary, 1 if stop in (STOP.NONE, STOP.BREAK) else 0)
@@ -133,7 +133,7 @@ class History:
             yield
         except BaseException:
             self.restore(here)
-            self.session.told("step", at)
+            self.session.stop_of("step", at)
             raise
 
     def seek(self, cycle, processor=0):
@@ -156,7 +156,7 @@ class History:
                 self.session.replay_to(cycle - NEAR)
             if int(c.cycles) < cycle:
                 self.session.steps_to(processor, cycle)
-            return self.session.told("step", processor)
+            return self.session.stop_of("step", processor)
 
     def reverse_continue(self, only=None):
         """Go back to where a breakpoint or watchpoint was met last before now; returns a Stop, "history" where none was.
@@ -173,7 +173,7 @@ class History:
             return self._last(only, value)
 
     def _here(self):
-        """Return what tells that the machine still is where the way back ended, and that the same points would be met again."""
+        """Return what shows that the machine still is where the way back ended, and that the same points would be met again."""
         return position(self.machine), set(self.session.points.numbers)
 
     def _last(self, only, value):
@@ -191,7 +191,7 @@ class History:
             end, most = snapshot.position, MANY
             snapshot = self._before(end)
         self.restore(self.kept[0])
-        return self.session.told("history", self.session.current().processor), later
+        return self.session.stop_of("history", self.session.current().processor), later
 
     def last_change(self, processor, cycle, window, address):
         """Go to before the step that changed the 64-bit word at a host address last, of those `window` cycles before `cycle`.
@@ -208,7 +208,7 @@ class History:
             self.restore(here)
             if count > 1:
                 self.session.replay_steps(processor, count - 1)
-            self.session.told("step", processor)
+            self.session.stop_of("step", processor)
             return count > 0
 
     def _hits(self, snapshot, end, only):

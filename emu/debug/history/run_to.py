@@ -1,6 +1,6 @@
 """Stop a run where something happens, by running it again: a run is the same each time, wherever it is cut.
 
-A first machine runs until the event and tells in which turn of which processor it comes; a second one plays the turns
+A first machine runs until the event and reports in which turn of which processor it comes; a second one plays the turns
 before it whole and cuts that turn at the cycle.  `make()` must return a new machine, loaded alike, each time.
 """
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ class Write:
         return f"{self.what}: {self.old:#x} -> {self.new:#x} by the instruction at {self.place}, {self.thread}, cycle {self.cycle:,}{since}"
 
 
-def _told(session, what, old, new, processor, again=0):
+def _write(session, what, old, new, processor, again=0):
     thread = session.thread(processor)
     return Write(what, old, new, processor, thread.name, int(thread.c.cycles), thread.pc, thread.place(), again)
 
@@ -76,7 +76,7 @@ def memory(history, address, size=8, space="linear", thread=None):
 
     new = value()
     stop, again = _found(history, session.watch(first, size, space="host"), what, value)
-    return _told(session, what, value(), new, stop.processor, again)
+    return _write(session, what, value(), new, stop.processor, again)
 
 
 def field(history, name, processor=0):
@@ -88,7 +88,7 @@ def field(history, name, processor=0):
     new, pointer = vmcs[short], vmcs.pointer
     stop, _ = _found(history, number, what)
     old = session.guest_of(pointer).vmcs()[short]
-    return _told(session, what, old, new, stop.processor)
+    return _write(session, what, old, new, stop.processor)
 
 
 def register(history, name, processor=None):
@@ -103,7 +103,7 @@ def register(history, name, processor=None):
     with history.or_back():
         while window <= LAST_WINDOW:
             if history.last_change(thread.processor, end, window, registers.address(c, name)):
-                return _told(session, name, session.thread(thread.processor).register(name), new, thread.processor)
+                return _write(session, name, session.thread(thread.processor).register(name), new, thread.processor)
             history.restore(here)
             window *= 8
     raise DebugError(f"{name} did not change in the last {LAST_WINDOW:,} cycles of processor {thread.processor}")

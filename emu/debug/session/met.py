@@ -1,4 +1,4 @@
-"""What stops a machine under a debugger: the points that were met at a boundary, and what is told of them."""
+"""What stops a machine under a debugger: the points that were met at a boundary, and what is reported of them."""
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,7 @@ class Hit:
         self.point.passed += self.times
         return False
 
-    def told(self, tlfs):
+    def reports(self, tlfs):
         """Return [(reason, address or None for the RIP, detail)] of its Stops; tlfs: as for `happening`."""
         details = [{"happening": happening(row, tlfs)} for row in self.rows]
         if self.point.access == "event":

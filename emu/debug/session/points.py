@@ -1,6 +1,6 @@
 """Breakpoints and watchpoints of a debugger: their numbers, scopes and counts, in the record that the kernels look at.
 
-Setting one changes nothing in guest memory; the engines are told to look at blocks and pages again.
+Setting one changes nothing in guest memory; the engines are made to examine blocks and pages again.
 """
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -136,7 +136,7 @@ class Points:
     def _number(self, point):
         point.number, self._next = self._next, self._next + 1
         self.numbers[point.number] = point
-        self._tell(point)
+        self._apply(point)
         return point.number
 
     def get(self, number):
@@ -159,7 +159,7 @@ class Points:
             self.machine.watching.remove(point.program)
         del self.numbers[number]
         self.record.count = max((place + 1 for other in self._breakpoints() for place in other.places), default=0)
-        self._tell(point)
+        self._apply(point)
 
     def _breakpoints(self):
         return [point for point in self.numbers.values() if point.access != "event"]
@@ -208,23 +208,23 @@ class Points:
         kept = [int(each) for each in d.met[:int(d.hit)] if each != place]
         d.hit, d.met[:len(kept)] = len(kept), kept
 
-    def tell(self):
+    def apply(self):
         """Have the engines look at all blocks and pages again, and words be compared with what they are now."""
         for point in self.numbers.values():
             for place in point.places if point.access == "change" else ():
                 self.record.value[place] = words(int(self.record.address[place]), 1)[0]
         self.machine.record[0].marks_changed = 1
-        self._tell_pages()
+        self._arm_pages()
 
-    def _tell(self, point):
+    def _apply(self, point):
         """Have the engines look at blocks or pages again, whichever the point is about."""
         self.record.near = any(other.access == "change" for other in self.numbers.values())
         if point.access == "execute":
             self.machine.record[0].marks_changed = 1
         elif point.access != "event":
-            self._tell_pages()
+            self._arm_pages()
 
-    def _tell_pages(self):
+    def _arm_pages(self):
         armed = 0
         for other in self.numbers.values():
             if other.access in ACCESSES:

@@ -23,7 +23,9 @@ from emu.debug.views.translation import check_range
 from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
 from emu.jit import words
+from emu.machine import endings
 from emu.machine.failure import finder
+from emu.machine.host import host
 from emu.machine.machine import FOREVER, PAUSE_CYCLES
 from emu.model.observe import breakpoint, watch
 from emu.spec.debug import UNTIL
@@ -81,8 +83,8 @@ class Session:
 
     def guests(self):
         """Return a Thread for each VMCS that the hypervisor has chosen: those that run or wait, by physical address."""
-        m, current = self.machine.record[0], {int(c.vmcs_pointer): n for n, c in enumerate(self.machine.cpu) if has_guest(c)}
-        return [self._guest(current.get(pointer, 0), pointer) for pointer in map(int, m.vmcs_seen[:int(m.vmcs_count)])]
+        current = {host(c).vmcs_pointer: n for n, c in enumerate(self.machine.cpu) if has_guest(c)}
+        return [self._guest(current.get(pointer, 0), pointer) for pointer in endings.pointers(self.machine)]
 
     def guest_of(self, pointer):
         """Return the Thread of the guest whose VMCS is at physical address `pointer`."""
@@ -126,7 +128,7 @@ class Session:
         return self._enter(point, pieces, ignore)
 
     def watch_word(self, what, address, *, condition=None, ignore=0, temporary=False):
-        """Stop behind the instruction, VM entry or VM exit that changes the 64-bit word at a host address; returns the number.
+        """Stop after the instruction, VM entry or VM exit that changes the 64-bit word at a host address; returns the number.
 
         what: its name, for people.  A word that only translated code changes (a register) is looked at while stepping.
         """
@@ -134,7 +136,7 @@ class Session:
         return self._enter(point, [(address, 8)], ignore)
 
     def watch_field(self, name, processor=0, **options):
-        """Stop behind what changes a field of the current VMCS: VMWRITE, a VM exit; returns the number.  The name may be cut short."""
+        """Stop after what changes a field of the current VMCS (VMWRITE, a VM exit); returns the number.  The name may be cut short."""
         vmcs = Vmcs(self.machine, processor)
         field = name_of(VMCS, vmcs_field(name).number)
         return self.watch_word(f"{field} of VMCS {vmcs.pointer:#x}", vmcs.address(field), **options)
@@ -253,18 +255,18 @@ class Session:
         self._resume(processor)
         if self.history and not self._replays:
             self.history.begin()
-        awaited, told = steps or self.points.record.until, None
-        while told is None:
-            told = self._slice_of(until, awaited)
-            if told is None and self._replays:
+        awaited, stop = steps or self.points.record.until, None
+        while stop is None:
+            stop = self._slice_of(until, awaited)
+            if stop is None and self._replays:
                 self._heed()
-            elif told is None and self.history:
+            elif stop is None and self.history:
                 self.history.note()
-            if told is None and pause and pause():
-                told = self._told("interrupted")
+            if stop is None and pause and pause():
+                stop = self._stop("interrupted")
         for c in self.machine.cpu:
             c.steps = 0
-        return told
+        return stop
 
     def _slice_of(self, until, awaited):
         """Run on for some milliseconds; returns the Stop when the machine is not to go on.
@@ -276,9 +278,9 @@ class Session:
         stop, cut = self._slice(until), machine.cut
         while stop == STOP.BREAK:
             self._at = int(m.stop_cpu)
-            told = self._stopped()
-            if told is not None:
-                return told
+            found = self._stopped()
+            if found is not None:
+                return found
             self._let_go()
             stop = machine.advance(1) if awaited else STOP.NONE
             if stop == STOP.BUDGET:
@@ -287,17 +289,17 @@ class Session:
         return self._met_at_the_end() or self._ended(stop) if stop else None
 
     # ---- what a history needs ---------------------------------------------------------------------------------------------
-    def told(self, reason, processor):
+    def stop_of(self, reason, processor):
         """Return a Stop of a reason at a processor, where it is."""
         self._at, self.arrived = processor, True
-        return self._told(reason)
+        return self._stop(reason)
 
     def settle(self):
         """Take the machine as a restored snapshot left it: nothing is under way, the points are as they are now."""
         for c in self.machine.cpu:
             c.steps = c.goal = 0
         self.points.clear()
-        self.points.tell()
+        self.points.apply()
 
     @contextmanager
     def silent(self):
@@ -309,7 +311,7 @@ class Session:
             yield
         finally:
             d.count, (self._replays, watch.muted), watch.record.off = count, before, 0
-            self.points.tell()                             # code was translated without their marks
+            self.points.apply()                            # code was translated without their marks
 
     def replay(self, pause):
         """Run on as `run` does, with points that are ignored met too and temporary ones kept; nothing is counted."""
@@ -379,7 +381,7 @@ class Session:
             self._at = int(self.machine.record[0].stop_cpu)
         return left
 
-    def _told(self, reason, number=0, address=None, **more):
+    def _stop(self, reason, number=0, address=None, **more):
         thread = self.current()
         return Stop(reason, self._at, thread.world, number, thread.pc if address is None else address, thread, **more)
 
@@ -388,7 +390,7 @@ class Session:
         d, met = self.points.record, self._holding()
         self.arrived = not met and bool(d.ended)
         if self.arrived:
-            return self._told(next((name for name, code in TRANSITIONS.items() if code == d.until), "step"))
+            return self._stop(next((name for name, code in TRANSITIONS.items() if code == d.until), "step"))
         return met
 
     def _holding(self):
@@ -397,31 +399,31 @@ class Session:
         for hit in self.points.met():                      # a condition may remove points, too
             if numbers.get(hit.point.number) is hit.point and hit.holds(self.current()):
                 found.append(hit)
-        told = [self._told(reason, hit.point.number, address, detail=detail)
-                for hit in found for reason, address, detail in hit.told(bool(self.machine.partitions))]
+        stops = [self._stop(reason, hit.point.number, address, detail=detail)
+                 for hit in found for reason, address, detail in hit.reports(bool(self.machine.partitions))]
         for hit in found:
             if hit.point.temporary and not self._replays and hit.point.number in numbers:
                 self.remove(hit.point.number)
-        return replace(told[0], others=tuple(told[1:])) if told else None
+        return replace(stops[0], others=tuple(stops[1:])) if stops else None
 
     def _met_at_the_end(self):
-        """Return the Stop of points that were met by what ended the machine, None without one; the end is told next."""
+        """Return the Stop of points that were met by what ended the machine, None without one; the end is reported next."""
         m = self.machine.record[0]
         if m.stop == STOP.BUDGET or not breakpoint.settle(self.machine.cpu[int(m.stop_cpu)]):
             return None
         self._at, self.arrived = int(m.stop_cpu), False
-        told = self._holding()
+        stop = self._holding()
         self.points.clear()
-        return told
+        return stop
 
     def _ended(self, stop):
         m = self.machine.record[0]
         if stop != STOP.BUDGET and stop != STOP.IDLE:
             self._at = int(m.stop_cpu)
         try:
-            return self._told("budget" if stop == STOP.BUDGET else "ended", result=self.machine.result(stop))
+            return self._stop("budget" if stop == STOP.BUDGET else "ended", result=self.machine.result(stop))
         except Unmodelled as error:
-            return self._told("ended", error=error)
+            return self._stop("ended", error=error)
 
     def state(self):
         """Return in a word how the machine is: "ready", or the STOP name that ended it."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from emu.bits import name_of
 from emu.errors import TraceError
-from emu.machine.standing import field_told
+from emu.machine.standing import field_in_words
 from emu.spec.cpu import EVENT, INTR, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
@@ -39,9 +39,9 @@ class Happening:
 
     def text(self, place=hex):
         """Return it as a line; place(address): RIP in words."""
-        told = ", ".join(f"{name} {value:#x}" if isinstance(value, int) else f"{name} {value}" for name, value in self.args.items())
+        words = ", ".join(f"{name} {value:#x}" if isinstance(value, int) else f"{name} {value}" for name, value in self.args.items())
         where = f"cpu{self.processor}" + (f" partition {self.partition}" if self.world == "guest" or self.kind == "ENTRY" else "")
-        return f"{self.name} at {place(self.rip)}, {where}, cycle {self.cycle:,}" + (f": {told}" if told else "")
+        return f"{self.name} at {place(self.rip)}, {where}, cycle {self.cycle:,}" + (f": {words}" if words else "")
 
 
 def event_name(info):
@@ -101,7 +101,7 @@ def _failure(row):
     number = row[FIRST]
     if number & FAILED:
         return "VM-entry failure", dict(reason=name_of(REASON, number & 0xFFFF), qualification=row[SECOND])
-    about = dict(field=field_told(row[THIRD])) if number in FIELD_ERRORS else {}
+    about = dict(field=field_in_words(row[THIRD])) if number in FIELD_ERRORS else {}
     return ("VMfailValid", dict(error=name_of(VMERROR, number), **about)) if number else ("VMfailInvalid", {})
 
 
@@ -128,8 +128,8 @@ def _mode(row):
     return "mode", dict(old=name_of(PAGING_MODE, row[FIRST] >> 8 & 0xFF), new=name_of(PAGING_MODE, row[FIRST] & 0xFF))
 
 
-TOLD: dict[str, Callable] = {"EXIT": _exit, "ENTRY": _entry, "FAILURE": _failure, "DELIVERY": _delivery, "MSR": _msr, "PORT": _port,
-                             "MODE": _mode, "INSTRUCTION": lambda row: ("instruction", {})}
+IN_WORDS: dict[str, Callable] = {"EXIT": _exit, "ENTRY": _entry, "FAILURE": _failure, "DELIVERY": _delivery, "MSR": _msr, "PORT": _port,
+                                 "MODE": _mode, "INSTRUCTION": lambda row: ("instruction", {})}
 KIND_OF = {int(value): name for name, value in zip(HAPPENING._fields, HAPPENING, strict=True)}
 
 
@@ -140,7 +140,7 @@ def happening(row, tlfs=True):
     if head & 0xFF not in KIND_OF:
         raise TraceError(f"a row of kind {head & 0xFF}; there are {', '.join(f'{number} ({name})' for number, name in KIND_OF.items())}")
     kind = KIND_OF[head & 0xFF]
-    name, args = TOLD[kind](row)
+    name, args = IN_WORDS[kind](row)
     if not tlfs and "hypercall" in args:                   # of another hypervisor: what its registers mean is not known here
         args = {**{key: value for key, value in args.items() if key not in HYPERCALL}, "rcx": args["input"], "rdx": args["parameter"]}
     vmcs = 0 if row[VMCS_POINTER] == ALL_ONES else row[VMCS_POINTER]

@@ -2,13 +2,12 @@
 
 Read from the records as they are; nothing is acknowledged, no time passes.  Virtual interrupt controllers: `views.virtual`.
 """
-import numpy as np
-
-from emu.bits import get, name_of, text_of
+from emu.bits import U64, get, name_of, text_of
 from emu.debug.views import virtual
 from emu.debug.views.reason import Reason
 from emu.debug.views.vmcs import processor_of
 from emu.errors import ConfigError
+from emu.machine.host import host
 from emu.model.cpu import HF_INHIBIT, rflags
 from emu.model.interrupts import apic, apic_timer, message, pic
 from emu.model.vmx import checks
@@ -18,7 +17,7 @@ from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
 from emu.spec.outcome import MODE
 from emu.spec.platform import IRQ, isa_pin
 from emu.spec.vmx import ACTIVITY, BLOCKING, PIN, PROC
-from emu.state import ALL_ONES, PINS, env_of
+from emu.state import ALL_ONES, env_of
 
 APIC_CHAPTER = 'SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"'
 PRIORITY = 'SDM 3A, "Task and Processor Priorities"'
@@ -67,7 +66,7 @@ def _physical(machine, processor, vector, injected):
     c, a = machine.cpu[processor], machine.processors[processor].apic[0]
     if _has(a.irr, vector):
         return _held(c, a, vector) + _processor(c)
-    if _extint_vector(machine, c, a) == vector:
+    if _extint_vector(machine, c) == vector:
         return _processor(c)
     sources = _local(c, a, vector) + _pins(machine, c, vector) + _elsewhere(machine, processor, vector)
     found = injected + sources + _lines(machine, c, a, vector)
@@ -95,18 +94,18 @@ def _nowhere(text):
 
 
 def _has(bits, vector):
-    return bool(int(bits[vector >> 6]) >> (vector & 63) & 1)
+    return bool(bits[vector >> 6] >> U64(vector & 63) & 1)
 
 
 # ---- requested, but lower in priority -------------------------------------------------------------------------------
 def _held(c, a, vector):
     """Return the reasons of the local APIC against a vector in IRR."""
     found, level = [], vector >> 4
-    service, first = int(apic.highest(a.isr)), int(apic.highest(a.irr))
-    if int(a.tpr) >> 4 >= level:
-        found.append(Reason("tpr", f"the task priority is {int(a.tpr):#x}: class {int(a.tpr) >> 4} holds back class {level} and below",
+    service, first, priority = int(apic.highest(a.isr)), int(apic.highest(a.irr)), host(a).tpr
+    if priority >> 4 >= level:
+        found.append(Reason("tpr", f"the task priority is {priority:#x}: class {priority >> 4} holds back class {level} and below",
                             PRIORITY))
-    if service != int(ALL_ONES) and service >> 4 >= level:
+    if service != ALL_ONES and service >> 4 >= level:
         found.append(Reason("isr", f"vector {service:#x} is in service (no EOI yet): its class {service >> 4} holds back class {level} "
                             "and below", PRIORITY))
     if first > vector and first >> 4 > int(apic.ppr(a)) >> 4:
@@ -123,7 +122,7 @@ def _shadow(c):
     """Return the blocking by STI or MOV SS in words, "" for none."""
     if c.interruptibility & BLOCKING.MOV_SS:
         return "MOV SS or POP SS"
-    if c.interruptibility & BLOCKING.STI or int(env_of(c.env)[0].hflags) & int(HF_INHIBIT):
+    if c.interruptibility & BLOCKING.STI or env_of(c.env)[0].hflags & HF_INHIBIT:
         return "STI"
     return ""
 
@@ -136,29 +135,29 @@ def _states(c):
                             'SDM 3A, "MP Initialization Protocol Algorithm"'))
     if c.activity == ACTIVITY.SHUTDOWN:
         found.append(Reason("shutdown", "the processor is shut down", 'SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"'))
-    if int(c.vectoring) & int(INTR.VALID) and c.vectoring_source == INJECTED:
-        found.append(Reason("entry", f"VM entry is delivering {_event(int(c.vectoring))}: that comes first", INJECTION))
+    if c.vectoring & INTR.VALID and c.vectoring_source == INJECTED:
+        found.append(Reason("entry", f"VM entry is delivering {_event(host(c).vectoring)}: that comes first", INJECTION))
     return found
 
 
 def _event(info):
-    kind, vector = name_of(EVENT, (info & int(INTR.TYPE)) >> 8), info & int(INTR.VECTOR)
+    kind, vector = name_of(EVENT, (info & INTR.TYPE) >> 8), info & INTR.VECTOR
     return f"{text_of(EVENT, kind)}, vector {vector:#x}" if not kind.startswith("0x") else f"an event of reserved type, vector {vector:#x}"
 
 
 def _processor(c):
     """Return the reasons of the processor against an external interrupt that its APIC or the 8259 pair offers."""
     found, shadow = _states(c), _shadow(c)
-    exits = c.vmx_mode == MODE.NONROOT and int(c.pin) & int(PIN.EXTERNAL_INTERRUPT)
+    exits = c.vmx_mode == MODE.NONROOT and c.pin & PIN.EXTERNAL_INTERRUPT
     if shadow:
         found.append(Reason("shadow", f"{shadow} blocks interrupts until the next instruction is over", SHADOW))
     if exits:
         found.append(Reason("exits", "external-interrupt exiting is 1 (PIN_BASED_CONTROLS bit 0): it causes a VM exit with reason 1 "
                             "instead, whatever RFLAGS.IF is", NONROOT))
-    elif not int(rflags(env_of(c.env)[0])) & int(RFLAGS.IF):
-        whose = {int(MODE.ROOT): " of the hypervisor", int(MODE.NONROOT): " of the guest"}.get(int(c.vmx_mode), "")
+    elif not rflags(env_of(c.env)[0]) & RFLAGS.IF:
+        whose = {MODE.ROOT: " of the hypervisor", MODE.NONROOT: " of the guest"}.get(c.vmx_mode, "")
         found.append(Reason("if", f"RFLAGS.IF{whose} is 0", MASKING))
-    elif c.vmx_mode == MODE.NONROOT and int(c.proc) & int(PROC.INTERRUPT_WINDOW) and not shadow:
+    elif c.vmx_mode == MODE.NONROOT and c.proc & PROC.INTERRUPT_WINDOW and not shadow:
         found.append(Reason("window", "interrupt-window exiting is 1 (PRIMARY_CONTROLS bit 2): the exit with reason 7 comes first",
                             NONROOT))
     return found
@@ -167,10 +166,10 @@ def _processor(c):
 def _nmi(c):
     """Return the reasons against a pending NMI."""
     found, shadow, nonroot = _states(c), _shadow(c), c.vmx_mode == MODE.NONROOT
-    if int(c.interruptibility) & int(BLOCKING.NMI):
+    if c.interruptibility & BLOCKING.NMI:
         found.append(Reason("nmi_blocking", "NMIs are blocked until the next IRET: one is being handled",
                             'SDM 3A, "Handling Multiple NMIs"'))
-    exits = nonroot and int(c.pin) & int(PIN.NMI)
+    exits = nonroot and c.pin & PIN.NMI
     if shadow and not (exits and shadow == "STI"):
         found.append(Reason("shadow", f"{shadow} blocks NMIs until the next instruction is over", SHADOW))
     if exits:
@@ -184,7 +183,7 @@ def _injection(c, vector):
     if c.vmcs_pointer == ALL_ONES or c.vmx_mode == MODE.NONROOT:
         return []
     info = View.of(c).entry_interruption_info
-    if not info & int(INTR.VALID) or info & int(INTR.VECTOR) != vector:
+    if not info & INTR.VALID or info & INTR.VECTOR != vector:
         return []
     text = f"VM entry is to inject {_event(info)} (ENTRY_INTERRUPTION_INFO = {info:#x}), and has not happened"
     found = [Reason("injection", text, INJECTION)]
@@ -199,16 +198,16 @@ def _local(c, a, vector):
     """Return what the LVT entries set up for a vector say."""
     found = []
     for name, number in zip(ENTRY._fields, ENTRY, strict=True):
-        entry = int(a.lvt[number])
-        if entry & int(LVT.VECTOR) != vector or (name != "TIMER" and get(np.uint64(entry), LVT.MODE) != DELIVERY.FIXED):
+        entry = a.lvt[number]
+        if entry & LVT.VECTOR != vector or (name != "TIMER" and get(entry, LVT.MODE) != DELIVERY.FIXED):
             continue
-        if entry & int(LVT.MASKED):
+        if entry & LVT.MASKED:
             found.append(Reason("lvt_masked", f"LVT entry {name} is set up for it and masked (bit 16)", LVT_TABLE))
         elif name == "TIMER":
-            when = int(apic_timer.next_deadline(c))
-            text = "is not running" if when == int(ALL_ONES) else f"fires at cycle {when:,}, the processor is at {int(c.cycles):,}"
+            when = apic_timer.next_deadline(c)
+            text = "is not running" if when == ALL_ONES else f"fires at cycle {int(when):,}, the processor is at {host(c).cycles:,}"
             found.append(Reason("timer", f"the local APIC timer, set up for it, {text}", 'SDM 3A, "APIC Timer"'))
-        elif entry & int(LVT.REMOTE_IRR):
+        elif entry & LVT.REMOTE_IRR:
             found.append(Reason("lvt_remote_irr", f"LVT entry {name} awaits the EOI of an earlier one (remote IRR)", LVT_TABLE))
         else:
             found.append(Reason("lvt_idle", f"LVT entry {name} is set up for it, and its source is quiet", LVT_TABLE))
@@ -224,22 +223,22 @@ def _device(pin):
 def _pins(machine, c, vector):
     """Return what the I/O APIC pins set up for a vector say."""
     found, r = [], machine.board.ioapic
-    for pin in range(PINS):
-        entry = np.uint64(r.entry[pin])
-        if int(get(entry, REDIRECT.VECTOR)) != vector or get(entry, REDIRECT.MODE) not in (DELIVERY.FIXED, DELIVERY.LOWEST):
+    lines = host(r).lines
+    for pin, e in enumerate(r.entry):
+        if get(e, REDIRECT.VECTOR) != vector or get(e, REDIRECT.MODE) not in (DELIVERY.FIXED, DELIVERY.LOWEST):
             continue
-        active = (int(r.lines) >> pin & 1) != int(get(entry, REDIRECT.POLARITY))
+        active = (lines >> pin & 1) != get(e, REDIRECT.POLARITY)
         line = "its line is active" if active else "its line is not active"
-        where, e = f"I/O APIC pin {pin}{_device(pin)}", int(entry)
-        target, logical = np.uint64(message.widen(np.uint64(get(entry, REDIRECT.DESTINATION)))), bool(e & int(REDIRECT.LOGICAL))
-        if e & int(REDIRECT.MASKED):
+        where = f"I/O APIC pin {pin}{_device(pin)}"
+        target, logical = U64(message.widen(U64(get(e, REDIRECT.DESTINATION)))), bool(e & REDIRECT.LOGICAL)
+        if e & REDIRECT.MASKED:
             found.append(Reason("ioapic_masked", f"{where} is set up for it and masked (bit 16); {line}", IOAPIC))
         elif not message.matches(c, target, logical):
-            whom = [int(other.id) for other in machine.cpu if message.matches(other, target, logical)]
+            whom = [other.id for other in machine.cpu if message.matches(other, target, logical)]
             reached = f"is processor {', '.join(map(str, whom))}" if whom else "no processor has"
-            found.append(Reason("destination", f"{where} sends it to {'logical' if logical else 'physical'} destination {int(target):#x}, "
+            found.append(Reason("destination", f"{where} sends it to {'logical' if logical else 'physical'} destination {target:#x}, "
                                 f"which {reached}", 'SDM 3A, "Determining IPI Destination"'))
-        elif e & int(REDIRECT.LEVEL) and e & int(REDIRECT.REMOTE_IRR):
+        elif e & REDIRECT.LEVEL and e & REDIRECT.REMOTE_IRR:
             found.append(Reason("remote_irr", f"{where} awaits the EOI of an earlier one (remote IRR is 1); {line}", IOAPIC))
         elif not active:
             found.append(Reason("line", f"{where} is set up for it, and {line}: the device does not ask", IOAPIC))
@@ -249,36 +248,33 @@ def _pins(machine, c, vector):
     return found
 
 
-def _extint_vector(machine, c, a):
+def _extint_vector(machine, c):
     """Return the vector that the 8259 pair would give this processor now, or None."""
     if apic.pending(c) != PENDING.EXTINT:
         return None
-    p = machine.board.pic
-    line = int(pic._candidate(p, np.uint64(0)))
+    chip, line = 0, int(pic._candidate(machine.board.pic, U64(0)))
     if line == 2:
-        second = int(pic._candidate(p, np.uint64(1)))
-        return int(p.vector[1]) + (second if second < 8 else 7)
-    return int(p.vector[0]) + (line if line < 8 else 7)
+        chip, line = 1, int(pic._candidate(machine.board.pic, U64(1)))
+    return host(machine.board.pic).vector[chip] + (line if line < 8 else 7)
 
 
 def _lines(machine, c, a, vector):
     """Return what the 8259 pair says of a vector of its own."""
-    p, found = machine.board.pic, []
+    p, found = host(machine.board.pic), []
     for chip in (0, 1):
-        line = vector - int(p.vector[chip])
-        if not 0 <= line < 8 or int(p.vector[chip]) < LOWEST:
+        line = vector - p.vector[chip]
+        if not 0 <= line < 8 or p.vector[chip] < LOWEST:
             continue
         number, bit = line + 8 * chip, 1 << line
         where = f"line {number}{_device(isa_pin(number))} of the 8259 pair"
-        asks = int(p.irr[chip]) & bit
-        if int(p.imr[chip]) & bit:
+        asks, service = p.irr[chip] & bit, p.isr[chip] or chip and p.isr[0]
+        if p.imr[chip] & bit:
             found.append(Reason("pic_masked", f"{where} is masked; it is {'' if asks else 'not '}requested", PIC8259))
         elif not asks:
             found.append(Reason("line", f"{where} is not requested", PIC8259))
-        elif chip and int(p.imr[0]) & 4:
+        elif chip and p.imr[0] & 4:
             found.append(Reason("pic_cascade", f"{where} is requested, but line 2 of the first 8259 is masked", PIC8259))
-        elif int(p.isr[chip]) or chip and int(p.isr[0]):
-            service = int(p.isr[chip]) or int(p.isr[0])
+        elif service:
             found.append(Reason("pic_service", f"{where} is requested; lines in service (no EOI yet): {service:#04x}", PIC8259))
         else:
             found.append(_reach(c, a, where))
@@ -287,10 +283,10 @@ def _lines(machine, c, a, vector):
 
 def _reach(c, a, where):
     """Return why a request of the 8259 pair does not reach this processor: LINT0, or another line goes first."""
-    lint = int(a.lvt[ENTRY.LINT0])
-    if c.apic_base & APICBASE.EN and lint & int(LVT.MASKED):
+    lint = a.lvt[ENTRY.LINT0]
+    if c.apic_base & APICBASE.EN and lint & LVT.MASKED:
         return Reason("lint0_masked", f"{where} is requested, but LVT entry LINT0 is masked", LVT_TABLE)
-    if c.apic_base & APICBASE.EN and get(np.uint64(lint), LVT.MODE) != DELIVERY.EXTINT:
+    if c.apic_base & APICBASE.EN and get(lint, LVT.MODE) != DELIVERY.EXTINT:
         return Reason("lint0_mode", f"{where} is requested, but LVT entry LINT0 is not in ExtINT mode", LVT_TABLE)
     return Reason("pic_priority", f"{where} is requested, and a line of higher priority goes first", PIC8259)
 

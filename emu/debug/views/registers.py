@@ -6,6 +6,7 @@ the general and the x87 and SSE registers, which its hypervisor keeps where only
 import numpy as np
 
 from emu.errors import DebugError
+from emu.machine.host import host
 from emu.model import cpu
 from emu.model.instructions import control
 from emu.model.interrupts import apic
@@ -73,23 +74,23 @@ class Live:
 
     def read(self, name):
         """Return the value of a register of `NAMES`, None when this world does not have it now."""
-        e = self.e
+        e, now = self.e, host(self.e)
         if self.stale and (name in STALE or name in DEBUG or name in FLOAT or name == "cr8"):
             return None
         if name in GENERAL:
-            return int(e.regs[GENERAL.index(name)])
+            return now.regs[GENERAL.index(name)]
         if name == "rip":
-            return int(e.rip)
+            return now.rip
         if name == "rflags":
             return int(cpu.rflags(e))
         if name == "efer":
-            return int(e.efer)
+            return now.efer
         if name == "cr8":
             return int(intercept.cr8_read(self.c) if intercept.tpr_shadow(self.c) else apic.cr8(self.c))
         if name in CONTROL:
-            return int(e.cr[int(name[2])])
+            return now.cr[int(name[2])]
         if name in DEBUG:
-            return int(e.dr[int(name[2])])
+            return now.dr[int(name[2])]
         if name in FLOAT:
             return _float(self.floats, name)
         segment, _, part = name.partition("_")
@@ -123,7 +124,7 @@ class Live:
         if name == "cr2":
             e.cr[2] = value
             return
-        kept = int(c.fault), int(c.fault_vector), int(c.fault_error)
+        kept = c.fault, c.fault_vector, c.fault_error
         result = control.set_cr8(c, U64(value)) if name == "cr8" else getattr(control, f"set_{name}")(c, e, U64(value))
         c.fault, c.fault_vector, c.fault_error = kept
         if result == RESULT.FAULT:
@@ -143,16 +144,17 @@ def _segment(e, segment, part):
     return int({"": cpu.selector, "base": cpu.base, "limit": cpu.limit, "attributes": cpu.attributes}[part](e, s))
 
 
-def _float(e, name):
+def _float(record, name):
+    e = host(record)
     if name in VECTOR:
         first = int(name[3:]) * WORDS
-        return int(e.xmm[first]) | int(e.xmm[first + 1]) << 64
+        return e.xmm[first] | e.xmm[first + 1] << 64
     if name in X87:
-        place = (int(name[2]) + int(e.fpstt)) % 8 * 2
-        return int(e.fpregs[place]) | (int(e.fpregs[place + 1]) & 0xFFFF) << 64
+        place = (int(name[2]) + e.fpstt) % 8 * 2
+        return e.fpregs[place] | (e.fpregs[place + 1] & 0xFFFF) << 64
     if name == "ftag":
-        return sum((3 if int(e.fptags[n]) else 0) << 2 * n for n in range(8))
-    return {"fctrl": int(e.fpuc), "fstat": int(e.fpus) & ~0x3800 | (int(e.fpstt) & 7) << 11, "mxcsr": int(e.mxcsr)}[name]
+        return sum((3 if e.fptags[n] else 0) << 2 * n for n in range(8))
+    return {"fctrl": e.fpuc, "fstat": e.fpus & ~0x3800 | (e.fpstt & 7) << 11, "mxcsr": e.mxcsr}[name]
 
 
 def _set_float(e, name, value):

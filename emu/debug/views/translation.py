@@ -13,6 +13,7 @@ from emu.debug.views.scratch import Copies
 from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import ConfigError, DebugError
 from emu.jit import words
+from emu.machine.host import host
 from emu.model.memory import steps, walk
 from emu.model.vmx import entry, exit
 from emu.spec.cpu import CR0, CR4, EFER
@@ -131,12 +132,12 @@ def translate(machine, linear, processor=0, access="read", user=False, world=Non
     mode = int(walk.mode_of(e))
     nested = bool(steps.ept.active(c))
     found = Translation(linear=linear, access=f"{'user' if user else 'supervisor'} {access}", world=where,
-                        mode=text_of(PAGING, name_of(PAGING, mode)), cr3=int(e.cr[3]), eptp=int(c.eptp) if nested else None)
-    told = steps.trace(c, np.uint64(linear), np.uint64(wanted))
-    if not int(e.efer) & int(EFER.LMA):
+                        mode=text_of(PAGING, name_of(PAGING, mode)), cr3=host(e).cr[3], eptp=host(c).eptp if nested else None)
+    walked = steps.trace(c, np.uint64(linear), np.uint64(wanted))
+    if not e.efer & EFER.LMA:
         linear &= 0xFFFF_FFFF
-    _group(found, told, c, e, mode, linear)
-    _end(found, told, c, e, wanted, linear)
+    _group(found, walked, c, e, mode, linear)
+    _end(found, walked, c, e, wanted, linear)
     return found
 
 
@@ -146,11 +147,11 @@ def _table(c, e, mode, linear):
     return int(table)
 
 
-def _group(found, told, c, e, mode, linear):
+def _group(found, walked, c, e, mode, linear):
     """Sort the steps of a walk into groups, and find the guest-physical address that the guest's tables give."""
     table = 0 if mode == PAGING.OFF else _table(c, e, mode, linear)
     ept, guest = [], linear if mode == PAGING.OFF else None
-    for step in told:
+    for step in walked:
         if step.what in ("physical address", "EPT violation", steps.FLAGS, "page fault", "linear address", "PDPTE register"):
             continue
         row = Entry(step.what, step.level, step.address, step.entry, _flags(step), step.verdict)
@@ -164,7 +165,7 @@ def _group(found, told, c, e, mode, linear):
             guest = _leaf(found, mode, step, linear)
     if ept:
         found.groups.append(Group("access", guest if guest is not None else _next(mode, found, table, linear), ept))
-    found.guest = guest if found.eptp is not None and told[-1].what != "page fault" else None
+    found.guest = guest if found.eptp is not None and walked[-1].what != "page fault" else None
 
 
 def _flags(step):
@@ -192,9 +193,9 @@ def _next(mode, found, table, linear):
 
 
 # ---- how it ends ------------------------------------------------------------------------------------------------------
-def _end(found, told, c, e, wanted, linear):
+def _end(found, walked, c, e, wanted, linear):
     """Note the host-physical address, or the entry and permission that stop the walk and what follows."""
-    last = told[-1]
+    last = walked[-1]
     if last.verdict == "DONE":
         found.host, found.kind = last.address, text_of(KIND, name_of(KIND, walk.kind(c, np.uint64(last.address))))
         return
@@ -222,10 +223,10 @@ def _page_fault(e, wanted, linear, cause):
     Source: SDM 3A, "Page-Fault Exceptions"
     """
     code = cause
-    code |= int(PFEC.WR) if wanted & int(ACCESS.WRITE) else 0
-    code |= int(PFEC.US) if wanted & int(ACCESS.USER) else 0
-    tells = int(e.cr[4]) & int(CR4.SMEP) or int(e.cr[4]) & int(CR4.PAE) and int(e.efer) & int(EFER.NXE)
-    code |= int(PFEC.ID) if wanted & int(ACCESS.FETCH) and tells else 0
+    code |= int(PFEC.WR) if wanted & ACCESS.WRITE else 0
+    code |= int(PFEC.US) if wanted & ACCESS.USER else 0
+    reported = e.cr[4] & CR4.SMEP or e.cr[4] & CR4.PAE and e.efer & EFER.NXE
+    code |= int(PFEC.ID) if wanted & ACCESS.FETCH and reported else 0
     return f"#PF with error code {code:#x} ({show(PFEC, code)}), CR2 = {linear:#x}"
 
 
@@ -235,13 +236,13 @@ def _denied(found, e, wanted):
     Source: SDM 3A, "Determination of Access Rights"
     """
     entries = [group.entry for group in found.groups if group.entry]
-    user, write, fetch = (wanted & int(bit) for bit in (ACCESS.USER, ACCESS.WRITE, ACCESS.FETCH))
+    user, write, fetch = (wanted & bit for bit in (ACCESS.USER, ACCESS.WRITE, ACCESS.FETCH))
     for row in entries:
-        if user and not row.value & int(PTE.US):
+        if user and not row.value & PTE.US:
             return row, "US = 0, a supervisor page"
-        if write and not row.value & int(PTE.RW) and (user or int(e.cr[0]) & int(CR0.WP)):
+        if write and not row.value & PTE.RW and (user or e.cr[0] & CR0.WP):
             return row, "RW = 0, read-only" + ("" if user else " (CR0.WP = 1)")
-        if fetch and row.value & int(PTE.XD):
+        if fetch and row.value & PTE.XD:
             return row, "XD = 1, not executable"
     why = "CR4.SMEP = 1: supervisor code does not execute user pages"
     if not fetch:

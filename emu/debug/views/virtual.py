@@ -8,6 +8,7 @@ from typing import Any
 
 from emu.debug.views.reason import Reason
 from emu.machine import endings, partition
+from emu.machine.host import host
 from emu.model.cpu import rflags
 from emu.spec.apic import APIC, ENTRY, LVT, SVR
 from emu.spec.cpu import RFLAGS
@@ -47,7 +48,7 @@ def _records(machine, pointer):
 def _last(machine, c):
     """Return the address of the VMCS of the guest of hv/ that a processor ran last, None when it has run none."""
     found = [(vp.number("RAN_SINCE"), pointer) for pointer in endings.pointers(machine)
-             if (vp := endings.record_of(machine, pointer)) and endings.processor_of(machine, vp) == int(c.id)]
+             if (vp := endings.record_of(machine, pointer)) and endings.processor_of(machine, vp) == c.id]
     return max(found)[1] if found else None
 
 
@@ -68,7 +69,7 @@ def why(machine, c, vector):
     """
     if c.vmx_mode == MODE.BARE:
         return False, []
-    pointer = int(c.vmcs_pointer) if c.vmcs_pointer != ALL_ONES else _last(machine, c)
+    pointer = host(c).vmcs_pointer if c.vmcs_pointer != ALL_ONES else _last(machine, c)
     if pointer is None:
         return False, []
     vmcs, found = endings.vmcs_at(machine, pointer), _records(machine, pointer)
@@ -76,7 +77,7 @@ def why(machine, c, vector):
         held, said = _held(c, vmcs, found, vector)
         return held, _ended(machine, pointer) + said
     said = []
-    if vmcs.primary_controls & int(PROC.TPR_SHADOW) and vmcs.virtual_apic_address + 0x400 <= machine.ram.nbytes:
+    if vmcs.primary_controls & PROC.TPR_SHADOW and vmcs.virtual_apic_address + 0x400 <= machine.ram.nbytes:
         page = Controller(machine, vmcs.virtual_apic_address)
         said = _priority(page.register(APIC.TPR) & 0xFF, None, vector, SHADOW)
     said.append(Reason("not_looked_at", "a virtual interrupt controller that the hypervisor keeps for its guest in its own memory was "
@@ -112,12 +113,12 @@ def _held(c, vmcs, found, vector):
 def _guest(c, vmcs):
     """Return what blocks an interrupt in the guest itself."""
     running = c.vmx_mode == MODE.NONROOT
-    flags = int(rflags(env_of(c.env)[0])) if running else vmcs.guest_rflags
-    blocking = int(c.interruptibility) if running else vmcs.guest_interruptibility
+    flags = rflags(env_of(c.env)[0]) if running else vmcs.guest_rflags
+    blocking = c.interruptibility if running else vmcs.guest_interruptibility
     found = []
-    if not flags & int(RFLAGS.IF):
+    if not flags & RFLAGS.IF:
         found.append(Reason("guest_if", "RFLAGS.IF of the guest is 0", 'SDM 3A, "Masking Maskable Hardware Interrupts"'))
-    if blocking & (int(BLOCKING.STI) | int(BLOCKING.MOV_SS)):
+    if blocking & (BLOCKING.STI | BLOCKING.MOV_SS):
         found.append(Reason("guest_shadow", "STI or MOV SS of the guest blocks interrupts until the next instruction is over",
                             'SDM 2B, "STI"'))
     return found
@@ -129,12 +130,12 @@ def _idle(found, service, vector):
     if service >> vector & 1:
         said.append(Reason("virtual_in_service", f"vector {vector:#x} is in service in the virtual local APIC: its handler has not written "
                            "EOI, and it is not requested again", PRIORITY))
-    if not found.register(APIC.SVR) & int(SVR.ENABLE):
+    if not found.register(APIC.SVR) & SVR.ENABLE:
         said.append(Reason("virtual_disabled", "the virtual local APIC is disabled by software (SVR bit 8 is 0)", PRIORITY))
     for name in ENTRY._fields:
         entry = found.register(int(getattr(APIC, f"LVT_{name}")))
-        if entry & int(LVT.VECTOR) == vector:
-            state = "masked (bit 16)" if entry & int(LVT.MASKED) else "open, and its source is quiet"
+        if entry & LVT.VECTOR == vector:
+            state = "masked (bit 16)" if entry & LVT.MASKED else "open, and its source is quiet"
             said.append(Reason("virtual_lvt", f"LVT entry {name} of the virtual local APIC is set up for it and {state}", LVT_TABLE))
     return said or [Reason("virtual_not_requested", f"the virtual local APIC of the guest does not hold vector {vector:#x}",
                            RECORDS)]

@@ -1,7 +1,7 @@
-# spinner.s - count for ever with interrupts off: no instruction of it exits, only the preemption timer takes it away.
+# spinner.s - count without end with interrupts off: no instruction of it exits, only the preemption timer takes it away.
 #
 # Entry   LONG state of hv/README.md, "What a partition finds"
-# Exit    never; COUNTER, in its own memory, tells how far it came
+# Exit    never; COUNTER, in its own memory, shows how far it came
 # Source  SDM 3C, "VMX-Preemption Timer"
 
         .org    0x100000

@@ -57,7 +57,7 @@
         .endm
 
 # EXPECT vector, error ... CAUGHT - The instruction after EXPECT must fault with this vector and error code (NOTHING:
-# not looked at) at its own address; the program goes on behind CAUGHT with all registers as they were.
+# not looked at) at its own address; the program goes on after CAUGHT with all registers as they were.
         .macro  EXPECT vector, error=0
         .set    CHECK, CHECK + 1
         mov     dword ptr [rip + failed], CHECK
@@ -132,4 +132,11 @@
         .macro  APIC_READ register
         mov     eax, MEMORY_LOCAL_APIC
         mov     eax, [rax + 16 * (\register)]
+        .endm
+# COPY_OF label, to - The code from label to label_end there.  Changes rcx, rsi, rdi.
+        .macro  COPY_OF label, to
+        lea     rsi, [rip + \label]
+        mov     edi, \to
+        mov     ecx, \label\()_end - \label
+        rep movsb
         .endm

@@ -88,3 +88,20 @@
         .equ    AT_RBX, guest_registers + 24
         .equ    AT_RSI, guest_registers + 40
         .equ    AT_RDI, guest_registers + 48
+
+# SPLIT_RAM - 4 KiB pages for the 2 MiB around GUEST_RAM.  Changes rax, rcx, rdi.
+        .macro  SPLIT_RAM
+        mov     edi, EPT_PT
+        mov     eax, GUEST_RAM & ~0x1FFFFF | EPT_RWX | EPT_WB
+        mov     ecx, 512
+77:     mov     [rdi], rax
+        add     edi, 8
+        add     eax, 0x1000
+        loop    77b
+        mov     dword ptr [EPT_PD + (GUEST_RAM >> 21) * 8], EPT_PT | EPT_RWX
+        .endm
+# RIGHTS rights - What EPT gives of the page GUEST_RAM, after SPLIT_RAM.
+        .macro  RIGHTS rights
+        mov     dword ptr [EPT_PT], GUEST_RAM | EPT_WB | \rights
+        call    flush
+        .endm

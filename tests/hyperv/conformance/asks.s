@@ -6,7 +6,7 @@
 
         .equ    TABLE, 0x400000
         .equ    ANSWERS, 0x480000
-        .equ    C_PAGE, 0x20000                 # the child's: hypercall page, input and output, IDT, what it is told, table, answers
+        .equ    C_PAGE, 0x20000                 # the child's: hypercall page, input and output, IDT, what to ask, table, answers
         .equ    C_INPUT, 0x22000
         .equ    C_IDT, 0x24000
         .equ    C_IDS, 0x25000
@@ -84,7 +84,7 @@ guest_refused:
         iretq
         CHILD_DESCRIPTORS C_IDT
 
-# ask - Entry: rsi = table (a count, then rows), rdi = answers, rbx = input page, its output behind it, rbp = hypercall page, rdx = IDs.
+# ask - Entry: rsi = table (a count, then rows), rdi = answers, rbx = input page, output after it, rbp = hypercall page, rdx = IDs.
 ask:    mov     r12, rsi
         mov     r13, rdi
         mov     r11, rdx

@@ -77,7 +77,7 @@ def test_command_byte_decides_on_the_interrupt(command, asked):
     assert int(rig.fields("IOAPIC").lines) >> 1 & 1 == 0
 
 
-def test_status_tells_last_write_self_test_and_lock():
+def test_status_reports_last_write_self_test_and_lock():
     rig = Rig()
     seen = [rig.read(0x64)]
     for port, value in ((0x64, 0x60), (0x60, 0x45), (0x64, 0xAA), (0x60, 0xEE)):

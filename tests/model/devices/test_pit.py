@@ -220,7 +220,7 @@ def test_control_word_forgets_what_was_latched(k):
 @pytest.mark.parametrize("mode", range(8))
 @pytest.mark.parametrize("bcd", [0, 1])
 @pytest.mark.parametrize("access", [1, 2, 3])
-def test_status_tells_how_the_counter_was_programmed(access, bcd, mode):
+def test_status_reports_how_the_counter_was_programmed(access, bcd, mode):
     """Modes 6 and 7 are 2 and 3; the output is low after the control word of mode 0 alone."""
     rig = Rig()
     rig.write(0x43, 0x40 | access << 4 | mode << 1 | bcd)

@@ -210,7 +210,7 @@ def test_character_time_follows_the_format(divisor, lcr, bits):
 
 
 @pytest.mark.parametrize("fcr,kept", [(0x01, bytes(range(16))), (0x00, bytes([16]))])
-def test_overrun_is_told_once(fcr, kept):
+def test_overrun_is_reported_once(fcr, kept):
     """A full FIFO keeps its bytes; the single register takes the new one."""
     rig = ready(fcr, ier=4, mcr=0x10)
     for byte in range(17):

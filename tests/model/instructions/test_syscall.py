@@ -5,11 +5,9 @@ from hypothesis import strategies as st
 
 from emu.model.cpu import attributes, cpl, rflags, set_rflags
 from emu.state import U64
-from tests.model.system_world import CODE, World, plain
+from tests.model.system_world import CODE, FAULT, GP, JUMP, NEXT, UD, World, plain
 from tests.reference import system as reference
 
-NEXT, JUMP, FAULT = 0, 1, 2
-UD, GP = ("exception", 6, 0), ("exception", 13, 0)
 addresses = st.sampled_from(
     [0x1234, 0x7FFF_FFFF_FFFF, 0x8000_0000_0000, 0xFFFF_8000_0000_0000, 0xFFFF_FFFF_8123_4567]
 )

@@ -224,7 +224,7 @@ def test_cpuid_follows_misc_enable(bit, leaf, register, flag):
     assert seen[0][register] ^ seen[1][register] == flag and seen[0][:register] == seen[1][:register]
 
 
-def test_cpuid_tells_the_width_of_physical_addresses_in_one_leaf_only():
+def test_cpuid_reports_the_width_of_physical_addresses_in_one_leaf_only():
     w, seen = World("long"), []
     for bits in (36, 39, 46):
         w.m.address_mask = (1 << bits) - 1
@@ -234,7 +234,7 @@ def test_cpuid_tells_the_width_of_physical_addresses_in_one_leaf_only():
 
 
 @pytest.mark.parametrize("count,bits", [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (8, 3)])
-def test_cpuid_tells_how_many_processors_share_a_cache(count, bits):
+def test_cpuid_reports_how_many_processors_share_a_cache(count, bits):
     w = World("long")
     w.m.cpu_count = count
     cores = (1 << bits) - 1
@@ -262,7 +262,7 @@ def test_cpuid_beyond_the_last_leaf_gives_the_highest_basic_leaf():
     assert cpuid(w, 4, 9) == (0, 0, 0, 0)
 
 
-def test_cpuid_tells_topology_and_frequency():
+def test_cpuid_reports_topology_and_frequency():
     w = World("long")
     w.m.cpu_count, w.c.id, w.m.cpus[3] = 4, 3, w.m.cpus[0]
     assert cpuid(w, 0xB, 0) == (0, 1, 0x100, 3)

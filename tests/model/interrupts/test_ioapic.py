@@ -39,7 +39,7 @@ def test_version_and_identification():
     assert (register(rig, 0), register(rig, 2)) == (0x0F000000, 0x0F000000)
 
 
-def test_edge_delivers_once_and_is_lost_behind_a_mask():
+def test_edge_delivers_once_and_is_lost_while_masked():
     rig = Rig().enable()
     m, c = rig.machine, rig.cpu[0]
     entry(rig, 4, 0x10041)
@@ -54,7 +54,7 @@ def test_edge_delivers_once_and_is_lost_behind_a_mask():
     assert int(apic.pending(c)) == NEVER
 
 
-def test_level_waits_behind_a_mask_and_polarity_inverts():
+def test_level_waits_while_masked_and_polarity_inverts():
     rig = Rig().enable()
     c = rig.cpu[0]
     entry(rig, 9, 0x1A041)

@@ -1,38 +1,19 @@
 """A processor, its memory and both its TLBs, with helpers to build tables; and the kernels as plain Python."""
-from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
-from emu.model import fault, ram
-from emu.model.memory import ept, linear, look, memory, tlb, walk
+from emu.model.memory import walk
 from emu.spec.outcome import FAULT, MODE
 from emu.state import CPU, ENV, MACHINE, TLB, U64
+from tests.model import world
 
-MODULES = (fault, memory, ram, ept, tlb, walk, linear, look)
+plain = partial(world.plain, "fault", "ram", "memory")
 PAGES = 64
 PE_PG_WP, LONG = 0x8001_0001, 0xD00          # CR0; EFER: LME, LMA, NXE
 
 
-@contextmanager
-def plain():
-    """Run the kernels of this unit as plain Python."""
-    kept = []
-    for module in MODULES:
-        for name, value in list(vars(module).items()):
-            if hasattr(value, "py_func"):
-                kept.append((module, name, value))
-    kernels = {id(value): value.py_func for _, _, value in kept}
-    try:
-        for module, name, value in kept:
-            setattr(module, name, kernels[id(value)])
-        with np.errstate(over="ignore"):
-            yield
-    finally:
-        for module, name, value in kept:
-            setattr(module, name, value)
-
-
-class World:
+class World(world.Ram):
     """One processor outside VMX operation, 4-level paging on, tables at page 1; `c`, `e`, `m` are its records."""
 
     def __init__(self, pages=PAGES):
@@ -54,15 +35,6 @@ class World:
     def t(self):
         """Return the TLB record in use."""
         return (self.guest if self.c.tlb == self.c.guest_tlb else self.root)[0]
-
-    def put(self, address, value, size=8):
-        """Write a number to RAM."""
-        view = self.ram.view(np.uint8)
-        view[address:address + size] = list(int(value).to_bytes(size, "little"))
-
-    def get(self, address, size=8):
-        """Read a number from RAM."""
-        return int.from_bytes(self.ram.view(np.uint8)[address:address + size].tobytes(), "little")
 
     def map(self, la, entry, upper=7, top=0x1000):
         """Map 4 KiB at `la` by 4-level tables in pages 1..4 (PTE = `entry`, others with rights `upper`)."""

@@ -60,7 +60,7 @@ def test_ept_violation_of_the_final_access(rights, access):
     assert w.translate(LA, access) == ("violation", VALID | FINAL | rights << 3 | access, 0x9678, LA)
 
 
-def test_ept_violation_of_a_read_modify_write_tells_both():
+def test_ept_violation_of_a_read_modify_write_reports_both():
     w = world()
     set_rights(w, LEAF, R)
     assert w.translate(LA, READ | WRITE)[1] == VALID | FINAL | R << 3 | 3
@@ -83,13 +83,13 @@ def test_ept_violation_of_a_not_present_entry_has_no_rights():
     assert w.translate(LA, READ) == ("violation", VALID | FINAL | READ, 0x9678, LA)
 
 
-def test_ept_violation_during_the_guest_walk_tells_the_entry():
+def test_ept_violation_during_the_guest_walk_reports_the_entry():
     w = world()
     w.put(TABLE, 0)
     assert w.translate(LA, FETCH) == ("violation", VALID | READ, 0x4000 + 8 * (LA >> 12 & 511), LA)
 
 
-def test_ept_guest_accessed_flag_needs_write_and_is_told_as_read_and_write():
+def test_ept_guest_accessed_flag_needs_write_and_is_reported_as_read_and_write():
     w = world()
     set_rights(w, TABLE, R)
     assert w.translate(LA, READ) == ("violation", VALID | R << 3 | READ | WRITE, 0x4000 + 8 * (LA >> 12 & 511), LA)

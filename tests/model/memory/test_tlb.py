@@ -288,7 +288,7 @@ def test_invvpid(kind, vpid, spared, global_spared):
     assert cached(w) == spared and cached(w, LA + 0x1000) == global_spared
 
 
-def test_capacity_empties_the_table_and_tells_the_engine():
+def test_capacity_empties_the_table_and_the_engines_own():
     w = world(read=False)
     tlb.select(w.c)
     flushes = int(w.t.engine_flush)
@@ -313,7 +313,7 @@ def test_many_spaces_and_asids_are_survived():
         assert not cached(w) and w.translate(LA, READ)[1] == 0x9678 and cached(w)
 
 
-def test_engine_is_told_when_a_page_loses_rights_but_not_when_it_gains():
+def test_engine_drops_a_page_that_loses_rights_but_not_one_that_gains():
     w = world()
     assert w.t.engine_pages == 0
     w.translate(LA, WRITE)

@@ -245,7 +245,7 @@ def outside_kernels(kernel, *given):
         return kernel.py_func(*given)
 
 
-def test_trace_tells_each_entry_and_the_end():
+def test_trace_reports_each_entry_and_the_end():
     w = world(PAGE | P | RW)
     told = steps.trace(w.c, LA, READ)
     assert [s.what for s in told] == ["PML4E", "PDPTE", "PDE", "PTE", "physical address"]

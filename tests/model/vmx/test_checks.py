@@ -295,7 +295,7 @@ def test_verdict_agrees_with_reference(entry, start, changes, ia32e):
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(start=st.sampled_from(STARTS), changes=st.lists(mutation(), min_size=1, max_size=8), ia32e=st.booleans())
-def test_failing_tells_all_classes_at_once(start, changes, ia32e):
+def test_failing_reports_all_classes_at_once(start, changes, ia32e):
     P.reset({**start, **dict(changes)}, {}, ia32e)
     found = reference.failing(fields(), P.ram.tobytes(), VMCS_AT, ia32e)
     assert {check.id for check in checks.failing(P.cpu)} == set.union(*found.values())

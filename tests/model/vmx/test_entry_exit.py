@@ -184,21 +184,21 @@ def vectoring(w, info, reason, exit_info=0):
     return w.vmcs.idt_vectoring_info, w.vmcs.exit_instruction_length
 
 
-def test_event_in_delivery_is_told(w):
+def test_event_in_delivery_is_reported(w):
     assert vectoring(w, 0x8000_0B0D, 48) == (0x8000_0B0D, 7) and w.vmcs.idt_vectoring_error_code == 0x18
     assert w.vmcs.guest_rflags >> 16 & 1 == 0 and w.c.vectoring == 0
 
 
-def test_software_event_in_delivery_tells_its_length(w):
+def test_software_event_in_delivery_reports_its_length(w):
     assert vectoring(w, 0x8000_0480, 48) == (0x8000_0480, 2)
 
 
 @pytest.mark.parametrize("reason, exit_info", [(2, 0), (0, 0x8000_0B08)])
-def test_event_that_ended_in_a_double_or_triple_fault_is_not_told(w, reason, exit_info):
+def test_event_that_ended_in_a_double_or_triple_fault_is_not_reported(w, reason, exit_info):
     assert vectoring(w, 0x8000_0B0D, reason, exit_info)[0] == 0
 
 
-def test_ept_violation_tells_its_addresses(w):
+def test_ept_violation_reports_its_addresses(w):
     w.enter_guest()
     w.c.fault_gpa, w.c.fault_address = 0x7_1234, 0xFFFF_8000_0000_1234
     leave(w, 48, 0x181)
@@ -213,7 +213,7 @@ def test_ept_violation_tells_its_addresses(w):
 @pytest.mark.parametrize(
     "reason, info, where", [(48, 0, "q"), (0, 0x8000_0B0E, "i"), (0, 0x8000_0B08, ""), (12, 0, "")]
 )
-def test_nmi_unblocking_by_iret_is_told(w, reason, info, where):
+def test_nmi_unblocking_by_iret_is_reported(w, reason, info, where):
     w.enter_guest()
     w.c.nmi_unblocked, w.vmcs.exit_interruption_info = 1, info
     leave(w, reason)

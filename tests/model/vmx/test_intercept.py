@@ -270,7 +270,7 @@ def test_msr_access_exits_as_the_manual_says(bitmaps, index, write, set_bit, hig
     st.integers(0, 15),
     WORDS,
 )
-def test_memory_operand_is_told(scale, size, segment, index, base, second, displacement):
+def test_memory_operand_is_reported(scale, size, segment, index, base, second, displacement):
     w = guest()
     told = dict(
         scale=scale, address_size=size, segment=segment, index_reg=index, base_reg=base, displacement=displacement
@@ -291,12 +291,12 @@ def test_rip_relative_displacement_has_rip_added(w):
     assert w.vmcs.exit_instruction_info & 1 << 27
 
 
-def test_vmread_register_form_is_told(w):
+def test_vmread_register_form_is_reported(w):
     assert exits(w, "VMREAD", memory=0, rm=11, reg=2) == (23, 0)
     assert w.vmcs.exit_instruction_info & ~0x0FFF_F807 == 1 << 10 | 11 << 3 | 2 << 28
 
 
-def test_descriptor_table_instructions_are_told_apart(w):
+def test_descriptor_table_instructions_are_distinguished(w):
     w.c.proc2 |= PROC2.DESCRIPTOR_TABLE
     for name, reason, identity in (("SGDT", 46, 0), ("LIDT", 46, 3), ("SLDT", 47, 0), ("LTR", 47, 3)):
         assert exits(w, name, operand_size=8)[0] == reason
@@ -306,13 +306,13 @@ def test_descriptor_table_instructions_are_told_apart(w):
 
 
 @pytest.mark.parametrize("size, code", [(2, 0), (4, 1), (8, 2)])
-def test_rdrand_register_and_size_are_told(w, size, code):
+def test_rdrand_register_and_size_are_reported(w, size, code):
     w.c.proc2 |= PROC2.RDRAND
     assert exits(w, "RDRAND", memory=0, rm=12, operand_size=size) == (57, 0)
     assert w.vmcs.exit_instruction_info == 12 << 3 | code << 11
 
 
-def test_invlpg_tells_its_linear_address_and_mwait_its_monitor(w):
+def test_invlpg_reports_its_linear_address_and_mwait_its_monitor(w):
     w.c.proc |= PROC.INVLPG | PROC.MWAIT
     w.guest.seg[3 * int(SEG.FS) + 1] = 0x7000_0000_0000
     assert exits(w, "INVLPG", segment=SEG.FS) == (14, 0x7000_0000_0000 + DATA)

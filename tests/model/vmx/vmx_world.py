@@ -1,43 +1,23 @@
 """A processor in VMX root operation with a VMCS that VM entry accepts: records only, no engine."""
 
-from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
 from emu.bits import U64
 from emu.model import cpu as cpu_model
-from emu.model import fault, ram
-from emu.model.interrupts import apic
-from emu.model.memory import ept, linear, look, memory, tlb, walk
-from emu.model.processor import msr, operand, segment
-from emu.model.vmx import entry, exit, intercept, intercept_instructions, vmcs, vmx, world
+from emu.model.vmx import entry, exit
 from emu.model.vmx.vmcs import View
 from emu.spec.cpu import CR0, CR4, EFER, SEG
 from emu.spec.profile import CR0_MUST, ENTRY_RULE, EXIT_RULE, PIN_RULE, PROC_RULE, REVISION
 from emu.spec.vmx import ENTRYC, EXITC, FEATURE_CONTROL, PROC
 from emu.state import ALL_ONES, CPU, ENV, INSN, LOCAL_APIC, MACHINE, TLB
+from tests.model import world
+from tests.model.world import aligned
 
-MODULES = (
-    apic,
-    cpu_model,
-    ept,
-    entry,
-    exit,
-    fault,
-    intercept,
-    intercept_instructions,
-    linear,
-    look,
-    memory,
-    ram,
-    msr,
-    operand,
-    segment,
-    tlb,
-    vmcs,
-    vmx,
-    walk,
-    world,
+plain = partial(                                           # emptying a TLB is long in plain Python
+    world.plain, "cpu", "fault", "ram", "interrupts.apic", "memory", "processor.msr", "processor.operand", "processor.segment",
+    "vmx.entry", "vmx.exit", "vmx.intercept", "vmx.intercept_instructions", "vmx.vmcs", "vmx.vmx", "vmx.world", compiled=("clear",),
 )
 RAM_BYTES = 1 << 20
 VMXON_REGION, VMCS_REGION, IO_BITMAP, MSR_BITMAP, VIRTUAL_APIC = 0x1000, 0x2000, 0x3000, 0x5000, 0x7000
@@ -56,33 +36,7 @@ FLAT_RIGHTS = {
 SEGMENTS = ("ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR")
 
 
-@contextmanager
-def plain():
-    """Run the kernels of this unit as plain Python."""
-    kept = [
-        (module, name, value)
-        for module in MODULES
-        for name, value in vars(module).items()
-        if hasattr(value, "py_func") and name != "clear"
-    ]  # emptying a TLB is long in plain Python
-    try:
-        for module, name, value in kept:
-            setattr(module, name, value.py_func)
-        with np.errstate(over="ignore"):
-            yield
-    finally:
-        for module, name, value in kept:
-            setattr(module, name, value)
-
-
-def aligned(dtype):
-    """Return one zeroed record at an address that is a multiple of 64."""
-    raw = np.zeros(dtype.itemsize + 64, np.uint8)
-    shift = -raw.ctypes.data % 64
-    return raw[shift : shift + dtype.itemsize].view(dtype)
-
-
-class World:
+class World(world.Ram):
     """One processor, its two ENVs, a megabyte of RAM with identity paging, and a VMCS."""
 
     def __init__(self):
@@ -186,10 +140,6 @@ class World:
     def memory_of(self):
         """Return RAM as bytes that can be written."""
         return self.ram.view(np.uint8)
-
-    def put(self, address, value, size=8):
-        """Write a number to RAM."""
-        self.memory_of()[address : address + size] = list(int(value).to_bytes(size, "little"))
 
     def word(self, address):
         """Return the aligned word at an address of RAM."""
