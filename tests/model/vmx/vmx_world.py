@@ -9,6 +9,7 @@ from emu.model import cpu as cpu_model
 from emu.model import fault, ram
 from emu.model.interrupts import apic
 from emu.model.memory import ept, linear, look, memory, tlb, walk
+from emu.model.observe import watch
 from emu.model.processor import msr, operand, segment
 from emu.model.vmx import entry, exit, intercept, intercept_instructions, vmcs, vmx, world
 from emu.model.vmx.vmcs import View
@@ -37,6 +38,7 @@ MODULES = (
     vmcs,
     vmx,
     walk,
+    watch,                                                 # it asks `ram`: compiled while that is plain, it would not be
     world,
 )
 RAM_BYTES = 1 << 20
