@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emu import state
 from emu.bits import U64
 from emu.board import firmware_items, screen
 from emu.errors import ConfigError
@@ -15,24 +16,22 @@ from emu.model.interrupts import ioapic, pic
 from emu.spec.platform import ACPI as ACPI_VALUES
 from emu.spec.platform import DEVICE, HZ, MEMORY, port_table
 from emu.spec.rtc import CMOS, RTCB
-from emu.state import (
-    ACPI,
-    CONSOLE,
-    FW_CFG,
-    FW_ITEMS,
-    IO_APIC,
-    KEYBOARD,
-    PCI,
-    PIC,
-    PIT,
-    RING,
-    RTC,
-    UART,
-    VGA,
-)
 
-RECORDS = dict(IOAPIC=IO_APIC, PIC=PIC, PIT=PIT, RTC=RTC, UART=UART, ACPI=ACPI, KEYBOARD=KEYBOARD, FW_CFG=FW_CFG, PCI=PCI,
-               VGA=VGA, CONSOLE=CONSOLE)
+# Devices that have a record here: its layout, and the module whose `reset` the reset line calls, None where it changes nothing.
+UNITS = dict(
+    IOAPIC=(state.IO_APIC, ioapic),
+    PIC=(state.PIC, pic),
+    PIT=(state.PIT, pit),
+    RTC=(state.RTC, rtc),
+    UART=(state.UART, uart),
+    ACPI=(state.ACPI, acpi),
+    KEYBOARD=(state.KEYBOARD, keyboard),
+    FW_CFG=(state.FW_CFG, None),
+    PCI=(state.PCI, pci),
+    VGA=(state.VGA, vga),
+    CONSOLE=(state.CONSOLE, None),
+)
+RECORDS = {name: layout for name, (layout, _) in UNITS.items()}           # what snapshots and comparisons hold of them
 HOST_BRIDGE = bytes.fromhex("86803712" "06008002" "02000006" "00000000")   # Intel 82441FX, class 06 00 00
 
 
@@ -79,7 +78,7 @@ class Board:
                              kernel=config.kernel)
         blob = b""
         for key, data in items.items():
-            assert key < FW_ITEMS
+            assert key < state.FW_ITEMS
             self.fw_cfg.offset[key], self.fw_cfg.length[key] = len(blob), len(data)
             blob += data
         self._blob = np.frombuffer(blob, np.uint8).copy()
@@ -108,8 +107,9 @@ class Board:
 
     def reset(self):
         """Reset every device as the reset line does; the clock and CMOS memory, output and input stay."""
-        for unit in (ioapic, pic, pit, rtc, uart, acpi, keyboard, pci, vga):
-            unit.reset(self.machine)
+        for _, unit in UNITS.values():
+            if unit:
+                unit.reset(self.machine)
         self._renew()
 
     def _renew(self):
@@ -120,9 +120,9 @@ class Board:
     @staticmethod
     def _drain(record):
         sent, drained = int(record.sent), int(record.drained)
-        if sent - drained > RING:
-            raise RuntimeError(f"{sent - drained - RING} bytes of output were overwritten before they were drained")
-        slots = np.arange(drained, sent) % RING
+        if sent - drained > state.RING:
+            raise RuntimeError(f"{sent - drained - state.RING} bytes of output were overwritten before they were drained")
+        slots = np.arange(drained, sent) % state.RING
         record.drained = sent
         return record.output[slots], record.output_cycle[slots]
 
@@ -142,7 +142,7 @@ class Board:
     def drain_partitions(self):
         """Return [("partition N", bytes), ...] written to the partition console, in order, neighbours joined."""
         r, runs = self.console, []
-        slots = np.arange(int(r.tagged_drained), int(r.tagged_sent)) % RING
+        slots = np.arange(int(r.tagged_drained), int(r.tagged_sent)) % state.RING
         for tagged in r.tagged[slots].tolist():
             source = f"partition {tagged >> 8}"
             if not runs or runs[-1][0] != source:
@@ -160,8 +160,8 @@ class Board:
     def feed(self, data, cycle):
         """Hand bytes to the UART's receiver at `cycle`; returns how many it took (the rest must come later)."""
         u = self.uart
-        count = min(len(data), RING - (int(u.fed) - int(u.taken)))
-        slots = np.arange(int(u.fed), int(u.fed) + count) % RING
+        count = min(len(data), state.RING - (int(u.fed) - int(u.taken)))
+        slots = np.arange(int(u.fed), int(u.fed) + count) % state.RING
         u.input[slots] = np.frombuffer(bytes(data[:count]), np.uint8)
         u.fed += U64(count)
         uart.advance(self.machine, U64(cycle))

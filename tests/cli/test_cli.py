@@ -13,7 +13,7 @@ import emu
 from emu.cli import power, report
 from emu.cli.commands import bench
 from emu.cli.console import made
-from emu.cli.group import start
+from emu.cli.group import COMMANDS, start
 from emu.errors import ConfigError, Unmodelled
 from emu.spec.outcome import STOP
 from tests.image import build
@@ -107,7 +107,12 @@ def test_no_arguments_show_help(hvlab):
     assert "hvlab demo" in out and "Exit codes:" in out
 
 
-@pytest.mark.parametrize("command", ["run", "asm", "demo", "bench"])
+def test_every_module_of_a_command_is_in_the_table():
+    folder = Path(bench.__file__).parent
+    assert sorted(COMMANDS.values()) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(hvlab, command):
     code, out, err = hvlab(command, "--help")
     assert (code, err) == (0, "")

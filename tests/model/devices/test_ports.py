@@ -2,11 +2,12 @@
 import numpy as np
 import pytest
 
-from emu.board.board import Board, BoardConfig
+from emu.bits import details
+from emu.board.board import UNITS, Board, BoardConfig
 from emu.errors import ConfigError
 from emu.model.devices import acpi, events, ports
 from emu.spec.outcome import STOP
-from emu.spec.platform import PORTMAP, port_table
+from emu.spec.platform import DEVICE, PORTMAP, port_table
 from tests.model.rig import Rig, U
 
 
@@ -16,6 +17,11 @@ def test_port_table_names_every_port_once():
         assert (table[first:last + 1] == int(device)).all()
         claimed += last - first + 1
     assert int((table != 0).sum()) == claimed
+
+
+def test_every_device_with_a_record_has_its_memory_from_the_board():
+    rows = details(DEVICE).rows.items()
+    assert {name for name, (number, text) in rows if number > DEVICE.PORT_WRITE and not text.startswith("no record")} == UNITS.keys()
 
 
 @pytest.mark.parametrize("size,value", [(1, 0xFF), (2, 0xFFFF), (4, 0xFFFFFFFF)])

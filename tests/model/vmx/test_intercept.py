@@ -54,7 +54,7 @@ def enabled(w, name):
         w.c.proc |= row[2]
     elif row[1] == table.WORD.PROC2:
         w.c.proc2 |= row[2]
-    w.c.proc2 |= PROC2.RDTSCP | PROC2.INVPCID
+    w.c.proc2 |= table.ENABLES.get(name, 0)
     w.guest.cr[4] |= CR4.OSXSAVE | CR4.SMXE
 
 
@@ -69,7 +69,7 @@ def test_instruction_exits_by_its_control(w, name):
 def test_instruction_without_its_control_does_not_exit(w, name):
     enabled(w, name)
     w.c.proc &= ~(PROC.HLT | PROC.INVLPG | PROC.MONITOR | PROC.MWAIT | PROC.PAUSE | PROC.RDPMC | PROC.RDTSC)
-    w.c.proc2 &= PROC2.RDTSCP | PROC2.INVPCID
+    w.c.proc2 &= table.ENABLES.get(name, 0)
     assert exits(w, name) is None
 
 
