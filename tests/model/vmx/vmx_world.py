@@ -17,7 +17,8 @@ from tests.model.world import aligned
 
 plain = partial(                                           # emptying a TLB is long in plain Python
     world.plain, "cpu", "fault", "ram", "interrupts.apic", "memory", "observe.watch", "processor.msr", "processor.operand",
-    "processor.segment", "vmx.entry", "vmx.exit", "vmx.intercept", "vmx.intercept_instructions", "vmx.vmcs", "vmx.vmx", "vmx.world", compiled=("clear",),
+    "processor.segment", "vmx.entry", "vmx.exit", "vmx.intercept", "vmx.intercept_instructions", "vmx.vmcs",
+    "vmx.vmx", "vmx.world", compiled=("clear",),
 )
 RAM_BYTES = 1 << 20
 VMXON_REGION, VMCS_REGION, IO_BITMAP, MSR_BITMAP, VIRTUAL_APIC = 0x1000, 0x2000, 0x3000, 0x5000, 0x7000
