@@ -11,6 +11,7 @@ from emu.model.devices import ports
 from emu.model.instructions import control, descriptor, inout, miscellaneous, syscall, system
 from emu.model.interrupts import apic, apic_timer, message
 from emu.model.memory import ept, linear, look, memory, tlb, walk
+from emu.model.observe import watch
 from emu.model.processor import cpuid, msr, operand, segment
 from emu.model.vmx import intercept, vmcs
 from emu.spec import outcome
@@ -52,6 +53,7 @@ MODULES = (
     tlb,
     vmcs,
     walk,
+    watch,
 )
 GDT, IDT, TSS, LDT, STACK, CODE = 0x6000, 0x7000, 0x8000, 0x9000, 0xC000, 0x5000
 REGISTERS = dict(RAX=0, RCX=1, RDX=2, RBX=3, RSP=4, RBP=5, RSI=6, RDI=7, R11=11)
