@@ -12,7 +12,7 @@ spec.loader.exec_module(adding)
 TEXT = adding.PAGE.read_text()
 SECTIONS = adding.sections(TEXT)
 LIGHT = ("A hypercall", "A command")                       # no kernel changes by them
-# Tests of the tree that must pass when a section's steps are all done, besides the new files named test_*.
+# Tests of the tree that must pass when all steps are done, besides new files named test_*.
 TESTS = {
     "A device": ["tests/model/devices/test_ports.py", "tests/guests/test_guests.py::test_guest[dice]"],
     "An exit reason": ["tests/model/instructions/test_system.py", "tests/model/vmx/test_intercept.py",
@@ -23,7 +23,6 @@ TESTS = {
     "A command": ["tests/cli/test_cli.py", "tests/test_imports.py"],
 }
 COMMANDS = [(name, *each) for name, text in SECTIONS.items() for each in adding.commands(text)]
-HEAVY_IDS = [f"{name}: {command}" for name, command, _ in COMMANDS]
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -63,14 +62,14 @@ def whole(tmp_path_factory):
     return adding.copied(tmp_path_factory.mktemp("whole") / "tree", TEXT)
 
 
-@pytest.mark.parametrize("command, said", [each[1:] for each in COMMANDS if each[0] in LIGHT])
-def test_added_without_kernels_prints_what_the_page_says(light, command, said):
+@pytest.mark.parametrize("name, command, said", [each for each in COMMANDS if each[0] in LIGHT])
+def test_added_without_kernels_prints_what_the_page_says(light, name, command, said):
     assert adding.printed(light, command) == said, "if the change is meant: python docs/adding.py"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command, said", [each[1:] for each in COMMANDS], ids=HEAVY_IDS)
-def test_added_prints_what_the_page_says(whole, command, said):
+@pytest.mark.parametrize("name, command, said", COMMANDS)
+def test_added_prints_what_the_page_says(whole, name, command, said):
     assert adding.printed(whole, command) == said, "if the change is meant: python docs/adding.py"
 
 
