@@ -34,7 +34,7 @@
 test:   ROOT_BEGINS
         xor     ebx, ebx                        # ---- everything ----
         xor     ebp, ebp
-        call    tell
+        call    write_down
         mov     esi, CHILD + C_TOLD
         mov     edi, FREE + 0x8000
         mov     ecx, WORDS
@@ -51,7 +51,7 @@ test:   ROOT_BEGINS
         cmovb   rbx, rax
         cmovae  rbp, rax
         push    r13
-        call    tell
+        call    write_down
         pop     r13
         movzx   edx, byte ptr [r13 + 1]         # the word, and the bit there
         mov     eax, [r13 + 4]
@@ -68,8 +68,9 @@ test:   ROOT_BEGINS
         jb      1b
         PASS
 
-# tell - A child without the features of two masks writes down what CPUID says.  Entry: rbx, rbp = masks.  Changes all.
-tell:   CREATE
+# write_down - A child without the features of two masks writes down what CPUID says.  Entry: rbx, rbp = masks.  Changes all.
+write_down:
+        CREATE
         mov     rdi, r15
         mov     esi, (POOL >> 12) + ROOT_POOL
         mov     edx, CHILD_POOL
