@@ -11,12 +11,10 @@ import numpy as np
 from emu.bits import name_of
 from emu.errors import DebugError
 from emu.files import Part
+from emu.spec.trace import ACTION, COMMON, HAPPENING, OP, ROW_WORDS, read, values
 from emu.spec.vmx import REASON
-from emu.spec.watch import ACTION, CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, RIP, ROW_WORDS, SECOND, THIRD
 from emu.state import PROGRAM_WORDS, RING_ROWS, WATCH, WATCHES
 
-FAILURE, VALID = 1 << 31, 1 << 31
-ADDRESS = ("EPT_VIOLATION", "EPT_MISCONFIG")             # exits that report a guest-physical address
 ANY_REASON = 127
 ALWAYS = (int(OP.CONST), 1, int(OP.END))                  # the program that accepts every row
 
@@ -139,7 +137,7 @@ class ExitFile:
         watch.listen(self._take)
 
     def _take(self, rows):
-        exits = [row for row in rows.tolist() if row[HEAD] & 0xFF == HAPPENING.EXIT]
+        exits = [row for row in rows.tolist() if read(row, COMMON["kind"]) == HAPPENING.EXIT]
         self.part.write("".join(line(row) + "\n" for row in exits).encode("ascii"))
         self.done += len(exits)
 
@@ -153,14 +151,13 @@ class ExitFile:
 
 def line(row):
     """Return one exit (the words of its row) as JSON text."""
-    reason, number = row[FIRST] & 0xFFFF_FFFF, row[FIRST] & 0xFFFF
-    name = name_of(REASON, number)
-    body = dict(cycle=row[CYCLE], cpu=row[HEAD] >> 8 & 0xFF, reason=name, number=number, qualification=row[SECOND], rip=row[RIP],
-                length=row[FIRST] >> 32)
-    if reason & FAILURE:
+    has = {**{name: read(row, place) for name, place in COMMON.items()}, **values(row, "EXIT")}
+    body = dict(cycle=has["cycle"], cpu=has["cpu"], reason=name_of(REASON, has["exit"]), number=has["exit"],
+                qualification=has["qualification"], rip=has["rip"], length=has["length"])
+    if has["failed"]:
         body["entry_failure"] = True
-    if row[THIRD] & VALID and number < 2:
-        body["interruption"] = row[THIRD] & 0xFFFF_FFFF
-    if name in ADDRESS:
-        body["guest_physical"] = row[FOURTH]
+    if has.get("valid"):
+        body["interruption"] = has["info"]
+    if "gpa" in has:
+        body["guest_physical"] = has["gpa"]
     return json.dumps(body, separators=(",", ":"))

@@ -9,8 +9,8 @@ from emu.debug.session.kinds import COMMON, EXIT, KINDS
 from emu.errors import ConfigError
 from emu.machine.trace_ring import key
 from emu.model.observe import watch
+from emu.spec.trace import HAPPENING, NO_LIST
 from emu.spec.vmx import REASON
-from emu.spec.watch import HAPPENING, NO_LIST
 from emu.state import WATCH
 from tests.model.rig import Rig
 

@@ -12,7 +12,7 @@ from emu.debug.session.conditions import compiled
 from emu.errors import ConfigError, TraceError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.spec.watch import CYCLE, HAPPENING, HEAD
+from emu.spec.trace import CYCLE, HAPPENING, HEAD
 from emu.state import RING_ROWS
 from emu.trace import perfetto, report, text
 from emu.trace.log import Reader, Writer

@@ -22,7 +22,7 @@ from emu.debug.session.kinds import ALL_ONES, COMMON, COMMON_NAMES, KINDS, Kind,
 from emu.debug.views.registers import GENERAL
 from emu.errors import ConfigError
 from emu.machine.trace_ring import ANY_REASON, key
-from emu.spec.watch import HAPPENING, NO_LIST, OP
+from emu.spec.trace import HAPPENING, NO_LIST, OP
 from emu.state import PROGRAM_WORDS
 
 COMPARE = {ast.Eq: OP.EQ, ast.NotEq: OP.NE, ast.Lt: OP.LT, ast.LtE: OP.LE, ast.Gt: OP.GT, ast.GtE: OP.GE}

@@ -13,7 +13,7 @@ from emu.errors import DebugError
 from emu.jit import words
 from emu.machine.trace_ring import Watch
 from emu.spec.debug import ARMED, POINT
-from emu.spec.watch import ACTION, ROW_WORDS
+from emu.spec.trace import ACTION, ROW_WORDS
 from emu.state import ALL_ONES, DEBUG, POINTS
 
 ANY = int(ALL_ONES)

@@ -9,7 +9,7 @@ from emu.model.observe import breakpoint, watch
 from emu.spec.cpu import CR4, DESCRIPTOR, EFER, RFLAGS, SEG
 from emu.spec.debug import ARMED, POINT
 from emu.spec.outcome import MODE
-from emu.spec.watch import ACTION, CYCLE, HAPPENING
+from emu.spec.trace import ACTION, CYCLE, HAPPENING
 from emu.state import ALL_ONES, DEBUG, ENV, TLB, WATCHES
 from tests.model.rig import Rig, U
 from tests.reference import breakpoint as reference
