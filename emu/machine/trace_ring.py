@@ -1,7 +1,7 @@
 """The watchers of trace events: the record and the ring that `emu.model.observe.watch` fills, and the file of VM exits.
 
     watch = Watch(machine.record[0])
-    place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.STOP)    # or a program of emu.debug.session.conditions
+    place = watch.add(ALWAYS, key(EVENT_KIND.EXIT), ACTION.STOP)    # or a program of emu.debug.session.conditions
     watch.listen(rows)                                     # rows(uint64[n, 8]) is called with what came, in order
 """
 import json
@@ -11,7 +11,7 @@ import numpy as np
 from emu.bits import name_of
 from emu.errors import DebugError
 from emu.files import Part
-from emu.spec.trace import ACTION, COMMON, HAPPENING, OP, ROW_WORDS, read, values
+from emu.spec.trace import ACTION, COMMON, EVENT_KIND, OP, ROW_WORDS, read, values
 from emu.spec.vmx import REASON
 from emu.state import PROGRAM_WORDS, RING_ROWS, WATCH, WATCHES
 
@@ -20,7 +20,7 @@ ALWAYS = (int(OP.CONST), 1, int(OP.END))                  # the program that acc
 
 
 def key(kind, reason=ANY_REASON):
-    """Return the number of the list of points for a HAPPENING, of one exit reason or of any."""
+    """Return the number of the list of points for an EVENT_KIND, of one exit reason or of any."""
     return int(kind) << 7 | reason
 
 
@@ -133,11 +133,11 @@ class ExitFile:
     def __init__(self, watch, path):
         """watch: Watch of the machine; raises ConfigError when the file cannot be written."""
         self.watch, self.part, self.done = watch, Part(path), 0
-        self.place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.KEEP)
+        self.place = watch.add(ALWAYS, key(EVENT_KIND.EXIT), ACTION.KEEP)
         watch.listen(self._take)
 
     def _take(self, rows):
-        exits = [row for row in rows.tolist() if read(row, COMMON["kind"]) == HAPPENING.EXIT]
+        exits = [row for row in rows.tolist() if read(row, COMMON["kind"]) == EVENT_KIND.EXIT]
         self.part.write("".join(line(row) + "\n" for row in exits).encode("ascii"))
         self.done += len(exits)
 

@@ -10,7 +10,7 @@ from emu.bits import U64, codes
 from emu.spec.cpu import EVENT, VECTOR
 from emu.spec.vmx import REASON, VMERROR
 
-HAPPENING = codes("HAPPENING", "ours: the kind of a row of the ring",
+EVENT_KIND = codes("EVENT_KIND", "ours: the kind of a row of the ring",
     EXIT=(1, "VM exit, a failed entry that loads host state included"), ENTRY=(2, "VM entry"),
     FAILURE=(3, "VMX instruction that failed: VMfail, or a VM entry that ended as an exit"),
     DELIVERY=(4, "event delivered through the IDT"), MSR=(5, "RDMSR or WRMSR carried out"),
@@ -106,7 +106,7 @@ _BY_KEY = {kind: _by_key(fields) for kind, fields in FIELDS.items()}
 
 
 def values(row, kind):
-    """Return {field: value} of what a row of a kind (a name of HAPPENING) has."""
+    """Return {field: value} of what a row of a kind (a name of EVENT_KIND) has."""
     by_key = _BY_KEY[kind]
     key = read(row, next(iter(FIELDS[kind].values()))) if len(by_key) > 1 else None
     return {name: read(row, place) for name, place in by_key.get(key, by_key[None])}

@@ -3,13 +3,13 @@ import pytest
 
 from emu.bits import put
 from emu.debug.session.trace_events import SHOW, TITLE
-from emu.spec.trace import COMMON, FIELDS, HAPPENING, ROW_WORDS, Place, masks, read, values
+from emu.spec.trace import COMMON, EVENT_KIND, FIELDS, ROW_WORDS, Place, masks, read, values
 
 KINDS = pytest.mark.parametrize("kind", FIELDS)
 
 
 def test_each_kind_has_fields_and_a_title():
-    assert tuple(FIELDS) == tuple(TITLE) == HAPPENING._fields
+    assert tuple(FIELDS) == tuple(TITLE) == EVENT_KIND._fields
 
 
 @KINDS

@@ -10,7 +10,7 @@ from emu.errors import ConfigError
 from emu.machine.machine import FOREVER
 from emu.machine.trace_ring import ALWAYS, key
 from emu.spec.outcome import STOP
-from emu.spec.trace import ACTION, COMMON, HAPPENING, read
+from emu.spec.trace import ACTION, COMMON, EVENT_KIND, read
 from emu.state import REASONS
 
 CUTS = 2000                                                # cuts of a turn that one more run looks at
@@ -91,7 +91,7 @@ def exits(make, numbers, max_cycles=None):
             raise ConfigError(f"VM exits are counted from 1, there is no exit {n}")
     run, found, done, wanted = Playback(make, max_cycles), {}, 0, set(numbers)
     watch, rows = run.machine.watching, []
-    watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.KEEP)
+    watch.add(ALWAYS, key(EVENT_KIND.EXIT), ACTION.KEEP)
     watch.listen(lambda fresh: rows.extend(fresh.tolist()))
     try:
         while wanted - found.keys():

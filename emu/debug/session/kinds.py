@@ -6,7 +6,7 @@ from emu.spec import trace
 from emu.spec.cpu import EVENT, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
-from emu.spec.trace import FIELDS, HAPPENING, OP, PAGING_MODE
+from emu.spec.trace import EVENT_KIND, FIELDS, OP, PAGING_MODE
 from emu.spec.vmcs import VMCS
 from emu.spec.vmx import REASON, VMERROR
 
@@ -34,9 +34,9 @@ def _equal(program, *values):
 
 @dataclass(frozen=True)
 class Variant:
-    """One kind of row that a name stands for: HAPPENING, exit reason, {field: program}, the program of what must hold as well."""
+    """One kind of row that a name stands for: EVENT_KIND, exit reason, {field: program}, the program of what must hold as well."""
 
-    happening: int
+    event: int
     reason: int
     fields: dict
     guard: tuple = ()
@@ -69,7 +69,7 @@ def _row(kind, fields, guard=()):
 
 
 def _exit(reason, **fields):
-    return Variant(int(HAPPENING.EXIT), int(reason), {**EXIT, **fields})
+    return Variant(int(EVENT_KIND.EXIT), int(reason), {**EXIT, **fields})
 
 
 def _table(table):
@@ -80,33 +80,33 @@ VECTORS = _table(VECTOR)
 NO, YES = {"exits": const(0)}, {"exits": const(1)}
 _DELIVERED = word(_DELIVERY["type"])
 KINDS = {
-    "exit": Kind("a VM exit, by reason", (_row(HAPPENING.EXIT, EXIT),),
+    "exit": Kind("a VM exit, by reason", (_row(EVENT_KIND.EXIT, EXIT),),
                  {"exit": _table(REASON), "vector": VECTORS, "msr": _table(MSR), "hypercall": _table(HVCALL)}),
     "entry": Kind("a VM entry; `spent`: cycles since the last exit", (
-        _row(HAPPENING.ENTRY, {"entry": const(1), **_fields(_ENTRY, "vector type injects=valid error guest_rip launch spent")}),),
+        _row(EVENT_KIND.ENTRY, {"entry": const(1), **_fields(_ENTRY, "vector type injects=valid error guest_rip launch spent")}),),
         {"vector": VECTORS}),
     "injection": Kind("an event that a VM entry injects, by vector", (
-        _row(HAPPENING.ENTRY, _fields(_ENTRY, "injection=vector type error guest_rip spent"), word(_ENTRY["valid"])),),
+        _row(EVENT_KIND.ENTRY, _fields(_ENTRY, "injection=vector type error guest_rip spent"), word(_ENTRY["valid"])),),
         {"injection": VECTORS}),
     "failure": Kind("a VMX instruction that fails, by VM-instruction error (0: VMfailInvalid), or exit reason with bit 31",
-                    (_row(HAPPENING.FAILURE, _fields(FIELDS["FAILURE"], "failure qualification field")),),
+                    (_row(EVENT_KIND.FAILURE, _fields(FIELDS["FAILURE"], "failure qualification field")),),
                     {"failure": _table(VMERROR), "field": _table(VMCS)}),
     "exception": Kind("an exception, delivered or intercepted, by vector", (
-        _row(HAPPENING.DELIVERY, _fields(_DELIVERY, "exception=vector error address") | NO, _equal(_DELIVERED, *EXCEPTIONS)),
-        Variant(int(HAPPENING.EXIT), int(REASON.EXCEPTION), _fields(_EXIT, "exception=vector error address=qualification") | YES,
+        _row(EVENT_KIND.DELIVERY, _fields(_DELIVERY, "exception=vector error address") | NO, _equal(_DELIVERED, *EXCEPTIONS)),
+        Variant(int(EVENT_KIND.EXIT), int(REASON.EXCEPTION), _fields(_EXIT, "exception=vector error address=qualification") | YES,
                 _equal(word(_EXIT["type"]), *EXCEPTIONS))), {"exception": VECTORS}),
     "interrupt": Kind("an external interrupt, delivered or taken by the exit, by vector", (
-        _row(HAPPENING.DELIVERY, _fields(_DELIVERY, "interrupt=vector") | NO, _equal(_DELIVERED, int(EVENT.EXTERNAL))),
-        Variant(int(HAPPENING.EXIT), int(REASON.EXTERNAL_INTERRUPT), _fields(_EXIT, "interrupt=vector") | YES))),
+        _row(EVENT_KIND.DELIVERY, _fields(_DELIVERY, "interrupt=vector") | NO, _equal(_DELIVERED, int(EVENT.EXTERNAL))),
+        Variant(int(EVENT_KIND.EXIT), int(REASON.EXTERNAL_INTERRUPT), _fields(_EXIT, "interrupt=vector") | YES))),
     "msr": Kind("RDMSR or WRMSR, carried out or intercepted, by MSR", (
-        _row(HAPPENING.MSR, _fields(FIELDS["MSR"], "msr write value") | NO),
+        _row(EVENT_KIND.MSR, _fields(FIELDS["MSR"], "msr write value") | NO),
         _exit(REASON.RDMSR, write=const(0), value=const(0), **YES), _exit(REASON.WRMSR, write=const(1), **YES)), {"msr": _table(MSR)}),
     "port": Kind("IN, OUT, INS, OUTS, carried out or intercepted, by port", (
-        _row(HAPPENING.PORT, _fields(FIELDS["PORT"], "port size write value") | NO),
+        _row(EVENT_KIND.PORT, _fields(FIELDS["PORT"], "port size write value") | NO),
         _exit(REASON.IO, **_fields(_EXIT, "size write"), **YES))),
     "hypercall": Kind("VMCALL that exits, by call code", (_exit(REASON.VMCALL, **_fields(_EXIT, "input fast reps")),),
                       {"hypercall": _table(HVCALL)}),
     "cpuid": Kind("CPUID that exits, by leaf", (_exit(REASON.CPUID, **_fields(_EXIT, "cpuid=leaf")),)),
     "mode": Kind("a change of the paging mode by MOV to CR or LMSW, by the new one", (
-        _row(HAPPENING.MODE, _fields(FIELDS["MODE"], "mode=new old")),), {"mode": _table(PAGING_MODE), "old": _table(PAGING_MODE)}),
+        _row(EVENT_KIND.MODE, _fields(FIELDS["MODE"], "mode=new old")),), {"mode": _table(PAGING_MODE), "old": _table(PAGING_MODE)}),
 }

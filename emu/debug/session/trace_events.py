@@ -9,7 +9,7 @@ from emu.machine.standing import field_told
 from emu.spec.cpu import EVENT, INTR, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
-from emu.spec.trace import COMMON, FIELDS, HAPPENING, PAGING_MODE, read, values
+from emu.spec.trace import COMMON, EVENT_KIND, FIELDS, PAGING_MODE, read, values
 from emu.spec.vmx import REASON, VMERROR
 
 ALL_ONES = (1 << 64) - 1
@@ -18,8 +18,8 @@ HYPERCALL = ("hypercall", "input", "parameter")
 
 
 @dataclass(frozen=True)
-class Happening:
-    """A trace event: kind (a name of HAPPENING), cycle, processor, world ("root": or bare), partition, RIP, VMCS (0: none), arguments."""
+class TraceEvent:
+    """A trace event: kind (a name of EVENT_KIND), cycle, processor, world ("root": or bare), partition, RIP, VMCS (0: none), arguments."""
 
     kind: str
     name: str
@@ -55,7 +55,7 @@ TABLES = dict(REASON=REASON, VMERROR=VMERROR, MSR=MSR, HVCALL=HVCALL, PAGING_MOD
 # How a field is shown, by `shown` of emu.spec.trace.Place
 SHOW: dict[str, Callable] = {"EVENT": event_name, "COMPONENT": field_told, "ENTRY": lambda _: "entry",
                              **{name: partial(name_of, table) for name, table in TABLES.items()}}
-KIND_OF = {int(value): name for name, value in zip(HAPPENING._fields, HAPPENING, strict=True)}
+KIND_OF = {int(value): name for name, value in zip(EVENT_KIND._fields, EVENT_KIND, strict=True)}
 # How a line of each kind begins, by the values of its fields
 TITLE: dict[str, Callable] = {
     "EXIT": lambda has: name_of(REASON, has["exit"]), "ENTRY": lambda has: "VMLAUNCH" if has["launch"] else "VMRESUME",
@@ -74,8 +74,8 @@ def _arguments(kind, has):
     return found
 
 
-def happening(row, tlfs=True):
-    """Return the Happening of a row (eight numbers); tlfs: VMCALL is a hypercall of the TLFS, as it is for the hypervisor of hv/."""
+def trace_event(row, tlfs=True):
+    """Return the TraceEvent of a row (eight numbers); tlfs: VMCALL is a hypercall of the TLFS, as it is for the hypervisor of hv/."""
     row = [int(each) for each in row]
     common = {name: read(row, place) for name, place in COMMON.items()}
     if common["kind"] not in KIND_OF:
@@ -87,5 +87,5 @@ def happening(row, tlfs=True):
     if not tlfs and "hypercall" in args:                   # of another hypervisor: what its registers mean is not known here
         args = {**{key: value for key, value in args.items() if key not in HYPERCALL}, "rcx": args["input"], "rdx": args["parameter"]}
     vmcs = 0 if common["vmcs"] == ALL_ONES else common["vmcs"]
-    return Happening(kind, TITLE[kind](has), common["cycle"], common["cpu"], WORLDS[common["world"]], common["partition"], common["rip"],
+    return TraceEvent(kind, TITLE[kind](has), common["cycle"], common["cpu"], WORLDS[common["world"]], common["partition"], common["rip"],
                      vmcs, args)

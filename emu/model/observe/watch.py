@@ -1,6 +1,6 @@
-"""What happens, told to whoever watches: rows in a ring for a trace, and conditions that stop the machine.
+"""Trace events, reported to whoever watches: rows in a ring for a trace, and conditions that stop the machine.
 
-A happening costs a test of one field while nobody watches.  Conditions are programs for a small stack machine
+A trace event costs a test of one field while nobody watches.  Conditions are programs for a small stack machine
 (`emu.debug.session.conditions` writes them), so that a million that do not stop cost no time of the host's; those of a debugger's
 breakpoints are asked here as well (`stops`).  Nothing here changes what the machine does.
 """
@@ -12,7 +12,7 @@ from emu.model.observe import breakpoint
 from emu.spec import trace
 from emu.spec.cpu import CR0, CR4, GPR, INTR
 from emu.spec.outcome import MODE, STOP
-from emu.spec.trace import ACTION, COMMON, FIELDS, HAPPENING, OP, PAGING_MODE, ROW_WORDS, masks
+from emu.spec.trace import ACTION, COMMON, EVENT_KIND, FIELDS, OP, PAGING_MODE, ROW_WORDS, masks
 from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import PROC, PROC2, REASON, VMERROR
 from emu.state import MET_ROWS, PROGRAM_WORDS, RECENT, RING_ROWS, WATCHES, debug_at, env_of, machine_at, watch_at
@@ -137,7 +137,7 @@ def partition(c, m, w):
     return w.known[i]
 
 
-# ---- the happening ----------------------------------------------------------------------------------------------
+# ---- the event ----------------------------------------------------------------------------------------------
 @kernel
 def _stop(w, row, place):
     """Note that the point of a place stops the machine, and the row that it does so for.
@@ -183,8 +183,8 @@ def _row(c, m, w, kind, cycle, rip):
 
 
 @kernel
-def happened(c, kind, reason, cycle, rip, first, second, third, fourth):
-    """Note a HAPPENING of processor `c`; reason: of a VM exit, else ANY_REASON.  The last four are words of its row."""
+def note(c, kind, reason, cycle, rip, first, second, third, fourth):
+    """Note a trace event (EVENT_KIND) of processor `c`; reason: of a VM exit, else ANY_REASON.  The last four are words of its row."""
     m = machine_at(c.machine)[0]
     w = watch_at(m.watch)[0]
     if w.off:
@@ -206,7 +206,7 @@ def _accepted(c, m, d, i, la):
     if d.program[i] == 0:
         return True
     w = watch_at(m.watch)[0]
-    row = _row(c, m, w, HAPPENING.INSTRUCTION, c.cycles, la)
+    row = _row(c, m, w, EVENT_KIND.INSTRUCTION, c.cycles, la)
     if not holds(c, w, row, U64(d.program[i]) - 1):
         return False
     for j in range(ROW_WORDS):
@@ -254,7 +254,7 @@ def exit_row(c, v, reason):
     elif reason == REASON.IO:
         third = e.regs[GPR.RAX] & LOW_32
     first = put(v[FIELD.EXIT_REASON], IN_EXIT.length, v[FIELD.EXIT_INSTRUCTION_LENGTH])
-    happened(c, HAPPENING.EXIT, reason, c.exit_began, v[FIELD.GUEST_RIP], first, v[FIELD.EXIT_QUALIFICATION], third, fourth)
+    note(c, EVENT_KIND.EXIT, reason, c.exit_began, v[FIELD.GUEST_RIP], first, v[FIELD.EXIT_QUALIFICATION], third, fourth)
 
 
 @kernel
@@ -282,7 +282,7 @@ def vm_entry(c, v, rip, launch, spent):
         event = v[FIELD.ENTRY_INTERRUPTION_INFO] & LOW_32
         if event & INTR.ERROR:
             event = put(event, IN_ENTRY.error, v[FIELD.ENTRY_EXCEPTION_ERROR_CODE])
-        happened(c, HAPPENING.ENTRY, ANY_REASON, c.cycles, rip, event, v[FIELD.GUEST_RIP], launch, spent)
+        note(c, EVENT_KIND.ENTRY, ANY_REASON, c.cycles, rip, event, v[FIELD.GUEST_RIP], launch, spent)
 
 
 @kernel
@@ -297,7 +297,7 @@ def failure(c, number, qualification):
         c.field_rip = env_of(c.env)[0].rip
         c.field_failures += 1
     if machine_at(c.machine)[0].watch:
-        happened(c, HAPPENING.FAILURE, ANY_REASON, c.cycles, env_of(c.env)[0].rip, number, qualification, field, 0)
+        note(c, EVENT_KIND.FAILURE, ANY_REASON, c.cycles, env_of(c.env)[0].rip, number, qualification, field, 0)
 
 
 @kernel
@@ -305,14 +305,14 @@ def delivery(c, rip, info, error):
     """Tell of an event that was delivered through the IDT; rip: where it came."""
     if machine_at(c.machine)[0].watch:
         e = env_of(c.env)[0]
-        happened(c, HAPPENING.DELIVERY, ANY_REASON, c.cycles, rip, info & LOW_32, error, e.rip, e.cr[2])
+        note(c, EVENT_KIND.DELIVERY, ANY_REASON, c.cycles, rip, info & LOW_32, error, e.rip, e.cr[2])
 
 
 @kernel
 def msr(c, index, value, write):
     """Tell of RDMSR (write = 0) or WRMSR (1) that was carried out."""
     if machine_at(c.machine)[0].watch:
-        happened(c, HAPPENING.MSR, ANY_REASON, c.cycles, env_of(c.env)[0].rip, put(index, IN_MSR.write, U64(write)), value, 0, 0)
+        note(c, EVENT_KIND.MSR, ANY_REASON, c.cycles, env_of(c.env)[0].rip, put(index, IN_MSR.write, U64(write)), value, 0, 0)
 
 
 @kernel
@@ -320,7 +320,7 @@ def port(c, number, size, value, write):
     """Tell of an access to a port that was carried out."""
     if machine_at(c.machine)[0].watch:
         first = put(put(number, IN_PORT.size, size), IN_PORT.write, U64(write))
-        happened(c, HAPPENING.PORT, ANY_REASON, c.cycles, env_of(c.env)[0].rip, first, value, 0, 0)
+        note(c, EVENT_KIND.PORT, ANY_REASON, c.cycles, env_of(c.env)[0].rip, first, value, 0, 0)
 
 
 @kernel
@@ -341,4 +341,4 @@ def mode(c, e, before):
     if machine_at(c.machine)[0].watch:
         now = paging_mode(e)
         if now != before:
-            happened(c, HAPPENING.MODE, ANY_REASON, c.cycles, e.rip, put(now, IN_MODE.old, before), 0, 0, 0)
+            note(c, EVENT_KIND.MODE, ANY_REASON, c.cycles, e.rip, put(now, IN_MODE.old, before), 0, 0, 0)
