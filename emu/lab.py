@@ -254,8 +254,8 @@ class Lab:
 
     def _stays(self, stop):
         """Return whether a Stop is to stop the machine; it is not when a callback lets it pass."""
-        callback = self._callbacks.get(stop.number) if "happening" in stop.detail else None
-        return callback is None or bool(callback(stop.detail["happening"]))
+        callback = self._callbacks.get(stop.number) if "event" in stop.detail else None
+        return callback is None or bool(callback(stop.detail["event"]))
 
     def run_until(self, condition, max_cycles=None):
         """Run until a condition on trace events holds once; returns the Stop (its reason is "event" when it did, or "breakpoint")."""

@@ -35,7 +35,7 @@ def test_callbacks_see_every_exit_and_may_stop(lab):
     other = lab(EPT)
     number = other.on("exit", lambda each: each.name == "VMCALL")
     stop = other.run()
-    assert stop.reason == "event" and stop.detail["happening"].name == "VMCALL"
+    assert stop.reason == "event" and stop.detail["event"].name == "VMCALL"
     other.remove(number)
     assert other.run().reason == "ended"
 
@@ -46,7 +46,7 @@ def test_callback_before_an_instruction(lab):
     assert one.run().reason == "ended" and seen and set(seen) == {(one.symbol("g_write"),) * 2 + ("guest",)}
     other = lab(EPT)
     stop = other.run_until("rip in (g_write, g_flush)")
-    assert stop.reason == "breakpoint" and other.vp[0].rip == stop.detail["happening"].rip and not other.session.breakpoints()
+    assert stop.reason == "breakpoint" and other.vp[0].rip == stop.detail["event"].rip and not other.session.breakpoints()
 
 
 def test_views_read_and_write_what_the_machine_has(lab):

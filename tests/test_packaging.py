@@ -32,12 +32,14 @@ def wheel(tmp_path_factory):
     return next(folder.glob("hvlab-*.whl"))
 
 
-def test_wheel_holds_sources_of_firmware_and_hypervisor(wheel):
+def test_wheel_holds_sources_of_firmware_hypervisor_and_stubs(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("firmware", "hv"):
         for path in (ROOT / folder).rglob("*"):
             if path.suffix == ".s" or path.name in ("build.list", "README.md"):
                 assert f"emu/sources/{path.relative_to(ROOT)}" in names
+    stubs = {f"emu/core/stubs/{path.name}" for path in (ROOT / "emu/core/stubs").iterdir()}
+    assert stubs and stubs <= names
     assert "emu/cli/commands/demo.py" in names and "emu/sources/perf/loops.py" in names
     assert not any(name.startswith(("tests/", "perf/", "hv/", "firmware/")) for name in names)
 

@@ -15,9 +15,9 @@ its global offset table, so that a helper can be replaced before the first engin
 - far transfers of protected mode have the next block ask: they may have changed the limit of CS.
 
 Measured against the same through `uc_hook_add` (block hook, SVM intercepts): 3,200 instead of 1,700 MIPS on
-an ALU loop.  The stubs are a few instructions of LLVM IR; they find the processor through `owner`, the field
-of the engine's state that Unicorn would use for SVM's host-save area.  Engines with a zero there are not ours
-and behave as before.
+an ALU loop.  The stubs are a few instructions of LLVM IR (`stubs/*.ll`, read by `emu.core.template`); they find the
+processor through `owner`, the field of the engine's state that Unicorn would use for SVM's host-save area.  Engines with
+a zero there are not ours and behave as before.
 
 Source: Unicorn 2.1.4, qemu/accel/tcg and qemu/target/i386.  Not portable to other versions or hosts than
 64-bit ELF: `install` checks what it replaces and refuses with EngineError.
@@ -33,8 +33,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from emu.core import far_stubs, simd, strict
-from emu.core.stubs import STORES
-from emu.core.template import expanded
+from emu.core.template import expanded, filled, joined, parts
 from emu.errors import EngineError
 
 VERSION = "2.1.4"
@@ -59,6 +58,9 @@ PROTECTION = 0x14D
 SWITCHES = (("ljmp_protected", 0, -1), ("lcall_protected", 0, -1), ("iret_protected", 1 << 14, 0))
 # Called after an instruction, when the state is already that of the next: reported without restoring.
 TRAPS = ("single_step",)
+# Functions of the engine that have a stub of their own in `stubs/block.ll` and `stubs/stores.ll`
+REPLACED = {"helper_check_exit_request": "block", "helper_raise_exception": "raise", "tb_flush": "forget", "tlb_set_dirty": "dirty",
+            "cpu_loop_exit_noexc": "again", "tb_invalidate_phys_page_fast": "storing", "translator_loop": "translate"}
 
 
 class Library:
@@ -129,185 +131,6 @@ def library():
 
 # ---- stubs ------------------------------------------------------------------------------------------------
 
-_STUBS = """
-declare i8* @llvm.returnaddress(i32)
-
-define void @block(i64 %uc, i32 %slot) {{
-  %ra = caller
-  %cs = field i64 %uc {uc_cpu}
-  %c = field i64 %cs {cs_owner}
-  %foreign = icmp eq i64 %c, 0
-  br i1 %foreign, label %other, label %ours, !prof !0
-ours:
-  %h1 = lshr i64 %ra, 4
-  %h2 = and i64 %h1, {mask}
-  %h3 = shl i64 %h2, 7
-  %e.a = add i64 %h3, {table}
-  %e = inttoptr i64 %e.a to i64*
-  %tag = load i64, i64* %e
-  %cost.p = getelementptr i64, i64* %e, i64 1
-  %cost = load i64, i64* %cost.p
-  %count.p = getelementptr i64, i64* %e, i64 2
-  %count = load i64, i64* %count.p
-  %cycles.p = place i64 %c {cycles}
-  %old = load i64, i64* %cycles.p
-  %new = add i64 %old, %cost
-  %deadline = field i64 %c {deadline}
-  %known = icmp eq i64 %tag, %ra
-  %fits = icmp ule i64 %new, %deadline
-  %fast = and i1 %known, %fits
-  br i1 %fast, label %charge, label %slow, !prof !1
-charge:
-  store i64 %new, i64* %cycles.p
-  %insns.p = place i64 %c {instructions}
-  %insns = load i64, i64* %insns.p
-  %insns.n = add i64 %insns, %count
-  store i64 %insns.n, i64* %insns.p
-  %block.p = place i64 %c {block}
-  store i64 %e.a, i64* %block.p
-  ret void
-slow:
-  %f = inttoptr i64 {slow} to void (i64, i64, i64, i64)*
-  tail call void %f(i64 %c, i64 %uc, i64 %ra, i64 %e.a)
-  ret void
-other:
-  %o = inttoptr i64 {check_exit_request} to void (i64, i32)*
-  tail call void %o(i64 %uc, i32 %slot)
-  ret void
-}}
-
-define void @translate(i64 %ops, i64 %db, i64 %cs, i64 %tb, i32 %count) {{
-  %c = field i64 %cs {cs_owner}
-  %foreign = icmp eq i64 %c, 0
-  store [3 x i64] zeroinitializer, [3 x i64]* @strict_operands
-  br i1 %foreign, label %go, label %ours
-ours:
-  store i64 %db, i64* @strict_block
-  store i32 0, i32* @strict_first_of
-  %f = inttoptr i64 {limit} to i64 (i64, i64, i64, [3 x i64]*)*
-  %n64 = call i64 %f(i64 %c, i64 %tb, i64 %cs, [3 x i64]* @strict_operands)
-  %n = trunc i64 %n64 to i32
-  %size64 = lshr i64 %n64, 32
-  %size16 = trunc i64 %size64 to i16
-  %less = icmp slt i32 %n, %count
-  %m = select i1 %less, i32 %n, i32 %count
-  br label %go
-go:
-  %k = phi i32 [ %count, %0 ], [ %m, %ours ]
-  %size = phi i16 [ 0, %0 ], [ %size16, %ours ]
-  %t = inttoptr i64 {translator_loop} to void (i64, i64, i64, i64, i32)*
-  call void %t(i64 %ops, i64 %db, i64 %cs, i64 %tb, i32 %k)
-  store [3 x i64] zeroinitializer, [3 x i64]* @strict_operands
-  %read = icmp eq i16 %size, 0
-  br i1 %read, label %done, label %unread
-unread:
-  %size.p = place i16 %tb {tb_size}
-  store i16 %size, i16* %size.p
-  br label %done
-done:
-  ret void
-}}
-
-define void @raise(i64 %env, i32 %number) {{
-  %c = field i64 %env {env_owner}
-  %foreign = icmp eq i64 %c, 0
-  %undefined = icmp eq i32 %number, 6
-  %not = xor i1 %foreign, true
-  %try = and i1 %not, %undefined
-  br i1 %try, label %fast, label %go
-fast:
-  %f = inttoptr i64 {undefined} to i64 (i64, i64)*
-  %done = call i64 %f(i64 %c, i64 %env)
-  %no = icmp eq i64 %done, 0
-  br i1 %no, label %go, label %out
-go:
-  %o = inttoptr i64 {raise_exception} to void (i64, i32)*
-  call void %o(i64 %env, i32 %number)
-  ret void
-out:
-  ret void
-}}
-
-define void @forget(i64 %cs) {{
-  %f = inttoptr i64 {forget} to i64 (i64, i64)*
-  %r = call i64 %f(i64 {table}, i64 {mask})
-  %o = inttoptr i64 {tb_flush} to void (i64)*
-  tail call void %o(i64 %cs)
-  ret void
-}}
-
-define void @nothing(i64 %cs) {{
-  ret void
-}}
-"""
-_INTERCEPT = """
-define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b) {{
-  %c = field i64 %env {env_owner}
-  %foreign = icmp eq i64 %c, 0
-  br i1 %foreign, label %other, label %ours, !prof !0
-ours:
-  %ra.i = caller
-  %ra = and i64 %ra.i, {keep}
-  leave {number}
-  ret i64 0
-other:
-  %o = inttoptr i64 {original} to i64 (i64, i64, i64)*
-  %r = tail call i64 %o(i64 %env, i64 %a, i64 %b)
-  ret i64 %r
-}}
-"""
-_GUARD = """
-define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b) {{
-  %flags = field i32 %env {env_hflags}
-  %c = field i64 %env {env_owner}
-  %ours = icmp ne i64 %c, 0
-  %bit = and i32 %flags, 2048
-  %set = icmp ne i32 %bit, 0
-  %stop = and i1 %ours, %set
-  br i1 %stop, label %leave, label %other
-leave:
-  %ra = caller
-  leave {number}
-  ret i64 0
-other:
-  %o = inttoptr i64 {original} to i64 (i64, i64, i64)*
-  %r = tail call i64 %o(i64 %env, i64 %a, i64 %b)
-  ret i64 %r
-}}
-"""
-_SWITCH = """
-define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {{
-  %c = field i64 %env {env_owner}
-  %foreign = icmp eq i64 %c, 0
-  br i1 %foreign, label %other, label %ours, !prof !0
-ours:
-  %hidden = field i32 %env {env_hflags}
-  %long = and i32 %hidden, 16384
-  %flags = field i64 %env {env_eflags}
-  %have = and i64 %flags, {need}
-  %step.v = field i64 %c {iret_step}
-  %step = and i64 %step.v, {looked}
-  %legacy = icmp eq i32 %long, 0
-  %needed = icmp eq i64 %have, {need}
-  %new = icmp eq i64 %step, 0
-  %both = and i1 %legacy, %needed
-  %leave = and i1 %both, %new
-  br i1 %leave, label %report, label %other
-report:
-  %ra = caller
-  leave {number}
-  ret i64 0
-other:
-  %o = inttoptr i64 {original} to i64 (i64, i64, i64, i64, i64)*
-  %r = tail call i64 %o(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e)
-  ret i64 %r
-}}
-"""
-_TAIL = """
-declare void @llvm.memcpy.p0i8.p0i8.i64(i8*, i8*, i64, i1)
-!0 = !{!"branch_weights", i32 1, i32 10000}
-!1 = !{!"branch_weights", i32 10000, i32 1}
-"""
 _KEEP = []                                  # compiled stubs live as long as the process
 _DONE = {}
 
@@ -335,52 +158,54 @@ def install(constants, **functions):
         return _DONE
     lib = library()
     constants = dict(constants, loop_exit_restore=lib.address("cpu_loop_exit_restore" + SUFFIX))
-    helpers = [(name, INSTRUCTION, -1) for name in INTERCEPTED] + [(name, STEPPED, 0) for name in TRAPS]
-    passed = {name: lib.address(name + SUFFIX) for name in ("tb_flush", "tlb_set_dirty", "cpu_loop_exit_noexc",
-                                                            "tb_invalidate_phys_page_fast")}
-    text = (_STUBS + STORES).format(**constants, **functions, **passed, raise_exception=lib.address("helper_raise_exception" + SUFFIX),
-                                    translator_loop=lib.address("translator_loop" + SUFFIX),
-                                    check_exit_request=lib.address("helper_check_exit_request" + SUFFIX))
-    for name, number, keep in helpers:
-        text += _INTERCEPT.format(name=name, number=number, keep=keep, original=lib.address(f"helper_{name}{SUFFIX}"), **constants)
-    for name in GUARDED:
-        original = lib.address(f"helper_{name}{SUFFIX}")
-        if name == "xrstor":
-            original = "ptrtoint (void (i64, i64, i64)* @strict_xrstor to i64)"
-        text += _GUARD.format(name=name, number=NOT_AVAILABLE, original=original, **constants)
-    for name, need, looked in SWITCHES:
-        text += _SWITCH.format(name=name, number=INSTRUCTION, need=need, looked=looked, original=lib.address(f"helper_{name}{SUFFIX}"),
-                               **constants)
-    replaced = {}
-    for unit in (simd, strict):
-        more, names = unit.stubs(constants, lambda name: lib.address(name + SUFFIX))
-        text += more
-        replaced.update(names)
-    far = far_stubs.names()
-    for name in far:
-        helper = lib.address(f"helper_{name}{SUFFIX}")
-        if f"@intercept_{name}(" in text:
-            helper = None
-        elif name == "load_seg":                                 # one stub after the other
-            helper = f"ptrtoint (void (i64, i32, i32)* @{replaced.pop(f'helper_{name}')} to i64)"
-        text += far_stubs.text(name, helper, functions["before"], constants)
-    compiled = _compile(expanded(text + _TAIL, constants))
+    text, replaced = _stubs(lib, constants, functions)
+    compiled = _compile(expanded(text, constants))
     for name, stub in replaced.items():
         lib.replace(name + SUFFIX, compiled.get_function_address(stub))
-    for name in [row[0] for row in (*helpers, *SWITCHES)] + list(GUARDED):
-        if name not in far:
-            lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"intercept_{name}"))
-    for name in far:
-        lib.replace(f"helper_{name}{SUFFIX}", compiled.get_function_address(f"far_{name}"))
-    lib.replace("helper_check_exit_request" + SUFFIX, compiled.get_function_address("block"))
-    lib.replace("helper_raise_exception" + SUFFIX, compiled.get_function_address("raise"))
-    lib.replace("tb_flush" + SUFFIX, compiled.get_function_address("forget"))
-    lib.replace("tlb_set_dirty" + SUFFIX, compiled.get_function_address("dirty"))
-    lib.replace("cpu_loop_exit_noexc" + SUFFIX, compiled.get_function_address("again"))
-    lib.replace("tb_invalidate_phys_page_fast" + SUFFIX, compiled.get_function_address("storing"))
-    lib.replace("translator_loop" + SUFFIX, compiled.get_function_address("translate"))
     _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing", "forget", "unaligned")})
     return _DONE
+
+
+def _stubs(lib, constants, functions):
+    """Return (IR, {function of the engine: name of its stub}) of all stubs."""
+    def address(name):
+        return lib.address(name + SUFFIX)
+
+    texts = [filled(joined((parts("block")["blocks"], parts("stores")["stores"])), **constants, **functions,
+                    **{name.removeprefix("helper_"): address(name) for name in REPLACED})]
+    replaced = dict(REPLACED)
+    more, names = _intercepts(address, constants)
+    texts += more
+    replaced.update(names)
+    for unit in (simd, strict):
+        more, names = unit.stubs(constants, address)
+        texts.append(more)
+        replaced.update(names)
+    for name in far_stubs.names():
+        before = replaced.get(f"helper_{name}")                  # one stub after the other
+        helper = None if before == f"intercept_{name}" else address(f"helper_{name}")
+        if name == "load_seg":
+            helper = f"ptrtoint (void (i64, i32, i32)* @{before} to i64)"
+        texts.append(far_stubs.text(name, helper, functions["before"], constants))
+        replaced[f"helper_{name}"] = f"far_{name}"
+    return joined([*texts, parts("block")["tail"]]), replaced
+
+
+def _intercepts(address, constants):
+    """Return ([IR], {function of the engine: name of its stub}) of the stubs that leave a block."""
+    stubs, texts, names = parts("intercept"), [], []
+    for name, number, keep in [*((name, INSTRUCTION, -1) for name in INTERCEPTED), *((name, STEPPED, 0) for name in TRAPS)]:
+        texts.append(filled(stubs["intercept"], name=name, number=number, keep=keep, original=address(f"helper_{name}"), **constants))
+        names.append(name)
+    for name in GUARDED:
+        original = "ptrtoint (void (i64, i64, i64)* @strict_xrstor to i64)" if name == "xrstor" else address(f"helper_{name}")
+        texts.append(filled(stubs["guard"], name=name, number=NOT_AVAILABLE, original=original, **constants))
+        names.append(name)
+    for name, need, looked in SWITCHES:
+        texts.append(filled(stubs["switch"], name=name, number=INSTRUCTION, need=need, looked=looked, original=address(f"helper_{name}"),
+                            **constants))
+        names.append(name)
+    return texts, {f"helper_{name}": f"intercept_{name}" for name in names}
 
 
 def install_addresses():

@@ -1,31 +1,54 @@
-"""Words of ours in the LLVM IR of stubs: what nearly each of them begins or ends with, in a line.
+"""The stubs' LLVM IR: the files `stubs/*.ll`, their holes, and words of ours that nearly each stub begins or ends with.
+
+A file holds the parts of one unit of `emu.core`.  A part begins at a line `;; NAME: what it is` and ends before the next; what precedes
+the first says what the file is about.  `{name}` is a hole that the unit fills (`~{name}` is not: so LLVM writes what an instruction
+changes); a part without a `define` stands in a hole of another.  `{{` is no brace: these are not Python's format strings.
+
+The words are macros; what they stand for is in `stubs/words.ll`:
 
     %x = field TYPE %base OFFSET    load the field at that many bytes from a host address
     %x = place TYPE %base OFFSET    the same, its address (TYPE*) alone
     %x = caller                     where translated code called the stub from
     leave EVENT                     end the block with an event (i32), as if what called from %ra in the engine state %env had not begun
+
+All is compiled at each start of the program: kernels in the cache know nothing of it.
 """
 import re
+from functools import cache
+from pathlib import Path
 
+FOLDER = Path(__file__).parent / "stubs"
+_PART = re.compile(r"^;; (\w+): .*\n", re.MULTILINE)
+_HOLE = re.compile(r"(?<!~)\{(\w+)\}")
 _WORD = re.compile(r"^ *(?:(%[\w.]+) = (field|place) (\w+) (%[\w.]+) (\S+)|(%[\w.]+) = (caller)|(leave) (\S+))$", re.MULTILINE)
-_PLACE = "  {name}.at = add i64 {base}, {offset}\n  {to} = inttoptr i64 {name}.at to {type}*"
-_CALLER = "  {name}.p = call i8* @llvm.returnaddress(i32 0)\n  {name} = ptrtoint i8* {name}.p to i64"
-_LEAVE = """  %leave.cs = sub i64 %env, {cs_env}
-  %leave.place.at = add i64 %leave.cs, {exception_index}
-  %leave.place = inttoptr i64 %leave.place.at to i32*
-  store i32 {event}, i32* %leave.place
-  %leave.f = inttoptr i64 {loop_exit_restore} to void (i64, i64)*
-  call void %leave.f(i64 %leave.cs, i64 %ra)"""
+
+
+@cache
+def parts(unit):
+    """Return {name: text} of the parts of a file, `unit` is its name without ".ll"."""
+    _, *found = _PART.split((FOLDER / f"{unit}.ll").read_text(encoding="ascii"))
+    return {name: text.rstrip("\n") for name, text in zip(found[::2], found[1::2], strict=True)}
+
+
+def filled(text, /, **holes):
+    """Return a part with its holes filled; KeyError for one that has no value."""
+    return _HOLE.sub(lambda found: str(holes[found[1]]), text)
+
+
+def joined(texts):
+    """Return parts one after the other."""
+    return "\n".join(texts)
 
 
 def expanded(text, constants):
     """Return IR with the words above replaced by what they stand for; constants: numbers by name."""
+    words = parts("words")
+
     def lines(found):
         name, word, kind, base, offset, caller, _, leave, event = found.groups()
         if leave:
-            return _LEAVE.format(event=event, **constants)
+            return filled(words["leave"], event=event, **constants)
         if caller:
-            return _CALLER.format(name=caller)
-        place = _PLACE.format(name=name, base=base, offset=offset, type=kind, to=name if word == "place" else f"{name}.p")
-        return place if word == "place" else f"{place}\n  {name} = load {kind}, {kind}* {name}.p"
+            return filled(words["caller"], name=caller)
+        return filled(words[word], name=name, base=base, offset=offset, type=kind)
     return _WORD.sub(lines, text)

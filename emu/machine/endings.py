@@ -13,10 +13,11 @@ from emu.machine.partition import ENDS, HALTED, in_words
 from emu.model.vmx.vmcs import View
 from emu.spec.apic import APIC, LVT, SVR
 from emu.spec.cpu import RFLAGS
+from emu.spec.partition_table import CODE, DESC_BYTES
 from emu.spec.vmcs import REGION_WORDS
 from emu.state import ALL_ONES
 
-PANIC = 0xBAD
+PANIC = int(CODE.PANIC)
 WORST = ("TRIPLE_FAULT", "HYPERVISOR", "RESET", "FAILED", "IDLE", "PASSED")       # of several partitions, the first of these decides
 REGISTER_BYTES = 16                                        # from one register of a local APIC to the next
 
@@ -118,7 +119,7 @@ def processor_of(machine, vp):
 def row_of(machine, vp):
     """Return the number of a virtual processor's partition in the table, None for one that is not of the table."""
     row = _word(machine, vp.number("PARTITION") + partition.assembled("hv").symbols["PART_DESC"])
-    number, rest = divmod((row or 0) - partition.TABLE - partition.TABLE_HEADER, partition.DESCRIPTOR)
+    number, rest = divmod((row or 0) - partition.descriptor(0), DESC_BYTES)
     return number if not rest and 0 <= number < len(machine.partitions) else None
 
 

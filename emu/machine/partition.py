@@ -1,35 +1,31 @@
 """What the machine finds in memory at power-on: the boot ROM, the hypervisor, and its table of partitions.
 
-Layouts: `firmware/boot/README.md` (boot block) and `hv/README.md` (partition table).
+Layouts: `firmware/boot/README.md` (boot block) and `hv/README.md` (partition table: `emu.spec.partition_table`).
 """
 import os
-import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from emu.asm import assemble
+from emu.bits import text_of
 from emu.errors import ConfigError
 from emu.image import Image, of_assembly
 from emu.image.entry import join
+from emu.spec import partition_table
 from emu.spec.cpu import GPR
+from emu.spec.partition_table import CODE, DESC_BYTES, DESCRIPTOR, HEADER, PARTITION_TABLE, PARTITIONS, PIECES, STATE, TABLE_VPS
 
 ROOT = Path(__file__).resolve().parents[1]
-TABLE, TABLE_HEADER, DESCRIPTOR = 0x20_0000, 0x400, 0x400
 PIECES_FROM = 0x40_0000                                   # pieces lie above the hypervisor, its table, and their slack
 ALIGNMENT = 2 << 20                                       # of a partition's memory
-MAGIC, CLEAN, ENLIGHTENED, OWNS = b"HVPARTS1", 1, 1, 2    # OWNS: ROOT in hv/records/defs.s
 ANY_PROCESSOR = (1 << 64) - 1
-MOST, MOST_PIECES, MOST_PROCESSORS = 16, 8, 8
-RESULT, STATES = 0x280, ("not started", "runs", "ended")
-ENDED, HALTED = STATES[2], 0xE000_0002
-# Code of the hypervisor's (hv/README.md): what the bare machine stops by (a STOP name), words
-ENDS = {0xE000_0001: ("TRIPLE_FAULT", "triple fault"),
-        HALTED: ("IDLE", "halted with nothing to wake it"),
-        0xE000_0003: ("RESET", "reset"),
-        0xE000_0004: ("EXIT_CODE", "an access that cannot be emulated"),
-        0xE000_0005: ("EXIT_CODE", "VM entry failed"),
-        0xE000_0006: ("EXIT_CODE", "a VM exit that the hypervisor does not know")}
+STATES = tuple(text_of(STATE, name) for name in STATE._fields)
+ENDED, HALTED = text_of(STATE, "ENDED"), int(CODE.HALTED)
+# Code of the hypervisor's: what the bare machine stops by (a STOP name), words
+ENDS = {int(getattr(CODE, name)): (stop, text_of(CODE, name)) for name, stop in (
+    ("TRIPLE", "TRIPLE_FAULT"), ("HALTED", "IDLE"), ("RESET", "RESET"), ("ACCESS", "EXIT_CODE"), ("ENTRY", "EXIT_CODE"),
+    ("EXIT", "EXIT_CODE"))}
 DEMO_BYTES, HYPERVISOR_BYTES = 16 << 20, 64 << 20          # memory of a demo partition; beside a partition's memory for the hypervisor
 
 
@@ -48,8 +44,8 @@ class Partition:
     def __post_init__(self):
         if not self.name.isascii() or not 0 < len(self.name) < 16:
             raise ConfigError(f"a partition's name has 1 to 15 ASCII characters, not {self.name!r}")
-        if not 1 <= self.processors <= MOST_PROCESSORS or self.root and self.processors > 1:
-            raise ConfigError(f"partition {self.name}: a partition has 1 to {MOST_PROCESSORS} processors, the root one, "
+        if not 1 <= self.processors <= TABLE_VPS or self.root and self.processors > 1:
+            raise ConfigError(f"partition {self.name}: a partition has 1 to {TABLE_VPS} processors, the root one, "
                               f"not {self.processors}")
         if self.image.entry.payload is None:
             raise ConfigError(f"partition {self.name}: the hypervisor starts no real-address mode image ({self.image.path})")
@@ -80,13 +76,22 @@ def in_words(code):
     return f"failed with exit code {code}" if code else "passed"
 
 
+def descriptor(number):
+    """Return the address of a partition's descriptor."""
+    return PARTITION_TABLE + partition_table.TABLE_FIRST + number * DESC_BYTES
+
+
+def base_of(number, read):
+    """Return where the memory of a partition lies in the machine's; `read(address, size)` gives bytes of that."""
+    return DESCRIPTOR.unpack(read, descriptor(number), "BASE")[0]
+
+
 def results(partitions, read):
     """Return the PartitionResult of each partition; `read(address, size)` gives bytes of the machine's memory."""
     found = []
     for number, partition in enumerate(partitions):
-        at = TABLE + TABLE_HEADER + number * DESCRIPTOR + RESULT
-        state, code, _, *counts, start, end = struct.unpack("<IIQ4Q2Q", read(at, 64))
-        exits, hypercalls, injected, violations = counts
+        state, code, exits, hypercalls, injected, violations, start, end = DESCRIPTOR.unpack(
+            read, descriptor(number), "STATE", "CODE", "EXITS", "HYPERCALLS", "INJECTED", "VIOLATIONS", "STARTED", "ENDED")
         name = STATES[state] if state < len(STATES) else str(state)
         found.append(PartitionResult(
             name=partition.name, state=name, code=code, ending=in_words(code) if name == ENDED else name,
@@ -136,13 +141,15 @@ def pieces(image):
             if start <= address < start + size:
                 blob[address - start:address - start + len(data)] = data
         found.append((start, bytes(blob)))
-    if len(found) > MOST_PIECES:
-        raise ConfigError(f"an image of a partition lies in at most {MOST_PIECES} pieces, {image.path} in {len(found)}")
+    if len(found) > PIECES:
+        raise ConfigError(f"an image of a partition lies in at most {PIECES} pieces, {image.path} in {len(found)}")
     return found
 
 
 def _flags(partition):
-    return (ENLIGHTENED if partition.enlightened or partition.root else 0) | (OWNS if partition.root else 0)
+    if partition.root:
+        return partition_table.ENLIGHTENED | partition_table.ROOT
+    return partition_table.ENLIGHTENED if partition.enlightened else 0
 
 
 def _descriptor(partition, placed):
@@ -151,11 +158,11 @@ def _descriptor(partition, placed):
     for name, value in entry.registers.items():
         registers[int(getattr(GPR, name))] = value
     processor = ANY_PROCESSOR if partition.processor is None else partition.processor
-    text = struct.pack("<16sIIQQQ", partition.name.encode(), int(entry.payload), _flags(partition),
-                       partition.image.memory_bytes, processor, entry.rip)
-    text += struct.pack("<16Q", *registers) + struct.pack("<II", len(placed), partition.processors)
-    text += b"".join(struct.pack("<QQQ", *each) for each in placed)
-    return text.ljust(0x180, b"\0") + os.fsencode(partition.command_line)[:255].ljust(256, b"\0")
+    rows = tuple(number for each in placed for number in each)
+    return DESCRIPTOR.pack(
+        DESC_BYTES, NAME=partition.name.encode(), KIND=int(entry.payload), FLAGS=_flags(partition), MEMORY=partition.image.memory_bytes,
+        AFFINITY=processor, ENTRY=entry.rip, REGISTERS=tuple(registers), PIECES=len(placed), VPS=partition.processors,
+        PIECE=rows + (0,) * (3 * PIECES - len(rows)), COMMAND=os.fsencode(partition.command_line)[:255])
 
 
 def layout(partitions, ram_bytes):
@@ -163,21 +170,22 @@ def layout(partitions, ram_bytes):
 
     Raises ConfigError when they do not fit.
     """
-    if not 1 <= len(partitions) <= MOST:
-        raise ConfigError(f"the hypervisor runs 1 to {MOST} partitions, not {len(partitions)}")
+    if not 1 <= len(partitions) <= PARTITIONS:
+        raise ConfigError(f"the hypervisor runs 1 to {PARTITIONS} partitions, not {len(partitions)}")
     if any(partition.root for partition in partitions[1:]):
         raise ConfigError("the root partition is the first, and there is one: it is the parent of all others")
     segments, at = [], PIECES_FROM
-    table = bytearray(struct.pack("<8sII", MAGIC, len(partitions), CLEAN).ljust(TABLE_HEADER, b"\0"))
+    table = bytearray(HEADER.pack(partition_table.TABLE_FIRST, MAGIC_AT=partition_table.TABLE_MAGIC, COUNT=len(partitions),
+                                  FLAGS=partition_table.TABLE_CLEAN))
     for partition in partitions:
         placed = []
         for address, data in pieces(partition.image):
             segments.append((at, data))
             placed.append((at, address, len(data)))
             at = (at + len(data) + 0xFFF) & ~0xFFF
-        table += _descriptor(partition, placed).ljust(DESCRIPTOR, b"\0")
+        table += _descriptor(partition, placed)
     need = at + sum(-(-p.image.memory_bytes // ALIGNMENT) * ALIGNMENT for p in partitions) + ALIGNMENT
     if need > ram_bytes:
         raise ConfigError(f"the partitions and their images need {need >> 20} MiB and more, the machine has {ram_bytes >> 20} MiB")
-    segments.append((TABLE, bytes(table)))
+    segments.append((PARTITION_TABLE, bytes(table)))
     return segments

@@ -1,7 +1,7 @@
 """The watchers of trace events: the record and the ring that `emu.model.observe.watch` fills, and the file of VM exits.
 
     watch = Watch(machine.record[0])
-    place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.STOP)    # or a program of emu.debug.session.conditions
+    place = watch.add(ALWAYS, key(EVENT_KIND.EXIT), ACTION.STOP)    # or a program of emu.debug.session.conditions
     watch.listen(rows)                                     # rows(uint64[n, 8]) is called with what came, in order
 """
 import json
@@ -11,18 +11,16 @@ import numpy as np
 from emu.bits import name_of
 from emu.errors import DebugError
 from emu.files import Part
+from emu.spec.trace import ACTION, COMMON, EVENT_KIND, OP, ROW_WORDS, read, values
 from emu.spec.vmx import REASON
-from emu.spec.watch import ACTION, CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, RIP, ROW_WORDS, SECOND, THIRD
 from emu.state import PROGRAM_WORDS, RING_ROWS, WATCH, WATCHES
 
-FAILURE, VALID = 1 << 31, 1 << 31
-ADDRESS = ("EPT_VIOLATION", "EPT_MISCONFIG")             # exits that report a guest-physical address
 ANY_REASON = 127
 ALWAYS = (int(OP.CONST), 1, int(OP.END))                  # the program that accepts every row
 
 
 def key(kind, reason=ANY_REASON):
-    """Return the number of the list of points for a HAPPENING, of one exit reason or of any."""
+    """Return the number of the list of points for an EVENT_KIND, of one exit reason or of any."""
     return int(kind) << 7 | reason
 
 
@@ -135,11 +133,11 @@ class ExitFile:
     def __init__(self, watch, path):
         """watch: Watch of the machine; raises ConfigError when the file cannot be written."""
         self.watch, self.part, self.done = watch, Part(path), 0
-        self.place = watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.KEEP)
+        self.place = watch.add(ALWAYS, key(EVENT_KIND.EXIT), ACTION.KEEP)
         watch.listen(self._take)
 
     def _take(self, rows):
-        exits = [row for row in rows.tolist() if row[HEAD] & 0xFF == HAPPENING.EXIT]
+        exits = [row for row in rows.tolist() if read(row, COMMON["kind"]) == EVENT_KIND.EXIT]
         self.part.write("".join(line(row) + "\n" for row in exits).encode("ascii"))
         self.done += len(exits)
 
@@ -153,14 +151,13 @@ class ExitFile:
 
 def line(row):
     """Return one exit (the words of its row) as JSON text."""
-    reason, number = row[FIRST] & 0xFFFF_FFFF, row[FIRST] & 0xFFFF
-    name = name_of(REASON, number)
-    body = dict(cycle=row[CYCLE], cpu=row[HEAD] >> 8 & 0xFF, reason=name, number=number, qualification=row[SECOND], rip=row[RIP],
-                length=row[FIRST] >> 32)
-    if reason & FAILURE:
+    has = {**{name: read(row, place) for name, place in COMMON.items()}, **values(row, "EXIT")}
+    body = dict(cycle=has["cycle"], cpu=has["cpu"], reason=name_of(REASON, has["exit"]), number=has["exit"],
+                qualification=has["qualification"], rip=has["rip"], length=has["length"])
+    if has["failed"]:
         body["entry_failure"] = True
-    if row[THIRD] & VALID and number < 2:
-        body["interruption"] = row[THIRD] & 0xFFFF_FFFF
-    if name in ADDRESS:
-        body["guest_physical"] = row[FOURTH]
+    if has.get("valid"):
+        body["interruption"] = has["info"]
+    if "gpa" in has:
+        body["guest_physical"] = has["gpa"]
     return json.dumps(body, separators=(",", ":"))

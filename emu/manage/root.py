@@ -10,7 +10,7 @@ from emu.bits import name_of
 from emu.errors import HvlabError, ManageError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.machine.partition import RESULT, TABLE, TABLE_HEADER, Partition, assembled
+from emu.machine.partition import Partition, assembled, base_of
 from emu.spec.outcome import STOP
 from emu.spec.root import CHANNEL_TAG, ROOTOP, ROOTS, ROOTSAY, ROOTSTATUS
 from emu.spec.tlfs import HVSTATUS
@@ -52,7 +52,7 @@ class Root:
         self._reply = (0, 0, 0)                           # sequence number, status, value
         self._until(lambda: any(each.kind == "READY" for each in self.said), "start")
         self.said.clear()
-        self.base = struct.unpack("<Q", self.machine.read(TABLE + TABLE_HEADER + RESULT + 8, 8))[0]
+        self.base = base_of(0, self.machine.read)
 
     def _console(self, source, data):
         if source == CHANNEL:

@@ -16,7 +16,7 @@ from emu.errors import TraceError
 from emu.files import Part, read, shown, unpack
 from emu.image.symbols import Symbols
 from emu.machine.failure import NEAR
-from emu.spec.watch import ACTION, ROW_WORDS
+from emu.spec.trace import ACTION, ROW_WORDS
 from emu.state import RING_ROWS
 
 MAGIC, SIZE, CHUNK = b"hvlab.hvt\n", struct.Struct("<I"), struct.Struct("<II")

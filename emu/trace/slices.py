@@ -1,7 +1,7 @@
 """Rows as slices of time: when a virtual processor ran, and what the hypervisor did from an exit to the next entry."""
 from dataclasses import dataclass, field
 
-from emu.debug.session.trace_events import Happening, happening
+from emu.debug.session.trace_events import TraceEvent, trace_event
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Slicer:
 
     def __init__(self):
         self._entered: dict[int, int] = {}                 # by processor: cycle of the entry
-        self._left: dict[int, Happening] = {}                 # by VMCS: Happening of the last exit
+        self._left: dict[int, TraceEvent] = {}                 # by VMCS: TraceEvent of the last exit
         self.last = 0
 
     def of(self, each):
@@ -64,10 +64,10 @@ class Slicer:
 
 
 def slices(reader):
-    """Yield (Happening, [Slice, ...]) of each row of a trace, and (None, [...]) of what is open at its end."""
+    """Yield (TraceEvent, [Slice, ...]) of each row of a trace, and (None, [...]) of what is open at its end."""
     slicer = Slicer()
     for rows in reader.chunks():
         for row in rows.tolist():
-            each = happening(row, reader.tlfs)
+            each = trace_event(row, reader.tlfs)
             yield each, slicer.of(each)
     yield None, slicer.rest()

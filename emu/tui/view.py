@@ -156,8 +156,8 @@ def status(session, stop, thread):
     pointer = int(thread.c.vmcs_pointer)
     guest = f", VMCS {pointer:#x}" if pointer != ALL_ONES else ""
     why = "ready" if stop is None else stop.reason if stop.reason != "ended" else _end(stop)
-    if stop is not None and "happening" in stop.detail:
-        why = str(stop.detail["happening"])
+    if stop is not None and "event" in stop.detail:
+        why = str(stop.detail["event"])
     if stop is not None and stop.others:
         why += f" and {len(stop.others)} more"
     return Text(f" {why} │ {thread.name}, {mode}, {thread.bits}-bit{guest} │ {thread.place()} ")

@@ -7,16 +7,16 @@
 guest_prepare:
         mov     r8, [rbp + PART_BASE]
         lea     rsi, [rel guest_gdt]
-        cmp     dword ptr [r13 + DESC_KIND], KIND_LINUX
+        cmp     dword ptr [r13 + DESC_KIND], PAYLOAD_LINUX
         jne     1f
         lea     rsi, [rel guest_gdt_flat]
 1:      lea     rdi, [r8 + GUEST_GDT]
         mov     ecx, (GUEST_GDT_LIMIT + 1) / 8
         rep movsq
-        cmp     dword ptr [r13 + DESC_KIND], KIND_LINUX
+        cmp     dword ptr [r13 + DESC_KIND], PAYLOAD_LINUX
         je      guest_prepared
         call    guest_tables
-        cmp     dword ptr [r13 + DESC_KIND], KIND_LONG
+        cmp     dword ptr [r13 + DESC_KIND], PAYLOAD_LONG
         jne     guest_prepared
 
         cmp     qword ptr [r13 + DESC_REGISTERS + VP_RSP], 0
@@ -81,13 +81,13 @@ guest_state:
         call    vmcs_rows
         mov     eax, [r13 + DESC_KIND]
         lea     r12, [rel guest_long]
-        cmp     eax, KIND_LONG
+        cmp     eax, PAYLOAD_LONG
         je      1f
-        cmp     eax, KIND_LINUX64
+        cmp     eax, PAYLOAD_LINUX64
         je      1f
         lea     r12, [rel guest_flat]
 1:      call    vmcs_rows
-        cmp     dword ptr [r13 + DESC_KIND], KIND_FLAT
+        cmp     dword ptr [r13 + DESC_KIND], PAYLOAD_FLAT
         je      2f
         VMSET   VMCS_GUEST_GDTR_BASE, GUEST_GDT
         VMSET   VMCS_GUEST_GDTR_LIMIT, GUEST_GDT_LIMIT

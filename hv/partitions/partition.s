@@ -144,10 +144,10 @@ partition_memory:
         add     rdx, PIECE_BYTES
         dec     r14d
         jmp     2b
-3:      cmp     dword ptr [r13 + DESC_KIND], KIND_LONG
+3:      cmp     dword ptr [r13 + DESC_KIND], PAYLOAD_LONG
         je      guest_prepare
         call    guest_acpi                      # foreign kernels look for ACPI tables
-        cmp     dword ptr [r13 + DESC_KIND], KIND_FLAT
+        cmp     dword ptr [r13 + DESC_KIND], PAYLOAD_FLAT
         jne     guest_prepare
         ret
 

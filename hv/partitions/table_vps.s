@@ -4,7 +4,6 @@
 # table says, the others wait for INIT and start-up IPI.
 # Source  hv/README.md, "Partition table", "What a partition finds"
 
-        .equ    TABLE_VPS, 8                    # in a partition
 
 # vps_make - All of a partition, in the ring of its processor.  Entry: rbp = partition, r13 = descriptor.  Keeps rbp, r12-r15.
 vps_make:

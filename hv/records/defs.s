@@ -2,14 +2,13 @@
 #
 # Source  hv/README.md, "Memory map", "Partition table"
 
-        .use    cpu, vmx, msr, apic, platform, uart, paging, firmware, tlfs, synic, cpuid
+        .use    cpu, vmx, msr, apic, platform, uart, paging, firmware, tlfs, synic, cpuid, partition_table
 
         .equ    HV_BASE, 0x100000
         .org    HV_BASE
         jmp     start
 
 # ---- where things are ----
-        .equ    PARTITION_TABLE, 0x200000
         .equ    TABLE_BYTES, 0x5000
         .equ    MEMORY_LIMIT, 0x100000000       # what our page tables reach
         .equ    GUEST_LIMIT, MEMORY_IOAPIC      # guest RAM ends below the device pages
@@ -18,7 +17,6 @@
         .equ    LOW_LIMIT, 0x100000             # memory below is the firmware's; a partition has at least as much
 
 # ---- numbers we chose ----
-        .equ    PARTITIONS, 16
         .equ    PROCESSORS, 8
         .equ    SLICE_CYCLES, HZ_TSC / 1000     # a millisecond
         .equ    CREDIT, 48                      # exits between two looks at the clock
@@ -38,66 +36,8 @@
         .equ    REFERENCE_SCALE, 0xFFFFFFFFFFFFFFFF / TICKS_PER_REFERENCE       # of the reference TSC page
         .equ    VECTOR_LEAST, 16                # vectors below are exceptions
 
-# ---- partition table ----
-        .equ    TABLE_MAGIC, 0x3153545241505648 # "HVPARTS1"
-        .equ    TABLE_CLEAN, 1
-        .record TABLE
-        .field  MAGIC_AT, 8
-        .field  COUNT, 4
-        .field  FLAGS, 4
-        .endrecord
-        .equ    TABLE_FIRST, 0x400
-        .equ    DESC_BYTES, 0x400
-        .equ    PIECES, 8
-
-        .record DESC
-        .field  NAME, 16
-        .field  KIND, 4
-        .field  FLAGS, 4
-        .field  MEMORY, 8
-        .field  AFFINITY, 8
-        .field  ENTRY, 8
-        .field  REGISTERS, 128
-        .field  PIECES, 4
-        .field  VPS, 4                          # virtual processors, 0: one
-        .field  PIECE, 192
-        .field  COMMAND, 256, 0x80
-        .field  STATE, 4
-        .field  CODE, 4
-        .field  BASE, 8
-        .field  EXITS, 8
-        .field  HYPERCALLS, 8
-        .field  INJECTED, 8
-        .field  VIOLATIONS, 8
-        .field  STARTED, 8
-        .field  ENDED, 8
-        .endrecord
-
-        .record PIECE
-        .field  SOURCE, 8
-        .field  TARGET, 8
-        .field  LENGTH, 8
-        .field  BYTES, 0
-        .endrecord
-
-        .equ    KIND_LONG, 0
-        .equ    KIND_FLAT, 1
-        .equ    KIND_LINUX, 2
-        .equ    KIND_LINUX64, 3
-        .equ    KINDS, 4
-        .equ    ENLIGHTENED, 1
-        .equ    ROOT, 2                         # owns what is left, creates partitions
-        .equ    CREATED, 4                      # by hypercalls, not by the loader: no devices of a PC
-
-        .equ    STATE_RUNS, 1
-        .equ    STATE_ENDED, 2
-        .equ    CODE_TRIPLE, 0xE0000001
-        .equ    CODE_HALTED, 0xE0000002
-        .equ    CODE_RESET, 0xE0000003
-        .equ    CODE_ACCESS, 0xE0000004
-        .equ    CODE_ENTRY, 0xE0000005
-        .equ    CODE_EXIT, 0xE0000006
-        .equ    CODE_PANIC, 0xBAD
+# The partition table, flags and ends of partitions: emu/spec/partition_table.py
+        .equ    KINDS, PAYLOAD_LINUX64 + 1
 
 # ---- what a LONG guest finds in its low memory ----
         .equ    GUEST_INFO, 0xE5000

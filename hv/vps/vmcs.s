@@ -31,9 +31,9 @@ vp_init:
         jne     4f
         call    guest_state
         mov     rax, [rbp + PART_DESC]
-        cmp     dword ptr [rax + DESC_KIND], KIND_LONG
+        cmp     dword ptr [rax + DESC_KIND], PAYLOAD_LONG
         je      2f
-        cmp     dword ptr [rax + DESC_KIND], KIND_LINUX64
+        cmp     dword ptr [rax + DESC_KIND], PAYLOAD_LINUX64
         jne     3f
 2:      VMGET   rax, VMCS_ENTRY_CONTROLS
         or      eax, ENTRYC_GUEST_64

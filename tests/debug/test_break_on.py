@@ -36,7 +36,7 @@ def hits(session, text, **options):
     session.break_on(text, **options)
     found = []
     while (stop := session.run()).reason == "event":
-        found.append(stop.detail["happening"])
+        found.append(stop.detail["event"])
     assert stop.reason == "ended"
     return found
 
@@ -74,7 +74,7 @@ def test_each_kind_is_met(session, name, text, words):
     one = session(name)
     one.break_on(text)
     stop = one.run()
-    assert stop.reason == "event" and words in str(stop.detail["happening"]), stop
+    assert stop.reason == "event" and words in str(stop.detail["event"]), stop
     assert str(stop).startswith("event 1 at ")
 
 
@@ -102,11 +102,11 @@ def test_conditions_in_reverse_and_removed(past):  # noqa: F811
     assert isinstance(history, History)
     number = session.break_on("exit")
     first, second = session.run(), session.run()
-    assert (first.detail["happening"].name, second.detail["happening"].name) == ("CPUID", "VMCALL")
+    assert (first.detail["event"].name, second.detail["event"].name) == ("CPUID", "VMCALL")
     assert session.run().reason == "ended"
     back = history.reverse_continue()
-    assert back.reason == "event" and back.detail["happening"] == second.detail["happening"] and back.world == 1
-    assert history.reverse_continue().detail["happening"].name == "CPUID"
+    assert back.reason == "event" and back.detail["event"] == second.detail["event"] and back.world == 1
+    assert history.reverse_continue().detail["event"].name == "CPUID"
     session.remove(number)
     assert session.run().reason == "ended" and not session.breakpoints()
     with pytest.raises(DebugError, match="ignore is a number of hits"):
@@ -121,7 +121,7 @@ def test_condition_on_rip_is_a_breakpoint_with_a_filter(past):  # noqa: F811
     for count in (7, 8, 9):
         stop = session.run()
         assert (stop.reason, stop.number, stop.address, stop.thread.register("rcx")) == ("breakpoint", number, at["test.loop"], count)
-    told = stop.detail["happening"]
+    told = stop.detail["event"]
     assert (told.kind, told.name, told.rip, told.world, told.processor) == ("INSTRUCTION", "instruction", at["test.loop"], "root", 0)
     assert session.points.get(number).hits == 3 and session.run().reason == "ended"
     assert [history.reverse_continue().thread.register("rcx") for _ in range(3)] == [9, 8, 7]

@@ -9,8 +9,8 @@ from emu.debug.session.kinds import COMMON, EXIT, KINDS
 from emu.errors import ConfigError
 from emu.machine.trace_ring import key
 from emu.model.observe import watch
+from emu.spec.trace import EVENT_KIND, NO_LIST
 from emu.spec.vmx import REASON
-from emu.spec.watch import HAPPENING, NO_LIST
 from emu.state import WATCH
 from tests.model.rig import Rig
 
@@ -66,11 +66,11 @@ def test_program_means_what_the_text_says(form, text, row):
 
 def test_names_of_the_tables_and_the_list_of_one_reason():
     one = compiled("exit=ept_violation and gpa==0x1000")
-    assert one.programs[0][0] == key(HAPPENING.EXIT, int(REASON.EPT_VIOLATION)) and one.kind == "exit"
-    assert compiled("exit==48 or gpa==1").programs[0][0] == key(HAPPENING.EXIT)
+    assert one.programs[0][0] == key(EVENT_KIND.EXIT, int(REASON.EPT_VIOLATION)) and one.kind == "exit"
+    assert compiled("exit==48 or gpa==1").programs[0][0] == key(EVENT_KIND.EXIT)
     assert len(compiled("msr==efer and write").programs) == 3
-    assert compiled("hypercall==post_message").programs[0][0] == key(HAPPENING.EXIT, int(REASON.VMCALL))
-    assert compiled("exception").programs[1][0] == key(HAPPENING.EXIT, 0)
+    assert compiled("hypercall==post_message").programs[0][0] == key(EVENT_KIND.EXIT, int(REASON.VMCALL))
+    assert compiled("exception").programs[1][0] == key(EVENT_KIND.EXIT, 0)
 
 
 @pytest.mark.parametrize("text, words", [

@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 
 from emu.debug.history import why
+from emu.debug.session.met import Detail
 from emu.debug.session.session import Session
 from emu.lab import Lab
 from emu.machine import Config, Machine
@@ -81,7 +82,7 @@ def test_three_breakpoints_at_an_address(debug, order):  # noqa: F811
     found = list(stops(session))
     assert [numbers(stop) for stop in found] == [[plain]] * 3 + [sorted((filtered, plain))] * 7
     assert all((each.reason, each.address) == ("breakpoint", at["test.loop"]) for stop in found for each in stop.all)
-    assert [each.detail["happening"].rip for each in found[-1].all if each.number == filtered] == [at["test.loop"]]
+    assert [each.detail["event"].rip for each in found[-1].all if each.number == filtered] == [at["test.loop"]]
     assert {n: session.points.get(n).hits for n in (no, filtered, plain)} == {no: 0, filtered: 7, plain: 10}
 
 
@@ -135,19 +136,19 @@ def test_words_that_change_together(debug):  # noqa: F811
     assert (numbers(stop), stop.reason, stop.world) == ([3, 5], "watchpoint", 0) and hits(session) == [0, 1, 1, 1]
 
 
-def test_happening_and_access_of_one_instruction(debug):  # noqa: F811
+def test_trace_event_and_access_of_one_instruction(debug):  # noqa: F811
     session, at = debug(OUT)
     session.watch(at["text"], 1, access="read")
     session.break_on("port and write and size==1", condition=lambda thread: thread.pc == at["test.next"])
     stop = session.run()
     assert [(each.reason, each.number) for each in stop.all] == [("event", 2), ("watchpoint", 1)]
     assert stop.thread.pc == at["test.next"]
-    assert stop.detail["happening"].args["value"] == ord("a") and stop.others[0].detail == {"access": "read", "size": 1}
+    assert stop.detail["event"].args["value"] == ord("a") and stop.others[0].detail == {"access": "read", "size": 1}
     assert str(stop).startswith("event 2 and watchpoint 1 at ")
     assert session.run().reason == "ended" and hits(session) == [1, 1]
 
 
-def test_happening_that_does_not_hold_leaves_the_access(debug):  # noqa: F811
+def test_trace_event_that_does_not_hold_leaves_the_access(debug):  # noqa: F811
     session, at = debug(OUT)
     session.break_on("port and write and size==1", condition=never)
     session.watch(at["text"] + 1, 1, access="read")
@@ -156,19 +157,19 @@ def test_happening_that_does_not_hold_leaves_the_access(debug):  # noqa: F811
 
 
 @pytest.mark.parametrize("first", ["exit", "exit=cpuid"])
-def test_conditions_met_by_one_happening(debug, first):  # noqa: F811
+def test_conditions_met_by_one_trace_event(debug, first):  # noqa: F811
     session, _ = debug(ENTER)
     second = {"exit": "exit=cpuid", "exit=cpuid": "exit"}[first]
     session.break_on(first, condition=never)
     session.break_on(second)
     session.break_on("exit and cpu==0", ignore=1)
-    names = [[(each.number, each.detail["happening"].name) for each in stop.all] for stop in stops(session)]
+    names = [[(each.number, each.detail["event"].name) for each in stop.all] for stop in stops(session)]
     cpuid = [[(2, "CPUID")]]
     assert names == (cpuid + [[(3, "VMCALL")]] if second == "exit=cpuid" else cpuid + [[(2, "VMCALL"), (3, "VMCALL")]])
     assert hits(session) == [0, 1 if second == "exit=cpuid" else 2, 2]
 
 
-def test_a_happening_is_one_hit_of_a_point(debug):  # noqa: F811
+def test_a_trace_event_is_one_hit_of_a_point(debug):  # noqa: F811
     session, _ = debug(ENTER)
     session.break_on("exit or hypercall")                  # VMCALL is both
     assert [numbers(stop) for stop in stops(session)] == [[1], [1]] and hits(session) == [2]
@@ -225,7 +226,7 @@ def test_each_condition_is_asked_once_and_may_remove_points(debug):  # noqa: F81
     assert numbers(session.run()) == [2, 4] and asked == [1, 2, 4] and hits(session) == [0, 1, 1]
 
 
-def test_breakpoint_after_a_watchpoint_or_a_happening_is_met(debug):  # noqa: F811
+def test_breakpoint_after_a_watchpoint_or_a_trace_event_is_met(debug):  # noqa: F811
     session, at = debug(MOVE)
     session.watch(at["from"], 8, access="read", condition=lambda thread: thread.register("rcx") < 3)
     session.break_at(at["test.next"])
@@ -338,7 +339,7 @@ def test_full_ring_where_a_turn_ends_changes_no_run():
 
 
 # ---- who builds on it -----------------------------------------------------------------------------------------------------
-def test_callbacks_of_one_happening_are_all_called():
+def test_callbacks_of_one_trace_event_are_all_called():
     path, seen = guests.FOLDER / "ept_violation.s", []
     with Lab.open(path, memory=16 << 20) as lab:
         lab.on("exit", lambda each: seen.append((1, each.name)))
@@ -346,7 +347,7 @@ def test_callbacks_of_one_happening_are_all_called():
         lab.on("exit and partition==1", lambda each: seen.append((3, each.name)) or each.args.get("gpa") == 0x400020)
         handler = lab.session.break_at(lab.symbol("vmx_exit"), ignore=1 << 40)
         stop = lab.run()
-        assert (stop.reason, stop.number, stop.detail["happening"].name, stop.others) == ("event", 3, "EPT_VIOLATION", ())
+        assert (stop.reason, stop.number, stop.detail["event"].name, stop.others) == ("event", 3, "EPT_VIOLATION", ())
         assert lab.run().number == 3 and lab.run().reason == "ended"
         exits = {name: int(lab.machine.cpu[0].exits[int(number)]) for name, number in zip(REASON._fields, REASON, strict=True)}
         count = sum(exits.values())
@@ -374,3 +375,11 @@ def test_who_wrote_it_is_found_beside_watchpoints_of_the_user(past):  # noqa: F8
     found = why.memory(history, at["cell"], 4)
     assert (found.old, found.new, found.rip) == (9, 10, at["test.loop"] + 2)
     assert [(point.hits, point.number) for point in session.breakpoints()] == [(10, 2), (0, 3)]
+
+
+def test_former_key_of_a_detail():
+    detail = Detail(event=7)
+    assert detail["happening"] == detail["event"] == 7 and "happening" in detail and detail == {"event": 7}
+    assert "access" not in detail and "happening" not in Detail() and detail.get("access") is None
+    with pytest.raises(KeyError, match="access"):
+        detail["access"]

@@ -12,7 +12,7 @@ import pytest
 
 from emu.asm import assemble
 from emu.image import of_assembly
-from emu.machine.partition import DESCRIPTOR, ROOT, TABLE, TABLE_HEADER, Partition, assembled, demo
+from emu.machine.partition import ROOT, Partition, assembled, base_of, demo
 from emu.spec.paging import EPTE
 
 FOLDER = ROOT.parent / "firmware" / "guests" / "small"
@@ -24,7 +24,6 @@ CYCLES = 2_000_000_000
 ENDS = {"hello": 0, "talker": 0, "power_off": 0, "triple_fault": 0xE000_0001, "halted": 0xE000_0002, "reset": 0xE000_0003}
 REASONS = {"triple_fault": "TRIPLE_FAULT", "halted": "IDLE", "reset": "RESET"}
 COUNTER = 0x20_0000                                       # of spinner.s
-RESULT_BASE = 0x288
 PANIC = 0xBAD
 DIRECTIVE = re.compile(r"(\s*[.\w]+:)*\s*\.")             # data, after a label or not
 FRAME, TABLES = 0x000F_FFFF_FFFF_F000, 3
@@ -48,7 +47,7 @@ def start(machine, partitions, processors=1):
 
 def base(unit, number):
     """Return the host-physical address of a partition's memory, from the hypervisor's table."""
-    return int.from_bytes(unit.read(TABLE + TABLE_HEADER + number * DESCRIPTOR + RESULT_BASE, 8), "little")
+    return base_of(number, unit.read)
 
 
 def outcome(result):

@@ -4,7 +4,7 @@ import pytest
 from emu.asm import assemble
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.machine.partition import RESULT, TABLE, TABLE_HEADER
+from emu.machine.partition import base_of
 from emu.spec.msr import ROWS
 from tests.guests.guests import FOLDER
 
@@ -70,7 +70,7 @@ def found(image, place):
     result = machine.run(max_cycles=1_000_000_000)
     assert (result.reason, result.exit_code) == ("EXIT_CODE", 0)
     if place == "partition":
-        base = int.from_bytes(machine.read(TABLE + TABLE_HEADER + RESULT + 8, 8), "little")
+        base = base_of(0, machine.read)
     values = {}
     for n, name in enumerate(NUMBERS):
         row = machine.read(base + READ + 16 * n, 16)

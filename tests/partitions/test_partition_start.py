@@ -6,7 +6,7 @@ import pytest
 
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.machine.partition import RESULT, TABLE, TABLE_HEADER
+from emu.machine.partition import base_of
 from emu.spec.cpuid import EXTENDED_C, EXTENDED_D, FEATURE_7B, FEATURE_7C, FEATURE_7D, FEATURE_C, FEATURE_D, LEAF
 from emu.spec.firmware import LOW
 from tests.partitions.test_partitions import MEMORY, partition, results, run, text
@@ -57,7 +57,7 @@ def answers(machine, base):
 
 
 def base(machine):
-    return int.from_bytes(machine.read(TABLE + TABLE_HEADER + RESULT + 8, 8), "little")
+    return base_of(0, machine.read)
 
 
 @pytest.fixture(scope="module")

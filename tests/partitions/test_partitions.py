@@ -14,7 +14,7 @@ from emu.asm import assemble
 from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.machine.partition import DESCRIPTOR, TABLE, TABLE_HEADER, Partition, folder
+from emu.machine.partition import PARTITION_TABLE, Partition, descriptor, folder
 from emu.spec.hypercall import OFFERED
 from emu.spec.tlfs import HVCALL
 from tests.guests import guests
@@ -74,7 +74,7 @@ def run(partitions, processors=1, cycles=CYCLES, typed=b""):
 
 def results(machine, number):
     """Return (state, code, exits, hypercalls, injected, violations) of a partition from the table."""
-    at = TABLE + TABLE_HEADER + number * DESCRIPTOR + 0x280
+    at = descriptor(number) + 0x280
     state, code, _, *counts = struct.unpack("<IIQQQQQ", machine.ram[at:at + 48].tobytes())
     return state, code, *counts
 
@@ -309,7 +309,7 @@ def test_table_without_magic_is_refused_in_words(tmp_path):
     machine, said = Machine(Config(memory_bytes=48 << 20)), []
     machine.on_console(lambda source, data: said.append(data.decode()))
     machine.load_partitions([partition("one", text(tmp_path, "hlt"))])
-    machine.write(TABLE, b"nonsense")
+    machine.write(PARTITION_TABLE, b"nonsense")
     result = machine.run(max_cycles=CYCLES)
     assert result.exit_code == 0xBAD
     assert "hv: no partition table at 0x200000\n" in "".join(said)

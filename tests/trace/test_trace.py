@@ -12,7 +12,7 @@ from emu.debug.session.conditions import compiled
 from emu.errors import ConfigError, TraceError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.spec.watch import CYCLE, HAPPENING, HEAD
+from emu.spec.trace import CYCLE, EVENT_KIND, HEAD
 from emu.state import RING_ROWS
 from emu.trace import perfetto, report, text
 from emu.trace.log import Reader, Writer
@@ -44,9 +44,9 @@ def test_rows_are_all_there_and_the_run_is_the_same(traced):
     reader = Reader(path)
     rows = reader.rows()
     kinds = np.bincount((rows[:, HEAD] & np.uint64(0xFF)).astype(int), minlength=9)
-    assert kinds[int(HAPPENING.EXIT)] == sum(int(c.exits.sum()) for c in machine.cpu)
-    assert kinds[int(HAPPENING.ENTRY)] == result.entries
-    assert kinds[int(HAPPENING.DELIVERY)] == sum(int(c.delivered.sum()) for c in machine.cpu)
+    assert kinds[int(EVENT_KIND.EXIT)] == sum(int(c.exits.sum()) for c in machine.cpu)
+    assert kinds[int(EVENT_KIND.ENTRY)] == result.entries
+    assert kinds[int(EVENT_KIND.DELIVERY)] == sum(int(c.delivered.sum()) for c in machine.cpu)
     for cpu in (0, 1):
         own = rows[(rows[:, HEAD] >> np.uint64(8) & np.uint64(0xFF)) == cpu]
         assert len(own) and (np.diff(own[:, CYCLE].astype(np.int64)) >= 0).all()

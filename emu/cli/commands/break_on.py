@@ -38,11 +38,11 @@ Examples:
 """
 
 
-def _text(session, happening):
+def _text(session, event):
     from emu.machine.failure import place
 
-    guest = int(happening.world == "guest" and bool(session.machine.partitions))
-    return happening.text(lambda rip: place(session.machine, rip, guest))
+    guest = int(event.world == "guest" and bool(session.machine.partitions))
+    return event.text(lambda rip: place(session.machine, rip, guest))
 
 
 def _lines(session, stop, hits):
@@ -50,18 +50,18 @@ def _lines(session, stop, hits):
     for n, c in enumerate(session.machine.cpu):
         thread = session.thread(n)
         cells.append((f"cpu{n}", thread.name, f"cycle {int(c.cycles):,}", thread.place()))
-    said = _text(session, stop.detail["happening"])
+    said = _text(session, stop.detail["event"])
     return [Text(f"hit {hits:,}: {said}", "bold"), Text("and the processors are at"), *tell.columns(cells)]
 
 
 def _all(session, target, as_json):
     """Print every hit; returns how many there were."""
     count = 0
-    while "happening" in (stop := session.run(max_cycles=target.max_cycles)).detail:
+    while "event" in (stop := session.run(max_cycles=target.max_cycles)).detail:
         for each in stop.all:
             count += 1
-            happening = each.detail["happening"]
-            click.echo(msgspec.json.encode(asdict(happening)).decode() if as_json else _text(session, happening))
+            event = each.detail["event"]
+            click.echo(msgspec.json.encode(asdict(event)).decode() if as_json else _text(session, event))
     return count
 
 
@@ -85,13 +85,13 @@ def command(target, condition, ignore, everything, as_json):
             return OK if _all(session, target, as_json) else FAILED
         stop = session.run(max_cycles=target.max_cycles)
         hits = session.points.get(number).hits - len(stop.others)                # the first of those that came together is reported
-        if "happening" not in stop.detail:
+        if "event" not in stop.detail:
             how = stop.result.reason.lower().replace("_", " ") if stop.result else stop.error
             more = f" more than {hits:,} times" if hits else ""
             click.echo(f"hvlab: it did not happen{more}: the run ended at cycle {session.machine.clock:,} ({how})", err=True)
             return FAILED
         if as_json:
             body = dict(schema="hvlab.break.1", image=files.shown(target.image), condition=condition, hits=hits,
-                        **asdict(stop.detail["happening"]))
+                        **asdict(stop.detail["event"]))
             return report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
         return tell.write(_lines(session, stop, hits))

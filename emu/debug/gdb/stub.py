@@ -212,15 +212,15 @@ class Stub:
         if stop.reason == "ended":
             return self._ended(stop, where)
         for each in stop.all:
-            if "happening" in each.detail:
-                self.tell(f"hvlab: {each.number}: {each.detail['happening']}\n")
+            if "event" in each.detail:
+                self.tell(f"hvlab: {each.number}: {each.detail['event']}\n")
         signal = INTERRUPTED if stop.reason == "interrupted" else TRAP
         self._last = f"T{signal:02x}{where}{self._cause(stop)}".encode()
         return self._last
 
     def _cause(self, stop):
         """Return what a stop reply says of its cause: of points that were met together, that of the first that gdb knows."""
-        own = [each for each in stop.all if each.reason in ("watchpoint", "breakpoint") and "happening" not in each.detail]
+        own = [each for each in stop.all if each.reason in ("watchpoint", "breakpoint") and "event" not in each.detail]
         if not own:
             return {"history": "replaylog:begin;", "budget": "replaylog:end;"}.get(stop.reason, "")
         if own[0].reason == "watchpoint":

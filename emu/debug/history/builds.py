@@ -9,7 +9,7 @@ trace event that only the other one has does not count as a difference then.
 """
 from dataclasses import dataclass, field
 
-from emu.debug.session.trace_events import Happening, happening
+from emu.debug.session.trace_events import TraceEvent, trace_event
 from emu.machine.machine import PAUSE_CYCLES
 from emu.spec.outcome import STOP
 
@@ -35,9 +35,9 @@ class Parting:
 
     processor: int
     same: int
-    a: Happening | None
-    b: Happening | None
-    before: Happening | None = field(default=None)         # the last that both have, as it was in A
+    a: TraceEvent | None
+    b: TraceEvent | None
+    before: TraceEvent | None = field(default=None)         # the last that both have, as it was in A
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Undecided:
 
 
 class _Stream:
-    """The trace events of a machine, by processor: [(identity, Happening)] that are not compared yet.
+    """The trace events of a machine, by processor: [(identity, TraceEvent)] that are not compared yet.
 
     over: its run has ended; cut: it is at the cycle `limit`, at which its budget cuts it.
     """
@@ -61,7 +61,7 @@ class _Stream:
 
     def _take(self, rows):
         for row in rows.tolist():
-            each = happening(row, bool(self.machine.partitions))
+            each = trace_event(row, bool(self.machine.partitions))
             what = identity(each)
             if what is not None and self.last.get(each.processor) != what:
                 self.last[each.processor] = what

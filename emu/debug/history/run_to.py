@@ -10,7 +10,7 @@ from emu.errors import ConfigError
 from emu.machine.machine import FOREVER
 from emu.machine.trace_ring import ALWAYS, key
 from emu.spec.outcome import STOP
-from emu.spec.watch import ACTION, CYCLE, HAPPENING, HEAD
+from emu.spec.trace import ACTION, COMMON, EVENT_KIND, read
 from emu.state import REASONS
 
 CUTS = 2000                                                # cuts of a turn that one more run looks at
@@ -91,16 +91,16 @@ def exits(make, numbers, max_cycles=None):
             raise ConfigError(f"VM exits are counted from 1, there is no exit {n}")
     run, found, done, wanted = Playback(make, max_cycles), {}, 0, set(numbers)
     watch, rows = run.machine.watching, []
-    watch.add(ALWAYS, key(HAPPENING.EXIT), ACTION.KEEP)
-    watch.listen(lambda fresh: rows.extend(fresh[:, (CYCLE, HEAD)].tolist()))
+    watch.add(ALWAYS, key(EVENT_KIND.EXIT), ACTION.KEEP)
+    watch.listen(lambda fresh: rows.extend(fresh.tolist()))
     try:
         while wanted - found.keys():
             turn = run.turns
             going, count = run.play(), done + len(rows)
             for n in sorted(wanted):
                 if done < n <= count:
-                    cycle, head = rows[n - 1 - done]
-                    found[n] = Place(turn, cycle + 1, head >> 8 & 0xFF)
+                    row = rows[n - 1 - done]
+                    found[n] = Place(turn, read(row, COMMON["cycle"]) + 1, read(row, COMMON["cpu"]))
             done = count
             rows.clear()
             if not going and wanted - found.keys():

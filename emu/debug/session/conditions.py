@@ -22,7 +22,7 @@ from emu.debug.session.kinds import ALL_ONES, COMMON, COMMON_NAMES, KINDS, Kind,
 from emu.debug.views.registers import GENERAL
 from emu.errors import ConfigError
 from emu.machine.trace_ring import ANY_REASON, key
-from emu.spec.watch import HAPPENING, NO_LIST, OP
+from emu.spec.trace import EVENT_KIND, NO_LIST, OP
 from emu.state import PROGRAM_WORDS
 
 COMPARE = {ast.Eq: OP.EQ, ast.NotEq: OP.NE, ast.Lt: OP.LT, ast.LtE: OP.LE, ast.Gt: OP.GT, ast.GtE: OP.GE}
@@ -259,12 +259,12 @@ def _programs(text, name, tree, symbols):
         compiler = _Compiler(text, name, kind, variant, symbols)
         program = _program(compiler, tree)
         reason = _reason(compiler, tree) if name == "exit" else variant.reason
-        programs.append((key(variant.happening, reason), program))
+        programs.append((key(variant.event, reason), program))
     return programs
 
 
 # ---- without a kind --------------------------------------------------------------------------------------------------------
-NO_KIND = Kind("an instruction, or any row", (Variant(int(HAPPENING.INSTRUCTION), ANY_REASON, {}),))
+NO_KIND = Kind("an instruction, or any row", (Variant(int(EVENT_KIND.INSTRUCTION), ANY_REASON, {}),))
 
 
 def _is_rip(node):
@@ -280,7 +280,7 @@ def _without_kind(text, tree, symbols, any_kind):
     program = _program(compiler, tree)
     if addresses:
         return Compiled(text, "rip", ((NO_LIST, program),), addresses)
-    return Compiled(text, "any", tuple((key(each), program) for each in HAPPENING if each != HAPPENING.INSTRUCTION))
+    return Compiled(text, "any", tuple((key(each), program) for each in EVENT_KIND if each != EVENT_KIND.INSTRUCTION))
 
 
 def _is_address(tree):

@@ -3,10 +3,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emu.debug.session.thread import Thread
-from emu.debug.session.trace_events import happening
+from emu.debug.session.trace_events import trace_event
 from emu.errors import Unmodelled
 
 REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history", "event")
+
+
+class Detail(dict):
+    """The detail of a Stop that a trace event led to; "happening", the former name of the key "event", still works."""
+
+    def __contains__(self, name):
+        return super().__contains__("event" if name == "happening" else name)
+
+    def __missing__(self, name):
+        if name != "happening":
+            raise KeyError(name)
+        return self["event"]
 
 
 @dataclass
@@ -15,10 +27,10 @@ class Stop:
 
     reason: one of REASONS; number: of the breakpoint or watchpoint, 0: none; address: first byte of the access that a
     watchpoint met (linear, or host-physical for the other spaces), else the linear RIP; detail: {"access": "read" | "write",
-    "size": bytes} of a watchpoint, {"happening": Happening} of a point of `break_on`; result: the machine's Result when it
+    "size": bytes} of a watchpoint, {"event": TraceEvent} of a point of `break_on`; result: the machine's Result when it
     ended; error: Unmodelled when that ended it.
     others: a Stop for each further point that was met at once, those of `break_on` before others, then in order of their numbers;
-    and for each further happening that a point of `break_on` was met by.
+    and for each further trace event that a point of `break_on` was met by.
     """
 
     reason: str
@@ -61,8 +73,8 @@ class Hit:
         return False
 
     def reports(self, tlfs):
-        """Return [(reason, address or None for the RIP, detail)] of its Stops; tlfs: as for `happening`."""
-        details = [{"happening": happening(row, tlfs)} for row in self.rows]
+        """Return [(reason, address or None for the RIP, detail)] of its Stops; tlfs: as for `trace_event`."""
+        details = [Detail(event=trace_event(row, tlfs)) for row in self.rows]
         if self.point.access == "event":
             return [("event", None, detail) for detail in details]
         if self.point.access == "execute":

@@ -13,7 +13,7 @@ from emu.errors import DebugError
 from emu.jit import words
 from emu.machine.trace_ring import Watch
 from emu.spec.debug import ARMED, POINT
-from emu.spec.watch import ACTION, ROW_WORDS
+from emu.spec.trace import ACTION, ROW_WORDS
 from emu.state import ALL_ONES, DEBUG, POINTS
 
 ANY = int(ALL_ONES)
@@ -172,7 +172,7 @@ class Points:
 
     # ---- what was met ---------------------------------------------------------------------------------------------------
     def met(self):
-        """Return the Hits of all points that were met and are not to be ignored: of happenings first, then by number."""
+        """Return the Hits of all points that were met and are not to be ignored: of trace events first, then by number."""
         d, found = self.record, {}
         places, rows = self.machine.watching.met()
         for place, row in zip(places.tolist(), rows.tolist(), strict=True):

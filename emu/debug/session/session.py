@@ -142,7 +142,7 @@ class Session:
         return self.watch_word(f"{field} of VMCS {vmcs.pointer:#x}", vmcs.address(field), **options)
 
     def break_on(self, text, *, condition=None, ignore=0, temporary=False):
-        """Stop after what a condition on happenings says (`session.conditions`), or before an instruction; returns the number.
+        """Stop after what a condition on trace events says (`session.conditions`), or before an instruction; returns the number.
 
         It is evaluated by the machine itself, also when it is ignored a million times.  condition: as of `break_at`.
         """

@@ -289,7 +289,7 @@ def follow(c):
 
 @kernel
 def settle(c):
-    """Count the data points that were met and drop those to be ignored; returns whether a point, or a happening, stops the machine.
+    """Count the data points that were met and drop those to be ignored; returns whether a point, or a trace event, stops the machine.
 
     Those before an instruction are counted where they are met.
     """

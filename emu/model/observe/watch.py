@@ -1,19 +1,20 @@
-"""What happens, told to whoever watches: rows in a ring for a trace, and conditions that stop the machine.
+"""Trace events, reported to whoever watches: rows in a ring for a trace, and conditions that stop the machine.
 
-A happening costs a test of one field while nobody watches.  Conditions are programs for a small stack machine
+A trace event costs a test of one field while nobody watches.  Conditions are programs for a small stack machine
 (`emu.debug.session.conditions` writes them), so that a million that do not stop cost no time of the host's; those of a debugger's
 breakpoints are asked here as well (`stops`).  Nothing here changes what the machine does.
 """
-from emu.bits import U64
+from emu.bits import U64, put
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.cpu import long_mode, real_mode
 from emu.model.observe import breakpoint
+from emu.spec import trace
 from emu.spec.cpu import CR0, CR4, GPR, INTR
 from emu.spec.outcome import MODE, STOP
+from emu.spec.trace import ACTION, COMMON, EVENT_KIND, FIELDS, OP, PAGING_MODE, ROW_WORDS, masks
 from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import PROC, PROC2, REASON, VMERROR
-from emu.spec.watch import ACTION, CYCLE, FIRST, FOURTH, HAPPENING, HEAD, OP, PAGING_MODE, RIP, ROW_WORDS, SECOND, THIRD, VMCS_POINTER
 from emu.state import MET_ROWS, PROGRAM_WORDS, RECENT, RING_ROWS, WATCHES, debug_at, env_of, machine_at, watch_at
 
 KEY_SHIFT, ANY_REASON, BYTE, LOW_32 = U64(7), U64(127), U64(0xFF), U64(0xFFFF_FFFF)
@@ -21,8 +22,11 @@ ROW_BYTES, WIDTH, WORDS = U64(8 * ROW_WORDS), U64(ROW_WORDS), U64(PROGRAM_WORDS)
 RING, FULL = U64(RING_ROWS), U64(RING_ROWS * 3 // 4)
 PAGE_MASK = U64(0xFFFF_FFFF_FFFF_F000)
 AGAIN = U64(MET_ROWS - WATCHES)                            # from so many rows on there is room for those of places not met yet
-I_CYCLE, I_HEAD, I_RIP, I_VMCS = U64(CYCLE), U64(HEAD), U64(RIP), U64(VMCS_POINTER)
-I_FIRST, I_SECOND, I_THIRD, I_FOURTH = U64(FIRST), U64(SECOND), U64(THIRD), U64(FOURTH)
+I_CYCLE, I_HEAD, I_RIP, I_VMCS = (U64(n) for n in (trace.CYCLE, trace.HEAD, trace.RIP, trace.VMCS_POINTER))
+I_FIRST, I_SECOND, I_THIRD, I_FOURTH = (U64(n) for n in (trace.FIRST, trace.SECOND, trace.THIRD, trace.FOURTH))
+# Fields as masks of their words: where each lies is `emu.spec.trace.FIELDS`
+IN_ROW = masks("COMMON", COMMON)
+IN_EXIT, IN_ENTRY, IN_MSR, IN_PORT, IN_MODE = (masks(kind, FIELDS[kind]) for kind in ("EXIT", "ENTRY", "MSR", "PORT", "MODE"))
 
 LAST_RECENT, STUCK = U64(RECENT - 1), U64(64)              # STUCK: exits in a row that those of another guest do not wipe out
 
@@ -133,7 +137,7 @@ def partition(c, m, w):
     return w.known[i]
 
 
-# ---- the happening ----------------------------------------------------------------------------------------------
+# ---- the event ----------------------------------------------------------------------------------------------
 @kernel
 def _stop(w, row, place):
     """Note that the point of a place stops the machine, and the row that it does so for.
@@ -172,14 +176,15 @@ def _row(c, m, w, kind, cycle, rip):
     row = words(w.ring + w.count % RING * ROW_BYTES, U64(ROW_WORDS))
     world = 1 if c.vmx_mode == MODE.NONROOT else 0
     number = partition(c, m, w)
-    row[I_CYCLE], row[I_HEAD] = cycle, kind | c.id << 8 | world << 16 | number << 32
+    head = put(put(U64(kind), IN_ROW.cpu, c.id), IN_ROW.world, U64(world))
+    row[I_CYCLE], row[I_HEAD] = cycle, put(head, IN_ROW.partition, U64(number))
     row[I_RIP], row[I_VMCS] = rip, c.vmcs_pointer
     return row
 
 
 @kernel
-def happened(c, kind, reason, cycle, rip, first, second, third, fourth):
-    """Note a HAPPENING of processor `c`; reason: of a VM exit, else ANY_REASON.  The last four are words of its row."""
+def note(c, kind, reason, cycle, rip, first, second, third, fourth):
+    """Note a trace event (EVENT_KIND) of processor `c`; reason: of a VM exit, else ANY_REASON.  The last four are words of its row."""
     m = machine_at(c.machine)[0]
     w = watch_at(m.watch)[0]
     if w.off:
@@ -201,7 +206,7 @@ def _accepted(c, m, d, i, la):
     if d.program[i] == 0:
         return True
     w = watch_at(m.watch)[0]
-    row = _row(c, m, w, HAPPENING.INSTRUCTION, c.cycles, la)
+    row = _row(c, m, w, EVENT_KIND.INSTRUCTION, c.cycles, la)
     if not holds(c, w, row, U64(d.program[i]) - 1):
         return False
     for j in range(ROW_WORDS):
@@ -232,24 +237,24 @@ def stops(c, e, la):
 def exit_row(c, v, reason):
     """Note a VM exit whose information fields are written; guest registers are still the processor's.
 
-    Words: reason and length; qualification; what came (interruption, guest linear address, value written); what it was about
-    (guest-physical address, MSR, hypercall, CPUID leaf).
+    The third word is what came (interruption, guest linear address, value written), the fourth what it was about (guest-physical
+    address, MSR, hypercall, CPUID leaf): `emu.spec.trace.FIELDS`.
     """
     e, third, fourth = env_of(c.env)[0], 0, 0
     if reason <= 1:
-        third = v[FIELD.EXIT_INTERRUPTION_INFO] & LOW_32 | v[FIELD.EXIT_INTERRUPTION_ERROR_CODE] << 32
+        third = put(v[FIELD.EXIT_INTERRUPTION_INFO] & LOW_32, IN_EXIT.error, v[FIELD.EXIT_INTERRUPTION_ERROR_CODE])
     elif reason == REASON.EPT_VIOLATION or reason == REASON.EPT_MISCONFIG:
         third, fourth = v[FIELD.GUEST_LINEAR_ADDRESS], v[FIELD.GUEST_PHYSICAL_ADDRESS]
     elif reason == REASON.RDMSR or reason == REASON.WRMSR:
         third, fourth = e.regs[GPR.RDX] << 32 | e.regs[GPR.RAX] & LOW_32, e.regs[GPR.RCX] & LOW_32
     elif reason == REASON.CPUID:
-        fourth = e.regs[GPR.RAX] & LOW_32 | e.regs[GPR.RCX] << 32
+        fourth = put(e.regs[GPR.RAX] & LOW_32, IN_EXIT.subleaf, e.regs[GPR.RCX])
     elif reason == REASON.VMCALL:
         third, fourth = e.regs[GPR.RDX], e.regs[GPR.RCX]
     elif reason == REASON.IO:
         third = e.regs[GPR.RAX] & LOW_32
-    happened(c, HAPPENING.EXIT, reason, c.exit_began, v[FIELD.GUEST_RIP],
-             v[FIELD.EXIT_REASON] | v[FIELD.EXIT_INSTRUCTION_LENGTH] << 32, v[FIELD.EXIT_QUALIFICATION], third, fourth)
+    first = put(v[FIELD.EXIT_REASON], IN_EXIT.length, v[FIELD.EXIT_INSTRUCTION_LENGTH])
+    note(c, EVENT_KIND.EXIT, reason, c.exit_began, v[FIELD.GUEST_RIP], first, v[FIELD.EXIT_QUALIFICATION], third, fourth)
 
 
 @kernel
@@ -276,8 +281,8 @@ def vm_entry(c, v, rip, launch, spent):
     if machine_at(c.machine)[0].watch:
         event = v[FIELD.ENTRY_INTERRUPTION_INFO] & LOW_32
         if event & INTR.ERROR:
-            event |= v[FIELD.ENTRY_EXCEPTION_ERROR_CODE] << 32
-        happened(c, HAPPENING.ENTRY, ANY_REASON, c.cycles, rip, event, v[FIELD.GUEST_RIP], launch, spent)
+            event = put(event, IN_ENTRY.error, v[FIELD.ENTRY_EXCEPTION_ERROR_CODE])
+        note(c, EVENT_KIND.ENTRY, ANY_REASON, c.cycles, rip, event, v[FIELD.GUEST_RIP], launch, spent)
 
 
 @kernel
@@ -292,7 +297,7 @@ def failure(c, number, qualification):
         c.field_rip = env_of(c.env)[0].rip
         c.field_failures += 1
     if machine_at(c.machine)[0].watch:
-        happened(c, HAPPENING.FAILURE, ANY_REASON, c.cycles, env_of(c.env)[0].rip, number, qualification, field, 0)
+        note(c, EVENT_KIND.FAILURE, ANY_REASON, c.cycles, env_of(c.env)[0].rip, number, qualification, field, 0)
 
 
 @kernel
@@ -300,22 +305,22 @@ def delivery(c, rip, info, error):
     """Tell of an event that was delivered through the IDT; rip: where it came."""
     if machine_at(c.machine)[0].watch:
         e = env_of(c.env)[0]
-        happened(c, HAPPENING.DELIVERY, ANY_REASON, c.cycles, rip, info & LOW_32, error, e.rip, e.cr[2])
+        note(c, EVENT_KIND.DELIVERY, ANY_REASON, c.cycles, rip, info & LOW_32, error, e.rip, e.cr[2])
 
 
 @kernel
 def msr(c, index, value, write):
     """Tell of RDMSR (write = 0) or WRMSR (1) that was carried out."""
     if machine_at(c.machine)[0].watch:
-        happened(c, HAPPENING.MSR, ANY_REASON, c.cycles, env_of(c.env)[0].rip, index | write << 32, value, 0, 0)
+        note(c, EVENT_KIND.MSR, ANY_REASON, c.cycles, env_of(c.env)[0].rip, put(index, IN_MSR.write, U64(write)), value, 0, 0)
 
 
 @kernel
 def port(c, number, size, value, write):
     """Tell of an access to a port that was carried out."""
     if machine_at(c.machine)[0].watch:
-        first = number | size << 16 | write << 32
-        happened(c, HAPPENING.PORT, ANY_REASON, c.cycles, env_of(c.env)[0].rip, first, value, 0, 0)
+        first = put(put(number, IN_PORT.size, size), IN_PORT.write, U64(write))
+        note(c, EVENT_KIND.PORT, ANY_REASON, c.cycles, env_of(c.env)[0].rip, first, value, 0, 0)
 
 
 @kernel
@@ -336,4 +341,4 @@ def mode(c, e, before):
     if machine_at(c.machine)[0].watch:
         now = paging_mode(e)
         if now != before:
-            happened(c, HAPPENING.MODE, ANY_REASON, c.cycles, e.rip, now | before << 8, 0, 0, 0)
+            note(c, EVENT_KIND.MODE, ANY_REASON, c.cycles, e.rip, put(now, IN_MODE.old, before), 0, 0, 0)

@@ -12,7 +12,7 @@ import pytest
 from emu.asm import assemble
 from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.machine.partition import RESULT, TABLE, TABLE_HEADER, Partition
+from emu.machine.partition import Partition, base_of
 from emu.spec.tlfs import HVLEAF, HVMSR, HVSTATUS, HVTEXT, PRIVILEGE
 from tests.hyperv.conformance import rows
 
@@ -89,7 +89,7 @@ def answers(caller):
     machine.load_partitions([Partition(name="asks", image=image, root=True)])
     result = machine.run(max_cycles=4_000_000_000)
     assert (result.reason, result.exit_code) == ("EXIT_CODE", 0), said
-    base = int.from_bytes(machine.read(TABLE + TABLE_HEADER + RESULT + 8, 8), "little")
+    base = base_of(0, machine.read)
     words = struct.iter_unpack("<QQQQ", machine.read(base + ANSWERS_AT, ANSWER * len(questions)))
     return [(each, row[:3]) for each, row in zip(questions, words, strict=True)]
 

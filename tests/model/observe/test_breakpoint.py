@@ -9,7 +9,7 @@ from emu.model.observe import breakpoint, watch
 from emu.spec.cpu import CR4, DESCRIPTOR, EFER, RFLAGS, SEG
 from emu.spec.debug import ARMED, POINT
 from emu.spec.outcome import MODE
-from emu.spec.watch import ACTION, CYCLE, HAPPENING
+from emu.spec.trace import ACTION, CYCLE, EVENT_KIND
 from emu.state import ALL_ONES, DEBUG, ENV, TLB, WATCHES
 from tests.model.rig import Rig, U
 from tests.reference import breakpoint as reference
@@ -254,13 +254,13 @@ def test_no_place_of_a_condition_goes_missing_among_many_rows(form):
     w = World()
     w.machine.ram_bytes, w.c.vmcs_pointer = 0, ALL_ONES
     points = Watch(w.machine)
-    places = [points.add(ALWAYS, key(HAPPENING.PORT), ACTION.STOP) for _ in range(2)]
-    last = points.add(ALWAYS, key(HAPPENING.MSR), ACTION.STOP, 1)
+    places = [points.add(ALWAYS, key(EVENT_KIND.PORT), ACTION.STOP) for _ in range(2)]
+    last = points.add(ALWAYS, key(EVENT_KIND.MSR), ACTION.STOP, 1)
     with np.errstate(over="ignore"):
         for n in range(WATCHES):
-            form(watch.happened)(w.c, HAPPENING.PORT, U(127), U(n), U(0), U(0), U(0), U(0), U(0))
+            form(watch.note)(w.c, EVENT_KIND.PORT, U(127), U(n), U(0), U(0), U(0), U(0), U(0))
         for n in range(2):
-            form(watch.happened)(w.c, HAPPENING.MSR, U(127), U(WATCHES + n), U(0), U(0), U(0), U(0), U(0))
+            form(watch.note)(w.c, EVENT_KIND.MSR, U(127), U(WATCHES + n), U(0), U(0), U(0), U(0), U(0))
     met, rows = points.met()
     assert len(met) == WATCHES + 1 and list(met[:4]) == places * 2 and met[-1] == last
     assert [int(row[CYCLE]) for row in rows[[0, 1, 2, 3, -1]]] == [0, 0, 1, 1, WATCHES + 1]

@@ -1,7 +1,7 @@
-"""Stubs of `emu.core.native` that decide about stores to pages with code, in LLVM IR."""
+; Stubs that decide about stores to pages with code.
 
-STORES = """
-define void @dirty(i64 %cs, i64 %address) {{
+;; stores: each calls a kernel in place of the engine's function, or before it
+define void @dirty(i64 %cs, i64 %address) {
   %c = field i64 %cs {cs_owner}
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %other, label %ours
@@ -13,9 +13,9 @@ other:
   %o = inttoptr i64 {tlb_set_dirty} to void (i64, i64)*
   tail call void %o(i64 %cs, i64 %address)
   ret void
-}}
+}
 
-define void @storing(i64 %uc, i64 %pages, i64 %start, i32 %size, i64 %ra) {{
+define void @storing(i64 %uc, i64 %pages, i64 %start, i32 %size, i64 %ra) {
   %cs = field i64 %uc {uc_cpu}
   %c = field i64 %cs {cs_owner}
   %foreign = icmp eq i64 %c, 0
@@ -29,9 +29,9 @@ go:
   %o = inttoptr i64 {tb_invalidate_phys_page_fast} to void (i64, i64, i64, i32, i64)*
   tail call void %o(i64 %uc, i64 %pages, i64 %start, i32 %size, i64 %ra)
   ret void
-}}
+}
 
-define void @again(i64 %cs) {{
+define void @again(i64 %cs) {
   %c = field i64 %cs {cs_owner}
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %go, label %ours
@@ -43,5 +43,4 @@ go:
   %o = inttoptr i64 {cpu_loop_exit_noexc} to void (i64)*
   tail call void %o(i64 %cs)
   ret void
-}}
-"""
+}
