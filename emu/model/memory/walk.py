@@ -25,6 +25,7 @@ from emu.spec.paging import (
     PAGING,
     PDE_2M,
     PDPTE_PAE,
+    PDPTE_RESERVED,
     PFEC,
     PTE,
     RESERVED,
@@ -43,7 +44,6 @@ DATA = ACCESS.READ | ACCESS.WRITE
 CARRIED = PTE.PWT | PTE.PCD | PTE.D                      # leaf bits that stand alike in TLBE
 PAT_4K, PAT_LARGE = PTE.PAT, PDE_2M.PAT
 ANDED = PTE.RW | PTE.US                                  # rights are the AND over all levels, XD the OR
-PDPTE_RESERVED = U64(~(sum(int(mask) for mask in PDPTE_PAE)) & 0xFFFF_FFFF_FFFF_FFFF)
 PDPT_SHIFT, PDPT_INDEX = U64(30), U64(3)
 UNPAGED = TLBE.UNPAGED | TLBE.RW | TLBE.US | TLBE.D
 
