@@ -11,8 +11,9 @@ differ between processors.  Not modelled: with UM clear, a tiny exact product in
 Source: SDM 1, "SSE and SSE2 SIMD Floating-Point Exceptions", "Handling SIMD Floating-Point Exceptions"
 """
 from emu.spec.cpu import CR4, MXCSR, VECTOR
+from emu.spec.engine import ENGINE
 
-EXCEPTION = 0x140                           # event number of an exception: this and its vector
+EXCEPTION = int(ENGINE.EXCEPTION)                           # event number of an exception: this and its vector
 PRE = int(MXCSR.IE | MXCSR.DE | MXCSR.ZE)   # found before anything is computed
 FLAGS = PRE | int(MXCSR.OE | MXCSR.UE | MXCSR.PE)
 MASKS = FLAGS << 7

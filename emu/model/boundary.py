@@ -6,19 +6,21 @@ Order: SDM 3A, "Prioritization of Concurrent Events"; in non-root operation SDM 
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model import reset, route
-from emu.model.cpu import HF_INHIBIT, refresh_hflags
+from emu.model.cpu import refresh_hflags
 from emu.model.devices import events
 from emu.model.interrupts import apic, apic_timer
 from emu.model.observe import monitor
 from emu.model.vmx import intercept
+from emu.spec import engine
 from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
+from emu.spec.engine import HFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC
 from emu.state import ALL_ONES, env_of, machine_at
 
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 WATCH_IF, WATCH_SHADOW = U64(1), U64(2)
-INTERCEPT_IRET = U64(1 << 0x14)
+INTERCEPT_IRET = engine.intercept(engine.SVM.IRET)
 INJECTED = U64(1)
 
 
@@ -188,7 +190,7 @@ def finish(c, e):
     level = U64(e.hflags) & 3
     if c.interruptibility & SHADOW:
         c.shadow_at = c.instructions + 1                   # of this kind until an instruction completes
-    e.hflags = U64(e.hflags) & ~HF_INHIBIT | (HF_INHIBIT if c.interruptibility & SHADOW else 0)
+    e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT | (HFLAGS.INHIBIT if c.interruptibility & SHADOW else 0)
     refresh_hflags(e, level)
     watch_iret(c)
     m = machine_at(c.machine)[0]

@@ -8,7 +8,7 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 from emu.bits import U64
 from emu.jit import kernel, octets
 from emu.model import boundary, ram, route
-from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
+from emu.model.cpu import base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
 from emu.model.instructions import system
 from emu.model.interrupts import ferr
@@ -18,6 +18,7 @@ from emu.model.processor import decode
 from emu.model.processor.segment import NOT_NULL
 from emu.model.vmx import intercept, task, vmx
 from emu.spec.cpu import DESCRIPTOR, EVENT, RFLAGS, SEG, VECTOR
+from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT, STOP
 from emu.spec.vmx import BLOCKING, PENDING
@@ -25,9 +26,6 @@ from emu.state import ALL_ONES, debug_at, env_of, insn_at, machine_at
 
 TRANSFER_ALONE, IRET_ALONE = U64(1), U64(2)             # c.iret_step: what the engine is to run alone
 PAGE_SIZE, OFFSET, LOW_32, LOW_16 = U64(4096), U64(0xFFF), U64(0xFFFF_FFFF), U64(0xFFFF)
-E_DEADLINE, E_FAULTED, E_STEPPED = U64(0x3F1), U64(0x3F3), U64(0x3F4)
-E_BREAK = U64(0x3F7)
-E_EXCEPTIONS, E_INTERCEPTS = U64(0x140), U64(0x160)     # the engine's SVM exit codes + 0x100
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 STI_OPCODE = U64(0xFB)
 BS = U64(1 << 14)
@@ -114,7 +112,7 @@ def note_shadow(c, e):
     """
     known = c.interruptibility & SHADOW if c.shadow_at == c.instructions + 1 else 0
     c.interruptibility &= ~SHADOW
-    if U64(e.hflags) & HF_INHIBIT and c.repeated_at == 0:
+    if U64(e.hflags) & HFLAGS.INHIBIT and c.repeated_at == 0:
         if known == 0:
             user = ACCESS.USER if U64(e.hflags) & 3 == 3 else 0
             previous = look.load(c, linear_rip(e) - 1, 1, ACCESS.FETCH | user)
@@ -213,7 +211,7 @@ def returned(c, number):
     Not before: an NMI that waits would be taken at the IRET itself.  Anything else leaves the IRET to run.
     Source: SDM 3A, "Handling Multiple NMIs"; SDM 3C, "Information About NMI Unblocking Due to IRET"
     """
-    faulted_here = number == E_FAULTED and c.fault != FAULT.RETRY or number >= E_EXCEPTIONS and number < E_INTERCEPTS
+    faulted_here = number == ENGINE.FAULTED and c.fault != FAULT.RETRY or number >= ENGINE.EXCEPTION and number < ENGINE.INTERCEPT
     if c.instructions != c.iret_at:
         intercept.iret(c)
         intercept.iret_done(c)
@@ -263,9 +261,9 @@ def settle(c):
     """Recompute the engine's hidden flags of the world that runs now, its shadow after `c.interruptibility`."""
     e = env_of(c.env)[0]
     level = U64(e.hflags) & 3
-    e.hflags = U64(e.hflags) & ~HF_INHIBIT
+    e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT
     if c.interruptibility & SHADOW:
-        e.hflags = U64(e.hflags) | HF_INHIBIT
+        e.hflags = U64(e.hflags) | HFLAGS.INHIBIT
     refresh_hflags(e, level)
 
 
@@ -396,16 +394,16 @@ def handle(c, number):
             mend_bases(c, e)
         if alone == IRET_ALONE:
             returned(c, number)
-        if number == E_DEADLINE:
+        if number == ENGINE.DEADLINE:
             pass
-        elif number == E_FAULTED:
+        elif number == ENGINE.FAULTED:
             faulted(c)
-        elif number == E_STEPPED:
+        elif number == ENGINE.STEPPED:
             c.pending_debug |= BS
-        elif number == E_BREAK:
+        elif number == ENGINE.BREAK:
             at_breakpoint(c, e)
-        elif number >= E_EXCEPTIONS and number < E_INTERCEPTS:
-            exception(c, number - E_EXCEPTIONS, U64(e.error_code) & LOW_16)
+        elif number >= ENGINE.EXCEPTION and number < ENGINE.INTERCEPT:
+            exception(c, number - ENGINE.EXCEPTION, U64(e.error_code) & LOW_16)
         else:
             instruction(c)
         if alone == IRET_ALONE:
