@@ -7,7 +7,7 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, ram, route
+from emu.model import boundary, guest_mode, ram, route
 from emu.model.cpu import base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
 from emu.model.instructions import system
@@ -16,7 +16,6 @@ from emu.model.memory import look, memory, walk
 from emu.model.observe import breakpoint, watch
 from emu.model.processor import decode
 from emu.model.processor.segment import NOT_NULL
-from emu.model.vmx import intercept, task, vmx
 from emu.spec.cpu import DESCRIPTOR, EVENT, RFLAGS, SEG, VECTOR
 from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import INSN
@@ -146,18 +145,12 @@ def software(c, e, insn):
 
 
 @kernel
-def is_vmx(kind):
-    """Return whether an instruction of this kind belongs to VMX."""
-    return (kind >= INSN.VMCALL and kind <= INSN.VMFUNC)
-
-
-@kernel
 def execute(c, e, insn):
     """Execute one decoded instruction; returns RESULT."""
-    if c.vmx_mode == MODE.NONROOT and intercept.check(c, insn):
+    if c.vmx_mode == MODE.NONROOT and guest_mode.check(c, insn):
         return RESULT.FAULT
-    if is_vmx(insn.kind):
-        return vmx.execute(c, insn)
+    if guest_mode.owns(insn.kind):
+        return guest_mode.execute(c, insn)
     return system.execute(c, insn)
 
 
@@ -193,11 +186,11 @@ def transfer(c, e, insn):
     """
     keep_bases(c, e)
     returns = insn.kind == INSN.IRET
-    if returns and task.iret(c, e):
-        intercept.iret(c)
+    if returns and guest_mode.task_iret(c, e):
+        guest_mode.iret(c)
         route.fault(c)
-        intercept.iret_done(c)
-    elif not returns and insn.kind != INSN.RET_FAR and task.transfer(c, insn):
+        guest_mode.iret_done(c)
+    elif not returns and insn.kind != INSN.RET_FAR and guest_mode.task_transfer(c, insn):
         route.fault(c)
     else:
         c.iret_step, c.iret_at = IRET_ALONE if returns else TRANSFER_ALONE, c.instructions
@@ -213,10 +206,10 @@ def returned(c, number):
     """
     faulted_here = number == ENGINE.FAULTED and c.fault != FAULT.RETRY or number >= ENGINE.EXCEPTION and number < ENGINE.INTERCEPT
     if c.instructions != c.iret_at:
-        intercept.iret(c)
-        intercept.iret_done(c)
+        guest_mode.iret(c)
+        guest_mode.iret_done(c)
     elif faulted_here:
-        intercept.iret(c)
+        guest_mode.iret(c)
     else:
         c.iret_step, c.mtf_pending = IRET_ALONE, 0
 
@@ -407,7 +400,7 @@ def handle(c, number):
         else:
             instruction(c)
         if alone == IRET_ALONE:
-            intercept.iret_done(c)
+            guest_mode.iret_done(c)
         breakpoint.pend(c)
         if machine_at(c.machine)[0].debug:
             stop_before_events(c)

@@ -5,9 +5,9 @@ Source: SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"; SDM 3C, "Other Caus
 """
 from emu.bits import U64, one_of, put
 from emu.jit import kernel
+from emu.model import guest_mode
 from emu.model.cpu import real_mode
 from emu.model.delivery import interrupt
-from emu.model.vmx import exit, intercept
 from emu.spec.cpu import EVENT, INTR, SEG, VECTOR, VECTORS
 from emu.spec.outcome import FAULT, MODE, STOP
 from emu.spec.vmx import ACTIVITY, BLOCKING, REASON
@@ -30,7 +30,7 @@ def info_of(e, kind, vector):
 @kernel
 def depart(c, reason, qualification):
     """Do a VM exit."""
-    exit.leave(c, reason, qualification)
+    guest_mode.leave(c, reason, qualification)
     c.recheck = 1
 
 
@@ -99,7 +99,7 @@ def deliver(c, info, error, length):
             return
         second, code = c.fault_vector, c.fault_error
         note_chain(c, second, code, e.rip)
-        if c.vmx_mode == MODE.NONROOT and intercept.exception(c, second, code):
+        if c.vmx_mode == MODE.NONROOT and guest_mode.exception(c, second, code):
             other(c)
             c.vectoring = 0
             return
@@ -110,7 +110,7 @@ def deliver(c, info, error, length):
             return
         if result == VECTOR.DF:
             code = 0
-            if c.vmx_mode == MODE.NONROOT and intercept.exception(c, VECTOR.DF, 0):
+            if c.vmx_mode == MODE.NONROOT and guest_mode.exception(c, VECTOR.DF, 0):
                 other(c)
                 c.vectoring = 0
                 return
@@ -132,7 +132,7 @@ def event(c, kind, vector, error, length):
 def software_event(c, kind, vector, length):
     """Raise the event of INT n, INT1, INT3 or INTO; the last three exit as their exceptions do."""
     c.fault_length = length
-    if c.vmx_mode == MODE.NONROOT and kind != EVENT.SOFT and intercept.software_exception(c, kind, vector):
+    if c.vmx_mode == MODE.NONROOT and kind != EVENT.SOFT and guest_mode.software_exception(c, kind, vector):
         other(c)
         return
     if kind == EVENT.PRIV:
@@ -147,7 +147,7 @@ def fault(c):
         other(c)
         return
     vector, error = c.fault_vector, c.fault_error
-    if c.vmx_mode == MODE.NONROOT and intercept.exception(c, vector, error):
+    if c.vmx_mode == MODE.NONROOT and guest_mode.exception(c, vector, error):
         other(c)
         return
     c.interruptibility &= ~(BLOCKING.STI | BLOCKING.MOV_SS)
