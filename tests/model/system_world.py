@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from emu.jit import entry
-from emu.model import cpu, fault, ram
+from emu.model import cpu, fault, guest_mode, ram
 from emu.model.delivery import frame, gate, interrupt, long, protected, real
 from emu.model.devices import ports
 from emu.model.instructions import control, descriptor, inout, miscellaneous, syscall, system
@@ -31,6 +31,7 @@ MODULES = (
     fault,
     frame,
     gate,
+    guest_mode,
     inout,
     intercept,
     interrupt,

@@ -8,7 +8,7 @@ from emu.bits import codes, members, numbers, one_of, sets
 from emu.spec.apic import APIC, IOAPIC
 from emu.spec.cpu import VECTORS
 from emu.spec.exits import ADDRESSED, ENTRY_FAILURES, EXITS, UNDEFINED
-from emu.spec.paging import PDPTE_RESERVED
+from emu.spec.paging import PDPTE_PAE_RESERVED
 
 EXIT_NUMBERS = {
     "TRAP_LIKE": (1, 2, 3, 4, 7, 8, 37, 43, 45, 52, 56), "ACCESS": (44, 48, 49, 62), "KEEPS_PENDING": (3, 37, 43, 45, 56),
@@ -52,4 +52,4 @@ def test_writable_bits_of_apic_registers():
 
 
 def test_reserved_bits_of_pdpte_registers():
-    assert int(PDPTE_RESERVED) == 0xFFF0_0000_0000_01E6
+    assert int(PDPTE_PAE_RESERVED) == 0xFFF0_0000_0000_01E6

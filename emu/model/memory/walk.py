@@ -25,7 +25,7 @@ from emu.spec.paging import (
     PAGING,
     PDE_2M,
     PDPTE_PAE,
-    PDPTE_RESERVED,
+    PDPTE_PAE_RESERVED,
     PFEC,
     PTE,
     RESERVED,
@@ -402,7 +402,7 @@ def load_pdptes(c, cr3):
     pa = physical(c, cr3 & CR3_PDPT, ACCESS.READ)
     if c.fault != FAULT.NONE or memory.paging_in_device(c, pa):
         return False
-    reserved = PDPTE_RESERVED | ADDRESS & ~m.address_mask
+    reserved = PDPTE_PAE_RESERVED | ADDRESS & ~m.address_mask
     for i in range(4):
         entry = memory.load(m, pa + U64(i) * 8, 8)
         if entry & PDPTE_PAE.P and entry & reserved:

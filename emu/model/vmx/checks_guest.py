@@ -10,7 +10,7 @@ from emu.model.vmx.checks_controls import secondary
 from emu.model.vmx.checks_host import pat_valid
 from emu.spec.checks import GUEST
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, VECTOR
-from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_RESERVED
+from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
 from emu.spec.profile import CR0_RULE, CR4_RULE, DEBUGCTL_BTF, DEBUGCTL_MAY, EFER_MAY, LINEAR_BITS, REVISION
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, PENDING, PIN, PROC2
@@ -233,7 +233,7 @@ def pdptes(c, v):
     nested = secondary(v) & PROC2.EPT != 0
     while n < 4:
         entry = v[FIELD.GUEST_PDPTE0 + n] if nested else load(machine_of(c), table + n * 8, 8)
-        if entry & PDPTE_PAE.P and entry & (PDPTE_RESERVED | ~machine_of(c).address_mask):
+        if entry & PDPTE_PAE.P and entry & (PDPTE_PAE_RESERVED | ~machine_of(c).address_mask):
             bad |= GUEST.PDPTE0 << n
         n += 1
     return bad

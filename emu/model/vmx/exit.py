@@ -16,14 +16,13 @@ from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.exits import EXITS
 from emu.spec.outcome import MODE, RESULT, STOP
-from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_RESERVED
+from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
 from emu.spec.profile import DEBUGCTL_BTF
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
+from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXIT, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
 from emu.state import env_of
 
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
-ENTRY_FAILURE = U64(1 << 31)                       # bit 31 of the exit reason
 TICK = U64(5)                                      # IA32_VMX_MISC[4:0]: the timer counts when this TSC bit changes
 
 # SDM 3C, "Loading Host Control Registers, Debug Registers, MSRs": CR0 bits that no transition changes.
@@ -255,7 +254,7 @@ def load_host(c, v, r):
 def load_pdptes(c, cr3):
     """Load the PDPTE registers from physical memory at `cr3`; False when a present one has reserved bits."""
     m = memory.machine_of(c)
-    reserved = ~m.address_mask | PDPTE_RESERVED
+    reserved = ~m.address_mask | PDPTE_PAE_RESERVED
     for n in range(4):
         entry = memory.load(m, (cr3 & CR3_PDPT) + n * 8, 8)
         if entry & PDPTE_PAE.P and entry & reserved:
@@ -348,7 +347,7 @@ def entry_failure(c, reason, qualification):
     """
     v, r = fields(c), env_of(c.root_env)[0]
     count(c, reason)
-    v[FIELD.EXIT_REASON] = reason | ENTRY_FAILURE
+    v[FIELD.EXIT_REASON] = reason | EXIT.ENTRY_FAILURE
     v[FIELD.EXIT_QUALIFICATION] = qualification
     watch.vm_exit(c, v, reason)
     if c.env != c.root_env:
