@@ -62,6 +62,33 @@ def codes(name, source, **values):
     return _table("codes", name, {k: U64(v[0]) for k, v in values.items()}, _Details(name, 64, source, dict(values)))
 
 
+def sets(name, table, source, **rows):
+    """Return a named tuple of uint64 bit sets of a code table's numbers, one per row given as (names, text).
+
+    names: rows of `table`, separated by spaces.  A number from 64 on has no bit: whoever asks with it, asks `members`.
+    Raises ValueError naming the row that lists a name which the table does not have.
+    """
+    values, found = {}, {}
+    for row, (names, text) in rows.items():
+        unknown = [each for each in names.split() if each not in table._fields]
+        if unknown:
+            raise ValueError(f"{name}.{row}: {details(table).name} has no row {unknown[0]}")
+        numbers = [int(getattr(table, each)) for each in names.split()]
+        values[row] = U64(sum(1 << number for number in set(numbers) if number < 64))
+        found[row] = (names.split(), text)
+    return _table("sets", name, values, _Details(name, 64, source, found))
+
+
+def members(table, row):
+    """Return the names of the code table's rows that a bit set of `sets` holds."""
+    return tuple(details(table).rows[row][0])
+
+
+def numbers(table, row):
+    """Return the numbers below 64 that a bit set of `sets` holds, as ints."""
+    return tuple(number for number in range(64) if int(getattr(table, row)) >> number & 1)
+
+
 Row = namedtuple("Row", "number reset writable text")
 
 
@@ -99,6 +126,12 @@ def shift_of(mask):
 def get(value, mask):
     """Return the field of `value` that `mask` names, shifted to bit 0 (all uint64)."""
     return (value & mask) // (mask & (~mask + 1))
+
+
+@kernel
+def one_of(number, members):
+    """Return whether `number` is in the bit set `members` (all uint64)."""
+    return number < 64 and members >> number & 1 != 0
 
 
 @kernel

@@ -1,23 +1,15 @@
 """The slow path of the block stub: a block that is not in the table, or that may not run whole.
 
-A table entry is sixteen words: host address of the block (tag), cycles, instructions, linear address (32 bits of it outside
-64-bit mode, where the engine counts on past 4 GiB), size | mode << 32, ten words with 16 bits for each instruction:
-length (3:0), cycles (14:4), whether it reads a memory operand and writes it (15), and the host address of its code, 0
-when it crosses a page.  The cycles of a block that has to ask before it runs carry marks above bit 59.
+In these kernels `b` is the entry of a block (`emu.core.state.BLOCK`), at host address `slot`.
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
 from numba import types
 
-from emu.bits import U64, get
+from emu.bits import U64, get, put
 from emu.core import context as at
-from emu.core import native, undo
+from emu.core import table, undo
 from emu.core.fill import (
-    BLOCK_LIMIT,
     CS_CFLAGS,
-    E_BREAK,
-    E_DEADLINE,
-    E_GP,
-    E_SPLIT,
     LOW_32,
     OFFSET,
     PAGE_SIZE,
@@ -32,19 +24,18 @@ from emu.core.fill import (
     mode_of,
 )
 from emu.core.native import call, peek16, peek32, peek64, poke32, poke64
-from emu.core.state import core_at
+from emu.core.state import block_at, core_at
+from emu.core.table import ASKS, BY_MODEL, CYCLES, REPEATS, ROW
 from emu.jit import entry, kernel, octets, words
-from emu.model.cpu import HF_CS64, HF_EM, HF_INHIBIT, HF_LIMITED, HF_SHORT, HF_TS, base, limit, limit_flags
+from emu.model.cpu import base, limit, limit_flags
 from emu.model.observe import breakpoint
 from emu.model.processor import decode
 from emu.spec.cpu import GPR, RFLAGS, SEG
+from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import STEP
 from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 
-E_TAG, E_COST, E_COUNT, E_PC, E_SIZE, E_ROWS, E_HOST = U64(0), U64(1), U64(2), U64(3), U64(4), U64(5), U64(15)
-COST_MASK = U64(0x7FF)
 MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
-MODIFIES = U64(0x8000)                     # of a row: the instruction reads a memory operand and writes it
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER = U64(1024)
 WATCH_IF = U64(1)
@@ -52,15 +43,9 @@ TWO_BYTE, X87, X87_BITS, REX, HIGH_NIBBLE, NEAR_JCC = U64(0x0F), U64(0xD8), U64(
 OPERAND_SIZE, ADDRESS_SIZE, REPNE, REP = U64(0x66), U64(0x67), U64(0xF2), U64(0xF3)
 SEGMENT_ES, SEGMENT_BITS, SEGMENT_FS, SEGMENT_GS = U64(0x26), U64(0xE7), U64(0x64), U64(0x65)     # ES, CS, SS, DS alike
 MOVSB, CMPSD, STOSB, SCASD = U64(0xA4), U64(0xA7), U64(0xAA), U64(0xAF)
-UNAVAILABLE = HF_TS | HF_EM                # x87 and SSE instructions end in #NM or #UD
-BY_MODEL = U64(1 << 62)                    # cycles of a block that the engine must not run: never below a deadline
-# Added to the cycles of a block with a breakpoint in it, of one translated with RF set, of one that may end past the limit of CS.
-ASKS = U64(1 << 61)
-REPEATS = U64(1 << 60)                     # of these, one that begins with a repeated string instruction
-CYCLES = REPEATS - U64(1)
-E_INSTRUCTION = U64(native.INSTRUCTION)
+UNAVAILABLE = HFLAGS.TS | HFLAGS.EM        # x87 and SSE instructions end in #NM or #UD
 TCG_CODE_PTR, TCG_HIGHWATER = U64(at.TCG_CODE_PTR), U64(at.TCG_HIGHWATER)
-TB_CS_BASE, LIMITS, LOW_16 = U64(at.TB_CS_BASE), HF_LIMITED | HF_SHORT, U64(0xFFFF)
+TB_CS_BASE, LIMITS, LOW_16 = U64(at.TB_CS_BASE), HFLAGS.LIMITED | HFLAGS.SHORT, U64(0xFFFF)
 
 
 @kernel
@@ -116,10 +101,10 @@ def repeats(code, size):
 @kernel
 def may_end_outside(block, flags):
     """Return whether the block may reach past the limit of CS, which its translation does not depend on."""
-    if not flags & HF_LIMITED:
+    if not flags & HFLAGS.LIMITED:
         return False
     end = (peek64(block + TB_PC) - peek64(block + TB_CS_BASE) & LOW_32) + peek16(block + TB_SIZE)
-    return flags & HF_SHORT != 0 or end > LOW_16 + 1
+    return flags & HFLAGS.SHORT != 0 or end > LOW_16 + 1
 
 
 @kernel
@@ -127,11 +112,11 @@ def last_instruction(c):
     """Return the linear address of the last instruction of the block that ran, all ones when none has since the last event."""
     if not c.block:
         return ALL_ONES
-    e = words(c.block, 16)
-    if e[E_COUNT] == 0:                        # a block that ends before its first instruction
+    b = block_at(c.block)[0]
+    if b.count == 0:                           # a block that ends before its first instruction
         return ALL_ONES
-    last = e[E_COUNT] - 1
-    return e[E_PC] + (e[E_SIZE] & LOW_32) - (e[E_ROWS + last // 4] >> last % 4 * 16 & 15)
+    last = b.count - 1
+    return b.pc + U64(b.length) - table.length(b, last)
 
 
 @kernel
@@ -140,14 +125,14 @@ def repeats_at(c, k, uc, rip):
     last = U64(last_instruction(c))
     if last == ALL_ONES:
         return False
-    e = words(c.block, 16)
-    if (last - rip) & (ALL_ONES if e[E_SIZE] >> 32 == 64 else LOW_32):
+    b = block_at(c.block)[0]
+    if (last - rip) & (ALL_ONES if U64(b.mode) == 64 else LOW_32):
         return False
-    block = call(k.f_block_of, peek64(uc + UC_TCG), e[E_TAG], 0, 0, 0, 0)
+    block = call(k.f_block_of, peek64(uc + UC_TCG), b.tag, 0, 0, 0, 0)
     if block == 0:
         return False
-    size, before = peek16(block + TB_SIZE), last - e[E_PC]
-    return repeats(fetch(machine_at(c.machine)[0], k, block, size, e[E_PC])[before:], size - before)
+    size, before = peek16(block + TB_SIZE), last - b.pc
+    return repeats(fetch(machine_at(c.machine)[0], k, block, size, b.pc)[before:], size - before)
 
 
 @kernel
@@ -163,19 +148,19 @@ def count_mask(code, size, mode):
 
 
 @kernel
-def note_repeat(c, k, uc, ra, e, env):
+def note_repeat(c, k, uc, ra, b, e):
     """Note that the processor is between two iterations, when the block after the last instruction begins with it again.
 
     Returns whether that was the last iteration: the engine goes once more through the instruction, for nothing but its end.
     """
-    block, mode = call(k.f_block_of, peek64(uc + UC_TCG), ra, 0, 0, 0, 0), e[E_SIZE] >> 32
+    block, mode = call(k.f_block_of, peek64(uc + UC_TCG), ra, 0, 0, 0, 0), U64(b.mode)
     size = peek16(block + TB_SIZE)
-    code = fetch(machine_at(c.machine)[0], k, block, size, e[E_PC])
+    code = fetch(machine_at(c.machine)[0], k, block, size, b.pc)
     if not repeats(code, size):
         return False
-    if env.regs[GPR.RCX] & count_mask(code, size, mode) == 0:
+    if e.regs[GPR.RCX] & count_mask(code, size, mode) == 0:
         return True
-    c.repeated, c.repeated_at = e[E_PC] & (ALL_ONES if mode == 64 else LOW_32), c.instructions
+    c.repeated, c.repeated_at = b.pc & (ALL_ONES if mode == 64 else LOW_32), c.instructions
     return False
 
 
@@ -186,18 +171,18 @@ def register(c, k, uc, ra, slot):
     block = call(k.f_block_of, peek64(uc + UC_TCG), ra, 0, 0, 0, 0)
     flags, size, count = peek32(block + TB_FLAGS), peek16(block + TB_SIZE), peek16(block + TB_ICOUNT)
     pc = peek64(block + TB_PC) & (ALL_ONES if mode_of(flags) == 64 else LOW_32)
-    e = words(slot, 16)
-    steps, code, cost = words(k.steps, BLOCK_LIMIT), fetch(m, k, block, size, pc), 0
+    b = block_at(slot)[0]
+    steps, code, cost = words(k.steps, table.LIMIT), fetch(m, k, block, size, pc), 0
     found = decode.block(code, size, mode_of(flags), insn_at(k.scratch)[0], steps)
-    for i in range(10):
-        e[E_ROWS + U64(i)] = 0
+    for i in range(table.ROW_WORDS):
+        b.rows[U64(i)] = 0
     for i in range(count):
         j = U64(i)
         length = steps[j] & STEP.LENGTH if j < found else 15
         cycles = get(steps[j], STEP.COST) if j < found else 1
         cost += cycles
-        both = MODIFIES if j < found and steps[j] & STEP.MODIFIES else 0
-        e[E_ROWS + j // 4] |= (length | cycles << 4 | both) << (j % 4) * 16
+        both = ROW.MODIFIES if j < found and steps[j] & STEP.MODIFIES else 0
+        table.put_row(b, j, put(length | both, ROW.COST, cycles))
     if found + 1 < count:                      # the last may be cut short: the engine stops reading an undefined opcode early
         k.mismatch += 1
         k.mismatch_pc = pc
@@ -207,10 +192,10 @@ def register(c, k, uc, ra, slot):
         cost = BY_MODEL
     if cost != BY_MODEL and (flags & RFLAGS.RF or may_end_outside(block, flags) or breakpoint.marked(m, pc, size)):
         cost |= ASKS | (REPEATS if repeats(code, size) else 0)
-    e[E_TAG], e[E_COST], e[E_COUNT], e[E_PC] = ra, cost, count, pc
-    e[E_SIZE] = size | mode_of(flags) << 32
+    b.tag, b.cost, b.count, b.pc = ra, cost, count, pc
+    b.length, b.mode = size, mode_of(flags)
     one_page = (pc & OFFSET) + size <= PAGE_SIZE
-    e[E_HOST] = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET) if one_page else 0
+    b.host = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET) if one_page else 0
 
 
 @kernel
@@ -220,31 +205,29 @@ def keep(c, k, slot):
     What undoes a block, or counts what of it ran, reads its entry.  Which blocks share a place depends on where the engine put them.
     """
     if c.block == slot:
-        kept, old = words(k.table, (k.table_mask + 2) * 16), words(slot, 16)
-        for i in range(16):
-            kept[(k.table_mask + 1) * 16 + U64(i)] = old[U64(i)]
-        c.block = k.table + (k.table_mask + 1) * 16 * 8
+        c.block = k.table + (k.table_mask + 1) * table.BYTES
+        table.copy(slot, c.block)
 
 
 @kernel
-def fitting(c, e):
+def fitting(c, b):
     """Return how many instructions of the block entry fit before the processor's deadline, at least one."""
     left, done = c.due - c.cycles, 0
-    for i in range(e[E_COUNT]):
+    for i in range(b.count):
         j = U64(i)
-        left_cost = e[E_ROWS + j // 4] >> (j % 4 * 16 + 4) & COST_MASK
-        if left_cost > left:
+        cycles = table.cost(b, j)
+        if cycles > left:
             break
-        left -= left_cost
+        left -= cycles
         done += 1
     return done if done else 1
 
 
 @kernel
-def charge(c, e, slot):
+def charge(c, b, slot):
     """Charge the block and let it run."""
-    c.cycles += e[E_COST] & CYCLES
-    c.instructions += e[E_COUNT]
+    c.cycles += b.cost & CYCLES
+    c.instructions += b.count
     c.block = slot
 
 
@@ -255,102 +238,102 @@ def must_leave(c, flags, eflags):
         return True
     if c.cycles >= c.due:
         return True
-    if c.watch and not flags & HF_INHIBIT:
+    if c.watch and not flags & HFLAGS.INHIBIT:
         return c.watch != WATCH_IF or eflags & RFLAGS.IF != 0
     return False
 
 
 @kernel
-def at_breakpoint(c, env, la):
+def at_breakpoint(c, e, la):
     """Return whether the instruction at linear `la` is not to run before the model has seen it."""
-    return breakpoint.code(c, env, la) != 0 or breakpoint.asked(c, env, la)
+    return breakpoint.code(c, e, la) != 0 or breakpoint.asked(c, e, la)
 
 
 @kernel
-def before_break(c, e, env):
+def before_break(c, b, e):
     """Return how many instructions of the block entry come before the first breakpoint in it."""
     m = machine_at(c.machine)[0]
     if not m.mark_count and not m.debug:
-        return e[E_COUNT]
-    at, wrap = e[E_PC], ALL_ONES if e[E_SIZE] >> 32 == 64 else LOW_32
-    for i in range(e[E_COUNT]):
+        return b.count
+    at, wrap = b.pc, ALL_ONES if U64(b.mode) == 64 else LOW_32
+    for i in range(b.count):
         j = U64(i)
-        if at_breakpoint(c, env, at & wrap):
+        if at_breakpoint(c, e, at & wrap):
             return j
-        at += e[E_ROWS + j // 4] >> j % 4 * 16 & 15
-    return e[E_COUNT]
+        at += table.length(b, j)
+    return b.count
 
 
 @kernel
-def other_code(k, env, world):
+def other_code(k, e, world):
     """Return whether the engine looked the block up wrongly after a far transfer (emu.core.native).
 
     Its hidden flags are not those of the new limit of CS, or its TLB has pages past 4 GiB under addresses that are others now.
     """
-    return (U64(env.hflags) ^ limit_flags(env)) & LIMITS != 0 or (k.wrapped[world] != 0 and U64(env.hflags) & HF_CS64 != 0)
+    return (U64(e.hflags) ^ limit_flags(e)) & LIMITS != 0 or (k.wrapped[world] != 0 and U64(e.hflags) & HFLAGS.CS64 != 0)
 
 
 @kernel
-def within_limit(e, env):
+def within_limit(b, e):
     """Return how many instructions of the block entry end within the limit of CS.
 
     Source: SDM 3A, "Limit Checking"; SDM 3B, "Segment Wraparound"
     """
-    if U64(env.hflags) & LIMITS == 0:
-        return e[E_COUNT]
-    at = e[E_PC] - base(env, SEG.CS) & LOW_32
-    end, last = at + (e[E_SIZE] & LOW_32), limit(env, SEG.CS)       # an undefined opcode is as long as the engine reads it
-    for i in range(e[E_COUNT]):
+    if U64(e.hflags) & LIMITS == 0:
+        return b.count
+    at = b.pc - base(e, SEG.CS) & LOW_32
+    end, last = at + U64(b.length), limit(e, SEG.CS)           # an undefined opcode is as long as the engine reads it
+    for i in range(b.count):
         j = U64(i)
-        at += e[E_ROWS + j // 4] >> j % 4 * 16 & 15
+        at += table.length(b, j)
         if min(at, end) - 1 > last:
             return j
-    return e[E_COUNT]
+    return b.count
 
 
 @kernel
-def outside(c, k, cs, e, env, slot):
+def outside(c, k, cs, b, e, slot):
     """Report the #GP(0) of the branch that led past the limit of CS, as if it had not been made.
 
     RIP of a block that was jumped to directly is not written yet.
     """
-    env.rip = e[E_PC] - base(env, SEG.CS) & LOW_32
-    if c.block and c.block != slot and undo.undo_branch(c, env):
-        leave(c, k, cs, E_GP, 0)
+    e.rip = b.pc - base(e, SEG.CS) & LOW_32
+    if c.block and c.block != slot and undo.undo_branch(c, e):
+        leave(c, k, cs, ENGINE.PROTECTION, 0)
 
 
 @kernel
-def resume_flag(c, k, cs, e, env, ra):
+def resume_flag(c, k, cs, b, e, ra):
     """Clear RF behind the instruction that it was set for, when the engine, which went on by a direct jump, did not.
 
     It stays set between the iterations of a repeated string instruction.
     """
-    late = c.resumed_at == c.instructions and env.eflags & RFLAGS.RF
+    late = c.resumed_at == c.instructions and e.eflags & RFLAGS.RF
     c.resumed_at = 0
-    if late and not (e[E_COST] & REPEATS and e[E_PC] == c.resumed):
-        env.eflags &= ~RFLAGS.RF
+    if late and not (b.cost & REPEATS and b.pc == c.resumed):
+        e.eflags &= ~RFLAGS.RF
         c.block = 0
-        leave(c, k, cs, E_DEADLINE, ra)
+        leave(c, k, cs, ENGINE.DEADLINE, ra)
 
 
 @kernel
-def ask(c, k, cs, e, env, ra):
+def ask(c, k, cs, b, e, ra):
     """Stop before a breakpoint in the block and before the limit of CS; let an instruction that RF is set for run alone."""
-    count, inside = U64(before_break(c, e, env)), U64(within_limit(e, env))
-    if count > 0 and inside == 0 and e[E_COUNT]:
-        c.block, env.error_code = 0, 0
-        leave(c, k, cs, E_GP, ra)
+    count, inside = U64(before_break(c, b, e)), U64(within_limit(b, e))
+    if count > 0 and inside == 0 and b.count:
+        c.block, e.error_code = 0, 0
+        leave(c, k, cs, ENGINE.PROTECTION, ra)
     count = min(count, inside)
-    if count == 0 and e[E_COUNT]:
+    if count == 0 and b.count:
         c.block = 0
-        leave(c, k, cs, E_BREAK, ra)
-    if e[E_COST] != BY_MODEL and env.eflags & RFLAGS.RF:
+        leave(c, k, cs, ENGINE.BREAK, ra)
+    if b.cost != BY_MODEL and e.eflags & RFLAGS.RF:
         count = 1
-        c.resumed, c.resumed_at = e[E_PC], c.instructions + 1 if e[E_COUNT] == 1 else 0
-    if count < e[E_COUNT] and c.single != 1:
+        c.resumed, c.resumed_at = b.pc, c.instructions + 1 if b.count == 1 else 0
+    if count < b.count and c.single != 1:
         c.block = 0
         poke32(cs + CS_CFLAGS, count)
-        leave(c, k, cs, E_SPLIT, ra)
+        leave(c, k, cs, ENGINE.SPLIT, ra)
 
 
 @kernel
@@ -373,9 +356,9 @@ def slow(cpu, uc, ra, slot):
     """Decide about a block that the stub could not charge by itself."""
     c = cpu_at(cpu)[0]
     k = core_at(c.core)[0]
-    e = words(slot, 16)
+    b = block_at(slot)[0]
     last = last_instruction(c)
-    if e[E_TAG] != ra:
+    if b.tag != ra:
         keep(c, k, slot)
         register(c, k, uc, ra, slot)
     m = machine_at(c.machine)[0]
@@ -383,60 +366,58 @@ def slow(cpu, uc, ra, slot):
         crowd(m, uc)
     world = 1 if uc == k.uc[1] else 0
     cs = k.cs[world]
-    env = env_of(k.env[world])[0]
-    hidden = U64(env.hflags)
-    if last == e[E_PC]:
-        if note_repeat(c, k, uc, ra, e, env):
-            charge(c, e, slot)
+    e = env_of(k.env[world])[0]
+    hidden = U64(e.hflags)
+    if last == b.pc:
+        if note_repeat(c, k, uc, ra, b, e):
+            charge(c, b, slot)
             c.resumed_at = c.instructions if c.resumed_at else 0           # RF ends with the instruction
             return
         if c.repeated_at == c.instructions:    # the shadow of STI or MOV SS ended with the first iteration
-            hidden &= ~HF_INHIBIT
+            hidden &= ~HFLAGS.INHIBIT
     if c.deadline == 0:
-        undo.busy(env)
+        undo.busy(e)
     free = c.request | c.watch | c.single == 0
-    if c.deadline == 0 and other_code(k, env, world):
-        if undo.past_limit(env, e[E_PC]):
-            outside(c, k, cs, e, env, slot)
+    if c.deadline == 0 and other_code(k, e, world):
+        if undo.past_limit(e, b.pc):
+            outside(c, k, cs, b, e, slot)
         c.block = 0
-        leave(c, k, cs, E_DEADLINE, ra)
+        leave(c, k, cs, ENGINE.DEADLINE, ra)
     if c.deadline == 0 and free:
         c.deadline = c.due
-    if e[E_COST] >= ASKS and within_limit(e, env) == 0 and e[E_COUNT]:
-        outside(c, k, cs, e, env, slot)
+    if b.cost >= ASKS and within_limit(b, e) == 0 and b.count:
+        outside(c, k, cs, b, e, slot)
     if c.resumed_at:
-        resume_flag(c, k, cs, e, env, ra)
+        resume_flag(c, k, cs, b, e, ra)
     if c.single == 1 and c.cycles >= c.due and not (c.mtf_step | c.iret_step | c.repeat_step):
         c.block = 0                            # its fetch reached an event, which comes first as it does when nobody steps
-        leave(c, k, cs, E_DEADLINE, ra)
-    if e[E_COST] >= ASKS and (c.single == 1 or not (c.single or must_leave(c, hidden, env.eflags))):
-        ask(c, k, cs, e, env, ra)
-    if e[E_COST] == BY_MODEL and (c.single == 1 or not (c.single or must_leave(c, hidden, env.eflags))):
+        leave(c, k, cs, ENGINE.DEADLINE, ra)
+    if b.cost >= ASKS and (c.single == 1 or not (c.single or must_leave(c, hidden, e.eflags))):
+        ask(c, k, cs, b, e, ra)
+    if b.cost == BY_MODEL and (c.single == 1 or not (c.single or must_leave(c, hidden, e.eflags))):
         c.block = 0
-        leave(c, k, cs, E_INSTRUCTION, ra)
+        leave(c, k, cs, ENGINE.INSTRUCTION, ra)
     if c.single == 1:                          # one instruction was asked for: this is it
         c.single = 2
-        charge(c, e, slot)
+        charge(c, b, slot)
         return
-    if c.single or must_leave(c, hidden, env.eflags):
+    if c.single or must_leave(c, hidden, e.eflags):
         c.block = 0
-        leave(c, k, cs, E_DEADLINE, ra)
-    if c.deadline and c.deadline < c.due and c.cycles + (e[E_COST] & CYCLES) > c.deadline:   # see emu.core.loop.disturb
+        leave(c, k, cs, ENGINE.DEADLINE, ra)
+    if c.deadline and c.deadline < c.due and c.cycles + (b.cost & CYCLES) > c.deadline:   # see emu.core.loop.disturb
         c.block = 0
-        leave(c, k, cs, E_DEADLINE, ra)
-    if c.cycles + (e[E_COST] & CYCLES) > c.due and e[E_COUNT] > 1:
-        count = fitting(c, e)
-        if count < e[E_COUNT]:
+        leave(c, k, cs, ENGINE.DEADLINE, ra)
+    if c.cycles + (b.cost & CYCLES) > c.due and b.count > 1:
+        count = fitting(c, b)
+        if count < b.count:
             c.block = 0
             poke32(cs + CS_CFLAGS, count)
-            leave(c, k, cs, E_SPLIT, ra)
-    charge(c, e, slot)
+            leave(c, k, cs, ENGINE.SPLIT, ra)
+    charge(c, b, slot)
 
 
 @entry(types.uint64(types.uint64, types.uint64))
-def forget(table, mask):
+def forget(rows, mask):
     """Empty the block table: the engine reuses the host addresses that it is keyed by."""
-    rows = words(table, (mask + 1) * 16)
-    for i in range(mask + 1):
-        rows[U64(i) * 16] = 0
+    table.empty(rows, mask)
     return 0

@@ -26,12 +26,13 @@ CLASS_UNALIGNED, CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 24, 72, 128, 136
 TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_CFLAGS, TB_PAGE0, TB_PAGE1 = 0, 8, 16, 20, 22, 24, 72, 80
 # CPUArchState beyond what the ENV record names
 ENV_FEATURES = 5632
+ENV_SSE_END = 3200                         # x87, MMX and SSE state ends here; it begins with `fpstt`
 
 # What a far return changes besides RSP: RIP, flags, segments
 STATE_FIRST = ENV.fields["rip"][1]
 STATE_BYTES = ENV.fields["cr"][1] - STATE_FIRST
 
-# Table of blocks: 2**BLOCK_BITS entries of 128 bytes, see emu.core.block
+# Table of blocks: 2**BLOCK_BITS entries, emu.core.state.BLOCK
 BLOCK_BITS = 16
 
 

@@ -8,8 +8,10 @@ from unicorn.unicorn_const import UC_HOOK_INTR
 from emu.bits import every
 from emu.core import context as at
 from emu.core import native
+from emu.core.state import BLOCK
 from emu.errors import EngineError
 from emu.spec import cpuid
+from emu.spec.engine import SVM, intercept
 from emu.state import ENV
 
 VOID_PAGE = 0xFE_0000_0000                  # engine-physical: a page of all ones, and the device window
@@ -17,15 +19,12 @@ DEVICE_WINDOW = 0xFE_0000_1000
 ROM_WINDOW = 0xFD_0000_0000                 # engine-physical: the ROM; RAM is one piece there, the hole below 4 GiB in it
 _void = np.full(8192, 0xFF, np.uint8)
 VOID = _void[-(_void.ctypes.data) % 4096:][:4096]
-TABLE = np.zeros(((1 << at.BLOCK_BITS) + 1) * 16 + 16, np.uint64)     # one row more, see emu.core.block.keep
+TABLE = np.zeros((1 << at.BLOCK_BITS) + 2, BLOCK)       # one entry more, see emu.core.block.keep, and one to align it by
 BLOCK_BITS = at.BLOCK_BITS
-TABLE_ADDRESS = (TABLE.ctypes.data + 127) & ~127
+TABLE_ADDRESS = TABLE.ctypes.data + -TABLE.ctypes.data % BLOCK.itemsize
 
-# Intercepts of the engine's SVM checks that are always on: everything but PUSHF, POPF and IRET (bit n of
-# `intercept` is SVM exit code 0x60 + n); single bits are switched by the model.
-SVM_PUSHF, SVM_POPF, SVM_IRET = 0x70, 0x71, 0x74
-INTERCEPT_IRET = 1 << (SVM_IRET - 0x60)
-INTERCEPTS = (1 << 64) - 1 & ~(1 << (SVM_PUSHF - 0x60) | 1 << (SVM_POPF - 0x60) | INTERCEPT_IRET)
+# Intercepts of the engine's SVM checks that are always on: everything but PUSHF, POPF and IRET; the model switches that of IRET.
+INTERCEPTS = ~(intercept(SVM.PUSHF) | intercept(SVM.POPF) | intercept(SVM.IRET))
 
 # Instruction-set words of the engine by index (FEAT_1_EDX 0, FEAT_1_ECX 1, FEAT_7_0_EBX 2, FEAT_8000_0001_EDX 6,
 # FEAT_8000_0001_ECX 7, FEAT_XSAVE 19): what CPUID reports, but FSGSBASE, whose checks the model does on #UD.
@@ -34,7 +33,8 @@ FEATURES = {0: every(cpuid.FEATURE_D), 1: every(cpuid.FEATURE_C), 2: every(cpuid
 FEATURE_WORDS = 34
 
 
-FP_STATUS = slice(776, 784)                                # bytes of ENV: float_status of the x87 unit
+_FP_STATUS = at.offset(ENV, "fp_status")
+FP_STATUS = slice(_FP_STATUS, _FP_STATUS + 8)              # bytes of ENV: float_status of the x87 unit
 
 
 class Engine:

@@ -9,7 +9,6 @@ Source: SDM 3A, "Determination of Access Mode"; SDM 2A, "CALL", "IRET/IRETD/IRET
 from numba import types
 
 from emu.bits import U64
-from emu.core import native
 from emu.core.fill import leave
 from emu.core.native import call
 from emu.core.operation import FAR, PARAMETERS, PUSHED
@@ -19,11 +18,11 @@ from emu.model.cpu import LOW_32, attributes, base, code_64, cpl, real_mode
 from emu.model.memory import look
 from emu.model.processor.segment import CODE, CONFORMING, NOT_NULL, TABLE_READ, address, inside, kind, level
 from emu.spec.cpu import CR4, DESCRIPTOR, GPR, RFLAGS, SEG
+from emu.spec.engine import ENGINE
 from emu.state import ALL_ONES, cpu_at, env_of
 
 WORD_MASK, DPL_SHIFT, GATE, GATE_BITS = U64(0xFFFF), U64(45), U64(4), U64(7)      # call gates have types 4 and 12
 POPPED = U64(40)
-E_INSTRUCTION = U64(native.INSTRUCTION)
 
 
 @kernel
@@ -79,7 +78,7 @@ def before(cpu, ra, what, operand):
     world = 1 if c.env == k.env[1] else 0
     outer = cpl(e) == 3
     if what == FAR.RETURN and not outer and nulls_a_base(c, e):
-        leave(c, k, k.cs[world], E_INSTRUCTION, ra)
+        leave(c, k, k.cs[world], ENGINE.INSTRUCTION, ra)
     if what == FAR.TABLES if outer else e.cr[4] & CR4.SMAP == 0 or e.eflags & RFLAGS.AC == 0:
         return 0
     note_stack(c, k, e, what, operand & WORD_MASK)

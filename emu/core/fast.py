@@ -10,19 +10,19 @@ from numba import types
 from emu.bits import U64
 from emu.core import ledger
 from emu.core.native import peek8
-from emu.jit import entry, kernel, words
-from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_INHIBIT
+from emu.core.state import block_at
+from emu.jit import entry, kernel
 from emu.model.vmx import vmx
 from emu.spec.cost import COST
 from emu.spec.cpu import RFLAGS
+from emu.spec.engine import CC_OP, HFLAGS
 from emu.spec.outcome import MODE
 from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at
 
 REX, REX_MASK, REX_R_SHIFT, REX_B_SHIFT = U64(0x40), U64(0xF0), U64(1), U64(3)
 ESCAPE, OP_VMREAD, OP_VMWRITE, REGISTER_FORM = U64(0x0F), U64(0x78), U64(0x79), U64(0xC0)
 STATIC = U64(1)                             # cycles that the block stub charged for the instruction
-E_PC, E_HOST = U64(3), U64(15)
-MODE_BITS = HF_CS64 | HF_INHIBIT | U64(3)
+MODE_BITS = HFLAGS.CS64 | HFLAGS.INHIBIT | U64(3)
 SLOW_FLAGS = RFLAGS.TF | RFLAGS.RF
 
 
@@ -34,7 +34,7 @@ def plain(c, e):
     debug = machine_at(c.machine)[0].debug
     if debug and (c.steps or debug_at(debug)[0].near):     # a debugger looks at each boundary
         return False
-    return U64(e.hflags) & MODE_BITS == HF_CS64 and not e.eflags & SLOW_FLAGS
+    return U64(e.hflags) & MODE_BITS == HFLAGS.CS64 and not e.eflags & SLOW_FLAGS
 
 
 @entry(types.uint64(types.uint64, types.uint64))
@@ -43,10 +43,10 @@ def undefined(cpu, env):
     c, e = cpu_at(cpu)[0], env_of(env)[0]
     if not plain(c, e):
         return 0
-    row = words(c.block, 16)
-    if row[E_HOST] == 0:
+    b = block_at(c.block)[0]
+    if b.host == 0:
         return 0
-    code, length, rex = row[E_HOST] + (e.rip - row[E_PC]), 3, 0
+    code, length, rex = b.host + (e.rip - b.pc), 3, 0
     if peek8(code) & REX_MASK == REX:
         rex = peek8(code)
         code += 1
@@ -66,6 +66,6 @@ def undefined(cpu, env):
     else:
         return 0
     c.cycles += COST.VMREAD - STATIC
-    e.cc_src, e.cc_op = 0, CC_OP_EFLAGS
+    e.cc_src, e.cc_op = 0, CC_OP.EFLAGS
     e.rip += length
     return 1

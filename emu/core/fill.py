@@ -10,36 +10,32 @@ from numba import types
 
 from emu.bits import U64, get
 from emu.core import context as at
-from emu.core import ledger, native, operation, undo
+from emu.core import ledger, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
-from emu.core.state import core_at
+from emu.core.state import block_at, core_at
+from emu.core.table import LIMIT
 from emu.jit import entry, kernel, octets, words
 from emu.model import ram
-from emu.model.cpu import HF_CS32, HF_CS64
 from emu.model.fault import unmodelled
 from emu.model.memory import look, memory, walk
 from emu.model.observe import breakpoint, monitor
 from emu.model.processor import decode
 from emu.spec.cpu import RFLAGS, VECTOR
 from emu.spec.debug import ARMED
+from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import INSN, STEP
 from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
-from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
+from emu.state import ALL_ONES, ENV, cpu_at, env_of, insn_at, machine_at, tlb_at
 
 PAGE_SIZE, PAGE_MASK, OFFSET, SHIFT = U64(4096), U64(0xFFFF_FFFF_FFFF_F000), U64(0xFFF), U64(12)
 READ, WRITE, EXECUTE = ledger.READ, ledger.WRITE, ledger.EXECUTE
 LOW_32, BYTE = U64(0xFFFF_FFFF), U64(0xFF)
 USER_INDEX = U64(1)
 CPL = U64(3)
-BLOCK_LIMIT = U64(40)
-CS_OWNER = U64(at.CS_ENV + 4832)
+CS_OWNER = U64(at.CS_ENV + at.offset(ENV, "owner"))
 CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_TCG_CTX)
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
 CS_CFLAGS, UC_EXITS = U64(at.CS_CFLAGS_NEXT), U64(at.UC_EXITS)
-E_DEADLINE, E_DEVICE, E_FAULTED, E_SPLIT = U64(native.DEADLINE), U64(native.DEVICE), U64(native.FAULTED), U64(native.SPLIT)
-E_STEPPED, E_WATCH, E_BREAK = U64(native.STEPPED), U64(native.WATCH), U64(native.BREAK)
-E_GP = U64(native.PROTECTION)
-E_PC, E_HOST = U64(3), U64(15)                                 # words of a block table entry, see emu.core.block
 GROW_LIMIT = U64(1 << 17)
 ASKED = U64(2)                                                 # see map_page
 KINDS_RAM, KINDS_ROM, KINDS_DEVICE = walk.KIND.RAM, walk.KIND.ROM, walk.KIND.DEVICE
@@ -66,11 +62,11 @@ def access_of(e, rw, index):
 
 
 @kernel
-def on_page(m, row, la, page):
-    """Return whether the block of a table entry has code on the RAM page (physical `page`, linear `la`)."""
-    if row[E_HOST]:
-        return row[E_HOST] & PAGE_MASK == m.ram + page
-    return row[E_PC] & PAGE_MASK == la or (row[E_PC] & PAGE_MASK) + PAGE_SIZE == la
+def on_page(m, b, la, page):
+    """Return whether a block (its entry `b`) has code on the RAM page (physical `page`, linear `la`)."""
+    if b.host:
+        return b.host & PAGE_MASK == m.ram + page
+    return b.pc & PAGE_MASK == la or (b.pc & PAGE_MASK) + PAGE_SIZE == la
 
 
 @kernel
@@ -86,7 +82,7 @@ def map_page(c, k, world, page, pa, rw, how):
         size, mask = PAGE_SIZE, EXECUTE
     kind = walk.kind(c, pa)
     if kind == KINDS_RAM:
-        here = rw == 1 and c.block != 0 and on_page(m, words(c.block, 16), la, pa & PAGE_MASK)
+        here = rw == 1 and c.block != 0 and on_page(m, block_at(c.block)[0], la, pa & PAGE_MASK)
         guarded = m.monitors != 0 and monitor.guards(m, c, pa)
         rights = c.walk_rights & ~ACCESS.WRITE if guarded and rw != 1 else c.walk_rights
         prot = ledger.protection(m, k, k.bit[world], pa >> SHIFT, rw, rights, here)
@@ -169,7 +165,7 @@ def unfetchable(c, k, cs, e, address):
     """Report the #GP(0) of code that may not be fetched: that of the branch there if there was one."""
     if not (c.block and address == undo.linear(e, e.rip) and undo.undo_branch(c, e)):
         c.block, e.error_code = 0, 0
-    leave(c, k, cs, E_GP, 0)
+    leave(c, k, cs, ENGINE.PROTECTION, 0)
 
 
 @kernel
@@ -183,7 +179,7 @@ def again(c, k, cs, ra):
     """Leave the block before the instruction at `ra`, which is then done again: it is looked up and fetched as any other."""
     if ra and not c.device_step:                           # what a device was asked for is not asked a second time
         c.fault = FAULT.RETRY
-        leave(c, k, cs, E_DEADLINE, ra)
+        leave(c, k, cs, ENGINE.DEADLINE, ra)
 
 
 @kernel
@@ -191,7 +187,7 @@ def watched(c, k, cs, e, address, pa, size, rw, ra):
     """Note the watched bytes that the access reaches; the instruction then runs alone, from its start unless it has asked a device."""
     if met(c, e, address, pa, size, rw) and not c.watch_step and ra:
         if not c.device_step:
-            leave(c, k, cs, E_WATCH, ra)
+            leave(c, k, cs, ENGINE.WATCH, ra)
         c.watch_step = 1
 
 
@@ -205,7 +201,7 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
     rw, index, silent = rw & 3, index & 3, probe & BYTE != 0
     k.fills += 1
     page, access_size, size = address & PAGE_MASK, size & LOW_32, PAGE_SIZE
-    if not e.hflags & HF_CS64 and address > LOW_32:        # past 4 GiB: data is asked for each time
+    if not e.hflags & HFLAGS.CS64 and address > LOW_32:    # past 4 GiB: data is asked for each time
         address, size = address & LOW_32, 1
         k.wrapped[world] |= 1 if rw == 2 else 0
     if rw == 2 and not silent and undo.past_limit(e, address):
@@ -214,7 +210,7 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
     access, start = access_of(e, rw, index), address
     if ra and k.far_ra == ra and k.far_at == c.instructions and rw != 2:
         access, size = operation.far_access(k, e, address, access), 1
-    elif rw == 0 and ra and c.block and operation.may_modify(words(c.block, 16)) and not walk.writable(c, address, access):
+    elif rw == 0 and ra and c.block and operation.may_modify(block_at(c.block)[0]) and not walk.writable(c, address, access):
         start = operation.modified(c, k, cs, e, address, ra)
         if start != ALL_ONES:
             access |= ACCESS.WRITE
@@ -235,7 +231,7 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
         if rw == 2 and memory.device(c, pa):
             unmodelled(c, UNMODELLED.CODE, address, pa)
             c.block = c.block if ra else 0
-            leave(c, k, cs, E_FAULTED, ra)
+            leave(c, k, cs, ENGINE.FAULTED, ra)
         ledger.note_filled(k, world, page)
         if rw == 2 and size == 1:
             size = ASKED
@@ -246,7 +242,7 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
         m = machine_at(c.machine)[0]
         if rw == 1 and m.monitors and not silent and monitor.meets(m, c, pa, min(access_size, PAGE_SIZE - (pa & OFFSET))):
             if not c.watch_step and ra and not c.device_step:   # the store gets a boundary of its own: the time of waking is exact
-                leave(c, k, cs, E_WATCH, ra)
+                leave(c, k, cs, ENGINE.WATCH, ra)
             monitor.stored(m, c.id, pa, min(access_size, PAGE_SIZE - (pa & OFFSET)))
         if map_page(c, k, world, page, pa, rw, index | size << 8):
             return 1
@@ -254,14 +250,14 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
             return 0
         c.fault = FAULT.DEVICE
         c.fault_gpa = pa
-        leave(c, k, cs, E_DEVICE, ra)
+        leave(c, k, cs, ENGINE.DEVICE, ra)
     if silent:
         return 0
     if not ra:                                             # at a block's start: nothing of it was charged
         if rw == 2 and c.fault == FAULT.EXCEPTION and c.fault_vector == VECTOR.GP and address == e.rip:
             unfetchable(c, k, cs, e, address)
         c.block = 0
-    leave(c, k, cs, E_FAULTED, ra)
+    leave(c, k, cs, ENGINE.FAULTED, ra)
     return 0
 
 
@@ -295,9 +291,9 @@ def code_host(m, k, page):
 @kernel
 def mode_of(flags):
     """Return 16, 32 or 64 for the engine's block flags."""
-    if flags & HF_CS64:
+    if flags & HFLAGS.CS64:
         return 64
-    return 32 if flags & HF_CS32 else 16
+    return 32 if flags & HFLAGS.CS32 else 16
 
 
 @kernel
@@ -325,7 +321,7 @@ def begins(kind):
 def code_at(c, k, flags, pc):
     """Return the host address of the code at linear `pc` for a block with these flags, 0 when it has none."""
     user = ACCESS.USER if flags & CPL == CPL else 0
-    pa = look.physical(c, pc if flags & HF_CS64 else pc & LOW_32, ACCESS.FETCH | user)
+    pa = look.physical(c, pc if flags & HFLAGS.CS64 else pc & LOW_32, ACCESS.FETCH | user)
     return undo.host_of(machine_at(c.machine)[0], pa) if pa != ALL_ONES else 0
 
 
@@ -373,7 +369,7 @@ def note_operands(steps, count, sets):
 
 @entry(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64))
 def limit(cpu, block, cs, operands):
-    """Return how many instructions a block may hold: those that end on its first page, at most BLOCK_LIMIT.
+    """Return how many instructions a block may hold: those that end on its first page, at most table.LIMIT.
 
     An instruction that the engine must not read (`unread`) is alone, with its length in bits 47:32: the engine takes its
     address for the end of a run, which it translates to HLT.
@@ -389,7 +385,7 @@ def limit(cpu, block, cs, operands):
     if not host:
         return 1
     rest = PAGE_SIZE - (pc & OFFSET)
-    steps = words(k.steps, BLOCK_LIMIT)
+    steps = words(k.steps, LIMIT)
     count = decode.block(octets(host, rest), rest, mode_of(flags), insn_at(k.scratch)[0], steps)
     length = unread(c, k, flags, pc, host, steps[0] if count else 0)
     if length:

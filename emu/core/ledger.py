@@ -140,6 +140,7 @@ def drop_code(m, k):
     for i in range(ram.top(m) >> SHIFT):
         if ledger[U64(i)] & PAGE.CODE:
             drop_everywhere(k, U64(i), ledger[U64(i)] & PAGE.CODE, True)
+            ledger[U64(i)] &= ~PAGE.CODE
 
 
 @kernel

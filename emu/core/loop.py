@@ -6,33 +6,32 @@ Source: Unicorn 2.1.4 `cpu_exec`, `cpu_handle_exception`.
 """
 from numba import types
 
-from emu.bits import U64
+from emu.bits import U64, get
 from emu.core import context as at
-from emu.core import ledger, native, undo
+from emu.core import ledger, native, table, undo
 from emu.core.block import repeats_at, roll
-from emu.core.fill import CS_CFLAGS, CS_OWNER, E_DEADLINE, E_DEVICE, E_SPLIT, E_STEPPED, E_WATCH
+from emu.core.fill import CS_CFLAGS, CS_OWNER
 from emu.core.native import call, peek32, peek64, poke8, poke32
-from emu.core.state import core_at
+from emu.core.state import block_at, core_at
+from emu.core.table import CYCLES, ROW
 from emu.jit import entry, kernel, octets, words
 from emu.model import ram
-from emu.model.cpu import CC_OP_EFLAGS, HF_CS64, HF_MP, HF_TS, STATUS, code_bits
+from emu.model.cpu import STATUS, code_bits
 from emu.model.memory import look
 from emu.model.memory.memory import PAGE
 from emu.model.observe import breakpoint
 from emu.model.processor import decode
 from emu.spec.cpu import CR0
+from emu.spec.engine import CC_OP, ENGINE, HFLAGS
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, STOP
-from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at, tlb_at
+from emu.state import ALL_ONES, ENV, cpu_at, env_of, insn_at, machine_at, tlb_at
 
-COST_MASK = U64(0x7FF)
-CYCLES = U64((1 << 60) - 1)                 # see emu.core.block: above are marks
 CS_EXIT, CS_STOPPED, CS_CREATED = U64(at.CS_EXIT_REQUEST), U64(at.CS_STOPPED), U64(at.CS_CREATED)
 CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
 UC_STOP, UC_ERROR = U64(at.UC_STOP_REQUEST), U64(at.UC_INVALID_ERROR)
 NO_EXCEPTION = U64(0xFFFF_FFFF)                  # -1 in a field of 32 bits
-E_NM = U64(0x147)                           # the engine's #NM: perhaps only our lazy switch of its registers
-FP_FIRST, FP_LAST = U64(600 // 8), U64(3200 // 8)     # words of ENV that hold x87, MMX and SSE state
+FP_FIRST, FP_LAST, ENV_WORDS = U64(at.offset(ENV, "fpstt") // 8), U64(at.ENV_SSE_END // 8), U64(ENV.itemsize // 8)
 MASK_32 = U64(0xFFFF_FFFF)
 CARRY = U64(1)                              # bits 3:1 of the number of the conditions B and AE
 STOPPED = U64(0x10000)                      # what `cpu_exec` returns when an event stopped it
@@ -43,27 +42,27 @@ def give_back(c, rip):
     """Take back what the current block was charged for instructions from `rip` (linear) on; they did not run."""
     if not c.block:
         return
-    e = words(c.block, 16)
-    offset, place, cost, count = rip - e[3], 0, 0, 0
-    if e[4] >> 32 != 64:
+    b = block_at(c.block)[0]
+    offset, place, cost, count = rip - b.pc, 0, 0, 0
+    if U64(b.mode) != 64:
         offset &= MASK_32
-    if offset <= e[4] & MASK_32:
-        while count < e[2] and place < offset:
-            row = e[5 + count // 4] >> count % 4 * 16
-            place += row & 15
-            cost += row >> 4 & COST_MASK
+    if offset <= U64(b.length):
+        while count < b.count and place < offset:
+            row = table.row(b, count)
+            place += row & ROW.LENGTH
+            cost += get(row, ROW.COST)
             count += 1
-        c.cycles -= (e[1] & CYCLES) - cost
-        c.instructions -= e[2] - count
+        c.cycles -= (b.cost & CYCLES) - cost
+        c.instructions -= b.count - count
     c.block = 0
 
 
 @kernel
 def normalise(k, e, world):
     """Bring the arithmetic flags into `cc_src`."""
-    if e.cc_op != CC_OP_EFLAGS:
+    if e.cc_op != CC_OP.EFLAGS:
         e.cc_src = call(k.f_flags, k.env[world], U64(e.cc_op), 0, 0, 0, 0) & STATUS
-        e.cc_op = CC_OP_EFLAGS
+        e.cc_op = CC_OP.EFLAGS
 
 
 @kernel
@@ -71,13 +70,13 @@ def lazy_registers(c, k, world):
     """Set the engine's task-switched flag while the other engine holds the x87 and SSE registers."""
     if k.owner != world:
         e = env_of(k.env[world])[0]
-        e.hflags = U64(e.hflags) | HF_TS | HF_MP
+        e.hflags = U64(e.hflags) | HFLAGS.TS | HFLAGS.MP
 
 
 @kernel
 def fetch_registers(k, world):
     """Copy x87 and SSE state from the engine that holds it to this one."""
-    here, there = words(k.env[world], 876), words(k.env[world ^ 1], 876)
+    here, there = words(k.env[world], ENV_WORDS), words(k.env[world ^ 1], ENV_WORDS)
     for i in range(FP_FIRST, FP_LAST):
         here[U64(i)] = there[U64(i)]
     k.owner = world
@@ -89,7 +88,7 @@ def sync(c, k, world):
     m, t, cs = machine_at(c.machine)[0], tlb_at(c.tlb)[0], k.cs[world]
     e = env_of(k.env[world])[0]
     breakpoint.renew(c, e, world)
-    if k.gated[world] != m.gated or k.wrapped[world] and U64(e.hflags) & HF_CS64:
+    if k.gated[world] != m.gated or k.wrapped[world] and U64(e.hflags) & HFLAGS.CS64:
         k.gated[world] = m.gated
         ledger.flush(k, world)
     ledger.forget(t, k, world)
@@ -112,9 +111,7 @@ def sync(c, k, world):
 @kernel
 def forget_costs(m, k):
     """Empty the block table: each block is looked at again, whether a breakpoint is in it."""
-    rows = words(k.table, (k.table_mask + 1) * 16)
-    for i in range(k.table_mask + 1):
-        rows[U64(i) * 16] = 0
+    table.empty(k.table, k.table_mask)
     m.marks_changed = 0
 
 
@@ -197,7 +194,7 @@ def world_of(c, k):
 @kernel
 def normal_rip(e):
     """Cut RIP to the 32 bits that it has outside 64-bit mode: the engine counts on past 4 GiB."""
-    if not U64(e.hflags) & HF_CS64:
+    if not U64(e.hflags) & HFLAGS.CS64:
         e.rip &= MASK_32
 
 
@@ -209,12 +206,12 @@ def note_flags(c, k, e):
     are computed, whatever the condition; but for carry, which is computed elsewhere.
     Source: Unicorn 2.1.4 `gen_prepare_cc`, `gen_compute_eflags`
     """
-    if e.cc_op == CC_OP_EFLAGS:
+    if e.cc_op == CC_OP.EFLAGS:
         return
     insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, 16)
     length = decode.decode(code, look.code(c, undo.linear(e, e.rip), code), code_bits(e), insn)
     if length and insn.kind == INSN.SET_CONDITION and insn.opcode >> 1 & 7 != CARRY:
-        e.cc_op = CC_OP_EFLAGS
+        e.cc_op = CC_OP.EFLAGS
 
 
 @kernel
@@ -226,10 +223,10 @@ def prologue(c, k, e, world, number):
         k.amid = 0
         note_flags(c, k, e)
     undo.busy(e)
-    completed = number == E_STEPPED or number == E_DEADLINE and c.block == 0
+    completed = number == ENGINE.STEPPED or number == ENGINE.DEADLINE and c.block == 0
     c.resumed_at = k.far_ra = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = 0
     rip = undo.linear(e, e.rip)
-    if number == E_STEPPED:
+    if number == ENGINE.STEPPED:
         if repeats_at(c, k, k.uc[world], rip):
             c.repeated, c.repeated_at = rip, c.instructions
         c.block = 0                                        # it ran whole, even if it jumped to itself
@@ -238,11 +235,11 @@ def prologue(c, k, e, world, number):
     if c.device_step:
         c.device_step = 0
         c.recheck = 1
-    if c.watch_step and number != E_DEVICE:
+    if c.watch_step and number != ENGINE.DEVICE:
         c.watch_step = 0
         if not completed:
             breakpoint.forget(c)
-    if c.single == 2 or number != E_DEVICE:
+    if c.single == 2 or number != ENGINE.DEVICE:
         c.single = 0
 
 
@@ -285,7 +282,7 @@ def storing(cs, start, size, ra):
     """The engine is about to store `size` bytes at offset `start` of RAM, of a page with code: keep what is there.
 
     An unaligned store it makes byte by byte, and leaves the block before the first byte that changes the block's own code.
-    Not kept: bytes on the page before, where it has no code.
+    Not kept: the bytes on the first page of a store over two, unless both have code and are neighbours in RAM (docs/limits.md).
     Source: Unicorn 2.1.4 `store_helper`, `notdirty_write`
     """
     c = cpu_at(peek64(cs + CS_OWNER))[0]
@@ -333,28 +330,28 @@ def on_event(engine, number, user):
     k = core_at(c.core)[0]
     world = world_of(c, k)
     cs, what = k.cs[world], U64(number)
-    if what == E_SPLIT:
+    if what == ENGINE.SPLIT:
         return
     e = env_of(k.env[world])[0]
-    if what == E_NM and k.owner != world and not e.cr[0] & (CR0.TS | CR0.EM):
+    if what == ENGINE.NOT_AVAILABLE and k.owner != world and not e.cr[0] & (CR0.TS | CR0.EM):
         c.resumed_at = 0
         normal_rip(e)
         give_back(c, undo.linear(e, e.rip))
         fetch_registers(k, world)
-        e.hflags = U64(e.hflags) & ~(HF_TS | HF_MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << 8
+        e.hflags = U64(e.hflags) & ~(HFLAGS.TS | HFLAGS.MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << 8
         if c.single:
             c.single = 1
             poke32(cs + CS_CFLAGS, 1)
         return
-    amid = what == E_DEADLINE and c.block and repeats_at(c, k, k.uc[world], undo.linear(e, e.rip))
+    amid = what == ENGINE.DEADLINE and c.block and repeats_at(c, k, k.uc[world], undo.linear(e, e.rip))
     prologue(c, k, e, world, what)
     if amid:
         step_iteration(c, k, cs)
         return
-    if what == E_DEVICE:
+    if what == ENGINE.DEVICE:
         step_device(c, k, cs)
         return
-    if what == E_WATCH:
+    if what == ENGINE.WATCH:
         step_watched(c, k, cs)
         return
     call(k.f_model, c.self_address, what, 0, 0, 0, 0)
@@ -384,4 +381,5 @@ def run_processor(cpu, quantum_end):
         now = world_of(c, k)
         sync(c, k, now)
         execute(c, k, now)
+    ledger.drop_vmcs(c, machine_at(c.machine)[0], k)       # the others run before this one does again
     return c.stop

@@ -35,15 +35,15 @@ from numba.extending import intrinsic
 from emu.core import far_stubs, simd, strict
 from emu.core.template import expanded, filled, joined, parts
 from emu.errors import EngineError
+from emu.spec.engine import ENGINE
 
 VERSION = "2.1.4"
 SUFFIX = "_x86_64"
 _SYM = np.dtype([("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")])
 _RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 
-# Helpers that become intercept stubs: (name, event number).  Numbers start above SVM's.
-INSTRUCTION = 0x3F0                        # an instruction the model executes
-DEADLINE, DEVICE, FAULTED, STEPPED, SPLIT, WATCH, BREAK = 0x3F1, 0x3F2, 0x3F3, 0x3F4, 0x3F5, 0x3F6, 0x3F7
+# What the intercept stubs report; helpers that become ones.
+INSTRUCTION, STEPPED, NOT_AVAILABLE = (int(number) for number in (ENGINE.INSTRUCTION, ENGINE.STEPPED, ENGINE.NOT_AVAILABLE))
 INTERCEPTED = (
     "cpuid", "rdtsc", "rdtscp", "rdpmc", "rdmsr", "wrmsr", "hlt", "monitor", "mwait", "pause", "invlpg", "read_crN",
     "write_crN", "lmsw", "clts", "set_dr", "get_dr", "xsetbv", "xgetbv", "rdrand", "syscall", "sysret", "sysenter", "sysexit",
@@ -51,8 +51,6 @@ INTERCEPTED = (
 )
 # Helpers that use x87 and SSE state without looking at the task-switched flag: #NM is reported while it is set.
 GUARDED = ("xsave", "xsaveopt", "xrstor")
-NOT_AVAILABLE = 0x147
-PROTECTION = 0x14D
 # Far transfers that may switch tasks, which only legacy protected mode has: (name, RFLAGS that are set then, whether a
 # transfer that the model has looked at goes through).  The model looks at them first (`emu.model.vmx.task`).
 SWITCHES = (("ljmp_protected", 0, -1), ("lcall_protected", 0, -1), ("iret_protected", 1 << 14, 0))

@@ -7,8 +7,10 @@ are read with supervisor privilege whatever the CPL.
 Source: SDM 3A, "Page-Fault Exceptions", "Determination of Access Mode"; SDM 3C, "Exit Qualification for EPT Violations"
 """
 from emu.bits import U64, codes
+from emu.core import table
 from emu.core.native import call
-from emu.jit import kernel, octets, words
+from emu.core.state import block_at
+from emu.jit import kernel, octets
 from emu.model.cpu import attributes, base, code_64, code_bits, limit
 from emu.model.memory import look, walk
 from emu.model.processor import decode, operand
@@ -17,9 +19,7 @@ from emu.spec.outcome import ACCESS
 from emu.state import ALL_ONES, insn_at
 
 PAGE_LOW, PAGE_MASK, PAGE_SIZE, LOW_32 = U64(0xFFF), U64(0xFFFF_FFFF_FFFF_F000), U64(0x1000), U64(0xFFFF_FFFF)
-E_COUNT, E_PC, E_ROWS, ROW_WORDS = U64(2), U64(3), U64(5), U64(10)    # words of a block table entry, see emu.core.block
-MODIFIES = U64(0x8000)
-ANY_MODIFIES = U64(0x8000_8000_8000_8000)
+ANY_MODIFIES = table.ROW.MODIFIES * U64(0x1_0001_0001_0001)      # of any of the four rows in a word
 BTS, BTR, BTC = U64(0xAB), U64(0xB3), U64(0xBB)          # map 0F, the bit number in a register: it reaches beyond the operand
 
 FAR = codes("FAR", "ours: what the helper of a far transfer, or of a segment load, does with the stack",
@@ -58,11 +58,11 @@ def operand_start(c, e, insn, rip):
 
 
 @kernel
-def may_modify(row):
-    """Return whether the block of a table entry holds an instruction that modifies."""
+def may_modify(b):
+    """Return whether a block holds an instruction that modifies."""
     some = 0
-    for i in range(ROW_WORDS):
-        some |= row[E_ROWS + U64(i)]
+    for i in range(table.ROW_WORDS):
+        some |= b.rows[U64(i)]
     return some & ANY_MODIFIES != 0
 
 
@@ -72,8 +72,8 @@ def _linear(e, rip):
 
 
 @kernel
-def modifies(k, cs, e, row, ra):
-    """Return whether the instruction whose translation calls from `ra` modifies; `row`: the table entry of its block.
+def modifies(k, cs, e, b, ra):
+    """Return whether the instruction whose translation calls from `ra` modifies; `b`: the entry of its block.
 
     The answer is kept while nothing is translated: host addresses are used again only after that.
     """
@@ -81,12 +81,12 @@ def modifies(k, cs, e, row, ra):
     if k.known_ra[place] == ra and k.known_at[place] == k.translations:
         return k.known[place] != 0
     wrap = ALL_ONES if code_64(e) else LOW_32
-    la, at, number, found = _linear(e, U64(rip_of(k, cs, e, ra))), row[E_PC] & wrap, 0, 0
-    while at != la and number < row[E_COUNT]:
-        at = at + (row[E_ROWS + number // 4] >> number % 4 * 16 & 15) & wrap
+    la, at, number, found = _linear(e, U64(rip_of(k, cs, e, ra))), b.pc & wrap, 0, 0
+    while at != la and number < b.count:
+        at = at + table.length(b, number) & wrap
         number += 1
-    if number < row[E_COUNT]:
-        found = row[E_ROWS + number // 4] >> number % 4 * 16 & MODIFIES
+    if number < b.count:
+        found = table.row(b, number) & table.ROW.MODIFIES
     k.known_ra[place], k.known_at[place], k.known[place] = ra, k.translations, found
     return found != 0
 
@@ -97,7 +97,7 @@ def modified(c, k, cs, e, address, ra):
 
     That is `address`, but for the second page of an operand: its first page comes first, whatever the engine still holds of it.
     """
-    if not modifies(k, cs, e, words(c.block, 16), ra):
+    if not modifies(k, cs, e, block_at(c.block)[0], ra):
         return ALL_ONES
     if address & PAGE_LOW or not walk.canonical(e, address):
         return address

@@ -8,9 +8,9 @@ from emu.bits import U64
 from emu.core.native import call
 from emu.core.state import core_at
 from emu.jit import entry, kernel
+from emu.model import guest_mode
 from emu.model.interrupts import apic, apic_timer
 from emu.model.observe import monitor
-from emu.model.vmx import intercept
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT
@@ -35,11 +35,11 @@ def halted_until(c, m):
     if monitor.woken(c):
         return now
     if c.activity == ACTIVITY.SHUTDOWN:
-        return intercept.next_boundary_deadline(c) if c.vmx_mode == MODE.NONROOT else ALL_ONES
+        return guest_mode.next_boundary_deadline(c) if c.vmx_mode == MODE.NONROOT else ALL_ONES
     when = apic_timer.next_deadline(c)
     when = m.next_event if m.next_event < when else when
     if c.vmx_mode == MODE.NONROOT:
-        timer = intercept.next_boundary_deadline(c)
+        timer = guest_mode.next_boundary_deadline(c)
         when = timer if timer < when else when
     elif not env_of(c.env)[0].eflags & RFLAGS.IF and not (c.activity == MWAIT and c.monitor_break):
         return ALL_ONES

@@ -12,8 +12,9 @@ Source: SDM 1, "SSE and SSE2 SIMD Floating-Point Exceptions", "Handling SIMD Flo
 """
 from emu.core.template import filled, joined, parts
 from emu.spec.cpu import CR4, MXCSR, VECTOR
+from emu.spec.engine import ENGINE
 
-EXCEPTION = 0x140                           # event number of an exception: this and its vector
+EXCEPTION = int(ENGINE.EXCEPTION)                           # event number of an exception: this and its vector
 PRE = int(MXCSR.IE | MXCSR.DE | MXCSR.ZE)   # found before anything is computed
 FLAGS = PRE | int(MXCSR.OE | MXCSR.UE | MXCSR.PE)
 MASKS = FLAGS << 7

@@ -1,6 +1,6 @@
-"""The record of one processor's two execution engines.  Index 0 is the root (and bare) world, 1 the non-root world."""
+"""The records of one processor's two execution engines (index 0: the root and bare world, 1: the non-root world), and of a block."""
 from emu.jit import viewer
-from emu.state import U8, U64, record
+from emu.state import U8, U32, U64, record
 
 ENGINES = 16
 
@@ -39,4 +39,15 @@ CORE = record(
     ("steps", U64), ("scratch", U64),                     # the decoder's run of 40 steps, and an INSN record
 )
 
+# An entry of the block table, see emu.core.table; the stub of emu.core.native reads tag, cost and count, and knows the size.
+BLOCK = record(
+    ("tag", U64),                                         # host address of the block, 0: no entry
+    ("cost", U64), ("count", U64),                        # cycles, with marks above; instructions
+    ("pc", U64),                                          # linear address; 32 bits of it outside 64-bit mode, though the engine counts on
+    ("length", U32), ("mode", U32),                       # bytes; 16, 32 or 64
+    ("rows", U64, 10),                                    # 16 bits for each instruction: emu.core.table.ROW
+    ("host", U64),                                        # host address of its code, 0 when it crosses a page
+)
+
 core_at = viewer(CORE)
+block_at = viewer(BLOCK)

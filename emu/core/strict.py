@@ -14,8 +14,9 @@ Source: SDM 1, "Alignment of Packed and Scalar Data"; SDM 2, "Exceptions Type 1"
 from emu.core import x87
 from emu.core.template import filled, joined, parts
 from emu.spec.cpu import CR4, VECTOR
+from emu.spec.engine import ENGINE
 
-EXCEPTION = 0x140
+EXCEPTION = int(ENGINE.EXCEPTION)
 MO_ALIGN_16, MO_32 = 4 << 4, 2              # of the engine's memory operations
 DB_COUNT = 0x1C                             # in DisasContextBase: number of the instruction that is translated, from 1
 # Helpers that come first in an instruction that waits, at most three parameters after `env`

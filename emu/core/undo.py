@@ -7,18 +7,19 @@ Source: SDM 2A and 2B, "CALL", "Jcc", "JMP", "LOOP/LOOPcc", "RET", "IRET/IRETD/I
 """
 from emu.bits import U64
 from emu.core import context as at
-from emu.core.state import core_at
+from emu.core import table
+from emu.core.state import block_at, core_at
 from emu.jit import kernel, octets, words
 from emu.model import ram
-from emu.model.cpu import HF_CS64, HF_SS32, base, limit, real_mode
+from emu.model.cpu import base, limit, real_mode
 from emu.model.memory import look
 from emu.model.processor import decode
 from emu.spec.cpu import RFLAGS, SEG
+from emu.spec.engine import HFLAGS
 from emu.state import ALL_ONES, ENV, insn_at
 
 LOW_16, LOW_32 = U64(0xFFFF), U64(0xFFFF_FFFF)
 RCX, RSP = U64(1), U64(4)
-E_COUNT, E_PC, E_SIZE, E_ROWS = U64(2), U64(3), U64(4), U64(5)         # words of a block table entry, see emu.core.block
 STATE_FIRST, STATE_BYTES = U64(at.STATE_FIRST), U64(at.STATE_BYTES)
 CS_BASE = U64(at.offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1) - at.STATE_FIRST)
 TASK, BUSY = SEG.TR * U64(3) + U64(2), U64(0x200 << 32)
@@ -46,28 +47,28 @@ def host_of(m, pa):
 @kernel
 def code_base(e):
     """Return what has to be added to RIP for a linear address: the base of CS outside 64-bit mode."""
-    return 0 if U64(e.hflags) & HF_CS64 else base(e, SEG.CS)
+    return 0 if U64(e.hflags) & HFLAGS.CS64 else base(e, SEG.CS)
 
 
 @kernel
 def linear(e, rip):
     """Return the linear address of offset `rip` in the code segment: 32 bits outside 64-bit mode."""
-    return rip if U64(e.hflags) & HF_CS64 else (base(e, SEG.CS) + rip) & LOW_32
+    return rip if U64(e.hflags) & HFLAGS.CS64 else (base(e, SEG.CS) + rip) & LOW_32
 
 
 @kernel
 def past_limit(e, la):
     """Return whether the byte at linear `la` lies past the limit of CS; never in 64-bit mode."""
-    return not U64(e.hflags) & HF_CS64 and (la - base(e, SEG.CS)) & LOW_32 > limit(e, SEG.CS)
+    return not U64(e.hflags) & HFLAGS.CS64 and (la - base(e, SEG.CS)) & LOW_32 > limit(e, SEG.CS)
 
 
 @kernel
-def last_of(c, k, e, row):
-    """Decode the last instruction of the block that ran (table entry `row`); returns its linear address."""
+def last_of(c, k, e, b):
+    """Decode the last instruction of the block that ran (entry `b`); returns its linear address."""
     insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, 16)
-    at, mode = row[E_PC], row[E_SIZE] >> 32
-    for i in range(row[E_COUNT] - 1):
-        at += row[E_ROWS + U64(i) // 4] >> U64(i) % 4 * 16 & 15
+    at, mode = b.pc, U64(b.mode)
+    for i in range(b.count - 1):
+        at += table.length(b, U64(i))
     insn.length = decode.decode(code, look.code(c, at & (ALL_ONES if mode == 64 else LOW_32), code), mode, insn)
     return at
 
@@ -112,14 +113,14 @@ def undo_branch(c, e):
 
     What CALL pushed stays below the stack pointer.
     """
-    k, row, target = core_at(c.core)[0], words(c.block, 16), linear(e, e.rip)
-    insn, at, mode = insn_at(k.scratch)[0], last_of(c, k, e, row), row[E_SIZE] >> 32
+    k, b, target = core_at(c.core)[0], block_at(c.block)[0], linear(e, e.rip)
+    insn, at, mode = insn_at(k.scratch)[0], last_of(c, k, e, b), U64(b.mode)
     opcode, wide = insn.opcode, mode == 64
     jcc = insn.map == 1 and opcode >> 4 == 8
     if insn.length == 0 or insn.map != 0 and not jcc or linear(e, at + insn.length - code_base(e)) == target:
         return False
     size = 8 if wide else insn.operand_size
-    stack = ALL_ONES if wide else (LOW_32 if U64(e.hflags) & HF_SS32 else LOW_16)
+    stack = ALL_ONES if wide else (LOW_32 if U64(e.hflags) & HFLAGS.SS32 else LOW_16)
     if jcc:
         pass
     elif opcode == IRET or opcode == RET_FAR or opcode == RET_FAR_IMM:

@@ -4,7 +4,7 @@ Everything is read from the records after the run; nothing of the machine change
 """
 from dataclasses import dataclass
 
-from emu.bits import U64, name_of, show, text_of
+from emu.bits import U64, name_of, numbers, show, text_of
 from emu.errors import ConfigError
 from emu.jit import words
 from emu.machine.host import host
@@ -14,7 +14,7 @@ from emu.model.memory import steps
 from emu.model.processor import msr
 from emu.model.vmx import checks, world
 from emu.model.vmx.vmcs import View
-from emu.spec.cpu import CR0, EFER, RFLAGS, SEG, VECTOR
+from emu.spec.cpu import CR0, EFER, RFLAGS, SEG, VECTOR, VECTORS
 from emu.spec.msr import MSR, RULE, RULES
 from emu.spec.outcome import ACCESS, MODE
 from emu.spec.paging import PFEC
@@ -26,7 +26,7 @@ from emu.state import ALL_ONES, env_of
 NOWHERE, NEAR = int(ALL_ONES), 0x4000                      # NEAR: bytes after a symbol outside the image that still go by its name
 GATES = {5: "task gate", 6: "16-bit interrupt gate", 7: "16-bit trap gate", 12: "call gate", 14: "interrupt gate", 15: "trap gate"}
 ENTRY_FAILURE, FOUR_GIB, PAGE = 1 << 31, 1 << 32, 4096
-WITH_ERROR = (8, 10, 11, 12, 13, 14, 17, 21)
+WITH_ERROR = numbers(VECTORS, "ERROR")
 WORLD = {int(MODE.BARE): "", int(MODE.ROOT): " in VMX root operation", int(MODE.NONROOT): " in VMX non-root operation"}
 
 

@@ -219,7 +219,6 @@ class Machine:
         from emu.model.interrupts import apic
         self.record[0].stop = 0
         for c in self.cpu:
-            c.apic_base = 0xFEE00000 | 1 << 11 | (1 << 8 if c.id == 0 else 0)
             apic.reset(c, False)
             reset.power_up(c)
         self.board.reset()

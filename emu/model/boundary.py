@@ -1,24 +1,25 @@
 """What is due between two instructions: INIT, SIPI, debug traps, NMI, interrupts, timers; and until when to run.
 
 Order: SDM 3A, "Prioritization of Concurrent Events"; in non-root operation SDM 3C, "Other Causes of VM Exits" by
-`intercept.boundary`.
+`guest_mode.boundary`.
 """
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model import reset, route
-from emu.model.cpu import HF_INHIBIT, refresh_hflags
+from emu.model import guest_mode, reset, route
+from emu.model.cpu import refresh_hflags
 from emu.model.devices import events
 from emu.model.interrupts import apic, apic_timer
 from emu.model.observe import monitor
-from emu.model.vmx import intercept
+from emu.spec import engine
 from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
+from emu.spec.engine import HFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC
 from emu.state import ALL_ONES, env_of, machine_at
 
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 WATCH_IF, WATCH_SHADOW = U64(1), U64(2)
-INTERCEPT_IRET = U64(1 << 0x14)
+INTERCEPT_IRET = engine.intercept(engine.SVM.IRET)
 INJECTED = U64(1)
 
 
@@ -26,7 +27,7 @@ INJECTED = U64(1)
 def watch_iret(c):
     """Ask the engine to report IRET while NMIs, or virtual NMIs, are blocked."""
     e = env_of(c.env)[0]
-    if intercept.iret_unblocks(c) and not c.iret_step:
+    if guest_mode.iret_unblocks(c) and not c.iret_step:
         e.intercept |= INTERCEPT_IRET
     else:
         e.intercept &= ~INTERCEPT_IRET
@@ -104,7 +105,7 @@ def nonroot_event(c, e):
         c.injected[info & INTR.VECTOR] += 1
         route.deliver(c, info, error, length)
         return True
-    reason = intercept.boundary(c)
+    reason = guest_mode.boundary(c)
     if reason != ALL_ONES:
         interrupted(c, e)
         route.depart(c, reason, c.fault_qualification)
@@ -113,7 +114,7 @@ def nonroot_event(c, e):
         return False
     if c.pending_debug and not c.interruptibility & BLOCKING.MOV_SS:
         interrupted(c, e)
-        if intercept.exception(c, VECTOR.DB, 0):
+        if guest_mode.exception(c, VECTOR.DB, 0):
             route.other(c)
         else:
             route.event(c, EVENT.HARD, VECTOR.DB, 0, 0)
@@ -154,7 +155,7 @@ def until(c):
     due = when if when < due else due
     due = m.next_event if m.next_event < due else due
     if c.vmx_mode == MODE.NONROOT:
-        when = intercept.next_boundary_deadline(c)
+        when = guest_mode.next_boundary_deadline(c)
         due = when if when < due else due
     return due
 
@@ -188,7 +189,7 @@ def finish(c, e):
     level = U64(e.hflags) & 3
     if c.interruptibility & SHADOW:
         c.shadow_at = c.instructions + 1                   # of this kind until an instruction completes
-    e.hflags = U64(e.hflags) & ~HF_INHIBIT | (HF_INHIBIT if c.interruptibility & SHADOW else 0)
+    e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT | (HFLAGS.INHIBIT if c.interruptibility & SHADOW else 0)
     refresh_hflags(e, level)
     watch_iret(c)
     m = machine_at(c.machine)[0]
@@ -200,7 +201,7 @@ def finish(c, e):
     c.due = until(c)
     if c.vmx_mode == MODE.NONROOT:
         c.mtf_step = c.proc & PROC.MTF
-        awaited = intercept.window_awaited(c)
+        awaited = guest_mode.window_awaited(c)
         c.watch = awaited if awaited > c.watch else c.watch
     awaits_nmi = c.nmi_pending and not c.interruptibility & BLOCKING.NMI
     if c.activity == ACTIVITY.ACTIVE and c.interruptibility & SHADOW and (awaits_nmi or c.pending_debug):

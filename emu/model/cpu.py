@@ -4,13 +4,13 @@ import numpy as np
 from emu.bits import U64
 from emu.jit import kernel
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, RFLAGS, SEG
+from emu.spec.engine import CC_OP, HFLAGS
 from emu.spec.profile import LINEAR_BITS
 
 STATUS = RFLAGS.OF | RFLAGS.SF | RFLAGS.ZF | RFLAGS.AF | RFLAGS.PF | RFLAGS.CF
 HIGH = U64(32)
 LOW_32 = U64(0xFFFF_FFFF)
 SELECTOR = U64(0xFFFF)
-CC_OP_EFLAGS = U64(1)
 FORWARD, BACKWARD = np.int32(1), np.int32(-1)              # ENV.df, a signed field
 HALF_48, HALF_57, HALF_CPU = U64(1 << 47), U64(1 << 56), U64(1 << LINEAR_BITS - 1)
 BITS_48, BITS_57, BITS_CPU = U64(48), U64(57), U64(LINEAR_BITS)
@@ -30,7 +30,7 @@ def set_rflags(e, value):
     """Write RFLAGS (uint64) to an ENV record; the caller refreshes hflags."""
     e.cc_src = value & STATUS
     e.cc_dst = 0
-    e.cc_op = CC_OP_EFLAGS
+    e.cc_op = CC_OP.EFLAGS
     e.df = BACKWARD if value & RFLAGS.DF else FORWARD
     e.eflags = value & ~(STATUS | RFLAGS.DF) | RFLAGS.ONE
 
@@ -124,52 +124,46 @@ def real_mode(e):
     return e.cr[0] & CR0.PE == 0
 
 
-# Engine flags that the translator keys its code by (hflags of Unicorn 2.1.4).
-HF_INHIBIT, HF_CS32, HF_SS32, HF_ADDSEG = U64(1 << 3), U64(1 << 4), U64(1 << 5), U64(1 << 6)
-HF_TF, HF_MP, HF_EM, HF_TS, HF_LMA, HF_CS64 = U64(1 << 8), U64(1 << 9), U64(1 << 10), U64(1 << 11), U64(1 << 14), U64(1 << 15)
-HF_GUEST, HF_OSFXSR, HF_SMAP = U64(1 << 21), U64(1 << 22), U64(1 << 23)
-# Two of ours that the engine does not know: outside 64-bit mode the limit of CS is below 4 GiB, below 64 KiB.
-HF_LIMITED, HF_SHORT = U64(1 << 27), U64(1 << 28)
 LOW_16 = U64(0xFFFF)
-HF_KEPT = HF_INHIBIT | HF_TF
+HF_KEPT = HFLAGS.INHIBIT | HFLAGS.TF
 
 
 @kernel
 def limit_flags(e):
-    """Return HF_LIMITED and HF_SHORT as CS has them: code of each kind is translated by itself."""
+    """Return HFLAGS.LIMITED and HFLAGS.SHORT as CS has them: code of each kind is translated by itself."""
     last = limit(e, SEG.CS)
     if code_64(e) or last == LOW_32:
         return 0
-    return HF_LIMITED if last >= LOW_16 else HF_LIMITED | HF_SHORT
+    return HFLAGS.LIMITED if last >= LOW_16 else HFLAGS.LIMITED | HFLAGS.SHORT
 
 
 @kernel
 def refresh_hflags(e, level):
     """Recompute the engine's hidden flags from CR0, CR4, EFER, CS, SS, RFLAGS.VM and privilege `level`.
 
-    Keeps the interrupt-shadow and single-step bits; always sets HF_GUEST (intercepts on).
+    Keeps the interrupt-shadow and single-step bits; always sets HFLAGS.GUEST (intercepts on).
     """
-    flags = U64(e.hflags) & HF_KEPT | HF_GUEST | level & 3 | limit_flags(e)
+    flags = U64(e.hflags) & HF_KEPT | HFLAGS.GUEST | level & 3 | limit_flags(e)
     cr0 = e.cr[0]
-    flags |= (cr0 & CR0.PE) << 7
+    flags |= HFLAGS.PE if cr0 & CR0.PE else 0
     flags |= (cr0 & (CR0.MP | CR0.EM | CR0.TS)) << 8
     if e.cr[4] & CR4.OSFXSR:
-        flags |= HF_OSFXSR
+        flags |= HFLAGS.OSFXSR
     if e.cr[4] & CR4.SMAP:
-        flags |= HF_SMAP
+        flags |= HFLAGS.SMAP
     if e.efer & EFER.LMA:
-        flags |= HF_LMA
+        flags |= HFLAGS.LMA
     if code_64(e):
-        flags |= HF_CS64 | HF_CS32 | HF_SS32
+        flags |= HFLAGS.CS64 | HFLAGS.CS32 | HFLAGS.SS32
     else:
         cs32 = attributes(e, SEG.CS) & DESCRIPTOR.DB != 0
         vm86 = e.eflags & RFLAGS.VM != 0
         if cs32 and not vm86:
-            flags |= HF_CS32
+            flags |= HFLAGS.CS32
         if attributes(e, SEG.SS) & DESCRIPTOR.DB and not vm86:
-            flags |= HF_SS32
+            flags |= HFLAGS.SS32
         if not cr0 & CR0.PE or vm86 or not cs32:
-            flags |= HF_ADDSEG
+            flags |= HFLAGS.ADDSEG
         elif base(e, SEG.DS) | base(e, SEG.ES) | base(e, SEG.SS):
-            flags |= HF_ADDSEG
+            flags |= HFLAGS.ADDSEG
     e.hflags = flags

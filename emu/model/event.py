@@ -7,8 +7,8 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import U64
 from emu.jit import kernel, octets
-from emu.model import boundary, ram, route
-from emu.model.cpu import HF_INHIBIT, base, code_bits, refresh_hflags
+from emu.model import boundary, guest_mode, ram, route
+from emu.model.cpu import base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
 from emu.model.instructions import system
 from emu.model.interrupts import ferr
@@ -16,8 +16,8 @@ from emu.model.memory import look, memory, walk
 from emu.model.observe import breakpoint, watch
 from emu.model.processor import decode
 from emu.model.processor.segment import NOT_NULL
-from emu.model.vmx import intercept, task, vmx
 from emu.spec.cpu import DESCRIPTOR, EVENT, RFLAGS, SEG, VECTOR
+from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT, STOP
 from emu.spec.vmx import BLOCKING, PENDING
@@ -25,9 +25,6 @@ from emu.state import ALL_ONES, debug_at, env_of, insn_at, machine_at
 
 TRANSFER_ALONE, IRET_ALONE = U64(1), U64(2)             # c.iret_step: what the engine is to run alone
 PAGE_SIZE, OFFSET, LOW_32, LOW_16 = U64(4096), U64(0xFFF), U64(0xFFFF_FFFF), U64(0xFFFF)
-E_DEADLINE, E_FAULTED, E_STEPPED = U64(0x3F1), U64(0x3F3), U64(0x3F4)
-E_BREAK = U64(0x3F7)
-E_EXCEPTIONS, E_INTERCEPTS = U64(0x140), U64(0x160)     # the engine's SVM exit codes + 0x100
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 STI_OPCODE = U64(0xFB)
 BS = U64(1 << 14)
@@ -115,7 +112,7 @@ def note_shadow(c, e):
     known = c.interruptibility & SHADOW if c.shadow_at == c.instructions + 1 else 0
     c.shadow_at = 0                                        # what it was is no state: it tells where the run was interrupted
     c.interruptibility &= ~SHADOW
-    if U64(e.hflags) & HF_INHIBIT and c.repeated_at == 0:
+    if U64(e.hflags) & HFLAGS.INHIBIT and c.repeated_at == 0:
         if known == 0:
             user = ACCESS.USER if U64(e.hflags) & 3 == 3 else 0
             previous = look.load(c, linear_rip(e) - 1, 1, ACCESS.FETCH | user)
@@ -149,18 +146,12 @@ def software(c, e, insn):
 
 
 @kernel
-def is_vmx(kind):
-    """Return whether an instruction of this kind belongs to VMX."""
-    return (kind >= INSN.VMCALL and kind <= INSN.VMFUNC)
-
-
-@kernel
 def execute(c, e, insn):
     """Execute one decoded instruction; returns RESULT."""
-    if c.vmx_mode == MODE.NONROOT and intercept.check(c, insn):
+    if c.vmx_mode == MODE.NONROOT and guest_mode.check(c, insn):
         return RESULT.FAULT
-    if is_vmx(insn.kind):
-        return vmx.execute(c, insn)
+    if guest_mode.owns(insn.kind):
+        return guest_mode.execute(c, insn)
     return system.execute(c, insn)
 
 
@@ -196,11 +187,11 @@ def transfer(c, e, insn):
     """
     keep_bases(c, e)
     returns = insn.kind == INSN.IRET
-    if returns and task.iret(c, e):
-        intercept.iret(c)
+    if returns and guest_mode.task_iret(c, e):
+        guest_mode.iret(c)
         route.fault(c)
-        intercept.iret_done(c)
-    elif not returns and insn.kind != INSN.RET_FAR and task.transfer(c, insn):
+        guest_mode.iret_done(c)
+    elif not returns and insn.kind != INSN.RET_FAR and guest_mode.task_transfer(c, insn):
         route.fault(c)
     else:
         c.iret_step, c.iret_at = IRET_ALONE if returns else TRANSFER_ALONE, c.instructions
@@ -214,12 +205,12 @@ def returned(c, number):
     Not before: an NMI that waits would be taken at the IRET itself.  Anything else leaves the IRET to run.
     Source: SDM 3A, "Handling Multiple NMIs"; SDM 3C, "Information About NMI Unblocking Due to IRET"
     """
-    faulted_here = number == E_FAULTED and c.fault != FAULT.RETRY or number >= E_EXCEPTIONS and number < E_INTERCEPTS
+    faulted_here = number == ENGINE.FAULTED and c.fault != FAULT.RETRY or number >= ENGINE.EXCEPTION and number < ENGINE.INTERCEPT
     if c.instructions != c.iret_at:
-        intercept.iret(c)
-        intercept.iret_done(c)
+        guest_mode.iret(c)
+        guest_mode.iret_done(c)
     elif faulted_here:
-        intercept.iret(c)
+        guest_mode.iret(c)
     else:
         c.iret_step, c.mtf_pending = IRET_ALONE, 0
 
@@ -264,9 +255,9 @@ def settle(c):
     """Recompute the engine's hidden flags of the world that runs now, its shadow after `c.interruptibility`."""
     e = env_of(c.env)[0]
     level = U64(e.hflags) & 3
-    e.hflags = U64(e.hflags) & ~HF_INHIBIT
+    e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT
     if c.interruptibility & SHADOW:
-        e.hflags = U64(e.hflags) | HF_INHIBIT
+        e.hflags = U64(e.hflags) | HFLAGS.INHIBIT
     refresh_hflags(e, level)
 
 
@@ -397,20 +388,20 @@ def handle(c, number):
             mend_bases(c, e)
         if alone == IRET_ALONE:
             returned(c, number)
-        if number == E_DEADLINE:
+        if number == ENGINE.DEADLINE:
             pass
-        elif number == E_FAULTED:
+        elif number == ENGINE.FAULTED:
             faulted(c)
-        elif number == E_STEPPED:
+        elif number == ENGINE.STEPPED:
             c.pending_debug |= BS
-        elif number == E_BREAK:
+        elif number == ENGINE.BREAK:
             at_breakpoint(c, e)
-        elif number >= E_EXCEPTIONS and number < E_INTERCEPTS:
-            exception(c, number - E_EXCEPTIONS, U64(e.error_code) & LOW_16)
+        elif number >= ENGINE.EXCEPTION and number < ENGINE.INTERCEPT:
+            exception(c, number - ENGINE.EXCEPTION, U64(e.error_code) & LOW_16)
         else:
             instruction(c)
         if alone == IRET_ALONE:
-            intercept.iret_done(c)
+            guest_mode.iret_done(c)
         breakpoint.pend(c)
         if machine_at(c.machine)[0].debug:
             stop_before_events(c)

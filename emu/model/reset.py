@@ -9,6 +9,7 @@ from emu.model.interrupts import apic
 from emu.model.memory import tlb
 from emu.model.processor import msr
 from emu.spec import cpuid
+from emu.spec.apic import APICBASE
 from emu.spec.cpu import CR0, SEG
 from emu.spec.debug import ARMED
 from emu.spec.outcome import MODE
@@ -84,7 +85,7 @@ def init(c):
     e.cr[0] = kept | CR0.ET
     apic.reset(c, True)
     tlb.control_change(c, 0, ALL_ONES, 0)
-    c.activity = ACTIVITY.ACTIVE if c.apic_base & (1 << 8) else ACTIVITY.WAIT_SIPI
+    c.activity = ACTIVITY.ACTIVE if c.apic_base & APICBASE.BSP else ACTIVITY.WAIT_SIPI
 
 
 @kernel

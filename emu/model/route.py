@@ -3,18 +3,17 @@
 Source: SDM 3A, "Interrupt 8: Double Fault Exception (#DF)"; SDM 3C, "Other Causes of VM Exits" and
 "Information for VM Exits That Occur During Event Delivery"
 """
-from emu.bits import U64, put
+from emu.bits import U64, one_of, put
 from emu.jit import kernel
+from emu.model import guest_mode
 from emu.model.cpu import real_mode
 from emu.model.delivery import interrupt
-from emu.model.vmx import exit, intercept
-from emu.spec.cpu import EVENT, INTR, SEG, VECTOR
+from emu.spec.cpu import EVENT, INTR, SEG, VECTOR, VECTORS
 from emu.spec.outcome import FAULT, MODE, STOP
 from emu.spec.vmx import ACTIVITY, BLOCKING, REASON
 from emu.state import env_of, insn_at
 
 CHAIN_WORDS = U64(16)
-HAS_ERROR = U64(1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21)
 STRING_FIRST, STRING_LAST, INS_FIRST, OUTS_LAST = U64(0xA4), U64(0xAF), U64(0x6C), U64(0x6F)
 TEST_FIRST, TEST_LAST = U64(0xA8), U64(0xA9)
 
@@ -23,7 +22,7 @@ TEST_FIRST, TEST_LAST = U64(0xA8), U64(0xA9)
 def info_of(e, kind, vector):
     """Return interruption information of an event: VALID, type, vector, and whether it pushes an error code."""
     info = put(INTR.VALID | vector, INTR.TYPE, kind)
-    if kind == EVENT.HARD and vector < 32 and HAS_ERROR >> vector & 1 and not real_mode(e):
+    if kind == EVENT.HARD and one_of(vector, VECTORS.ERROR) and not real_mode(e):
         info |= INTR.ERROR
     return info
 
@@ -31,7 +30,7 @@ def info_of(e, kind, vector):
 @kernel
 def depart(c, reason, qualification):
     """Do a VM exit."""
-    exit.leave(c, reason, qualification)
+    guest_mode.leave(c, reason, qualification)
     c.recheck = 1
 
 
@@ -100,7 +99,7 @@ def deliver(c, info, error, length):
             return
         second, code = c.fault_vector, c.fault_error
         note_chain(c, second, code, e.rip)
-        if c.vmx_mode == MODE.NONROOT and intercept.exception(c, second, code):
+        if c.vmx_mode == MODE.NONROOT and guest_mode.exception(c, second, code):
             other(c)
             c.vectoring = 0
             return
@@ -111,7 +110,7 @@ def deliver(c, info, error, length):
             return
         if result == VECTOR.DF:
             code = 0
-            if c.vmx_mode == MODE.NONROOT and intercept.exception(c, VECTOR.DF, 0):
+            if c.vmx_mode == MODE.NONROOT and guest_mode.exception(c, VECTOR.DF, 0):
                 other(c)
                 c.vectoring = 0
                 return
@@ -133,7 +132,7 @@ def event(c, kind, vector, error, length):
 def software_event(c, kind, vector, length):
     """Raise the event of INT n, INT1, INT3 or INTO; the last three exit as their exceptions do."""
     c.fault_length = length
-    if c.vmx_mode == MODE.NONROOT and kind != EVENT.SOFT and intercept.software_exception(c, kind, vector):
+    if c.vmx_mode == MODE.NONROOT and kind != EVENT.SOFT and guest_mode.software_exception(c, kind, vector):
         other(c)
         return
     if kind == EVENT.PRIV:
@@ -148,7 +147,7 @@ def fault(c):
         other(c)
         return
     vector, error = c.fault_vector, c.fault_error
-    if c.vmx_mode == MODE.NONROOT and intercept.exception(c, vector, error):
+    if c.vmx_mode == MODE.NONROOT and guest_mode.exception(c, vector, error):
         other(c)
         return
     c.interruptibility &= ~(BLOCKING.STI | BLOCKING.MOV_SS)

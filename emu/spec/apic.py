@@ -36,6 +36,20 @@ ESR = layout("ESR", 32, 'SDM 3A, "Error Handling"',
     REDIRECTABLE=(4, 4, "redirectable IPI"), SEND_ILLEGAL=(5, 5, "send illegal vector"),
     RECEIVE_ILLEGAL=(6, 6, "receive illegal vector"), REGISTER=(7, 7, "illegal register address"))
 
+REDIRECT = layout("REDIRECT", 64, 'Intel 82093AA data sheet, "I/O Redirection Table Registers"',
+    VECTOR=(7, 0, "interrupt vector"), MODE=(10, 8, "DELIVERY mode"), LOGICAL=(11, 11, "logical destination"),
+    STATUS=(12, 12, "send pending, read-only"), POLARITY=(13, 13, "1 = active low"),
+    REMOTE_IRR=(14, 14, "accepted, awaits EOI, read-only"), LEVEL=(15, 15, "level-triggered"),
+    MASKED=(16, 16, "masked"), DESTINATION=(63, 56, "destination"))
+
+# Bits that a write may change.
+_lvt = LVT.VECTOR | LVT.MASKED
+_lvt_timer, _lvt_mode = _lvt | LVT.TIMER, _lvt | LVT.MODE
+_lvt_pin = _lvt_mode | LVT.POLARITY | LVT.LEVEL
+_svr = SVR.VECTOR | SVR.ENABLE | SVR.FOCUS | SVR.SUPPRESS
+_icr = ICR.VECTOR | ICR.MODE | ICR.LOGICAL | ICR.ASSERT | ICR.LEVEL | ICR.SHORTHAND
+_redirect = REDIRECT.VECTOR | REDIRECT.MODE | REDIRECT.LOGICAL | REDIRECT.POLARITY | REDIRECT.LEVEL | REDIRECT.MASKED
+
 # Version: integrated APIC 0x15, seven LVT entries, EOI-broadcast suppression supported.
 APIC = registers("APIC", 'SDM 3A, "Local APIC Register Address Map"; numbers are offset / 16 and MSR - 0x800',
     #               number  reset       writable      text
@@ -48,20 +62,20 @@ APIC = registers("APIC", 'SDM 3A, "Local APIC Register Address Map"; numbers are
     RRD=            (0x0C,  0,          0,            "remote read, reads 0"),
     LDR=            (0x0D,  0,          0xFF00_0000,  "logical destination"),
     DFR=            (0x0E,  0xFFFFFFFF, 0xF000_0000,  "destination format"),
-    SVR=            (0x0F,  0xFF,       0x13FF,       "spurious interrupt vector"),
+    SVR=            (0x0F,  SVR.VECTOR, _svr,         "spurious interrupt vector"),
     ISR=            (0x10,  0,          0,            "in-service, 8 registers"),
     TMR=            (0x18,  0,          0,            "trigger mode, 8 registers"),
     IRR=            (0x20,  0,          0,            "interrupt request, 8 registers"),
     ESR=            (0x28,  0,          0,            "error status"),
-    LVT_CMCI=       (0x2F,  0x1_0000,   0x1_07FF,     "corrected machine-check interrupt"),
-    ICR=            (0x30,  0,          0xC_CFFF,     "interrupt command, low half (all 64 bits in x2APIC mode)"),
+    LVT_CMCI=       (0x2F,  LVT.MASKED, _lvt_mode,    "corrected machine-check interrupt"),
+    ICR=            (0x30,  0,          _icr,         "interrupt command, low half (all 64 bits in x2APIC mode)"),
     ICR_HIGH=       (0x31,  0,          0xFF00_0000,  "interrupt command, high half"),
-    LVT_TIMER=      (0x32,  0x1_0000,   0x7_00FF,     "timer"),
-    LVT_THERMAL=    (0x33,  0x1_0000,   0x1_07FF,     "thermal sensor"),
-    LVT_PERF=       (0x34,  0x1_0000,   0x1_07FF,     "performance counters"),
-    LVT_LINT0=      (0x35,  0x1_0000,   0x1_A7FF,     "pin LINT0"),
-    LVT_LINT1=      (0x36,  0x1_0000,   0x1_A7FF,     "pin LINT1"),
-    LVT_ERROR=      (0x37,  0x1_0000,   0x1_00FF,     "error"),
+    LVT_TIMER=      (0x32,  LVT.MASKED, _lvt_timer,   "timer"),
+    LVT_THERMAL=    (0x33,  LVT.MASKED, _lvt_mode,    "thermal sensor"),
+    LVT_PERF=       (0x34,  LVT.MASKED, _lvt_mode,    "performance counters"),
+    LVT_LINT0=      (0x35,  LVT.MASKED, _lvt_pin,     "pin LINT0"),
+    LVT_LINT1=      (0x36,  LVT.MASKED, _lvt_pin,     "pin LINT1"),
+    LVT_ERROR=      (0x37,  LVT.MASKED, _lvt,         "error"),
     INITIAL_COUNT=  (0x38,  0,          0xFFFF_FFFF,  "timer initial count"),
     CURRENT_COUNT=  (0x39,  0,          0,            "timer current count"),
     DIVIDE=         (0x3E,  0,          0xB,          "timer divide configuration"),
@@ -79,17 +93,11 @@ PENDING = codes("PENDING", "ours: apic.pending",
     NONE=(0xFFFF_FFFF_FFFF_FFFF, "nothing is deliverable"), EXTINT=(0x100, "the 8259 pair asks; acknowledge gets the vector"))
 
 IOAPIC = registers("IOAPIC", 'Intel 82093AA data sheet, "I/O APIC Registers"; version 0x20: EOI register',
-    #            number  reset       writable     text
-    ID=          (0x00,  0,          0x0F00_0000, "I/O APIC ID"),
-    VERSION=     (0x01,  0x00170020, 0,           "version, 24 entries"),
-    ARBITRATION= (0x02,  0,          0,           "arbitration ID"),
-    REDIRECTION= (0x10,  0x1_0000,   0x1_AFFF,    "redirection table, two registers a pin"))
+    #            number  reset            writable     text
+    ID=          (0x00,  0,               0x0F00_0000, "I/O APIC ID"),
+    VERSION=     (0x01,  0x00170020,      0,           "version, 24 entries"),
+    ARBITRATION= (0x02,  0,               0,           "arbitration ID"),
+    REDIRECTION= (0x10,  REDIRECT.MASKED, _redirect,   "redirection table, two registers a pin"))
 
 IOWINDOW = codes("IOWINDOW", 'Intel 82093AA data sheet, "Memory Mapped Registers"; ICH9 data sheet, "EOIR"',
     SELECT=(0x00, "register select"), DATA=(0x10, "window"), EOI=(0x40, "EOI register"))
-
-REDIRECT = layout("REDIRECT", 64, 'Intel 82093AA data sheet, "I/O Redirection Table Registers"',
-    VECTOR=(7, 0, "interrupt vector"), MODE=(10, 8, "DELIVERY mode"), LOGICAL=(11, 11, "logical destination"),
-    STATUS=(12, 12, "send pending, read-only"), POLARITY=(13, 13, "1 = active low"),
-    REMOTE_IRR=(14, 14, "accepted, awaits EOI, read-only"), LEVEL=(15, 15, "level-triggered"),
-    MASKED=(16, 16, "masked"), DESTINATION=(63, 56, "destination"))

@@ -8,6 +8,7 @@ from collections import namedtuple
 
 from emu.bits import U64, every
 from emu.spec.cpu import CR0, CR4, EFER, INTR, RFLAGS
+from emu.spec.paging import PDPTE_PAE_RESERVED
 from emu.spec.profile import (
     CR0_RULE, CR4_RULE, DEBUGCTL_MAY, EFER_MAY, ENTRY_RULE, EXIT_RULE, LINEAR_BITS, PHYSICAL_BITS, PIN_RULE, PROC2_RULE, PROC_RULE)
 from emu.spec.vmx import AR, BLOCKING, EPTP, PENDING, PIN, PROC, PROC2
@@ -233,7 +234,7 @@ GUEST = _checks(2, "guest", ('SDM 3C, "Checks on Guest Control Registers, Debug 
     **{f"PDPTE{n}": _row(f"GUEST_PDPTE{n} GUEST_CR0 GUEST_CR3 GUEST_CR4",
                          f"PAE paging: PDPTE{n}, if present, has no reserved bit (2:1, 8:5, beyond the physical-address width); "
                          "it comes from the field with enable EPT, else from the table at CR3",
-                         "clear the reserved bits of the entry", zero=BEYOND | 0x1E6) for n in range(4)},
+                         "clear the reserved bits of the entry", zero=BEYOND | int(PDPTE_PAE_RESERVED)) for n in range(4)},
 )))
 
 # ---- guest segments: exit reason 33; eight rows for each of ES CS SS DS FS GS LDTR TR, in this order -----------

@@ -1,5 +1,5 @@
 """Processor registers and exceptions: CR0, CR4, EFER, RFLAGS, DR6, DR7, descriptors, vectors."""
-from emu.bits import codes, layout
+from emu.bits import codes, layout, sets
 
 GPR = codes("GPR", 'SDM 2A, "REX Prefixes"',
     RAX=(0, "accumulator"), RCX=(1, "count"), RDX=(2, "data"), RBX=(3, "base"), RSP=(4, "stack pointer"),
@@ -64,6 +64,12 @@ VECTOR = codes("VECTOR", 'SDM 3A, "Exception and Interrupt Vectors"',
     TS=(10, "invalid TSS"), NP=(11, "segment not present"), SS=(12, "stack fault"), GP=(13, "general protection"),
     PF=(14, "page fault"), MF=(16, "x87 error"), AC=(17, "alignment check"), MC=(18, "machine check"),
     XM=(19, "SIMD error"), VE=(20, "virtualization exception"), CP=(21, "control protection"))
+
+VECTORS = sets("VECTORS", VECTOR, 'SDM 3A, "Exception and Interrupt Vectors"; SDM 3C, "VM-Entry Interruption-Information Field"',
+    ERROR=("DF TS NP SS GP PF AC CP", "pushes an error code"),
+    # The check of VM-entry controls lists #CP only for processors with CET, which this one does not have.
+    INJECTED_ERROR=("DF TS NP SS GP PF AC", "a VM entry that injects it has to give an error code"),
+    CONTRIBUTORY=("DE TS NP SS GP CP", "with another of these, or after a page fault, it makes a double fault"))
 
 # The second word of a segment descriptor, as in word 2 (63:32) of ENV.seg.
 DESCRIPTOR = layout("DESCRIPTOR", 32, 'SDM 3A, "Segment Descriptors" (second doubleword)',

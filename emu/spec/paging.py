@@ -55,6 +55,7 @@ PDE32_4M = layout("PDE32_4M", 32, _32, **_PAGE, **_address(31, 22))
 PTE32 = layout("PTE32", 32, _32, **_SMALL, **_address(31, 12))
 PDPTE_PAE = layout("PDPTE_PAE", 64, _PAE, P=(0, 0, "present"), PWT=(3, 3, "write-through"), PCD=(4, 4, "cache disable"),
     IGNORED_11_9=(11, 9, "ignored"), **_address(51, 12))
+PDPTE_PAE_RESERVED = ~U64(every(PDPTE_PAE))            # a load of PDPTE registers fails by these bits
 PDE_PAE = layout("PDE_PAE", 64, _PAE, **_TABLE, **_address(51, 12), **_XD)
 PDE_PAE_2M = layout("PDE_PAE_2M", 64, _PAE, **_PAGE, **_address(51, 21), **_XD)
 PTE_PAE = layout("PTE_PAE", 64, _PAE, **_SMALL, **_address(51, 12), **_XD)

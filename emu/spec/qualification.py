@@ -59,7 +59,6 @@ QUALIFICATION = {
     "INSTRUCTION_TIMEOUT": QUAL_TIMEOUT,
 }
 EXCEPTION = {int(VECTOR.PF): QUAL_LINEAR, int(VECTOR.DB): QUAL_DB}
-UNDEFINED = ("EPT_MISCONFIG",)                                 # the manual leaves the qualification undefined
 
 # Fields of INFO that an exit fills in, by FORMAT; TABLE and SELECTOR also have IDENTITY.
 _MEMORY = ("SCALE", "ADDRESS_SIZE", "REGISTER", "SEGMENT", "INDEX", "INDEX_INVALID", "BASE", "BASE_INVALID")
@@ -73,8 +72,6 @@ IDENTITIES = {"GDTR_IDTR": ("SGDT", "SIDT", "LGDT", "LIDT"), "LDTR_TR": ("SLDT",
 # Which other fields an exit fills in (SDM 3C, "Information for VM Exits Due to Vectored Events" and the sections after it).
 VECTORED = {"EXCEPTION": "EXIT_INTERRUPTION_INFO describes the event, EXIT_INTERRUPTION_ERROR_CODE its error code",
             "EXTERNAL_INTERRUPT": "EXIT_INTERRUPTION_INFO holds the vector if acknowledge interrupt on exit is 1"}
-ADDRESSED = ("EPT_VIOLATION", "EPT_MISCONFIG", "SPP")          # guest-physical address
-ENTRY_FAILURES = ("ENTRY_GUEST_STATE", "ENTRY_MSR_LOAD", "ENTRY_MACHINE_CHECK")      # bit 31 of the exit reason is 1
 
 # What this machine does not do, said to whoever asks for the exit.
 NEVER = {"ENTRY_MACHINE_CHECK": "this machine has no machine-check events: no VM entry of it fails so"}

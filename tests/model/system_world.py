@@ -18,8 +18,8 @@ from tests.model import world
 from tests.model.memory.paging_world import World as PagingWorld
 
 plain = partial(
-    world.plain, "cpu", "fault", "ram", "delivery", "devices.ports", "instructions", "interrupts.apic", "interrupts.apic_timer",
-    "interrupts.message", "memory", "observe.watch", "processor", "vmx.intercept", "vmx.vmcs",
+    world.plain, "cpu", "fault", "guest_mode", "ram", "delivery", "devices.ports", "instructions", "interrupts.apic",
+    "interrupts.apic_timer", "interrupts.message", "memory", "observe.watch", "processor", "vmx.intercept", "vmx.vmcs",
 )
 GDT, IDT, TSS, LDT, STACK, CODE = 0x6000, 0x7000, 0x8000, 0x9000, 0xC000, 0x5000
 # As the manual numbers them, not from the tables under test.

@@ -3,7 +3,8 @@ from emu.bits import details, name_of, shift_of, text_of
 from emu.debug.explain import decode
 from emu.debug.explain.decode import Bits, Part
 from emu.spec.cpu import EVENT, GPR, INTR, SEG, VECTOR
-from emu.spec.qualification import EXCEPTION, IDENTITIES, INFORMATION, QUALIFICATION, UNDEFINED
+from emu.spec.exits import UNDEFINED
+from emu.spec.qualification import EXCEPTION, IDENTITIES, INFORMATION, QUALIFICATION
 from emu.spec.vmx import CRACCESS, IDENTITY, INFO, QUAL_CR, QUAL_DR, QUAL_EPT, QUAL_IO
 
 RIGHTS = ((QUAL_EPT.READABLE, "read"), (QUAL_EPT.WRITABLE, "written"), (QUAL_EPT.EXECUTABLE, "executed"))

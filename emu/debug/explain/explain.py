@@ -5,11 +5,12 @@ from emu.debug.explain.decode import Explanation
 from emu.machine.failure import WITH_ERROR
 from emu.spec.checks import CHECKS
 from emu.spec.cpu import CR0, CR4, DR6, DR7, EFER, INTR, RFLAGS, VECTOR
+from emu.spec.exits import ADDRESSED, ENTRY_FAILURES
 from emu.spec.hypercall import HVSTATUS_ALL, HYPERCALL, HYPERCALL_SOURCE, KIND, OFFERED
 from emu.spec.intercept import GUARD, ROWS, WORD
 from emu.spec.paging import CR3, PFEC
 from emu.spec.profile import ABSENT
-from emu.spec.qualification import ADDRESSED, ENTRY_FAILURES, INFORMATION, NEVER, VECTORED
+from emu.spec.qualification import INFORMATION, NEVER, VECTORED
 from emu.spec.tlfs import HVSTATUS
 from emu.spec.vmcs import GROUP, VMCS, group_of, width_of
 from emu.spec.vmx import ACTIVITY, EXIT, FORMAT, PROC, PROC2, REASON, VMERROR

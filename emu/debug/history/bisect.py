@@ -12,7 +12,7 @@ from emu.debug.history import builds, compare, record
 from emu.debug.history.snapshot import restore, take
 from emu.errors import ReplayError
 from emu.machine.machine import FOREVER
-from emu.model.cpu import HF_CS64
+from emu.spec.engine import HFLAGS
 
 CHECKPOINTS, NEAR = 64, 1 << 16                           # NEAR: bytes after a symbol that still go by its name
 U64 = np.uint64
@@ -54,7 +54,7 @@ def _places(machine):
     found = []
     for n, c in enumerate(machine.cpu):
         env = machine.env(n)
-        rip = int(env.rip) + (0 if U64(env.hflags) & HF_CS64 else int(env.seg[4]))
+        rip = int(env.rip) + (0 if U64(env.hflags) & HFLAGS.CS64 else int(env.seg[4]))
         found.append(Place(n, int(c.cycles), rip, machine.symbols.name(rip) if machine.symbols and _near(machine.symbols, rip) else ""))
     return found
 

@@ -8,12 +8,13 @@ from emu.debug.views.reason import Reason
 from emu.debug.views.vmcs import processor_of
 from emu.errors import ConfigError
 from emu.machine.host import host
-from emu.model.cpu import HF_INHIBIT, rflags
+from emu.model.cpu import rflags
 from emu.model.interrupts import apic, apic_timer, message, pic
 from emu.model.vmx import checks
 from emu.model.vmx.vmcs import View
 from emu.spec.apic import APICBASE, DELIVERY, ENTRY, LVT, PENDING, REDIRECT, SVR
 from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
+from emu.spec.engine import HFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.platform import IRQ, isa_pin
 from emu.spec.vmx import ACTIVITY, BLOCKING, PIN, PROC
@@ -122,7 +123,7 @@ def _shadow(c):
     """Return the blocking by STI or MOV SS in words, "" for none."""
     if c.interruptibility & BLOCKING.MOV_SS:
         return "MOV SS or POP SS"
-    if c.interruptibility & BLOCKING.STI or env_of(c.env)[0].hflags & HF_INHIBIT:
+    if c.interruptibility & BLOCKING.STI or env_of(c.env)[0].hflags & HFLAGS.INHIBIT:
         return "STI"
     return ""
 

@@ -6,14 +6,15 @@ injection leaves CR2, DR6, DR7 and RFLAGS.RF as they are), then `deliver`; when 
 Not modelled: task gates, CR4.VME, shadow stacks, FRED, user interrupts.
 Source: SDM 3A, "Interrupt and Exception Handling"; SDM 2A, "INT n/INTO/INT3/INT1"
 """
-from emu.bits import U64, get
+from emu.bits import U64, get, one_of
 from emu.jit import kernel
-from emu.model.cpu import HF_INHIBIT, long_mode, real_mode, refresh_hflags, selector
+from emu.model.cpu import long_mode, real_mode, refresh_hflags, selector
 from emu.model.delivery import long, protected, real
 from emu.model.observe import watch
 from emu.model.processor.segment import RPL
 from emu.spec.cost import COST
-from emu.spec.cpu import DR6, DR7, EVENT, INTR, RFLAGS, SEG, VECTOR
+from emu.spec.cpu import DR6, DR7, EVENT, INTR, RFLAGS, SEG, VECTOR, VECTORS
+from emu.spec.engine import HFLAGS
 from emu.spec.outcome import FAULT
 from emu.spec.vmx import ACTIVITY, BLOCKING
 from emu.state import ALL_ONES, env_of
@@ -78,7 +79,7 @@ def class_of(vector):
         return DOUBLE
     if vector == VECTOR.PF or vector == VECTOR.VE:
         return PAGE_FAULT
-    if vector == VECTOR.DE or (vector >= VECTOR.TS and vector <= VECTOR.GP) or vector == VECTOR.CP:
+    if one_of(vector, VECTORS.CONTRIBUTORY):
         return CONTRIBUTORY
     return BENIGN
 
@@ -106,7 +107,7 @@ def combine(first, second):
 @kernel
 def _finish(c, e, info, privilege):
     """Account for a delivered event: hidden flags, interrupt shadow, activity, counters, cycles."""
-    e.hflags = U64(e.hflags) & ~HF_INHIBIT
+    e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT
     refresh_hflags(e, privilege)
     c.interruptibility &= ~SHADOW
     c.activity, c.monitor_armed = ACTIVITY.ACTIVE, 0

@@ -5,6 +5,7 @@ Source: SDM 2A, "INT n/INTO/INT3/INT1"; SDM 3A, "Exception- and Interrupt-Handle
 """
 from emu.bits import U64, get
 from emu.jit import kernel
+from emu.model import guest_mode
 from emu.model.cpu import HIGH, LOW_32, attributes, base, cpl, selector
 from emu.model.delivery import frame, gate
 from emu.model.fault import gp0
@@ -25,7 +26,6 @@ from emu.model.processor.segment import (
     set_accessed,
     shape_of,
 )
-from emu.model.vmx import task
 from emu.spec.cpu import DESCRIPTOR, EVENT, GPR, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
@@ -157,7 +157,7 @@ def deliver(c, e, info, error, length):
     if c.fault != FAULT.NONE:
         return False
     if kind(entry >> HIGH) == gate.TASK_GATE:
-        task.switch(c, e, entry >> 16 & WORD_MASK, task.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
+        guest_mode.task_switch(c, e, entry >> 16 & WORD_MASK, guest_mode.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
         return False
     ext = frame.external(info)
     target = entry >> 16 & WORD_MASK

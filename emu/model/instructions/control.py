@@ -6,6 +6,7 @@ Source: SDM 3A, "Control Registers"; SDM 2B, "MOV-Move to/from Control Registers
 """
 from emu.bits import U64
 from emu.jit import kernel
+from emu.model import guest_mode
 from emu.model.cpu import LOW_32, attributes, code_64, cpl, cpu_canonical, refresh_hflags
 from emu.model.fault import gp0, raise_exception, ud
 from emu.model.interrupts import apic
@@ -13,7 +14,6 @@ from emu.model.memory import tlb, walk
 from emu.model.observe import breakpoint, watch
 from emu.model.processor import operand
 from emu.model.processor.segment import kind
-from emu.model.vmx import intercept
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, DR6, DR7, EFER, GPR, SEG, VECTOR
 from emu.spec.cpuid import XCR0
@@ -137,8 +137,8 @@ def set_cr8(c, value):
     """Do MOV to CR8; returns RESULT."""
     if value & ~15:
         return gp0(c)
-    if intercept.tpr_shadow(c):
-        intercept.cr8_write(c, value)
+    if guest_mode.tpr_shadow(c):
+        guest_mode.cr8_write(c, value)
     else:
         apic.set_cr8(c, value)
     return RESULT.NEXT
@@ -161,14 +161,14 @@ def mov_to_cr(c, e, insn):
     c.cycles += COST.CONTROL
     value = operand.get_reg(e, insn, insn.rm, insn.operand_size)
     if number == 0:
-        return set_cr0(c, e, intercept.cr0_to_write(c, value))
+        return set_cr0(c, e, guest_mode.cr0_to_write(c, value))
     if number == 2:
         e.cr[2] = value
         return RESULT.NEXT
     if number == 3:
         return set_cr3(c, e, value)
     if number == 4:
-        return set_cr4(c, e, intercept.cr4_to_write(c, value))
+        return set_cr4(c, e, guest_mode.cr4_to_write(c, value))
     return set_cr8(c, value)
 
 
@@ -181,11 +181,11 @@ def mov_from_cr(c, e, insn):
     if cpl(e) != 0:
         return gp0(c)
     if number == 0:
-        value = intercept.cr0_seen(c)
+        value = guest_mode.cr0_seen(c)
     elif number == 4:
-        value = intercept.cr4_seen(c)
+        value = guest_mode.cr4_seen(c)
     elif number == 8:
-        value = intercept.cr8_read(c) if intercept.tpr_shadow(c) else apic.cr8(c)
+        value = guest_mode.cr8_read(c) if guest_mode.tpr_shadow(c) else apic.cr8(c)
     else:
         value = e.cr[number]
     operand.set_reg(e, insn, insn.rm, insn.operand_size, value)
@@ -197,7 +197,7 @@ def clts(c, e):
     """Execute CLTS."""
     if cpl(e) != 0:
         return gp0(c)
-    if intercept.clts_changes(c):
+    if guest_mode.clts_changes(c):
         e.cr[0] &= ~CR0.TS
         refresh_hflags(e, cpl(e))
     return RESULT.NEXT
@@ -213,14 +213,14 @@ def lmsw(c, e, insn):
         return RESULT.FAULT
     c.cycles += COST.CONTROL
     new = e.cr[0] & ~LMSW_BITS | value & LMSW_BITS | e.cr[0] & CR0.PE
-    return set_cr0(c, e, intercept.cr0_to_write(c, new))
+    return set_cr0(c, e, guest_mode.cr0_to_write(c, new))
 
 
 @kernel
 def smsw(c, e, insn):
     """Execute SMSW: 16 bits to memory, the operand size (upper bits of CR0 too) to a register."""
     size = 2 if insn.memory else insn.operand_size
-    return RESULT.NEXT if operand.store(c, insn, size, intercept.cr0_seen(c)) else RESULT.FAULT
+    return RESULT.NEXT if operand.store(c, insn, size, guest_mode.cr0_seen(c)) else RESULT.FAULT
 
 
 # ---- debug registers --------------------------------------------------------------------------------------

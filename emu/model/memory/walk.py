@@ -25,6 +25,7 @@ from emu.spec.paging import (
     PAGING,
     PDE_2M,
     PDPTE_PAE,
+    PDPTE_PAE_RESERVED,
     PFEC,
     PTE,
     RESERVED,
@@ -43,7 +44,6 @@ DATA = ACCESS.READ | ACCESS.WRITE
 CARRIED = PTE.PWT | PTE.PCD | PTE.D                      # leaf bits that stand alike in TLBE
 PAT_4K, PAT_LARGE = PTE.PAT, PDE_2M.PAT
 ANDED = PTE.RW | PTE.US                                  # rights are the AND over all levels, XD the OR
-PDPTE_RESERVED = U64(~(sum(int(mask) for mask in PDPTE_PAE)) & 0xFFFF_FFFF_FFFF_FFFF)
 PDPT_SHIFT, PDPT_INDEX = U64(30), U64(3)
 UNPAGED = TLBE.UNPAGED | TLBE.RW | TLBE.US | TLBE.D
 
@@ -402,7 +402,7 @@ def load_pdptes(c, cr3):
     pa = physical(c, cr3 & CR3_PDPT, ACCESS.READ)
     if c.fault != FAULT.NONE or memory.paging_in_device(c, pa):
         return False
-    reserved = PDPTE_RESERVED | ADDRESS & ~m.address_mask
+    reserved = PDPTE_PAE_RESERVED | ADDRESS & ~m.address_mask
     for i in range(4):
         entry = memory.load(m, pa + U64(i) * 8, 8)
         if entry & PDPTE_PAE.P and entry & reserved:

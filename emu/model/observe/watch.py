@@ -4,13 +4,14 @@ A trace event costs a test of one field while nobody watches.  Conditions are pr
 (`emu.debug.session.conditions` writes them), so that a million that do not stop cost no time of the host's; those of a debugger's
 breakpoints are asked here as well (`stops`).  Nothing here changes what the machine does.
 """
-from emu.bits import U64, put
+from emu.bits import U64, one_of, put
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.cpu import long_mode, real_mode
 from emu.model.observe import breakpoint
 from emu.spec import trace
 from emu.spec.cpu import CR0, CR4, GPR, INTR
+from emu.spec.exits import EXITS
 from emu.spec.outcome import MODE, STOP
 from emu.spec.trace import ACTION, COMMON, EVENT_KIND, FIELDS, OP, PAGING_MODE, ROW_WORDS, masks
 from emu.spec.vmcs import FIELD, REGION_WORDS
@@ -243,7 +244,7 @@ def exit_row(c, v, reason):
     e, third, fourth = env_of(c.env)[0], 0, 0
     if reason <= 1:
         third = put(v[FIELD.EXIT_INTERRUPTION_INFO] & LOW_32, IN_EXIT.error, v[FIELD.EXIT_INTERRUPTION_ERROR_CODE])
-    elif reason == REASON.EPT_VIOLATION or reason == REASON.EPT_MISCONFIG:
+    elif one_of(reason, EXITS.ADDRESSED):
         third, fourth = v[FIELD.GUEST_LINEAR_ADDRESS], v[FIELD.GUEST_PHYSICAL_ADDRESS]
     elif reason == REASON.RDMSR or reason == REASON.WRMSR:
         third, fourth = e.regs[GPR.RDX] << 32 | e.regs[GPR.RAX] & LOW_32, e.regs[GPR.RCX] & LOW_32

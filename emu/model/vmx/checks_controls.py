@@ -2,11 +2,11 @@
 
 `emu.spec.checks.MISSING` tells what is not checked.
 """
-from emu.bits import U64, get
+from emu.bits import U64, get, one_of
 from emu.jit import kernel
 from emu.model.memory.memory import load, machine_of
 from emu.spec.checks import CONTROL
-from emu.spec.cpu import CR0, EVENT, INTR
+from emu.spec.cpu import CR0, EVENT, INTR, VECTORS
 from emu.spec.profile import CR3_TARGETS, ENTRY_RULE, EXIT_RULE, PIN_RULE, PROC2_RULE, PROC_RULE
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import EPTP, EXITC, PIN, PROC, PROC2
@@ -23,7 +23,6 @@ ENTRY_BYTES = U64(16)
 NMI_VECTOR, LAST_EXCEPTION, LONGEST = U64(2), U64(31), U64(15)
 RESERVED_TYPE = U64(1)
 INFO_RESERVED, ERROR_RESERVED = U64(0x7FFF_F000), U64(0xFFFF_0000)
-WITH_ERROR = U64(sum(1 << vector for vector in (8, 10, 11, 12, 13, 14, 17)))
 
 
 @kernel
@@ -153,7 +152,7 @@ def injection(v):
             (kind == EVENT.OTHER and vector != 0)):
         bad |= CONTROL.INJECT_VECTOR
     protected = not secondary(v) & PROC2.UNRESTRICTED or v[FIELD.GUEST_CR0] & CR0.PE != 0
-    wants = kind == EVENT.HARD and vector <= LAST_EXCEPTION and WITH_ERROR >> vector & 1 != 0 and protected
+    wants = kind == EVENT.HARD and one_of(vector, VECTORS.INJECTED_ERROR) and protected
     if (info & INTR.ERROR != 0) != wants:
         bad |= CONTROL.INJECT_ERROR
     if info & INFO_RESERVED:

@@ -10,6 +10,7 @@ from emu.model.vmx.checks_controls import secondary
 from emu.model.vmx.checks_host import pat_valid
 from emu.spec.checks import GUEST
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, VECTOR
+from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
 from emu.spec.profile import CR0_RULE, CR4_RULE, DEBUGCTL_BTF, DEBUGCTL_MAY, EFER_MAY, LINEAR_BITS, REVISION
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, PENDING, PIN, PROC2
@@ -24,7 +25,6 @@ RFLAGS_NOT, PENDING_NOT = ~U64(every(RFLAGS)), ~U64(every(PENDING))
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 BLOCKING_NOT = U64(0xFFFF_FFFF ^ every(BLOCKING))
 REVISION = U64(REVISION)
-PDPT, PDPTE_NOT, PRESENT = U64(0xFFFF_FFE0), U64(0x1E6), U64(1)
 
 
 @kernel
@@ -229,11 +229,11 @@ def pdptes(c, v):
     """
     if v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64 or not (v[FIELD.GUEST_CR0] & CR0.PG and v[FIELD.GUEST_CR4] & CR4.PAE):
         return 0
-    bad, n, table = 0, 0, v[FIELD.GUEST_CR3] & PDPT
+    bad, n, table = 0, 0, v[FIELD.GUEST_CR3] & CR3_PDPT
     nested = secondary(v) & PROC2.EPT != 0
     while n < 4:
         entry = v[FIELD.GUEST_PDPTE0 + n] if nested else load(machine_of(c), table + n * 8, 8)
-        if entry & PRESENT and entry & (PDPTE_NOT | ~machine_of(c).address_mask):
+        if entry & PDPTE_PAE.P and entry & (PDPTE_PAE_RESERVED | ~machine_of(c).address_mask):
             bad |= GUEST.PDPTE0 << n
         n += 1
     return bad

@@ -22,7 +22,7 @@ from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.profile import LINEAR_BITS
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, PENDING, PIN, PROC, PROC2, REASON
+from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, EXIT, PENDING, PIN, PROC, PROC2, REASON
 from emu.state import ALL_ONES, env_of
 
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
@@ -258,7 +258,7 @@ def enter(c, launch):
     key = load_registers(c, v, g, r)
     found = verdict(c, v, key)
     if found:
-        return failed(c, found & ~exit.ENTRY_FAILURE, c.fault_qualification) if found & exit.ENTRY_FAILURE else found
+        return failed(c, found & ~EXIT.ENTRY_FAILURE, c.fault_qualification) if found & EXIT.ENTRY_FAILURE else found
     spent = charge(c)
     latch(c, v)
     blocking = c.interruptibility & BLOCKING.NMI
@@ -290,7 +290,7 @@ def enter(c, launch):
 def failed(c, reason, qualification):
     """End an entry that failed late; returns what `enter` returns."""
     exit.entry_failure(c, reason, qualification)
-    return STOPPED if c.stop else reason | exit.ENTRY_FAILURE
+    return STOPPED if c.stop else reason | EXIT.ENTRY_FAILURE
 
 
 @kernel

@@ -5,7 +5,7 @@ counts the page at `c.vmcs_pointer` as changed.
 Not modelled: SMM-transfer exits, debug-store and trace MSRs, and the instruction length of exits for which the
 manual leaves it undefined (it is then 0 or the length of the instruction that faulted).
 """
-from emu.bits import U64, get, put
+from emu.bits import U64, get, one_of, put
 from emu.jit import kernel
 from emu.model.cpu import HIGH, LOW_32, cpl, rflags, set_rflags, set_segment
 from emu.model.memory import memory, tlb
@@ -14,14 +14,15 @@ from emu.model.vmx import world
 from emu.model.vmx.vmcs import fields
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, SEG, VECTOR
+from emu.spec.exits import EXITS
 from emu.spec.outcome import MODE, RESULT, STOP
+from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
 from emu.spec.profile import DEBUGCTL_BTF
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
+from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXIT, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
 from emu.state import env_of
 
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
-ENTRY_FAILURE = U64(1 << 31)                       # bit 31 of the exit reason
 TICK = U64(5)                                      # IA32_VMX_MISC[4:0]: the timer counts when this TSC bit changes
 
 # SDM 3C, "Loading Host Control Registers, Debug Registers, MSRs": CR0 bits that no transition changes.
@@ -33,20 +34,6 @@ DR7_RESET, RFLAGS_RESET = U64(0x400), U64(2)
 # Host segments (SDM 3C, "Loading Host Segment and Descriptor-Table Registers") as second descriptor words.
 CODE_64, CODE_32, DATA, BUSY_TSS = U64(0xA09B00), U64(0xC09B00), U64(0xC09300), U64(0x8B00)
 FLAT, TSS_LIMIT, TABLE_LIMIT = U64(0xFFFF_FFFF), U64(0x67), U64(0xFFFF)
-
-# Reasons after which RFLAGS.RF is saved as it was; the other exits of one instruction save 0.
-TRAP_LIKE = (1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 8 | 1 << 37 | 1 << 43 | 1 << 45 | 1 << 52 | 1 << 56)
-PRIOR_RF = U64(TRAP_LIKE)
-ACCESS_EXITS = U64(1 << 44 | 1 << 48 | 1 << 49 | 1 << 62)           # those with an RF of 1
-KEEPS_PENDING = U64(1 << 3 | 1 << 37 | 1 << 43 | 1 << 45 | 1 << 56)   # pending debug exceptions are saved
-UNBLOCK_IN_QUALIFICATION = U64(1 << 48 | 1 << 62)
-PDPTE_RESERVED_LOW, PDPTE_P, CR3_PAE = U64(0x1E6), U64(1), U64(0xFFFF_FFE0)
-
-
-@kernel
-def one_of(reason, reasons):
-    """Return whether `reason` is in the bit set `reasons`."""
-    return reason < 64 and reasons >> reason & 1 != 0
 
 
 @kernel
@@ -70,9 +57,9 @@ def saved_flags(c, v, reason, flags):
         if is_hard(info, VECTOR.DB) and not v[FIELD.EXIT_QUALIFICATION] & QUAL_DB.BD:
             return flags
         return flags | RFLAGS.RF
-    if one_of(reason, PRIOR_RF) or (reason == REASON.TASK_SWITCH and c.vectoring & INTR.VALID):
+    if one_of(reason, EXITS.TRAP_LIKE) or (reason == REASON.TASK_SWITCH and c.vectoring & INTR.VALID):
         return flags
-    if one_of(reason, ACCESS_EXITS):
+    if one_of(reason, EXITS.ACCESS):
         return flags if c.vectoring & INTR.VALID else flags | RFLAGS.RF
     return flags & ~RFLAGS.RF
 
@@ -95,7 +82,7 @@ def write_information(c, v, reason, qualification):
     v[FIELD.EXIT_QUALIFICATION] = qualification
     if reason > 1:
         v[FIELD.EXIT_INTERRUPTION_INFO] = 0
-    if reason == REASON.EPT_VIOLATION or reason == REASON.EPT_MISCONFIG:
+    if one_of(reason, EXITS.ADDRESSED):
         v[FIELD.GUEST_PHYSICAL_ADDRESS] = c.fault_gpa
         v[FIELD.GUEST_LINEAR_ADDRESS] = c.fault_address
     length = c.fault_length
@@ -126,7 +113,7 @@ def _note_unblocking(v, reason):
     if reason == REASON.EXCEPTION:
         if not is_hard(v[FIELD.EXIT_INTERRUPTION_INFO], VECTOR.DF):
             v[FIELD.EXIT_INTERRUPTION_INFO] |= INTR.NMI_UNBLOCK
-    elif one_of(reason, UNBLOCK_IN_QUALIFICATION):
+    elif one_of(reason, EXITS.UNBLOCK):
         v[FIELD.EXIT_QUALIFICATION] |= INTR.NMI_UNBLOCK
 
 
@@ -199,7 +186,7 @@ def saved_pending(c, v, reason):
     if c.interruptibility & BLOCKING.MOV_SS and not debug:
         stepped = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not c.debugctl & DEBUGCTL_BTF
         return c.pending_debug | (PENDING.BS if stepped else 0)
-    return c.pending_debug if one_of(reason, KEEPS_PENDING) else 0
+    return c.pending_debug if one_of(reason, EXITS.KEEPS_PENDING) else 0
 
 
 @kernel
@@ -267,10 +254,10 @@ def load_host(c, v, r):
 def load_pdptes(c, cr3):
     """Load the PDPTE registers from physical memory at `cr3`; False when a present one has reserved bits."""
     m = memory.machine_of(c)
-    reserved = ~m.address_mask | PDPTE_RESERVED_LOW
+    reserved = ~m.address_mask | PDPTE_PAE_RESERVED
     for n in range(4):
-        entry = memory.load(m, (cr3 & CR3_PAE) + n * 8, 8)
-        if entry & PDPTE_P and entry & reserved:
+        entry = memory.load(m, (cr3 & CR3_PDPT) + n * 8, 8)
+        if entry & PDPTE_PAE.P and entry & reserved:
             return False
         c.pdpte[n] = entry
     return True
@@ -360,7 +347,7 @@ def entry_failure(c, reason, qualification):
     """
     v, r = fields(c), env_of(c.root_env)[0]
     count(c, reason)
-    v[FIELD.EXIT_REASON] = reason | ENTRY_FAILURE
+    v[FIELD.EXIT_REASON] = reason | EXIT.ENTRY_FAILURE
     v[FIELD.EXIT_QUALIFICATION] = qualification
     watch.vm_exit(c, v, reason)
     if c.env != c.root_env:

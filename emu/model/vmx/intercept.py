@@ -9,7 +9,7 @@ Choices the manual leaves to the processor: STI blocking does not block NMI-wind
 exit are blocked by STI and MOV SS, NMIs that exit by MOV SS.
 Not modelled: what the processor's profile does not allow (see `emu.spec.profile`).
 """
-from emu.bits import U64, put
+from emu.bits import U64, one_of, put
 from emu.jit import kernel
 from emu.model.fault import raise_exit
 from emu.model.interrupts import apic
@@ -17,7 +17,7 @@ from emu.model.memory import memory
 from emu.model.vmx.intercept_instructions import check
 from emu.model.vmx.vmcs import fields
 from emu.spec.apic import PENDING
-from emu.spec.cpu import CR0, EVENT, INTR, RFLAGS, VECTOR
+from emu.spec.cpu import CR0, EVENT, INTR, RFLAGS, VECTOR, VECTORS
 from emu.spec.outcome import MODE
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, BLOCKING, EXITC, PIN, PROC, QUAL_DB, REASON
@@ -30,7 +30,6 @@ __all__ = ["after_instruction", "boundary", "check", "clts_changes", "cr0_seen",
 LOW_8, LOW_4 = U64(0xFF), U64(0xF)
 SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 NONE = ALL_ONES                                    # boundary: no exit is due
-HAS_ERROR = U64(sum(1 << n for n in (8, 10, 11, 12, 13, 14, 17, 21)))
 DEBUG_BITS = QUAL_DB.B0 | QUAL_DB.B1 | QUAL_DB.B2 | QUAL_DB.B3 | QUAL_DB.BLD | QUAL_DB.BD | QUAL_DB.BS | QUAL_DB.RTM
 TPR_OFFSET, PAGE = U64(0x80), U64(0xFFFF_FFFF_FFFF_F000)
 
@@ -51,7 +50,7 @@ def exception(c, vector, error):
     if not wanted:
         return False
     info = put(INTR.VALID | vector, INTR.TYPE, EVENT.HARD)
-    if HAS_ERROR >> vector & 1 and env_of(c.env)[0].cr[0] & CR0.PE:
+    if one_of(vector, VECTORS.ERROR) and env_of(c.env)[0].cr[0] & CR0.PE:
         info |= INTR.ERROR
         v[FIELD.EXIT_INTERRUPTION_ERROR_CODE] = error
     v[FIELD.EXIT_INTERRUPTION_INFO] = info

@@ -21,7 +21,7 @@ from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE, RESULT, UNMODELLED
 from emu.spec.profile import CR0_RULE, CR4_RULE, REVISION
 from emu.spec.vmcs import FIELD, REGION_WORDS
-from emu.spec.vmx import BLOCKING, EPTP, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
+from emu.spec.vmx import BLOCKING, EPTP, EXIT, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
 from emu.state import ALL_ONES, env_of
 
 LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
@@ -30,8 +30,7 @@ REGION_BYTES, LAUNCH_OFFSET = U64(4096), U64(8)
 CLEAR, LAUNCHED = U64(0), U64(1)
 VMX_ENABLED = FEATURE_CONTROL.LOCK | FEATURE_CONTROL.VMX
 CHECKED = entry.CHECKED
-ENTRY_FAILED = U64(1 << 31)
-LOADING, WORDS = U64(1 << 31) | REASON.ENTRY_MSR_LOAD, U64(REGION_WORDS)
+LOADING, WORDS = EXIT.ENTRY_FAILURE | REASON.ENTRY_MSR_LOAD, U64(REGION_WORDS)
 
 EPTP_FLAGS = EPTP.MEMORY_TYPE | EPTP.WALK | EPTP.AD
 WRITE_BACK, UNCACHEABLE, WALK_4 = U64(6), U64(0), U64(3 << 3)
@@ -277,9 +276,9 @@ def launch(c, first):
     note_failure(c, found, rip, cycle)
     if found == entry.STOPPED:
         return RESULT.STOP
-    if found & ENTRY_FAILED:
+    if found & EXIT.ENTRY_FAILURE:
         watch.failure(c, found, c.fault_qualification)
-    return RESULT.EXIT if found & ENTRY_FAILED else fail(c, found)
+    return RESULT.EXIT if found & EXIT.ENTRY_FAILURE else fail(c, found)
 
 
 # ---- INVEPT and INVVPID -----------------------------------------------------------------------------------

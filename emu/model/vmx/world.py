@@ -8,10 +8,11 @@ import numpy as np
 
 from emu.bits import U64
 from emu.jit import kernel
-from emu.model.cpu import HF_INHIBIT, HIGH, LOW_32, refresh_hflags
+from emu.model.cpu import HIGH, LOW_32, refresh_hflags
 from emu.model.memory import memory
 from emu.model.processor import msr
 from emu.spec.cpu import DESCRIPTOR, SEG
+from emu.spec.engine import HFLAGS
 from emu.spec.outcome import FAULT
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import AR
@@ -127,7 +128,7 @@ def carry(a, b):
 @kernel
 def settle(c, e, level):
     """Recompute the engine's hidden flags of ENV `e`, its interrupt shadow after `c.interruptibility`."""
-    e.hflags = HF_INHIBIT if c.interruptibility & SHADOW else 0
+    e.hflags = HFLAGS.INHIBIT if c.interruptibility & SHADOW else 0
     refresh_hflags(e, level)
 
 

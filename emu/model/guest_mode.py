@@ -1,0 +1,52 @@
+"""What the rest of the model asks of the virtualization extension: the seam between the two.
+
+The extension is VMX, `emu.model.vmx`, and these are its kernels themselves, so that asking costs nothing.  A second extension is
+a second folder with these functions; this module is then where the processor's mode chooses between the two.
+
+- instructions: `owns` its own by their INSN kind, `execute` them; `check` whether another instruction exits
+- registers: what CR0, CR4 and CR8 are to a guest that reads and writes them; `clts_changes`
+- events: whether an `exception` or `software_exception` exits; `leave` the guest
+- task switches, which are exits or stops: `task_switch` through the IDT, `task_transfer` by CALL and JMP, `task_iret`
+- IRET and NMIs: `iret` and `iret_done` account for one, `iret_unblocks` whether it would change anything
+- between instructions: `boundary`, the exit that is due; `next_boundary_deadline` and `window_awaited`, when the next may be
+
+Not here, as they lie lower: second-level paging (`emu.model.memory.ept`: `active`, `translate`, `verdict`, `granted`), what
+each side's time-stamp counter adds (`CPU.tsc_guest_offset`), and the VMREAD and VMWRITE that `emu.core.fast` does without an event.
+"""
+from emu.jit import kernel
+from emu.model.vmx.exit import leave
+from emu.model.vmx.intercept import (
+    boundary,
+    check,
+    clts_changes,
+    cr0_seen,
+    cr0_to_write,
+    cr4_seen,
+    cr4_to_write,
+    cr8_read,
+    cr8_write,
+    exception,
+    iret,
+    iret_done,
+    iret_unblocks,
+    next_boundary_deadline,
+    software_exception,
+    tpr_shadow,
+    window_awaited,
+)
+from emu.model.vmx.task import BY_IDT
+from emu.model.vmx.task import iret as task_iret
+from emu.model.vmx.task import switch as task_switch
+from emu.model.vmx.task import transfer as task_transfer
+from emu.model.vmx.vmx import execute
+from emu.spec.insn import INSN
+
+__all__ = ["BY_IDT", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen", "cr4_to_write", "cr8_read",
+           "cr8_write", "exception", "execute", "iret", "iret_done", "iret_unblocks", "leave", "next_boundary_deadline", "owns",
+           "software_exception", "task_iret", "task_switch", "task_transfer", "tpr_shadow", "window_awaited"]
+
+
+@kernel
+def owns(kind):
+    """Return whether an instruction of this kind belongs to the extension."""
+    return INSN.VMCALL <= kind <= INSN.VMFUNC
