@@ -304,7 +304,7 @@ def outside(c, k, cs, b, e, slot):
 
 @kernel
 def resume_flag(c, k, cs, b, e, ra):
-    """Clear RF behind the instruction that it was set for, when the engine, which went on by a direct jump, did not.
+    """Clear RF after the instruction that it was set for, when the engine, which went on by a direct jump, did not.
 
     It stays set between the iterations of a repeated string instruction.
     """

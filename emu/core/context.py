@@ -11,19 +11,19 @@ from emu.errors import EngineError
 from emu.state import CPU, ENV
 
 # uc_struct
-UC_CPU, UC_INVALID_ERROR, UC_STOP_REQUEST, UC_NESTED_LEVEL, UC_TCG_CTX, UC_EXIT_REQUEST = 440, 1424, 1389, 14840, 768, 728
+UC_CPU, UC_INVALID_ERROR, UC_STOP_REQUEST, UC_NESTED_LEVEL, UC_TCG_CTX = 440, 1424, 1389, 14840, 768
 UC_USE_EXITS, UC_EXITS = 1428, 1432
-UC_SKIP_SYNC, UC_NO_EXIT_REQUEST, UC_INIT_DONE, UC_QUIT_REQUEST = 14898, 2034, 2035, 1390
+UC_NO_EXIT_REQUEST, UC_INIT_DONE, UC_QUIT_REQUEST = 2034, 2035, 1390
 # CPUState
-CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_INTERRUPT_REQUEST, CS_ENV_PTR = 16, 18, 21, 24, 28, 296
-CS_ICOUNT_PTR, CS_HALTED, CS_EXCEPTION, CS_CLASS, CS_TCG_EXIT = 304, 33176, 33184, 33200, 33208
+CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_ENV_PTR = 16, 18, 21, 24, 296
+CS_HALTED, CS_EXCEPTION, CS_CLASS, CS_TCG_EXIT = 33176, 33184, 33200, 33208
 CS_ENV = 35408                             # the ENV follows CPUState and the TLB at this distance
 # TCGContext: where the next block's code goes, and up to where it may
 TCG_CODE_PTR, TCG_HIGHWATER, TCG_BUFFER_BYTES = 192, 208, 64 << 20
 # CPUClass
 CLASS_UNALIGNED, CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 24, 72, 128, 136
 # TranslationBlock
-TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_CFLAGS, TB_PAGE0, TB_PAGE1 = 0, 8, 16, 20, 22, 24, 72, 80
+TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_PAGE0, TB_PAGE1 = 0, 8, 16, 20, 22, 72, 80
 # CPUArchState beyond what the ENV record names
 ENV_FEATURES = 5632
 ENV_SSE_END = 3200                         # x87, MMX and SSE state ends here; it begins with `fpstt`
@@ -71,7 +71,7 @@ def verify(uc):
     cs = maps.word(handle + UC_CPU, "the processor")
     env = maps.word(cs + CS_ENV_PTR, "the processor state")
     if env != cs + CS_ENV:
-        raise EngineError(f"the engine's processor state lies {env - cs} bytes behind its processor, not {CS_ENV}")
+        raise EngineError(f"the engine's processor state lies {env - cs} bytes after its processor, not {CS_ENV}")
     lib = native.library()
     vtable = maps.word(cs + CS_CLASS, "the processor class")
     for where, name in ((CLASS_TLB_FILL, "x86_cpu_tlb_fill"), (CLASS_ENTER, "x86_cpu_exec_enter"), (CLASS_EXIT, "x86_cpu_exec_exit")):

@@ -120,7 +120,7 @@ def met(c, e, la, pa, size, rw):
     """Note the watched bytes that the engine's access at linear `la`, host-physical `pa`, reaches; returns whether it does.
 
     A load over a page end is done in three parts: the engine asks for the whole, for the aligned word before the
-    end, which says nothing new, and for the aligned word behind it, of which only the first bytes count.  An unaligned
+    end, which says nothing new, and for the aligned word after it, of which only the first bytes count.  An unaligned
     store asks for the whole, then for what lies on the page of its end, from the page's first byte even when that is
     the page it began on, then for each byte.
     """
@@ -129,7 +129,7 @@ def met(c, e, la, pa, size, rw):
         return False
     if not write and size == c.crossing_size and c.crossing:
         if la + size == c.crossing:
-            c.crossing_size = size | 64                    # once; the part behind the end follows
+            c.crossing_size = size | 64                    # once; the part after the end follows
             return False
     if not write and la == c.crossing and size | 64 == c.crossing_size | 64:
         size = c.crossing_end - la

@@ -7,11 +7,12 @@ its global offset table, so that a helper can be replaced before the first engin
   the block's cycles from a table keyed by the block's host address, or asks `block` what to do;
 - helpers of sensitive instructions (CPUID, RDMSR, IN, MOV CR, ...) become *intercept stubs*: they leave the
   block with the processor state exact at that instruction and report an event;
-- `translator_loop` gets an instruction limit from `limit`, so that no block reaches over its page, and does not read
-  what the model executes in its place;
+- `translator_loop` gets an instruction limit from `limit`, so that no block of several instructions reaches over its page, and does
+  not read what the model executes in its place;
 - `raise_exception` and `tb_flush` pass through `undefined` (VMREAD, VMWRITE) and `forget` (the block table);
 - `tlb_set_dirty` is replaced by `written` (which stores need no comparison with code), and `cpu_loop_exit_noexc`, which a
-  block whose store changed its own code leaves by, passes through `modified` (what did not run is not charged);
+  block whose store changed its own code leaves by, passes through `modified` (what did not run is not charged, and what of the
+  store was made is taken back: `tb_invalidate_phys_page_fast` passes through `storing`, which keeps what is there);
 - far transfers of protected mode have the next block ask: they may have changed the limit of CS.
 
 Measured against the same through `uc_hook_add` (block hook, SVM intercepts): 3,200 instead of 1,700 MIPS on

@@ -94,7 +94,7 @@ def play(m, chosen, until):
 def overtakes(c, chosen):
     """Return whether a processor goes before a chosen one with the same key: one to be woken before one that runs.
 
-    What woke it came at the other's present clock; were that one to go on, the time of waking would move along for ever.
+    What woke it came at the other's present clock; otherwise the wake-up time would keep receding.
     """
     return c.activity != ACTIVITY.ACTIVE and cpu_at(chosen)[0].activity == ACTIVITY.ACTIVE
 
@@ -128,7 +128,7 @@ def run(machine, until, pause):
             m.stop = STOP.IDLE
         elif first >= until:
             m.stop = STOP.BUDGET
-        elif ran and first >= pause:             # not before a turn: a long sleep may begin behind the pause
+        elif ran and first >= pause:             # not before a turn: a long sleep may begin after the pause
             return STOP.NONE
         else:
             ran = True

@@ -12,7 +12,7 @@ from emu.errors import ImageError
 from emu.image import entry
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
-SHT_NOBITS, SHF_ALLOC = 8, 2
+SHT_NOBITS = 8
 MACHINES = {3: "i386", 62: "x86-64"}
 TYPES = {0: "no type", 1: "relocatable object", 3: "shared object or position-independent executable", 4: "core dump"}
 

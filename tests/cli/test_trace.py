@@ -21,7 +21,7 @@ def test_trace_in_all_its_forms(hvlab, tmp_path):
 
 
 def test_trace_says_what_is_wrong(hvlab, tmp_path):
-    assert hvlab("trace", IMAGE)[2].startswith("hvlab: say where the trace goes")
+    assert hvlab("trace", IMAGE)[2].startswith("hvlab: give an output: -o")
     code, _, err = hvlab("trace", IMAGE, "--filter", "exit=", "--jsonl", "-")
     assert code == 2 and "invalid syntax" in err
     (tmp_path / "a.hvt").write_bytes(b"hvlab")

@@ -106,7 +106,7 @@ def command(target, output, text, jsonl, perfetto, report):
         _forms(reader, jsonl, perfetto, report)
         return _print(reader, [path for path in (jsonl, perfetto, report) if path]) if str(jsonl) != "-" else 0
     if not (output or jsonl or perfetto or report):
-        raise ConfigError("say where the trace goes: -o FILE.hvt, --jsonl FILE, --perfetto FILE or --report FILE.html")
+        raise ConfigError("give an output: -o FILE.hvt, --jsonl FILE, --perfetto FILE or --report FILE.html")
     if text:
         compiled(text, lambda name: 0, any_kind=True)      # what is wrong with it besides symbols, before a machine is made
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ from emu.debug.gdb import packet
 from emu.debug.gdb.stub import INVALID
 from emu.errors import ConfigError
 
-HOST, DEFAULT_PORT = "127.0.0.1", 1234
+HOST = "127.0.0.1"
 CHUNK, SECONDS, PATIENCE = 65536, 0.2, 10.0                # PATIENCE: seconds that a client may take none of what is sent
 FIRST_BYTES = b"$+-\x03"                                   # of a debugger; a request of HTTP begins with a letter, TLS with 0x16
 INTRODUCTIONS = (b"qSupported", b"QStartNoAckMode")        # first packets of gdb and LLDB

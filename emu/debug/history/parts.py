@@ -29,12 +29,12 @@ KEPT: dict[str, tuple[str, ...]] = {
 }
 # Bytes of an ENV that are a processor's: not the pointers to the engine's own break- and watchpoints, not its owner, not what
 # follows (features, which are fixed).  Source: Unicorn 2.1.4, struct CPUX86State
-POINTERS, BEHIND_POINTERS, RETURN_ADDRESS = 5464, 5496, 5560
+POINTERS, AFTER_POINTERS, RETURN_ADDRESS = 5464, 5496, 5560
 OWNER, TOP = ENV.fields["owner"][1], ENV.fields["fpstt"][1]
 FLOATS, FLOAT_BYTES = ENV.fields["fpregs"][1], ENV.fields["fpregs"][0].itemsize
 VECTORS, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize
 SCRATCH = ((784, 800), (VECTORS + VECTOR_BYTES, VECTORS + VECTOR_BYTES + 72))   # ft0; xmm_t0 and mmx_t0: operands of one instruction
-ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (BEHIND_POINTERS, RETURN_ADDRESS))
+ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (AFTER_POINTERS, RETURN_ADDRESS))
 # Fields that kernels index arrays with, and the largest value that stays inside; `seen` and `rows` differ by at most the ring.
 BOUNDS: dict[str, dict[str, int]] = {
     "cpu": dict(vmx_mode=2, chain_length=4, guest_chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASONS - 1,

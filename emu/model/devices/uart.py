@@ -2,7 +2,7 @@
 
 A byte written is sent at once and the transmitter always reads as empty; the interrupt that says so comes
 after the time of the characters, of as many as the FIFO holds.  Received bytes arrive one per character time and wait outside while
-the FIFO is full, as behind a handshake; only loopback overruns.
+the FIFO is full, as with a handshake; only loopback overruns.
 Not modelled: break, parity and framing errors.
 Source: National Semiconductor PC16550D data sheet
 """

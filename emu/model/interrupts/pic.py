@@ -123,7 +123,7 @@ def acknowledge(m):
 
 @kernel
 def _drop_output(m, p):
-    """Lower INTR: it falls with each acknowledge, so that what waits behind makes a new edge."""
+    """Lower INTR: it falls with each acknowledge, so that the next request makes a new edge."""
     _input(p, 0, 2, 0)
     if p.output:
         p.output = 0

@@ -129,7 +129,7 @@ def _word(level, entry, gpa, rights, dirty):
 def translate(c, gpa, la, access, how):
     """Walk the EPT at c.eptp for `gpa`; sets accessed and dirty flags when EPTP bit 6 is 1.
 
-    access: ACCESS READ, WRITE, FETCH bits; how: qualification bits 8:7; la: the linear address behind it
+    access: ACCESS READ, WRITE, FETCH bits; how: qualification bits 8:7; la: the linear address that led to it
 
     Returns the translation word (guest bits 0), or ALL_ONES with c.fault set.
     Source: SDM 3C, "EPT Translation Mechanism" and "Accessed and Dirty Flags for EPT"

@@ -19,7 +19,7 @@ LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
 
 @kernel
 def _behind(c, gpa, access):
-    """Return the physical address behind guest-physical `gpa`, or ALL_ONES when EPT does not allow the access."""
+    """Return the physical address that guest-physical `gpa` maps to, or ALL_ONES when EPT does not allow the access."""
     if not ept.active(c):
         return ram.gated(memory.machine_of(c), gpa)
     m, level, rights = memory.machine_of(c), ept.LEVELS, ept.KINDS

@@ -299,12 +299,6 @@ def flush_nonglobal(c):
 
 
 @kernel
-def flush_pcid(c, pcid):
-    """Invalidate the translations of one PCID of the current VPID, except global ones."""
-    _invalidate(tlb_at(c.tlb)[0], current_vpid(c), pcid, False)
-
-
-@kernel
 def invlpg(c, la):
     """Invalidate the translations of `la` for the current PCID, and global ones.
 

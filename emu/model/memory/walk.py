@@ -1,4 +1,4 @@
-"""Linear addresses to physical ones: page walks of every mode, nested through EPT, behind our TLB.
+"""Linear addresses to physical ones: page walks of every mode, nested through EPT, below our TLB.
 
 The accessed flag of an entry that refers to a table is set when the walk follows it, also when the walk then
 faults; the flags of the entry that maps the page are set only when the access is allowed.
@@ -378,7 +378,7 @@ def writable(c, la, access):
 
 @kernel
 def physical(c, gpa, access):
-    """Return the physical address behind guest-physical `gpa` for an access that has no linear address, or ALL_ONES."""
+    """Return the physical address that guest-physical `gpa` maps to, for an access that has no linear address, or ALL_ONES."""
     c.fault = FAULT.NONE
     if not ept.active(c):
         c.walk_rights = KINDS

@@ -73,7 +73,7 @@ def data(e, la, size, write):
 
 @kernel
 def port(c, e, number, size):
-    """Note the breakpoints that an access to `size` ports from `number` on meets: a trap behind the instruction."""
+    """Note the breakpoints that an access to `size` ports from `number` on meets: a trap after the instruction."""
     if not c.armed & ARMED.REGISTERS or not e.cr[4] & CR4.DE:
         return
     for i in range(4):

@@ -1,9 +1,9 @@
 """VM entries: the checks' verdict, guest-state load, the MSR-load list, what happens right after.
 
 The verdict of `emu.model.vmx.checks` is remembered: `c.entry_valid_key` is set after a full check passed and cleared
-(`forget_verdict`) by VMWRITE to a field that is not in HOT, VMPTRLD, VMCLEAR and VMXON.  What a VM exit may
-change behind it (segments, CR0, CR4, EFER, IA-32e mode, the root world's own mode) is mixed into a key, and only
-keys that passed are remembered; RIP, RFLAGS, interruptibility, activity, pending debug exceptions and event
+(`forget_verdict`) by VMWRITE to a field that is not in HOT, VMPTRLD, VMCLEAR and VMXON.  State that
+a VM exit can change without VMWRITE (segments, CR0, CR4, EFER, IA-32e mode, the root world's own mode) is hashed into a key,
+and only keys that passed are remembered; RIP, RFLAGS, interruptibility, activity, pending debug exceptions and event
 injection are looked at each time, and any but the plainest values lead to a full check, as do PAE paging, a VMCS
 link pointer and virtual-8086 mode, whose checks read memory or many fields.
 Not modelled: entry to SMM, trace and performance MSRs.
