@@ -5,13 +5,13 @@ from pathlib import Path
 from rich.console import Console
 
 from emu.cli import report
-from emu.cli.console import Told
+from emu.cli.console import ByPartition
 from emu.machine import Config, Machine
 
 console = Console(record=True, width=118, file=io.StringIO(), force_terminal=True, highlight=False)
 machine = Machine(Config(memory_bytes=128 << 20))
 machine.load_demo()
-writer = Told(console)
+writer = ByPartition(console)
 machine.on_console(writer)
 result = machine.run()
 writer.close()
