@@ -38,7 +38,7 @@ class Root(Running):
         root = partition.Partition(name="root", image=placed, root=True)
         machine.load_partitions([root])
         super().__init__(machine)
-        self.base = int.from_bytes(machine.read(partition.TABLE + partition.TABLE_HEADER + partition.RESULT + 8, 8), "little")
+        self.base = partition.base_of(0, machine.read)
 
     def word(self, address):
         """Return a word of the root's memory."""
