@@ -85,9 +85,13 @@ def _entry(machine, address, size):
 
 
 def read_linear(machine, c, address, size):
-    """Return bytes at a linear address of the world that a CPU record is in, or None where no memory is mapped."""
+    """Return bytes at a linear address of the world that a CPU record is in, or None where no memory is mapped.
+
+    Addresses wrap at 2**64: a table may begin anywhere.
+    """
     found = b""
     while size:
+        address &= int(ALL_ONES)
         here, end = min(size, PAGE - address % PAGE), steps.trace(c, address, ACCESS.READ, flags=False)[-1]
         data = machine.peek(end.address, here) if end.verdict == "DONE" else None
         if data is None:

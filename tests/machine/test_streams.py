@@ -56,6 +56,14 @@ def test_engines_that_forget_change_nothing(mode, number):
         stream.close()
 
 
+def test_a_table_that_ends_past_the_last_address_is_explained():
+    stream = VmcsStream("guest_long")
+    try:
+        assert stream.run(3728).reason in ANSWERS
+    finally:
+        stream.close()
+
+
 def pieces(count):
     """Return the ranges of numbers from LONG to count, PIECE long."""
     return [range(max(LONG, at), min(at + PIECE, count)) for at in range(0, count, PIECE)]
