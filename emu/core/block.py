@@ -268,8 +268,11 @@ def before_break(c, b, e):
 def other_code(k, e, world):
     """Return whether the engine looked the block up wrongly after a far transfer (emu.core.native).
 
-    Its hidden flags are not those of the new limit of CS, or its TLB has pages past 4 GiB under addresses that are others now.
+    Its hidden flags are not those of the new limit of CS, or its TLB has pages past 4 GiB under addresses that are others now, or it
+    has added a base that 64-bit code does not have.
     """
+    if U64(e.hflags) & HFLAGS.CS64 and base(e, SEG.CS):
+        return True
     return (U64(e.hflags) ^ limit_flags(e)) & LIMITS != 0 or (k.wrapped[world] != 0 and U64(e.hflags) & HFLAGS.CS64 != 0)
 
 

@@ -6,14 +6,15 @@ Order: SDM 3A, "Prioritization of Concurrent Events"; in non-root operation SDM 
 from emu.bits import U64
 from emu.jit import kernel
 from emu.model import guest_mode, reset, route
-from emu.model.cpu import refresh_hflags
+from emu.model.cpu import base, refresh_hflags
 from emu.model.devices import events
+from emu.model.fault import unmodelled
 from emu.model.interrupts import apic, apic_timer
 from emu.model.observe import monitor
 from emu.spec import engine
-from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
+from emu.spec.cpu import EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.engine import HFLAGS
-from emu.spec.outcome import MODE
+from emu.spec.outcome import MODE, UNMODELLED
 from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC
 from emu.state import ALL_ONES, env_of, machine_at
 
@@ -206,5 +207,7 @@ def finish(c, e):
     awaits_nmi = c.nmi_pending and not c.interruptibility & BLOCKING.NMI
     if c.activity == ACTIVITY.ACTIVE and c.interruptibility & SHADOW and (awaits_nmi or c.pending_debug):
         c.watch = WATCH_SHADOW
-    if c.activity != ACTIVITY.ACTIVE or c.cycles >= c.quantum_end:
+    if U64(e.hflags) & HFLAGS.CS64 and base(e, SEG.CS):    # the engine would add it
+        unmodelled(c, UNMODELLED.CODE_BASE, e.rip, base(e, SEG.CS))
+    if c.stop or c.activity != ACTIVITY.ACTIVE or c.cycles >= c.quantum_end:
         c.halted_or_stopped = 1

@@ -48,4 +48,5 @@ UNMODELLED = codes("UNMODELLED", "ours: what is not modelled; the text is shown 
     MEMORY=(13, 'access to {0:#x}, size {1}'),
     TABLE=(14, 'descriptor table, TSS or stack of an event at {0:#x}, in device memory at {1:#x}'),
     PAGING=(15, 'paging structure in device memory at {0:#x}'),
-    CODE=(16, 'instruction at {0:#x} in device memory at {1:#x}'))
+    CODE=(16, 'instruction at {0:#x} in device memory at {1:#x}'),
+    CODE_BASE=(17, '64-bit code segment with base {1:#x}, at RIP {0:#x} (SDM 3A, "Segmentation in IA-32e Mode")'))

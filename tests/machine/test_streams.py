@@ -56,6 +56,15 @@ def test_engines_that_forget_change_nothing(mode, number):
         stream.close()
 
 
+def test_a_64_bit_code_segment_with_a_base_is_named():
+    stream = VmcsStream("guest_long_user")
+    try:
+        found = stream.run(2131)
+        assert found.reason == "UNMODELLED" and "64-bit code segment with base 0x4" in found.unmodelled
+    finally:
+        stream.close()
+
+
 def test_a_table_that_ends_past_the_last_address_is_explained():
     stream = VmcsStream("guest_long")
     try:
