@@ -90,14 +90,14 @@ def test_some_hundred_vmcs_states_end_in_an_answer(mode):
     check(VmcsStream(mode), range(QUICK, LONG))
 
 
-@pytest.mark.campaign
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", pieces(PROGRAMS), ids=lambda numbers: str(numbers.stop))
 @pytest.mark.parametrize("mode", MODES)
 def test_many_programs_end_in_an_answer(mode, numbers):
     check(Stream(mode), numbers)
 
 
-@pytest.mark.campaign
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", pieces(STATES), ids=lambda numbers: str(numbers.stop))
 @pytest.mark.parametrize("mode", GUESTS)
 def test_many_vmcs_states_end_in_an_answer(mode, numbers):
