@@ -183,7 +183,7 @@ class Board:
         """Return the cursor's (row, column), or None when it is off."""
         if self.vga.crtc[0x0A] & 0x20:
             return None
-        return divmod(int(self.vga.crtc[0x0E]) << 8 | int(self.vga.crtc[0x0F]), screen.COLUMNS)
+        return divmod(int(self.vga.crtc[0x0E]) << 8 | int(self.vga.crtc[0x0F]), screen.TEXT_COLUMNS)
 
     def post_code(self):
         """Return the last byte written to port 0x80."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from emu import files
+from emu.bits import PAGE
 
-PAGE = 4096
 BINARY = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 DECIMAL = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _FORM = re.compile(r"(\d+)([KMG]?)(?:i?B)?", re.IGNORECASE)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from emu.bits import name_of
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, GPR, RFLAGS
 from emu.spec.firmware import BLOCK, BLOCKVALUE, LOW, PAYLOAD
+from emu.spec.platform import MEMORY
 
-FOUR_GIB = 1 << 32
 _PRESENT = int(DESCRIPTOR.P) | int(DESCRIPTOR.S) | int(DESCRIPTOR.G)
-CODE = _PRESENT | 0xB00  # execute, read, accessed
-DATA = _PRESENT | 0x300 | int(DESCRIPTOR.DB)  # read, write, accessed
+CODE_ATTRIBUTES = _PRESENT | 0xB00  # execute, read, accessed
+DATA_ATTRIBUTES = _PRESENT | 0x300 | int(DESCRIPTOR.DB)  # read, write, accessed
 CODE_64, CODE_32, DATA_32 = 0x00AF_9B00_0000_FFFF, 0x00CF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF
 PAGE_2M, PRESENT_WRITABLE, LARGE = 2 << 20, 0x3, 0x80
 
@@ -26,7 +26,7 @@ class Segment:
     selector: int
     base: int = 0
     limit: int = 0xFFFF_FFFF
-    attributes: int = DATA
+    attributes: int = DATA_ATTRIBUTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def flat(payload, rip, **registers):
         payload=int(payload),
         rip=rip,
         registers=registers,
-        segments=_segments(CODE | int(DESCRIPTOR.DB), 0x10),
+        segments=_segments(CODE_ATTRIBUTES | int(DESCRIPTOR.DB), 0x10),
         cr0=int(CR0.PE) | int(CR0.ET),
     )
 
@@ -82,7 +82,7 @@ def long(payload, rip, **registers):
         payload=int(payload),
         rip=rip,
         registers=registers,
-        segments=_segments(CODE | int(DESCRIPTOR.L), code),
+        segments=_segments(CODE_ATTRIBUTES | int(DESCRIPTOR.L), code),
         cr0=int(CR0.PE) | int(CR0.ET) | int(CR0.NE) | int(CR0.WP) | int(CR0.PG),
         cr3=int(LOW.PML4),
         cr4=int(CR4.PAE),
@@ -147,6 +147,6 @@ def scaffold(entry):
         tables += struct.pack("<4Q", *(directories + 0x1000 * n | PRESENT_WRITABLE for n in range(4))).ljust(
             0x1000, b"\0"
         )
-        tables += b"".join(struct.pack("<Q", page | PRESENT_WRITABLE | LARGE) for page in range(0, FOUR_GIB, PAGE_2M))
+        tables += b"".join(struct.pack("<Q", page | PRESENT_WRITABLE | LARGE) for page in range(0, int(MEMORY.ABOVE), PAGE_2M))
         found.append((entry.cr3, tables))
     return found

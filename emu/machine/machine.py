@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu.bits import name_of
+from emu.bits import ALL_ONES, name_of
 from emu.board.board import Board, BoardConfig
 from emu.board.inputs import Inputs
 from emu.core import build, engine
@@ -29,7 +29,7 @@ from emu.spec.outcome import STOP
 from emu.spec.platform import MEMORY
 from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS
 from emu.spec.vmx import REASON
-from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
+from emu.state import CPU, INSN, LOCAL_APIC, MACHINE, TLB
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES

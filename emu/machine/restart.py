@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu.bits import U64
+from emu.bits import ALL_ONES, U64
 from emu.image.entry import Entry
 from emu.model.devices import events
 from emu.spec.firmware import LOW
-from emu.state import ALL_ONES
 
 ON_RESET = ("fail", "stop", "reboot")                     # the run ends and has failed, ends well, goes on from the boot ROM
 # What a processor was doing: nothing of it survives a reset.  Registers and MSRs are `emu.model.reset`'s.

@@ -3,7 +3,7 @@
 Order: SDM 3A, "Prioritization of Concurrent Events"; in non-root operation SDM 3C, "Other Causes of VM Exits" by
 `guest_mode.boundary`.
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, U64
 from emu.jit import kernel
 from emu.model import guest_mode, reset, route
 from emu.model.cpu import base, refresh_hflags
@@ -14,14 +14,12 @@ from emu.model.observe import monitor
 from emu.spec import engine
 from emu.spec.cpu import EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.engine import HFLAGS
-from emu.spec.outcome import MODE, UNMODELLED
-from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC
-from emu.state import ALL_ONES, env_of, machine_at
+from emu.spec.outcome import INJECTED, MODE, UNMODELLED
+from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC, SHADOW
+from emu.state import env_of, machine_at
 
-SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 WATCH_IF, WATCH_SHADOW = U64(1), U64(2)
 INTERCEPT_IRET = engine.intercept(engine.SVM.IRET)
-INJECTED = U64(1)
 
 
 @kernel

@@ -18,8 +18,10 @@ EVENT_KIND = codes("EVENT_KIND", "ours: the kind of a row of the ring",
     INSTRUCTION=(8, "an instruction about to be executed where a debugger's point with a condition stands: never in the ring"))
 NO_LIST = 0                                               # the key of programs that are asked where such a point stands
 
-ROW_WORDS = 8
-CYCLE, HEAD, RIP, VMCS_POINTER, FIRST, SECOND, THIRD, FOURTH = range(ROW_WORDS)
+TRACE_WORDS = 8
+ROW_BYTES = 8 * TRACE_WORDS
+ANY_REASON = 127                                          # in a key: of any exit reason, or of no exit
+CYCLE, HEAD, RIP, VMCS_POINTER, FIRST, SECOND, THIRD, FOURTH = range(TRACE_WORDS)
 
 
 class Place(NamedTuple):

@@ -3,7 +3,7 @@
 The VMCS fields themselves are in `emu.spec.vmcs` and offered here again; which controls this processor
 allows is in `emu.spec.profile`.
 """
-from emu.bits import U64, codes, layout
+from emu.bits import U64, codes, layout, shift_of
 from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS
 from emu.spec.vmcs import ENCODING, ENCODINGS, FIELD, GROUP, REGION, REGION_WORDS, VMCS, WIDTH
 
@@ -77,6 +77,7 @@ AR = layout("AR", 32, 'SDM 3C, "Guest Register State" (Format of Access Rights)'
 BLOCKING = layout("BLOCKING", 32, 'SDM 3C, "Guest Non-Register State" (Format of Interruptibility State)',
     STI=(0, 0, "blocking by STI"), MOV_SS=(1, 1, "blocking by MOV SS"), SMI=(2, 2, "blocking by SMI"),
     NMI=(3, 3, "blocking by NMI"), ENCLAVE=(4, 4, "enclave interruption"))
+SHADOW = BLOCKING.STI | BLOCKING.MOV_SS                        # the interrupt shadow
 
 ACTIVITY = codes("ACTIVITY", 'SDM 3C, "Guest Non-Register State" (activity state)',
     ACTIVE=(0, "executing"), HLT=(1, "halted by HLT"), SHUTDOWN=(2, "shutdown"), WAIT_SIPI=(3, "wait for SIPI"))
@@ -90,6 +91,7 @@ EPTP = layout("EPTP", 64, 'SDM 3C, "Extended-Page-Table Pointer (EPTP)"',
     MEMORY_TYPE=(2, 0, "memory type of the EPT structures"), WALK=(5, 3, "page-walk length minus 1"),
     AD=(6, 6, "enable accessed and dirty flags"), SHADOW_STACK=(7, 7, "enforce supervisor shadow-stack rights"),
     ROOT=(51, 12, "address of the first EPT structure"))
+WALK_4 = U64(3 << shift_of(EPTP.WALK))                         # EPTP.WALK of a walk of four levels
 
 EXIT = layout("EXIT", 32, 'SDM 3C, "Basic VM-Exit Information" (Format of Exit Reason)',
     BASIC=(15, 0, "basic exit reason"), SHADOW_STACK_BUSY=(25, 25, "shadow stack prematurely busy"),
@@ -240,6 +242,7 @@ FEATURE_CONTROL = layout("FEATURE_CONTROL", 64, 'SDM 3D, "Enabling and Entering 
 
 MSR_ENTRY = layout("MSR_ENTRY", 64, 'SDM 3C, "VM-Exit Controls for MSRs" (first quadword of an entry)',
     NUMBER=(31, 0, "MSR index"), RESERVED=(63, 32, "reserved, must be 0"))
+MSR_ENTRY_BYTES = U64(16)
 
 # ---- which layout decodes which VMCS field, for display ------------------------------------------------------
 FORMAT = {

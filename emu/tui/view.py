@@ -4,18 +4,18 @@ from dataclasses import dataclass
 import capstone
 from rich.text import Text
 
-from emu.bits import name_of
+from emu.bits import ALL_ONES, name_of
 from emu.debug.views import translation
 from emu.debug.views import vmcs as vmcs_of
 from emu.errors import HvlabError
 from emu.machine.failure import symbols_of
 from emu.machine.result import ending
+from emu.spec.insn import LONGEST_INSTRUCTION
 from emu.spec.outcome import MODE
 from emu.spec.vmx import REASON
-from emu.state import ALL_ONES
 
 MODES = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
-LONGEST, BEHIND = 15, 40                                   # bytes of an instruction; bytes that are tried before RIP
+BEHIND = 40                                                # bytes that are tried before RIP
 REGISTERS = ("rip", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
              "cr0", "cr2", "cr3", "cr4", "efer")
 BAR = 60
@@ -60,7 +60,7 @@ def code(session, thread, at=None, before=6, after=24):
     """Return the Lines around an address (None: where the thread is)."""
     at = thread.pc if at is None else at
     symbols, lines = symbols_of(session.machine, thread.world), []
-    for address, data, text in _before(thread, at, before, symbols) + _decoded(thread, at, LONGEST * after, after):
+    for address, data, text in _before(thread, at, before, symbols) + _decoded(thread, at, int(LONGEST_INSTRUCTION) * after, after):
         where = symbols.where(address) if symbols else None
         lines.append(Line(address, data, text, f"{where[0].rsplit('/', 1)[-1]}:{where[1]}  {where[2].strip()}" if where else ""))
     return lines

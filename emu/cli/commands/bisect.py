@@ -11,7 +11,7 @@ from emu.cli.loading import machine_of
 from emu.cli.values import Input
 from emu.errors import BUDGET, FAILED, OK
 
-MOST = 40
+ROWS_SHOWN = 40
 
 HELP = """Find where two recorded runs diverge, and in what.
 
@@ -48,9 +48,9 @@ def _lines(found):
     lines += _places(found)
     lines += [Text(f"  {sentence}") for sentence in found.inputs]
     rows = [(each.where, each.what, each.a, each.b) for each in found.differences]
-    lines += tell.columns([("", "", "A", "B"), *rows[:MOST]], 2, ("", "cyan"))
-    if len(rows) > MOST:
-        lines.append(Text(f"  and {len(rows) - MOST:,} more"))
+    lines += tell.columns([("", "", "A", "B"), *rows[:ROWS_SHOWN]], 2, ("", "cyan"))
+    if len(rows) > ROWS_SHOWN:
+        lines.append(Text(f"  and {len(rows) - ROWS_SHOWN:,} more"))
     return lines
 
 

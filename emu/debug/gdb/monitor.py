@@ -7,18 +7,18 @@ from collections.abc import Callable
 
 import capstone
 
-from emu.bits import name_of
+from emu.bits import ALL_ONES, name_of
 from emu.debug.explain import explain, lookup
 from emu.debug.history import snapshot_file, why
 from emu.debug.history.snapshot import take
 from emu.debug.views import irq, translation
 from emu.debug.views import vmcs as vmcs_of
 from emu.errors import DebugError, HvlabError
+from emu.spec.insn import LONGEST_INSTRUCTION
 from emu.spec.outcome import MODE
 from emu.spec.vmx import REASON
-from emu.state import ALL_ONES
 
-LONGEST, MOST = 15, 1000                                   # bytes of an instruction; instructions that are disassembled at once
+DISASSEMBLED = 1000                                        # instructions that are disassembled at once
 MODES = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
 
 
@@ -218,9 +218,9 @@ class Monitor:
 
     def _disassemble(self, thread, address=None, count="8"):
         at, wanted = thread.pc if address is None else self._address(address), lookup.value(count, "COUNT")
-        if not 1 <= wanted <= MOST:
-            raise DebugError(f"COUNT must be 1 to {MOST:,}, not {wanted:,}")
+        if not 1 <= wanted <= DISASSEMBLED:
+            raise DebugError(f"COUNT must be 1 to {DISASSEMBLED:,}, not {wanted:,}")
         machine = capstone.Cs(capstone.CS_ARCH_X86, MODES[thread.bits])
-        data = thread.read(at, min(LONGEST * wanted, (1 << 64) - at))
+        data = thread.read(at, min(int(LONGEST_INSTRUCTION) * wanted, (1 << 64) - at))
         cells = [(f"{each.address:#x}", each.bytes.hex(" "), f"{each.mnemonic} {each.op_str}") for each in machine.disasm(data, at, wanted)]
-        return _lines(cells) or [f"{at:#x}  {data[:LONGEST].hex(' ')}  (bad)"]
+        return _lines(cells) or [f"{at:#x}  {data[:int(LONGEST_INSTRUCTION)].hex(' ')}  (bad)"]

@@ -14,7 +14,7 @@ from emu.errors import ReplayError
 from emu.machine.machine import FOREVER
 from emu.spec.engine import HFLAGS
 
-CHECKPOINTS, NEAR = 64, 1 << 16                           # NEAR: bytes after a symbol that still go by its name
+CHECKPOINTS, SYMBOL_REACH = 64, 1 << 16                   # SYMBOL_REACH: bytes after a symbol that still go by its name
 U64 = np.uint64
 
 
@@ -61,7 +61,7 @@ def _places(machine):
 
 def _near(symbols, rip):
     start = symbols.address(symbols.name(rip).partition("+")[0])
-    return start is not None and rip - start < NEAR
+    return start is not None and rip - start < SYMBOL_REACH
 
 
 def _inputs(a, b, cycle):

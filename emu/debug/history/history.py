@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
 
-from emu.debug.history.page_store import PAGE
+from emu.bits import PAGE
 from emu.debug.history.snapshot import position, restore, take
 from emu.debug.views.vmcs import processor_of
 from emu.errors import DebugError
@@ -18,8 +18,8 @@ from emu.spec.outcome import STOP
 
 EVERY_CYCLES, MEMORY_BOUND = 40_000_000, 1 << 30
 POINTS = ("breakpoint", "watchpoint", "event")              # reasons of Stops that are a point's
-MANY = 1 << 62                                             # hits: all
-NEAR = 60_000                                              # cycles before a moment from which on steps are counted; more than some turns
+ALL_HITS = 1 << 62                                         # hits: all
+COUNTED_CYCLES = 60_000                                    # cycles before a moment from which on steps are counted; more than some turns
 
 
 class History:
@@ -82,8 +82,8 @@ class History:
         """Restore a snapshot and run to shortly before a cycle of a processor, and before position `now`."""
         self.restore(snapshot)
         c = self.machine.cpu[processor]
-        if cycle - NEAR > int(c.cycles):
-            self.session.replay_to(cycle - NEAR)
+        if cycle - COUNTED_CYCLES > int(c.cycles):
+            self.session.replay_to(cycle - COUNTED_CYCLES)
             if position(self.machine) >= now or int(c.cycles) >= cycle:
                 self.restore(snapshot)
 
@@ -152,8 +152,8 @@ class History:
         with self.session.silent():
             if snapshot.about.cycles[processor] > int(c.cycles) or int(c.cycles) > cycle:
                 self._approach(snapshot, processor, cycle, 1 << 63)
-            elif cycle - NEAR > int(c.cycles):
-                self.session.replay_to(cycle - NEAR)
+            elif cycle - COUNTED_CYCLES > int(c.cycles):
+                self.session.replay_to(cycle - COUNTED_CYCLES)
             if int(c.cycles) < cycle:
                 self.session.steps_to(processor, cycle)
             return self.session.stop_of("step", processor)
@@ -177,7 +177,7 @@ class History:
         return position(self.machine), set(self.session.points.numbers)
 
     def _last(self, only, value):
-        left, end, most, later = self._left, position(self.machine), MANY, 0
+        left, end, most, later = self._left, position(self.machine), ALL_HITS, 0
         if left and left[0] == self._here():               # the hits before the one that was found, in the same stretch
             _, snapshot, end, most = left
         else:
@@ -188,7 +188,7 @@ class History:
             later += after
             if found:
                 return self._return_to(snapshot, end, found, only), later
-            end, most = snapshot.position, MANY
+            end, most = snapshot.position, ALL_HITS
             snapshot = self._before(end)
         self.restore(self.kept[0])
         return self.session.stop_of("history", self.session.current().processor), later

@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from emu.bits import ONES_64, PAGE_MASK
 from emu.debug.session.conditions import Compiled
 from emu.debug.session.met import Hit
 from emu.errors import DebugError
 from emu.jit import words
 from emu.machine.trace_ring import Watch
 from emu.spec.debug import ARMED, POINT
-from emu.spec.trace import ACTION, ROW_WORDS
-from emu.state import ALL_ONES, DEBUG, POINTS
+from emu.spec.trace import ACTION, TRACE_WORDS
+from emu.state import DEBUG, POINTS
 
-ANY = int(ALL_ONES)
 ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(POINT.READ | POINT.WRITE)}
 KINDS = {"execute": int(POINT.EXECUTE), "change": int(POINT.CHANGE), **ACCESSES}
 SPACES = ("linear", "guest", "host")
-PAGE_MASK = ~0xFFF & ANY
 
 
 @dataclass
@@ -113,9 +112,9 @@ class Points:
             kind |= int(POINT.PHYSICAL)
         for place, (address, size) in zip(free, pieces, strict=False):
             d.kind[place], d.address[place], d.length[place] = kind, address, size
-            d.world[place] = ANY if point.world is None else point.world
-            d.eptp[place] = ANY if point.eptp is None else point.eptp & PAGE_MASK
-            d.space[place] = ANY if point.cr3 is None else point.cr3 & PAGE_MASK
+            d.world[place] = ONES_64 if point.world is None else point.world
+            d.eptp[place] = ONES_64 if point.eptp is None else point.eptp & int(PAGE_MASK)
+            d.space[place] = ONES_64 if point.cr3 is None else point.cr3 & int(PAGE_MASK)
             d.ignore[place], d.hits[place], d.program[place], d.point[place] = 0, 0, program, self._next
             d.value[place] = words(address, 1)[0] if point.access == "change" else 0
             point.places.append(place)
@@ -194,7 +193,7 @@ class Points:
     def _hit(self, place):
         """Return the Hit of a place of the record."""
         d, point = self.record, self.numbers[int(self.record.point[place])]
-        rows = [self.machine.watching.record.asked.reshape(-1, ROW_WORDS)[place].tolist()] if point.compiled else []
+        rows = [self.machine.watching.record.asked.reshape(-1, TRACE_WORDS)[place].tolist()] if point.compiled else []
         return Hit(point, 1, rows, int(d.met_address[place]), int(d.met_size[place]), bool(d.met_write[place]))
 
     def clear(self):

@@ -13,12 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from emu.bits import name_of
+from emu.bits import PAGE, name_of
 from emu.debug.explain.explain import vmcs_field
 from emu.debug.session.conditions import compiled
 from emu.debug.session.met import Stop
 from emu.debug.session.points import ACCESSES, SPACES, Breakpoint, EventPoint, Points
-from emu.debug.session.thread import GUEST, ROOT, Thread, has_guest
+from emu.debug.session.thread import GUEST_WORLD, ROOT_WORLD, Thread, has_guest
 from emu.debug.views.translation import check_range
 from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
@@ -32,7 +32,7 @@ from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import VMCS
 
-PAGE, MANY, STEP_CYCLES = 4096, 1 << 40, 200_000          # STEP_CYCLES: of a slice in which each boundary is looked at
+STEPS_WITHOUT_END, STEP_CYCLES = 1 << 40, 200_000         # STEP_CYCLES: of a slice in which each boundary is looked at
 TRANSITIONS = {"entry": int(UNTIL.ENTRY), "exit": int(UNTIL.EXIT)}
 
 
@@ -67,16 +67,16 @@ class Session:
         """Return the Thread of a processor's world: 0 root, 1 guest, None the one that it is in now."""
         c = processor_of(self.machine, processor)
         if world is None:
-            world = GUEST if c.vmx_mode == MODE.NONROOT else ROOT
-        if world == ROOT:
-            return Thread(self.machine, processor, ROOT, f"cpu{processor}" + (" root" if c.vmx_mode != MODE.BARE else ""))
+            world = GUEST_WORLD if c.vmx_mode == MODE.NONROOT else ROOT_WORLD
+        if world == ROOT_WORLD:
+            return Thread(self.machine, processor, ROOT_WORLD, f"cpu{processor}" + (" root" if c.vmx_mode != MODE.BARE else ""))
         if not has_guest(c):
             where = "outside VMX operation" if c.vmx_mode == MODE.BARE else "without a current VMCS"
             raise DebugError(f"processor {processor} has no guest: it is {where}")
         return self._guest(processor, int(c.vmcs_pointer))
 
     def _guest(self, processor, pointer):
-        thread = Thread(self.machine, processor, GUEST, "", pointer=pointer)
+        thread = Thread(self.machine, processor, GUEST_WORLD, "", pointer=pointer)
         thread.partition = self.partition_of(thread.eptp or pointer)
         thread.name = f"partition {thread.partition} / VMCS {pointer:#x}"
         return thread
@@ -95,7 +95,7 @@ class Session:
 
     def threads(self):
         """Return a Thread for each processor's root or bare world, then one for each guest."""
-        return [self.thread(n, ROOT) for n in range(len(self.machine.cpu))] + self.guests()
+        return [self.thread(n, ROOT_WORLD) for n in range(len(self.machine.cpu))] + self.guests()
 
     def current(self):
         """Return the Thread that ran when the machine stopped last."""
@@ -156,7 +156,7 @@ class Session:
 
     def _check(self, address, size, world):
         check_range(address, size)
-        if world not in (None, ROOT, GUEST):
+        if world not in (None, ROOT_WORLD, GUEST_WORLD):
             raise DebugError(f"a world is 0 (root or bare), 1 (guest) or None (any), not {world!r}")
 
     def _host_pieces(self, address, size, thread):
@@ -221,7 +221,7 @@ class Session:
             raise DebugError(f"a transition is one of {', '.join(TRANSITIONS)}, not {transition!r}")
         d = self.points.record
         for c in self.machine.cpu:
-            c.step_world = GUEST if c.vmx_mode == MODE.NONROOT else ROOT
+            c.step_world = GUEST_WORLD if c.vmx_mode == MODE.NONROOT else ROOT_WORLD
         d.until, d.until_vmcs = TRANSITIONS[transition], vmcs or 0
         try:
             return self._go(None, 0, FOREVER if max_cycles is None else int(max_cycles), pause)
@@ -348,7 +348,7 @@ class Session:
         """Step a processor until its clock reaches `cycle`; returns how many boundaries that took."""
         self.machine.cpu[processor].goal = cycle
         try:
-            return MANY - self.replay_steps(processor, MANY)
+            return STEPS_WITHOUT_END - self.replay_steps(processor, STEPS_WITHOUT_END)
         finally:
             self.machine.cpu[processor].goal = 0
 
@@ -360,7 +360,7 @@ class Session:
             self.steps_to(processor, cycle)
         finally:
             d.followed = 0
-        return MANY - int(d.changed_left) if d.changes else 0
+        return STEPS_WITHOUT_END - int(d.changed_left) if d.changes else 0
 
     def replay_steps(self, processor, count):
         """Step a processor by `count` boundaries, or to its goal; returns how many were left."""

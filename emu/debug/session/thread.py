@@ -1,6 +1,7 @@
 """A thread for a debugger: one world of a processor, with its registers and memory as it sees them."""
 import numpy as np
 
+from emu.bits import ALL_ONES, PAGE
 from emu.debug.views import registers
 from emu.debug.views.translation import check_range, in_world
 from emu.errors import DebugError
@@ -12,12 +13,11 @@ from emu.model.vmx.vmcs import View
 from emu.spec.outcome import ACCESS, MODE
 from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import PROC, PROC2
-from emu.state import ALL_ONES, env_of
+from emu.state import env_of
 
-PAGE = 4096
 NO_EPT = 0
-READ = ACCESS.READ | ACCESS.AC                             # SMAP keeps no debugger out
-ROOT, GUEST = 0, 1
+DEBUGGER_READ = ACCESS.READ | ACCESS.AC                    # SMAP keeps no debugger out
+ROOT_WORLD, GUEST_WORLD = 0, 1
 WORLDS = ("root", "guest")
 
 
@@ -43,7 +43,7 @@ class Thread:
     @property
     def running(self):
         """Return whether the processor is in this world now."""
-        if self.world == ROOT:
+        if self.world == ROOT_WORLD:
             return bool(self.c.vmx_mode != MODE.NONROOT)
         return bool(self.c.vmx_mode == MODE.NONROOT and self.c.vmcs_pointer == self.pointer)
 
@@ -57,7 +57,7 @@ class Thread:
     @property
     def eptp(self):
         """Return the host-physical address of the EPT PML4 table; 0 without EPT and for the root world."""
-        if self.world == ROOT:
+        if self.world == ROOT_WORLD:
             return NO_EPT
         if self.running:
             return int(self.c.eptp) & ~(PAGE - 1) if steps.ept.active(self.c) else NO_EPT
@@ -67,7 +67,7 @@ class Thread:
 
     # ---- registers ------------------------------------------------------------------------------------------------
     def _registers(self):
-        if not self.running and self.world == GUEST:
+        if not self.running and self.world == GUEST_WORLD:
             return registers.Saved(View(self._region()))
         unit = self.machine.processors[self.processor]
         floats = unit.engines[int(unit.core[0].owner)].env[0]
@@ -85,7 +85,7 @@ class Thread:
     def set_register(self, name, value):
         """Change a register; DebugError where the processor would refuse the value or the world does not run."""
         name = registers.checked(name, value)
-        if self.world == ROOT and not self.running:
+        if self.world == ROOT_WORLD and not self.running:
             raise DebugError(f"processor {self.processor} runs its guest: at the next VM exit {name} is loaded from the VMCS or lost; "
                              "write HOST_... of the VMCS, or stop in the hypervisor")
         self.machine.edits += 1
@@ -112,13 +112,13 @@ class Thread:
 
     # ---- memory -----------------------------------------------------------------------------------------------------
     def _host(self, copies, linear):
-        told = steps.trace(copies.cpu, np.uint64(linear), READ, flags=False)[-1]
+        told = steps.trace(copies.cpu, np.uint64(linear), DEBUGGER_READ, flags=False)[-1]
         return told.address if told.verdict == "DONE" else None
 
     def _copies(self):
         if self.running:
             return in_world(self.machine, self.processor, None)[0]
-        return in_world(self.machine, self.processor, WORLDS[self.world], self._region() if self.world == GUEST else None)[0]
+        return in_world(self.machine, self.processor, WORLDS[self.world], self._region() if self.world == GUEST_WORLD else None)[0]
 
     def translate(self, linear):
         """Return the host-physical address of a linear one through this world's paging (and EPT); None: not mapped."""

@@ -6,20 +6,21 @@ virtual-APIC page, when the VMCS uses the TPR shadow.  When a hypervisor keeps o
 from dataclasses import dataclass
 from typing import Any
 
+from emu.bits import ALL_ONES
 from emu.debug.views.reason import Reason
 from emu.machine import endings, partition
 from emu.machine.host import host
 from emu.model.cpu import rflags
-from emu.spec.apic import APIC, ENTRY, LVT, SVR
+from emu.spec.apic import APIC, ENTRY, LVT, REGISTER_BYTES, SVR
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.vmx import BLOCKING, PROC
-from emu.state import ALL_ONES, env_of
+from emu.state import env_of
 
 PRIORITY, LVT_TABLE = 'SDM 3A, "Task and Processor Priorities"', 'SDM 3A, "Local Vector Table"'
 SHADOW, RECORDS = 'SDM 3C, "Virtualizing CR8-Based TPR Accesses"', "hv/records/records.s"
 INJECTION = 'SDM 3C, "Event Injection"'
-REGISTER_BYTES, WORDS = 16, 8
+BITMAP_WORDS = 8
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Controller:
 
     def bits(self, first):
         """Return 256 bits of IRR, ISR or TMR as a number."""
-        return sum(self.register(int(first) + n) << 32 * n for n in range(WORDS))
+        return sum(self.register(int(first) + n) << 32 * n for n in range(BITMAP_WORDS))
 
 
 def _records(machine, pointer):

@@ -1,21 +1,20 @@
 """The VMCS of a processor for people: fields by name, decoded, compared; and whether VM entry would accept it."""
 from dataclasses import dataclass
 
-from emu.bits import name_of, text_of
+from emu.bits import ALL_ONES, name_of, text_of
 from emu.debug.explain import explain
 from emu.debug.views.msr_list import entry_list
 from emu.errors import ConfigError
 from emu.jit import words
 from emu.model.vmx import checks
 from emu.model.vmx.vmcs import View, decode
+from emu.model.vmx.vmx import LAUNCHED
 from emu.spec.outcome import MODE
 from emu.spec.profile import ABSENT
 from emu.spec.vmcs import GROUP, REGION, REGION_WORDS, VMCS, group_of
 from emu.spec.vmx import BLOCKING, FORMAT, REASON, VMERROR
-from emu.state import ALL_ONES
 
 GROUPS = {"control": GROUP.CONTROL, "exit": GROUP.INFORMATION, "guest": GROUP.GUEST, "host": GROUP.HOST}
-CLEAR, LAUNCHED = 0, 1
 KINDS = {"control": "CONTROL_FIELD", "host": "HOST_STATE"}
 
 
