@@ -14,7 +14,7 @@ U64 = np.uint64
 LOW_4, LOW_8, LOW_16, LOW_32, ALL_ONES = U64(0xF), U64(0xFF), U64(0xFFFF), U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_FFFF_FFFF)
 PAGE_SHIFT, PAGE_SIZE, PAGE_OFFSET, PAGE_MASK = U64(12), U64(0x1000), U64(0xFFF), U64(0xFFFF_FFFF_FFFF_F000)
 # The same for Python's integers, which have no width.
-ADDRESSES, ONES_64, PAGE = 1 << 64, int(ALL_ONES), int(PAGE_SIZE)
+ADDRESSES, ONES_64, PAGE, MIB = 1 << 64, int(ALL_ONES), int(PAGE_SIZE), 1 << 20
 _DETAILS = {}            # id(table) -> _Details; tables live as long as their modules
 
 

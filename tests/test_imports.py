@@ -14,8 +14,8 @@ ROOMS = {
     "model": ("cpu", "fault", "indirect", "ram", "interrupts", "observe", "devices", "memory", "processor", "reset", "vmx", "guest_mode",
               "delivery", "instructions", "route", "boundary", "event"),
     "debug": ("explain", "views", "session", "history", "snapshot", "stop", "vmcs", "gdb"),
-    "cli": ("values", "console", "streams", "interrupt", "report", "tell", "options", "power", "loading", "inputs", "running", "debugger",
-            "target", "commands", "group"),
+    "cli": ("values", "console", "streams", "interrupt", "report", "printing", "options", "power", "loading", "inputs", "running",
+            "debugger", "target", "commands", "group"),
     "machine": ("host", "partition", "trace_ring", "failure", "standing", "endings", "result", "restart", "machine"),
 }
 

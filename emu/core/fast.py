@@ -12,7 +12,7 @@ from emu.core import ledger
 from emu.core.native import peek8
 from emu.core.state import block_at
 from emu.jit import entry, kernel
-from emu.model.vmx import vmx
+from emu.model import guest_mode
 from emu.spec.cost import COST
 from emu.spec.cpu import RFLAGS
 from emu.spec.engine import CC_OP, HFLAGS
@@ -56,12 +56,12 @@ def undefined(cpu, env):
         return 0
     reg, rm = modrm >> 3 & 7 | (rex & 4) << REX_R_SHIFT, modrm & 7 | (rex & 1) << REX_B_SHIFT
     if opcode == OP_VMREAD:
-        at, value = vmx.read_field(c, e.regs[reg])
+        at, value = guest_mode.read_field(c, e.regs[reg])
         if at == 0:
             return 0
         e.regs[rm] = value
     elif opcode == OP_VMWRITE:
-        if ledger.vmcs_has_code(c, machine_at(c.machine)[0]) or vmx.write_field(c, e.regs[reg], e.regs[rm]):
+        if ledger.vmcs_has_code(c, machine_at(c.machine)[0]) or guest_mode.write_field(c, e.regs[reg], e.regs[rm]):
             return 0
     else:
         return 0

@@ -12,7 +12,7 @@ from emu.machine.failure import place
 from emu.machine.host import host
 from emu.machine.partition import ENDS, HALTED, in_words
 from emu.model.vmx.vmcs import View
-from emu.spec.apic import APIC, LVT, REGISTER_BYTES, SVR
+from emu.spec.apic import APIC, APIC_REGISTER_BYTES, LVT, SVR
 from emu.spec.cpu import RFLAGS
 from emu.spec.partition_table import CODE, DESC_BYTES
 from emu.spec.vmcs import REGION_WORDS
@@ -80,7 +80,7 @@ class _Vp:
 
     def register(self, number):
         """Return a register of its virtual local APIC."""
-        return self.number("APIC", 4, int(number) * REGISTER_BYTES)
+        return self.number("APIC", 4, int(number) * APIC_REGISTER_BYTES)
 
 
 def record_of(machine, pointer):

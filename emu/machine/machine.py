@@ -9,7 +9,7 @@ Not here: how instructions run (`emu.core`), what hardware does (`emu.model`).
 import hashlib
 import mmap
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,13 +21,14 @@ from emu.core.state import CORE, ENGINES
 from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import endings, failure, partition, restart, standing
+from emu.machine.result import Result, exit_rows, raise_unmodelled
 from emu.machine.trace_ring import ExitFile, Watch
 from emu.model.memory.memory import PAGE
 from emu.model.observe import monitor
 from emu.spec.cpu import GPR, SEG
-from emu.spec.outcome import STOP
+from emu.spec.outcome import ON_RESET, STOP
 from emu.spec.platform import MEMORY
-from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS
+from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS, PROCESSORS
 from emu.spec.vmx import REASON
 from emu.state import CPU, INSN, LOCAL_APIC, MACHINE, TLB
 
@@ -50,7 +51,7 @@ class Config:
     quantum_cycles: int = 10_000
     seed: int = 1
     start_time: int = 1_767_225_600                       # seconds since 1970 that the real-time clock starts at
-    on_reset: str = "fail"                                # what a guest's reset is: one of emu.machine.restart.ON_RESET
+    on_reset: str = "fail"                                # what a guest's reset is: one of emu.spec.outcome.ON_RESET
     physical_bits: int = PHYSICAL_BITS                    # MAXPHYADDR
 
     def __post_init__(self):
@@ -61,13 +62,13 @@ class Config:
         if self.top > 1 << self.physical_bits:
             raise ConfigError(f"memory_bytes of {self.memory_bytes} needs addresses up to {self.top:#x}: physical_bits must be "
                               f"at least {(self.top - 1).bit_length()}, not {self.physical_bits}")
-        if not 1 <= self.processors <= 8:
-            raise ConfigError(f"processors must be 1 to 8, not {self.processors}")
+        if not 1 <= self.processors <= PROCESSORS:
+            raise ConfigError(f"processors must be 1 to {PROCESSORS}, not {self.processors}")
         for name, least, most in (("quantum_cycles", 1, 1 << 60), ("seed", 0, (1 << 64) - 1), ("start_time", 0, LAST_TIME)):
             if not least <= getattr(self, name) <= most:
                 raise ConfigError(f"{name} must be {least} to {most}, not {getattr(self, name)}")
-        if self.on_reset not in restart.ON_RESET:
-            raise ConfigError(f"on_reset must be one of {', '.join(restart.ON_RESET)}, not {self.on_reset!r}")
+        if self.on_reset not in ON_RESET:
+            raise ConfigError(f"on_reset must be one of {', '.join(ON_RESET)}, not {self.on_reset!r}")
 
     @property
     def low_bytes(self):
@@ -84,35 +85,6 @@ class Config:
         """Return [(first address, end)] of the pieces of RAM."""
         above = int(MEMORY.ABOVE)
         return [(0, self.low_bytes), (above, self.top)] if self.top > above else [(0, self.low_bytes)]
-
-
-@dataclass
-class Result:
-    """How a run ended: reason (a STOP name), the guest's exit code, and counters of the whole machine.
-
-    Where partitions ended it, reason and exit code are what the bare machine would have with the guest whose end decides.
-    """
-
-    reason: str
-    exit_code: int
-    cycles: int
-    instructions: int
-    wall_seconds: float
-    exits: list = field(default_factory=list)             # (reason name, count, cycles)
-    entries: int = 0
-    hypercalls: int = 0
-    injected: int = 0
-    ept_violations: int = 0
-    entry_failed: bool = False                            # the run ended because of a VM entry that failed
-    explanation: list = field(default_factory=list)       # lines of text on how it ended, for people
-    partitions: list = field(default_factory=list)        # a PartitionResult each
-    on_reset: str = "fail"                                # what a guest's reset was to be, see Config
-    ended: str = ""                                       # how its partitions ended the run, a sentence
-
-    @property
-    def mips(self):
-        """Return millions of instructions per second of wall time."""
-        return self.instructions / self.wall_seconds / 1e6 if self.wall_seconds else 0.0
 
 
 def _pages(size):
@@ -407,7 +379,6 @@ class Machine:
 
     def result(self, stop):
         """Return the Result of the run so far for a STOP code."""
-        from emu.machine.result import exit_rows, raise_unmodelled
         if stop == STOP.UNMODELLED:
             raise_unmodelled(self)
         cpus, m = self.cpu, self.record[0]

@@ -13,7 +13,6 @@ from emu.image.entry import Entry
 from emu.model.devices import events
 from emu.spec.firmware import LOW
 
-ON_RESET = ("fail", "stop", "reboot")                     # the run ends and has failed, ends well, goes on from the boot ROM
 # What a processor was doing: nothing of it survives a reset.  Registers and MSRs are `emu.model.reset`'s.
 TRANSIENT = ("stop", "stop_a", "stop_b", "stop_c", "stop_rip", "block", "request", "watch", "single", "device_step", "recheck",
              "halted_or_stopped", "mtf_step", "iret_step", "watch_step", "watch_hits", "crossing", "crossing_end", "crossing_size",

@@ -6,7 +6,7 @@ import struct
 from collections import deque
 from dataclasses import dataclass
 
-from emu.bits import name_of
+from emu.bits import MIB, name_of
 from emu.errors import HvlabError, ManageError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
@@ -15,7 +15,6 @@ from emu.spec.outcome import STOP
 from emu.spec.root import CHANNEL_TAG, ROOTOP, ROOTS, ROOTSAY, ROOTSTATUS
 from emu.spec.tlfs import HVSTATUS
 
-MIB = 1 << 20
 OVERHEAD = 32 * MIB                                       # of the machine, beside the root's memory
 ANSWER_CYCLES = 2_000_000_000                              # cycles until an answer
 LOOK_CYCLES = 1_000_000                                   # cycles of a look: a tick of the root

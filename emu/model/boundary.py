@@ -15,7 +15,7 @@ from emu.spec import engine
 from emu.spec.cpu import EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.engine import HFLAGS
 from emu.spec.outcome import INJECTED, MODE, UNMODELLED
-from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC, SHADOW
+from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, MWAIT, PROC
 from emu.state import env_of, machine_at
 
 WATCH_IF, WATCH_SHADOW = U64(1), U64(2)
@@ -66,7 +66,7 @@ def one_event(c, e):
         interrupted(c, e)
         route.event(c, EVENT.HARD, VECTOR.DB, 0, 0)
         return True
-    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
+    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | BLOCKING_SHADOW):
         c.nmi_pending = 0
         wake(c)
         interrupted(c, e)
@@ -81,7 +81,7 @@ def external(c, e):
     vector = apic.pending(c)
     if vector == ALL_ONES:
         return False
-    if not e.eflags & RFLAGS.IF or c.interruptibility & SHADOW:
+    if not e.eflags & RFLAGS.IF or c.interruptibility & BLOCKING_SHADOW:
         if c.activity == MWAIT and c.monitor_break:
             wake(c)
         if c.activity == ACTIVITY.ACTIVE:
@@ -118,7 +118,7 @@ def nonroot_event(c, e):
         else:
             route.event(c, EVENT.HARD, VECTOR.DB, 0, 0)
         return True
-    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
+    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | BLOCKING_SHADOW):
         c.nmi_pending = 0
         wake(c)
         interrupted(c, e)
@@ -186,9 +186,9 @@ def prepare(c):
 def finish(c, e):
     """Set the engine's hidden flags and the processor's deadline; note whether it must not run."""
     level = U64(e.hflags) & 3
-    if c.interruptibility & SHADOW:
+    if c.interruptibility & BLOCKING_SHADOW:
         c.shadow_at = c.instructions + 1                   # of this kind until an instruction completes
-    e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT | (HFLAGS.INHIBIT if c.interruptibility & SHADOW else 0)
+    e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT | (HFLAGS.INHIBIT if c.interruptibility & BLOCKING_SHADOW else 0)
     refresh_hflags(e, level)
     watch_iret(c)
     m = machine_at(c.machine)[0]
@@ -203,7 +203,7 @@ def finish(c, e):
         awaited = guest_mode.window_awaited(c)
         c.watch = awaited if awaited > c.watch else c.watch
     awaits_nmi = c.nmi_pending and not c.interruptibility & BLOCKING.NMI
-    if c.activity == ACTIVITY.ACTIVE and c.interruptibility & SHADOW and (awaits_nmi or c.pending_debug):
+    if c.activity == ACTIVITY.ACTIVE and c.interruptibility & BLOCKING_SHADOW and (awaits_nmi or c.pending_debug):
         c.watch = WATCH_SHADOW
     if U64(e.hflags) & HFLAGS.CS64 and base(e, SEG.CS):    # the engine would add it
         unmodelled(c, UNMODELLED.CODE_BASE, e.rip, base(e, SEG.CS))

@@ -20,7 +20,7 @@ from emu.spec.cpu import DESCRIPTOR, EVENT, RFLAGS, SEG, VECTOR
 from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT, STOP
-from emu.spec.vmx import BLOCKING, PENDING, SHADOW
+from emu.spec.vmx import BLOCKING, BLOCKING_SHADOW, PENDING
 from emu.state import debug_at, env_of, insn_at, machine_at
 
 TRANSFER_ALONE, IRET_ALONE = U64(1), U64(2)             # c.iret_step: what the engine is to run alone
@@ -107,9 +107,9 @@ def note_shadow(c, e):
     Which of the two it is stays known while no instruction has completed; else the byte before RIP is STI's opcode, or
     MOV or POP SS stands there.  The engine keeps it for all of a repeated string instruction; it ends with the first iteration.
     """
-    known = c.interruptibility & SHADOW if c.shadow_at == c.instructions + 1 else 0
+    known = c.interruptibility & BLOCKING_SHADOW if c.shadow_at == c.instructions + 1 else 0
     c.shadow_at = 0                                        # what it was is no state: it tells where the run was interrupted
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     if U64(e.hflags) & HFLAGS.INHIBIT and c.repeated_at == 0:
         if known == 0:
             user = ACCESS.USER if U64(e.hflags) & 3 == 3 else 0
@@ -240,7 +240,7 @@ def instruction(c):
     if result == RESULT.NEXT or result == RESULT.HALT:
         advance(c, e, insn.length)
     e.eflags &= ~RFLAGS.RF
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     if trap:
         c.pending_debug |= BS
     if result == RESULT.JUMP and (kind == INSN.INS or kind == INSN.OUTS):
@@ -254,7 +254,7 @@ def settle(c):
     e = env_of(c.env)[0]
     level = U64(e.hflags) & 3
     e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT
-    if c.interruptibility & SHADOW:
+    if c.interruptibility & BLOCKING_SHADOW:
         e.hflags = U64(e.hflags) | HFLAGS.INHIBIT
     refresh_hflags(e, level)
 

@@ -35,6 +35,8 @@ STOP = codes("STOP", "ours: CPU.stop and MACHINE.stop",
     INTERNAL=(10, "an error of hvlab: stop_a says which"), OUTPUT=(11, "console output waits for the host"),
     INPUT=(12, "a host device wants attention"), ENTRY_FAILED=(13, "a VM entry failed and the run asked to stop at that"))
 
+ON_RESET = ("fail", "stop", "reboot")                     # the run ends and has failed, ends well, goes on from the boot ROM
+
 UNMODELLED = codes("UNMODELLED", "ours: what is not modelled; the text is shown with the operands",
     TASK_SWITCH=(1, 'task switch through TSS {0:#x} (SDM 3A, "Task Management")'),
     TASK_GATE=(2, 'task gate at vector {0} (SDM 3A, "Task Gates")'),

@@ -16,6 +16,7 @@ from emu.spec.vmx import (
     BASIC, ENCODING, ENTRYC, EPTCAP, EXITC, FIELD, MISC, PIN, PROC, PROC2, REGION_WORDS, VMCS, VMXMSR)
 
 PHYSICAL_BITS, LEAST_BITS, MOST_BITS = 39, 36, 46   # MAXPHYADDR, CPUID.80000008H:EAX[7:0]: the default, and its limits
+PROCESSORS = 8                                      # of a machine, at most
 LINEAR_BITS = 57                                    # CPUID.80000008H:EAX[15:8], with CR4.LA57 = 0 too
 
 # ---- controls: what is allowed, and the default-1 class (SDM 3D, "Reserved Controls and Default Settings") ----

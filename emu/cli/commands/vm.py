@@ -13,11 +13,11 @@ import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from emu.bits import MIB
 from emu.cli.console import made
 from emu.cli.values import Input, Memory
 from emu.errors import OK, ConfigError, ManageError
 from emu.files import plain
-from emu.manage.root import MIB
 from emu.spec.root import VMMOST
 
 SERVICE_MEMORY = 1024 * MIB                               # of the service, for all virtual machines together

@@ -8,7 +8,7 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import options, report, tell
+from emu.cli import options, printing, report
 from emu.cli import target as targets
 from emu.errors import DebugError
 
@@ -100,7 +100,7 @@ def command(target, kind, what, size, space, world, at_cycle, at_exit, at_launch
     if as_json:
         return report.write_json(msgspec.json.format(msgspec.json.encode(
             dict(schema="hvlab.why.1", image=files.shown(target.image), where=stop.where, **asdict(found))), indent=2))
-    return tell.write([Text(f"{found.what}, {stop.where}"), *tell.columns([
+    return printing.write([Text(f"{found.what}, {stop.where}"), *printing.columns([
         ("  value", f"{found.old:#x} -> {found.new:#x}"), ("  written by", found.place),
         ("  in", f"{found.thread}, processor {found.processor}"), ("  at cycle", f"{found.cycle:,}"),
         *([("  since", f"written {found.again:,} times with that value")] if found.again else [])])])

@@ -11,7 +11,7 @@ from emu.debug.views.reason import Reason
 from emu.machine import endings, partition
 from emu.machine.host import host
 from emu.model.cpu import rflags
-from emu.spec.apic import APIC, ENTRY, LVT, REGISTER_BYTES, SVR
+from emu.spec.apic import APIC, APIC_REGISTER_BYTES, ENTRY, LVT, SVR
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.vmx import BLOCKING, PROC
@@ -33,7 +33,7 @@ class Controller:
 
     def register(self, number):
         """Return a 32-bit register by its number."""
-        return int.from_bytes(self.machine.read(self.base + int(number) * REGISTER_BYTES, 4), "little")
+        return int.from_bytes(self.machine.read(self.base + int(number) * APIC_REGISTER_BYTES, 4), "little")
 
     def bits(self, first):
         """Return 256 bits of IRR, ISR or TMR as a number."""

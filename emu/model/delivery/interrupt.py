@@ -16,7 +16,7 @@ from emu.spec.cost import COST
 from emu.spec.cpu import DR6, DR7, EVENT, INTR, RFLAGS, SEG, VECTOR, VECTORS
 from emu.spec.engine import HFLAGS
 from emu.spec.outcome import FAULT
-from emu.spec.vmx import ACTIVITY, BLOCKING, SHADOW
+from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW
 from emu.state import env_of
 
 TRIPLE = ALL_ONES                                        # combine: shutdown
@@ -108,7 +108,7 @@ def _finish(c, e, info, privilege):
     """Account for a delivered event: hidden flags, interrupt shadow, activity, counters, cycles."""
     e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT
     refresh_hflags(e, privilege)
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     c.activity, c.monitor_armed = ACTIVITY.ACTIVE, 0
     c.repeated_at = 0
     c.delivered[info & INTR.VECTOR] += 1

@@ -15,11 +15,12 @@ from emu.model.cpu import code_64
 from emu.spec.cpu import CR4, RFLAGS
 from emu.spec.debug import ARMED, CONDITION, LENGTHS, POINT, UNTIL
 from emu.spec.outcome import MODE
+from emu.spec.profile import PROCESSORS
 from emu.spec.vmx import PENDING
 from emu.state import cpu_at, debug_at, env_of, machine_at, tlb_at, watch_at
 
 DR7_ENABLES = U64(0xFF)                                   # L0 to L3 and G0 to G3
-MARKS = U64(64)                                       # 8 processors, 4 registers, with and without the upper half
+MARKS = U64(8 * PROCESSORS)                                 # of each processor 4 registers, with and without the upper half
 LENGTH_CODES = U64(sum((n - 1) << 8 * i for i, n in enumerate(LENGTHS)))
 
 

@@ -11,7 +11,7 @@ from emu.spec.insn import LONGEST_INSTRUCTION
 from emu.spec.paging import MEMTYPE
 from emu.spec.profile import CR3_TARGETS, ENTRY_RULE, EXIT_RULE, PIN_RULE, PROC2_RULE, PROC_RULE
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import EPTP, EXITC, MSR_ENTRY_BYTES, PIN, PROC, PROC2, WALK_4
+from emu.spec.vmx import EPTP, EPTP_WALK_4, EXITC, MSR_ENTRY_BYTES, PIN, PROC, PROC2
 
 IN_SIXTEEN = U64(15)
 PIN_MUST, PIN_NOT, PROC_MUST, PROC_NOT = PIN_RULE.must, ~PIN_RULE.may, PROC_RULE.must, ~PROC_RULE.may
@@ -99,7 +99,7 @@ def extended(v, beyond):
         eptp = v[FIELD.EPT_POINTER]
         if eptp & EPTP.MEMORY_TYPE != MEMTYPE.WB and eptp & EPTP.MEMORY_TYPE != MEMTYPE.UC:
             bad |= CONTROL.EPTP_MEMORY_TYPE
-        if eptp & EPTP.WALK != WALK_4:
+        if eptp & EPTP.WALK != EPTP_WALK_4:
             bad |= CONTROL.EPTP_WALK_LENGTH
         if eptp & (beyond | EPTP_RESERVED):
             bad |= CONTROL.EPTP_RESERVED

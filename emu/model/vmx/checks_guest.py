@@ -13,7 +13,7 @@ from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, VECTOR
 from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
 from emu.spec.profile import CR0_RULE, CR4_RULE, DEBUGCTL_BTF, DEBUGCTL_MAY, EFER_NOT, REVISION
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, PENDING, PIN, PROC2, SHADOW
+from emu.spec.vmx import ACTIVITY, AR, BLOCKING, BLOCKING_SHADOW, ENTRYC, PENDING, PIN, PROC2
 
 DEBUGCTL_NOT = ~U64(DEBUGCTL_MAY)
 LIMIT_NOT = U64(0xFFFF_0000)
@@ -145,7 +145,7 @@ def activity(v):
     if state == ACTIVITY.ACTIVE:
         return 0
     bad, event = 0, injected(v)
-    if v[FIELD.GUEST_INTERRUPTIBILITY] & SHADOW:
+    if v[FIELD.GUEST_INTERRUPTIBILITY] & BLOCKING_SHADOW:
         bad |= GUEST.ACTIVITY_BLOCKING
     if state > ACTIVITY.WAIT_SIPI:
         return bad | GUEST.ACTIVITY
@@ -165,11 +165,11 @@ def blocking(v):
     bad, event = 0, injected(v)
     if state & BLOCKING_NOT:
         bad |= GUEST.BLOCKING_RESERVED
-    if state & SHADOW == SHADOW:
+    if state & BLOCKING_SHADOW == BLOCKING_SHADOW:
         bad |= GUEST.BLOCKING_BOTH
     if state & BLOCKING.STI and not v[FIELD.GUEST_RFLAGS] & RFLAGS.IF:
         bad |= GUEST.BLOCKING_STI_IF
-    if state & SHADOW and injects(event, EVENT.EXTERNAL):
+    if state & BLOCKING_SHADOW and injects(event, EVENT.EXTERNAL):
         bad |= GUEST.BLOCKING_EXTERNAL
     if injects(event, EVENT.NMI):
         if state & BLOCKING.MOV_SS:
@@ -193,7 +193,7 @@ def pending(v):
         bad |= GUEST.PENDING_RESERVED
     if state & PENDING.RTM:
         bad |= GUEST.PENDING_RTM
-    if v[FIELD.GUEST_INTERRUPTIBILITY] & SHADOW or v[FIELD.GUEST_ACTIVITY] == ACTIVITY.HLT:
+    if v[FIELD.GUEST_INTERRUPTIBILITY] & BLOCKING_SHADOW or v[FIELD.GUEST_ACTIVITY] == ACTIVITY.HLT:
         steps = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not v[FIELD.GUEST_DEBUGCTL] & DEBUGCTL_BTF
         if (state & PENDING.BS != 0) != steps:
             bad |= GUEST.PENDING_BS

@@ -22,7 +22,7 @@ from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS
 from emu.spec.outcome import INJECTED, MODE
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, EXIT, PENDING, PIN, PROC, PROC2, REASON, SHADOW
+from emu.spec.vmx import ACTIVITY, AR, BLOCKING, BLOCKING_SHADOW, ENTRYC, EXIT, PENDING, PIN, PROC, PROC2, REASON
 from emu.state import env_of
 
 PLACE_SHIFT = U64(61)                              # top bits of a key choose its place among eight
@@ -236,7 +236,7 @@ def inject(c, v):
             c.virtual_nmi_blocking = 1
         else:
             c.interruptibility |= BLOCKING.NMI
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     c.activity = ACTIVITY.ACTIVE
     c.mtf_pending = 1 if c.proc & PROC.MTF else 0
 

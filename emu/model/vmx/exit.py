@@ -21,7 +21,7 @@ from emu.spec.outcome import MODE, RESULT, STOP
 from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
 from emu.spec.profile import DEBUGCTL_BTF
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXIT, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, SHADOW, VMABORT
+from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, ENTRYC, EXIT, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
 from emu.state import env_of
 
 TICK = U64(5)                                      # IA32_VMX_MISC[4:0]: the timer counts when this TSC bit changes
@@ -240,7 +240,7 @@ def load_host(c, v, r):
     load_host_segments(v, r, long)
     r.rip, r.regs[4] = v[FIELD.HOST_RIP], v[FIELD.HOST_RSP]
     set_rflags(r, RFLAGS_RESET)
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     c.activity, c.pending_debug, c.monitor_armed = ACTIVITY.ACTIVE, 0, 0
     world.settle(c, r, 0)
     if not long:

@@ -20,7 +20,7 @@ from emu.spec.apic import PENDING
 from emu.spec.cpu import CR0, EVENT, INTR, RFLAGS, VECTOR, VECTORS
 from emu.spec.outcome import MODE
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, BLOCKING, EXITC, PIN, PROC, QUAL_DB, REASON, SHADOW
+from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, EXITC, PIN, PROC, QUAL_DB, REASON
 from emu.state import env_of
 
 __all__ = ["after_instruction", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen",
@@ -198,7 +198,7 @@ def window_awaited(c):
         return 0
     if not env_of(c.env)[0].eflags & RFLAGS.IF:
         return 1
-    return 2 if c.interruptibility & SHADOW else 0
+    return 2 if c.interruptibility & BLOCKING_SHADOW else 0
 
 
 @kernel
@@ -250,7 +250,7 @@ def interrupts(c):
         c.nmi_pending = 0
         v[FIELD.EXIT_INTERRUPTION_INFO] = put(INTR.VALID | VECTOR.NMI, INTR.TYPE, EVENT.NMI)
         return REASON.EXCEPTION
-    if c.activity == ACTIVITY.SHUTDOWN or c.interruptibility & SHADOW:
+    if c.activity == ACTIVITY.SHUTDOWN or c.interruptibility & BLOCKING_SHADOW:
         return NO_EXIT
     if c.proc & PROC.INTERRUPT_WINDOW and env_of(c.env)[0].eflags & RFLAGS.IF:
         return REASON.INTERRUPT_WINDOW

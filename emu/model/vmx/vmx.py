@@ -22,7 +22,7 @@ from emu.spec.outcome import FAULT, MODE, RESULT, UNMODELLED
 from emu.spec.paging import MEMTYPE
 from emu.spec.profile import CR0_RULE, CR4_RULE, REVISION
 from emu.spec.vmcs import FIELD, REGION_WORDS
-from emu.spec.vmx import BLOCKING, EPTP, EXIT, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR, WALK_4
+from emu.spec.vmx import BLOCKING, EPTP, EPTP_WALK_4, EXIT, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
 from emu.state import env_of
 
 IDENTIFIER = U64(REVISION)                         # with bit 31, the shadow-VMCS indicator, clear
@@ -290,7 +290,7 @@ def type_operand(e, insn):
 @kernel
 def eptp_valid(c, eptp):
     """Return whether an EPTP passes the checks of VM entry.  Source: SDM 3C, "VM-Execution Control Fields" (checks)"""
-    if eptp & ~(EPTP_FLAGS | EPTP.ROOT & memory.machine_of(c).address_mask) or eptp & EPTP.WALK != WALK_4:
+    if eptp & ~(EPTP_FLAGS | EPTP.ROOT & memory.machine_of(c).address_mask) or eptp & EPTP.WALK != EPTP_WALK_4:
         return False
     kind = eptp & EPTP.MEMORY_TYPE
     return kind == MEMTYPE.WB or kind == MEMTYPE.UC

@@ -17,7 +17,7 @@ from emu.spec.engine import HFLAGS
 from emu.spec.msr import MSR
 from emu.spec.outcome import FAULT
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import AR, MSR_ENTRY_BYTES, SHADOW
+from emu.spec.vmx import AR, BLOCKING_SHADOW, MSR_ENTRY_BYTES
 
 RIGHTS = U64(0xF0FF)                               # access rights without the unusable bit
 RIGHTS_SHIFT = U64(8)                              # access rights to second descriptor word
@@ -126,7 +126,7 @@ def carry(a, b):
 @kernel
 def settle(c, e, level):
     """Recompute the engine's hidden flags of ENV `e`, its interrupt shadow after `c.interruptibility`."""
-    e.hflags = HFLAGS.INHIBIT if c.interruptibility & SHADOW else 0
+    e.hflags = HFLAGS.INHIBIT if c.interruptibility & BLOCKING_SHADOW else 0
     refresh_hflags(e, level)
 
 
