@@ -140,6 +140,19 @@ def one_of(number, members):
 
 
 @kernel
+def place_of(number, numbers):
+    """Return the place of `number` in ascending `numbers` (uint64[n]), or n when it is not there."""
+    low, high = 0, U64(len(numbers))
+    while low < high:
+        middle = low + high >> 1
+        if numbers[middle] < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < U64(len(numbers)) and numbers[low] == number else U64(len(numbers))
+
+
+@kernel
 def put(value, mask, field):
     """Return `value` with the field that `mask` names replaced by `field` (all uint64)."""
     return value & ~mask | field * (mask & (~mask + 1)) & mask

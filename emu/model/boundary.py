@@ -66,13 +66,19 @@ def one_event(c, e):
         interrupted(c, e)
         route.event(c, EVENT.HARD, VECTOR.DB, 0, 0)
         return True
-    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | BLOCKING_SHADOW):
-        c.nmi_pending = 0
-        wake(c)
-        interrupted(c, e)
-        route.event(c, EVENT.NMI, VECTOR.NMI, 0, 0)
-        return True
-    return external(c, e)
+    return nmi(c, e) or external(c, e)
+
+
+@kernel
+def nmi(c, e):
+    """Deliver an NMI if one is pending and may come now; returns whether there was one."""
+    if not c.nmi_pending or c.interruptibility & (BLOCKING.NMI | BLOCKING_SHADOW):
+        return False
+    c.nmi_pending = 0
+    wake(c)
+    interrupted(c, e)
+    route.event(c, EVENT.NMI, VECTOR.NMI, 0, 0)
+    return True
 
 
 @kernel
@@ -118,13 +124,7 @@ def nonroot_event(c, e):
         else:
             route.event(c, EVENT.HARD, VECTOR.DB, 0, 0)
         return True
-    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | BLOCKING_SHADOW):
-        c.nmi_pending = 0
-        wake(c)
-        interrupted(c, e)
-        route.event(c, EVENT.NMI, VECTOR.NMI, 0, 0)
-        return True
-    return external(c, e)
+    return nmi(c, e) or external(c, e)
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 Source: SDM 2A, "CPUID"
 """
-from emu.bits import LOW_8, LOW_32, U64
+from emu.bits import LOW_8, LOW_32, U64, place_of
 from emu.jit import kernel
 from emu.model.cpu import code_64
 from emu.spec.apic import APICBASE
@@ -34,17 +34,7 @@ SHARED_CACHE = U64(3)                                    # subleaf of leaf 4 tha
 @kernel
 def find(leaf, subleaf):
     """Return the row of a leaf and subleaf, or NO_LEAF."""
-    key = leaf << LEAF_SHIFT | subleaf
-    low, high = 0, NO_LEAF
-    while low < high:
-        middle = low + high >> 1
-        if KEY[middle] < key:
-            low = middle + 1
-        else:
-            high = middle
-    if low < NO_LEAF and KEY[low] == key:
-        return low
-    return NO_LEAF
+    return place_of(leaf << LEAF_SHIFT | subleaf, KEY)
 
 
 @kernel

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_OFFSET, U64
+from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_OFFSET, U64, place_of
 from emu.jit import kernel, words
 from emu.model.cpu import cpu_canonical
 from emu.model.fault import gp0, unmodelled
@@ -43,16 +43,7 @@ PLACE = np.array([_place(row[5]) for row in TABLE], np.uint64)       # by row, a
 @kernel
 def find(index):
     """Return the row of MSR `index` in the tables of `emu.spec.msr`, or NO_ROW."""
-    low, high = 0, NO_ROW
-    while low < high:
-        middle = low + high >> 1
-        if NUMBER[middle] < index:
-            low = middle + 1
-        else:
-            high = middle
-    if low < NO_ROW and NUMBER[low] == index:
-        return low
-    return NO_ROW
+    return place_of(index, NUMBER)
 
 
 @kernel

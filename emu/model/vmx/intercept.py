@@ -107,41 +107,45 @@ def iret_unblocks(c):
 
 # ---- registers that are partly the host's -----------------------------------------------------------------
 @kernel
-def cr0_seen(c):
-    """Return CR0 as MOV from CR and SMSW read it: shadow where the mask is 1."""
-    value = env_of(c.env)[0].cr[0]
+def _seen(c, value, shadow, mask):
+    """Return a control register that holds `value` as the guest reads it: the field `shadow` where the field `mask` is 1."""
     if c.vmx_mode != MODE.NONROOT:
         return value
     v = fields(c)
-    return v[FIELD.CR0_READ_SHADOW] & v[FIELD.CR0_MASK] | value & ~v[FIELD.CR0_MASK]
+    return v[shadow] & v[mask] | value & ~v[mask]
+
+
+@kernel
+def _to_write(c, value, old, mask):
+    """Return what a guest's write of `value` leaves in a control register that holds `old`: bits of the field `mask` stay."""
+    if c.vmx_mode != MODE.NONROOT:
+        return value
+    host = fields(c)[mask]
+    return value & ~host | old & host
+
+
+@kernel
+def cr0_seen(c):
+    """Return CR0 as MOV from CR and SMSW read it: shadow where the mask is 1."""
+    return _seen(c, env_of(c.env)[0].cr[0], FIELD.CR0_READ_SHADOW, FIELD.CR0_MASK)
 
 
 @kernel
 def cr4_seen(c):
     """Return CR4 as MOV from CR reads it: shadow where the mask is 1."""
-    value = env_of(c.env)[0].cr[4]
-    if c.vmx_mode != MODE.NONROOT:
-        return value
-    v = fields(c)
-    return v[FIELD.CR4_READ_SHADOW] & v[FIELD.CR4_MASK] | value & ~v[FIELD.CR4_MASK]
+    return _seen(c, env_of(c.env)[0].cr[4], FIELD.CR4_READ_SHADOW, FIELD.CR4_MASK)
 
 
 @kernel
 def cr0_to_write(c, value):
     """Return what MOV to CR0 or LMSW of `value`, which did not exit, writes: bits of the host keep their value."""
-    if c.vmx_mode != MODE.NONROOT:
-        return value
-    mask = fields(c)[FIELD.CR0_MASK]
-    return value & ~mask | env_of(c.env)[0].cr[0] & mask
+    return _to_write(c, value, env_of(c.env)[0].cr[0], FIELD.CR0_MASK)
 
 
 @kernel
 def cr4_to_write(c, value):
     """Return what MOV to CR4 of `value`, which did not exit, writes: bits of the host keep their value."""
-    if c.vmx_mode != MODE.NONROOT:
-        return value
-    mask = fields(c)[FIELD.CR4_MASK]
-    return value & ~mask | env_of(c.env)[0].cr[4] & mask
+    return _to_write(c, value, env_of(c.env)[0].cr[4], FIELD.CR4_MASK)
 
 
 @kernel

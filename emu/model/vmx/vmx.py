@@ -183,15 +183,22 @@ def release(c):
 
 # ---- VMCS pointers ----------------------------------------------------------------------------------------
 @kernel
+def _wrong(c, pointer, address, vmxon):
+    """Return the VMERROR of a VMCS pointer: `address` when no VMCS can lie there, `vmxon` for the VMXON region; else 0."""
+    if unusable(c, pointer):
+        return address
+    return vmxon if pointer == c.vmxon_pointer else 0
+
+
+@kernel
 def vmclear(c, insn):
     """VMCLEAR m64.  Source: SDM 3C, "VMCLEAR" """
     pointer = operand.load(c, insn, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if unusable(c, pointer):
-        return fail(c, VMERROR.VMCLEAR_ADDRESS)
-    if pointer == c.vmxon_pointer:
-        return fail(c, VMERROR.VMCLEAR_VMXON)
+    wrong = _wrong(c, pointer, VMERROR.VMCLEAR_ADDRESS, VMERROR.VMCLEAR_VMXON)
+    if wrong:
+        return fail(c, wrong)
     memory.store(memory.machine_of(c), pointer + LAUNCH_OFFSET, 8, CLEAR)
     if pointer == c.vmcs_pointer:
         release(c)
@@ -215,10 +222,9 @@ def vmptrld(c, insn):
     pointer = operand.load(c, insn, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if unusable(c, pointer):
-        return fail(c, VMERROR.VMPTRLD_ADDRESS)
-    if pointer == c.vmxon_pointer:
-        return fail(c, VMERROR.VMPTRLD_VMXON)
+    wrong = _wrong(c, pointer, VMERROR.VMPTRLD_ADDRESS, VMERROR.VMPTRLD_VMXON)
+    if wrong:
+        return fail(c, wrong)
     if identifier(c, pointer) != IDENTIFIER:
         return fail(c, VMERROR.VMPTRLD_REVISION)
     m = memory.machine_of(c)
