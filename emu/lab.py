@@ -301,5 +301,5 @@ class Lab:
         return why.field(self.history, what, self.session.current().processor)
 
     def _repr_html_(self):
-        rows = [(each.thread.name, f"{int(each.record.cycles):,}", f"{each.rip:#x}") for each in self.cpu]
+        rows = [(each.thread.name, f"{each.record.cycles:,}", f"{each.rip:#x}") for each in self.cpu]
         return _table("processors", ("", "cycle", "RIP"), rows)

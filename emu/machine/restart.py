@@ -68,7 +68,7 @@ def _forget(c, unit, now):
 
 def restart(machine):
     """Reset a machine that a guest has reset, and start it again."""
-    m, now = machine.record[0], max(int(machine.record[0].now), machine.clock)
+    m, now = machine.record[0], max(machine.host.now, machine.clock)
     events.advance(m, U64(now))
     m.now, m.turn, m.kick, m.exit_code, m.vmcs_count = now, 0, 0, 0, 0
     for c, unit in zip(machine.cpu, machine.processors, strict=True):

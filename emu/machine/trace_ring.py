@@ -11,6 +11,7 @@ import numpy as np
 from emu.bits import name_of
 from emu.errors import DebugError
 from emu.files import Part
+from emu.machine.host import host
 from emu.spec.trace import ACTION, ANY_REASON, COMMON, EVENT_KIND, OP, TRACE_WORDS, read, values
 from emu.spec.vmx import REASON
 from emu.state import PROGRAM_WORDS, RING_ROWS, WATCH, WATCHES
@@ -80,7 +81,7 @@ class Watch:
     # ---- what stops the machine -------------------------------------------------------------------------------------
     def met(self):
         """Return (places uint64[n], rows uint64[n, 8]) of the rows that stop the machine, in their order."""
-        count = int(self.record.hit)
+        count = host(self.record).hit
         return self.record.met[:count], self.record.row.reshape(-1, TRACE_WORDS)[:count]
 
     def clear(self):
@@ -114,7 +115,7 @@ class Watch:
     def drain(self):
         """Hand the rows that came since the last call to the listeners."""
         w = self.record
-        count, done = int(w.count), int(w.drained)
+        count, done = host(w).count, host(w).drained
         if count == done:
             return
         at = np.arange(done, count) % RING_ROWS

@@ -19,6 +19,7 @@ EVENT_KIND = codes("EVENT_KIND", "ours: the kind of a row of the ring",
 NO_LIST = 0                                               # the key of programs that are asked where such a point stands
 
 TRACE_WORDS = 8
+WORLDS = ("root", "guest")                                # by number: VMX root operation or none, VMX non-root operation
 ROW_BYTES = 8 * TRACE_WORDS
 ANY_REASON = 127                                          # in a key: of any exit reason, or of no exit
 CYCLE, HEAD, RIP, VMCS_POINTER, FIRST, SECOND, THIRD, FOURTH = range(TRACE_WORDS)

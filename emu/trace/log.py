@@ -16,6 +16,7 @@ from emu.errors import TraceError
 from emu.files import Part, read, shown, unpack
 from emu.image.symbols import Symbols
 from emu.machine.failure import OUTSIDE_REACH
+from emu.machine.host import host
 from emu.spec.trace import ACTION, ROW_BYTES, TRACE_WORDS
 from emu.state import RING_ROWS
 
@@ -74,7 +75,7 @@ class Writer:
         for place in self.places:
             watch.remove(place)
         said = Summary(result.reason, result.exit_code, result.cycles, result.instructions, self.rows) if result else \
-            Summary("INTERRUPTED", 0, self.machine.clock, sum(int(c.instructions) for c in self.machine.cpu), self.rows)
+            Summary("INTERRUPTED", 0, self.machine.clock, sum(host(c).instructions for c in self.machine.cpu), self.rows)
         self.part.write(CHUNK.pack(0, 0) + msgspec.json.encode(said))
         self.part.finish()
         return self.rows

@@ -139,21 +139,21 @@ def walk(session, thread, address):
 def timeline(session, furthest):
     """Return a bar from the first moment known to the furthest one seen, and the clocks of the processors."""
     history, machine = session.history, session.machine
-    first, now = history.first, sum(int(c.cycles) for c in machine.cpu)
+    first, now = history.first, sum(machine.clocks)
     span = max(furthest - first, 1)
     marks = {min(BAR - 1, (each.position - first) * BAR // span) for each in history.kept}
     at = min(BAR - 1, max(0, (now - first) * BAR // span))
     out = Text()
     for n in range(BAR):
         out.append("█" if n == at else "┿" if n in marks else "─", "bold green" if n == at else "dim")
-    clocks = ", ".join(f"cpu{n} {int(c.cycles):,}" for n, c in enumerate(machine.cpu))
+    clocks = ", ".join(f"cpu{n} {clock:,}" for n, clock in enumerate(machine.clocks))
     return out.append(f"  {clocks} cycles; {len(history.kept)} snapshots{', the past was cut' if history.cut else ''}")
 
 
 def status(session, stop, thread):
     """Return a line: why the machine stopped, whose code it is, where."""
-    mode = name_of(MODE, int(thread.c.vmx_mode)).lower()
-    pointer = int(thread.c.vmcs_pointer)
+    mode = name_of(MODE, thread.host.vmx_mode).lower()
+    pointer = thread.host.vmcs_pointer
     guest = f", VMCS {pointer:#x}" if pointer != ALL_ONES else ""
     why = "ready" if stop is None else stop.reason if stop.reason != "ended" else _end(stop)
     if stop is not None and "event" in stop.detail:

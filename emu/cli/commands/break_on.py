@@ -49,7 +49,7 @@ def _lines(session, stop, hits):
     cells = []
     for n, c in enumerate(session.machine.cpu):
         thread = session.thread(n)
-        cells.append((f"cpu{n}", thread.name, f"cycle {int(c.cycles):,}", thread.place()))
+        cells.append((f"cpu{n}", thread.name, f"cycle {c.cycles:,}", thread.place()))
     said = _text(session, stop.detail["event"])
     return [Text(f"hit {hits:,}: {said}", "bold"), Text("and the processors are at"), *printing.columns(cells)]
 

@@ -87,7 +87,7 @@ def _diff(target, numbers, groups, as_json):
     copies, cycles = {}, {}
     for number, machine, processor in run_to.run_to_exits(target.make, numbers, target.max_cycles):
         copies[number] = vmcs.Vmcs(machine, processor).copy()
-        cycles[number] = int(machine.cpu[processor].cycles)
+        cycles[number] = machine.clocks[processor]
     first, second = numbers
     wanted = [int(vmcs.GROUPS[group]) for group in groups or GROUPS]
     changes = [each for each in vmcs.difference(copies[first], copies[second]) if group_of(each.encoding) in wanted]

@@ -11,9 +11,9 @@ from emu import files
 from emu.cli import options, printing, report
 from emu.cli import target as targets
 from emu.errors import DebugError
+from emu.spec.trace import WORLDS
 
 KINDS, REPORT_SECONDS = ("memory", "register", "vmcs"), 2.0  # REPORT_SECONDS: between lines on how far it is
-WORLDS = ("root", "guest")
 
 HELP = """Find who changed something last before the point where the run of IMAGE is stopped.
 

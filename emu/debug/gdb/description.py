@@ -34,11 +34,11 @@ def _field(name):
 
 
 def _mode(thread):
-    return int(thread.c.vmx_mode)
+    return thread.host.vmx_mode
 
 
 def _pointer(thread):
-    return int(thread.c.vmcs_pointer)
+    return thread.host.vmcs_pointer
 
 
 def _bits(thread):

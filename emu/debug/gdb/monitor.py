@@ -16,6 +16,7 @@ from emu.debug.views import vmcs as vmcs_of
 from emu.errors import DebugError, HvlabError
 from emu.spec.insn import LONGEST_INSTRUCTION
 from emu.spec.outcome import MODE
+from emu.spec.trace import WORLDS
 from emu.spec.vmx import REASON
 
 DISASSEMBLED = 1000                                        # instructions that are disassembled at once
@@ -86,10 +87,10 @@ class Monitor:
 
     def _state(self, _thread):
         machine, cells = self.session.machine, []
-        for n, c in enumerate(machine.cpu):
+        for n, clock in enumerate(machine.clocks):
             thread = self.session.thread(n)
-            mode = name_of(MODE, int(c.vmx_mode)).lower()
-            cells.append((f"cpu{n}", mode, thread.name, f"cycle {int(c.cycles):,}", thread.place()))
+            mode = name_of(MODE, thread.c.vmx_mode).lower()
+            cells.append((f"cpu{n}", mode, thread.name, f"cycle {clock:,}", thread.place()))
         return _lines(cells)
 
     def _vmcs(self, thread, *groups):
@@ -120,7 +121,7 @@ class Monitor:
         kinds = [word for word in how if word in translation.KINDS]
         if set(how) - set(kinds) - {"user"}:
             raise DebugError(f"{' '.join(how)!r} must be one or more of {', '.join(translation.KINDS)}, user")
-        world = None if thread.running else translation.WORLDS[thread.world]
+        world = None if thread.running else WORLDS[thread.world]
         kind = kinds[0] if kinds else "read"
         found = translation.translate(self.session.machine, self._address(address), thread.processor, kind, "user" in how, world)
         lines = [f"linear {found.linear:#x}, {found.access}, {found.world}; {found.mode}, CR3 {found.cr3:#x}"]
@@ -167,7 +168,7 @@ class Monitor:
 
     def _seek(self, thread, cycle):
         stop = self.session.history.seek(lookup.value(cycle, "CYCLE"), thread.processor)
-        return [f"cpu{stop.processor} at cycle {int(thread.c.cycles):,}, {stop.thread.place()}"]
+        return [f"cpu{stop.processor} at cycle {thread.host.cycles:,}, {stop.thread.place()}"]
 
     def _explain(self, _thread, kind, *words):
         makers = {"exit": explain.exit, "field": explain.vmcs_field, "msr": explain.msr, "error": explain.error, "check": explain.check,
@@ -186,7 +187,7 @@ class Monitor:
     def _until(self, thread, transition):
         if transition not in ("exit", "entry", "return"):
             raise DebugError(f"{transition!r} must be exit, entry or return")
-        vmcs = int(thread.c.vmcs_pointer)
+        vmcs = thread.host.vmcs_pointer
         if transition == "return" and vmcs == ALL_ONES:
             raise DebugError(f"processor {thread.processor} has no current VMCS to return to")
         self.until = ("entry", vmcs) if transition == "return" else (transition, None)

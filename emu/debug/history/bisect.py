@@ -11,6 +11,7 @@ import numpy as np
 from emu.debug.history import builds, compare, record
 from emu.debug.history.snapshot import restore, take
 from emu.errors import ReplayError
+from emu.machine.host import host
 from emu.machine.machine import FOREVER
 from emu.spec.engine import HFLAGS
 
@@ -53,9 +54,9 @@ def _places(machine):
     """Return the Place of each processor of a machine."""
     found = []
     for n, c in enumerate(machine.cpu):
-        env = machine.env(n)
-        rip = int(env.rip) + (0 if U64(env.hflags) & HFLAGS.CS64 else int(env.seg[4]))
-        found.append(Place(n, int(c.cycles), rip, machine.symbols.name(rip) if machine.symbols and _near(machine.symbols, rip) else ""))
+        env = host(machine.env(n))
+        rip = env.rip + (0 if env.hflags & int(HFLAGS.CS64) else env.seg[4])
+        found.append(Place(n, host(c).cycles, rip, machine.symbols.name(rip) if machine.symbols and _near(machine.symbols, rip) else ""))
     return found
 
 

@@ -8,6 +8,7 @@ from emu.debug.history import parts
 from emu.debug.session.thread import ROOT_WORLD, Thread
 from emu.debug.views.registers import GENERAL, NAMES
 from emu.debug.views.vmcs import Vmcs, difference
+from emu.machine.host import host
 from emu.state import CPU
 
 PAGES_AT_ONCE = 1024
@@ -93,7 +94,7 @@ def _hex(value):
 
 
 def _registers(a, b, n):
-    worlds = [Thread(machine, n, int(c.env == c.guest_env), "", pointer=int(c.vmcs_pointer))
+    worlds = [Thread(machine, n, int(c.env == c.guest_env), "", pointer=host(c).vmcs_pointer)
               for machine in (a, b) for c in [machine.cpu[n]]]
     where = f"processor {n}"
     if worlds[0].world != worlds[1].world:
@@ -121,7 +122,7 @@ def _vmcs(a, b, n):
     c, d = a.cpu[n], b.cpu[n]
     if c.vmcs_pointer != d.vmcs_pointer or c.vmcs == c.spare_vmcs or d.vmcs == d.spare_vmcs:
         return []
-    return [Difference(f"VMCS {int(c.vmcs_pointer):#x}", change.name, f"{change.before:#x}", f"{change.after:#x}")
+    return [Difference(f"VMCS {c.vmcs_pointer:#x}", change.name, f"{change.before:#x}", f"{change.after:#x}")
             for change in difference(Vmcs(a, n).copy(), Vmcs(b, n).copy())]
 
 

@@ -15,6 +15,7 @@ from emu.board.board import RECORDS
 from emu.machine.machine import ROM_BASE, ROM_BYTES, floats, vectors
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP
+from emu.spec.trace import WORLDS
 from emu.spec.vmx import MWAIT
 from emu.state import CPU, ENV, FT0_AT, FT0_BYTES, INSN, LOCAL_APIC, MACHINE, REASONS, RING, SPACES, TLB, TLB_ENTRIES
 
@@ -77,7 +78,7 @@ def layout(processors):
     found += [(name.lower(), name.lower(), dtype, dtype.itemsize) for name, dtype in RECORDS.items()]
     for n in range(processors):
         found += [(f"cpu{n}", "cpu", CPU, CPU.itemsize), (f"cpu{n}.owner", "owner", np.dtype(np.uint64), 8)]
-        for world in ("root", "guest"):
+        for world in WORLDS:
             found.append((f"cpu{n}.{world}", "env", ENV, sum(end - start for start, end in ENV_PIECES)))
             found.append((f"cpu{n}.{world}.tlb", "tlb", TLB, TLB.itemsize))
         found += [(f"cpu{n}.apic", "apic", LOCAL_APIC, LOCAL_APIC.itemsize), (f"cpu{n}.insn", "insn", INSN, INSN.itemsize)]
@@ -92,7 +93,7 @@ def _memory(machine):
     for n, unit in enumerate(machine.processors):
         found[f"cpu{n}"], found[f"cpu{n}.owner"], found[f"cpu{n}.apic"] = unit.record, unit.core["owner"], unit.apic
         found[f"cpu{n}.insn"] = unit.insn[:1]              # the second is scratch of the engine's side
-        for world, engine, tlb in zip(("root", "guest"), unit.engines, unit.tlbs, strict=True):
+        for world, engine, tlb in zip(WORLDS, unit.engines, unit.tlbs, strict=True):
             found[f"cpu{n}.{world}"], found[f"cpu{n}.{world}.tlb"] = engine.env, tlb
         for name in ("spare", "failed", "far"):
             found[f"cpu{n}.{name}"] = getattr(unit, name)
@@ -144,7 +145,7 @@ def _portable(machine, part, record):
 
 
 def _turn(machine):
-    turn = int(machine.record[0].turn)
+    turn = machine.host.turn
     return next(n for n, unit in enumerate(machine.processors) if unit.record.ctypes.data == turn)
 
 

@@ -91,7 +91,7 @@ def end_of(machine):
     m = machine.record[0]
     budget = machine.cut if m.stop == STOP.BUDGET else None
     cycles, instructions = ([int(c[name]) for c in machine.cpu] for name in ("cycles", "instructions"))
-    return End(name_of(STOP, int(m.stop)), budget, int(m.exit_code), cycles, instructions, machine.digest())
+    return End(name_of(STOP, m.stop), budget, machine.host.exit_code, cycles, instructions, machine.digest())
 
 
 class Recorder:

@@ -20,6 +20,7 @@ from emu.bits import ALL_ONES, PAGE, PAGE_SHIFT, U64
 from emu.debug.history import parts
 from emu.debug.history.page_store import PageStore, put
 from emu.errors import SnapshotError
+from emu.machine.host import host
 from emu.model.memory.memory import PAGE as LEDGER
 from emu.model.observe import breakpoint
 from emu.state import STALE
@@ -98,7 +99,7 @@ class Snapshot:
 
 def position(machine):
     """Return the sum of all processors' clocks: it grows with everything that happens."""
-    return sum(int(c.cycles) for c in machine.cpu)
+    return sum(machine.clocks)
 
 
 def rows_of(rows):
@@ -124,7 +125,7 @@ def _forget(machine):
     for c, unit in zip(machine.cpu, machine.processors, strict=True):
         unit.core[0].flush_seen[:] = ALL_ONES
         if c.vmcs != c.spare_vmcs:
-            machine.ledger[int(c.vmcs_pointer) >> int(PAGE_SHIFT)] |= LEDGER.DIRTY
+            machine.ledger[c.vmcs_pointer >> PAGE_SHIFT] |= LEDGER.DIRTY
 
 
 def _check_idle(machine):
@@ -145,7 +146,7 @@ def take(machine):
     table[dirty] = store.keep(_ram(machine, dirty), table[dirty])
     table[ram_pages:] = store.keep(rows_of(rows), table[ram_pages:])
     made = Snapshot(machine.config, store, table, About(
-        tuple(int(c.cycles) for c in machine.cpu), tuple(int(c.instructions) for c in machine.cpu),
+        tuple(machine.clocks), tuple(host(c).instructions for c in machine.cpu),
         tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols, machine.placed))
     _forget(machine)
     machine.base = made

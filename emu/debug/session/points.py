@@ -12,6 +12,7 @@ from emu.debug.session.conditions import Compiled
 from emu.debug.session.met import Hit
 from emu.errors import DebugError
 from emu.jit import words
+from emu.machine.host import host
 from emu.machine.trace_ring import Watch
 from emu.spec.debug import ARMED, POINT
 from emu.spec.trace import ACTION, TRACE_WORDS
@@ -49,12 +50,14 @@ class Breakpoint:
     @property
     def hits(self):
         """Return how many times it was met with its condition true, ignored times included."""
-        return sum(int(self.table.record.hits[place]) for place in self.places) - self.passed
+        hits = host(self.table.record).hits
+        return sum(hits[place] for place in self.places) - self.passed
 
     @property
     def ignore(self):
         """Return how many more times it will be let pass."""
-        return max(int(self.table.record.ignore[place]) for place in self.places)
+        ignore = host(self.table.record).ignore
+        return max(ignore[place] for place in self.places)
 
 
 @dataclass
@@ -73,12 +76,14 @@ class EventPoint:
     @property
     def hits(self):
         """Return how many times it was met with its condition true, ignored times included."""
-        return sum(int(self.watch.record.hits[place]) for place in self.places) - self.passed
+        hits = host(self.watch.record).hits
+        return sum(hits[place] for place in self.places) - self.passed
 
     @property
     def ignore(self):
         """Return how many more times it will be let pass."""
-        return max(int(self.watch.record.ignore[place]) for place in self.places)
+        ignore = host(self.watch.record).ignore
+        return max(ignore[place] for place in self.places)
 
 
 class Points:
@@ -172,12 +177,12 @@ class Points:
     # ---- what was met ---------------------------------------------------------------------------------------------------
     def met(self):
         """Return the Hits of all points that were met and are not to be ignored: of trace events first, then by number."""
-        d, found = self.record, {}
+        d, found = host(self.record), {}
         places, rows = self.machine.watching.met()
         for place, row in zip(places.tolist(), rows.tolist(), strict=True):
             found.setdefault(self._event_at(place).number, []).append((tuple(row), place))
         return [self._event_hit(self.numbers[number], found[number]) for number in sorted(found)] + \
-               [self._hit(place) for place in sorted(d.met[:int(d.hit)].tolist(), key=lambda place: int(d.point[place]))]
+               [self._hit(place) for place in sorted(d.met[:d.hit], key=lambda place: d.point[place])]
 
     def _event_hit(self, point, rows):
         """Return the Hit of an EventPoint, rows: [(row, place)]; two of its programs that accept a row are met by it once."""
@@ -192,9 +197,10 @@ class Points:
 
     def _hit(self, place):
         """Return the Hit of a place of the record."""
-        d, point = self.record, self.numbers[int(self.record.point[place])]
+        d = host(self.record)
+        point = self.numbers[d.point[place]]
         rows = [self.machine.watching.record.asked.reshape(-1, TRACE_WORDS)[place].tolist()] if point.compiled else []
-        return Hit(point, 1, rows, int(d.met_address[place]), int(d.met_size[place]), bool(d.met_write[place]))
+        return Hit(point, 1, rows, d.met_address[place], d.met_size[place], bool(d.met_write[place]))
 
     def clear(self):
         """Forget what was met, and what was waited for and has come."""
@@ -204,7 +210,7 @@ class Points:
     def _forget(self, place):
         """Forget that the point in a place was met."""
         d = self.record
-        kept = [int(each) for each in d.met[:int(d.hit)] if each != place]
+        kept = [each for each in d.met[:d.hit].tolist() if each != place]
         d.hit, d.met[:len(kept)] = len(kept), kept
 
     def apply(self):

@@ -73,7 +73,7 @@ class Session:
         if not has_guest(c):
             where = "outside VMX operation" if c.vmx_mode == MODE.BARE else "without a current VMCS"
             raise DebugError(f"processor {processor} has no guest: it is {where}")
-        return self._guest(processor, int(c.vmcs_pointer))
+        return self._guest(processor, host(c).vmcs_pointer)
 
     def _guest(self, processor, pointer):
         thread = Thread(self.machine, processor, GUEST_WORLD, "", pointer=pointer)
@@ -277,7 +277,7 @@ class Session:
         machine, m = self.machine, self.machine.record[0]
         stop, cut = self._slice(until), machine.cut
         while stop == STOP.BREAK:
-            self._at = int(m.stop_cpu)
+            self._at = self.machine.host.stop_cpu
             found = self._stopped()
             if found is not None:
                 return found
@@ -305,7 +305,7 @@ class Session:
     def silent(self):
         """Let no point be met meanwhile, and no history be noted."""
         d, watch, before = self.points.record, self.machine.watching, (self._replays, self.machine.watching.muted)
-        count, d.count, self._replays = int(d.count), 0, True
+        count, d.count, self._replays = host(d).count, 0, True
         watch.record.off, watch.muted = 1, True
         try:
             yield
@@ -338,7 +338,7 @@ class Session:
 
     def _slice(self, until):
         """Advance the machine by some milliseconds, up to a cycle; returns the STOP code."""
-        return self.machine.advance(until, int(self.machine.record[0].now) + PAUSE_CYCLES)
+        return self.machine.advance(until, self.machine.host.now + PAUSE_CYCLES)
 
     def _heed(self):
         if self.heed:
@@ -360,7 +360,7 @@ class Session:
             self.steps_to(processor, cycle)
         finally:
             d.followed = 0
-        return STEPS_WITHOUT_END - int(d.changed_left) if d.changes else 0
+        return STEPS_WITHOUT_END - host(d).changed_left if d.changes else 0
 
     def replay_steps(self, processor, count):
         """Step a processor by `count` boundaries, or to its goal; returns how many were left."""
@@ -376,9 +376,9 @@ class Session:
             if stop == STOP.NONE:
                 self._heed()
         self.machine.cut = cut
-        left, c.steps = int(c.steps), 0
+        left, c.steps = host(c).steps, 0
         if stop == STOP.BREAK:
-            self._at = int(self.machine.record[0].stop_cpu)
+            self._at = self.machine.host.stop_cpu
         return left
 
     def _stop(self, reason, number=0, address=None, **more):
@@ -409,17 +409,16 @@ class Session:
     def _met_at_the_end(self):
         """Return the Stop of points that were met by what ended the machine, None without one; the end is reported next."""
         m = self.machine.record[0]
-        if m.stop == STOP.BUDGET or not breakpoint.settle(self.machine.cpu[int(m.stop_cpu)]):
+        if m.stop == STOP.BUDGET or not breakpoint.settle(self.machine.cpu[m.stop_cpu]):
             return None
-        self._at, self.arrived = int(m.stop_cpu), False
+        self._at, self.arrived = self.machine.host.stop_cpu, False
         stop = self._holding()
         self.points.clear()
         return stop
 
     def _ended(self, stop):
-        m = self.machine.record[0]
         if stop != STOP.BUDGET and stop != STOP.IDLE:
-            self._at = int(m.stop_cpu)
+            self._at = self.machine.host.stop_cpu
         try:
             return self._stop("budget" if stop == STOP.BUDGET else "ended", result=self.machine.result(stop))
         except Unmodelled as error:
@@ -427,4 +426,4 @@ class Session:
 
     def state(self):
         """Return in a word how the machine is: "ready", or the STOP name that ended it."""
-        return name_of(STOP, int(self.machine.record[0].stop)).lower().replace("_", " ") if self.machine.record[0].stop else "ready"
+        return name_of(STOP, self.machine.host.stop).lower().replace("_", " ") if self.machine.record[0].stop else "ready"

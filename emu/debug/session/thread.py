@@ -7,10 +7,12 @@ from emu.debug.views.translation import check_range, in_world
 from emu.errors import DebugError
 from emu.jit import words
 from emu.machine.failure import place
+from emu.machine.host import Host
 from emu.model import cpu
 from emu.model.memory import steps
 from emu.model.vmx.vmcs import View
 from emu.spec.outcome import ACCESS, MODE
+from emu.spec.trace import WORLDS
 from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import PROC, PROC2
 from emu.state import env_of
@@ -18,7 +20,6 @@ from emu.state import env_of
 NO_EPT = 0
 DEBUGGER_READ = ACCESS.READ | ACCESS.AC                    # SMAP keeps no debugger out
 ROOT_WORLD, GUEST_WORLD = 0, 1
-WORLDS = ("root", "guest")
 
 
 class Thread:
@@ -30,7 +31,7 @@ class Thread:
 
     def __init__(self, machine, processor, world, name, partition=0, pointer=None):
         self.machine, self.processor, self.world, self.name, self.partition = machine, processor, world, name, partition
-        self.pointer = int(self.c.vmcs_pointer) if pointer is None else pointer
+        self.pointer = self.host.vmcs_pointer if pointer is None else pointer
 
     def __repr__(self):
         return f"<Thread {self.name}, RIP {self.register('rip'):#x}{'' if self.running else ', not in this world now'}>"
@@ -39,6 +40,11 @@ class Thread:
     def c(self):
         """Return the CPU record."""
         return self.machine.cpu[self.processor]
+
+    @property
+    def host(self):
+        """Return the CPU record as Python numbers."""
+        return Host(self.c)
 
     @property
     def running(self):
@@ -60,7 +66,7 @@ class Thread:
         if self.world == ROOT_WORLD:
             return NO_EPT
         if self.running:
-            return int(self.c.eptp) & ~(PAGE - 1) if steps.ept.active(self.c) else NO_EPT
+            return self.host.eptp & ~(PAGE - 1) if steps.ept.active(self.c) else NO_EPT
         vmcs = View(self._region())
         active = vmcs.primary_controls & int(PROC.SECONDARY) and vmcs.secondary_controls & int(PROC2.EPT)
         return vmcs.ept_pointer & ~(PAGE - 1) if active else NO_EPT
@@ -70,7 +76,7 @@ class Thread:
         if not self.running and self.world == GUEST_WORLD:
             return registers.Saved(View(self._region()))
         unit = self.machine.processors[self.processor]
-        floats = unit.engines[int(unit.core[0].owner)].env[0]
+        floats = unit.engines[unit.core[0].owner].env[0]
         return registers.Live(self.c, floats, self.c.env if self.running else self.c.root_env)
 
     def register(self, name):

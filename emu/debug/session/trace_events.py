@@ -9,10 +9,9 @@ from emu.machine.standing import field_in_words
 from emu.spec.cpu import EVENT, INTR, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
-from emu.spec.trace import COMMON, EVENT_KIND, FIELDS, PAGING_MODE, read, values
+from emu.spec.trace import COMMON, EVENT_KIND, FIELDS, PAGING_MODE, WORLDS, read, values
 from emu.spec.vmx import REASON, VMERROR
 
-WORLDS = ("root", "guest")
 HYPERCALL = ("hypercall", "input", "parameter")
 
 

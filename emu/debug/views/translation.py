@@ -23,7 +23,6 @@ from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import QUAL_EPT
 from emu.state import env_of
 
-WORLDS = ("root", "guest")
 KINDS = {"read": ACCESS.READ, "write": ACCESS.WRITE, "fetch": ACCESS.FETCH}
 KIND_BITS = int(ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH)
 SIZES = {1: "4 KiB", 2: "2 MiB", 3: "1 GiB"}
