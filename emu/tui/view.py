@@ -12,6 +12,7 @@ from emu.machine.failure import symbols_of
 from emu.machine.result import ending
 from emu.spec.insn import LONGEST_INSTRUCTION
 from emu.spec.outcome import MODE
+from emu.spec.trace import WORLDS
 from emu.spec.vmx import REASON
 
 MODES = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
@@ -122,7 +123,7 @@ def exits(session):
 
 def walk(session, thread, address):
     """Return how a linear address is translated, entry by entry."""
-    world = None if thread.running else translation.WORLDS[thread.world]
+    world = None if thread.running else WORLDS[thread.world]
     try:
         found = translation.translate(session.machine, address, thread.processor, "read", False, world)
     except HvlabError as error:
