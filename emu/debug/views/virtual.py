@@ -25,11 +25,11 @@ BITMAP_WORDS = 8
 
 @dataclass(frozen=True)
 class Controller:
-    """A virtual local APIC as it lies in memory: registers at their own offsets from `base`; posted: bits not yet merged into IRR."""
+    """A virtual local APIC as it lies in memory: registers at their own offsets from `base`; requested: bits not yet merged into IRR."""
 
     machine: Any
     base: int
-    posted: int = 0
+    requested: int = 0
 
     def register(self, number):
         """Return a 32-bit register by its number."""
@@ -43,7 +43,7 @@ class Controller:
 def _records(machine, pointer):
     """Return the Controller that hv/ keeps for the guest of a VMCS, None when it is not found: another hypervisor's."""
     vp = endings.record_of(machine, pointer)
-    return Controller(machine, vp.place("APIC"), vp.number("POSTED", 32)) if vp else None
+    return Controller(machine, vp.place("APIC"), vp.number("REQUESTED", 32)) if vp else None
 
 
 def _last(machine, c):
@@ -101,7 +101,7 @@ def _priority(tpr, service, vector, source):
 def _held(c, vmcs, found, vector):
     """Return what the virtual local APIC of hv/ says: (whether it holds the vector, reasons)."""
     requested, service = found.bits(APIC.IRR), found.bits(APIC.ISR)
-    requested |= found.posted
+    requested |= found.requested
     if not requested >> vector & 1:
         return False, _idle(found, service, vector)
     said = _priority(found.register(APIC.TPR) & 0xFF, service.bit_length() - 1 if service else None, vector, RECORDS)
