@@ -59,8 +59,8 @@ def _parting(found):
     lines = [Text("the images differ: what the runs do is compared, not where their code is"),
              Text(f"the first {found.same:,} events of processor {found.processor} are the same"
                   + (f"; the last of them: {found.before}" if found.before else "")), Text("then comes", "bold")]
-    told = ((who, str(each) if each else "nothing more: its run has ended") for who, each in (("A", found.a), ("B", found.b)))
-    return lines + printing.columns(list(told))
+    nexts = ((who, str(each) if each else "nothing more: its run has ended") for who, each in (("A", found.a), ("B", found.b)))
+    return lines + printing.columns(list(nexts))
 
 
 def _lines_of(found):

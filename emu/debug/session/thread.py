@@ -118,8 +118,8 @@ class Thread:
 
     # ---- memory -----------------------------------------------------------------------------------------------------
     def _host(self, copies, linear):
-        told = steps.trace(copies.cpu, np.uint64(linear), DEBUGGER_READ, flags=False)[-1]
-        return told.address if told.verdict == "DONE" else None
+        end = steps.trace(copies.cpu, np.uint64(linear), DEBUGGER_READ, flags=False)[-1]
+        return end.address if end.verdict == "DONE" else None
 
     def _copies(self):
         if self.running:
