@@ -12,7 +12,7 @@ from emu.core.state import block_at, core_at
 from emu.jit import kernel, octets, words
 from emu.model import ram
 from emu.model.cpu import TR_WORD, base, limit, real_mode
-from emu.model.instructions.branch import CALL, GROUP, GROUP_CALL, RET, RET_POP
+from emu.model.instructions.branch import CALL, GROUP, GROUP_CALL, LOOPNE, RET, RET_POP
 from emu.model.memory import look
 from emu.model.processor import decode
 from emu.spec.cpu import RFLAGS, SEG
@@ -23,7 +23,7 @@ RCX, RSP = U64(1), U64(4)
 STATE_FIRST, STATE_BYTES = U64(at.STATE_FIRST), U64(at.STATE_BYTES)
 CS_BASE = U64(at.offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1) - at.STATE_FIRST)
 BUSY_TASK = U64(0x200 << 32)
-LOOP_FIRST, LOOP = U64(0xE0), U64(0xE2)
+LOOP = U64(0xE2)
 IRET, RET_FAR_IMM, RET_FAR, JMP_FAR, CALL_FAR = U64(0xCF), U64(0xCA), U64(0xCB), U64(0xEA), U64(0x9A)
 GROUP_CALL_FAR, GROUP_JMP_FAR = U64(3), U64(5)
 
@@ -132,7 +132,7 @@ def undo_branch(c, e):
         _move(e, RSP, stack, size)
     elif opcode == RET or opcode == RET_POP:
         _move(e, RSP, stack, 0 - size - (insn.immediate & LOW_16 if opcode == RET_POP else 0))
-    elif LOOP_FIRST <= opcode <= LOOP:
+    elif LOOPNE <= opcode <= LOOP:
         _move(e, RCX, _mask(insn.address_size), 1)
     e.rip, e.error_code = (at - code_base(e)) & (ALL_ONES if wide else LOW_32), 0  # the block's charge is given back from here
     return True

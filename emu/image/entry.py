@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from emu.bits import name_of
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, GPR, RFLAGS
 from emu.spec.firmware import BLOCK, BLOCKVALUE, LOW, PAYLOAD
-from emu.spec.platform import MEMORY
 
 _PRESENT = int(DESCRIPTOR.P) | int(DESCRIPTOR.S) | int(DESCRIPTOR.G)
+FOUR_GIB = 1 << 32
 CODE_ATTRIBUTES = _PRESENT | 0xB00  # execute, read, accessed
 DATA_ATTRIBUTES = _PRESENT | 0x300 | int(DESCRIPTOR.DB)  # read, write, accessed
 CODE_64, CODE_32, DATA_32 = 0x00AF_9B00_0000_FFFF, 0x00CF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF
@@ -147,6 +147,6 @@ def scaffold(entry):
         tables += struct.pack("<4Q", *(directories + 0x1000 * n | PRESENT_WRITABLE for n in range(4))).ljust(
             0x1000, b"\0"
         )
-        tables += b"".join(struct.pack("<Q", page | PRESENT_WRITABLE | LARGE) for page in range(0, int(MEMORY.ABOVE), PAGE_2M))
+        tables += b"".join(struct.pack("<Q", page | PRESENT_WRITABLE | LARGE) for page in range(0, FOUR_GIB, PAGE_2M))
         found.append((entry.cr3, tables))
     return found

@@ -4,7 +4,7 @@ Everything is read from the records after the run; nothing of the machine change
 """
 from dataclasses import dataclass
 
-from emu.bits import ALL_ONES, PAGE, U64, name_of, numbers, show, text_of
+from emu.bits import ALL_ONES, LOW_32, PAGE, U64, name_of, numbers, show, text_of
 from emu.errors import ConfigError
 from emu.jit import words
 from emu.machine.host import host
@@ -18,7 +18,6 @@ from emu.spec.cpu import CR0, EFER, RFLAGS, SEG, VECTOR, VECTORS
 from emu.spec.msr import MSR, RULE, RULES
 from emu.spec.outcome import ACCESS, MODE
 from emu.spec.paging import PFEC
-from emu.spec.platform import MEMORY
 from emu.spec.profile import CAPABILITIES
 from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import ACTIVITY, MWAIT, REASON, VMABORT, VMERROR, VMXMSR
@@ -78,7 +77,7 @@ def place(machine, rip, partition=0):
 def linear_rip(e):
     """Return the linear address of the next instruction; e: an ENV record."""
     now = host(e)
-    return now.rip if code_bits(e) == 64 else now.rip + now.seg[SEG.CS * 3 + 1] & int(MEMORY.ABOVE) - 1
+    return now.rip if code_bits(e) == 64 else now.rip + now.seg[SEG.CS * 3 + 1] & int(LOW_32)
 
 
 def _entry(machine, address, size):
@@ -117,7 +116,7 @@ def gate(machine, c, vector, partition=0):
         return f"at {address:#x}, which is not mapped"
     word = int.from_bytes(data, "little")
     kind, level = word >> 40 & 0xF, word >> 45 & 3
-    offset = word & 0xFFFF | word >> 32 & 0xFFFF_0000 | (word >> 64 & int(MEMORY.ABOVE) - 1) << 32
+    offset = word & 0xFFFF | word >> 32 & 0xFFFF_0000 | (word >> 64 & int(LOW_32)) << 32
     if not word:
         return f"at {address:#x}: empty"
     present = "" if word >> 47 & 1 else ", not present"

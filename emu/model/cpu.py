@@ -9,7 +9,7 @@ from emu.spec.profile import LINEAR_BITS
 
 STATUS = RFLAGS.OF | RFLAGS.SF | RFLAGS.ZF | RFLAGS.AF | RFLAGS.PF | RFLAGS.CF
 SELECTOR = U64(0xFFFF)
-DATA_SEGMENTS = U64(6)                                     # ES, CS, SS, DS, FS, GS: the SEG codes below this
+SEGMENT_REGISTERS = U64(6)                                     # ES, CS, SS, DS, FS, GS: the SEG codes below this
 FS_BASE, GS_BASE = SEG.FS * U64(3) + U64(1), SEG.GS * U64(3) + U64(1)      # words of ENV.seg
 SS_WORD, TR_WORD = SEG.SS * U64(3) + U64(2), SEG.TR * U64(3) + U64(2)      # limit and attributes
 FORWARD, BACKWARD = np.int32(1), np.int32(-1)              # ENV.df, a signed field

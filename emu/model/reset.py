@@ -2,9 +2,9 @@
 
 Source: SDM 3A, "Processor States Following Power-up, Reset, or INIT" and "MP Initialization Protocol"
 """
-from emu.bits import ALL_ONES, LOW_16, PAGE_SHIFT, U64
+from emu.bits import ALL_ONES, PAGE_SHIFT, U64
 from emu.jit import kernel
-from emu.model.cpu import DATA_SEGMENTS, refresh_hflags, set_rflags, set_segment
+from emu.model.cpu import SEGMENT_REGISTERS, refresh_hflags, set_rflags, set_segment
 from emu.model.interrupts import apic
 from emu.model.memory import tlb
 from emu.model.processor import msr
@@ -17,7 +17,7 @@ from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY
 from emu.state import env_of, machine_at
 
-RESET_CS, RESET_CS_BASE, RESET_RIP = U64(0xF000), U64(0xFFFF_0000), U64(0xFFF0)
+RESET_CS, RESET_CS_BASE, RESET_RIP, RESET_LIMIT = U64(0xF000), U64(0xFFFF_0000), U64(0xFFF0), U64(0xFFFF)
 RESET_CODE, RESET_DATA, RESET_LDT, RESET_TSS = U64(0x9B00), U64(0x9300), U64(0x8200), U64(0x8B00)
 CR0_RESET = CR0.CD | CR0.NW | CR0.ET
 CR0_KEPT_BY_INIT = CR0.CD | CR0.NW
@@ -33,13 +33,13 @@ def registers(c, e):
     for n in range(16):
         e.regs[U64(n)] = 0
     e.regs[2] = SIGNATURE
-    for s in range(DATA_SEGMENTS):
-        set_segment(e, U64(s), 0, 0, LOW_16, RESET_DATA)
-    set_segment(e, SEG.CS, RESET_CS, RESET_CS_BASE, LOW_16, RESET_CODE)
-    set_segment(e, SEG.LDTR, 0, 0, LOW_16, RESET_LDT)
-    set_segment(e, SEG.TR, 0, 0, LOW_16, RESET_TSS)
-    set_segment(e, SEG.GDTR, 0, 0, LOW_16, 0)
-    set_segment(e, SEG.IDTR, 0, 0, LOW_16, 0)
+    for s in range(SEGMENT_REGISTERS):
+        set_segment(e, U64(s), 0, 0, RESET_LIMIT, RESET_DATA)
+    set_segment(e, SEG.CS, RESET_CS, RESET_CS_BASE, RESET_LIMIT, RESET_CODE)
+    set_segment(e, SEG.LDTR, 0, 0, RESET_LIMIT, RESET_LDT)
+    set_segment(e, SEG.TR, 0, 0, RESET_LIMIT, RESET_TSS)
+    set_segment(e, SEG.GDTR, 0, 0, RESET_LIMIT, 0)
+    set_segment(e, SEG.IDTR, 0, 0, RESET_LIMIT, 0)
     e.rip = RESET_RIP
     set_rflags(e, 2)
     e.cr[2] = e.cr[3] = e.cr[4] = e.efer = 0
@@ -92,7 +92,7 @@ def start(c, vector):
     """Start a processor that waits for SIPI at page `vector` in real mode."""
     m, e = machine_at(c.machine)[0], env_of(c.env)[0]
     c.sipi_pending = 0
-    set_segment(e, SEG.CS, vector << SELECTOR_SHIFT, vector << PAGE_SHIFT, LOW_16, RESET_CODE)
+    set_segment(e, SEG.CS, vector << SELECTOR_SHIFT, vector << PAGE_SHIFT, RESET_LIMIT, RESET_CODE)
     e.rip = 0
     c.activity = ACTIVITY.ACTIVE
     if m.now > c.cycles:

@@ -4,7 +4,7 @@ Not modelled: breakpoints in DR0-DR3 (enabling one in DR7 stops the machine by n
 CPUID does not report.
 Source: SDM 3A, "Control Registers"; SDM 2B, "MOV-Move to/from Control Registers", "...Debug Registers"
 """
-from emu.bits import LOW_32, PAGE_OFFSET, U64
+from emu.bits import LOW_32, U64
 from emu.jit import kernel
 from emu.model import guest_mode
 from emu.model.cpu import attributes, code_64, cpl, cpu_canonical, refresh_hflags
@@ -332,7 +332,7 @@ def invpcid(c, e, insn):
     la = operand.load_part(c, insn, 8, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if how > INVPCID_LAST or pcid & ~PAGE_OFFSET:
+    if how > INVPCID_LAST or pcid & ~CR3.PCID:
         return gp0(c)
     if how <= INVPCID_SINGLE and pcid and not e.cr[4] & CR4.PCIDE:
         return gp0(c)

@@ -3,7 +3,7 @@ import numpy as np
 
 from emu.bits import PAGE_OFFSET, U64, every, get
 from emu.jit import kernel
-from emu.model.cpu import DATA_SEGMENTS, cpu_canonical
+from emu.model.cpu import SEGMENT_REGISTERS, cpu_canonical
 from emu.model.processor.segment import ACCESSED, CODE, RPL, TI
 from emu.model.vmx.checks_controls import secondary
 from emu.spec.checks import SEGMENT, V86
@@ -46,7 +46,7 @@ def segments(v):
 def v86(v):
     """Return the failing rows of V86, which apply to virtual-8086 guests only."""
     bad, s = 0, 0
-    while s < DATA_SEGMENTS:
+    while s < SEGMENT_REGISTERS:
         rows = 0
         if v[FIELD.GUEST_ES_BASE + s] != v[FIELD.GUEST_ES_SELECTOR + s] << 4:
             rows |= 1
