@@ -10,6 +10,11 @@ import numpy as np
 from emu.jit import kernel
 
 U64 = np.uint64
+# The low bits of a word, and 4-KByte pages, for kernels.  What a table has a name for is taken from there.
+LOW_4, LOW_8, LOW_16, LOW_32, ALL_ONES = U64(0xF), U64(0xFF), U64(0xFFFF), U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_FFFF_FFFF)
+PAGE_SHIFT, PAGE_SIZE, PAGE_OFFSET, PAGE_MASK = U64(12), U64(0x1000), U64(0xFFF), U64(0xFFFF_FFFF_FFFF_F000)
+# The same for Python's integers, which have no width.
+ADDRESSES, ONES_64, PAGE, MIB = 1 << 64, int(ALL_ONES), int(PAGE_SIZE), 1 << 20
 _DETAILS = {}            # id(table) -> _Details; tables live as long as their modules
 
 
@@ -132,6 +137,19 @@ def get(value, mask):
 def one_of(number, members):
     """Return whether `number` is in the bit set `members` (all uint64)."""
     return number < 64 and members >> number & 1 != 0
+
+
+@kernel
+def place_of(number, numbers):
+    """Return the place of `number` in ascending `numbers` (uint64[n]), or n when it is not there."""
+    low, high = 0, U64(len(numbers))
+    while low < high:
+        middle = low + high >> 1
+        if numbers[middle] < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < U64(len(numbers)) and numbers[low] == number else U64(len(numbers))
 
 
 @kernel

@@ -25,7 +25,7 @@ import zstandard
 
 from emu.errors import ConfigError
 
-LIMIT = 2 << 30                                            # bytes of an image, a module, a snapshot
+FILE_LIMIT = 2 << 30                                       # bytes of an image, a module, a snapshot
 NAME, PART = 200, ".part"                                  # characters of a file's name in that of its parts, and how theirs end
 _numbers = itertools.count()
 KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a character device"),
@@ -94,7 +94,7 @@ def plain(text):
     return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
 
 
-def read(path, limit=LIMIT, error=ConfigError, magic=b"", most=None):
+def read(path, limit=FILE_LIMIT, error=ConfigError, magic=b"", most=None):
     """Return the bytes of a regular file of at most `limit` bytes; raises `error`, which says why it cannot be read.
 
     magic: of a file that begins otherwise no more than that is read; most: no more than so many bytes are, however many it has.
@@ -121,7 +121,7 @@ def read(path, limit=LIMIT, error=ConfigError, magic=b"", most=None):
         raise error(f"{str(path)!r}: cannot be read ({failed})") from failed
 
 
-def text(path, limit=LIMIT, error=ConfigError):
+def text(path, limit=FILE_LIMIT, error=ConfigError):
     """Return the text of a regular UTF-8 file; raises `error` as `read` does, and for other bytes."""
     data = read(path, limit, error)
     try:

@@ -28,6 +28,7 @@ from emu.debug.views.registers import NAMES
 from emu.errors import DebugError
 from emu.machine import Config, Machine
 from emu.machine.partition import HYPERVISOR_BYTES
+from emu.spec.trace import WORLDS
 
 SHOWN = ("rip", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
          "cr0", "cr2", "cr3", "cr4", "efer")
@@ -104,7 +105,7 @@ class View:
     def xlate(self, address, access="read", user=False):
         """Return the Walk of a linear address; access: "read", "write" or "fetch"."""
         thread = self.thread
-        world = None if thread.running else translation.WORLDS[thread.world]
+        world = None if thread.running else WORLDS[thread.world]
         return Walk(translation.translate(self._lab.machine, address, thread.processor, access, user, world))
 
     def _repr_html_(self):
@@ -301,5 +302,5 @@ class Lab:
         return why.field(self.history, what, self.session.current().processor)
 
     def _repr_html_(self):
-        rows = [(each.thread.name, f"{int(each.record.cycles):,}", f"{each.rip:#x}") for each in self.cpu]
+        rows = [(each.thread.name, f"{each.record.cycles:,}", f"{each.rip:#x}") for each in self.cpu]
         return _table("processors", ("", "cycle", "RIP"), rows)

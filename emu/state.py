@@ -15,6 +15,7 @@ recomputes it (`emu.model.cpu.refresh_hflags`) before the engine runs again.
 """
 import numpy as np
 
+from emu.bits import ALL_ONES
 from emu.jit import viewer
 
 U64, U32, U16, U8 = np.uint64, np.uint32, np.uint16, np.uint8
@@ -50,9 +51,11 @@ ENV = _placed(
     intercept_cr_read=(U16, 5528), intercept_cr_write=(U16, 5530), intercept_dr_read=(U16, 5532),
     intercept_dr_write=(U16, 5534), intercept_exceptions=(U32, 5536),
 )
+FT0_AT, FT0_BYTES = 784, 16                                 # in an ENV: operand of one x87 instruction
 
 # ---- one logical processor ------------------------------------------------------------------------------
 REASONS, VECTORS = 96, 256
+STALE = 64                                                 # pages with translated code that are remembered one by one
 RECENT = 8                                                 # exits that are remembered
 CPU = record(
     # identity and wiring (host addresses)
@@ -160,7 +163,7 @@ MACHINE = record(
     ("debug", U64),                                       # host address of the DEBUG record, 0: no debugger
     ("budget", U64), ("quantum", U64), ("kick", U64),     # kick: a processor that does not run got a message
     ("monitors", U64), ("monitors_new", U64),             # bit n: processor n has perhaps armed a monitor; the engines do not know of it
-    ("stale_count", U64), ("stale", U64, 64),             # pages with translated code that the model wrote
+    ("stale_count", U64), ("stale", U64, STALE),          # pages with translated code that the model wrote
 )
 
 # ---- a debugger's points (emu.model.observe.breakpoint) -------------------------------------------------
@@ -287,4 +290,4 @@ fw_cfg_at = viewer(FW_CFG)
 pci_at = viewer(PCI)
 vga_at = viewer(VGA)
 
-ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
+NEVER = ALL_ONES                                           # of a cycle: a deadline that does not come

@@ -36,7 +36,7 @@ def child(processors, kernel, initrd):
     from emu import image
     from emu.machine.partition import assembled
     from emu.manage.disk import kernel_disk
-    from emu.manage.root import MIB, SLICE, Root
+    from emu.manage.root import LOOK_CYCLES, MIB, Root
     memory, loader = 256 * MIB, 0x7C00
     disk = kernel_disk(image.load(kernel, memory, linux.CONSOLE, (initrd,)))
     root = Root(memory)
@@ -44,7 +44,7 @@ def child(processors, kernel, initrd):
     root.place(base + loader, assembled("firmware/loader").code)
     root.command("START", 0, loader)
     while True:
-        root.run(SLICE)
+        root.run(LOOK_CYCLES)
         while root.serial:
             sys.stdout.buffer.write(root.serial.popleft()[1])
         sys.stdout.flush()

@@ -14,8 +14,8 @@ ROOMS = {
     "model": ("cpu", "fault", "indirect", "ram", "interrupts", "observe", "devices", "memory", "processor", "reset", "vmx", "guest_mode",
               "delivery", "instructions", "route", "boundary", "event"),
     "debug": ("explain", "views", "session", "history", "snapshot", "stop", "vmcs", "gdb"),
-    "cli": ("values", "console", "streams", "interrupt", "report", "tell", "options", "power", "loading", "inputs", "running", "debugger",
-            "target", "commands", "group"),
+    "cli": ("values", "console", "streams", "interrupt", "report", "printing", "options", "power", "loading", "inputs", "running",
+            "debugger", "target", "commands", "group"),
     "machine": ("host", "partition", "trace_ring", "failure", "standing", "endings", "result", "restart", "machine"),
 }
 
@@ -82,3 +82,46 @@ def test_only_the_core_imports_the_execution_engine():
             if any(name and name.split(".")[0] == "unicorn" for name in names) and "core" not in path.parts:
                 wrong.append(str(path))
     assert not wrong
+
+
+# ---- numbers with a name ----------------------------------------------------------------------------------
+# What waits for emu/core/block.py.
+WAITING = {"LOW_16", "WATCH_IF"}
+
+
+def _a_number(node):
+    """Return whether an expression is a number: literals, masks of tables, conversions, and what they are combined to."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int | float) and not isinstance(node.value, bool)
+    if isinstance(node, ast.BinOp):
+        return all(_a_number(side) or isinstance(side, ast.Name | ast.Attribute) for side in (node.left, node.right))
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id in ("U64", "int")
+    return isinstance(node, ast.UnaryOp) and _a_number(node.operand)
+
+
+def _numbers(path):
+    """Yield the names of a module's numbers; not one that is taken, under its own name, from another module: `X = U64(at.X)`."""
+    for statement in ast.parse(path.read_text()).body:
+        if not isinstance(statement, ast.Assign):
+            continue
+        for target in statement.targets:
+            names, value = target.elts if isinstance(target, ast.Tuple) else [target], statement.value
+            if isinstance(value, ast.GeneratorExp):
+                values = [value.elt] * len(names)
+            else:
+                values = value.elts if isinstance(value, ast.Tuple) and isinstance(target, ast.Tuple) else [value] * len(names)
+            for name, each in zip(names, values, strict=True):
+                used = {getattr(part, "attr", getattr(part, "id", None)) for part in ast.walk(each)}
+                if isinstance(name, ast.Name) and _a_number(each) and name.id not in used:
+                    yield name.id
+
+
+def test_a_number_with_a_name_stands_in_one_module():
+    """A name that means one number here and another there misleads; a number that is typed twice comes apart."""
+    homes = {}
+    for path in sorted((ROOT / "emu").rglob("*.py")):
+        for name in set(_numbers(path)) - WAITING:
+            homes.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    twice = [f"{name}: {', '.join(files)}" for name, files in sorted(homes.items()) if len(files) > 1]
+    assert len(homes) > 500 and not twice, "\n".join(twice)

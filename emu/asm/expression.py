@@ -39,7 +39,7 @@ class Undefined(Exception):
     """A symbol has no value yet; `args[0]` is its name."""
 
 
-TOKENS, DEPTH, BITS = 800, 40, 256  # of an expression: tokens, nesting; of a value
+TOKENS, NESTING_LIMIT, BITS = 800, 40, 256  # of an expression: tokens, nesting; of a value
 
 
 def _bounded(number):
@@ -138,8 +138,8 @@ class _Parser:
 
     def unary(self):
         self.depth += 1
-        if self.depth > DEPTH:
-            raise AssemblyError(f"an expression nests deeper than {DEPTH}: {self.text.strip()[:40]!r}...")
+        if self.depth > NESTING_LIMIT:
+            raise AssemblyError(f"an expression nests deeper than {NESTING_LIMIT}: {self.text.strip()[:40]!r}...")
         tree = self.simple(*self.take())
         self.depth -= 1
         return tree

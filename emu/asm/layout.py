@@ -7,6 +7,7 @@ Two to five passes are usual; the last one is strict: every symbol must exist an
 import re
 
 from emu.asm import encode, expression, fixed, operand, verify
+from emu.bits import ADDRESSES
 from emu.errors import AssemblyError
 
 PASSES = 24
@@ -14,7 +15,6 @@ DATA = {".byte": 1, ".word": 2, ".short": 2, ".hword": 2, ".long": 4, ".int": 4,
 IGNORED = (".global", ".globl", ".text", ".intel_syntax", ".type", ".size")
 NOP = 0x90
 IMAGE_LIMIT = 64 << 20
-ADDRESSES = 1 << 64
 FILL_MOST = 64  # bytes of one element of .fill
 
 

@@ -17,10 +17,10 @@ LABEL = re.compile(rf"({NAME}|\d+):(?!:)\s*")
 WORD = re.compile(r"([.\w]+)\s*(.*)", re.S)
 ASSIGN = re.compile(rf"({NAME})\s*=(?!=)\s*(.*)")
 CONDITIONS = (".if", ".ifdef", ".ifndef", ".ifb", ".ifnb")
-DEPTH = 64
-FILE_LIMIT, LINE_LIMIT = 64 << 20, 1 << 16  # bytes of a file, characters of a line
+INCLUDE_DEPTH = 64
+SOURCE_BYTES, LINE_LIMIT = 64 << 20, 1 << 16  # bytes of a file, characters of a line
 LINES_LONG = 64 * LINE_LIMIT  # characters that a line of a macro may grow to before it is measured
-LINES = 400_000  # after expansion; rounds of .rept, too
+LINES_LIMIT = 400_000  # after expansion; rounds of .rept, too
 
 
 @dataclass(slots=True)
@@ -81,14 +81,14 @@ class Source:
     def read(self, path, depth=0):
         """Append the statements of a file."""
         path = Path(path)
-        name, text = self.name_of(path), files.text(self.name_of(path), FILE_LIMIT, AssemblyError)
+        name, text = self.name_of(path), files.text(self.name_of(path), SOURCE_BYTES, AssemblyError)
         self.files[str(path.resolve())], self.texts[name] = text.encode(), text.split("\n")
         self.expand([(name, number, line) for number, line in enumerate(self.texts[name], 1)], path.parent, depth)
 
     def expand(self, lines, folder, depth, within="", call=None):
         """Expand lines (file, number, text); `call` is (file, line) of the macro call they came from."""
-        if depth > DEPTH:
-            raise AssemblyError(f"{lines[0][0]}:{lines[0][1]}: macros or includes nest deeper than {DEPTH}")
+        if depth > INCLUDE_DEPTH:
+            raise AssemblyError(f"{lines[0][0]}:{lines[0][1]}: macros or includes nest deeper than {INCLUDE_DEPTH}")
         conditions, at = [], 0  # each condition: [taken now, some branch taken already, .else has come]
         while at < len(lines):
             file, number, raw = lines[at]
@@ -122,8 +122,8 @@ class Source:
     def count_line(self, file, number, text):
         """Raise AssemblyError when macros, includes and repetition have made more than can be meant."""
         self.lines += 1
-        if self.lines > LINES:
-            raise AssemblyError(f"{file}:{number}: more than {LINES:,} lines after expansion")
+        if self.lines > LINES_LIMIT:
+            raise AssemblyError(f"{file}:{number}: more than {LINES_LIMIT:,} lines after expansion")
         if len(text) > LINE_LIMIT:
             raise AssemblyError(f"{file}:{number}: a line of {len(text):,} characters: at most {LINE_LIMIT:,}")
 
@@ -199,12 +199,12 @@ class Source:
             if statement.labels:
                 self.emit(Statement(statement.file, statement.line, statement.text, labels=statement.labels))
             count = self.evaluate(statement.rest)
-            if not 0 <= count <= LINES:
-                raise statement.error(f".rept {count}: must be 0 to {LINES:,}")
+            if not 0 <= count <= LINES_LIMIT:
+                raise statement.error(f".rept {count}: must be 0 to {LINES_LIMIT:,}")
             for index in range(count):
                 self.rounds += 1
-                if self.rounds > LINES:
-                    raise statement.error(f"more than {LINES:,} rounds of .rept in all")
+                if self.rounds > LINES_LIMIT:
+                    raise statement.error(f"more than {LINES_LIMIT:,} rounds of .rept in all")
                 copy = [(file, number, text.replace(r"\+", str(index))) for file, number, text in body]
                 self.expand(copy, folder, depth + 1, within, call)
         return at
@@ -232,7 +232,7 @@ class Source:
             return self.read(found, depth + 1)
         if word == ".incbin":
             path = folder / expression.text_of(rest)
-            self.files[str(path.resolve())] = files.read(self.name_of(path), FILE_LIMIT, AssemblyError)
+            self.files[str(path.resolve())] = files.read(self.name_of(path), SOURCE_BYTES, AssemblyError)
             statement.plan = self.files[str(path.resolve())]
         if word == ".use":
             for module in expression.split(rest):

@@ -15,6 +15,7 @@ from emu.model.devices import acpi, events, keyboard, pci, pit, ports, rtc, uart
 from emu.model.interrupts import ioapic, pic
 from emu.spec.platform import ACPI as ACPI_VALUES
 from emu.spec.platform import DEVICE, HZ, MEMORY, port_table
+from emu.spec.profile import PROCESSORS
 from emu.spec.rtc import CMOS, RTCB
 
 # Devices that have a record here: its layout, and the module whose `reset` the reset line calls, None where it changes nothing.
@@ -48,8 +49,8 @@ class BoardConfig:
     def __post_init__(self):
         if self.ram_bytes <= 0 or self.ram_bytes % 4096:
             raise ConfigError(f"ram_bytes must be a positive multiple of 4096, not {self.ram_bytes}")
-        if not 1 <= self.cpu_count <= 8:
-            raise ConfigError(f"cpu_count must be 1 to 8, not {self.cpu_count}")
+        if not 1 <= self.cpu_count <= PROCESSORS:
+            raise ConfigError(f"cpu_count must be 1 to {PROCESSORS}, not {self.cpu_count}")
         if not 0 <= self.start_seconds < 1 << 38:
             raise ConfigError(f"start_seconds must be 0 to 2**38 - 1, not {self.start_seconds}")
 
@@ -183,7 +184,7 @@ class Board:
         """Return the cursor's (row, column), or None when it is off."""
         if self.vga.crtc[0x0A] & 0x20:
             return None
-        return divmod(int(self.vga.crtc[0x0E]) << 8 | int(self.vga.crtc[0x0F]), screen.COLUMNS)
+        return divmod(int(self.vga.crtc[0x0E]) << 8 | int(self.vga.crtc[0x0F]), screen.TEXT_COLUMNS)
 
     def post_code(self):
         """Return the last byte written to port 0x80."""

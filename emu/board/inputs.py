@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from emu.errors import ConfigError
 
-NEVER = 1 << 63
+NO_INPUT = 1 << 63
 RETRY = 1_000_000                                          # cycles until what the UART's ring had no room for is offered again
 # Bytes for the UART's receiver; scan codes (set 1) of the keyboard; an address (8 bytes, little-endian) and what goes into memory there.
 KINDS = ("console", "keys", "memory")
@@ -25,7 +25,7 @@ class Input:
     def __post_init__(self):
         if self.kind not in KINDS:
             raise ConfigError(f"an input is one of {', '.join(KINDS)}, not {self.kind!r}")
-        if not 0 <= self.cycle < NEVER:
+        if not 0 <= self.cycle < NO_INPUT:
             raise ConfigError(f"the cycle of an input is 0 to 2**63 - 1, not {self.cycle}")
         if not self.data:
             raise ConfigError(f"the input of {self.kind} at cycle {self.cycle:,} has no bytes")
@@ -42,8 +42,8 @@ class Inputs:
 
     @property
     def next_cycle(self):
-        """Return the cycle of the next input, NEVER when there is none."""
-        return self.log[self.done].cycle if self.done < len(self.log) else NEVER
+        """Return the cycle of the next input, NO_INPUT when there is none."""
+        return self.log[self.done].cycle if self.done < len(self.log) else NO_INPUT
 
     def add(self, cycle, kind, data, clock):
         """Add an input at a cycle, None: as soon as it can be; `clock`: the largest clock of the machine.

@@ -3,7 +3,7 @@ import numpy as np
 
 from emu.spec.platform import MEMORY
 
-COLUMNS, ROWS = 80, 25
+TEXT_COLUMNS, TEXT_ROWS = 80, 25
 
 
 def text(ram, start=0):
@@ -13,7 +13,7 @@ def text(ram, start=0):
     """
     base = int(MEMORY.VGA_TEXT)
     cells = np.asarray(ram[base:base + 0x8000]).view(np.uint8)[::2]
-    shown = np.take(cells, range(start, start + COLUMNS * ROWS), mode="wrap").reshape(ROWS, COLUMNS)
+    shown = np.take(cells, range(start, start + TEXT_COLUMNS * TEXT_ROWS), mode="wrap").reshape(TEXT_ROWS, TEXT_COLUMNS)
     lines = [bytes(row).replace(b"\0", b" ").decode("cp437") for row in shown]
     return "\n".join(line.translate(_CONTROL).rstrip() for line in lines)
 

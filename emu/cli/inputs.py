@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from emu import files
 
-BYTES, WAIT = 4096, 0.2                                    # WAIT: seconds between looks at a signal while nothing is typed
+READ_BYTES, LOOK_SECONDS = 4096, 0.2                       # LOOK_SECONDS: seconds between looks at a signal while nothing is typed
 INPUT_LIMIT = 64 << 20                                     # bytes of what is typed at once
 
 
@@ -20,7 +20,7 @@ class Typed:
     def look(self, seconds=0.0):
         """Take what is there, waiting up to `seconds` (None: until something is); returns False, which lets the run go on."""
         while self.open and select.select([self.source], [], [], seconds)[0]:
-            data = os.read(self.source, BYTES)
+            data = os.read(self.source, READ_BYTES)
             self.open, seconds = bool(data), 0.0
             if data:
                 self.machine.console_input(data)
@@ -50,7 +50,7 @@ def run(machine, max_cycles, typed):
         return machine.run(max_cycles=max_cycles)
     result = machine.run(max_cycles=max_cycles, pause=typed.look)
     while machine.record[0].stop == STOP.IDLE and typed.open and not machine.interrupted:
-        typed.look(WAIT)
+        typed.look(LOOK_SECONDS)
         if typed.open and not machine.interrupted:
             result = machine.run(max_cycles=max_cycles, pause=typed.look)
     return result

@@ -5,6 +5,9 @@ from click.core import ParameterSource
 
 from emu.cli.values import Count, Input, Memory, Output
 from emu.errors import ConfigError
+from emu.spec.outcome import ON_RESET
+from emu.spec.partition_table import PARTITIONS
+from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS, PROCESSORS
 
 OUT = Output()
 IN = Input(exists=True, dir_okay=False)
@@ -12,7 +15,7 @@ IN = Input(exists=True, dir_okay=False)
 IMAGE = (
     click.option("--as", "place", type=click.Choice(["bare", "partition"]), default="bare", show_default=True,
                  help="On the bare machine, or as the guest of a child partition of the hypervisor."),
-    click.option("--smp", type=click.IntRange(1, 8), default=1, show_default=True,
+    click.option("--smp", type=click.IntRange(1, PROCESSORS), default=1, show_default=True,
                  help="Processors that the image finds. On the bare machine the firmware parks all but the first at mailboxes; those of a "
                       "partition wait for INIT and a start-up IPI, as CPUID and the ACPI tables report, and have no mailboxes."),
     click.option("--memory", type=Memory(), default="256M", show_default=True,
@@ -21,13 +24,13 @@ IMAGE = (
     click.option("--module", "modules", multiple=True, metavar="FILE[,ARGS]",
                  help="A multiboot module with its arguments, or the initial RAM disk of a Linux image. May be repeated."),
     click.option("--initrd", type=IN, help="The initial RAM disk of a Linux image; --module is the same for it."),
-    click.option("--on-reset", type=click.Choice(["fail", "stop", "reboot"]), default="fail", show_default=True,
+    click.option("--on-reset", type=click.Choice(ON_RESET), default=ON_RESET[0], show_default=True,
                  help="When the guest resets the machine: end with exit code 7, end with exit code 0, or start again from the boot ROM."),
-    click.option("--physical-bits", type=click.IntRange(36, 46), default=39, show_default=True,
+    click.option("--physical-bits", type=click.IntRange(LEAST_BITS, MOST_BITS), default=PHYSICAL_BITS, show_default=True,
                  help="Width of physical addresses (MAXPHYADDR)."),
     click.option("--symbols", "map_file", type=IN,
                  help="Names for addresses, as nm or System.map list them, besides those of the image."),
-    click.option("--copies", type=click.IntRange(1, 16), default=1, help="Partitions that run the image, each by itself."),
+    click.option("--copies", type=click.IntRange(1, PARTITIONS), default=1, help="Partitions that run the image, each by itself."),
     click.option("--hv", type=Input(file_okay=False),
                  help="Another build of the hypervisor: a folder with the sources and a build.list, such as a changed copy of hv/."),
 )
@@ -68,4 +71,4 @@ def at(*names):
     return lambda function: added(function, *(known[name] for name in names))
 
 
-PROCESSOR = click.option("--processor", type=click.IntRange(0, 7), help="Which processor; default: that of the event, else 0.")
+PROCESSOR = click.option("--processor", type=click.IntRange(0, PROCESSORS - 1), help="Which processor; default: that of the event, else 0.")

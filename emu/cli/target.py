@@ -98,7 +98,7 @@ class Stopped:
     @property
     def cycle(self):
         """Return the clock of that processor."""
-        return int(self.machine.cpu[self.processor].cycles)
+        return self.machine.clocks[self.processor]
 
     def close(self):
         """Let the machine's engines go; it cannot run any more."""
@@ -145,7 +145,7 @@ def stopped(target, processor=None, **at):
         if machine.clock > value:
             raise ConfigError(f"{target.image} is at cycle {machine.clock:,} already: it cannot be stopped at {value:,}")
         machine = run_to.run_to_cycle(lambda: machine, value)
-        reached = max(int(c.cycles) for c in machine.cpu) >= value
+        reached = machine.clock >= value
         where = "stopped" if reached else f"{_ended(machine)}, which comes before cycle {value:,}"
     elif target.frozen:
         machine, found, where = target.make(), 0, "as the snapshot has it"
@@ -155,4 +155,4 @@ def stopped(target, processor=None, **at):
     chosen = found if processor is None else processor
     if chosen >= len(machine.cpu):
         raise ConfigError(f"the machine has processors 0 to {len(machine.cpu) - 1}, not {chosen}")
-    return Stopped(machine, chosen, f"{where}, at cycle {int(machine.cpu[chosen].cycles):,}")
+    return Stopped(machine, chosen, f"{where}, at cycle {machine.clocks[chosen]:,}")

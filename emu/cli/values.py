@@ -7,7 +7,7 @@ import click
 
 from emu import files
 
-PAGE = 4096
+MEMORY_UNIT = 4096                                         # emu.bits has it, and would load the compiler
 BINARY = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 DECIMAL = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _FORM = re.compile(r"(\d+)([KMG]?)(?:i?B)?", re.IGNORECASE)
@@ -29,9 +29,9 @@ class Memory(click.ParamType):
         if isinstance(value, int):
             return value
         size = _number(self, value, BINARY, param, context)
-        if size == 0 or size % PAGE:
-            hint = f"; did you mean {value}M?" if value.isdigit() and 0 < size < PAGE else ""
-            self.fail(f"memory must be a positive multiple of {PAGE} bytes, not {size}{hint}", param, context)
+        if size == 0 or size % MEMORY_UNIT:
+            hint = f"; did you mean {value}M?" if value.isdigit() and 0 < size < MEMORY_UNIT else ""
+            self.fail(f"memory must be a positive multiple of {MEMORY_UNIT} bytes, not {size}{hint}", param, context)
         return size
 
 

@@ -54,15 +54,15 @@ def entries(progress=None):
     if _ready:
         return _ready
     missing = [unit for unit in UNITS if not is_cached(unit)]
-    tell = progress if progress and missing else lambda done, total, unit: None
+    report = progress if progress and missing else lambda done, total, unit: None
     modules = {}
     with _second_process() if BIG in missing else contextlib.nullcontext(lambda: None) as wait:
         for done, unit in enumerate(UNITS):
-            tell(done, len(UNITS), unit)
+            report(done, len(UNITS), unit)
             if unit == BIG:
                 wait()
             modules[unit.rsplit(".", 1)[1]] = importlib.import_module(unit)
-    tell(len(UNITS), len(UNITS), "")
+    report(len(UNITS), len(UNITS), "")
     _ready.update(_addresses(modules))
     return _ready
 

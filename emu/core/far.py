@@ -8,20 +8,20 @@ Source: SDM 3A, "Determination of Access Mode"; SDM 2A, "CALL", "IRET/IRETD/IRET
 """
 from numba import types
 
-from emu.bits import U64
+from emu.bits import ALL_ONES, LOW_16, LOW_32, U64
 from emu.core.fill import leave
 from emu.core.native import call
 from emu.core.operation import FAR, PARAMETERS, PUSHED
 from emu.core.state import core_at
 from emu.jit import entry, kernel
-from emu.model.cpu import LOW_32, attributes, base, code_64, cpl, real_mode
+from emu.model.cpu import attributes, base, code_64, cpl, real_mode
 from emu.model.memory import look
 from emu.model.processor.segment import CODE, CONFORMING, NOT_NULL, TABLE_READ, address, inside, kind, level
 from emu.spec.cpu import CR4, DESCRIPTOR, GPR, RFLAGS, SEG
 from emu.spec.engine import ENGINE
-from emu.state import ALL_ONES, cpu_at, env_of
+from emu.state import cpu_at, env_of
 
-WORD_MASK, DPL_SHIFT, GATE, GATE_BITS = U64(0xFFFF), U64(45), U64(4), U64(7)      # call gates have types 4 and 12
+DPL_SHIFT, GATE, GATE_BITS = U64(45), U64(4), U64(7)                              # call gates have types 4 and 12
 POPPED = U64(40)
 
 
@@ -59,7 +59,7 @@ def note_stack(c, k, e, what, operand):
     k.far_sp, k.far_bytes = e.regs[GPR.RSP], 0
     if not code_64(e):
         k.far_base = base(e, SEG.SS)
-        k.far_mask = LOW_32 if attributes(e, SEG.SS) & DESCRIPTOR.DB and not e.eflags & RFLAGS.VM else WORD_MASK
+        k.far_mask = LOW_32 if attributes(e, SEG.SS) & DESCRIPTOR.DB and not e.eflags & RFLAGS.VM else LOW_16
     if what == FAR.RETURN:
         k.far_bytes = POPPED + operand
     elif what == FAR.CALL:
@@ -81,7 +81,7 @@ def before(cpu, ra, what, operand):
         leave(c, k, k.cs[world], ENGINE.INSTRUCTION, ra)
     if what == FAR.TABLES if outer else e.cr[4] & CR4.SMAP == 0 or e.eflags & RFLAGS.AC == 0:
         return 0
-    note_stack(c, k, e, what, operand & WORD_MASK)
+    note_stack(c, k, e, what, operand & LOW_16)
     k.far_ra, k.far_at = ra, c.instructions
     call(k.f_flush, k.cs[world], 0, 0, 0, 0, 0)
     k.filled_count[world] = 0

@@ -7,22 +7,22 @@ Source: SDM 3C, "VMREAD" and "VMWRITE"
 """
 from numba import types
 
-from emu.bits import U64
+from emu.bits import ALL_ONES, U64
 from emu.core import ledger
 from emu.core.native import peek8
 from emu.core.state import block_at
 from emu.jit import entry, kernel
-from emu.model.vmx import vmx
+from emu.model import guest_mode
 from emu.spec.cost import COST
 from emu.spec.cpu import RFLAGS
 from emu.spec.engine import CC_OP, HFLAGS
 from emu.spec.outcome import MODE
-from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at
+from emu.state import cpu_at, debug_at, env_of, machine_at
 
-REX, REX_MASK, REX_R_SHIFT, REX_B_SHIFT = U64(0x40), U64(0xF0), U64(1), U64(3)
-ESCAPE, OP_VMREAD, OP_VMWRITE, REGISTER_FORM = U64(0x0F), U64(0x78), U64(0x79), U64(0xC0)
+REX_PREFIX, REX_MASK, REX_R_SHIFT, REX_B_SHIFT = U64(0x40), U64(0xF0), U64(1), U64(3)
+TWO_BYTE_ESCAPE, OP_VMREAD, OP_VMWRITE, REGISTER_FORM = U64(0x0F), U64(0x78), U64(0x79), U64(0xC0)
 STATIC = U64(1)                             # cycles that the block stub charged for the instruction
-MODE_BITS = HFLAGS.CS64 | HFLAGS.INHIBIT | U64(3)
+PLAIN_MODE = HFLAGS.CS64 | HFLAGS.INHIBIT | U64(3)
 SLOW_FLAGS = RFLAGS.TF | RFLAGS.RF
 
 
@@ -34,7 +34,7 @@ def plain(c, e):
     debug = machine_at(c.machine)[0].debug
     if debug and (c.steps or debug_at(debug)[0].near):     # a debugger looks at each boundary
         return False
-    return U64(e.hflags) & MODE_BITS == HFLAGS.CS64 and not e.eflags & SLOW_FLAGS
+    return U64(e.hflags) & PLAIN_MODE == HFLAGS.CS64 and not e.eflags & SLOW_FLAGS
 
 
 @entry(types.uint64(types.uint64, types.uint64))
@@ -47,21 +47,21 @@ def undefined(cpu, env):
     if b.host == 0:
         return 0
     code, length, rex = b.host + (e.rip - b.pc), 3, 0
-    if peek8(code) & REX_MASK == REX:
+    if peek8(code) & REX_MASK == REX_PREFIX:
         rex = peek8(code)
         code += 1
         length += 1
     opcode, modrm = peek8(code + 1), peek8(code + 2)
-    if peek8(code) != ESCAPE or modrm < REGISTER_FORM:
+    if peek8(code) != TWO_BYTE_ESCAPE or modrm < REGISTER_FORM:
         return 0
     reg, rm = modrm >> 3 & 7 | (rex & 4) << REX_R_SHIFT, modrm & 7 | (rex & 1) << REX_B_SHIFT
     if opcode == OP_VMREAD:
-        at, value = vmx.read_field(c, e.regs[reg])
+        at, value = guest_mode.read_field(c, e.regs[reg])
         if at == 0:
             return 0
         e.regs[rm] = value
     elif opcode == OP_VMWRITE:
-        if ledger.vmcs_has_code(c, machine_at(c.machine)[0]) or vmx.write_field(c, e.regs[reg], e.regs[rm]):
+        if ledger.vmcs_has_code(c, machine_at(c.machine)[0]) or guest_mode.write_field(c, e.regs[reg], e.regs[rm]):
             return 0
     else:
         return 0

@@ -8,7 +8,7 @@ Source: Unicorn 2.1.4 `CPUClass.tlb_fill`, `translator_loop`, `check_exit_reques
 """
 from numba import types
 
-from emu.bits import U64, get
+from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_MASK, PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, U64, get
 from emu.core import context as at
 from emu.core import ledger, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
@@ -25,11 +25,10 @@ from emu.spec.debug import ARMED
 from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import INSN, STEP
 from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
-from emu.state import ALL_ONES, ENV, cpu_at, env_of, insn_at, machine_at, tlb_at
+from emu.state import ENV, cpu_at, env_of, insn_at, machine_at, tlb_at
 
-PAGE_SIZE, PAGE_MASK, OFFSET, SHIFT = U64(4096), U64(0xFFFF_FFFF_FFFF_F000), U64(0xFFF), U64(12)
+OFFSET = PAGE_OFFSET
 READ, WRITE, EXECUTE = ledger.READ, ledger.WRITE, ledger.EXECUTE
-LOW_32, BYTE = U64(0xFFFF_FFFF), U64(0xFF)
 USER_INDEX = U64(1)
 CPL = U64(3)
 CS_OWNER = U64(at.CS_ENV + at.offset(ENV, "owner"))
@@ -77,7 +76,7 @@ def map_page(c, k, world, page, pa, rw, how):
     ASKED for a fetch, after which data accesses are asked for.
     """
     m = machine_at(c.machine)[0]
-    cs, la, index, size, mask = k.cs[world], page, how & BYTE, how >> 8, READ | WRITE | EXECUTE
+    cs, la, index, size, mask = k.cs[world], page, how & LOW_8, how >> 8, READ | WRITE | EXECUTE
     if size == ASKED:
         size, mask = PAGE_SIZE, EXECUTE
     kind = walk.kind(c, pa)
@@ -85,10 +84,10 @@ def map_page(c, k, world, page, pa, rw, how):
         here = rw == 1 and c.block != 0 and on_page(m, block_at(c.block)[0], la, pa & PAGE_MASK)
         guarded = m.monitors != 0 and monitor.guards(m, c, pa)
         rights = c.walk_rights & ~ACCESS.WRITE if guarded and rw != 1 else c.walk_rights
-        prot = ledger.protection(m, k, k.bit[world], pa >> SHIFT, rw, rights, here)
+        prot = ledger.protection(m, k, k.bit[world], pa >> PAGE_SHIFT, rw, rights, here)
         if guarded and rw == 1:                                # asked again at each store
             size = 1
-            words(m.ledger, ram.top(m) >> SHIFT)[pa >> SHIFT] &= ~(k.bit[world] << ledger.WRITABLE_SHIFT)
+            words(m.ledger, ram.top(m) >> PAGE_SHIFT)[pa >> PAGE_SHIFT] &= ~(k.bit[world] << ledger.WRITABLE_SHIFT)
         call(k.f_set_page, cs, la, pa & PAGE_MASK, prot & mask, index, size)
         return True
     if kind == KINDS_ROM and rw != 1:
@@ -109,7 +108,7 @@ def grow(k, cs, world, index):
     """Flush the engine's TLB when it is crowded and missing: it doubles only at a flush."""
     env = cs + CS_ENV
     used = peek64(env - ledger.ENGINE_TLB + ledger.DESCRIPTORS + index * ledger.DESCRIPTOR_SIZE + ledger.USED)
-    entries = (peek64(env - ledger.ENGINE_TLB + ledger.TABLES + index * ledger.TABLE_SIZE) >> ledger.ENTRY_SHIFT) + 1
+    entries = (peek64(env - ledger.ENGINE_TLB + ledger.FAST_TABLES + index * ledger.TABLE_SIZE) >> ledger.ENTRY_SHIFT) + 1
     if used * 10 > entries * 7 and k.fills > k.grow_at[world] and entries < GROW_LIMIT:
         call(k.f_flush, cs, 0, 0, 0, 0, 0)
     k.grow_at[world] = k.fills + entries * 4 if k.fills > k.grow_at[world] else k.grow_at[world]
@@ -124,8 +123,8 @@ def met(c, e, la, pa, size, rw):
     store asks for the whole, then for what lies on the page of its end, from the page's first byte even when that is
     the page it began on, then for each byte.
     """
-    write, to_end = rw == 1, PAGE_SIZE - (la & OFFSET)
-    if write and c.watch_step and la == c.crossing_end & PAGE_MASK and size == c.crossing_end & OFFSET and la == c.crossing:
+    write, to_end = rw == 1, PAGE_SIZE - (la & PAGE_OFFSET)
+    if write and c.watch_step and la == c.crossing_end & PAGE_MASK and size == c.crossing_end & PAGE_OFFSET and la == c.crossing:
         return False
     if not write and size == c.crossing_size and c.crossing:
         if la + size == c.crossing:
@@ -197,8 +196,8 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
     t = tlb_at(c.tlb)[0]
     world = 1 if cs == k.cs[1] else 0
     e = env_of(k.env[world])[0]
-    address = first_asked(e, address, size & BYTE)
-    rw, index, silent = rw & 3, index & 3, probe & BYTE != 0
+    address = first_asked(e, address, size & LOW_8)
+    rw, index, silent = rw & 3, index & 3, probe & LOW_8 != 0
     k.fills += 1
     page, access_size, size = address & PAGE_MASK, size & LOW_32, PAGE_SIZE
     if not e.hflags & HFLAGS.CS64 and address > LOW_32:    # past 4 GiB: data is asked for each time
@@ -240,10 +239,10 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
             if rw != 2 and not silent:
                 watched(c, k, cs, e, address, pa, access_size, rw, ra)
         m = machine_at(c.machine)[0]
-        if rw == 1 and m.monitors and not silent and monitor.meets(m, c, pa, min(access_size, PAGE_SIZE - (pa & OFFSET))):
+        if rw == 1 and m.monitors and not silent and monitor.meets(m, c, pa, min(access_size, PAGE_SIZE - (pa & PAGE_OFFSET))):
             if not c.watch_step and ra and not c.device_step:   # the store gets a boundary of its own: the time of waking is exact
                 leave(c, k, cs, ENGINE.WATCH, ra)
-            monitor.stored(m, c.id, pa, min(access_size, PAGE_SIZE - (pa & OFFSET)))
+            monitor.stored(m, c.id, pa, min(access_size, PAGE_SIZE - (pa & PAGE_OFFSET)))
         if map_page(c, k, world, page, pa, rw, index | size << 8):
             return 1
         if silent:
@@ -346,7 +345,7 @@ def unread(c, k, flags, pc, host, first):
     """
     if first:
         return first & STEP.LENGTH if by_model(get(first, STEP.KIND)) else 0
-    insn, rest = insn_at(k.scratch)[0], PAGE_SIZE - (pc & OFFSET)
+    insn, rest = insn_at(k.scratch)[0], PAGE_SIZE - (pc & PAGE_OFFSET)
     length = 0
     if insn.kind == INSN.NONE:
         length = over_the_end(c, k, flags, pc, host, rest)
@@ -384,7 +383,7 @@ def limit(cpu, block, cs, operands):
     host = code_at(c, k, flags, pc)
     if not host:
         return 1
-    rest = PAGE_SIZE - (pc & OFFSET)
+    rest = PAGE_SIZE - (pc & PAGE_OFFSET)
     steps = words(k.steps, LIMIT)
     count = decode.block(octets(host, rest), rest, mode_of(flags), insn_at(k.scratch)[0], steps)
     length = unread(c, k, flags, pc, host, steps[0] if count else 0)

@@ -11,24 +11,22 @@ is not executable, though other entries, of other linear addresses or of another
 takes every entry of the page away again.
 Source: Unicorn 2.1.4 `notdirty_write`, `tlb_set_dirty`, `tb_invalidate_phys_page_fast`
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, PAGE_SHIFT, PAGE_SIZE, U64
 from emu.core import context as at
 from emu.core.native import call, peek64, poke64
 from emu.jit import kernel, words
 from emu.model import ram
-from emu.model.memory.memory import PAGE
+from emu.model.memory.memory import PAGE, STALE_PAGES
 from emu.spec.outcome import ACCESS
-from emu.state import ALL_ONES
 
-PAGE_SIZE, SHIFT = U64(4096), U64(12)
 READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
 FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
 FLIPS = U64(0xFF << 40)
-FILLED, STALE, WRAP = U64(16), U64(64), U64(1 << 32)
+FILLED, WRAP = U64(16), U64(1 << 32)
 WRITABLE_SHIFT = U64(16)
 # The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask, address) for each MMU mode
-ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
-MODES, ENTRY_SHIFT, NOT_DIRTY = U64(3), U64(6), U64(1 << 10)
+ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, FAST_TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
+ENGINE_MODES, ENTRY_SHIFT, NOT_DIRTY = U64(3), U64(6), U64(1 << 10)
 TABLE_SIZE, ENTRY_TABLE = U64(16), U64(8)
 ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME = U64(8), U64(16), U64(24)
 CS_ENV = U64(at.CS_ENV)
@@ -84,7 +82,7 @@ def note_filled(k, world, page):
 def drop_everywhere(k, page, engines, code):
     """Make each engine of the set `engines` forget its TLB, and with `code` its translations of the RAM page."""
     every_cs, every_uc = words(k.every_cs, 16), words(k.every_uc, 16)
-    start = page << SHIFT
+    start = page << PAGE_SHIFT
     for i in range(16):
         if engines >> U64(i) & 1:
             if code:
@@ -96,9 +94,9 @@ def drop_everywhere(k, page, engines, code):
 @kernel
 def drop_stale(m, k):
     """Drop translations of pages that the model wrote."""
-    ledger = words(m.ledger, ram.top(m) >> SHIFT)
-    if m.stale_count > STALE:
-        for i in range(ram.top(m) >> SHIFT):
+    ledger = words(m.ledger, ram.top(m) >> PAGE_SHIFT)
+    if m.stale_count > STALE_PAGES:
+        for i in range(ram.top(m) >> PAGE_SHIFT):
             page = U64(i)
             if ledger[page] & PAGE.CODE:
                 drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
@@ -114,21 +112,21 @@ def drop_stale(m, k):
 @kernel
 def _vmcs_page(c):
     """Return the number of the page of the current VMCS, all ones without one."""
-    return ALL_ONES if c.vmcs == c.spare_vmcs else c.vmcs_pointer >> SHIFT
+    return ALL_ONES if c.vmcs == c.spare_vmcs else c.vmcs_pointer >> PAGE_SHIFT
 
 
 @kernel
 def vmcs_has_code(c, m):
     """Return whether an engine holds code of the page of the current VMCS."""
     page = U64(_vmcs_page(c))
-    return page != ALL_ONES and words(m.ledger, ram.top(m) >> SHIFT)[page] & PAGE.CODE != 0
+    return page != ALL_ONES and words(m.ledger, ram.top(m) >> PAGE_SHIFT)[page] & PAGE.CODE != 0
 
 
 @kernel
 def drop_vmcs(c, m, k):
     """Drop translations of the page of the current VMCS: its fields are written without a mark."""
     if vmcs_has_code(c, m):
-        page, ledger = U64(_vmcs_page(c)), words(m.ledger, ram.top(m) >> SHIFT)
+        page, ledger = U64(_vmcs_page(c)), words(m.ledger, ram.top(m) >> PAGE_SHIFT)
         drop_everywhere(k, page, ledger[page] & PAGE.CODE, True)
         ledger[page] &= ~PAGE.CODE
 
@@ -136,8 +134,8 @@ def drop_vmcs(c, m, k):
 @kernel
 def drop_code(m, k):
     """Drop every translation of RAM in every engine; for tests."""
-    ledger = words(m.ledger, ram.top(m) >> SHIFT)
-    for i in range(ram.top(m) >> SHIFT):
+    ledger = words(m.ledger, ram.top(m) >> PAGE_SHIFT)
+    for i in range(ram.top(m) >> PAGE_SHIFT):
         if ledger[U64(i)] & PAGE.CODE:
             drop_everywhere(k, U64(i), ledger[U64(i)] & PAGE.CODE, True)
             ledger[U64(i)] &= ~PAGE.CODE
@@ -150,7 +148,7 @@ def protection(m, k, bit, page, rw, rights, here):
     bit: this engine's bit; rw: 0 load, 1 store, 2 fetch; rights: ACCESS kinds the translation allows; here: the page is
     the one that the running instruction is on.  Returns protection bits for the engine.
     """
-    ledger = words(m.ledger, ram.top(m) >> SHIFT)
+    ledger = words(m.ledger, ram.top(m) >> PAGE_SHIFT)
     state = ledger[page]
     code, writers = state & PAGE.CODE, (state & PAGE.WRITABLE) >> WRITABLE_SHIFT
     mixed = state & PAGE.MIXED != 0
@@ -190,11 +188,11 @@ def written(m, cs, bit, page):
 
     What the engine does at a first store (`tlb_set_dirty`) for entries that are not executable themselves.
     """
-    ledger = words(m.ledger, ram.top(m) >> SHIFT)
-    for i in range(MODES):
-        fast = cs + CS_ENV - ENGINE_TLB + TABLES + U64(i) * TABLE_SIZE
-        entry = peek64(fast + ENTRY_TABLE) + (page >> SHIFT << ENTRY_SHIFT & peek64(fast))
+    ledger = words(m.ledger, ram.top(m) >> PAGE_SHIFT)
+    for i in range(ENGINE_MODES):
+        fast = cs + CS_ENV - ENGINE_TLB + FAST_TABLES + U64(i) * TABLE_SIZE
+        entry = peek64(fast + ENTRY_TABLE) + (page >> PAGE_SHIFT << ENTRY_SHIFT & peek64(fast))
         if peek64(entry + ENTRY_WRITE) == page | NOT_DIRTY and peek64(entry + ENTRY_CODE) == ALL_ONES:
             frame = peek64(entry + ENTRY_FRAME)
-            if frame < ram.top(m) and not ledger[frame >> SHIFT] & PAGE.CODE & bit:
+            if frame < ram.top(m) and not ledger[frame >> PAGE_SHIFT] & PAGE.CODE & bit:
                 poke64(entry + ENTRY_WRITE, page)

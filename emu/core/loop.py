@@ -6,7 +6,7 @@ Source: Unicorn 2.1.4 `cpu_exec`, `cpu_handle_exception`.
 """
 from numba import types
 
-from emu.bits import U64, get
+from emu.bits import ALL_ONES, U64, get
 from emu.core import context as at
 from emu.core import ledger, native, table, undo
 from emu.core.block import repeats_at, roll
@@ -25,7 +25,7 @@ from emu.spec.cpu import CR0
 from emu.spec.engine import CC_OP, ENGINE, HFLAGS
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, STOP
-from emu.state import ALL_ONES, ENV, cpu_at, env_of, insn_at, machine_at, tlb_at
+from emu.state import ENV, cpu_at, env_of, insn_at, machine_at, tlb_at
 
 CS_EXIT, CS_STOPPED, CS_CREATED = U64(at.CS_EXIT_REQUEST), U64(at.CS_STOPPED), U64(at.CS_CREATED)
 CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
@@ -34,7 +34,7 @@ NO_EXCEPTION = U64(0xFFFF_FFFF)                  # -1 in a field of 32 bits
 FP_FIRST, FP_LAST, ENV_WORDS = U64(at.offset(ENV, "fpstt") // 8), U64(at.ENV_SSE_END // 8), U64(ENV.itemsize // 8)
 MASK_32 = U64(0xFFFF_FFFF)
 CARRY = U64(1)                              # bits 3:1 of the number of the conditions B and AE
-STOPPED = U64(0x10000)                      # what `cpu_exec` returns when an event stopped it
+CPU_EXEC_STOPPED = U64(0x10000)             # what `cpu_exec` returns when an event stopped it
 
 
 @kernel
@@ -173,13 +173,13 @@ def execute(c, k, world):
         poke8(uc + UC_STOP, 0)
         poke32(uc + UC_ERROR, 0)
         reason = call(k.f_exec, uc, cs, 0, 0, 0, 0) & MASK_32
-        if k.stopped or reason != STOPPED or peek32(uc + UC_ERROR):
+        if k.stopped or reason != CPU_EXEC_STOPPED or peek32(uc + UC_ERROR):
             break
         if c.single == 1:
             poke32(cs + CS_CFLAGS, 1)
     k.stopped = 0
     k.depth -= 1
-    if reason != STOPPED or peek32(uc + UC_ERROR):
+    if reason != CPU_EXEC_STOPPED or peek32(uc + UC_ERROR):
         c.stop, c.stop_a, c.stop_b = STOP.INTERNAL, reason, peek32(uc + UC_ERROR)
         c.stop_rip = env_of(k.env[world])[0].rip
         c.halted_or_stopped = 1

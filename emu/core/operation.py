@@ -6,7 +6,7 @@ Its far transfers use one kind of access for the stack, which the instruction na
 are read with supervisor privilege whatever the CPL.
 Source: SDM 3A, "Page-Fault Exceptions", "Determination of Access Mode"; SDM 3C, "Exit Qualification for EPT Violations"
 """
-from emu.bits import U64, codes
+from emu.bits import ALL_ONES, LOW_32, PAGE_MASK, PAGE_OFFSET, PAGE_SIZE, U64, codes
 from emu.core import table
 from emu.core.native import call
 from emu.core.state import block_at
@@ -16,9 +16,8 @@ from emu.model.memory import look, walk
 from emu.model.processor import decode, operand
 from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG
 from emu.spec.outcome import ACCESS
-from emu.state import ALL_ONES, insn_at
+from emu.state import insn_at
 
-PAGE_LOW, PAGE_MASK, PAGE_SIZE, LOW_32 = U64(0xFFF), U64(0xFFFF_FFFF_FFFF_F000), U64(0x1000), U64(0xFFFF_FFFF)
 ANY_MODIFIES = table.ROW.MODIFIES * U64(0x1_0001_0001_0001)      # of any of the four rows in a word
 BTS, BTR, BTC = U64(0xAB), U64(0xB3), U64(0xBB)          # map 0F, the bit number in a register: it reaches beyond the operand
 
@@ -99,7 +98,7 @@ def modified(c, k, cs, e, address, ra):
     """
     if not modifies(k, cs, e, block_at(c.block)[0], ra):
         return ALL_ONES
-    if address & PAGE_LOW or not walk.canonical(e, address):
+    if address & PAGE_OFFSET or not walk.canonical(e, address):
         return address
     rip = U64(rip_of(k, cs, e, ra))
     wrap, la = ALL_ONES if code_64(e) else LOW_32, U64(_linear(e, rip))

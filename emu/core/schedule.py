@@ -4,7 +4,7 @@ Halted processors take part with the time of what may wake them; when all are ha
 """
 from numba import types
 
-from emu.bits import U64
+from emu.bits import ALL_ONES, U64
 from emu.core.native import call
 from emu.core.state import core_at
 from emu.jit import entry, kernel
@@ -14,9 +14,9 @@ from emu.model.observe import monitor
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT
-from emu.state import ALL_ONES, cpu_at, env_of, machine_at
+from emu.state import cpu_at, env_of, machine_at
 
-SLICE = U64(4_000_000)                       # cycles after which the host gets a look when one processor runs
+SLICE_CYCLES = U64(4_000_000)                # cycles after which the host gets a look when one processor runs
 
 
 @kernel
@@ -66,7 +66,7 @@ def turn(m, chosen, first, second, until):
     if c.activity != ACTIVITY.ACTIVE and first > c.cycles:
         c.cycles = first
     c.wake_at = 0
-    end = c.cycles + SLICE
+    end = c.cycles + SLICE_CYCLES
     if second != ALL_ONES:
         base = second if second > c.cycles else c.cycles
         end = base + m.quantum

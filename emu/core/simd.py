@@ -18,7 +18,7 @@ EXCEPTION = int(ENGINE.EXCEPTION)                           # event number of an
 PRE = int(MXCSR.IE | MXCSR.DE | MXCSR.ZE)   # found before anything is computed
 FLAGS = PRE | int(MXCSR.OE | MXCSR.UE | MXCSR.PE)
 MASKS = FLAGS << 7
-RESET = MASKS                               # MXCSR after reset, and the host's own
+MXCSR_RESET = MASKS                         # MXCSR after reset, and the host's own
 MASK_SHIFT = 7
 
 # Operands: $0 destination, $1 source (host addresses, or the value of an integer), $2 MXCSR.  Registers are read in pieces
@@ -143,7 +143,7 @@ def _vectors(count, lane, lanes):
 def stubs(constants, address):
     """Return (IR text, {helper: name of its stub}); `address` gives the host address of a function of the engine."""
     constants = dict(
-        constants, flags=FLAGS, masks=MASKS, reset=RESET, mask_shift=MASK_SHIFT, pre=PRE, ue=int(MXCSR.UE), um=int(MXCSR.UM),
+        constants, flags=FLAGS, masks=MASKS, reset=MXCSR_RESET, mask_shift=MASK_SHIFT, pre=PRE, ue=int(MXCSR.UE), um=int(MXCSR.UM),
         reserved=~0xFFFF & 0xFFFF_FFFF, masks_reserved=~0xFFFF & 0xFFFF_FFFF | MASKS, not_flags=~FLAGS & 0xFFFF_FFFF,
         keep=int(MXCSR.RC | MXCSR.DAZ | MXCSR.FZ), keep_um=int(MXCSR.RC | MXCSR.DAZ), not_rc=~int(MXCSR.RC) & 0xFFFF_FFFF,
         osxmmexcpt=int(CR4.OSXMMEXCPT), xm=EXCEPTION + int(VECTOR.XM), ud=EXCEPTION + int(VECTOR.UD), gp=EXCEPTION + int(VECTOR.GP))

@@ -19,15 +19,10 @@ from emu.spec.engine import ENGINE
 EXCEPTION = int(ENGINE.EXCEPTION)
 MO_ALIGN_16, MO_32 = 4 << 4, 2              # of the engine's memory operations
 DB_COUNT = 0x1C                             # in DisasContextBase: number of the instruction that is translated, from 1
-# Helpers that come first in an instruction that waits, at most three parameters after `env`
-WAITING = ("fwait", "enter_mmx", "emms", "fpush", "fdecstp", "fincstp", "ffree_STN", "fmov_ST0_FT0", "fmov_FT0_STN", "fmov_ST0_STN",
-           "fmov_STN_ST0", "fxchg_ST0_STN", "fcom_ST0_FT0", "fucom_ST0_FT0", "fcomi_ST0_FT0", "fucomi_ST0_FT0", "fadd_ST0_FT0",
-           "fmul_ST0_FT0", "fsub_ST0_FT0", "fsubr_ST0_FT0", "fdiv_ST0_FT0", "fdivr_ST0_FT0", "fadd_STN_ST0", "fmul_STN_ST0",
-           "fsub_STN_ST0", "fsubr_STN_ST0", "fdiv_STN_ST0", "fdivr_STN_ST0", "fchs_ST0", "fabs_ST0", "fxam_ST0", "fldcw", "fldenv",
-           "frstor", "f2xm1", "fyl2x", "fptan", "fpatan", "fxtract", "fprem", "fprem1", "fyl2xp1", "fsqrt", "fsincos", "frndint",
-           "fscale", "fsin", "fcos", "fldt_ST0", "fstt_ST0", "flds_FT0", "fldl_FT0", "fildl_FT0", "flds_ST0", "fldl_ST0", "fildl_ST0",
-           "fildll_ST0", "fsts_ST0", "fstl_ST0", "fist_ST0", "fistl_ST0", "fistll_ST0", "fistt_ST0", "fisttl_ST0", "fisttll_ST0",
-           "fbld_ST0", "fbst_ST0")
+# Helpers that come first in an instruction that waits, at most three parameters after `env`; those of x87.ROWS wait there
+WAITING = ("fwait", "enter_mmx", "emms", "fdecstp", "fincstp", "ffree_STN", "fmov_ST0_FT0", "fxam_ST0", "fldcw", "fldenv", "frstor",
+           "f2xm1", "fyl2x", "fptan", "fpatan", "fxtract", "fprem", "fprem1", "fyl2xp1", "fsincos", "fsin", "fcos", "fldt_ST0",
+           "fstt_ST0", "fildl_FT0", "fbld_ST0", "fbst_ST0")
 # Helpers that may end a pending exception: FERR# goes with it
 CLEARING = ("fclex", "fninit", "fldenv", "frstor", "fsave", "fxrstor")
 
@@ -51,7 +46,7 @@ def stubs(constants, address):
     texts.append(more)
     names.update(arithmetic)
     for name in dict.fromkeys((*WAITING, *CLEARING)):
-        if name == "fxrstor" or name in x87.ROWS:
+        if name == "fxrstor":
             continue
         start = "br i1 %none, label %go, label %look, !prof !1" if name in WAITING else "br label %go"
         clear = filled(_PARTS["clear"], **numbers) if name in CLEARING else ""

@@ -5,33 +5,33 @@ the fault saves.
 Not modelled: far transfers that the engine does by itself fault at their target (JMP and CALL through m16:64, and in real mode).
 Source: SDM 2A and 2B, "CALL", "Jcc", "JMP", "LOOP/LOOPcc", "RET", "IRET/IRETD/IRETQ": exceptions of each mode
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, LOW_16, LOW_32, U64
 from emu.core import context as at
 from emu.core import table
 from emu.core.state import block_at, core_at
 from emu.jit import kernel, octets, words
 from emu.model import ram
-from emu.model.cpu import base, limit, real_mode
+from emu.model.cpu import TR_WORD, base, limit, real_mode
+from emu.model.instructions.branch import CALL, GROUP, GROUP_CALL, LOOPNE, RET, RET_POP
 from emu.model.memory import look
 from emu.model.processor import decode
 from emu.spec.cpu import RFLAGS, SEG
 from emu.spec.engine import HFLAGS
-from emu.state import ALL_ONES, ENV, insn_at
+from emu.state import ENV, insn_at
 
-LOW_16, LOW_32 = U64(0xFFFF), U64(0xFFFF_FFFF)
 RCX, RSP = U64(1), U64(4)
 STATE_FIRST, STATE_BYTES = U64(at.STATE_FIRST), U64(at.STATE_BYTES)
 CS_BASE = U64(at.offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1) - at.STATE_FIRST)
-TASK, BUSY = SEG.TR * U64(3) + U64(2), U64(0x200 << 32)
-CALL_REL, GROUP_5, RET_IMM, RET, LOOP_FIRST, LOOP_LAST = U64(0xE8), U64(0xFF), U64(0xC2), U64(0xC3), U64(0xE0), U64(0xE2)
+BUSY_TASK = U64(0x200 << 32)
+LOOP = U64(0xE2)
 IRET, RET_FAR_IMM, RET_FAR, JMP_FAR, CALL_FAR = U64(0xCF), U64(0xCA), U64(0xCB), U64(0xEA), U64(0x9A)
-GROUP_CALL, GROUP_CALL_FAR, GROUP_JMP_FAR = U64(2), U64(3), U64(5)
+GROUP_CALL_FAR, GROUP_JMP_FAR = U64(3), U64(5)
 
 
 @kernel
 def busy(e):
     """Make the type of the task register "busy" again, which the stub before a far CALL took from it (`emu.core.far_stubs`)."""
-    e.seg[TASK] |= BUSY
+    e.seg[TR_WORD] |= BUSY_TASK
 
 
 @kernel
@@ -104,7 +104,7 @@ def _move(e, n, mask, by):
 def _far(insn):
     """Return whether the decoded instruction is a far JMP or CALL."""
     reg = insn.modrm >> 3 & 7
-    return insn.opcode == JMP_FAR or insn.opcode == CALL_FAR or insn.opcode == GROUP_5 and (reg == GROUP_CALL_FAR or reg == GROUP_JMP_FAR)
+    return insn.opcode == JMP_FAR or insn.opcode == CALL_FAR or insn.opcode == GROUP and (reg == GROUP_CALL_FAR or reg == GROUP_JMP_FAR)
 
 
 @kernel
@@ -128,11 +128,11 @@ def undo_branch(c, e):
             return False
     elif _far(insn):
         return False
-    elif opcode == CALL_REL or opcode == GROUP_5 and insn.modrm >> 3 & 7 == GROUP_CALL:
+    elif opcode == CALL or opcode == GROUP and insn.modrm >> 3 & 7 == GROUP_CALL:
         _move(e, RSP, stack, size)
-    elif opcode == RET or opcode == RET_IMM:
-        _move(e, RSP, stack, 0 - size - (insn.immediate & LOW_16 if opcode == RET_IMM else 0))
-    elif LOOP_FIRST <= opcode <= LOOP_LAST:
+    elif opcode == RET or opcode == RET_POP:
+        _move(e, RSP, stack, 0 - size - (insn.immediate & LOW_16 if opcode == RET_POP else 0))
+    elif LOOPNE <= opcode <= LOOP:
         _move(e, RCX, _mask(insn.address_size), 1)
     e.rip, e.error_code = (at - code_base(e)) & (ALL_ONES if wide else LOW_32), 0  # the block's charge is given back from here
     return True

@@ -10,9 +10,10 @@ with an exception unmasked results are not scaled, and stores and pops are done 
 Source: SDM 1, "x87 Floating-Point Exception Conditions", "Stack Overflow or Underflow Exception"
 """
 from emu.core.template import filled, joined, parts
+from emu.state import ENV, FT0_AT
 
 EXCEPTION_FLAGS = 778                        # ENV: flags of fp_status
-TAGS, TOP, REGISTERS, FT0, CONTROL = 612, 604, 624, 784, 610
+TAGS_AT, TOP_AT, REGISTERS_AT, CONTROL_AT = (ENV.fields[name][1] for name in ("fptags", "fpstt", "fpregs", "fpuc"))
 ARITHMETIC = ("fadd", "fmul", "fsub", "fsubr", "fdiv", "fdivr")
 # helper: registers it reads (0 ST0, 1 ST1, n the one that its parameter names, f the operand from memory or a register),
 # where the result goes (p: pushed), and whether a denormal operand is an exception (v: the parameter, a number of memory)
@@ -84,7 +85,7 @@ def _stub(name, reads, target, denormal, constants):
 
 def stubs(constants, address, leave):
     """Return (IR text, {helper: name of its stub}); `leave` is the IR that reports #MF, the rest as in `emu.core.strict`."""
-    numbers = dict(constants, tags=TAGS, top=TOP, registers=REGISTERS, ft0=FT0, control=CONTROL, flags=EXCEPTION_FLAGS,
+    numbers = dict(constants, tags=TAGS_AT, top=TOP_AT, registers=REGISTERS_AT, ft0=FT0_AT, control=CONTROL_AT, flags=EXCEPTION_FLAGS,
                    indefinite=0xC000 << 48, leave_mf=leave)
     texts = [_part("common", numbers)]
     texts += [_stub(name, *row, dict(numbers, original=address(f"helper_{name}"))) for name, row in ROWS.items()]

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emu import files
+from emu.bits import PAGE
 from emu.errors import ConfigError, ImageError
 from emu.image import elf, entry, linux, multiboot, packed, raw
 from emu.image.debuginfo import from_elf
 from emu.image.entry import Entry
-from emu.image.space import PAGE, Space
+from emu.image.space import Space
 from emu.image.symbols import Symbols, from_assembly
 
 __all__ = ["Entry", "Image", "ImageError", "Symbols", "load", "of_assembly"]
@@ -77,7 +78,7 @@ def _whole(path):
     head = files.read(path, error=ImageError, most=multiboot.SEARCH)
     if packed.is_packed(path, head):
         return files.read(path, error=ImageError)
-    limit = RAW_LIMIT if _loader(path, head) is raw else files.LIMIT
+    limit = RAW_LIMIT if _loader(path, head) is raw else files.FILE_LIMIT
     return files.read(path, limit, ImageError)
 
 

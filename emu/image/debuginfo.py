@@ -13,17 +13,17 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from emu.bits import ADDRESSES
 from emu.errors import ConfigError, ImageError
 from emu.files import read
 from emu.image.symbols import Symbols
 
 KINDS = ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE")
-ADDRESSES = 1 << 64
 SECTION_LIMIT = 256 << 20                                  # bytes of a debug section, unpacked
-TABLE_LIMIT = 64 << 20                                     # bytes of all line tables: above it reading them takes minutes
-LINE_LIMIT = 2_000_000                                     # statements
+LINE_TABLES_LIMIT = 64 << 20                               # bytes of all line tables: above it reading them takes minutes
+STATEMENTS_LIMIT = 2_000_000                               # statements
 SOURCE_LIMIT = 4 << 20                                     # bytes of a source file
-SHOWN = 3                                                  # refused source files that are named one by one
+FILES_NAMED = 3                                            # refused source files that are named one by one
 
 
 def from_elf(path, data):
@@ -64,7 +64,7 @@ def _too_large(file):
         if size > SECTION_LIMIT:
             return f"section {section.name} has {size:,} bytes or more, at most {SECTION_LIMIT:,} are read"
         tables += size if section.name.endswith("debug_line") else 0
-    return f"its line tables have {tables:,} bytes, at most {TABLE_LIMIT:,} are read" if tables > TABLE_LIMIT else ""
+    return f"its line tables have {tables:,} bytes, at most {LINE_TABLES_LIMIT:,} are read" if tables > LINE_TABLES_LIMIT else ""
 
 
 class _Sources:
@@ -90,7 +90,7 @@ class _Sources:
 
     def refused(self, image):
         """Return sentences about the files that an image names and that were not read."""
-        said = [f"{image}: source file {reason}" for reason in list(self.reasons.values())[:SHOWN]]
+        said = [f"{image}: source file {reason}" for reason in list(self.reasons.values())[:FILES_NAMED]]
         more = len(self.reasons) - len(said)
         return [*said, f"{image}: {more:,} more source files cannot be read"] if more else said
 
@@ -111,8 +111,8 @@ def _lines(file, sources):
                 name = _file_name(program, last.file, folder)
                 found.append((last.address, range(min(state.address - last.address, (1 << 63) - 1)), name, last.line,
                               sources.line(name, last.line)))
-                if len(found) > LINE_LIMIT:
-                    raise ValueError(f"more than {LINE_LIMIT:,} statements")
+                if len(found) > STATEMENTS_LIMIT:
+                    raise ValueError(f"more than {STATEMENTS_LIMIT:,} statements")
             last = None if state.end_sequence else state
     return found
 

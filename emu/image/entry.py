@@ -11,10 +11,10 @@ from emu.bits import name_of
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, GPR, RFLAGS
 from emu.spec.firmware import BLOCK, BLOCKVALUE, LOW, PAYLOAD
 
-FOUR_GIB = 1 << 32
 _PRESENT = int(DESCRIPTOR.P) | int(DESCRIPTOR.S) | int(DESCRIPTOR.G)
-CODE = _PRESENT | 0xB00  # execute, read, accessed
-DATA = _PRESENT | 0x300 | int(DESCRIPTOR.DB)  # read, write, accessed
+FOUR_GIB = 1 << 32
+CODE_ATTRIBUTES = _PRESENT | 0xB00  # execute, read, accessed
+DATA_ATTRIBUTES = _PRESENT | 0x300 | int(DESCRIPTOR.DB)  # read, write, accessed
 CODE_64, CODE_32, DATA_32 = 0x00AF_9B00_0000_FFFF, 0x00CF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF
 PAGE_2M, PRESENT_WRITABLE, LARGE = 2 << 20, 0x3, 0x80
 
@@ -26,7 +26,7 @@ class Segment:
     selector: int
     base: int = 0
     limit: int = 0xFFFF_FFFF
-    attributes: int = DATA
+    attributes: int = DATA_ATTRIBUTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def flat(payload, rip, **registers):
         payload=int(payload),
         rip=rip,
         registers=registers,
-        segments=_segments(CODE | int(DESCRIPTOR.DB), 0x10),
+        segments=_segments(CODE_ATTRIBUTES | int(DESCRIPTOR.DB), 0x10),
         cr0=int(CR0.PE) | int(CR0.ET),
     )
 
@@ -82,7 +82,7 @@ def long(payload, rip, **registers):
         payload=int(payload),
         rip=rip,
         registers=registers,
-        segments=_segments(CODE | int(DESCRIPTOR.L), code),
+        segments=_segments(CODE_ATTRIBUTES | int(DESCRIPTOR.L), code),
         cr0=int(CR0.PE) | int(CR0.ET) | int(CR0.NE) | int(CR0.WP) | int(CR0.PG),
         cr3=int(LOW.PML4),
         cr4=int(CR4.PAE),

@@ -9,15 +9,16 @@ import os
 import struct
 
 from emu import files
+from emu.bits import PAGE
 from emu.errors import ImageError
 from emu.image import entry
 from emu.image.space import memory_map
 
-HEADER, SECTOR, PAGE = 0x1F1, 512, 4096
+SETUP_HEADER, SECTOR_BYTES = 0x1F1, 512
 OLDEST, XLOADFLAGS_SINCE, PREFERRED_SINCE = 0x206, 0x20C, 0x20A
 LOADED_HIGH, KERNEL_64 = 1, 1
 # Offsets in the setup header and the zero page.
-SETUP_SECTS, BOOT_FLAG, JUMP_LENGTH, MAGIC, VERSION, LOADER_TYPE, LOADFLAGS = (
+SETUP_SECTS, BOOT_FLAG, JUMP_LENGTH, HEADER_MAGIC, PROTOCOL, LOADER_TYPE, LOADFLAGS = (
     0x1F1,
     0x1FE,
     0x201,
@@ -27,7 +28,7 @@ SETUP_SECTS, BOOT_FLAG, JUMP_LENGTH, MAGIC, VERSION, LOADER_TYPE, LOADFLAGS = (
     0x211,
 )
 CODE32_START, RAMDISK_IMAGE, RAMDISK_SIZE, COMMAND_LINE, INITRD_MAX = 0x214, 0x218, 0x21C, 0x228, 0x22C
-XLOADFLAGS, COMMAND_LINE_SIZE, INIT_SIZE, VIDEO_MODE = 0x236, 0x238, 0x260, 0x1FA
+XLOADFLAGS, COMMAND_LINE_SIZE, INIT_SIZE, VID_MODE = 0x236, 0x238, 0x260, 0x1FA
 E820_COUNT, E820_TABLE, ALT_MEMORY_K = 0x1E8, 0x2D0, 0x1E0
 # screen_info: 80x25 colour text, 16-line font.
 SCREEN = {0x06: 3, 0x07: 80, 0x0E: 25, 0x0F: 1, 0x10: 16}
@@ -35,7 +36,7 @@ SCREEN = {0x06: 3, 0x07: 80, 0x0E: 25, 0x0F: 1, 0x10: 16}
 
 def is_linux(data):
     """Return whether the file has a Linux setup header."""
-    return data[BOOT_FLAG : BOOT_FLAG + 2] == b"\x55\xaa" and data[MAGIC : MAGIC + 4] == b"HdrS"
+    return data[BOOT_FLAG : BOOT_FLAG + 2] == b"\x55\xaa" and data[HEADER_MAGIC : HEADER_MAGIC + 4] == b"HdrS"
 
 
 def _get(data, at, form):
@@ -48,12 +49,12 @@ def _check(path, data):
         raise ImageError(
             f"{path}: truncated: a Linux setup header ends at {INIT_SIZE + 4:#x}, the file has {len(data)} bytes"
         )
-    version = _get(data, VERSION, "H")
+    version = _get(data, PROTOCOL, "H")
     if version < OLDEST:
         raise ImageError(f"{path}: Linux boot protocol {version >> 8}.{version & 0xFF:02}: must be 2.06 or later")
     if not data[LOADFLAGS] & LOADED_HIGH:
         raise ImageError(f"{path}: a zImage, loaded below 1 MiB: must be a bzImage (loadflags bit 0)")
-    begin = ((data[SETUP_SECTS] or 4) + 1) * SECTOR
+    begin = ((data[SETUP_SECTS] or 4) + 1) * SECTOR_BYTES
     if begin >= len(data):
         raise ImageError(f"{path}: truncated: the kernel begins at {begin:#x}, the file has {len(data)} bytes")
     return version, begin
@@ -61,9 +62,9 @@ def _check(path, data):
 
 def _zero_page(data, space, command, initrd):
     """Return the zero page: the setup header of the file, the screen, the memory map, what the loader fills in."""
-    end = MAGIC + data[JUMP_LENGTH]
+    end = HEADER_MAGIC + data[JUMP_LENGTH]
     page = bytearray(PAGE)
-    page[HEADER:end] = data[HEADER:end]
+    page[SETUP_HEADER:end] = data[SETUP_HEADER:end]
     for at, value in SCREEN.items():
         page[at] = value
     rows = memory_map(space.memory_bytes)
@@ -71,7 +72,7 @@ def _zero_page(data, space, command, initrd):
     for number, row in enumerate(rows):
         struct.pack_into("<QQI", page, E820_TABLE + 20 * number, *row)
     struct.pack_into("<I", page, ALT_MEMORY_K, max(0, space.low_bytes - (1 << 20)) >> 10)
-    struct.pack_into("<H", page, VIDEO_MODE, 0xFFFF)
+    struct.pack_into("<H", page, VID_MODE, 0xFFFF)
     struct.pack_into("<I", page, COMMAND_LINE, command)
     struct.pack_into("<II", page, RAMDISK_IMAGE, *initrd)
     return bytes(page)

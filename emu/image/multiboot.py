@@ -10,13 +10,14 @@ import struct
 from collections import namedtuple
 
 from emu import files
+from emu.bits import PAGE
 from emu.errors import ImageError
 from emu.image import elf, entry
-from emu.image.space import LOW_END, PAGE, memory_map
+from emu.image.space import LOW_END, memory_map
 
 MAGIC, LOADED = 0x1BAD_B002, 0x2BAD_B002
 SEARCH = 8192
-PAGE_ALIGN, MEMORY_INFO, VIDEO_MODE, ADDRESSES = 1, 2, 4, 1 << 16
+PAGE_ALIGN, MEMORY_INFO, VIDEO_MODE, ADDRESS_FIELDS = 1, 2, 4, 1 << 16
 SUPPORTED = PAGE_ALIGN | MEMORY_INFO | VIDEO_MODE
 TEXT_MODE = 1
 LOADER = b"GRUB 2.12 (hvlab)\0"  # the name says what the command line is: kernels take a first word off for others
@@ -47,7 +48,7 @@ def check(path, data, header):
             f"{path}: multiboot header flag {bits} is not supported; "
             "0 (page alignment), 1 (memory information), 2 (text mode) and 16 (addresses) are"
         )
-    needs = 48 if header.flags & VIDEO_MODE else 32 if header.flags & ADDRESSES else 12
+    needs = 48 if header.flags & VIDEO_MODE else 32 if header.flags & ADDRESS_FIELDS else 12
     if header.at + needs > len(data):
         raise ImageError(
             f"{path}: truncated: the multiboot header at {header.at:#x} has {needs} bytes, the file {len(data)}"
@@ -131,7 +132,7 @@ def load(path, data, space, append, modules):
     header = find(data)
     check(path, data, header)
     sections = None
-    if header.flags & ADDRESSES:
+    if header.flags & ADDRESS_FIELDS:
         start = _place_by_addresses(path, data, header, space)
     elif elf.is_elf(data):
         sections = elf.read(path, data)

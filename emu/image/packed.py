@@ -8,19 +8,19 @@ import zlib
 
 from emu.errors import ImageError
 
-LIMIT = 1 << 30  # bytes that a packed image may unpack to: more than any kernel with its debug information has
+UNPACKED_LIMIT = 1 << 30  # bytes that a packed image may unpack to: more than any kernel with its debug information has
 GZIP, XZ, ZSTD = b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 XZ_MEMORY = 256 << 20
 
 
 def _inflate(path, unpacker, data, failures):
-    """Return all that a decompressor object makes of the data; raises ImageError when that is more than LIMIT, or damaged."""
+    """Return all that a decompressor object makes of the data; raises ImageError when that is more than UNPACKED_LIMIT, or damaged."""
     try:
-        found = unpacker.decompress(data, LIMIT + 1)
+        found = unpacker.decompress(data, UNPACKED_LIMIT + 1)
     except failures as error:
         raise ImageError(f"{path}: a packed image that cannot be unpacked: {error}") from error
-    if len(found) > LIMIT:
-        raise ImageError(f"{path}: a packed image of more than {LIMIT >> 20} MiB")
+    if len(found) > UNPACKED_LIMIT:
+        raise ImageError(f"{path}: a packed image of more than {UNPACKED_LIMIT >> 20} MiB")
     if not unpacker.eof:
         raise ImageError(f"{path}: truncated: the packed image does not end in the file")
     return found

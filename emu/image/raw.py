@@ -6,7 +6,7 @@ Not modelled: BIOS services; an image that calls them meets an empty interrupt t
 from emu.errors import ImageError
 from emu.image import entry
 
-ADDRESS = 0x7C00
+LOAD_ADDRESS = 0x7C00
 FIRST_DISK = 0x80
 
 
@@ -16,10 +16,10 @@ def load(path, data, space, append, modules):
         raise ImageError(f"{path}: a raw image takes no command line and no modules")
     if not data:
         raise ImageError(f"{path}: an empty file")
-    if ADDRESS + len(data) > 0xA_0000:
+    if LOAD_ADDRESS + len(data) > 0xA_0000:
         raise ImageError(
-            f"{path}: a raw image has at most {0xA_0000 - ADDRESS} bytes (0x7c00 to 0xa0000), not {len(data)}"
+            f"{path}: a raw image has at most {0xA_0000 - LOAD_ADDRESS} bytes (0x7c00 to 0xa0000), not {len(data)}"
         )
     space.without_firmware()
-    space.put(ADDRESS, data, "the image")
-    return "raw", entry.real(ADDRESS, RDX=FIRST_DISK, RSP=ADDRESS)
+    space.put(LOAD_ADDRESS, data, "the image")
+    return "raw", entry.real(LOAD_ADDRESS, RDX=FIRST_DISK, RSP=LOAD_ADDRESS)

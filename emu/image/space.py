@@ -1,14 +1,14 @@
 """Guest-physical memory while an image is placed in it: what is taken, what is free, and the memory map."""
 
+from emu.bits import PAGE
 from emu.errors import ImageError
 from emu.spec.firmware import LOW
 from emu.spec.platform import MEMORY
 
-PAGE = 4096
-LOWEST = int(LOW.FREE)  # below lie the real-mode vectors and the BIOS data area
+LOWEST_FREE = int(LOW.FREE)  # below lie the real-mode vectors and the BIOS data area
 LOW_FREE = 0x1_0000  # what a loader has to place goes from here on, as GRUB's does; images may lie below
-LOW_END, HIGH = int(LOW.EBDA), int(LOW.HIGH)
-RAM, RESERVED = 1, 2  # types of the memory map
+LOW_END, HIGH_START = int(LOW.EBDA), int(LOW.HIGH)
+USABLE, UNUSABLE = 1, 2  # types of the memory map
 
 
 def memory_map(memory_bytes):
@@ -17,11 +17,11 @@ def memory_map(memory_bytes):
     Source: ACPI, "System Address Map Interfaces"
     """
     bios, ioapic, local, hole, above = (int(each) for each in (LOW.ACPI, MEMORY.IOAPIC, MEMORY.LOCAL_APIC, MEMORY.HOLE, MEMORY.ABOVE))
-    rows = [(0, LOW_END, RAM), (LOW_END, 0xA_0000 - LOW_END, RESERVED), (bios, HIGH - bios, RESERVED)]
-    if memory_bytes > HIGH:
-        rows.append((HIGH, min(memory_bytes, hole) - HIGH, RAM))
-    rows += [(ioapic, PAGE, RESERVED), (local, PAGE, RESERVED)]
-    return [*rows, (above, memory_bytes - hole, RAM)] if memory_bytes > hole else rows
+    rows = [(0, LOW_END, USABLE), (LOW_END, 0xA_0000 - LOW_END, UNUSABLE), (bios, HIGH_START - bios, UNUSABLE)]
+    if memory_bytes > HIGH_START:
+        rows.append((HIGH_START, min(memory_bytes, hole) - HIGH_START, USABLE))
+    rows += [(ioapic, PAGE, UNUSABLE), (local, PAGE, UNUSABLE)]
+    return [*rows, (above, memory_bytes - hole, USABLE)] if memory_bytes > hole else rows
 
 
 class Space:
@@ -34,7 +34,7 @@ class Space:
     def __init__(self, path, memory_bytes):
         self.path, self.memory_bytes, self.segments, self.ranges = path, memory_bytes, [], []
         self.low_bytes = min(memory_bytes, int(MEMORY.HOLE))
-        self._taken = [(0, LOWEST, "the BIOS data area"), (0xA_0000, HIGH, "video memory and firmware")]
+        self._taken = [(0, LOWEST_FREE, "the BIOS data area"), (0xA_0000, HIGH_START, "video memory and firmware")]
 
     def without_firmware(self):
         """Let an image that no firmware starts use all memory below the video memory."""
@@ -61,7 +61,7 @@ class Space:
 
     def put_low(self, data, what, align=16):
         """Place bytes in the lowest free place below 1 MiB that the firmware does not use, or else above."""
-        for low, high in ((LOW_FREE, LOW_END), (HIGH, self.low_bytes)):
+        for low, high in ((LOW_FREE, LOW_END), (HIGH_START, self.low_bytes)):
             address = self._lowest(low, high, len(data), align)
             if address is not None:
                 return self.put(address, data, what)
@@ -81,10 +81,10 @@ class Space:
     def put_high(self, data, what, ceiling, align=PAGE):
         """Place bytes at the highest aligned free place that ends at or below `ceiling`."""
         top = min(ceiling, self.low_bytes)
-        while top - len(data) >= HIGH:
+        while top - len(data) >= HIGH_START:
             address = (top - len(data)) // align * align
             clash = [start for start, stop, _ in self._taken if address < stop and start < address + len(data)]
-            if not clash and address >= HIGH:
+            if not clash and address >= HIGH_START:
                 return self.put(address, data, what)
             top = min(clash, default=0)
         raise ImageError(

@@ -5,21 +5,20 @@ for it.  Everything is read from the table and the hypervisor's records after th
 """
 from dataclasses import dataclass
 
+from emu.bits import ALL_ONES
 from emu.jit import words
 from emu.machine import partition
 from emu.machine.failure import place
 from emu.machine.host import host
 from emu.machine.partition import ENDS, HALTED, in_words
 from emu.model.vmx.vmcs import View
-from emu.spec.apic import APIC, LVT, SVR
+from emu.spec.apic import APIC, APIC_REGISTER_BYTES, LVT, SVR
 from emu.spec.cpu import RFLAGS
 from emu.spec.partition_table import CODE, DESC_BYTES
 from emu.spec.vmcs import REGION_WORDS
-from emu.state import ALL_ONES
 
 PANIC = int(CODE.PANIC)
 WORST = ("TRIPLE_FAULT", "HYPERVISOR", "RESET", "FAILED", "IDLE", "PASSED")       # of several partitions, the first of these decides
-REGISTER_BYTES = 16                                        # from one register of a local APIC to the next
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class _Vp:
 
     def register(self, number):
         """Return a register of its virtual local APIC."""
-        return self.number("APIC", 4, int(number) * REGISTER_BYTES)
+        return self.number("APIC", 4, int(number) * APIC_REGISTER_BYTES)
 
 
 def record_of(machine, pointer):

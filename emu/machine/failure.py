@@ -4,7 +4,7 @@ Everything is read from the records after the run; nothing of the machine change
 """
 from dataclasses import dataclass
 
-from emu.bits import U64, name_of, numbers, show, text_of
+from emu.bits import ALL_ONES, LOW_32, PAGE, U64, name_of, numbers, show, text_of
 from emu.errors import ConfigError
 from emu.jit import words
 from emu.machine.host import host
@@ -21,11 +21,11 @@ from emu.spec.paging import PFEC
 from emu.spec.profile import CAPABILITIES
 from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import ACTIVITY, MWAIT, REASON, VMABORT, VMERROR, VMXMSR
-from emu.state import ALL_ONES, env_of
+from emu.state import env_of
 
-NOWHERE, NEAR = int(ALL_ONES), 0x4000                      # NEAR: bytes after a symbol outside the image that still go by its name
+OUTSIDE_REACH = 0x4000                                     # bytes after a symbol outside the image that still go by its name
 GATES = {5: "task gate", 6: "16-bit interrupt gate", 7: "16-bit trap gate", 12: "call gate", 14: "interrupt gate", 15: "trap gate"}
-ENTRY_FAILURE, FOUR_GIB, PAGE = 1 << 31, 1 << 32, 4096
+ENTRY_FAILURE = 1 << 31
 WITH_ERROR = numbers(VECTORS, "ERROR")
 WORLD = {int(MODE.BARE): "", int(MODE.ROOT): " in VMX root operation", int(MODE.NONROOT): " in VMX non-root operation"}
 
@@ -67,7 +67,7 @@ def place(machine, rip, partition=0):
     image = getattr(machine, "image", None) if not partition else None
     symbols = symbols_of(machine, partition)
     inside = not image or any(start <= rip < start + size for start, size in image.ranges)
-    if not symbols or not inside and not symbols.near(rip, NEAR):
+    if not symbols or not inside and not symbols.near(rip, OUTSIDE_REACH):
         return f"{rip:#x}"
     name, line = symbols.name(rip), symbols.where(rip)
     known = [name] * (not name.startswith("0x")) + ([f"{line[0]}:{line[1]}"] if line else [])
@@ -77,7 +77,7 @@ def place(machine, rip, partition=0):
 def linear_rip(e):
     """Return the linear address of the next instruction; e: an ENV record."""
     now = host(e)
-    return now.rip if code_bits(e) == 64 else now.rip + now.seg[SEG.CS * 3 + 1] & FOUR_GIB - 1
+    return now.rip if code_bits(e) == 64 else now.rip + now.seg[SEG.CS * 3 + 1] & int(LOW_32)
 
 
 def _entry(machine, address, size):
@@ -116,7 +116,7 @@ def gate(machine, c, vector, partition=0):
         return f"at {address:#x}, which is not mapped"
     word = int.from_bytes(data, "little")
     kind, level = word >> 40 & 0xF, word >> 45 & 3
-    offset = word & 0xFFFF | word >> 32 & 0xFFFF_0000 | (word >> 64 & FOUR_GIB - 1) << 32
+    offset = word & 0xFFFF | word >> 32 & 0xFFFF_0000 | (word >> 64 & int(LOW_32)) << 32
     if not word:
         return f"at {address:#x}: empty"
     present = "" if word >> 47 & 1 else ", not present"
@@ -204,14 +204,14 @@ def msr_rule(index):
     """
     if index >> 32:
         return "bits 63:32 of the first quadword of an entry are 0"
-    if index in (world.FS_BASE, world.GS_BASE):
+    if index in (MSR.FS_BASE, MSR.GS_BASE):
         return "the list does not name IA32_FS_BASE or IA32_GS_BASE: the guest-state area has their bases"
     if world.X2APIC_FIRST <= index <= world.X2APIC_LAST:
         return "the list does not name an x2APIC register (800H to 8FFH)"
     if index == world.SMM_MONITOR_CTL:
         return "the list does not name IA32_SMM_MONITOR_CTL outside SMM"
     row = msr.find(U64(index))
-    if row == msr.NONE and index not in CAPABILITIES:
+    if row == msr.NO_ROW and index not in CAPABILITIES:
         return "WRMSR of it would be #GP(0): this processor has no such MSR"
     if index in CAPABILITIES or RULES[row] == RULE.READ_ONLY:
         return "WRMSR of it would be #GP(0): it is read-only"
@@ -229,7 +229,7 @@ def msr_entry(machine, view, number):
 def entry_failure(machine, c):
     """Return the lines on the last VM entry of a processor that failed, with every check that failed."""
     found = c.failure
-    if found == NOWHERE:
+    if found == int(ALL_ONES):
         why = "VMX abort"
     elif found & ENTRY_FAILURE:
         reason = name_of(REASON, found & ~ENTRY_FAILURE)

@@ -9,11 +9,11 @@ Not here: how instructions run (`emu.core`), what hardware does (`emu.model`).
 import hashlib
 import mmap
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from emu.bits import name_of
+from emu.bits import ALL_ONES, name_of
 from emu.board.board import Board, BoardConfig
 from emu.board.inputs import Inputs
 from emu.core import build, engine
@@ -21,15 +21,17 @@ from emu.core.state import CORE, ENGINES
 from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import endings, failure, partition, restart, standing
+from emu.machine.host import host
+from emu.machine.result import Result, exit_rows, raise_unmodelled
 from emu.machine.trace_ring import ExitFile, Watch
 from emu.model.memory.memory import PAGE
 from emu.model.observe import monitor
 from emu.spec.cpu import GPR, SEG
-from emu.spec.outcome import STOP
+from emu.spec.outcome import ON_RESET, STOP
 from emu.spec.platform import MEMORY
-from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS
+from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS, PROCESSORS
 from emu.spec.vmx import REASON
-from emu.state import ALL_ONES, CPU, INSN, LOCAL_APIC, MACHINE, TLB
+from emu.state import CPU, INSN, LOCAL_APIC, MACHINE, STALE, TLB
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
@@ -50,7 +52,7 @@ class Config:
     quantum_cycles: int = 10_000
     seed: int = 1
     start_time: int = 1_767_225_600                       # seconds since 1970 that the real-time clock starts at
-    on_reset: str = "fail"                                # what a guest's reset is: one of emu.machine.restart.ON_RESET
+    on_reset: str = "fail"                                # what a guest's reset is: one of emu.spec.outcome.ON_RESET
     physical_bits: int = PHYSICAL_BITS                    # MAXPHYADDR
 
     def __post_init__(self):
@@ -61,13 +63,13 @@ class Config:
         if self.top > 1 << self.physical_bits:
             raise ConfigError(f"memory_bytes of {self.memory_bytes} needs addresses up to {self.top:#x}: physical_bits must be "
                               f"at least {(self.top - 1).bit_length()}, not {self.physical_bits}")
-        if not 1 <= self.processors <= 8:
-            raise ConfigError(f"processors must be 1 to 8, not {self.processors}")
+        if not 1 <= self.processors <= PROCESSORS:
+            raise ConfigError(f"processors must be 1 to {PROCESSORS}, not {self.processors}")
         for name, least, most in (("quantum_cycles", 1, 1 << 60), ("seed", 0, (1 << 64) - 1), ("start_time", 0, LAST_TIME)):
             if not least <= getattr(self, name) <= most:
                 raise ConfigError(f"{name} must be {least} to {most}, not {getattr(self, name)}")
-        if self.on_reset not in restart.ON_RESET:
-            raise ConfigError(f"on_reset must be one of {', '.join(restart.ON_RESET)}, not {self.on_reset!r}")
+        if self.on_reset not in ON_RESET:
+            raise ConfigError(f"on_reset must be one of {', '.join(ON_RESET)}, not {self.on_reset!r}")
 
     @property
     def low_bytes(self):
@@ -84,35 +86,6 @@ class Config:
         """Return [(first address, end)] of the pieces of RAM."""
         above = int(MEMORY.ABOVE)
         return [(0, self.low_bytes), (above, self.top)] if self.top > above else [(0, self.low_bytes)]
-
-
-@dataclass
-class Result:
-    """How a run ended: reason (a STOP name), the guest's exit code, and counters of the whole machine.
-
-    Where partitions ended it, reason and exit code are what the bare machine would have with the guest whose end decides.
-    """
-
-    reason: str
-    exit_code: int
-    cycles: int
-    instructions: int
-    wall_seconds: float
-    exits: list = field(default_factory=list)             # (reason name, count, cycles)
-    entries: int = 0
-    hypercalls: int = 0
-    injected: int = 0
-    ept_violations: int = 0
-    entry_failed: bool = False                            # the run ended because of a VM entry that failed
-    explanation: list = field(default_factory=list)       # lines of text on how it ended, for people
-    partitions: list = field(default_factory=list)        # a PartitionResult each
-    on_reset: str = "fail"                                # what a guest's reset was to be, see Config
-    ended: str = ""                                       # how its partitions ended the run, a sentence
-
-    @property
-    def mips(self):
-        """Return millions of instructions per second of wall time."""
-        return self.instructions / self.wall_seconds / 1e6 if self.wall_seconds else 0.0
 
 
 def _pages(size):
@@ -187,6 +160,7 @@ class Machine:
         entries = build.entries(progress)
         self.ram, self.rom = _pages(config.top), _pages(ROM_BYTES)      # by address: the hole's pages are never touched
         self.record = _aligned(MACHINE)
+        self.host = host(self.record[0])                  # the record as Python numbers
         self.ledger = np.zeros(config.top >> 12, np.uint64)
         self.every_uc, self.every_cs = np.zeros(ENGINES, np.uint64), np.zeros(ENGINES, np.uint64)
         m = self.record[0]
@@ -241,10 +215,10 @@ class Machine:
         m, pages = self.record[0], range(address >> 12, (address + max(len(data), 1) - 1 >> 12) + 1)
         self.ledger[pages.start:pages.stop] |= DIRTY
         for page in pages:
-            if int(self.ledger[page]) & 0xFFFF and m.stale_count < 64:
-                m.stale[int(m.stale_count)] = page
+            if self.ledger[page] & 0xFFFF and m.stale_count < STALE:
+                m.stale[m.stale_count] = page
                 m.stale_count += 1
-            elif int(self.ledger[page]) & 0xFFFF:
+            elif self.ledger[page] & 0xFFFF:
                 m.stale_count += 1
 
     def read(self, address, size):
@@ -353,12 +327,12 @@ class Machine:
         self._drain()
         self.watching.drain()
         if stop == STOP.OUTPUT:                           # the ring was full, and has been drained
-            stop = m.stop = self.cpu[int(m.stop_cpu)].stop = int(STOP.NONE)
+            stop = m.stop = self.cpu[m.stop_cpu].stop = int(STOP.NONE)
         if stop == STOP.RESET and self.config.on_reset == "reboot":
             restart.restart(self)
             stop = int(STOP.NONE)
         if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
-            m.now = max(int(m.now), fed)                  # a processor that sleeps wakes now, not when it fell asleep
+            m.now = max(self.host.now, fed)                  # a processor that sleeps wakes now, not when it fell asleep
             self.inputs.deliver(self.board, self.write)
             stop = m.stop = int(STOP.NONE)
         elif stop == STOP.IDLE and self.inputs.next_cycle <= FOREVER:
@@ -370,7 +344,12 @@ class Machine:
     @property
     def clock(self):
         """Return the largest clock of a processor, in cycles."""
-        return max(int(c.cycles) for c in self.cpu)
+        return max(self.clocks)
+
+    @property
+    def clocks(self):
+        """Return the clock of each processor, in cycles."""
+        return [host(c).cycles for c in self.cpu]
 
     def console_input(self, data, cycle=None):
         """Send bytes to the UART's receiver, one per character time from cycle `cycle` on; None: from now on.
@@ -399,7 +378,7 @@ class Machine:
         """
         until, started = int(max_cycles) if max_cycles is not None else FOREVER, time.perf_counter()
         while True:
-            stop = self.advance(until, int(self.record[0].now) + PAUSE_CYCLES)
+            stop = self.advance(until, self.host.now + PAUSE_CYCLES)
             if stop or self.interrupted or pause and pause():
                 break
         self.wall_seconds += time.perf_counter() - started
@@ -407,24 +386,23 @@ class Machine:
 
     def result(self, stop):
         """Return the Result of the run so far for a STOP code."""
-        from emu.machine.result import exit_rows, raise_unmodelled
         if stop == STOP.UNMODELLED:
             raise_unmodelled(self)
-        cpus, m = self.cpu, self.record[0]
+        cpus, m = [host(c) for c in self.cpu], self.host
         reason = "INTERRUPTED" if self.interrupted and stop == STOP.NONE else name_of(STOP, stop)
         partitions = partition.results(self.partitions, self.read)
         explanation = standing.explain(self, reason)
-        end = endings.of(partitions, int(m.exit_code), self.config.on_reset) if reason == "EXIT_CODE" else None
+        end = endings.of(partitions, m.exit_code, self.config.on_reset) if reason == "EXIT_CODE" else None
         if end:
             explanation += endings.halted(self, partitions)
         return Result(
-            reason=end.reason if end else reason, exit_code=end.exit_code if end else int(m.exit_code), ended=end.text if end else "",
-            cycles=max(int(c.cycles) for c in cpus), instructions=sum(int(c.instructions) for c in cpus),
-            wall_seconds=self.wall_seconds, exits=exit_rows(cpus),
-            entries=sum(int(c.entries) for c in cpus), hypercalls=sum(int(c.exits[REASON.VMCALL]) for c in cpus),
-            injected=sum(int(c.injected.sum()) for c in cpus), ept_violations=sum(int(c.ept_violations) for c in cpus),
+            reason=end.reason if end else reason, exit_code=end.exit_code if end else m.exit_code, ended=end.text if end else "",
+            cycles=self.clock, instructions=sum(c.instructions for c in cpus),
+            wall_seconds=self.wall_seconds, exits=exit_rows(self.cpu),
+            entries=sum(c.entries for c in cpus), hypercalls=sum(c.exits[REASON.VMCALL] for c in cpus),
+            injected=sum(sum(c.injected) for c in cpus), ept_violations=sum(c.ept_violations for c in cpus),
             partitions=partitions,
-            entry_failed=failure.entry_is_to_blame(self, reason, int(m.exit_code)), explanation=explanation,
+            entry_failed=failure.entry_is_to_blame(self, reason, m.exit_code), explanation=explanation,
             on_reset=self.config.on_reset)
 
     def trace_exits(self, path):
@@ -454,7 +432,7 @@ class Machine:
                               e.sysenter_cs, e.sysenter_esp, e.sysenter_eip):
                     h.update(np.ascontiguousarray(value).tobytes())
                 h.update(int(rflags(e)).to_bytes(8, "little"))
-            e = processor.engines[int(processor.core[0].owner)].env[0]
+            e = processor.engines[processor.core[0].owner].env[0]
             for value in (floats(e), vectors(e), e.fptags, e.fpstt, e.fpuc, e.fpus, e.mxcsr):
                 h.update(np.ascontiguousarray(value).tobytes())
             h.update(f"{c.cycles} {c.instructions} {c.activity} {c.vmx_mode} {list(c.exits)} {c.walks}".encode())

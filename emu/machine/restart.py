@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu.bits import U64
+from emu.bits import ALL_ONES, U64
 from emu.image.entry import Entry
 from emu.model.devices import events
 from emu.spec.firmware import LOW
-from emu.state import ALL_ONES
 
-ON_RESET = ("fail", "stop", "reboot")                     # the run ends and has failed, ends well, goes on from the boot ROM
 # What a processor was doing: nothing of it survives a reset.  Registers and MSRs are `emu.model.reset`'s.
 TRANSIENT = ("stop", "stop_a", "stop_b", "stop_c", "stop_rip", "block", "request", "watch", "single", "device_step", "recheck",
              "halted_or_stopped", "mtf_step", "iret_step", "watch_step", "watch_hits", "crossing", "crossing_end", "crossing_size",
@@ -70,7 +68,7 @@ def _forget(c, unit, now):
 
 def restart(machine):
     """Reset a machine that a guest has reset, and start it again."""
-    m, now = machine.record[0], max(int(machine.record[0].now), machine.clock)
+    m, now = machine.record[0], max(machine.host.now, machine.clock)
     events.advance(m, U64(now))
     m.now, m.turn, m.kick, m.exit_code, m.vmcs_count = now, 0, 0, 0, 0
     for c, unit in zip(machine.cpu, machine.processors, strict=True):

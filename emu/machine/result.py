@@ -1,4 +1,6 @@
-"""A run's numbers and failures in words: exits by name, what was not modelled."""
+"""How a run ended: its numbers and failures, and both in words: exits by name, what was not modelled."""
+from dataclasses import dataclass, field
+
 from emu.bits import name_of, text_of
 from emu.errors import BUDGET, ENTRY, FAILED, INTERNAL, INTERRUPTED, OK, RESET, SHUTDOWN, Unmodelled
 from emu.machine.failure import place
@@ -22,6 +24,35 @@ CODES = {
     "UNMODELLED": INTERNAL,
     "INTERNAL": INTERNAL,
 }
+
+
+@dataclass
+class Result:
+    """How a run ended: reason (a STOP name), the guest's exit code, and counters of the whole machine.
+
+    Where partitions ended it, reason and exit code are what the bare machine would have with the guest whose end decides.
+    """
+
+    reason: str
+    exit_code: int
+    cycles: int
+    instructions: int
+    wall_seconds: float
+    exits: list = field(default_factory=list)             # (reason name, count, cycles)
+    entries: int = 0
+    hypercalls: int = 0
+    injected: int = 0
+    ept_violations: int = 0
+    entry_failed: bool = False                            # the run ended because of a VM entry that failed
+    explanation: list = field(default_factory=list)       # lines of text on how it ended, for people
+    partitions: list = field(default_factory=list)        # a PartitionResult each
+    on_reset: str = "fail"                                # what a guest's reset was to be, see Config
+    ended: str = ""                                       # how its partitions ended the run, a sentence
+
+    @property
+    def mips(self):
+        """Return millions of instructions per second of wall time."""
+        return self.instructions / self.wall_seconds / 1e6 if self.wall_seconds else 0.0
 
 
 def exit_code(result):

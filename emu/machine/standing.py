@@ -4,7 +4,7 @@ Everything is read from the records after the run; nothing of the machine change
 """
 import numpy as np
 
-from emu.bits import U64, get, name_of
+from emu.bits import ALL_ONES, U64, get, name_of
 from emu.jit import words
 from emu.machine import failure
 from emu.machine.failure import chain_lines, place
@@ -21,9 +21,9 @@ from emu.spec.platform import IRQ, isa_pin
 from emu.spec.profile import ABSENT
 from emu.spec.vmcs import REGION_WORDS, VMCS
 from emu.spec.vmx import ACTIVITY, MWAIT, PROC, REASON
-from emu.state import ALL_ONES, ENV, RECENT
+from emu.state import ENV, RECENT
 
-STUCK, SHOWN, NEAREST = 1000, 4, 3                         # exits in a row that are worth a line; last exits, and fields, that are shown
+STUCK_EXITS, EXITS_SHOWN, NEAREST = 1000, 4, 3             # exits in a row that are worth a line; last exits, and fields, that are shown
 UNFINISHED = ("BUDGET", "IDLE", "INTERRUPTED")
 GOOD = ("POWER_OFF", "BREAK", "NONE")
 
@@ -97,7 +97,7 @@ def failed_field(machine, c):
 def repeated(machine, c):
     """Return the line on an exit that a guest makes again and again at one place, none when there is none."""
     count = c.same_count
-    if count < STUCK:
+    if count < STUCK_EXITS:
         return []
     return [f"{name_of(REASON, c.same_reason)} at {place(machine, c.same_rip, 1)} exited {count:,} times without RIP moving "
             f"(VMCS {c.same_vmcs:#x}, processor {c.id}): the hypervisor does not complete it"]
@@ -107,7 +107,7 @@ def recent(machine, c):
     """Return lines on the last exits of a processor, the last first."""
     count = c.recent_count
     lines = [f"the last of {count:,} VM exits on processor {c.id}:"] if count else []
-    for number in range(count - 1, max(count - 1 - SHOWN, -1), -1):
+    for number in range(count - 1, max(count - 1 - EXITS_SHOWN, -1), -1):
         at = number % RECENT * 4
         cycle, reason, rip, qualification = c.recent[at:at + 4]
         more = f", qualification {qualification:#x}" if qualification else ""

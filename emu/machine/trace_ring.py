@@ -11,11 +11,11 @@ import numpy as np
 from emu.bits import name_of
 from emu.errors import DebugError
 from emu.files import Part
-from emu.spec.trace import ACTION, COMMON, EVENT_KIND, OP, ROW_WORDS, read, values
+from emu.machine.host import host
+from emu.spec.trace import ACTION, ANY_REASON, COMMON, EVENT_KIND, OP, TRACE_WORDS, read, values
 from emu.spec.vmx import REASON
 from emu.state import PROGRAM_WORDS, RING_ROWS, WATCH, WATCHES
 
-ANY_REASON = 127
 ALWAYS = (int(OP.CONST), 1, int(OP.END))                  # the program that accepts every row
 
 
@@ -30,7 +30,7 @@ class Watch:
     def __init__(self, machine):
         self.machine, self.array = machine, np.zeros(1, WATCH)
         self.record = self.array[0]
-        self.rows = np.zeros((RING_ROWS, ROW_WORDS), np.uint64)
+        self.rows = np.zeros((RING_ROWS, TRACE_WORDS), np.uint64)
         self.record.ring = self.rows.ctypes.data
         self.muted, self._listeners = False, []
         self._keys: dict[int, int] = {}                    # key of each place in use
@@ -81,8 +81,8 @@ class Watch:
     # ---- what stops the machine -------------------------------------------------------------------------------------
     def met(self):
         """Return (places uint64[n], rows uint64[n, 8]) of the rows that stop the machine, in their order."""
-        count = int(self.record.hit)
-        return self.record.met[:count], self.record.row.reshape(-1, ROW_WORDS)[:count]
+        count = host(self.record).hit
+        return self.record.met[:count], self.record.row.reshape(-1, TRACE_WORDS)[:count]
 
     def clear(self):
         """Forget what stops the machine."""
@@ -115,7 +115,7 @@ class Watch:
     def drain(self):
         """Hand the rows that came since the last call to the listeners."""
         w = self.record
-        count, done = int(w.count), int(w.drained)
+        count, done = host(w).count, host(w).drained
         if count == done:
             return
         at = np.arange(done, count) % RING_ROWS

@@ -18,7 +18,7 @@ MAGIC, OLDER = b"HVVMCP03", b"HVVMCP02"                   # the older one had it
 HEAD_MOST = 16 << 20
 BATCH, ROW = 64, 32
 RECORD = 256 + 8                                          # the root's record of a child, its reference time
-CHUNK = 1 << 20
+COPY_BYTES = 1 << 20
 
 
 def _span(first, last):
@@ -129,7 +129,7 @@ def _disk(path, name, start, head):
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         file.seek(start)
-        while data := file.read(files.PIECE):
+        while data := file.read(files.COPY_PIECE):
             digest.update(data)
             yield data
         if file.tell() - start != head.get("disk") or digest.hexdigest() != head.get("disk_sha256"):
@@ -138,8 +138,8 @@ def _disk(path, name, start, head):
 
 def give(root, slot, base, head, content):
     """Put a checkpoint into a virtual machine that has just been created with as much memory; it is suspended then."""
-    for at in range(0, len(content), CHUNK):
-        root.place(base + at, content[at:at + CHUNK])
+    for at in range(0, len(content), COPY_BYTES):
+        root.place(base + at, content[at:at + COPY_BYTES])
     root.place(int(ROOTS.RECORD), bytes.fromhex(head["record"]))
     root.command("RESTORE", slot)
     for processor, rows in enumerate(head["registers"]):

@@ -14,7 +14,7 @@ from emu.manage import files
 
 REQUEST_MOST = 1 << 20                                    # bytes
 CLIENTS_MOST = 64                                         # at once; for more, those go that have said no request yet
-PATIENCE = 10                                             # seconds to say a request, and to take an answer
+CLIENT_SECONDS = 10                                       # seconds to say a request, and to take an answer
 
 
 class Client:
@@ -23,7 +23,7 @@ class Client:
     def __init__(self, connection, selector, asked, gone):
         self._connection, self._selector, self._asked, self._gone = connection, selector, asked, gone
         self._heard, self._waits, self._asks = bytearray(), b"", False
-        self.deadline = time.monotonic() + PATIENCE       # None: it waits for us
+        self.deadline = time.monotonic() + CLIENT_SECONDS  # None: it waits for us
         connection.setblocking(False)
         selector.register(connection, selectors.EVENT_READ, lambda _: self._read())
 
@@ -79,7 +79,7 @@ class Client:
     def answer(self, answer):
         """Send the answer, as fast as the client takes it, and end."""
         self._waits = json.dumps(answer).encode() + b"\n"
-        self.deadline = time.monotonic() + PATIENCE
+        self.deadline = time.monotonic() + CLIENT_SECONDS
         self._selector.register(self._connection, selectors.EVENT_WRITE, lambda _: self._write())
         self._write()
 

@@ -7,8 +7,8 @@ from emu.spec.root import VDISK
 
 MAGIC = b"HVDISK02"
 SECTOR = int(VDISK.SECTOR)
-LOWEST = 0x1_0000                                         # the loader and its tables lie below
-PIECES = 28
+LOWEST_LOAD = 0x1_0000                                    # the loader and its tables lie below
+PIECES_LIMIT = 28
 
 
 def kernel_disk(image):
@@ -19,10 +19,10 @@ def kernel_disk(image):
         raise ConfigError(f"{image.path}: a virtual machine's kernel is entered in 64-bit mode: ELF64, raw or assembled code, or a Linux "
                           f"kernel with a 64-bit entry; this is {image.kind}")
     pieces = sorted(image.segments)
-    if pieces[0][0] < LOWEST:
-        raise ConfigError(f"{image.path}: a kernel on a disk lies from {LOWEST:#x} on, this one begins at {pieces[0][0]:#x}")
-    if len(pieces) > PIECES:
-        raise ConfigError(f"{image.path}: a kernel on a disk has at most {PIECES} pieces, this one has {len(pieces)}")
+    if pieces[0][0] < LOWEST_LOAD:
+        raise ConfigError(f"{image.path}: a kernel on a disk lies from {LOWEST_LOAD:#x} on, this one begins at {pieces[0][0]:#x}")
+    if len(pieces) > PIECES_LIMIT:
+        raise ConfigError(f"{image.path}: a kernel on a disk has at most {PIECES_LIMIT} pieces, this one has {len(pieces)}")
     rows, body = b"", b""
     for address, data in pieces:
         rows += struct.pack("<IIQ", 1 + len(body) // SECTOR, -(-len(data) // SECTOR), address)

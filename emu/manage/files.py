@@ -20,7 +20,7 @@ from emu.files import locked, shown
 DATABASE, SOCKET, LOCK, LOG, MACHINES, MAKING = "vms.sqlite", "vmms.sock", "service.lock", "service.log", "machines", "making-"
 DISK, CONSOLE, CHECKPOINT, CHECKPOINT_DISK = "disk", "console", "checkpoint", "checkpoint.disk"
 PART = ".hvlab-part"                                      # of a file that is being written
-PIECE = 1 << 20
+COPY_PIECE = 1 << 20
 PATH_MOST = 480                                           # bytes: the database takes 512 with the names of its own files
 
 
@@ -61,7 +61,7 @@ def socket_path(folder, name=SOCKET):
 def pieces(path):
     """Give the bytes of a file, some at a time."""
     with open(path, "rb") as file:
-        while data := file.read(PIECE):
+        while data := file.read(COPY_PIECE):
             yield data
 
 

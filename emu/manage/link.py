@@ -9,8 +9,8 @@ from contextlib import suppress
 
 WAITS_MOST = 32 << 20                                     # bytes that a worker has not taken yet
 ANSWER_MOST = 4 << 20                                     # bytes of an answer: 1024 sectors in base64, and room
-PATIENCE = 5                                              # seconds for what a worker still has to do when its machine has ended
-PIECE = 1 << 16
+FAREWELL_SECONDS = 5                                      # seconds for what a worker still has to do when its machine has ended
+INPUT_PIECE = 1 << 16
 
 
 def command(disk, console):
@@ -49,7 +49,7 @@ class Link:
     def finish(self):
         """Let it end when it has done what it was asked."""
         if not self._deadline:
-            self._deadline = time.monotonic() + PATIENCE
+            self._deadline = time.monotonic() + FAREWELL_SECONDS
             self._write()
 
     def kill(self, why):
@@ -68,12 +68,12 @@ class Link:
     def _write(self):
         try:
             while self._waits:
-                del self._waits[:os.write(self._input.fileno(), self._waits[:PIECE])]
+                del self._waits[:os.write(self._input.fileno(), self._waits[:INPUT_PIECE])]
         except BlockingIOError:
             pass
         except OSError:                                   # it does not read any more
             self._waits.clear()
-            self._deadline = self._deadline or time.monotonic() + PATIENCE
+            self._deadline = self._deadline or time.monotonic() + FAREWELL_SECONDS
         wanted = bool(self._waits)
         if wanted and not self._writing:
             self._selector.register(self._input, selectors.EVENT_WRITE, lambda _: self._write())
@@ -96,7 +96,7 @@ class Link:
             self._selector.unregister(self._output)
             self._output.close()
             self._output = None
-            self._deadline = self._deadline or time.monotonic() + PATIENCE
+            self._deadline = self._deadline or time.monotonic() + FAREWELL_SECONDS
             self.tick()
             return
         self._heard += data

@@ -5,8 +5,8 @@ from emu.errors import ConfigError
 
 OFF, RUNNING, PAUSED, FAILED = "off", "running", "paused", "failed"
 STATES = (OFF, RUNNING, PAUSED, FAILED)
-MOST = 32
-SHOWN = 64                                                # characters of a value that is none
+NAME_LENGTH = 32
+VALUE_SHOWN = 64                                          # characters of a value that is none
 
 
 def is_name(value):
@@ -14,13 +14,13 @@ def is_name(value):
     if not isinstance(value, str):
         return False
     allowed = value.replace("-", "").replace("_", "").replace(".", "")
-    return 0 < len(value) <= MOST and value.isascii() and allowed.isalnum() and value[0].isalnum()
+    return 0 < len(value) <= NAME_LENGTH and value.isascii() and allowed.isalnum() and value[0].isalnum()
 
 
 def check_name(name):
     """Return a name, or raise ConfigError that says what is one."""
     if not is_name(name):
-        raise ConfigError(f"a virtual machine's name is 1 to {MOST} letters, digits, '-', '_' and '.', not {name!r}")
+        raise ConfigError(f"a virtual machine's name is 1 to {NAME_LENGTH} letters, digits, '-', '_' and '.', not {name!r}")
     return name
 
 
@@ -46,4 +46,4 @@ def wrong(name, memory, disk, state, note, processors):
 def cut(value):
     """Return a value that may be anything as text of limited length."""
     text = repr(value)
-    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+    return text if len(text) <= VALUE_SHOWN else text[:VALUE_SHOWN] + "..."

@@ -18,13 +18,13 @@ from emu.errors import ConfigError, HvlabError, ManageError
 from emu.machine.partition import assembled
 from emu.manage import checkpoint, files, store
 from emu.manage.link import Link
-from emu.manage.root import SLICE, Root, RootLost
+from emu.manage.root import LOOK_CYCLES, Root, RootLost
 from emu.manage.running import Running
 from emu.spec.root import ROOTS
 
 LOADER = 0x7C00
 TYPED_MOST = 1 << 16
-PATIENCE = 5                                              # seconds for a worker to answer
+WORKER_SECONDS = 5                                        # seconds for a worker to answer
 
 
 class Requests:
@@ -109,12 +109,12 @@ class Requests:
         if vm.state == store.RUNNING:
             self.service.root.command("PAUSE", vm.slot)
         try:
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + WORKER_SECONDS
             while vm.disk and not vm.ending and time.monotonic() < end:       # its disk's answer belongs to it
                 yield
             if vm.disk or vm.ending:
                 raise ManageError(f"{name}: its worker does not answer; no checkpoint was made")
-            self.service.root.run(2 * SLICE)
+            self.service.root.run(2 * LOOK_CYCLES)
             size = checkpoint.write(self.service.root, vm, vm.row.path(files.CHECKPOINT), vm.row.disk)
             vm.row.path(files.CHECKPOINT_DISK).unlink(missing_ok=True)        # of an older version
         finally:

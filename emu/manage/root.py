@@ -6,7 +6,7 @@ import struct
 from collections import deque
 from dataclasses import dataclass
 
-from emu.bits import name_of
+from emu.bits import MIB, name_of
 from emu.errors import HvlabError, ManageError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
@@ -15,10 +15,9 @@ from emu.spec.outcome import STOP
 from emu.spec.root import CHANNEL_TAG, ROOTOP, ROOTS, ROOTSAY, ROOTSTATUS
 from emu.spec.tlfs import HVSTATUS
 
-MIB = 1 << 20
 OVERHEAD = 32 * MIB                                       # of the machine, beside the root's memory
-LIMIT = 2_000_000_000                                      # cycles until an answer
-SLICE = 1_000_000                                         # cycles of a look: a tick of the root
+ANSWER_CYCLES = 2_000_000_000                              # cycles until an answer
+LOOK_CYCLES = 1_000_000                                   # cycles of a look: a tick of the root
 CHANNEL = f"partition {int(CHANNEL_TAG.CHANNEL)}"
 INPUT_BYTES = 4096 - 4                                    # of a slot's ring
 
@@ -86,11 +85,11 @@ class Root:
             raise RootLost(f"the machine of the virtual machines has stopped ({name_of(STOP, stop)}): {' / '.join(tail[-2:])}")
 
     def _until(self, done, what):
-        end = self.machine.clock + LIMIT
+        end = self.machine.clock + ANSWER_CYCLES
         while not done():
             if self.machine.clock > end:
                 raise RootLost(f"the root partition does not answer ({what})")
-            self.run(SLICE)
+            self.run(LOOK_CYCLES)
 
     def command(self, op, slot=0, first=0, second=0):
         """Let the root carry out a ROOTOP; returns its value.  Raises ManageError with the status when it refuses."""

@@ -21,8 +21,8 @@ NUMBERS = "create table sqlite_sequence(name,seq)"        # sqlite makes it for 
 INDEXES = ("sqlite_autoindex_machine_1", "sqlite_autoindex_vm_1")                      # and these for unique columns
 ROWS_MOST = 10_000
 BYTES_MOST = 1 << 20                                      # of a value or statement
-STEPS, LOOKS_MOST = 10_000, 5_000                         # instructions of sqlite between two looks; looks in the life of a connection
-PATIENCE = 10                                             # seconds for another process that holds the database
+SQL_STEPS, LOOKS_MOST = 10_000, 5_000                     # instructions of sqlite between two looks; looks in the life of a connection
+DATABASE_SECONDS = 10                                     # seconds for another process that holds the database
 
 
 def _plain(sql):
@@ -46,7 +46,7 @@ def _bounded(db):
     def look():
         left[0] -= 1
         return left[0] < 0                                # which interrupts the statement
-    db.set_progress_handler(look, STEPS)
+    db.set_progress_handler(look, SQL_STEPS)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, BYTES_MOST)
     db.execute("pragma trusted_schema = off")
     db.execute("pragma cell_size_check = on")
@@ -56,7 +56,7 @@ def _bounded(db):
 def opened(path):
     """Give a connection to a database whose schema is ours; raises ManageError with a sentence when it cannot be used."""
     try:
-        with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as db:
+        with closing(sqlite3.connect(path, timeout=DATABASE_SECONDS, isolation_level=None)) as db:
             _bounded(db)
             _check(db, path)
             yield db

@@ -11,7 +11,7 @@ from emu.manage.names import FAILED, OFF, PAUSED, RUNNING, STATES, check_name
 
 __all__ = ["FAILED", "OFF", "PAUSED", "RUNNING", "STATES", "Row", "Store", "check_name"]
 COLUMNS = "id, name, memory, disk, state, note, processors"
-LAST = (1 << 63) - 1                                      # number that a row can have
+LAST_NUMBER = (1 << 63) - 1                               # number that a row can have
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,9 @@ class Store:
         if len(self._rows(db)) >= schema.ROWS_MOST:
             raise ManageError(f"{files.shown(self.path)}: there are {schema.ROWS_MOST:,} virtual machines: there can be no more")
         last = [each for query in ("select max(id) from machine", "select seq from sqlite_sequence") for each, in schema.rows(db, query)]
-        if any(isinstance(each, int) and each >= LAST for each in last):
-            raise ManageError(f"{files.shown(self.path)}: no number is left for another virtual machine: {LAST}, the last one, was given")
+        if any(isinstance(each, int) and each >= LAST_NUMBER for each in last):
+            raise ManageError(f"{files.shown(self.path)}: no number is left for another virtual machine: {LAST_NUMBER}, "
+                              "the last one, was given")
 
     def _sweep(self):
         """Remove folders that are of no virtual machine, unless the database cannot be read just now: then the next one does."""

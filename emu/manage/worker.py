@@ -16,9 +16,10 @@ import signal
 import sys
 import time
 
-SECTOR = 512
+from emu.manage.disk import SECTOR
+
 PR_SET_PDEATHSIG = 1
-PATIENCE = 2                                              # seconds for another process that still has the disk
+DISK_SECONDS = 2                                          # seconds for another process that still has the disk
 
 
 def disk(file, request):
@@ -60,7 +61,7 @@ def end_with(service):
 
 def alone(file):
     """Take the disk for this process; raises OSError when another one keeps it."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + DISK_SECONDS
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

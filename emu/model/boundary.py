@@ -3,7 +3,7 @@
 Order: SDM 3A, "Prioritization of Concurrent Events"; in non-root operation SDM 3C, "Other Causes of VM Exits" by
 `guest_mode.boundary`.
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, U64
 from emu.jit import kernel
 from emu.model import guest_mode, reset, route
 from emu.model.cpu import base, refresh_hflags
@@ -14,14 +14,12 @@ from emu.model.observe import monitor
 from emu.spec import engine
 from emu.spec.cpu import EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.engine import HFLAGS
-from emu.spec.outcome import MODE, UNMODELLED
-from emu.spec.vmx import ACTIVITY, BLOCKING, MWAIT, PROC
-from emu.state import ALL_ONES, env_of, machine_at
+from emu.spec.outcome import INJECTED, MODE, UNMODELLED
+from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, MWAIT, PROC
+from emu.state import env_of, machine_at
 
-SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 WATCH_IF, WATCH_SHADOW = U64(1), U64(2)
 INTERCEPT_IRET = engine.intercept(engine.SVM.IRET)
-INJECTED = U64(1)
 
 
 @kernel
@@ -68,13 +66,19 @@ def one_event(c, e):
         interrupted(c, e)
         route.event(c, EVENT.HARD, VECTOR.DB, 0, 0)
         return True
-    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
-        c.nmi_pending = 0
-        wake(c)
-        interrupted(c, e)
-        route.event(c, EVENT.NMI, VECTOR.NMI, 0, 0)
-        return True
-    return external(c, e)
+    return nmi(c, e) or external(c, e)
+
+
+@kernel
+def nmi(c, e):
+    """Deliver an NMI if one is pending and may come now; returns whether there was one."""
+    if not c.nmi_pending or c.interruptibility & (BLOCKING.NMI | BLOCKING_SHADOW):
+        return False
+    c.nmi_pending = 0
+    wake(c)
+    interrupted(c, e)
+    route.event(c, EVENT.NMI, VECTOR.NMI, 0, 0)
+    return True
 
 
 @kernel
@@ -83,7 +87,7 @@ def external(c, e):
     vector = apic.pending(c)
     if vector == ALL_ONES:
         return False
-    if not e.eflags & RFLAGS.IF or c.interruptibility & SHADOW:
+    if not e.eflags & RFLAGS.IF or c.interruptibility & BLOCKING_SHADOW:
         if c.activity == MWAIT and c.monitor_break:
             wake(c)
         if c.activity == ACTIVITY.ACTIVE:
@@ -120,13 +124,7 @@ def nonroot_event(c, e):
         else:
             route.event(c, EVENT.HARD, VECTOR.DB, 0, 0)
         return True
-    if c.nmi_pending and not c.interruptibility & (BLOCKING.NMI | SHADOW):
-        c.nmi_pending = 0
-        wake(c)
-        interrupted(c, e)
-        route.event(c, EVENT.NMI, VECTOR.NMI, 0, 0)
-        return True
-    return external(c, e)
+    return nmi(c, e) or external(c, e)
 
 
 @kernel
@@ -188,9 +186,9 @@ def prepare(c):
 def finish(c, e):
     """Set the engine's hidden flags and the processor's deadline; note whether it must not run."""
     level = U64(e.hflags) & 3
-    if c.interruptibility & SHADOW:
+    if c.interruptibility & BLOCKING_SHADOW:
         c.shadow_at = c.instructions + 1                   # of this kind until an instruction completes
-    e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT | (HFLAGS.INHIBIT if c.interruptibility & SHADOW else 0)
+    e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT | (HFLAGS.INHIBIT if c.interruptibility & BLOCKING_SHADOW else 0)
     refresh_hflags(e, level)
     watch_iret(c)
     m = machine_at(c.machine)[0]
@@ -205,7 +203,7 @@ def finish(c, e):
         awaited = guest_mode.window_awaited(c)
         c.watch = awaited if awaited > c.watch else c.watch
     awaits_nmi = c.nmi_pending and not c.interruptibility & BLOCKING.NMI
-    if c.activity == ACTIVITY.ACTIVE and c.interruptibility & SHADOW and (awaits_nmi or c.pending_debug):
+    if c.activity == ACTIVITY.ACTIVE and c.interruptibility & BLOCKING_SHADOW and (awaits_nmi or c.pending_debug):
         c.watch = WATCH_SHADOW
     if U64(e.hflags) & HFLAGS.CS64 and base(e, SEG.CS):    # the engine would add it
         unmodelled(c, UNMODELLED.CODE_BASE, e.rip, base(e, SEG.CS))

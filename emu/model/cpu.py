@@ -1,18 +1,20 @@
 """Registers of one processor: flags, segments, mode, and the engine's hidden flags."""
 import numpy as np
 
-from emu.bits import U64
+from emu.bits import LOW_16, LOW_32, U64
 from emu.jit import kernel
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, RFLAGS, SEG
 from emu.spec.engine import CC_OP, HFLAGS
 from emu.spec.profile import LINEAR_BITS
 
 STATUS = RFLAGS.OF | RFLAGS.SF | RFLAGS.ZF | RFLAGS.AF | RFLAGS.PF | RFLAGS.CF
-HIGH = U64(32)
-LOW_32 = U64(0xFFFF_FFFF)
 SELECTOR = U64(0xFFFF)
+SEGMENT_REGISTERS = U64(6)                                     # ES, CS, SS, DS, FS, GS: the SEG codes below this
+FS_BASE, GS_BASE = SEG.FS * U64(3) + U64(1), SEG.GS * U64(3) + U64(1)      # words of ENV.seg
+SS_WORD, TR_WORD = SEG.SS * U64(3) + U64(2), SEG.TR * U64(3) + U64(2)      # limit and attributes
 FORWARD, BACKWARD = np.int32(1), np.int32(-1)              # ENV.df, a signed field
 HALF_48, HALF_57, HALF_CPU = U64(1 << 47), U64(1 << 56), U64(1 << LINEAR_BITS - 1)
+ONES_CPU = U64((1 << 64 - LINEAR_BITS) - 1)                # what lies above BITS_CPU in a canonical address of the upper half
 BITS_48, BITS_57, BITS_CPU = U64(48), U64(57), U64(LINEAR_BITS)
 
 
@@ -56,7 +58,7 @@ def limit(e, s):
 @kernel
 def attributes(e, s):
     """Return the second descriptor word (DESCRIPTOR layout; base and limit bits are 0) of segment register `s`."""
-    return e.seg[s * 3 + 2] >> HIGH
+    return e.seg[s * 3 + 2] >> 32
 
 
 @kernel
@@ -65,7 +67,7 @@ def set_segment(e, s, sel, bas, lim, attr):
     e.seg[s * 3] = sel & SELECTOR
     e.seg[s * 3 + 1] = bas
     e.seg[s * 3 + 2] = lim & LOW_32 | (attr & (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P |
-                                                    DESCRIPTOR.AVL | DESCRIPTOR.L | DESCRIPTOR.DB | DESCRIPTOR.G)) << HIGH
+                                                    DESCRIPTOR.AVL | DESCRIPTOR.L | DESCRIPTOR.DB | DESCRIPTOR.G)) << 32
 
 
 @kernel
@@ -124,7 +126,6 @@ def real_mode(e):
     return e.cr[0] & CR0.PE == 0
 
 
-LOW_16 = U64(0xFFFF)
 HF_KEPT = HFLAGS.INHIBIT | HFLAGS.TF
 
 

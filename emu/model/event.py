@@ -5,7 +5,7 @@ The execution core reports an event by number with the processor's state exact a
 that a pending interrupt waits for RFLAGS.IF or the end of a shadow, `c.halted_or_stopped` that it must not run.
 Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, LOW_16, LOW_32, PAGE_OFFSET, PAGE_SIZE, U64
 from emu.jit import kernel, octets
 from emu.model import boundary, guest_mode, ram, route
 from emu.model.cpu import base, code_bits, refresh_hflags
@@ -20,12 +20,10 @@ from emu.spec.cpu import DESCRIPTOR, EVENT, RFLAGS, SEG, VECTOR
 from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT, STOP
-from emu.spec.vmx import BLOCKING, PENDING
-from emu.state import ALL_ONES, debug_at, env_of, insn_at, machine_at
+from emu.spec.vmx import BLOCKING, BLOCKING_SHADOW, PENDING
+from emu.state import debug_at, env_of, insn_at, machine_at
 
 TRANSFER_ALONE, IRET_ALONE = U64(1), U64(2)             # c.iret_step: what the engine is to run alone
-PAGE_SIZE, OFFSET, LOW_32, LOW_16 = U64(4096), U64(0xFFF), U64(0xFFFF_FFFF), U64(0xFFFF)
-SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 STI_OPCODE = U64(0xFB)
 BS = U64(1 << 14)
 FAR_WORDS = U64(6)                                      # of FS and GS, which follow each other in ENV.seg
@@ -49,7 +47,7 @@ def fetch(c, e, code):
     pa = walk.translate(c, la, access)
     if pa == ALL_ONES:
         return 0
-    rest, done = PAGE_SIZE - (la & OFFSET), 0
+    rest, done = PAGE_SIZE - (la & PAGE_OFFSET), 0
     while done < 15:
         if done == rest:
             pa = walk.translate(c, la + rest if code_bits(e) == 64 else la + rest & LOW_32, access)
@@ -68,7 +66,7 @@ def decode_here(c, e, insn):
     m, la = machine_at(c.machine)[0], linear_rip(e)
     access = ACCESS.FETCH | (ACCESS.USER if U64(e.hflags) & 3 == 3 else 0)
     c.fault = FAULT.NONE
-    rest = PAGE_SIZE - (la & OFFSET)
+    rest = PAGE_SIZE - (la & PAGE_OFFSET)
     if rest > 15:
         pa = walk.translate(c, la, access)
         if pa == ALL_ONES:
@@ -109,9 +107,9 @@ def note_shadow(c, e):
     Which of the two it is stays known while no instruction has completed; else the byte before RIP is STI's opcode, or
     MOV or POP SS stands there.  The engine keeps it for all of a repeated string instruction; it ends with the first iteration.
     """
-    known = c.interruptibility & SHADOW if c.shadow_at == c.instructions + 1 else 0
+    known = c.interruptibility & BLOCKING_SHADOW if c.shadow_at == c.instructions + 1 else 0
     c.shadow_at = 0                                        # what it was is no state: it tells where the run was interrupted
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     if U64(e.hflags) & HFLAGS.INHIBIT and c.repeated_at == 0:
         if known == 0:
             user = ACCESS.USER if U64(e.hflags) & 3 == 3 else 0
@@ -242,7 +240,7 @@ def instruction(c):
     if result == RESULT.NEXT or result == RESULT.HALT:
         advance(c, e, insn.length)
     e.eflags &= ~RFLAGS.RF
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     if trap:
         c.pending_debug |= BS
     if result == RESULT.JUMP and (kind == INSN.INS or kind == INSN.OUTS):
@@ -256,7 +254,7 @@ def settle(c):
     e = env_of(c.env)[0]
     level = U64(e.hflags) & 3
     e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT
-    if c.interruptibility & SHADOW:
+    if c.interruptibility & BLOCKING_SHADOW:
         e.hflags = U64(e.hflags) | HFLAGS.INHIBIT
     refresh_hflags(e, level)
 

@@ -9,9 +9,10 @@ a second folder with these functions; this module is then where the processor's 
 - task switches, which are exits or stops: `task_switch` through the IDT, `task_transfer` by CALL and JMP, `task_iret`
 - IRET and NMIs: `iret` and `iret_done` account for one, `iret_unblocks` whether it would change anything
 - between instructions: `boundary`, the exit that is due; `next_boundary_deadline` and `window_awaited`, when the next may be
+- `read_field` and `write_field`: VMREAD and VMWRITE, which `emu.core.fast` does without an event
 
-Not here, as they lie lower: second-level paging (`emu.model.memory.ept`: `active`, `translate`, `verdict`, `granted`), what
-each side's time-stamp counter adds (`CPU.tsc_guest_offset`), and the VMREAD and VMWRITE that `emu.core.fast` does without an event.
+Not here, as they lie lower: second-level paging (`emu.model.memory.ept`: `active`, `translate`, `verdict`, `granted`), and what
+each side's time-stamp counter adds (`CPU.tsc_guest_offset`).
 """
 from emu.jit import kernel
 from emu.model.vmx.exit import leave
@@ -38,12 +39,13 @@ from emu.model.vmx.task import BY_IDT
 from emu.model.vmx.task import iret as task_iret
 from emu.model.vmx.task import switch as task_switch
 from emu.model.vmx.task import transfer as task_transfer
-from emu.model.vmx.vmx import execute
+from emu.model.vmx.vmx import execute, read_field, write_field
 from emu.spec.insn import INSN
 
 __all__ = ["BY_IDT", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen", "cr4_to_write", "cr8_read",
            "cr8_write", "exception", "execute", "iret", "iret_done", "iret_unblocks", "leave", "next_boundary_deadline", "owns",
-           "software_exception", "task_iret", "task_switch", "task_transfer", "tpr_shadow", "window_awaited"]
+           "read_field", "software_exception", "task_iret", "task_switch", "task_transfer", "tpr_shadow", "window_awaited",
+           "write_field"]
 
 
 @kernel

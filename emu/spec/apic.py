@@ -1,6 +1,8 @@
 """Local APIC and I/O APIC: registers, local vector table, interrupt command, delivery modes."""
 from emu.bits import codes, layout, registers
 
+APIC_REGISTER_BYTES = 16                                        # from one register of a local APIC to the next, in memory
+
 APICBASE = layout("APICBASE", 64, 'SDM 3A, "Local APIC Status and Location"',
     BSP=(8, 8, "bootstrap processor"), EXTD=(10, 10, "x2APIC mode"), EN=(11, 11, "global enable"),
     BASE=(51, 12, "physical address of the register page"))

@@ -6,6 +6,7 @@ those that the rule is about when neither says it.  `MISSING` lists the checks t
 """
 from collections import namedtuple
 
+from emu.bits import ONES_64
 from emu.bits import U64, every
 from emu.spec.cpu import CR0, CR4, EFER, INTR, RFLAGS
 from emu.spec.paging import PDPTE_PAE_RESERVED
@@ -14,15 +15,14 @@ from emu.spec.profile import (
 from emu.spec.vmx import AR, BLOCKING, EPTP, PENDING, PIN, PROC, PROC2
 
 Check = namedtuple("Check", "number id kind section fields rule repair zero one part")
-ALL = 0xFFFF_FFFF_FFFF_FFFF
-HIGH_32 = ALL ^ 0xFFFF_FFFF
-BEYOND = ALL ^ (1 << PHYSICAL_BITS) - 1                        # physical-address bits that do not exist, unless a machine has another width
-PAGE = BEYOND | 0xFFF                                          # what a page-aligned physical address must not have
+HIGH_32 = ONES_64 ^ 0xFFFF_FFFF
+BEYOND = ONES_64 ^ (1 << PHYSICAL_BITS) - 1                    # physical-address bits that do not exist, unless a machine has another width
+NOT_PAGE = BEYOND | 0xFFF                                      # what a page-aligned physical address must not have
 CHECKS = {}                                                    # number -> Check
 
 
 def _row(fields, rule, repair, zero=0, one=0, part=0):
-    return fields, rule, repair, int(zero) & ALL, int(one) & ALL, int(part) & ALL
+    return fields, rule, repair, int(zero) & ONES_64, int(one) & ONES_64, int(part) & ONES_64
 
 
 def _checks(order, kind, *sections):
@@ -46,7 +46,7 @@ def _reserved(field, rule, msr, condition=""):
 
 def _page(field, condition, controls):
     return _row(f"{field} {controls}", f"{condition}: the address is page-aligned and inside the physical-address width",
-                f"give {field} a 4-KByte page inside the physical-address width (CPUID.80000008H)", zero=PAGE)
+                f"give {field} a 4-KByte page inside the physical-address width (CPUID.80000008H)", zero=NOT_PAGE)
 
 
 def _list(which):
@@ -54,7 +54,7 @@ def _list(which):
     start = _row(f"{address} {count}", f"{count} > 0: the address is 16-byte aligned and inside the physical-address width",
                  f"align {address} to 16, or set {count} to 0", zero=BEYOND | 15)
     end = _row(f"{address} {count}", f"{count} > 0: the last byte, address + 16 * count - 1, is inside the physical-address width",
-               f"lower {address} or {count}", part=ALL)
+               f"lower {address} or {count}", part=ONES_64)
     return start, end
 
 
@@ -67,7 +67,7 @@ CONTROL = _checks(0, "control", ('SDM 3C, "VM-Execution Control Fields"', dict(
     PRIMARY=_reserved("PRIMARY_CONTROLS", PROC_RULE, "IA32_VMX_TRUE_PROCBASED_CTLS"),
     SECONDARY=_reserved("SECONDARY_CONTROLS PRIMARY_CONTROLS", PROC2_RULE, "IA32_VMX_PROCBASED_CTLS2",
                         "activate secondary controls: "),
-    CR3_TARGET_COUNT=_row("CR3_TARGET_COUNT", "the CR3-target count is at most 4", "set CR3_TARGET_COUNT to 0", part=ALL),
+    CR3_TARGET_COUNT=_row("CR3_TARGET_COUNT", "the CR3-target count is at most 4", "set CR3_TARGET_COUNT to 0", part=ONES_64),
     IO_BITMAP_A=_page("IO_BITMAP_A", "use I/O bitmaps", "PRIMARY_CONTROLS"),
     IO_BITMAP_B=_page("IO_BITMAP_B", "use I/O bitmaps", "PRIMARY_CONTROLS"),
     MSR_BITMAPS=_page("MSR_BITMAPS", "use MSR bitmaps", "PRIMARY_CONTROLS"),
@@ -92,7 +92,7 @@ CONTROL = _checks(0, "control", ('SDM 3C, "VM-Execution Control Fields"', dict(
                        "enable EPT: bits 11:7 and those beyond the physical-address width are 0",
                        "clear bits 11:7 and the high bits of EPT_POINTER", zero=BEYOND | 0xF80),
     TSC_MULTIPLIER=_row("TSC_MULTIPLIER SECONDARY_CONTROLS", "use TSC scaling: the TSC multiplier is not 0",
-                        "TSC_MULTIPLIER = 1 << 48 scales by 1", part=ALL),
+                        "TSC_MULTIPLIER = 1 << 48 scales by 1", part=ONES_64),
 )), ('SDM 3C, "VM-Exit Control Fields"', dict(
     EXIT=_reserved("EXIT_CONTROLS", EXIT_RULE, "IA32_VMX_TRUE_EXIT_CTLS"),
     SAVE_TIMER=_row("EXIT_CONTROLS PIN_BASED_CONTROLS", "save VMX-preemption timer value needs activate VMX-preemption timer",
@@ -117,7 +117,7 @@ CONTROL = _checks(0, "control", ('SDM 3C, "VM-Execution Control Fields"', dict(
 
 def _canonical(field):
     return _row(field, "the address is canonical for this processor, whatever CR4.LA57 is",
-                f"make bits 63:{LINEAR_BITS - 1} of {field} equal", part=ALL)
+                f"make bits 63:{LINEAR_BITS - 1} of {field} equal", part=ONES_64)
 
 
 def _null(name, condition="", fields=""):
@@ -127,7 +127,7 @@ def _null(name, condition="", fields=""):
 
 def _pat(side, control):
     return _row(f"{side}_PAT {control}", "load IA32_PAT: each byte is 0, 1, 4, 5, 6 or 7", "0x0007040600070406 is the reset value",
-                part=ALL)
+                part=ONES_64)
 
 
 # ---- host state: VM-instruction error 8 --------------------------------------------------------------------
@@ -157,7 +157,7 @@ HOST = _checks(1, "host", ('SDM 3C, "Checks on Host Control Registers, MSRs, and
     RIP_HIGH=_row("HOST_RIP EXIT_CONTROLS", "32-bit host: bits 63:32 of RIP are 0", "put the exit handler below 4 GBytes", zero=HIGH_32),
     PAE=_row("HOST_CR4 EXIT_CONTROLS", "64-bit host: CR4.PAE is 1", "set bit 5 of HOST_CR4", one=CR4.PAE),
     RIP=_row("HOST_RIP HOST_CR4 EXIT_CONTROLS", "64-bit host: RIP is canonical for the paging mode that LA57 in HOST_CR4 chooses",
-             "make bits 63:47 of HOST_RIP equal, with LA57 bits 63:56", part=ALL),
+             "make bits 63:47 of HOST_RIP equal, with LA57 bits 63:56", part=ONES_64),
 )))
 
 # ---- guest state except segments: exit reason 33 -----------------------------------------------------------
@@ -191,7 +191,7 @@ GUEST = _checks(2, "guest", ('SDM 3C, "Checks on Guest Control Registers, Debug 
     RIP_HIGH=_row("GUEST_RIP ENTRY_CONTROLS GUEST_CS_ACCESS_RIGHTS", "no IA-32e mode guest, or CS.L = 0: bits 63:32 of RIP are 0",
                   "clear bits 63:32 of GUEST_RIP, or make the guest a 64-bit one", zero=HIGH_32),
     RIP=_row("GUEST_RIP ENTRY_CONTROLS GUEST_CS_ACCESS_RIGHTS", f"64-bit guest: bits 63:{LINEAR_BITS} of RIP are equal",
-             f"make bits 63:{LINEAR_BITS} of GUEST_RIP equal", part=ALL ^ (1 << LINEAR_BITS) - 1),
+             f"make bits 63:{LINEAR_BITS} of GUEST_RIP equal", part=ONES_64 ^ (1 << LINEAR_BITS) - 1),
     RFLAGS=_row("GUEST_RFLAGS", "bits 63:22, 15, 5 and 3 are 0 and bit 1 is 1", "GUEST_RFLAGS = 2",
                 zero=~every(RFLAGS), one=RFLAGS.ONE),
     RFLAGS_VM=_row("GUEST_RFLAGS ENTRY_CONTROLS GUEST_CR0", "IA-32e mode guest or CR0.PE = 0: RFLAGS.VM is 0",
@@ -226,10 +226,10 @@ GUEST = _checks(2, "guest", ('SDM 3C, "Checks on Guest Control Registers, Debug 
                     "set bit 14 when the guest single-steps, else clear it", part=PENDING.BS),
     PENDING_RTM=_row("GUEST_PENDING_DEBUG", "no RTM: bit 16 is 0", "clear bit 16", zero=PENDING.RTM),
     LINK_ADDRESS=_row("VMCS_LINK_POINTER", "unless all ones: page-aligned and inside the physical-address width",
-                      "VMCS_LINK_POINTER = 0xFFFFFFFFFFFFFFFF", zero=PAGE),
+                      "VMCS_LINK_POINTER = 0xFFFFFFFFFFFFFFFF", zero=NOT_PAGE),
     LINK_REVISION=_row("VMCS_LINK_POINTER", "unless all ones: the VMCS there has this processor's revision identifier and bit 31 "
-                       "(shadow VMCS) equal to VMCS shadowing", "VMCS_LINK_POINTER = 0xFFFFFFFFFFFFFFFF", part=ALL),
-    LINK_CURRENT=_row("VMCS_LINK_POINTER", "it is not the current VMCS pointer", "VMCS_LINK_POINTER = 0xFFFFFFFFFFFFFFFF", part=ALL),
+                       "(shadow VMCS) equal to VMCS shadowing", "VMCS_LINK_POINTER = 0xFFFFFFFFFFFFFFFF", part=ONES_64),
+    LINK_CURRENT=_row("VMCS_LINK_POINTER", "it is not the current VMCS pointer", "VMCS_LINK_POINTER = 0xFFFFFFFFFFFFFFFF", part=ONES_64),
 )), ('SDM 3C, "Checks on Guest Page-Directory-Pointer-Table Entries"', dict(
     **{f"PDPTE{n}": _row(f"GUEST_PDPTE{n} GUEST_CR0 GUEST_CR3 GUEST_CR4",
                          f"PAE paging: PDPTE{n}, if present, has no reserved bit (2:1, 8:5, beyond the physical-address width); "
@@ -258,7 +258,7 @@ def _segment(s):
                                 "correct the selector", zero=0 if s == "SS" else 4, part=3)
     base = "bits 63:32 are 0" if s in ("ES", "CS", "SS", "DS") else "canonical for this processor"
     rows["BASE"] = _row(f"GUEST_{s}_BASE {rights}", ("usable: " if s in ("ES", "SS", "DS", "LDTR") else "") + f"the base: {base}",
-                        "correct the base", zero=HIGH_32 if s in ("ES", "CS", "SS", "DS") else 0, part=ALL)
+                        "correct the base", zero=HIGH_32 if s in ("ES", "CS", "SS", "DS") else 0, part=ONES_64)
     rows["TYPE"] = _row(rights, f"{usable}the type is " + _TYPES.get(s, "accessed (bit 0), and readable (bit 1) if code (bit 3)"),
                         "set bits 3:0", part=AR.TYPE)
     rows["S"] = _row(rights, f"{usable}S (bit 4) is {int(memory)}", "correct bit 4", one=AR.S if memory else 0, zero=0 if memory else AR.S)
@@ -284,7 +284,7 @@ SEGMENT = _checks(3, "guest_segment", (_SEGMENT, {name: row for s in SEGMENTS fo
 
 _V86 = "virtual-8086 mode: "
 V86 = _checks(4, "guest_v86", (_SEGMENT, {name: row for s in SEGMENTS[:6] for name, row in {
-    f"{s}_V86_BASE": _row(f"GUEST_{s}_BASE GUEST_{s}_SELECTOR", _V86 + "base = selector * 16", f"GUEST_{s}_BASE = selector << 4", part=ALL),
+    f"{s}_V86_BASE": _row(f"GUEST_{s}_BASE GUEST_{s}_SELECTOR", _V86 + "base = selector * 16", f"GUEST_{s}_BASE = selector << 4", part=ONES_64),
     f"{s}_V86_LIMIT": _row(f"GUEST_{s}_LIMIT", _V86 + "limit = FFFFH", f"GUEST_{s}_LIMIT = 0xFFFF", part=0xFFFF_FFFF),
     f"{s}_V86_RIGHTS": _row(f"GUEST_{s}_ACCESS_RIGHTS", _V86 + "access rights = F3H", f"GUEST_{s}_ACCESS_RIGHTS = 0xF3",
                             part=0xFFFF_FFFF)}.items()}))

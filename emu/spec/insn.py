@@ -5,13 +5,14 @@ such a form has a length, and the engine that executes it decides.
 """
 import numpy as np
 
-from emu.bits import codes, layout
+from emu.bits import U64, codes, layout
 
 PREFIX = layout("PREFIX", 16, 'SDM 2A, "Instruction Prefixes"; a bit for each prefix that is present',
     OPERAND=(0, 0, "66, operand size"), ADDRESS=(1, 1, "67, address size"), LOCK=(2, 2, "F0"),
     REPNE=(3, 3, "F2"), REP=(4, 4, "F3"), SEGMENT=(5, 5, "segment override that is in force"),
     REX=(6, 6, "REX right before the opcode"), VEX=(7, 7, "VEX (C4, C5)"), EVEX=(8, 8, "EVEX (62)"))
 
+LONGEST_INSTRUCTION = U64(15)                                  # bytes
 STEP = layout("STEP", 64, "ours: one instruction of a decoded run (emu.model.processor.decode.block)",
     LENGTH=(6, 0, "bytes"), MODIFIES=(7, 7, "a memory operand is read and written"), KIND=(21, 8, "code of INSN"),
     OPERAND=(23, 22, "code of emu.spec.simd.OPERAND, 0 without a memory operand"), CLASS=(31, 24, "code of emu.spec.timing.CLASS"),

@@ -1,5 +1,5 @@
 """Codes that kernels use among themselves: faults, results of an instruction, reasons to stop, access kinds."""
-from emu.bits import codes, layout
+from emu.bits import U64, codes, layout
 
 MODE = codes("MODE", "ours: CPU.vmx_mode",
     BARE=(0, "outside VMX operation"), ROOT=(1, "VMX root operation"), NONROOT=(2, "VMX non-root operation"))
@@ -9,6 +9,7 @@ ACCESS = layout("ACCESS", 8, "ours: what an access to a linear address needs",
     USER=(3, 3, "user-mode access (CPL 3)"), IMPLICIT=(4, 4, "implicit supervisor access (descriptor tables, TSS)"),
     AC=(5, 5, "RFLAGS.AC is 1 for this explicit supervisor access"), EVENT=(6, 6, "during event delivery"))
 
+INJECTED = U64(1)                                         # CPU.vectoring_source: VM entry asks to deliver the event
 FAULT = codes("FAULT", "ours: CPU.fault, why an access or instruction did not complete",
     NONE=(0, "it did"),
     EXCEPTION=(1, "fault_vector, fault_error; fault_address is CR2 for a page fault"),
@@ -33,6 +34,8 @@ STOP = codes("STOP", "ours: CPU.stop and MACHINE.stop",
     VMX_ABORT=(7, "stop_a is the VMX-abort indicator"), BREAK=(8, "a debugger asked"), IDLE=(9, "every processor is halted with nothing to wake it"),
     INTERNAL=(10, "an error of hvlab: stop_a says which"), OUTPUT=(11, "console output waits for the host"),
     INPUT=(12, "a host device wants attention"), ENTRY_FAILED=(13, "a VM entry failed and the run asked to stop at that"))
+
+ON_RESET = ("fail", "stop", "reboot")                     # the run ends and has failed, ends well, goes on from the boot ROM
 
 UNMODELLED = codes("UNMODELLED", "ours: what is not modelled; the text is shown with the operands",
     TASK_SWITCH=(1, 'task switch through TSS {0:#x} (SDM 3A, "Task Management")'),

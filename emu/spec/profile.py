@@ -16,6 +16,7 @@ from emu.spec.vmx import (
     BASIC, ENCODING, ENTRYC, EPTCAP, EXITC, FIELD, MISC, PIN, PROC, PROC2, REGION_WORDS, VMCS, VMXMSR)
 
 PHYSICAL_BITS, LEAST_BITS, MOST_BITS = 39, 36, 46   # MAXPHYADDR, CPUID.80000008H:EAX[7:0]: the default, and its limits
+PROCESSORS = 8                                      # of a machine, at most
 LINEAR_BITS = 57                                    # CPUID.80000008H:EAX[15:8], with CR4.LA57 = 0 too
 
 # ---- controls: what is allowed, and the default-1 class (SDM 3D, "Reserved Controls and Default Settings") ----
@@ -45,6 +46,7 @@ CR4_MAY = int(
     CR4.VME | CR4.PVI | CR4.TSD | CR4.DE | CR4.PSE | CR4.PAE | CR4.MCE | CR4.PGE | CR4.PCE | CR4.OSFXSR | CR4.OSXMMEXCPT |
     CR4.UMIP | CR4.LA57 | CR4.VMXE | CR4.FSGSBASE | CR4.PCIDE | CR4.OSXSAVE | CR4.SMEP | CR4.SMAP)
 EFER_MAY = int(EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE)
+EFER_NOT = ~U64(EFER_MAY)
 DEBUGCTL_MAY = 0x3                                  # LBR, BTF
 DEBUGCTL_LBR, DEBUGCTL_BTF = U64(1), U64(2)
 

@@ -1,40 +1,14 @@
-"""What the exit qualification and the instruction information of each VM exit mean: a layout or a code table a reason.
+"""Which layout or code table (`emu.spec.vmx`) the exit qualification and the instruction information of each VM exit have.
 
 Reasons without a row have a qualification of 0 and no instruction information.  Instructions take theirs from the
 FORMAT column of `emu.spec.intercept`.
 """
-from emu.bits import codes, layout
 from emu.spec.cpu import EVENT, GPR, SEG, VECTOR
 from emu.spec.intercept import FORMAT, ROWS
 from emu.spec.vmx import (
-    CRACCESS, ENTRYQ, QUAL_APIC, QUAL_CR, QUAL_DB, QUAL_DR, QUAL_EPT, QUAL_IO, QUAL_TASK, REASON)
-
-_BASIC = 'SDM 3C, "Basic VM-Exit Information" (exit qualification)'
-QUAL_SIPI = layout("QUAL_SIPI", 64, _BASIC, VECTOR=(7, 0, "SIPI vector"))
-QUAL_EOI = layout("QUAL_EOI", 64, _BASIC, VECTOR=(7, 0, "vector of the virtualized EOI"))
-QUAL_APIC_WRITE = layout("QUAL_APIC_WRITE", 64, _BASIC, OFFSET=(11, 0, "offset of the write in the virtual-APIC page"))
-QUAL_MWAIT = layout("QUAL_MWAIT", 64, _BASIC, ARMED=(0, 0, "address-range monitoring hardware is armed"))
-QUAL_PML = layout("QUAL_PML", 64, 'SDM 3C, "Exit Qualification for Page-Modification Log-Full Events"',
-    NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"))
-QUAL_SPP = layout("QUAL_SPP", 64, 'SDM 3C, "Exit Qualification for SPP-Related Events"',
-    MISS=(11, 11, "1 = SPP miss, 0 = SPP misconfiguration"), NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"))
-QUAL_TIMEOUT = layout("QUAL_TIMEOUT", 64, _BASIC,
-    INVALID=(0, 0, "the context of the virtual machine is not valid"), NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"))
-QUAL_LINEAR = layout("QUAL_LINEAR", 64, _BASIC, ADDRESS=(63, 0, "linear address"))
-QUAL_DISPLACEMENT = layout("QUAL_DISPLACEMENT", 64, _BASIC,
-    DISPLACEMENT=(63, 0, "displacement of the memory operand, sign-extended; 0 for a register operand"))
-QUAL_ENTRY = layout("QUAL_ENTRY", 64, 'SDM 3C, "Loading MSRs" (VM entries)', NUMBER=(63, 0, "entry of the MSR-load area that failed, from 1"))
-
-TASKSOURCE = codes("TASKSOURCE", 'SDM 3C, "Exit Qualification for Task Switches"',
-    CALL=(0, "CALL"), IRET=(1, "IRET"), JMP=(2, "JMP"), GATE=(3, "task gate in the IDT"))
-APICACCESS = codes("APICACCESS", 'SDM 3C, "Exit Qualification for APIC-Access VM Exits"',
-    READ=(0, "linear access, data read"), WRITE=(1, "linear access, data write"), FETCH=(2, "linear access, instruction fetch"),
-    DELIVERY=(3, "linear access during event delivery"), PHYSICAL_DELIVERY=(10, "guest-physical access during event delivery"),
-    PHYSICAL=(15, "guest-physical access for a fetch or an instruction"))
-IOSIZE = codes("IOSIZE", 'SDM 3C, "Exit Qualification for I/O Instructions"',
-    BYTE=(0, "1 byte"), WORD=(1, "2 bytes"), DOUBLE=(3, "4 bytes"))
-ADDRESSSIZE = codes("ADDRESSSIZE", 'SDM 3C, "Information for VM Exits Due to Instruction Execution"',
-    BITS_16=(0, "16-bit"), BITS_32=(1, "32-bit"), BITS_64=(2, "64-bit"))
+    ADDRESSSIZE, APICACCESS, CRACCESS, ENTRYQ, IOSIZE, QUAL_APIC, QUAL_APIC_WRITE, QUAL_CR, QUAL_DB, QUAL_DISPLACEMENT, QUAL_DR,
+    QUAL_ENTRY, QUAL_EOI, QUAL_EPT, QUAL_IO, QUAL_LINEAR, QUAL_MWAIT, QUAL_PML, QUAL_SIPI, QUAL_SPP, QUAL_TASK, QUAL_TIMEOUT, REASON,
+    TASKSOURCE)
 
 # What a field's number names: (layout, field) -> code table.
 MEANING = {

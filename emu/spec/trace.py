@@ -6,9 +6,10 @@ lines of text, the names of conditions and the file of VM exits are read by it.
 from collections import namedtuple
 from typing import NamedTuple
 
-from emu.bits import U64, codes
-from emu.spec.cpu import EVENT, VECTOR
-from emu.spec.vmx import REASON, VMERROR
+from emu.bits import U64, codes, shift_of
+from emu.spec.cpu import EVENT, INTR, VECTOR
+from emu.spec.tlfs import HVINPUT
+from emu.spec.vmx import EXIT, QUAL_CR, QUAL_IO, REASON, VMERROR
 
 EVENT_KIND = codes("EVENT_KIND", "ours: the kind of a row of the ring",
     EXIT=(1, "VM exit, a failed entry that loads host state included"), ENTRY=(2, "VM entry"),
@@ -18,8 +19,11 @@ EVENT_KIND = codes("EVENT_KIND", "ours: the kind of a row of the ring",
     INSTRUCTION=(8, "an instruction about to be executed where a debugger's point with a condition stands: never in the ring"))
 NO_LIST = 0                                               # the key of programs that are asked where such a point stands
 
-ROW_WORDS = 8
-CYCLE, HEAD, RIP, VMCS_POINTER, FIRST, SECOND, THIRD, FOURTH = range(ROW_WORDS)
+TRACE_WORDS = 8
+WORLDS = ("root", "guest")                                # by number: VMX root operation or none, VMX non-root operation
+ROW_BYTES = 8 * TRACE_WORDS
+ANY_REASON = 127                                          # in a key: of any exit reason, or of no exit
+CYCLE, HEAD, RIP, VMCS_POINTER, FIRST, SECOND, THIRD, FOURTH = range(TRACE_WORDS)
 
 
 class Place(NamedTuple):
@@ -39,6 +43,11 @@ class Place(NamedTuple):
     change: str = ""
 
 
+def _bits(word, mask, *more, **others):
+    """Return the Place of the field of a layout that `mask` names, in a word that holds what the layout describes from bit 0 on."""
+    return Place(word, shift_of(mask), int(mask).bit_count(), *more, **others)
+
+
 _EVENTS, _EPT = (REASON.EXCEPTION, REASON.EXTERNAL_INTERRUPT), (REASON.EPT_VIOLATION, REASON.EPT_MISCONFIG)
 _CPUID, _VMCALL, _IO, _WRMSR = (REASON.CPUID,), (REASON.VMCALL,), (REASON.IO,), (REASON.WRMSR,)
 _COMPONENT = (VMERROR.UNSUPPORTED_COMPONENT, VMERROR.READ_ONLY_COMPONENT)
@@ -51,36 +60,38 @@ COMMON = dict(
 FIELDS = {
     # from information fields and registers of the guest
     "EXIT": dict(
-        exit=Place(FIRST, 0, 16, None), failed=Place(FIRST, 31, 1, "ENTRY", ("failed",)),
-        info=Place(THIRD, 0, 32, None, of=_EVENTS), vector=Place(THIRD, 0, 8, None, of=_EVENTS),
-        type=Place(THIRD, 8, 3, None, of=_EVENTS), has_error=Place(THIRD, 11, 1, None, of=_EVENTS),
-        valid=Place(THIRD, 31, 1, None, of=_EVENTS),
+        exit=_bits(FIRST, EXIT.BASIC, None), failed=_bits(FIRST, EXIT.ENTRY_FAILURE, "ENTRY", ("failed",)),
+        info=Place(THIRD, 0, 32, None, of=_EVENTS), vector=_bits(THIRD, INTR.VECTOR, None, of=_EVENTS),
+        type=_bits(THIRD, INTR.TYPE, None, of=_EVENTS), has_error=_bits(THIRD, INTR.ERROR, None, of=_EVENTS),
+        valid=_bits(THIRD, INTR.VALID, None, of=_EVENTS),
         event=Place(THIRD, 0, 32, "EVENT", ("valid",), _EVENTS), error=Place(THIRD, 32, 32, "", ("valid", "has_error"), _EVENTS),
         gpa=Place(FOURTH, of=_EPT), gla=Place(THIRD, of=_EPT),
         msr=Place(FOURTH, 0, 32, "MSR", of=(REASON.RDMSR, REASON.WRMSR)),
         leaf=Place(FOURTH, 0, 32, of=_CPUID), subleaf=Place(FOURTH, 32, 32, of=_CPUID),
-        hypercall=Place(FOURTH, 0, 16, "HVCALL", of=_VMCALL), fast=Place(FOURTH, 16, 1, None, of=_VMCALL),
-        reps=Place(FOURTH, 32, 12, None, of=_VMCALL), input=Place(FOURTH, of=_VMCALL), parameter=Place(THIRD, of=_VMCALL),
-        port=Place(SECOND, 16, 16, of=_IO), size=Place(SECOND, 0, 3, of=_IO, change="next"),
-        write=Place(SECOND, 3, 1, of=_IO, change="not"),
-        cr=Place(SECOND, 0, 4, None, of=(REASON.CR_ACCESS,)),
+        hypercall=_bits(FOURTH, HVINPUT.CODE, "HVCALL", of=_VMCALL), fast=_bits(FOURTH, HVINPUT.FAST, None, of=_VMCALL),
+        reps=_bits(FOURTH, HVINPUT.COUNT, None, of=_VMCALL), input=Place(FOURTH, of=_VMCALL), parameter=Place(THIRD, of=_VMCALL),
+        port=_bits(SECOND, QUAL_IO.PORT, of=_IO), size=_bits(SECOND, QUAL_IO.SIZE, of=_IO, change="next"),
+        write=_bits(SECOND, QUAL_IO.IN, of=_IO, change="not"),
+        cr=_bits(SECOND, QUAL_CR.NUMBER, None, of=(REASON.CR_ACCESS,)),
         value=Place(THIRD, of=_WRMSR + _IO),
         qualification=Place(SECOND, when=("qualification",)), length=Place(FIRST, 32, 32, when=("length",))),
     # `injects`: the entry's interruption information
     "ENTRY": dict(
         launch=Place(THIRD, shown=None), guest_rip=Place(SECOND), spent=Place(FOURTH),
-        vector=Place(FIRST, 0, 8, None), type=Place(FIRST, 8, 3, None), has_error=Place(FIRST, 11, 1, None),
-        valid=Place(FIRST, 31, 1, None), injects=Place(FIRST, 0, 32, "EVENT", ("valid",)),
+        vector=_bits(FIRST, INTR.VECTOR, None), type=_bits(FIRST, INTR.TYPE, None),
+        has_error=_bits(FIRST, INTR.ERROR, None), valid=_bits(FIRST, INTR.VALID, None),
+        injects=Place(FIRST, 0, 32, "EVENT", ("valid",)),
         error=Place(FIRST, 32, 32, "", ("valid", "has_error"))),
     # a VMERROR number (0: VMfailInvalid), or an exit reason with bit 31; `field`: the encoding that VMREAD or VMWRITE asked for
     "FAILURE": dict(
-        failure=Place(FIRST, shown=None), entry=Place(FIRST, 31, 1, None), valid=Place(FIRST, 31, 1, None, change="not"),
-        reason=Place(FIRST, 0, 16, "REASON", ("entry",)), qualification=Place(SECOND, when=("entry",)),
+        failure=Place(FIRST, shown=None), entry=_bits(FIRST, EXIT.ENTRY_FAILURE, None),
+        valid=_bits(FIRST, EXIT.ENTRY_FAILURE, None, change="not"),
+        reason=_bits(FIRST, EXIT.BASIC, "REASON", ("entry",)), qualification=Place(SECOND, when=("entry",)),
         error=Place(FIRST, 0, 64, "VMERROR", ("valid", "failure")), field=Place(THIRD, 0, 64, "COMPONENT", of=_COMPONENT)),
     # `handler`, `address`: RIP and CR2 after it
     "DELIVERY": dict(
-        cause=Place(FIRST, 0, 11, None), vector=Place(FIRST, 0, 8, None), type=Place(FIRST, 8, 3, None),
-        has_error=Place(FIRST, 11, 1, None), event=Place(FIRST, 0, 32, None), handler=Place(THIRD),
+        cause=_bits(FIRST, INTR.TYPE | INTR.VECTOR, None), vector=_bits(FIRST, INTR.VECTOR, None), type=_bits(FIRST, INTR.TYPE, None),
+        has_error=_bits(FIRST, INTR.ERROR, None), event=Place(FIRST, 0, 32, None), handler=Place(THIRD),
         error=Place(SECOND, when=("has_error",)), address=Place(FOURTH, of=_PAGE_FAULTS)),
     "MSR": dict(msr=Place(FIRST, 0, 32, "MSR"), write=Place(FIRST, 32, 1, None), value=Place(SECOND)),
     "PORT": dict(port=Place(FIRST, 0, 16), size=Place(FIRST, 16, 16), write=Place(FIRST, 32, 1, None), value=Place(SECOND)),

@@ -3,7 +3,7 @@
 The VMCS fields themselves are in `emu.spec.vmcs` and offered here again; which controls this processor
 allows is in `emu.spec.profile`.
 """
-from emu.bits import U64, codes, layout
+from emu.bits import U64, codes, layout, shift_of
 from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS
 from emu.spec.vmcs import ENCODING, ENCODINGS, FIELD, GROUP, REGION, REGION_WORDS, VMCS, WIDTH
 
@@ -77,6 +77,7 @@ AR = layout("AR", 32, 'SDM 3C, "Guest Register State" (Format of Access Rights)'
 BLOCKING = layout("BLOCKING", 32, 'SDM 3C, "Guest Non-Register State" (Format of Interruptibility State)',
     STI=(0, 0, "blocking by STI"), MOV_SS=(1, 1, "blocking by MOV SS"), SMI=(2, 2, "blocking by SMI"),
     NMI=(3, 3, "blocking by NMI"), ENCLAVE=(4, 4, "enclave interruption"))
+BLOCKING_SHADOW = BLOCKING.STI | BLOCKING.MOV_SS                        # the interrupt shadow
 
 ACTIVITY = codes("ACTIVITY", 'SDM 3C, "Guest Non-Register State" (activity state)',
     ACTIVE=(0, "executing"), HLT=(1, "halted by HLT"), SHUTDOWN=(2, "shutdown"), WAIT_SIPI=(3, "wait for SIPI"))
@@ -90,6 +91,7 @@ EPTP = layout("EPTP", 64, 'SDM 3C, "Extended-Page-Table Pointer (EPTP)"',
     MEMORY_TYPE=(2, 0, "memory type of the EPT structures"), WALK=(5, 3, "page-walk length minus 1"),
     AD=(6, 6, "enable accessed and dirty flags"), SHADOW_STACK=(7, 7, "enforce supervisor shadow-stack rights"),
     ROOT=(51, 12, "address of the first EPT structure"))
+EPTP_WALK_4 = U64(3 << shift_of(EPTP.WALK))                         # EPTP.WALK of a walk of four levels
 
 EXIT = layout("EXIT", 32, 'SDM 3C, "Basic VM-Exit Information" (Format of Exit Reason)',
     BASIC=(15, 0, "basic exit reason"), SHADOW_STACK_BUSY=(25, 25, "shadow stack prematurely busy"),
@@ -187,6 +189,33 @@ QUAL_EPT = layout("QUAL_EPT", 64, 'SDM 3C, "Exit Qualification for EPT Violation
     SHADOW_STACK=(13, 13, "shadow-stack access"), SUPERVISOR_SHADOW_STACK=(14, 14, "supervisor shadow-stack page"),
     PAGING_VERIFICATION=(15, 15, "guest-paging verification"), ASYNCHRONOUS=(16, 16, "asynchronous to the instruction"))
 
+_QUALIFICATION = 'SDM 3C, "Basic VM-Exit Information" (exit qualification)'
+QUAL_SIPI = layout("QUAL_SIPI", 64, _QUALIFICATION, VECTOR=(7, 0, "SIPI vector"))
+QUAL_EOI = layout("QUAL_EOI", 64, _QUALIFICATION, VECTOR=(7, 0, "vector of the virtualized EOI"))
+QUAL_APIC_WRITE = layout("QUAL_APIC_WRITE", 64, _QUALIFICATION, OFFSET=(11, 0, "offset of the write in the virtual-APIC page"))
+QUAL_MWAIT = layout("QUAL_MWAIT", 64, _QUALIFICATION, ARMED=(0, 0, "address-range monitoring hardware is armed"))
+QUAL_PML = layout("QUAL_PML", 64, 'SDM 3C, "Exit Qualification for Page-Modification Log-Full Events"',
+    NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"))
+QUAL_SPP = layout("QUAL_SPP", 64, 'SDM 3C, "Exit Qualification for SPP-Related Events"',
+    MISS=(11, 11, "1 = SPP miss, 0 = SPP misconfiguration"), NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"))
+QUAL_TIMEOUT = layout("QUAL_TIMEOUT", 64, _QUALIFICATION,
+    INVALID=(0, 0, "the context of the virtual machine is not valid"), NMI_UNBLOCK=(12, 12, "NMI unblocking due to IRET"))
+QUAL_LINEAR = layout("QUAL_LINEAR", 64, _QUALIFICATION, ADDRESS=(63, 0, "linear address"))
+QUAL_DISPLACEMENT = layout("QUAL_DISPLACEMENT", 64, _QUALIFICATION,
+    DISPLACEMENT=(63, 0, "displacement of the memory operand, sign-extended; 0 for a register operand"))
+QUAL_ENTRY = layout("QUAL_ENTRY", 64, 'SDM 3C, "Loading MSRs" (VM entries)', NUMBER=(63, 0, "entry of the MSR-load area that failed, from 1"))
+
+TASKSOURCE = codes("TASKSOURCE", 'SDM 3C, "Exit Qualification for Task Switches"',
+    CALL=(0, "CALL"), IRET=(1, "IRET"), JMP=(2, "JMP"), GATE=(3, "task gate in the IDT"))
+APICACCESS = codes("APICACCESS", 'SDM 3C, "Exit Qualification for APIC-Access VM Exits"',
+    READ=(0, "linear access, data read"), WRITE=(1, "linear access, data write"), FETCH=(2, "linear access, instruction fetch"),
+    DELIVERY=(3, "linear access during event delivery"), PHYSICAL_DELIVERY=(10, "guest-physical access during event delivery"),
+    PHYSICAL=(15, "guest-physical access for a fetch or an instruction"))
+IOSIZE = codes("IOSIZE", 'SDM 3C, "Exit Qualification for I/O Instructions"',
+    BYTE=(0, "1 byte"), WORD=(1, "2 bytes"), DOUBLE=(3, "4 bytes"))
+ADDRESSSIZE = codes("ADDRESSSIZE", 'SDM 3C, "Information for VM Exits Due to Instruction Execution"',
+    BITS_16=(0, "16-bit"), BITS_32=(1, "32-bit"), BITS_64=(2, "64-bit"))
+
 INFO = layout("INFO", 32, 'SDM 3C, "Information for VM Exits Due to Instruction Execution"',
     SCALE=(1, 0, "scaling"), REG1=(6, 3, "first register"), ADDRESS_SIZE=(9, 7, "0 16-bit, 1 32-bit, 2 64-bit"),
     REGISTER=(10, 10, "register form"), OPERAND_SIZE=(12, 11, "operand size"), SEGMENT=(17, 15, "segment register"),
@@ -240,6 +269,7 @@ FEATURE_CONTROL = layout("FEATURE_CONTROL", 64, 'SDM 3D, "Enabling and Entering 
 
 MSR_ENTRY = layout("MSR_ENTRY", 64, 'SDM 3C, "VM-Exit Controls for MSRs" (first quadword of an entry)',
     NUMBER=(31, 0, "MSR index"), RESERVED=(63, 32, "reserved, must be 0"))
+MSR_ENTRY_BYTES = U64(16)
 
 # ---- which layout decodes which VMCS field, for display ------------------------------------------------------
 FORMAT = {

@@ -15,13 +15,14 @@ import zstandard
 from emu.errors import TraceError
 from emu.files import Part, read, shown, unpack
 from emu.image.symbols import Symbols
-from emu.machine.failure import NEAR
-from emu.spec.trace import ACTION, ROW_WORDS
+from emu.machine.failure import OUTSIDE_REACH
+from emu.machine.host import host
+from emu.spec.trace import ACTION, ROW_BYTES, TRACE_WORDS
 from emu.state import RING_ROWS
 
 MAGIC, SIZE, CHUNK = b"hvlab.hvt\n", struct.Struct("<I"), struct.Struct("<II")
-SCHEMA, LEVEL, LIMIT = "hvlab.trace.1", 1, 64 << 20
-ROW_BYTES, FILE_LIMIT = 8 * ROW_WORDS, 16 << 30
+SCHEMA, FAST_LEVEL, CHUNK_LIMIT = "hvlab.trace.1", 1, 64 << 20
+TRACE_LIMIT = 16 << 30
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,7 +58,7 @@ class Writer:
         manifest = msgspec.json.encode(Manifest(SCHEMA, f"hvlab {version('hvlab')}", shown(image), place, len(machine.cpu),
                                                 condition.text if condition else "", symbols))
         self.part.write(MAGIC + SIZE.pack(len(manifest)) + manifest)
-        self._squeeze = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+        self._squeeze = zstandard.ZstdCompressor(level=FAST_LEVEL, write_checksum=True)
         for key, program in condition.programs if condition else ():
             self.places.append(machine.watching.add(program, key, ACTION.KEEP))
         machine.watching.listen(self._take, everything=condition is None)
@@ -74,7 +75,7 @@ class Writer:
         for place in self.places:
             watch.remove(place)
         said = Summary(result.reason, result.exit_code, result.cycles, result.instructions, self.rows) if result else \
-            Summary("INTERRUPTED", 0, self.machine.clock, sum(int(c.instructions) for c in self.machine.cpu), self.rows)
+            Summary("INTERRUPTED", 0, self.machine.clock, sum(host(c).instructions for c in self.machine.cpu), self.rows)
         self.part.write(CHUNK.pack(0, 0) + msgspec.json.encode(said))
         self.part.finish()
         return self.rows
@@ -85,13 +86,13 @@ class Reader:
 
     def __init__(self, path):
         self.path = Path(path)
-        self.data = read(self.path, FILE_LIMIT, magic=MAGIC)
+        self.data = read(self.path, TRACE_LIMIT, magic=MAGIC)
         start = len(MAGIC) + SIZE.size
         if not self.data.startswith(MAGIC) or len(self.data) < start:
             raise TraceError(f"{path}: not a trace of hvlab (it does not begin with {MAGIC!r})")
         size, = SIZE.unpack_from(self.data, len(MAGIC))
         self.start = start + size
-        if size > LIMIT or self.start > len(self.data):
+        if size > CHUNK_LIMIT or self.start > len(self.data):
             raise TraceError(f"{path}: truncated: its manifest has {size:,} bytes, the file {len(self.data):,}")
         self.manifest = self._decoded(self.data[start:self.start], Manifest)
         if self.manifest.schema != SCHEMA:
@@ -126,7 +127,7 @@ class Reader:
                 data = unpack(self.data[at:at + size], rows * ROW_BYTES)
             except zstandard.ZstdError as error:
                 raise TraceError(f"{self.path}: altered: a chunk of {rows} rows cannot be unpacked: {error}") from error
-            yield np.frombuffer(data, np.uint64).reshape(rows, ROW_WORDS)
+            yield np.frombuffer(data, np.uint64).reshape(rows, TRACE_WORDS)
 
     @property
     def tlfs(self):
@@ -143,8 +144,8 @@ class Reader:
         at_home = world == "root" or self.manifest.place != "partition"
         name = self.symbols.name(rip) if at_home else ""
         start = self.symbols.address(name.partition("+")[0])
-        return f"{rip:#x} {name}" if start is not None and rip - start < NEAR else f"{rip:#x}"
+        return f"{rip:#x} {name}" if start is not None and rip - start < OUTSIDE_REACH else f"{rip:#x}"
 
     def rows(self):
         """Return all rows as uint64[n, 8]."""
-        return np.concatenate([np.zeros((0, ROW_WORDS), np.uint64), *self.chunks()])
+        return np.concatenate([np.zeros((0, TRACE_WORDS), np.uint64), *self.chunks()])

@@ -7,7 +7,7 @@ import numpy as np
 from emu.trace.slices import slices
 
 TEMPLATE = Path(__file__).with_name("report.html")
-BINS, MOST, WORST = 400, 20_000, 25
+BINS, ROWS_LIMIT, WORST = 400, 20_000, 25
 
 
 class _Gathered:
@@ -32,7 +32,7 @@ class _Gathered:
         count, total, longest = self.reasons.get(piece.name, (0, 0, 0))
         self.reasons[piece.name] = count + 1, total + piece.length, max(longest, piece.length)
         self.total += 1
-        if len(self.exits) < MOST:
+        if len(self.exits) < ROWS_LIMIT:
             self.exits.append(self.row(piece))
         if len(self.worst) < WORST or piece.length > self.worst[-1][4]:
             self.worst = sorted([*self.worst, self.row(piece)], key=lambda row: -row[4])[:WORST]

@@ -93,7 +93,7 @@ class Debugger(App):
     def refresh_panes(self):
         """Show everything again."""
         thread = self.thread()
-        self.furthest = max(self.furthest, sum(int(c.cycles) for c in self.machine.cpu))
+        self.furthest = max(self.furthest, sum(self.machine.clocks))
         self.lines = view.code(self.session, thread, self.at)
         here = next((n for n, line in enumerate(self.lines) if line.address == (thread.pc if self.at is None else self.at)), 0)
         self.cursor = here

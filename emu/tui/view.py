@@ -4,18 +4,19 @@ from dataclasses import dataclass
 import capstone
 from rich.text import Text
 
-from emu.bits import name_of
+from emu.bits import ALL_ONES, name_of
 from emu.debug.views import translation
 from emu.debug.views import vmcs as vmcs_of
 from emu.errors import HvlabError
 from emu.machine.failure import symbols_of
 from emu.machine.result import ending
+from emu.spec.insn import LONGEST_INSTRUCTION
 from emu.spec.outcome import MODE
+from emu.spec.trace import WORLDS
 from emu.spec.vmx import REASON
-from emu.state import ALL_ONES
 
 MODES = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
-LONGEST, BEHIND = 15, 40                                   # bytes of an instruction; bytes that are tried before RIP
+BEHIND = 40                                                # bytes that are tried before RIP
 REGISTERS = ("rip", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
              "cr0", "cr2", "cr3", "cr4", "efer")
 BAR = 60
@@ -60,7 +61,7 @@ def code(session, thread, at=None, before=6, after=24):
     """Return the Lines around an address (None: where the thread is)."""
     at = thread.pc if at is None else at
     symbols, lines = symbols_of(session.machine, thread.world), []
-    for address, data, text in _before(thread, at, before, symbols) + _decoded(thread, at, LONGEST * after, after):
+    for address, data, text in _before(thread, at, before, symbols) + _decoded(thread, at, int(LONGEST_INSTRUCTION) * after, after):
         where = symbols.where(address) if symbols else None
         lines.append(Line(address, data, text, f"{where[0].rsplit('/', 1)[-1]}:{where[1]}  {where[2].strip()}" if where else ""))
     return lines
@@ -122,7 +123,7 @@ def exits(session):
 
 def walk(session, thread, address):
     """Return how a linear address is translated, entry by entry."""
-    world = None if thread.running else translation.WORLDS[thread.world]
+    world = None if thread.running else WORLDS[thread.world]
     try:
         found = translation.translate(session.machine, address, thread.processor, "read", False, world)
     except HvlabError as error:
@@ -139,21 +140,21 @@ def walk(session, thread, address):
 def timeline(session, furthest):
     """Return a bar from the first moment known to the furthest one seen, and the clocks of the processors."""
     history, machine = session.history, session.machine
-    first, now = history.first, sum(int(c.cycles) for c in machine.cpu)
+    first, now = history.first, sum(machine.clocks)
     span = max(furthest - first, 1)
     marks = {min(BAR - 1, (each.position - first) * BAR // span) for each in history.kept}
     at = min(BAR - 1, max(0, (now - first) * BAR // span))
     out = Text()
     for n in range(BAR):
         out.append("█" if n == at else "┿" if n in marks else "─", "bold green" if n == at else "dim")
-    clocks = ", ".join(f"cpu{n} {int(c.cycles):,}" for n, c in enumerate(machine.cpu))
+    clocks = ", ".join(f"cpu{n} {clock:,}" for n, clock in enumerate(machine.clocks))
     return out.append(f"  {clocks} cycles; {len(history.kept)} snapshots{', the past was cut' if history.cut else ''}")
 
 
 def status(session, stop, thread):
     """Return a line: why the machine stopped, whose code it is, where."""
-    mode = name_of(MODE, int(thread.c.vmx_mode)).lower()
-    pointer = int(thread.c.vmcs_pointer)
+    mode = name_of(MODE, thread.host.vmx_mode).lower()
+    pointer = thread.host.vmcs_pointer
     guest = f", VMCS {pointer:#x}" if pointer != ALL_ONES else ""
     why = "ready" if stop is None else stop.reason if stop.reason != "ended" else _end(stop)
     if stop is not None and "event" in stop.detail:

@@ -111,7 +111,7 @@ exit_interrupt:
         mov     dword ptr [rel uart_waits], 1
 3:      mov     edx, MEMORY_LOCAL_APIC
         mov     dword ptr [rdx + APIC_EOI*16], 0
-        WORK    WORK_POSTS
+        WORK    WORK_REQUESTS
 1:      cmp     qword ptr gs:[CPU_NEWCOMERS], 0
         je      2f
         WORK    WORK_YIELD

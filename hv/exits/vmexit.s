@@ -83,13 +83,13 @@ vm_work:
         test    dword ptr [rbx + VP_WORK], WORK_END
         jnz     end_partition                   # does not come back
         btr     dword ptr [rbx + VP_WORK], shift(WORK_CLOCK)
-        jnc     vm_work_posts
+        jnc     vm_work_requests
         call    clock_update                    # may ask for YIELD and EVENT
-vm_work_posts:
-        btr     dword ptr [rbx + VP_WORK], shift(WORK_POSTS)
+vm_work_requests:
+        btr     dword ptr [rbx + VP_WORK], shift(WORK_REQUESTS)
         jnc     vm_work_yield
         mov     rbp, [rbx + VP_PARTITION]
-        call    posts_take
+        call    requests_take
         test    dword ptr [rbx + VP_WORK], WORK_CLOCK
         jnz     vm_work
 vm_work_yield:

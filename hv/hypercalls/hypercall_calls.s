@@ -128,7 +128,7 @@ ipi_send:
         bt      r10, rcx
         jnc     2f
         push    rdi
-        call    post_vector
+        call    request_vector
         pop     rdi
 2:      mov     rsi, [rsi + VP_SIBLING]
         test    rsi, rsi

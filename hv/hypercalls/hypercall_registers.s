@@ -183,8 +183,8 @@ suspend_set:
         mov     eax, HVSTATUS_SUCCESS
         je      2f
         mov     rsi, r11
-        mov     eax, POST_LEAVE
-        call    post
+        mov     eax, REQUEST_LEAVE
+        call    request
         WORK    WORK_YIELD
         mov     eax, CALL_LATER
 2:      ret

@@ -55,7 +55,7 @@ reg_apic:
         push    r9
         push    r11
         push    r10
-        call    posts_take                      # what has been posted is in the IRR
+        call    requests_take                   # what was requested is in the IRR
         call    assist_settle
         mov     edi, [rsp]
         call    apic_read

@@ -159,7 +159,7 @@ apic_eoi:
 apic_eoi_plain:
         cmp     dword ptr [rbx + VP_WAITING], 0
         je      2f
-        WORK    WORK_POSTS
+        WORK    WORK_REQUESTS
 2:
         mov     edi, APIC_ISR
         call    apic_scan

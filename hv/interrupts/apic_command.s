@@ -43,27 +43,27 @@ apic_send:
         mov     edi, r12d
         and     edi, ICR_VECTOR
         cmp     edi, VECTOR_LEAST
-        jae     post_vector
+        jae     request_vector
         or      dword ptr [rbx + VP_APIC + APIC_ESR*16], ESR_SEND_ILLEGAL
         ret
 apic_send_nmi:
-        mov     eax, POST_NMI
-        jmp     post
+        mov     eax, REQUEST_NMI
+        jmp     request
 apic_send_init:
         mov     eax, r12d
         and     eax, ICR_LEVEL | ICR_ASSERT
         cmp     eax, ICR_LEVEL                  # level de-assert: no effect
         je      apic_sent
-        lock and dword ptr [rsi + VP_POSTS], ~(POST_SIPI | POST_NMI)    # what came before it is void
-        mov     eax, POST_INIT
-        jmp     post
+        lock and dword ptr [rsi + VP_REQUESTS], ~(REQUEST_SIPI | REQUEST_NMI)  # what came before it is void
+        mov     eax, REQUEST_INIT
+        jmp     request
 apic_send_startup:                              # of two the first counts; a VP that does not wait for one ignores it
-        test    dword ptr [rsi + VP_POSTS], POST_SIPI
+        test    dword ptr [rsi + VP_REQUESTS], REQUEST_SIPI
         jnz     apic_sent
         movzx   eax, r12b
         mov     [rsi + VP_SIPI], eax
-        mov     eax, POST_SIPI
-        jmp     post
+        mov     eax, REQUEST_SIPI
+        jmp     request
 apic_sent:
         ret
 

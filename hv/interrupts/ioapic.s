@@ -75,9 +75,9 @@ ioapic_send:
         mov     rsi, r14
         mov     ecx, r12d
         and     ecx, REDIRECT_MODE
-        mov     eax, POST_NMI
+        mov     eax, REQUEST_NMI
         cmp     ecx, put(REDIRECT_MODE, DELIVERY_NMI)
-        je      post
+        je      request
         cmp     ecx, put(REDIRECT_MODE, DELIVERY_LOWEST)
         ja      ioapic_illegal.done
         mov     edi, r12d
@@ -85,15 +85,15 @@ ioapic_send:
         cmp     edi, VECTOR_LEAST
         jb      ioapic_illegal
         test    r12d, REDIRECT_LEVEL
-        jz      post_vector
+        jz      request_vector
         test    r12d, REDIRECT_REMOTE_IRR
         jnz     ioapic_illegal.done             # the one before awaits its EOI
         test    dword ptr [rsi + VP_APIC + APIC_SVR*16], SVR_ENABLE
         jz      ioapic_illegal.done             # software disabled: it takes none
         or      dword ptr [r15], REDIRECT_REMOTE_IRR
-        lock bts dword ptr [rsi + VP_POSTED_LEVEL], edi
-        mov     eax, POST_VECTORS
-        jmp     post
+        lock bts dword ptr [rsi + VP_REQUESTED_LEVEL], edi
+        mov     eax, REQUEST_VECTORS
+        jmp     request
 ioapic_illegal:
         or      dword ptr [rsi + VP_APIC + APIC_ESR*16], ESR_RECEIVE_ILLEGAL
 .done:  ret

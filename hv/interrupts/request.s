@@ -1,6 +1,6 @@
 # request.s - lasting requests of a parent: level-triggered ones, whose EOI is reported to it, and the external one (ExtINT) of VP 0.
 #
-# Vectors come from any processor: locked instructions only.  The VP's own processor takes them over (posts.s).
+# Vectors come from any processor: locked instructions only.  The VP's own processor takes them over (mailbox.s).
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt", "HV_X64_APIC_EOI_MESSAGE"
 
         .equ    EXTERNAL_VECTOR, 0xFF           # VP_EXTERNAL: its vector, while one of the two holds
@@ -11,17 +11,17 @@
 level_assert:
         shr     rdi, 32
         mov     rsi, r14
-        mov     eax, POST_WITHDRAW
+        mov     eax, REQUEST_WITHDRAW
         cmp     edi, VECTOR_NONE
         je      1f
-        lock bts dword ptr [rsi + VP_POSTED_LEVEL], edi
-        mov     eax, POST_VECTORS
-        jmp     post
-1:      lock and qword ptr [rsi + VP_POSTED_LEVEL], 0
-        lock and qword ptr [rsi + VP_POSTED_LEVEL + 8], 0
-        lock and qword ptr [rsi + VP_POSTED_LEVEL + 16], 0
-        lock and qword ptr [rsi + VP_POSTED_LEVEL + 24], 0
-        jmp     post
+        lock bts dword ptr [rsi + VP_REQUESTED_LEVEL], edi
+        mov     eax, REQUEST_VECTORS
+        jmp     request
+1:      lock and qword ptr [rsi + VP_REQUESTED_LEVEL], 0
+        lock and qword ptr [rsi + VP_REQUESTED_LEVEL + 8], 0
+        lock and qword ptr [rsi + VP_REQUESTED_LEVEL + 16], 0
+        lock and qword ptr [rsi + VP_REQUESTED_LEVEL + 24], 0
+        jmp     request
 
 # level_withdraw - Level-triggered requests in the IRR.  Entry: rbx = VP, on its processor.  Keeps rax.
 level_withdraw:
@@ -126,8 +126,8 @@ external_assert:
         jnz     3f
         lock cmpxchg [rsi + VP_EXTERNAL], edx
         jne     1b
-        mov     eax, POST_VECTORS
-        call    post
+        mov     eax, REQUEST_VECTORS
+        call    request
         xor     eax, eax
 2:      ret
 3:      mov     eax, HVSTATUS_ACKNOWLEDGED

@@ -16,8 +16,8 @@ partition_flush:
 2:      mov     rdx, [rsi + VP_PROCESSOR]
         cmp     rsi, [rdx + CPU_CURRENT]
         jne     3f                              # it will see the number when it is chosen
-        mov     eax, POST_FLUSH
-        call    post
+        mov     eax, REQUEST_FLUSH
+        call    request
 3:      mov     rsi, [rsi + VP_SIBLING]
         jmp     1b
 4:      ret
@@ -71,8 +71,8 @@ flush_others:
         mov     ecx, [rsi + VP_INDEX]
         bt      r10, rcx
         jnc     2f
-        mov     eax, POST_FLUSH
-        call    post
+        mov     eax, REQUEST_FLUSH
+        call    request
 2:      mov     rsi, [rsi + VP_SIBLING]
         test    rsi, rsi
         jnz     1b

@@ -17,11 +17,11 @@ partition_reset:
         lea     rsi, [rbp + PART_TSC_PAGE]
         call    overlay_drop
         mov     rsi, [rbp + PART_VP]
-1:      mov     eax, POST_INIT
+1:      mov     eax, REQUEST_INIT
         cmp     dword ptr [rsi + VP_INDEX], 0
         jne     2f
-        mov     eax, POST_RESET
-2:      call    post
+        mov     eax, REQUEST_RESET
+2:      call    request
         mov     rsi, [rsi + VP_SIBLING]
         test    rsi, rsi
         jnz     1b

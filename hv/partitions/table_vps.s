@@ -108,7 +108,7 @@ vps_stuck:
         cmp     r12, [rsp + 8]
         je      3f
         mov     rbx, r12
-        cmp     dword ptr [rbx + VP_POSTS], 0
+        cmp     dword ptr [rbx + VP_REQUESTS], 0
         jne     5f
         mov     eax, [rbx + VP_STATE]
         cmp     eax, VP_PARKED

@@ -24,7 +24,7 @@
         .equ    STACK_BYTES, 0x2000
         .equ    CANARY, 0x5AFE57AC4B10C8ED
         .equ    TIMER_VECTOR, 0x40              # host: idle processors wake by it
-        .equ    KICK_VECTOR, 0x41               # host: another processor has posted something
+        .equ    KICK_VECTOR, 0x41               # host: another processor has left a request
         .equ    UART_VECTOR, 0x42               # host: something was typed
         .equ    SPURIOUS_VECTOR, 0xFF
         .equ    VPID_FIRST, 1

@@ -99,10 +99,10 @@
         .field  MSR_THERE, 4            # 1: the MSR of this exit exists
         .field  INTERCEPT_DUE, 4        # 1: its message goes when it has left
         .field  INTERCEPT, NODE_PAYLOAD + SLOTS_PAYLOAD
-        .field  POSTS, 4                # POST bits, set by anyone by locked instructions
+        .field  REQUESTS, 4             # REQUEST bits, set by anyone by locked instructions
         .field  QUEUE_LOCK, 4
-        .field  POSTED, 32              # vectors from other processors
-        .field  POSTED_LEVEL, 32        # the level-triggered ones
+        .field  REQUESTED, 32           # vectors from other processors
+        .field  REQUESTED_LEVEL, 32     # the level-triggered ones
         .field  EOI_DUE, 32             # level-triggered vectors that ended, which the parent has not learned of yet
         .field  EOI_NODE, NODE_PAYLOAD + 8
         .field  EXTERNAL, 4, 8          # EXTERNAL bits: an external interrupt by the parent
@@ -128,16 +128,16 @@
         .equ    WORK_CLOCK, 2
         .equ    WORK_YIELD, 4
         .equ    WORK_EVENT, 8
-        .equ    WORK_POSTS, 16
-        .equ    POST_MESSAGES, 1
-        .equ    POST_VECTORS, 2
-        .equ    POST_NMI, 4
-        .equ    POST_LEAVE, 8                   # it is suspended
-        .equ    POST_FLUSH, 16                  # its partition's tables have changed
-        .equ    POST_INIT, 32
-        .equ    POST_SIPI, 64
-        .equ    POST_RESET, 128                 # begin at the reset vector
-        .equ    POST_WITHDRAW, 256              # level-triggered requests that wait
+        .equ    WORK_REQUESTS, 16
+        .equ    REQUEST_MESSAGES, 1
+        .equ    REQUEST_VECTORS, 2
+        .equ    REQUEST_NMI, 4
+        .equ    REQUEST_LEAVE, 8                # it is suspended
+        .equ    REQUEST_FLUSH, 16               # its partition's tables have changed
+        .equ    REQUEST_INIT, 32
+        .equ    REQUEST_SIPI, 64
+        .equ    REQUEST_RESET, 128              # begin at the reset vector
+        .equ    REQUEST_WITHDRAW, 256           # level-triggered requests that wait
         .equ    SUSPEND_EXPLICIT, 1             # by its parent
         .equ    SUSPEND_INTERCEPT, 2            # until its parent has answered
         .equ    SUSPEND_HELD, 4                 # for a hypercall

@@ -32,7 +32,7 @@ trap:   mov     rdi, [rsp]
 # trap_uart - The same, and note that something was typed.
 trap_uart:
         mov     dword ptr [rel uart_waits], 1
-# trap_timer - Wake from host_sleep: its deadline, or another processor's post.
+# trap_timer - Wake from host_sleep: its deadline, or another processor's request.
 trap_timer:
         push    rdx
         mov     edx, MEMORY_LOCAL_APIC

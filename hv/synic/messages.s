@@ -24,8 +24,8 @@ message_queue:
 3:      mov     [rcx + QUEUE_HEAD], rdi
 4:      inc     dword ptr [rsi + VP_WAITING]
         mov     dword ptr [rsi + VP_QUEUE_LOCK], 0
-        mov     eax, POST_MESSAGES
-        jmp     post
+        mov     eax, REQUEST_MESSAGES
+        jmp     request
 
 # message_take - The first of a queue.  Entry: r13 = queue, not empty, rbx = VP.  Exit: r15 = node.  Changes rax.
 message_take:

@@ -145,7 +145,7 @@ call_signal_event:
         test    edi, SINT_POLLING
         jnz     2f
         movzx   edi, dil
-        call    post_vector
+        call    request_vector
 2:      xor     eax, eax
 .done:  ret
 

@@ -30,7 +30,7 @@ synic_reset:
 
 synic_write_control:
         mov     [rbx + VP_SCONTROL], rsi
-        WORK    WORK_POSTS                      # what waits may go on now
+        WORK    WORK_REQUESTS                   # what waits may go on now
         clc
         ret
 synic_write_siefp:
@@ -50,11 +50,11 @@ synic_write_simp:
         pop     rsi
         jc      1f
         mov     [rbx + VP_SIMP], rsi
-        WORK    WORK_POSTS
+        WORK    WORK_REQUESTS
         clc
 1:      ret
 synic_write_eom:
-        WORK    WORK_POSTS
+        WORK    WORK_REQUESTS
         clc
         ret
 
@@ -73,7 +73,7 @@ synic_write_sint:
         jb      3f                              # carry set
 1:      lea     eax, [rdi - HVMSR_SINT0]
         mov     [rbx + rax*8 + VP_SINT], rsi
-        WORK    WORK_POSTS
+        WORK    WORK_REQUESTS
         lea     rdi, [rbx + VP_AUTO_EOI]        # which vectors end by themselves
         xor     eax, eax
         mov     ecx, 4

@@ -39,7 +39,7 @@ schedule_look:
         mov     rdi, r12                        # halted: what is due fires, and may wake it
         call    clock_fire
         mov     rbp, [rbx + VP_PARTITION]
-        call    posts_take
+        call    requests_take
         call    event_wakes
         jns     schedule_wake
         mov     rax, [rbx + VP_DEADLINE]
@@ -77,7 +77,7 @@ schedule_next:
 
 schedule_parked:
         mov     rbp, [rbx + VP_PARTITION]
-        call    posts_take
+        call    requests_take
         cmp     dword ptr [rbx + VP_STARTING], 0
         je      schedule_next
         jmp     schedule_wake
@@ -139,7 +139,7 @@ schedule_go:
         je      2f
         mov     [rbx + VP_EXCEPTIONS], edx
         VMPUT   VMCS_EXCEPTION_BITMAP, rdx
-2:      WORK    WORK_CLOCK | WORK_POSTS | WORK_EVENT
+2:      WORK    WORK_CLOCK | WORK_REQUESTS | WORK_EVENT
         jmp     vm_work
 
 # clock_update - Fire the APIC timer if it is due, end the slice if it is over, set the preemption timer to what comes first.

@@ -109,8 +109,8 @@ vp_hold:
         je      1f
         lock or dword ptr [r11 + VP_SUSPENDED], SUSPEND_HELD
         mov     rsi, r11
-        mov     eax, POST_LEAVE
-        call    post
+        mov     eax, REQUEST_LEAVE
+        call    request
         WORK    WORK_YIELD                      # it may share this processor
         stc
 1:      ret

@@ -77,7 +77,7 @@ def fresh(unit):
 def answered(unit, data):
     """Answer a packet; fails on an error of ours or a reply that is none or too long."""
     before, reply = unit.defects, unit.answer(data)
-    assert isinstance(reply, bytes) and len(reply) <= packet.LIMIT + 64 and unit.defects == before, data
+    assert isinstance(reply, bytes) and len(reply) <= packet.PACKET_LIMIT + 64 and unit.defects == before, data
     assert not any(byte in b"#$" for byte in reply), data
 
 

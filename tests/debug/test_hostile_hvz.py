@@ -7,8 +7,8 @@ import msgspec
 import pytest
 import zstandard
 
+from emu.bits import PAGE
 from emu.debug.history import parts, snapshot_file
-from emu.debug.history.page_store import PAGE
 from emu.debug.history.snapshot import take
 from emu.errors import HvlabError, SnapshotError
 from tests.debug.test_snapshot import make

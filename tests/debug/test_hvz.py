@@ -111,7 +111,7 @@ def test_zeros_take_no_room(tmp_path):
 
 def test_many_pages_of_memory(tmp_path):
     machine = Machine(Config(memory_bytes=64 << 20))
-    content = np.random.default_rng(5).integers(0, 256, 4096 * (snapshot_file.CHUNK + 3), np.uint8).tobytes()
+    content = np.random.default_rng(5).integers(0, 256, 4096 * (snapshot_file.SECTION_PAGES + 3), np.uint8).tobytes()
     machine.write(8 << 20, content)
     snapshot_file.save(take(machine), tmp_path / "a.hvz")
     close(machine)

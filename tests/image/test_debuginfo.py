@@ -69,7 +69,7 @@ def test_sections_compressed_in_the_old_way_are_said(build):
 
 def test_line_tables_above_the_limit_are_left_out(build, monkeypatch):
     image = build()
-    monkeypatch.setattr(debuginfo, "TABLE_LIMIT", 16)
+    monkeypatch.setattr(debuginfo, "LINE_TABLES_LIMIT", 16)
     assert not symbols_of(image).lines and "its line tables have" in symbols_of(image).refused[0]
 
 

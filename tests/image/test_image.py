@@ -87,7 +87,7 @@ def test_packed_image_that_cannot_be_unpacked(tmp_path, monkeypatch):
     refused(path, ".*: a packed image that cannot be unpacked: .*")
     path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
     refused(path, r".*: packed with zstd: must be unpacked first \(gzip and xz are unpacked here\)")
-    monkeypatch.setattr(packed, "LIMIT", 1 << 20)
+    monkeypatch.setattr(packed, "UNPACKED_LIMIT", 1 << 20)
     path.write_bytes(gzip.compress(bytes(2 << 20)))
     refused(path, ".*: a packed image of more than 1 MiB")
 

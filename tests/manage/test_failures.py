@@ -56,7 +56,7 @@ def test_worker_that_is_killed_ends_and_harms_nobody(tmp_path):
 
 
 def test_worker_that_is_stopped_keeps_nobody_waiting(tmp_path, monkeypatch):
-    monkeypatch.setattr(link, "PATIENCE", 0.2)
+    monkeypatch.setattr(link, "FAREWELL_SECONDS", 0.2)
     worker = Worker(tmp_path)
     os.kill(worker.link.pid, signal.SIGSTOP)
     for _ in range(20):
@@ -93,7 +93,7 @@ def test_worker_does_what_it_was_asked_before_it_ends(tmp_path):
 
 
 def test_two_workers_never_have_one_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(link, "PATIENCE", 30)
+    monkeypatch.setattr(link, "FAREWELL_SECONDS", 30)
     first, second = Worker(tmp_path), Worker(tmp_path)
     first.link.send({"id": 0, "sector": 0, "count": 1})
     second.link.send({"id": 0, "sector": 0, "count": 1})

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from emu.manage import disk, files, store
-from emu.manage.root import MIB, SLICE, Root
+from emu.manage.root import LOOK_CYCLES, MIB, Root
 from tests.manage.lab import ECHO, gone
 
 HELLO = "loader: reading the kernel\nhello from a child\nready\n"
@@ -146,7 +146,7 @@ def test_root_gives_everything_back_and_repeats():
             for slot, base in enumerate(slots):
                 root.place(base + 0x10000, b"\xEB\xFE")
                 root.command("START", slot, 0x10000)
-            root.run(5 * SLICE)
+            root.run(5 * LOOK_CYCLES)
             for slot in range(4):
                 root.command("STOP", slot)
         assert root.command("HELLO") == free

@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 
-from emu.bits import codes, members, numbers, one_of, sets
+from emu.bits import U64, codes, members, numbers, one_of, place_of, sets
 from emu.spec.apic import APIC, IOAPIC
 from emu.spec.cpu import VECTORS
 from emu.spec.exits import ADDRESSED, ENTRY_FAILURES, EXITS, UNDEFINED
@@ -53,3 +53,11 @@ def test_writable_bits_of_apic_registers():
 
 def test_reserved_bits_of_pdpte_registers():
     assert int(PDPTE_PAE_RESERVED) == 0xFFF0_0000_0000_01E6
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_place_of_finds_each_number_and_says_n_for_others(plain):
+    find, table = (place_of.py_func if plain else place_of), np.array([0, 3, 4, 1 << 63], np.uint64)
+    assert [int(find(U64(n), table)) for n in (0, 3, 4, 1 << 63)] == [0, 1, 2, 3]
+    assert {int(find(U64(n), table)) for n in (1, 2, 5, (1 << 64) - 1)} == {4}
+    assert int(find(U64(0), table[:0])) == 0

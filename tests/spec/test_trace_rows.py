@@ -3,7 +3,7 @@ import pytest
 
 from emu.bits import put
 from emu.debug.session.trace_events import SHOW, TITLE
-from emu.spec.trace import COMMON, EVENT_KIND, FIELDS, ROW_WORDS, Place, masks, read, values
+from emu.spec.trace import COMMON, EVENT_KIND, FIELDS, TRACE_WORDS, Place, masks, read, values
 
 KINDS = pytest.mark.parametrize("kind", FIELDS)
 
@@ -15,7 +15,7 @@ def test_each_kind_has_fields_and_a_title():
 @KINDS
 def test_places_lie_in_a_row(kind):
     for name, place in (COMMON | FIELDS[kind]).items():
-        assert 0 <= place.word < ROW_WORDS and 0 < place.width <= 64 - place.low, name
+        assert 0 <= place.word < TRACE_WORDS and 0 < place.width <= 64 - place.low, name
         assert not place.shown or place.shown in SHOW, name
         assert place.change in ("", "not", "next"), name
         assert all(each in FIELDS[kind] for each in place.when), name
@@ -32,7 +32,7 @@ def test_what_is_packed_is_read(kind):
     for fields in (COMMON, FIELDS[kind]):
         packing = masks("PACKING", fields) if fields else ()
         for (name, place), mask in zip(fields.items(), packing, strict=True):
-            row, value = [0] * ROW_WORDS, (1 << place.width) - 2 or 1
+            row, value = [0] * TRACE_WORDS, (1 << place.width) - 2 or 1
             row[place.word] = int(put.py_func(type(mask)(0), mask, type(mask)(value)))
             assert read(row, place._replace(change="")) == value, name
 

@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 
-from emu.bits import every
-from emu.spec import profile
+from emu.bits import details, every
+from emu.spec import profile, vmx
+from emu.spec.qualification import EXCEPTION, MEANING, QUALIFICATION
 from emu.spec.vmcs import ENCODINGS, FIELD, VMCS, group_of, name_at, text_at, width_of
 from emu.spec.vmx import ENTRYC, EXITC, PIN, PROC, PROC2, REASON, VMERROR, VMXMSR
 
@@ -116,3 +117,10 @@ def test_capability_array_agrees_with_the_table():
     for number in range(0x480, 0x4A0):
         assert profile.CAPABILITY[number - 0x480] == profile.CAPABILITIES.get(number, 0)
         assert profile.CAPABILITY_EXISTS[number - 0x480] == (number in profile.CAPABILITIES)
+
+
+def test_every_layout_of_a_qualification_is_a_symbol_of_the_vmx_tables():
+    """A source that says `.use vmx` reads any qualification by name."""
+    tables = [*QUALIFICATION.values(), *EXCEPTION.values(), *(table for (layout, _), table in MEANING.items() if layout.startswith("QUAL"))]
+    names = {details(table).name for table in tables} - {"GPR"}                # a code table of every processor's
+    assert names and {name for name in names if not hasattr(vmx, name)} == set()

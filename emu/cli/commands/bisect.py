@@ -6,12 +6,12 @@ import click
 import msgspec
 from rich.text import Text
 
-from emu.cli import report, tell
+from emu.cli import printing, report
 from emu.cli.loading import machine_of
 from emu.cli.values import Input
 from emu.errors import BUDGET, FAILED, OK
 
-MOST = 40
+ROWS_SHOWN = 40
 
 HELP = """Find where two recorded runs diverge, and in what.
 
@@ -36,7 +36,7 @@ def _places(divergence):
     a, b = divergence.places
     cells = [(who, f"processor {each.processor}", f"cycle {each.cycle:,}", f"{each.rip:#x} {each.name}".rstrip())
              for who, places in ([("A and B", a)] if a == b else [("A", a), ("B", b)]) for each in places]
-    return tell.columns(cells)
+    return printing.columns(cells)
 
 
 def _lines(found):
@@ -48,9 +48,9 @@ def _lines(found):
     lines += _places(found)
     lines += [Text(f"  {sentence}") for sentence in found.inputs]
     rows = [(each.where, each.what, each.a, each.b) for each in found.differences]
-    lines += tell.columns([("", "", "A", "B"), *rows[:MOST]], 2, ("", "cyan"))
-    if len(rows) > MOST:
-        lines.append(Text(f"  and {len(rows) - MOST:,} more"))
+    lines += printing.columns([("", "", "A", "B"), *rows[:ROWS_SHOWN]], 2, ("", "cyan"))
+    if len(rows) > ROWS_SHOWN:
+        lines.append(Text(f"  and {len(rows) - ROWS_SHOWN:,} more"))
     return lines
 
 
@@ -59,8 +59,8 @@ def _parting(found):
     lines = [Text("the images differ: what the runs do is compared, not where their code is"),
              Text(f"the first {found.same:,} events of processor {found.processor} are the same"
                   + (f"; the last of them: {found.before}" if found.before else "")), Text("then comes", "bold")]
-    told = ((who, str(each) if each else "nothing more: its run has ended") for who, each in (("A", found.a), ("B", found.b)))
-    return lines + tell.columns(list(told))
+    nexts = ((who, str(each) if each else "nothing more: its run has ended") for who, each in (("A", found.a), ("B", found.b)))
+    return lines + printing.columns(list(nexts))
 
 
 def _lines_of(found):
@@ -97,5 +97,5 @@ def command(a, b, image_a, image_b, as_json):
             body["same"] = None
         report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
     else:
-        tell.write(_lines_of(found))
+        printing.write(_lines_of(found))
     return OK if found is None else BUDGET if isinstance(found, builds.Undecided) else FAILED

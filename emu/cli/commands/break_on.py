@@ -7,7 +7,7 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import report, tell
+from emu.cli import printing, report
 from emu.cli import target as targets
 from emu.cli.values import Count
 
@@ -49,9 +49,9 @@ def _lines(session, stop, hits):
     cells = []
     for n, c in enumerate(session.machine.cpu):
         thread = session.thread(n)
-        cells.append((f"cpu{n}", thread.name, f"cycle {int(c.cycles):,}", thread.place()))
+        cells.append((f"cpu{n}", thread.name, f"cycle {c.cycles:,}", thread.place()))
     said = _text(session, stop.detail["event"])
-    return [Text(f"hit {hits:,}: {said}", "bold"), Text("and the processors are at"), *tell.columns(cells)]
+    return [Text(f"hit {hits:,}: {said}", "bold"), Text("and the processors are at"), *printing.columns(cells)]
 
 
 def _all(session, target, as_json):
@@ -94,4 +94,4 @@ def command(target, condition, ignore, everything, as_json):
             body = dict(schema="hvlab.break.1", image=files.shown(target.image), condition=condition, hits=hits,
                         **asdict(stop.detail["event"]))
             return report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
-        return tell.write(_lines(session, stop, hits))
+        return printing.write(_lines(session, stop, hits))

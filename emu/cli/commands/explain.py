@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from emu.cli import report, tell
+from emu.cli import printing, report
 
 HELP = """Explain a number or a name of the manuals: an exit, a VMCS field, an MSR, a hypercall, a check of VM entry.
 
@@ -39,7 +39,7 @@ def _print(found, as_json):
     if as_json:
         report.write_json(msgspec.json.format(msgspec.json.encode(dict(schema="hvlab.explain.1", **found.as_json())), indent=2))
     else:
-        tell.write(tell.explanation(found))
+        printing.write(printing.explanation(found))
 
 
 def _list(kind, as_json):
@@ -50,9 +50,9 @@ def _list(kind, as_json):
         body = dict(schema="hvlab.explain-list.1", kind=kind, rows=[dict(number=n, name=name, text=text) for n, name, text in rows])
         report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
     elif kind == "check":
-        tell.write(tell.columns([row[1:] for row in rows], 0, ("cyan",)))
+        printing.write(printing.columns([row[1:] for row in rows], 0, ("cyan",)))
     else:
-        tell.write(tell.columns([(f"{number:#x}", str(number), name, text) for number, name, text in rows], 0, ("", "", "cyan")))
+        printing.write(printing.columns([(f"{number:#x}", str(number), name, text) for number, name, text in rows], 0, ("", "", "cyan")))
 
 
 @click.group("explain", help=HELP, short_help="Explain exits, VMCS fields, MSRs, hypercalls, checks.", no_args_is_help=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from emu.cli import interrupt, running, tell
+from emu.cli import interrupt, printing, running
 from emu.cli import target as targets
+from emu.cli.options import OUT
 from emu.cli.values import Output
 from emu.errors import ConfigError
 
 TRACE = ".hvt"
-OUT = Output()
 
 HELP = """Run IMAGE and record its trace events: VM exits and entries, events delivered and injected, MSR and port accesses,
 failures of VMX instructions, changes of the paging mode.
@@ -68,7 +68,7 @@ def _record(target, path, text, quiet):
 def _print(reader, made):
     said = reader.summary
     lines = [Text(f"{said.rows:,} rows, {said.cycles:,} cycles, ended by {said.reason.lower().replace('_', ' ')}")]
-    return tell.write(lines + [Text(f"  {path}") for path in made if str(path) != "-"])
+    return printing.write(lines + [Text(f"  {path}") for path in made if str(path) != "-"])
 
 
 def _forms(reader, jsonl, perfetto, report):

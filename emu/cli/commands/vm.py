@@ -13,17 +13,17 @@ import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from emu.bits import MIB
 from emu.cli.console import made
 from emu.cli.values import Input, Memory
 from emu.errors import OK, ConfigError, ManageError
 from emu.files import plain
 from emu.spec.root import VMMOST
 
-MIB = 1 << 20
-MEMORY = 1024 * MIB                                       # of the service, for all virtual machines together
-MOST = 1 << 40                                            # bytes that a disk has room for in its sector numbers
-PATIENCE = 10                                             # seconds for a service that begins or ends
-WAIT = 120                                                # seconds until a service that was started answers: it may compile kernels
+SERVICE_MEMORY = 1024 * MIB                               # of the service, for all virtual machines together
+DISK_LIMIT = 1 << 40                                      # bytes that a disk has room for in its sector numbers
+SERVICE_SECONDS = 10                                      # for a service that begins or ends
+START_SECONDS = 120                                       # until a service that was started answers: it may compile kernels
 
 HELP = """Virtual machines under the hypervisor: children of the root partition, each with a worker process for its devices.
 
@@ -75,7 +75,7 @@ def _no_service(folder):
     Gives the Store, or None when there is a service, which is then the one to ask.
     """
     from emu.manage.files import Lock, state_folder
-    lock, end = Lock(state_folder(folder)), time.monotonic() + PATIENCE
+    lock, end = Lock(state_folder(folder)), time.monotonic() + SERVICE_SECONDS
     while not lock.take():
         if _ask(folder, do="list") is not None:
             yield None
@@ -100,11 +100,11 @@ def _service(folder):
     log_path = folder / LOG
     try:
         with open(log_path, "ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "emu.manage.service", str(folder), str(MEMORY)], stdin=subprocess.DEVNULL,
-                                       stdout=log, stderr=log, start_new_session=True)
+            command = [sys.executable, "-m", "emu.manage.service", str(folder), str(SERVICE_MEMORY)]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     except OSError as error:
         raise ManageError(f"{shown(log_path)}: {error.strerror}; the service does not start") from None
-    end = time.monotonic() + WAIT
+    end = time.monotonic() + START_SECONDS
     while _ask(folder, do="list") is None:
         ended = process.poll() is not None
         if time.monotonic() > end or (ended and _ask(folder, do="list") is None):       # or another command's service won
@@ -145,8 +145,8 @@ def create(folder, name, kernel, initrd, append, disk, disk_size, processors, me
         raise ConfigError("--initrd and --append go with --kernel: a disk of yours has its own")
     if memory % (2 * MIB):
         raise ConfigError(f"the memory of a virtual machine is whole 2 MiB, not {memory} bytes")
-    if memory > MOST or disk_size > MOST:
-        raise ConfigError(f"memory and disk of a virtual machine have at most {MOST >> 30} GiB each")
+    if memory > DISK_LIMIT or disk_size > DISK_LIMIT:
+        raise ConfigError(f"memory and disk of a virtual machine have at most {DISK_LIMIT >> 30} GiB each")
     if disk and not disk.is_file():
         raise ConfigError(f"{files.shown(disk)}: there is no such file")
     if disk and files.is_own(folder, disk):

@@ -5,7 +5,7 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import options, report, tell
+from emu.cli import options, printing, report
 from emu.cli import target as targets
 from emu.errors import ENTRY, OK
 
@@ -74,8 +74,8 @@ def show(target, at_exit, at_launch, at_entry_failure, processor, diff, groups, 
     state = "launched" if vmcs.launched else "clear"
     lines = [Text(f"VMCS {vmcs.pointer:#x} of processor {stop.processor}, launch state {state}, {stop.where}")]
     for group, rows in found:
-        lines += [Text(group, "bold"), *tell.columns([(f"{e:04x}", n, f"{v:#x}", t) for n, e, v, t in rows], 2, ("", "cyan"))]
-    return tell.write(lines)
+        lines += [Text(group, "bold"), *printing.columns([(f"{e:04x}", n, f"{v:#x}", t) for n, e, v, t in rows], 2, ("", "cyan"))]
+    return printing.write(lines)
 
 
 def _diff(target, numbers, groups, as_json):
@@ -87,7 +87,7 @@ def _diff(target, numbers, groups, as_json):
     copies, cycles = {}, {}
     for number, machine, processor in run_to.run_to_exits(target.make, numbers, target.max_cycles):
         copies[number] = vmcs.Vmcs(machine, processor).copy()
-        cycles[number] = int(machine.cpu[processor].cycles)
+        cycles[number] = machine.clocks[processor]
     first, second = numbers
     wanted = [int(vmcs.GROUPS[group]) for group in groups or GROUPS]
     changes = [each for each in vmcs.difference(copies[first], copies[second]) if group_of(each.encoding) in wanted]
@@ -96,8 +96,8 @@ def _diff(target, numbers, groups, as_json):
         return _write("hvlab.vmcs-diff.1", image=files.shown(target.image), exits=list(numbers), cycles=[cycles[n] for n in numbers],
                       changes=rows)
     cells = [(f"{c.encoding:04x}", c.name, f"{c.before:#x}", "->", f"{c.after:#x}", c.text) for c in changes]
-    return tell.write([Text(f"from exit {first} (cycle {cycles[first]:,}) to exit {second} (cycle {cycles[second]:,}): "
-                            f"{len(changes)} fields changed"), *tell.columns(cells, 2, ("", "cyan"))])
+    return printing.write([Text(f"from exit {first} (cycle {cycles[first]:,}) to exit {second} (cycle {cycles[second]:,}): "
+                            f"{len(changes)} fields changed"), *printing.columns(cells, 2, ("", "cyan"))])
 
 
 def _healthy(target, missing, as_json):
@@ -107,7 +107,7 @@ def _healthy(target, missing, as_json):
     if as_json:
         return _write("hvlab.vmcs-check.1", image=str(target.image), processor=None, cycle=None, where=where, pointer=None, passes=True,
                       outcome=where, error=0, reason=0, failures=[], msr=None)
-    return tell.write([Text(where)])
+    return printing.write([Text(where)])
 
 
 @command.command("check", short_help="List every VM-entry check that the VMCS fails.")
@@ -141,5 +141,5 @@ def check(target, at_launch, at_exit, at_entry_failure, processor, as_json):
                pointer=verdict.pointer, passes=verdict.passes, outcome=verdict.outcome, error=verdict.error, reason=verdict.reason,
                failures=failures, msr=verdict.msr)
     else:
-        tell.write([Text(f"processor {stop.processor}, {stop.where}"), *(Text(line) for line in verdict.lines())])
+        printing.write([Text(f"processor {stop.processor}, {stop.where}"), *(Text(line) for line in verdict.lines())])
     return OK if verdict.passes else ENTRY

@@ -8,12 +8,12 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import options, report, tell
+from emu.cli import options, printing, report
 from emu.cli import target as targets
 from emu.errors import DebugError
+from emu.spec.trace import WORLDS
 
-KINDS, SECONDS = ("memory", "register", "vmcs"), 2.0         # SECONDS: between lines on how far it is
-WORLDS = ("root", "guest")
+KINDS, REPORT_SECONDS = ("memory", "register", "vmcs"), 2.0  # REPORT_SECONDS: between lines on how far it is
 
 HELP = """Find who changed something last before the point where the run of IMAGE is stopped.
 
@@ -35,15 +35,15 @@ Examples:
 
 def history_at(target, stop):
     """Return (Session, History) of a new run of a target, where a Stopped says; the first machine is let go."""
-    from emu.debug.history.history import NEAR, History
+    from emu.debug.history.history import COUNTED_CYCLES, History
     from emu.debug.session.session import Session
 
     cycle = stop.cycle
     stop.close()
     session = Session(target.make())
     history, session.heed = History(session), Progress(session.machine)
-    if cycle > NEAR:
-        session.run(max_cycles=cycle - NEAR, pause=session.heed)
+    if cycle > COUNTED_CYCLES:
+        session.run(max_cycles=cycle - COUNTED_CYCLES, pause=session.heed)
     history.seek(cycle, stop.processor)
     return session, history
 
@@ -51,7 +51,7 @@ def history_at(target, stop):
 class Progress:
     """Reports on standard error, every few seconds, where a search of the past is; called between slices."""
 
-    def __init__(self, machine, seconds=SECONDS):
+    def __init__(self, machine, seconds=REPORT_SECONDS):
         self.machine, self.seconds, self.next = machine, seconds, time.monotonic() + seconds
 
     def __call__(self):
@@ -100,7 +100,7 @@ def command(target, kind, what, size, space, world, at_cycle, at_exit, at_launch
     if as_json:
         return report.write_json(msgspec.json.format(msgspec.json.encode(
             dict(schema="hvlab.why.1", image=files.shown(target.image), where=stop.where, **asdict(found))), indent=2))
-    return tell.write([Text(f"{found.what}, {stop.where}"), *tell.columns([
+    return printing.write([Text(f"{found.what}, {stop.where}"), *printing.columns([
         ("  value", f"{found.old:#x} -> {found.new:#x}"), ("  written by", found.place),
         ("  in", f"{found.thread}, processor {found.processor}"), ("  at cycle", f"{found.cycle:,}"),
         *([("  since", f"written {found.again:,} times with that value")] if found.again else [])])])

@@ -7,7 +7,7 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import options, report, tell
+from emu.cli import options, printing, report
 from emu.cli import target as targets
 
 HELP = """Explain why an interrupt is not delivered where the run of IMAGE is stopped.
@@ -43,8 +43,9 @@ def command(target, vector, at_cycle, at_exit, at_launch, processor, as_json):
         return report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
     name = "NMI" if number == irq.NMI else f"vector {number:#x}"
     if not reasons:
-        return tell.write([Text(f"{name} is pending at processor {stop.processor}, {stop.where}: it is delivered at the next boundary")])
+        said = f"{name} is pending at processor {stop.processor}, {stop.where}: it is delivered at the next boundary"
+        return printing.write([Text(said)])
     lines = [Text(f"{name} is not delivered to processor {stop.processor}, {stop.where}:")]
     for reason in reasons:
         lines += [Text("  ").append(reason.id, "cyan").append(f": {reason.text}"), Text(f"      source: {reason.source}", "dim")]
-    return tell.write(lines)
+    return printing.write(lines)

@@ -7,7 +7,7 @@ import msgspec
 from rich.text import Text
 
 from emu import files
-from emu.cli import options, report, tell
+from emu.cli import options, printing, report
 from emu.cli import target as targets
 from emu.cli.values import Output
 from emu.errors import ConfigError
@@ -43,7 +43,7 @@ def _lines(found, stop):
             cells += [_row(f"  {row.name}", row) for row in group.ept]
         if group.entry:
             cells.append(_row(group.entry.name, group.entry))
-    for line, cell in zip(tell.columns(cells, 2, ("cyan",)), cells, strict=True):
+    for line, cell in zip(printing.columns(cells, 2, ("cyan",)), cells, strict=True):
         if cell[-1]:
             line.stylize("bold red")
         lines.append(line)
@@ -109,4 +109,4 @@ def command(target, address, at_cycle, at_exit, at_launch, processor, world, par
                     reaches=found.reaches)
         report.write_json(msgspec.json.format(msgspec.json.encode(body | asdict(found)), indent=2))
     else:
-        tell.write(_lines(found, stop))
+        printing.write(_lines(found, stop))

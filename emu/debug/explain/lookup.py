@@ -6,7 +6,7 @@ from emu.errors import ConfigError
 
 _NUMBER = re.compile(r"-?(0[xX](_?[0-9a-fA-F]+)+|0[bB](_?[01]+)+|[0-9]+(_[0-9]+)*)")
 DIGITS = 100                                               # of a number at most: no value is that long, and int() takes its time
-SHOWN = 6                                                  # names offered when one is wrong
+NAMES_OFFERED = 6                                          # names offered when one is wrong
 
 
 def number(text):
@@ -16,7 +16,7 @@ def number(text):
     """
     text = text.strip()
     if text[:1] in "-0123456789" and len(text) > DIGITS:
-        raise ConfigError(f"{text[:SHOWN]}...: a number or name has at most {DIGITS} characters, not {len(text)}")
+        raise ConfigError(f"{text[:NAMES_OFFERED]}...: a number or name has at most {DIGITS} characters, not {len(text)}")
     if not _NUMBER.fullmatch(text):
         return None
     if text.startswith("-"):
@@ -51,8 +51,8 @@ def _plain(name):
 
 def _either(names):
     names = list(names)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    more = f" and {len(names) - NAMES_OFFERED} more" if len(names) > NAMES_OFFERED else ""
+    return ", ".join(names[:NAMES_OFFERED]) + more
 
 
 def name(text, names, what, allowed):
@@ -71,7 +71,7 @@ def name(text, names, what, allowed):
         raise ConfigError(f"{text!r} {'is' if exact else 'begins'} more than one {what}: {_either(begin)}")
     inside = [each for plain, each in pairs if wanted and wanted in plain]
     close = dict(reversed(pairs))
-    near = [close[each] for each in difflib.get_close_matches(wanted, list(close), SHOWN, 0.6)]
+    near = [close[each] for each in difflib.get_close_matches(wanted, list(close), NAMES_OFFERED, 0.6)]
     offered = list(dict.fromkeys([*near, *inside]))
     meant = f"; nearest: {_either(offered)}" if offered else ""
     raise ConfigError(f"there is no {what} {text!r}{meant}. {allowed}")

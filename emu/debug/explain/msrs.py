@@ -1,7 +1,7 @@
 """Model-specific registers explained: who has them, which bits may be written, and what a value means."""
 from dataclasses import replace
 
-from emu.bits import details, name_of, text_of
+from emu.bits import LOW_32, details, name_of, text_of
 from emu.debug.explain import decode, lookup
 from emu.debug.explain.decode import Bits, Explanation, Part
 from emu.model.interrupts.apic import MSR_READ, MSR_WRITE
@@ -13,7 +13,6 @@ from emu.spec.profile import CAPABILITIES, CR0_RULE, CR4_RULE, ENTRY_RULE, EXIT_
 from emu.spec.tlfs import HVMSR, HVPAGE, HVRESET
 from emu.spec.vmx import BASIC, ENTRYC, EPTCAP, EXITC, FEATURE_CONTROL, MISC, PIN, PROC, PROC2, VMXMSR
 
-LOW = 0xFFFF_FFFF
 # Capability MSRs that allow control bits, and the controls' layout.
 CONTROLS = {"PIN": PIN, "PROC": PROC, "EXIT": EXITC, "ENTRY": ENTRYC, "PROC2": PROC2, "TRUE_PIN": PIN, "TRUE_PROC": PROC,
             "TRUE_EXIT": EXITC, "TRUE_ENTRY": ENTRYC}
@@ -64,7 +63,7 @@ def allowed(title, table, value):
 
     Source: SDM 3D, "Reserved Controls and Default Settings"
     """
-    must, may, rows = value & LOW, value >> 32, []
+    must, may, rows = value & int(LOW_32), value >> 32, []
     for name, mask in zip(table._fields, table, strict=True):
         one, zero = must & int(mask), may & int(mask)
         said = "must be 1" if one else "0 or 1" if zero else "must be 0"

@@ -1,7 +1,7 @@
 """What gdb reads and writes: registers and memory of the thread that it has chosen, and the search for bytes."""
 from emu.debug.gdb import description
 from emu.debug.gdb.numbers import Refused, hexadecimal, octets, parts, place
-from emu.debug.gdb.packet import LIMIT, unescape
+from emu.debug.gdb.packet import PACKET_LIMIT, unescape
 from emu.debug.gdb.query import NOTHING, OK
 
 
@@ -59,7 +59,7 @@ def read_memory(stub, text):
     """Answer m: memory, as much as a packet holds."""
     address, size = place(text)
     read = _reader(stub)
-    return read(address, min(size, LIMIT // 2 - 64)).hex().encode() if size else NOTHING
+    return read(address, min(size, PACKET_LIMIT // 2 - 64)).hex().encode() if size else NOTHING
 
 
 def _store(stub, address, size, data):
@@ -99,7 +99,7 @@ def search(stub, data):
     while at < end:
         if stub.poll():
             raise Refused(f"the search was interrupted before {at:#x}")
-        part = read(at, min(LIMIT, end - at))
+        part = read(at, min(PACKET_LIMIT, end - at))
         found = (held + part).find(wanted)
         if found >= 0:
             return b"1,%x" % (at - len(held) + found)

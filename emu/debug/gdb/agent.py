@@ -2,9 +2,10 @@
 
 Source: Debugging with GDB, "The GDB Agent Expression Mechanism", "Bytecode Descriptions"
 """
+from emu.bits import ONES_64
 from emu.errors import DebugError
 
-STEPS, DEPTH, WORD = 10_000, 256, (1 << 64) - 1
+OPERATIONS_LIMIT, STACK_LIMIT = 10_000, 256
 SIGN = 1 << 63
 REFERENCE = {0x17: 1, 0x18: 2, 0x19: 4, 0x1A: 8}
 CONSTANT = {0x22: 1, 0x23: 2, 0x24: 4, 0x25: 8}
@@ -55,9 +56,9 @@ class _Machine:
 
     def push(self, value):
         """Put a value on the stack, as 64 bits."""
-        if len(self.stack) >= DEPTH:
-            raise DebugError(f"the condition's bytecode needs more than {DEPTH} places of stack")
-        self.stack.append(value & WORD)
+        if len(self.stack) >= STACK_LIMIT:
+            raise DebugError(f"the condition's bytecode needs more than {STACK_LIMIT} places of stack")
+        self.stack.append(value & ONES_64)
 
     def step(self):
         """Do one operation; returns False at the end."""
@@ -122,7 +123,7 @@ def evaluate(code, register, memory):
     register(number), memory(address, size): what the program can ask for, as ints.
     """
     machine = _Machine(code, register, memory)
-    for _ in range(STEPS):
+    for _ in range(OPERATIONS_LIMIT):
         if not machine.step():
             return machine.pop()
-    raise DebugError(f"the condition did not end after {STEPS:,} operations")
+    raise DebugError(f"the condition did not end after {OPERATIONS_LIMIT:,} operations")

@@ -3,7 +3,7 @@
 Source: Debugging with GDB, "Packets" (z and Z)
 """
 from emu.debug.gdb import agent, description
-from emu.debug.gdb.numbers import SHOWN, Refused, hexadecimal, octets, parts
+from emu.debug.gdb.numbers import PACKET_SHOWN, Refused, hexadecimal, octets, parts
 from emu.debug.gdb.query import MACHINE, NOTHING, OK
 from emu.errors import DebugError
 
@@ -22,7 +22,7 @@ def condition_of(text):
             raise Refused(f"a condition of {size} bytes is announced, {len(programs[-1])} came")
         text = rest[2 * size:]
     if text:
-        raise Refused(f"conditions must be Xlength,bytecode, not {text[:SHOWN]!r}; commands are gdb's to carry out")
+        raise Refused(f"conditions must be Xlength,bytecode, not {text[:PACKET_SHOWN]!r}; commands are gdb's to carry out")
     if not programs:
         return None
 

@@ -5,14 +5,13 @@ Source: Debugging with GDB, "Target Descriptions", "i386 Features"
 from collections import namedtuple
 from xml.sax.saxutils import quoteattr
 
-from emu.bits import shift_of
+from emu.bits import ALL_ONES, shift_of
 from emu.debug.views import registers
 from emu.debug.views.vmcs import Vmcs
 from emu.errors import DebugError
 from emu.spec.cpu import CR0, CR4, EFER, RFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.vmx import PIN, PROC, PROC2
-from emu.state import ALL_ONES
 
 Register = namedtuple("Register", "name bits type source")  # source: a name of views.registers, or a function of the thread
 
@@ -35,11 +34,11 @@ def _field(name):
 
 
 def _mode(thread):
-    return int(thread.c.vmx_mode)
+    return thread.host.vmx_mode
 
 
 def _pointer(thread):
-    return int(thread.c.vmcs_pointer)
+    return thread.host.vmcs_pointer
 
 
 def _bits(thread):

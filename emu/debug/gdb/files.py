@@ -13,10 +13,10 @@ from emu.errors import DebugError
 from emu.files import read
 from emu.image import elf
 
-HEADER, SECTION, SYMBOL = 64, 64, 24
-PROGBITS, ALLOC, EXECUTE = 1, 2, 4
+HEADER_BYTES, SECTION, SYMBOL = 64, 64, 24
+PROGBITS, ALLOC, EXECINSTR = 1, 2, 4
 KINDS = {".symtab": 2, ".strtab": 3, ".shstrtab": 3}
-OPEN_READ, NOT_FOUND, BAD, INVALID, TOO_MANY = 0, 2, 9, 22, 24
+OPEN_READ, ENOENT, EBADF, EINVAL, EMFILE = 0, 2, 9, 22, 24
 MOST_OPEN = 64                                             # files open at a time
 
 
@@ -34,14 +34,14 @@ def symbol_file(base, code, addresses, lines=(), files=None):
     parts = {".text": code, ".symtab": bytes(symbols), ".strtab": bytes(names), **debug}
     titles = b"\0" + b"".join(name.encode() + b"\0" for name in (*parts, ".shstrtab"))
     parts[".shstrtab"] = titles
-    rows, at = [(0,) * 10], HEADER
+    rows, at = [(0,) * 10], HEADER_BYTES
     for name, data in parts.items():
-        kind, flags = KINDS.get(name, PROGBITS), ALLOC | EXECUTE if name == ".text" else 0
+        kind, flags = KINDS.get(name, PROGBITS), ALLOC | EXECINSTR if name == ".text" else 0
         link, info, entry = (3, 1, SYMBOL) if name == ".symtab" else (0, 0, 0)
         title = titles.index(b"\0" + name.encode() + b"\0") + 1
         rows.append((title, kind, flags, base if flags else 0, at, len(data), link, info, 1, entry))
         at += len(data)
-    fields = (2, 62, 1, base, 0, at, 0, HEADER, 0, 0, SECTION, len(rows), len(parts))
+    fields = (2, 62, 1, base, 0, at, 0, HEADER_BYTES, 0, 0, SECTION, len(rows), len(parts))
     head = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", *fields)
     return head + b"".join(parts.values()) + b"".join(struct.pack("<IIQQQQIIQQ", *row) for row in rows)
 
@@ -88,7 +88,7 @@ class Host:
         try:
             return known.get(what, self._none)(*words)
         except (Refused, UnicodeDecodeError, TypeError):   # TypeError: more or fewer words than it takes
-            return b"F-1,%x" % INVALID
+            return b"F-1,%x" % EINVAL
 
     def _none(self, *_):
         return b""
@@ -100,9 +100,9 @@ class Host:
         name = octets(path.decode("ascii"), "a file's name").decode()
         data = self.files.get(name, self.files.get(name.lstrip("/")))
         if data is None or _number(flags) != OPEN_READ:
-            return b"F-1,%x" % NOT_FOUND
+            return b"F-1,%x" % ENOENT
         if len(self._open) >= MOST_OPEN:
-            return b"F-1,%x" % TOO_MANY
+            return b"F-1,%x" % EMFILE
         number, self._next = self._next, self._next + 1
         self._open[number] = data
         return b"F%x" % number

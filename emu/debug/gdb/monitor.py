@@ -7,18 +7,19 @@ from collections.abc import Callable
 
 import capstone
 
-from emu.bits import name_of
+from emu.bits import ALL_ONES, name_of
 from emu.debug.explain import explain, lookup
 from emu.debug.history import snapshot_file, why
 from emu.debug.history.snapshot import take
 from emu.debug.views import irq, translation
 from emu.debug.views import vmcs as vmcs_of
 from emu.errors import DebugError, HvlabError
+from emu.spec.insn import LONGEST_INSTRUCTION
 from emu.spec.outcome import MODE
+from emu.spec.trace import WORLDS
 from emu.spec.vmx import REASON
-from emu.state import ALL_ONES
 
-LONGEST, MOST = 15, 1000                                   # bytes of an instruction; instructions that are disassembled at once
+DISASSEMBLED = 1000                                        # instructions that are disassembled at once
 MODES = {16: capstone.CS_MODE_16, 32: capstone.CS_MODE_32, 64: capstone.CS_MODE_64}
 
 
@@ -86,10 +87,10 @@ class Monitor:
 
     def _state(self, _thread):
         machine, cells = self.session.machine, []
-        for n, c in enumerate(machine.cpu):
+        for n, clock in enumerate(machine.clocks):
             thread = self.session.thread(n)
-            mode = name_of(MODE, int(c.vmx_mode)).lower()
-            cells.append((f"cpu{n}", mode, thread.name, f"cycle {int(c.cycles):,}", thread.place()))
+            mode = name_of(MODE, thread.c.vmx_mode).lower()
+            cells.append((f"cpu{n}", mode, thread.name, f"cycle {clock:,}", thread.place()))
         return _lines(cells)
 
     def _vmcs(self, thread, *groups):
@@ -120,7 +121,7 @@ class Monitor:
         kinds = [word for word in how if word in translation.KINDS]
         if set(how) - set(kinds) - {"user"}:
             raise DebugError(f"{' '.join(how)!r} must be one or more of {', '.join(translation.KINDS)}, user")
-        world = None if thread.running else translation.WORLDS[thread.world]
+        world = None if thread.running else WORLDS[thread.world]
         kind = kinds[0] if kinds else "read"
         found = translation.translate(self.session.machine, self._address(address), thread.processor, kind, "user" in how, world)
         lines = [f"linear {found.linear:#x}, {found.access}, {found.world}; {found.mode}, CR3 {found.cr3:#x}"]
@@ -167,7 +168,7 @@ class Monitor:
 
     def _seek(self, thread, cycle):
         stop = self.session.history.seek(lookup.value(cycle, "CYCLE"), thread.processor)
-        return [f"cpu{stop.processor} at cycle {int(thread.c.cycles):,}, {stop.thread.place()}"]
+        return [f"cpu{stop.processor} at cycle {thread.host.cycles:,}, {stop.thread.place()}"]
 
     def _explain(self, _thread, kind, *words):
         makers = {"exit": explain.exit, "field": explain.vmcs_field, "msr": explain.msr, "error": explain.error, "check": explain.check,
@@ -186,7 +187,7 @@ class Monitor:
     def _until(self, thread, transition):
         if transition not in ("exit", "entry", "return"):
             raise DebugError(f"{transition!r} must be exit, entry or return")
-        vmcs = int(thread.c.vmcs_pointer)
+        vmcs = thread.host.vmcs_pointer
         if transition == "return" and vmcs == ALL_ONES:
             raise DebugError(f"processor {thread.processor} has no current VMCS to return to")
         self.until = ("entry", vmcs) if transition == "return" else (transition, None)
@@ -218,9 +219,9 @@ class Monitor:
 
     def _disassemble(self, thread, address=None, count="8"):
         at, wanted = thread.pc if address is None else self._address(address), lookup.value(count, "COUNT")
-        if not 1 <= wanted <= MOST:
-            raise DebugError(f"COUNT must be 1 to {MOST:,}, not {wanted:,}")
+        if not 1 <= wanted <= DISASSEMBLED:
+            raise DebugError(f"COUNT must be 1 to {DISASSEMBLED:,}, not {wanted:,}")
         machine = capstone.Cs(capstone.CS_ARCH_X86, MODES[thread.bits])
-        data = thread.read(at, min(LONGEST * wanted, (1 << 64) - at))
+        data = thread.read(at, min(int(LONGEST_INSTRUCTION) * wanted, (1 << 64) - at))
         cells = [(f"{each.address:#x}", each.bytes.hex(" "), f"{each.mnemonic} {each.op_str}") for each in machine.disasm(data, at, wanted)]
-        return _lines(cells) or [f"{at:#x}  {data[:LONGEST].hex(' ')}  (bad)"]
+        return _lines(cells) or [f"{at:#x}  {data[:int(LONGEST_INSTRUCTION)].hex(' ')}  (bad)"]

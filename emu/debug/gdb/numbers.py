@@ -1,7 +1,9 @@
 """The numbers, bytes and parts of a packet's text: what is not exactly that is refused."""
 import re
 
-LAST, SHOWN = (1 << 64) - 1, 40                            # SHOWN: characters of a wrong packet that are repeated
+from emu.bits import ONES_64
+
+PACKET_SHOWN = 40                                          # characters of a wrong packet that are repeated
 DIGITS = re.compile(r"[0-9a-fA-F]+")                       # what int() takes besides, signs, blanks and underscores, no packet has
 
 
@@ -12,17 +14,17 @@ class Refused(Exception):
 def hexadecimal(text, what):
     """Return the number of up to 64 bits that hexadecimal digits of a packet write; Refused when they are none."""
     if not DIGITS.fullmatch(text):
-        raise Refused(f"{what} must be hexadecimal, not {text[:SHOWN]!r}")
+        raise Refused(f"{what} must be hexadecimal, not {text[:PACKET_SHOWN]!r}")
     digits = text.lstrip("0")
     if len(digits) > 16:
-        raise Refused(f"{what} has at most 64 bits, not the {4 * len(digits)} of {text[:SHOWN]!r}")
+        raise Refused(f"{what} has at most 64 bits, not the {4 * len(digits)} of {text[:PACKET_SHOWN]!r}")
     return int(digits or "0", 16)
 
 
 def octets(text, what):
     """Return the bytes that pairs of hexadecimal digits of a packet write; Refused when they are none."""
     if text and not DIGITS.fullmatch(text) or len(text) % 2:
-        raise Refused(f"{what} must be pairs of hexadecimal digits, not {text[:SHOWN]!r}")
+        raise Refused(f"{what} must be pairs of hexadecimal digits, not {text[:PACKET_SHOWN]!r}")
     return bytes.fromhex(text)
 
 
@@ -30,8 +32,8 @@ def place(text):
     """Return (address, length) of `ADDRESS,LENGTH`; Refused for a range that goes beyond the last address."""
     address, _, size = text.partition(",")
     at, size = hexadecimal(address, "an address"), hexadecimal(size, "a length")
-    if at + size > LAST + 1:
-        raise Refused(f"{size:#x} bytes at {at:#x} end beyond the last address, {LAST:#x}")
+    if at + size > ONES_64 + 1:
+        raise Refused(f"{size:#x} bytes at {at:#x} end beyond the last address, {ONES_64:#x}")
     return at, size
 
 
@@ -39,5 +41,5 @@ def parts(text, divider, count, usage):
     """Return the parts of a packet between dividers; Refused when there are not as many as there must be."""
     found = text.split(divider)
     if len(found) != count:
-        raise Refused(f"a packet must be {usage}, not {text[:SHOWN]!r}")
+        raise Refused(f"a packet must be {usage}, not {text[:PACKET_SHOWN]!r}")
     return found

@@ -4,7 +4,7 @@ Source: Debugging with GDB, "Remote Protocol: Overview"
 """
 from collections import namedtuple
 
-LIMIT = 0x10000                                            # bytes of a packet that is still taken
+PACKET_LIMIT = 0x10000                                     # bytes of a packet that is still taken
 ACKNOWLEDGE, REFUSE, INTERRUPT = b"+", b"-", 3
 ESCAPE, ESCAPED = 0x7D, b"#$}*"
 
@@ -66,12 +66,12 @@ class Reader:
             del self._left[:again]
             return Packet("broken", b"")
         if end < 0 or len(self._left) < end + 3:
-            if len(self._left) > LIMIT:
+            if len(self._left) > PACKET_LIMIT:
                 self._oversize = True
                 del self._left[1:]
             return None
         data, told = bytes(self._left[1:end]), bytes(self._left[end + 1:end + 3])
         del self._left[:end + 3]
-        oversize, self._oversize = self._oversize or end > LIMIT, False
+        oversize, self._oversize = self._oversize or end > PACKET_LIMIT, False
         whole = not oversize and told.lower() == b"%02x" % (sum(data) & 0xFF)
         return Packet("packet", data) if whole else Packet("broken", data[:32])

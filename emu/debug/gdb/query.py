@@ -1,10 +1,10 @@
 """What gdb asks about the machine as a whole: features, threads, files, the monitor's commands."""
 from emu.debug.gdb import description, files
 from emu.debug.gdb.numbers import Refused, hexadecimal, octets, parts, place
-from emu.debug.gdb.packet import LIMIT, escape
+from emu.debug.gdb.packet import PACKET_LIMIT, escape
 from emu.errors import DebugError
 
-PAGE = 0x2000                                              # bytes of a qXfer reply
+REPLY_BYTES = 0x2000                                       # bytes of a qXfer reply
 MACHINE = 1
 FEATURES = ("multiprocess+", "swbreak+", "hwbreak+", "qXfer:features:read+", "qXfer:threads:read+", "qXfer:exec-file:read+",
             "qXfer:libraries:read+", "qXfer:osdata:read+", "QStartNoAckMode+", "vContSupported+", "ConditionalBreakpoints+", "ReverseStep+",
@@ -15,7 +15,7 @@ OK, NOTHING = b"OK", b""
 def supported(stub, text):
     """Answer qSupported; a client that understands errors in words gets them."""
     stub.words = "error-message+" in text.lstrip(":").split(";")
-    return ";".join((f"PacketSize={LIMIT:x}", *FEATURES, *(["error-message+"] if stub.words else []))).encode()
+    return ";".join((f"PacketSize={PACKET_LIMIT:x}", *FEATURES, *(["error-message+"] if stub.words else []))).encode()
 
 
 def first_threads(stub, _):
@@ -55,7 +55,7 @@ def transfer(stub, text):
     if content is None:
         return NOTHING
     data = content.encode()
-    part = data[offset:offset + min(size, PAGE)]
+    part = data[offset:offset + min(size, REPLY_BYTES)]
     return (b"m" if offset + len(part) < len(data) else b"l") + escape(part)
 
 

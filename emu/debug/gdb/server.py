@@ -11,11 +11,11 @@ import select
 import socket
 
 from emu.debug.gdb import packet
-from emu.debug.gdb.stub import INVALID
+from emu.debug.gdb.files import EINVAL
 from emu.errors import ConfigError
 
 HOST = "127.0.0.1"
-CHUNK, SECONDS, PATIENCE = 65536, 0.2, 10.0                # PATIENCE: seconds that a client may take none of what is sent
+RECEIVE_BYTES, POLL_SECONDS, STALL_SECONDS = 65536, 0.2, 10.0  # STALL_SECONDS: seconds that a client may take none of what is sent
 FIRST_BYTES = b"$+-\x03"                                   # of a debugger; a request of HTTP begins with a letter, TLS with 0x16
 INTRODUCTIONS = (b"qSupported", b"QStartNoAckMode")        # first packets of gdb and LLDB
 REQUEST = re.compile(rb"[A-Z]{3,10} \S+ HTTP/\d")
@@ -82,7 +82,7 @@ class Server:
     def _receive(self):
         """Take what has come; notes a connection that is gone."""
         try:
-            data = self.client.recv(CHUNK)
+            data = self.client.recv(RECEIVE_BYTES)
         except OSError:
             data = b""
         self.dropped = self.dropped or not data
@@ -116,7 +116,7 @@ class Server:
     def _accept(self):
         self.client, peer = self.listener.accept()
         self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.client.settimeout(PATIENCE)
+        self.client.settimeout(STALL_SECONDS)
         self.reader, self.waiting, self.dropped, self.acknowledge = packet.Reader(), [], False, True
         self._spoken = self._known = self.stub.words = False
         self.log(f"a debugger connected from port {peer[1]}")
@@ -125,7 +125,7 @@ class Server:
         other, peer = self.listener.accept()
         with other:
             try:
-                other.settimeout(SECONDS)
+                other.settimeout(POLL_SECONDS)
                 other.sendall(b"+" + packet.frame(BUSY))
             except OSError:
                 pass
@@ -146,8 +146,8 @@ class Server:
         elif each.kind == "broken" and self.acknowledge:
             self._send(packet.REFUSE)
         elif each.kind == "broken":
-            what = f"the packet is broken: wrong checksum, cut off, or longer than {packet.LIMIT} bytes"
-            self._send(packet.frame(self.stub.refusal(INVALID, what)))
+            what = f"the packet is broken: wrong checksum, cut off, or longer than {packet.PACKET_LIMIT} bytes"
+            self._send(packet.frame(self.stub.refusal(EINVAL, what)))
         elif each.kind == "packet" and not (self._known or each.data.startswith(INTRODUCTIONS)):
             self._turn_away(f"a debugger's first packet is {' or '.join(name.decode() for name in INTRODUCTIONS)}, not {each.data[:16]!r}")
         elif each.kind == "packet":
@@ -177,7 +177,7 @@ class Server:
             if self.stub.detached and not self.client:
                 if not self._run_free():
                     break
-            self._ready(SECONDS if not self.waiting else 0)
+            self._ready(POLL_SECONDS if not self.waiting else 0)
             while self.waiting and self.client and not self.stub.killed:
                 self._handle(self.waiting.pop(0))
         return self.stub

@@ -8,16 +8,17 @@ import sys
 import traceback
 
 from emu.debug.gdb import access, breakpoints, description, files, query
+from emu.debug.gdb.files import EINVAL
 from emu.debug.gdb.monitor import Monitor
-from emu.debug.gdb.numbers import SHOWN, Refused, hexadecimal, octets, parts
+from emu.debug.gdb.numbers import PACKET_SHOWN, Refused, hexadecimal, octets, parts
 from emu.debug.gdb.query import MACHINE, NOTHING, OK
 from emu.debug.history.history import History
 from emu.debug.session.session import Session
 from emu.errors import INTERNAL, DebugError, HvlabError
 from emu.machine.result import ending, exit_code
 
-TRAP, INTERRUPTED, ABORT, FAULT = 5, 2, 6, 11              # signals of gdb's
-UNABLE, INVALID, DEFECT = 0x01, 0x16, 0x05                 # errors of gdb's: EPERM, EINVAL, EIO
+SIGTRAP, SIGINT, SIGABRT, SIGSEGV = 5, 2, 6, 11            # signals of gdb's
+EPERM, EIO = 0x01, 0x05                 # errors of gdb's
 ENDED = ("EXIT_CODE", "POWER_OFF", "RESET")                # ends that the guest asked for
 
 
@@ -101,16 +102,16 @@ class Stub:
         try:
             return self._answer(data)
         except Refused as error:
-            return self.refusal(INVALID, str(error))
+            return self.refusal(EINVAL, str(error))
         except UnicodeDecodeError:
-            return self.refusal(INVALID, f"a packet must be of ASCII characters, not {data[:SHOWN]!r}")
+            return self.refusal(EINVAL, f"a packet must be of ASCII characters, not {data[:PACKET_SHOWN]!r}")
         except HvlabError as error:
-            return self.refusal(UNABLE, str(error))
+            return self.refusal(EPERM, str(error))
         except Exception as error:                         # an error of ours must not take the person's session away
             traceback.print_exc()
-            print(f"hvlab: an error of hvlab itself, at gdb's packet {data[:SHOWN]!r}: please report what is above", file=sys.stderr)
+            print(f"hvlab: an error of hvlab itself, at gdb's packet {data[:PACKET_SHOWN]!r}: please report what is above", file=sys.stderr)
             self.defects += 1
-            return self.refusal(DEFECT, f"an error of hvlab itself: {type(error).__name__}: {error}")
+            return self.refusal(EIO, f"an error of hvlab itself: {type(error).__name__}: {error}")
 
     def refusal(self, number, text):
         """Return the reply that refuses a packet: in words where the client has said that it understands them."""
@@ -191,7 +192,7 @@ class Stub:
         elif letter in ("C", "S"):
             hexadecimal(rest, "a signal")
         elif what not in ("c", "s"):
-            raise Refused(f"vCont action {what[:SHOWN]!r} must be one of c, C, s, S, r")
+            raise Refused(f"vCont action {what[:PACKET_SHOWN]!r} must be one of c, C, s, S, r")
         if chosen[0] != -1:
             self.thread(chosen)
         return letter, chosen, start, end
@@ -214,7 +215,7 @@ class Stub:
         for each in stop.all:
             if "event" in each.detail:
                 self.tell(f"hvlab: {each.number}: {each.detail['event']}\n")
-        signal = INTERRUPTED if stop.reason == "interrupted" else TRAP
+        signal = SIGINT if stop.reason == "interrupted" else SIGTRAP
         self._last = f"T{signal:02x}{where}{self._cause(stop)}".encode()
         return self._last
 
@@ -239,9 +240,9 @@ class Stub:
             lines.append("reverse-stepi and reverse-continue go back from here, continue ends the run")
             self.tell("".join(f"hvlab: {line}\n" for line in lines))
             if stop.error or stop.result.reason not in ENDED:
-                how = f"{FAULT:02x}{where}"
+                how = f"{SIGSEGV:02x}{where}"
             else:
-                how = f"{ABORT:02x}{where}" if stop.result.exit_code else f"{TRAP:02x}{where}replaylog:end;"
+                how = f"{SIGABRT:02x}{where}" if stop.result.exit_code else f"{SIGTRAP:02x}{where}replaylog:end;"
             self._last = f"T{how}".encode()
             return self._last
         self.exited, code = True, (stop.result.exit_code & 0xFF or exit_code(stop.result)) if stop.result else INTERNAL
@@ -251,12 +252,12 @@ class Stub:
     # ---- queries ------------------------------------------------------------------------------------------------------
     def _why(self, _):
         if not self._last:
-            self._last = f"T{TRAP:02x}thread:p1.1;".encode()
+            self._last = f"T{SIGTRAP:02x}thread:p1.1;".encode()
         return self._last
 
     def _choose(self, text):
         if text[:1] not in ("g", "c"):
-            raise Refused(f"a packet must be Hg or Hc with a thread, not {'H' + text[:SHOWN]!r}")
+            raise Refused(f"a packet must be Hg or Hc with a thread, not {'H' + text[:PACKET_SHOWN]!r}")
         process, number = self.which(text[1:])
         process = self._chosen[0] if process in (-1, 0) else process
         self.thread((process, number))
@@ -285,7 +286,7 @@ class Stub:
         process = self._process(text, attached=False)
         self._attached.add(process)
         self._chosen = process, 1
-        return f"T{TRAP:02x}thread:p{process:x}.1;".encode()
+        return f"T{SIGTRAP:02x}thread:p{process:x}.1;".encode()
 
     def _detach(self, text):
         process = self._process(text)
@@ -312,7 +313,7 @@ class Stub:
         """Restart; vRun may name the file that runs already, and no arguments."""
         name, *arguments = (octets(each, "a file or argument").decode("utf-8", "replace") for each in text.split(";"))
         if name.lstrip("/") not in ("", *(path.lstrip("/") for path in self.files)):
-            raise Refused(f"{name[:SHOWN]!r} is not what this machine was made with: start hvlab with it")
+            raise Refused(f"{name[:PACKET_SHOWN]!r} is not what this machine was made with: start hvlab with it")
         if arguments:
             raise Refused("a machine takes no arguments")
         return self._restart("")
@@ -323,7 +324,7 @@ class Stub:
 
     def _physical_mode(self, text):
         if text not in ("0", "1"):
-            raise Refused(f"the mode must be 0 or 1, not {text[:SHOWN]!r}")
+            raise Refused(f"the mode must be 0 or 1, not {text[:PACKET_SHOWN]!r}")
         self.physical = text == "1"
         return OK
 

@@ -11,10 +11,11 @@ import numpy as np
 from emu.debug.history import builds, compare, record
 from emu.debug.history.snapshot import restore, take
 from emu.errors import ReplayError
+from emu.machine.host import host
 from emu.machine.machine import FOREVER
 from emu.spec.engine import HFLAGS
 
-CHECKPOINTS, NEAR = 64, 1 << 16                           # NEAR: bytes after a symbol that still go by its name
+CHECKPOINTS, SYMBOL_REACH = 64, 1 << 16                   # SYMBOL_REACH: bytes after a symbol that still go by its name
 U64 = np.uint64
 
 
@@ -53,15 +54,15 @@ def _places(machine):
     """Return the Place of each processor of a machine."""
     found = []
     for n, c in enumerate(machine.cpu):
-        env = machine.env(n)
-        rip = int(env.rip) + (0 if U64(env.hflags) & HFLAGS.CS64 else int(env.seg[4]))
-        found.append(Place(n, int(c.cycles), rip, machine.symbols.name(rip) if machine.symbols and _near(machine.symbols, rip) else ""))
+        env = host(machine.env(n))
+        rip = env.rip + (0 if env.hflags & int(HFLAGS.CS64) else env.seg[4])
+        found.append(Place(n, host(c).cycles, rip, machine.symbols.name(rip) if machine.symbols and _near(machine.symbols, rip) else ""))
     return found
 
 
 def _near(symbols, rip):
     start = symbols.address(symbols.name(rip).partition("+")[0])
-    return start is not None and rip - start < NEAR
+    return start is not None and rip - start < SYMBOL_REACH
 
 
 def _inputs(a, b, cycle):

@@ -70,7 +70,7 @@ class _Stream:
     def run(self, until):
         """Run to a cycle, to the limit, or to the end."""
         while not (self.over or self.cut) and self.machine.clock < until:
-            stop = self.machine.advance(self.limit, int(self.machine.record[0].now) + PAUSE_CYCLES)
+            stop = self.machine.advance(self.limit, self.machine.host.now + PAUSE_CYCLES)
             self.over, self.cut = bool(stop) and stop != STOP.BUDGET, stop == STOP.BUDGET
         self.machine.watching.drain()
 

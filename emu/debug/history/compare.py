@@ -3,14 +3,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emu.bits import PAGE
 from emu.debug.history import parts
-from emu.debug.session.thread import ROOT, Thread
+from emu.debug.session.thread import ROOT_WORLD, Thread
 from emu.debug.views.registers import GENERAL, NAMES
 from emu.debug.views.vmcs import Vmcs, difference
+from emu.machine.host import host
 from emu.state import CPU
 
-PAGE, CHUNK = 4096, 1024
-LINES, BYTES = 40, 8                                       # of a kind that are listed; bytes of memory that are shown
+PAGES_AT_ONCE = 1024
+LINES_SHOWN, BYTES_SHOWN = 40, 8                           # of a kind that are listed; bytes of memory that are shown
 # What shows how engines and host did the work, and not the state of the machine (see tests/debug/test_snapshot.py).
 SILENT = {
     "machine": ("now", "turn"),
@@ -68,7 +70,7 @@ def pages(a, b):
             marked |= machine.base.table[:len(marked)] != 0
     found = np.flatnonzero(marked)
     x, y = a.ram.view(np.uint64).reshape(-1, PAGE // 8), b.ram.view(np.uint64).reshape(-1, PAGE // 8)
-    chunks = (found[at:at + CHUNK] for at in range(0, len(found), CHUNK))
+    chunks = (found[at:at + PAGES_AT_ONCE] for at in range(0, len(found), PAGES_AT_ONCE))
     return np.concatenate([np.zeros(0, np.int64), *(chunk[(x[chunk] != y[chunk]).any(axis=1)] for chunk in chunks)])
 
 
@@ -92,11 +94,11 @@ def _hex(value):
 
 
 def _registers(a, b, n):
-    worlds = [Thread(machine, n, int(c.env == c.guest_env), "", pointer=int(c.vmcs_pointer))
+    worlds = [Thread(machine, n, int(c.env == c.guest_env), "", pointer=host(c).vmcs_pointer)
               for machine in (a, b) for c in [machine.cpu[n]]]
     where = f"processor {n}"
     if worlds[0].world != worlds[1].world:
-        names = ("VMX root operation or none" if world.world == ROOT else "VMX non-root operation" for world in worlds)
+        names = ("VMX root operation or none" if world.world == ROOT_WORLD else "VMX non-root operation" for world in worlds)
         return [Difference(where, "is in", *names)]
     x, y = (world.registers() for world in worlds)
     order = ["rip", *GENERAL, *(name for name in NAMES if name not in GENERAL and name != "rip")]
@@ -109,7 +111,7 @@ def _fields(part, x, y):
         if not _differs(part.kind, x, y, name):
             continue
         one, other = np.atleast_1d(x[name]).ravel(), np.atleast_1d(y[name]).ravel()
-        for i in np.flatnonzero(one != other)[:LINES]:
+        for i in np.flatnonzero(one != other)[:LINES_SHOWN]:
             what = name if len(one) == 1 else f"{name}[{i}]"
             found.append(Difference(where, what, f"{int(one[i]):,}", f"{int(other[i]):,}"))
     return found
@@ -120,7 +122,7 @@ def _vmcs(a, b, n):
     c, d = a.cpu[n], b.cpu[n]
     if c.vmcs_pointer != d.vmcs_pointer or c.vmcs == c.spare_vmcs or d.vmcs == d.spare_vmcs:
         return []
-    return [Difference(f"VMCS {int(c.vmcs_pointer):#x}", change.name, f"{change.before:#x}", f"{change.after:#x}")
+    return [Difference(f"VMCS {c.vmcs_pointer:#x}", change.name, f"{change.before:#x}", f"{change.after:#x}")
             for change in difference(Vmcs(a, n).copy(), Vmcs(b, n).copy())]
 
 
@@ -128,6 +130,6 @@ def _page(a, b, page):
     x, y = (machine.ram[page * PAGE:(page + 1) * PAGE] for machine in (a, b))
     away = np.flatnonzero(x != y)
     first = int(away[0])
-    one, other = (memory[first:first + BYTES].tobytes().hex(" ") for memory in (x, y))
+    one, other = (memory[first:first + BYTES_SHOWN].tobytes().hex(" ") for memory in (x, y))
     return Difference("memory", f"{len(away):,} byte{'s' * (len(away) > 1)} of the page at {page * PAGE:#x}, from "
                       f"{page * PAGE + first:#x} on", one, other)

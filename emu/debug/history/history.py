@@ -10,16 +10,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
 
-from emu.debug.history.page_store import PAGE
+from emu.bits import PAGE
 from emu.debug.history.snapshot import position, restore, take
 from emu.debug.views.vmcs import processor_of
 from emu.errors import DebugError
+from emu.machine.host import host
 from emu.spec.outcome import STOP
 
 EVERY_CYCLES, MEMORY_BOUND = 40_000_000, 1 << 30
 POINTS = ("breakpoint", "watchpoint", "event")              # reasons of Stops that are a point's
-MANY = 1 << 62                                             # hits: all
-NEAR = 60_000                                              # cycles before a moment from which on steps are counted; more than some turns
+ALL_HITS = 1 << 62                                         # hits: all
+COUNTED_CYCLES = 60_000                                    # cycles before a moment from which on steps are counted; more than some turns
 
 
 class History:
@@ -81,16 +82,16 @@ class History:
     def _approach(self, snapshot, processor, cycle, now):
         """Restore a snapshot and run to shortly before a cycle of a processor, and before position `now`."""
         self.restore(snapshot)
-        c = self.machine.cpu[processor]
-        if cycle - NEAR > int(c.cycles):
-            self.session.replay_to(cycle - NEAR)
-            if position(self.machine) >= now or int(c.cycles) >= cycle:
+        c = host(self.machine.cpu[processor])
+        if cycle - COUNTED_CYCLES > c.cycles:
+            self.session.replay_to(cycle - COUNTED_CYCLES)
+            if position(self.machine) >= now or c.cycles >= cycle:
                 self.restore(snapshot)
 
     def _boundary(self, processor):
         """Return what distinguishes a boundary of a processor from others at the same cycle."""
         thread = self.session.thread(processor)
-        return int(thread.c.instructions), thread.pc, thread.world
+        return thread.host.instructions, thread.pc, thread.world
 
     def _step_before(self, processor, cycle, boundary, nearest):
         """Step a processor to the boundary before the one at `cycle` that `boundary` names; returns the Stop.
@@ -98,7 +99,7 @@ class History:
         nearest: 1, or 0 when the run has ended here: perhaps in the middle of an instruction, whose boundary never came.
         """
         here, count = take(self.machine), self.session.steps_to(processor, cycle)
-        while self._boundary(processor) != boundary and int(self.machine.cpu[processor].cycles) == cycle:
+        while self._boundary(processor) != boundary and self.machine.clocks[processor] == cycle:
             count += 1 - self.session.replay_steps(processor, 1)
         for back in range(nearest, 3):                     # 2: now is after the fetch of its instruction, which took time
             self.restore(here)
@@ -114,9 +115,9 @@ class History:
         Returns a Stop; its reason is "history" at the first moment that is known.
         """
         processor = self.session.current().processor if processor is None else processor
-        c, now = processor_of(self.machine, processor), position(self.machine)
+        c, now = host(processor_of(self.machine, processor)), position(self.machine)
         self.begin()
-        cycle, boundary, stop = int(c.cycles), self._boundary(processor), int(self.machine.record[0].stop)
+        cycle, boundary, stop = c.cycles, self._boundary(processor), self.machine.host.stop
         snapshot = self._before(now, processor, cycle)
         if snapshot is None:
             self.restore(self.kept[0])
@@ -142,7 +143,7 @@ class History:
             return self._seek(cycle, processor)
 
     def _seek(self, cycle, processor):
-        c = processor_of(self.machine, processor)
+        c = host(processor_of(self.machine, processor))
         self.begin()
         snapshot = self._before(1 << 63, processor, cycle + 1)
         if snapshot is None:
@@ -150,11 +151,11 @@ class History:
             raise DebugError(f"the history of processor {processor} begins at cycle {clock:,}"
                              f"{' (the memory bound was reached)' if self.cut else ''}, not before {cycle:,}")
         with self.session.silent():
-            if snapshot.about.cycles[processor] > int(c.cycles) or int(c.cycles) > cycle:
+            if snapshot.about.cycles[processor] > c.cycles or c.cycles > cycle:
                 self._approach(snapshot, processor, cycle, 1 << 63)
-            elif cycle - NEAR > int(c.cycles):
-                self.session.replay_to(cycle - NEAR)
-            if int(c.cycles) < cycle:
+            elif cycle - COUNTED_CYCLES > c.cycles:
+                self.session.replay_to(cycle - COUNTED_CYCLES)
+            if c.cycles < cycle:
                 self.session.steps_to(processor, cycle)
             return self.session.stop_of("step", processor)
 
@@ -177,7 +178,7 @@ class History:
         return position(self.machine), set(self.session.points.numbers)
 
     def _last(self, only, value):
-        left, end, most, later = self._left, position(self.machine), MANY, 0
+        left, end, most, later = self._left, position(self.machine), ALL_HITS, 0
         if left and left[0] == self._here():               # the hits before the one that was found, in the same stretch
             _, snapshot, end, most = left
         else:
@@ -188,7 +189,7 @@ class History:
             later += after
             if found:
                 return self._return_to(snapshot, end, found, only), later
-            end, most = snapshot.position, MANY
+            end, most = snapshot.position, ALL_HITS
             snapshot = self._before(end)
         self.restore(self.kept[0])
         return self.session.stop_of("history", self.session.current().processor), later
@@ -202,7 +203,7 @@ class History:
         snapshot = self._before(1 << 63, processor, start) or self.kept[0]
         with self.session.silent():
             self.restore(snapshot)
-            if start > int(self.machine.cpu[processor].cycles):
+            if start > self.machine.clocks[processor]:
                 self.session.replay_to(start)
             here, count = take(self.machine), self.session.last_change(processor, cycle, address)
             self.restore(here)

@@ -7,20 +7,19 @@ import mmap
 
 import numpy as np
 
-from emu.bits import U64
+from emu.bits import PAGE, U64
 from emu.jit import kernel, words
 
-PAGE = 4096
 SLAB_SHIFT = 8                                             # 256 pages, 1 MiB, are asked from the host at a time
 SLAB = 1 << SLAB_SHIFT
-WORDS = U64(PAGE // 8)
+PAGE_WORDS = U64(PAGE // 8)
 SAME, ZEROS, COPIED = U64(0), U64(1), U64(2)              # what `keep` found a page to be
 
 
 @kernel
 def _same(a, b):
     """Return whether two pages (uint64[512]) are equal."""
-    for i in range(WORDS):
+    for i in range(PAGE_WORDS):
         if a[U64(i)] != b[U64(i)]:
             return False
     return True
@@ -29,7 +28,7 @@ def _same(a, b):
 @kernel
 def _empty(a):
     """Return whether a page is all zeros."""
-    for i in range(WORDS):
+    for i in range(PAGE_WORDS):
         if a[U64(i)]:
             return False
     return True
@@ -46,13 +45,13 @@ def keep(sources, olds, places, found):
     count = 0
     for j in range(len(sources)):
         i = U64(j)
-        page = words(sources[i], WORDS)
+        page = words(sources[i], PAGE_WORDS)
         if _empty(page):
             found[i] = ZEROS if olds[i] else SAME
-        elif olds[i] and _same(page, words(olds[i], WORDS)):
+        elif olds[i] and _same(page, words(olds[i], PAGE_WORDS)):
             found[i] = SAME
         else:
-            words(places[count], WORDS)[:] = page
+            words(places[count], PAGE_WORDS)[:] = page
             found[i] = COPIED + count
             count += 1
     return count
@@ -66,11 +65,11 @@ def put(sources, targets, changed):
     """
     for j in range(len(sources)):
         i = U64(j)
-        page = words(targets[i], WORDS)
+        page = words(targets[i], PAGE_WORDS)
         if sources[i]:
-            changed[i] = not _same(page, words(sources[i], WORDS))
+            changed[i] = not _same(page, words(sources[i], PAGE_WORDS))
             if changed[i]:
-                page[:] = words(sources[i], WORDS)
+                page[:] = words(sources[i], PAGE_WORDS)
         else:
             changed[i] = not _empty(page)
             if changed[i]:

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from emu.bits import ALL_ONES, PAGE
 from emu.board.board import RECORDS
 from emu.machine.machine import ROM_BASE, ROM_BYTES, floats, vectors
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP
+from emu.spec.trace import WORLDS
 from emu.spec.vmx import MWAIT
-from emu.state import ALL_ONES, CPU, ENV, INSN, LOCAL_APIC, MACHINE, REASONS, RING, SPACES, TLB, TLB_ENTRIES
+from emu.state import CPU, ENV, FT0_AT, FT0_BYTES, INSN, LOCAL_APIC, MACHINE, REASONS, RING, SPACES, TLB, TLB_ENTRIES
 
-PAGE = 4096
 # Fields that are host addresses, or belong to the host or to a debugger: zero in a part, left as they are by `write`.
 KEPT: dict[str, tuple[str, ...]] = {
     "machine": ("ram", "rom", "ledger", "cpus", "devices", "watch", "mark_count", "mark", "marks_changed", "debug",
@@ -30,11 +31,12 @@ KEPT: dict[str, tuple[str, ...]] = {
 # Bytes of an ENV that are a processor's: not the pointers to the engine's own break- and watchpoints, not its owner, not what
 # follows (features, which are fixed).  Source: Unicorn 2.1.4, struct CPUX86State
 POINTERS, AFTER_POINTERS, RETURN_ADDRESS = 5464, 5496, 5560
-OWNER, TOP = ENV.fields["owner"][1], ENV.fields["fpstt"][1]
+OWNER_AT, FPSTT_AT = ENV.fields["owner"][1], ENV.fields["fpstt"][1]
 FLOATS, FLOAT_BYTES = ENV.fields["fpregs"][1], ENV.fields["fpregs"][0].itemsize
-VECTORS, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize
-SCRATCH = ((784, 800), (VECTORS + VECTOR_BYTES, VECTORS + VECTOR_BYTES + 72))   # ft0; xmm_t0 and mmx_t0: operands of one instruction
-ENV_PIECES = ((0, OWNER), (OWNER + 8, POINTERS), (AFTER_POINTERS, RETURN_ADDRESS))
+XMM_AT, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize
+# ft0; xmm_t0 and mmx_t0: operands of one instruction
+SCRATCH = ((FT0_AT, FT0_AT + FT0_BYTES), (XMM_AT + VECTOR_BYTES, XMM_AT + VECTOR_BYTES + 72))
+ENV_PIECES = ((0, OWNER_AT), (OWNER_AT + 8, POINTERS), (AFTER_POINTERS, RETURN_ADDRESS))
 # Fields that kernels index arrays with, and the largest value that stays inside; `seen` and `rows` differ by at most the ring.
 BOUNDS: dict[str, dict[str, int]] = {
     "cpu": dict(vmx_mode=2, chain_length=4, guest_chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASONS - 1,
@@ -76,7 +78,7 @@ def layout(processors):
     found += [(name.lower(), name.lower(), dtype, dtype.itemsize) for name, dtype in RECORDS.items()]
     for n in range(processors):
         found += [(f"cpu{n}", "cpu", CPU, CPU.itemsize), (f"cpu{n}.owner", "owner", np.dtype(np.uint64), 8)]
-        for world in ("root", "guest"):
+        for world in WORLDS:
             found.append((f"cpu{n}.{world}", "env", ENV, sum(end - start for start, end in ENV_PIECES)))
             found.append((f"cpu{n}.{world}.tlb", "tlb", TLB, TLB.itemsize))
         found += [(f"cpu{n}.apic", "apic", LOCAL_APIC, LOCAL_APIC.itemsize), (f"cpu{n}.insn", "insn", INSN, INSN.itemsize)]
@@ -91,7 +93,7 @@ def _memory(machine):
     for n, unit in enumerate(machine.processors):
         found[f"cpu{n}"], found[f"cpu{n}.owner"], found[f"cpu{n}.apic"] = unit.record, unit.core["owner"], unit.apic
         found[f"cpu{n}.insn"] = unit.insn[:1]              # the second is scratch of the engine's side
-        for world, engine, tlb in zip(("root", "guest"), unit.engines, unit.tlbs, strict=True):
+        for world, engine, tlb in zip(WORLDS, unit.engines, unit.tlbs, strict=True):
             found[f"cpu{n}.{world}"], found[f"cpu{n}.{world}.tlb"] = engine.env, tlb
         for name in ("spare", "failed", "far"):
             found[f"cpu{n}.{name}"] = getattr(unit, name)
@@ -143,7 +145,7 @@ def _portable(machine, part, record):
 
 
 def _turn(machine):
-    turn = int(machine.record[0].turn)
+    turn = machine.host.turn
     return next(n for n, unit in enumerate(machine.processors) if unit.record.ctypes.data == turn)
 
 
@@ -160,7 +162,7 @@ def read(machine):
             _portable(machine, part, memory[start:at].view(part.dtype)[0])
         elif part.kind == "env":                           # what no processor has is no state: it may differ from run to run
             memory[start + FLOATS:start + FLOATS + FLOAT_BYTES] = floats(part.record)
-            memory[start + VECTORS:start + VECTORS + VECTOR_BYTES] = vectors(part.record)
+            memory[start + XMM_AT:start + XMM_AT + VECTOR_BYTES] = vectors(part.record)
             for first, end in SCRATCH:
                 memory[start + first:start + end] = 0
     return memory
@@ -216,7 +218,7 @@ def wrong(rows, memory, config):
     rows: the `layout`; memory: uint8[n]; config: the machine's Config.
     """
     for (name, kind, dtype, size), start in zip(rows, offsets(rows)[0], strict=True):
-        if kind == "env" and memory[start + TOP:start + TOP + 4].view(np.uint32)[0] > 7:
+        if kind == "env" and memory[start + FPSTT_AT:start + FPSTT_AT + 4].view(np.uint32)[0] > 7:
             return f"the part {name!r} has a top of the x87 stack that is not 0 to 7"
         if dtype.fields and size == dtype.itemsize:
             said = _out_of_bounds(name, kind, memory[start:start + size].view(dtype)[0])

@@ -24,7 +24,7 @@ from emu.machine import Config
 from emu.spec.outcome import STOP
 
 SCHEMA = "hvlab.recording.1"
-LIMIT = 256 << 20                                          # bytes of a recording
+RECORDING_LIMIT = 256 << 20                                # bytes of a recording
 
 
 class FileRow(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,7 +91,7 @@ def end_of(machine):
     m = machine.record[0]
     budget = machine.cut if m.stop == STOP.BUDGET else None
     cycles, instructions = ([int(c[name]) for c in machine.cpu] for name in ("cycles", "instructions"))
-    return End(name_of(STOP, int(m.stop)), budget, int(m.exit_code), cycles, instructions, machine.digest())
+    return End(name_of(STOP, m.stop), budget, machine.host.exit_code, cycles, instructions, machine.digest())
 
 
 class Recorder:
@@ -121,7 +121,7 @@ def save(recording, path):
 
 def load(path):
     """Return the Recording of a file; raises SnapshotError when it is not one of this version."""
-    text = files.read(path, LIMIT, SnapshotError)
+    text = files.read(path, RECORDING_LIMIT, SnapshotError)
     try:
         schema = msgspec.json.decode(text, type=_Schema).schema
         if schema != SCHEMA:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from emu.bits import name_of
 from emu.errors import ConfigError
+from emu.machine.host import host
 from emu.machine.machine import FOREVER
 from emu.machine.trace_ring import ALWAYS, key
 from emu.spec.outcome import STOP
 from emu.spec.trace import ACTION, COMMON, EVENT_KIND, read
-from emu.state import REASONS
 
 CUTS = 2000                                                # cuts of a turn that one more run looks at
 
@@ -60,7 +60,7 @@ class Playback:
     def why(self):
         """Return how the run ended, as a STOP name in lower case; raises Unmodelled when it met what is not modelled."""
         from emu.machine.result import raise_unmodelled
-        stop = int(self.machine.record[0].stop)
+        stop = self.machine.host.stop
         if stop == STOP.UNMODELLED:
             raise_unmodelled(self.machine)
         return name_of(STOP, stop).lower().replace("_", " ")
@@ -75,9 +75,9 @@ class Missing(ConfigError):
 
 
 def _missing(what, number, count, run):
-    ending, entries = run.why(), sum(int(c.entries) for c in run.machine.cpu)
+    ending, entries = run.why(), sum(host(c).entries for c in run.machine.cpu)
     return Missing(f"there is no {what} {number}: the run makes {count} in all and ends by {ending} "
-                   f"at cycle {max(int(c.cycles) for c in run.machine.cpu):,}", entries, ending)
+                   f"at cycle {run.machine.clock:,}", entries, ending)
 
 
 # ---- exits ----------------------------------------------------------------------------------------------------------
@@ -139,14 +139,14 @@ def before(make, count, number, what, max_cycles=None):
     run = Playback(make, max_cycles)
     total, each = 0, [0] * len(run.machine.cpu)
     while total < number:
-        turn, clocks, old = run.turns, [int(c.cycles) for c in run.machine.cpu], each
+        turn, clocks, old = run.turns, run.machine.clocks, each
         going = run.play()
         each = [count(c) for c in run.machine.cpu]
         total = sum(each)
         if not going and total < number:
             raise _missing(what, number, total, run)
     processor = next(n for n, now in enumerate(each) if now > old[n])
-    low, high = clocks[processor], int(run.machine.cpu[processor].cycles) + 1
+    low, high = clocks[processor], run.machine.clocks[processor] + 1
     run.close()
     while high - low > 1:
         low, high = _closer(Playback(make, max_cycles), turn, processor, lambda m: sum(count(c) for c in m.cpu) >= number, low, high)
@@ -172,12 +172,12 @@ def run_to_launch(make, number, max_cycles=None):
 
     number: counted from 1 over all processors, those that the checks of their VMCS refuse included.
     """
-    return before(make, lambda c: int(c.entries) + int(c.failures), number, "VM entry", max_cycles)
+    return before(make, lambda c: host(c).entries + host(c).failures, number, "VM entry", max_cycles)
 
 
 def run_to_entry_failure(make, number=1, max_cycles=None):
     """Return (machine, processor) stopped before the VM entry that is the number-th to fail."""
-    return before(make, lambda c: int(c.failures), number, "failed VM entry", max_cycles)
+    return before(make, lambda c: host(c).failures, number, "failed VM entry", max_cycles)
 
 
 def run_to_cycle(make, cycle):
@@ -190,4 +190,4 @@ def run_to_cycle(make, cycle):
 
 def exits_of(machine):
     """Return how many VM exits a machine has made."""
-    return sum(int(c.exits[n]) for c in machine.cpu for n in range(REASONS))
+    return sum(sum(host(c).exits) for c in machine.cpu)

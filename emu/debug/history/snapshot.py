@@ -16,17 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from emu.bits import U64
+from emu.bits import ALL_ONES, PAGE, PAGE_SHIFT, U64
 from emu.debug.history import parts
-from emu.debug.history.page_store import PAGE, PageStore, put
+from emu.debug.history.page_store import PageStore, put
 from emu.errors import SnapshotError
+from emu.machine.host import host
 from emu.model.memory.memory import PAGE as LEDGER
 from emu.model.observe import breakpoint
-from emu.state import ALL_ONES
+from emu.state import STALE
 
-SHIFT = 12
 SEEN = LEDGER.DIRTY | LEDGER.WRITABLE                      # no more true of any page after a snapshot
-STALE = 64                                                 # pages that MACHINE.stale holds; above, all code is dropped
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Snapshot:
     @property
     def ram_pages(self):
         """Return how many pages of RAM the machine has; the table goes on with the pages of `emu.debug.history.parts`."""
-        return self.config.top >> SHIFT
+        return self.config.top >> int(PAGE_SHIFT)
 
     def state(self):
         """Return the pages of the parts as bytes (uint8[n]), laid out by `parts.offsets`."""
@@ -100,7 +99,7 @@ class Snapshot:
 
 def position(machine):
     """Return the sum of all processors' clocks: it grows with everything that happens."""
-    return sum(int(c.cycles) for c in machine.cpu)
+    return sum(machine.clocks)
 
 
 def rows_of(rows):
@@ -126,7 +125,7 @@ def _forget(machine):
     for c, unit in zip(machine.cpu, machine.processors, strict=True):
         unit.core[0].flush_seen[:] = ALL_ONES
         if c.vmcs != c.spare_vmcs:
-            machine.ledger[int(c.vmcs_pointer) >> SHIFT] |= LEDGER.DIRTY
+            machine.ledger[c.vmcs_pointer >> PAGE_SHIFT] |= LEDGER.DIRTY
 
 
 def _check_idle(machine):
@@ -147,7 +146,7 @@ def take(machine):
     table[dirty] = store.keep(_ram(machine, dirty), table[dirty])
     table[ram_pages:] = store.keep(rows_of(rows), table[ram_pages:])
     made = Snapshot(machine.config, store, table, About(
-        tuple(int(c.cycles) for c in machine.cpu), tuple(int(c.instructions) for c in machine.cpu),
+        tuple(machine.clocks), tuple(host(c).instructions for c in machine.cpu),
         tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols, machine.placed))
     _forget(machine)
     machine.base = made
@@ -218,6 +217,6 @@ def _settle(machine):
             engine.ask_for_any_block()
     for c, unit in zip(machine.cpu, machine.processors, strict=True):
         e = unit.engines[0 if c.env == c.root_env else 1].env[0]
-        if e.dr[7] & breakpoint.ENABLES:
+        if e.dr[7] & breakpoint.DR7_ENABLES:
             breakpoint.arm(c, e)
 

@@ -18,10 +18,11 @@ import msgspec
 import numpy as np
 import zstandard
 
+from emu.bits import PAGE
 from emu.board.inputs import Input
 from emu.core.native import VERSION as ENGINE
 from emu.debug.history import parts
-from emu.debug.history.page_store import PAGE, PageStore
+from emu.debug.history.page_store import PageStore
 from emu.debug.history.snapshot import About, Snapshot, restore, rows_of
 from emu.errors import ConfigError, SnapshotError
 from emu.files import read, shown, unpack, write
@@ -31,8 +32,8 @@ from emu.machine.restart import Placed
 
 MAGIC, HEAD = b"hvlab.hvz\n", struct.Struct("<I32s")
 SCHEMA = "hvlab.snapshot.1"
-LEVEL, CHUNK = 3, 4096                                     # of zstd; pages in a section
-FILE_LIMIT = 8 << 30                                       # bytes of a file that is read, so that no larger one is written
+ZSTD_LEVEL, SECTION_PAGES = 3, 4096                        # of zstd; pages in a section
+SNAPSHOT_LIMIT = 8 << 30                                   # bytes of a file that is read, so that no larger one is written
 MANIFEST_LIMIT, PLACED_LIMIT = 64 << 20, 1 << 30         # bytes of the manifest, of what a reset loads again
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
@@ -97,19 +98,19 @@ def _contents(snapshot):
     table = snapshot.table[:snapshot.ram_pages]
     pages = np.flatnonzero(table).astype(np.uint32)
     yield "pages", pages.tobytes()
-    for n, start in enumerate(range(0, len(pages), CHUNK)):
-        yield f"ram.{n}", snapshot.store.pages(table[pages[start:start + CHUNK]]).tobytes()
+    for n, start in enumerate(range(0, len(pages), SECTION_PAGES)):
+        yield f"ram.{n}", snapshot.store.pages(table[pages[start:start + SECTION_PAGES]]).tobytes()
 
 
 def save(snapshot, path):
     """Write a Snapshot to a file; it appears under its name when it is whole.  Raises ConfigError when it cannot be written."""
     about, config = snapshot.about, snapshot.config
-    squeeze, sections, stored, total = zstandard.ZstdCompressor(level=LEVEL), [], [], 0
+    squeeze, sections, stored, total = zstandard.ZstdCompressor(level=ZSTD_LEVEL), [], [], 0
     for name, data in _contents(snapshot):
         packed = squeeze.compress(data)
         total += len(packed)
-        if total > FILE_LIMIT - MANIFEST_LIMIT or name == "placed" and len(data) > PLACED_LIMIT:
-            raise ConfigError(f"{shown(path)}: a snapshot of more than {FILE_LIMIT >> 30} GiB, or of images of more than "
+        if total > SNAPSHOT_LIMIT - MANIFEST_LIMIT or name == "placed" and len(data) > PLACED_LIMIT:
+            raise ConfigError(f"{shown(path)}: a snapshot of more than {SNAPSHOT_LIMIT >> 30} GiB, or of images of more than "
                               f"{PLACED_LIMIT >> 30} GiB, cannot be read again: it is not written")
         stored.append(packed)
         sections.append(Section(name, len(data), len(packed), hashlib.sha256(packed).hexdigest()))
@@ -176,8 +177,8 @@ def _check_sections(path, manifest, config):
     most = {"state": parts.offsets(parts.layout(config.processors))[1], "pages": 4 * ram_pages,
             "placed": min(2 * config.memory_bytes, PLACED_LIMIT)}
     names = [section.name for section in manifest.sections if section.name != "placed"]
-    chunks = [f"ram.{n}" for n in range(min(len(names) - 2, -(-ram_pages // CHUNK)))]
-    most |= dict.fromkeys(chunks, CHUNK * PAGE)
+    chunks = [f"ram.{n}" for n in range(min(len(names) - 2, -(-ram_pages // SECTION_PAGES)))]
+    most |= dict.fromkeys(chunks, SECTION_PAGES * PAGE)
     if names != ["state", "pages", *chunks] or len(manifest.sections) > len(names) + 1:
         raise SnapshotError(f"{path}: its sections are not state, pages, ram.0, ram.1, ... of a machine of {config.memory_bytes:,} bytes")
     for section in manifest.sections:
@@ -216,7 +217,7 @@ def _table(path, sections, config, store):
     if len(sections["pages"]) % 4:
         raise SnapshotError(f"{path}: the section 'pages' has {len(sections['pages']):,} bytes, not a whole number of page numbers")
     pages, ram_pages = np.frombuffer(sections.pop("pages"), np.uint32), config.top // PAGE
-    names = [f"ram.{n}" for n in range(-(-len(pages) // CHUNK))]
+    names = [f"ram.{n}" for n in range(-(-len(pages) // SECTION_PAGES))]
     if list(sections) != names:
         raise SnapshotError(f"{path}: the sections of memory are {list(sections)}, not {names}")
     hole = (pages >= config.low_bytes // PAGE) & (pages < config.pieces[-1][0] // PAGE)
@@ -224,7 +225,7 @@ def _table(path, sections, config, store):
         raise SnapshotError(f"{path}: the section 'pages' names pages that the machine does not have, or not in order")
     table = np.zeros(ram_pages + len(state) // PAGE, np.uint32)
     for n, name in enumerate(names):
-        chunk = pages[n * CHUNK:(n + 1) * CHUNK]
+        chunk = pages[n * SECTION_PAGES:(n + 1) * SECTION_PAGES]
         if len(sections[name]) != len(chunk) * PAGE:
             raise SnapshotError(f"{path}: the section {name!r} does not hold {len(chunk):,} pages")
         memory = np.frombuffer(sections[name], np.uint8).reshape(-1, PAGE)
@@ -252,7 +253,7 @@ def _placed(path, sections, config):
 
 def load(path):
     """Return the Snapshot of a file; raises SnapshotError when it is not one that this program can go on from."""
-    data = read(path, FILE_LIMIT, SnapshotError, MAGIC)
+    data = read(path, SNAPSHOT_LIMIT, SnapshotError, MAGIC)
     manifest, at = _manifest(path, data)
     config = _config(path, manifest)
     _check_parts(path, manifest, config)

@@ -38,7 +38,7 @@ class Write:
 
 def _write(session, what, old, new, processor, again=0):
     thread = session.thread(processor)
-    return Write(what, old, new, processor, thread.name, int(thread.c.cycles), thread.pc, thread.place(), again)
+    return Write(what, old, new, processor, thread.name, thread.host.cycles, thread.pc, thread.place(), again)
 
 
 def _found(history, number, what, value=None):

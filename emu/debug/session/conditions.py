@@ -17,12 +17,13 @@ import operator
 import re
 from dataclasses import dataclass
 
+from emu.bits import ONES_64
 from emu.debug.explain import lookup
-from emu.debug.session.kinds import ALL_ONES, COMMON, COMMON_NAMES, KINDS, Kind, Variant, const
+from emu.debug.session.kinds import COMMON, COMMON_NAMES, KINDS, Kind, Variant, const
 from emu.debug.views.registers import GENERAL
 from emu.errors import ConfigError
-from emu.machine.trace_ring import ANY_REASON, key
-from emu.spec.trace import EVENT_KIND, NO_LIST, OP
+from emu.machine.trace_ring import key
+from emu.spec.trace import ANY_REASON, EVENT_KIND, NO_LIST, OP
 from emu.state import PROGRAM_WORDS
 
 COMPARE = {ast.Eq: OP.EQ, ast.NotEq: OP.NE, ast.Lt: OP.LT, ast.LtE: OP.LE, ast.Gt: OP.GT, ast.GtE: OP.GE}
@@ -33,7 +34,7 @@ SINGLE = re.compile(r"(?<![=!<>])=(?!=)")
 DOTTED = re.compile(r"\w+(\.\w+)*")                      # a local label of the assembler: test.loop
 FOLDED = {ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor, ast.Add: operator.add, ast.Sub: operator.sub,
           ast.LShift: lambda a, b: a << b if b < 64 else 0, ast.RShift: operator.rshift}
-LONGEST, DEEPEST = 4000, 100                               # characters of a condition; operators within each other
+CHARACTERS_LIMIT, DEEPEST = 4000, 100                      # characters of a condition; operators within each other
 
 
 # ---- compiling -----------------------------------------------------------------------------------------------------------
@@ -69,7 +70,7 @@ class _Compiler:
         if isinstance(node, ast.BinOp) and type(node.op) in BINARY:
             return *self.of(node.left), *self.of(node.right), int(BINARY[type(node.op)])
         if isinstance(node, ast.Constant) and type(node.value) is int:
-            if node.value > ALL_ONES:
+            if node.value > ONES_64:
                 self.refuse(f"{node.value:#x} has more than 64 bits")
             return const(node.value)
         if isinstance(node, ast.Name):
@@ -109,10 +110,10 @@ class _Compiler:
     def constant(self, node):
         """Return the constant that a node is, None when a field or a register is in it."""
         if isinstance(node, ast.Constant) and type(node.value) is int:
-            return node.value & ALL_ONES
+            return node.value & ONES_64
         if isinstance(node, ast.BinOp) and type(node.op) in FOLDED:
             sides = self.constant(node.left), self.constant(node.right)
-            return None if None in sides else FOLDED[type(node.op)](*sides) & ALL_ONES
+            return None if None in sides else FOLDED[type(node.op)](*sides) & ONES_64
         name = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
         return None if not name or self._known(name) else self.symbols(name)
 
@@ -196,8 +197,8 @@ def _depth(tree):
 
 def _parsed(text):
     """Return the syntax tree of a condition; ConfigError when there is none, or it is too long or too deep to be processed."""
-    if len(text) > LONGEST:
-        raise ConfigError(f"condition {text[:20]!r}...: it has {len(text):,} characters, {LONGEST:,} are allowed")
+    if len(text) > CHARACTERS_LIMIT:
+        raise ConfigError(f"condition {text[:20]!r}...: it has {len(text):,} characters, {CHARACTERS_LIMIT:,} are allowed")
     try:
         tree = ast.parse(SINGLE.sub("==", text.strip()), mode="eval").body
     except SyntaxError as error:

@@ -1,16 +1,14 @@
 """The trace events that a condition can be about (KINDS), and their fields, as programs that read a row of `observe.watch`."""
 from dataclasses import dataclass, field
 
-from emu.machine.trace_ring import ANY_REASON
+from emu.bits import ONES_64
 from emu.spec import trace
 from emu.spec.cpu import EVENT, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
-from emu.spec.trace import EVENT_KIND, FIELDS, OP, PAGING_MODE
+from emu.spec.trace import ANY_REASON, EVENT_KIND, FIELDS, OP, PAGING_MODE
 from emu.spec.vmcs import VMCS
 from emu.spec.vmx import REASON, VMERROR
-
-ALL_ONES = (1 << 64) - 1
 
 
 def word(place):
@@ -21,7 +19,7 @@ def word(place):
 
 def const(value):
     """Return the program that pushes a number."""
-    return int(OP.CONST), value & ALL_ONES
+    return int(OP.CONST), value & ONES_64
 
 
 def _equal(program, *values):

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from emu.bits import ONES_64, PAGE_MASK
 from emu.debug.session.conditions import Compiled
 from emu.debug.session.met import Hit
 from emu.errors import DebugError
 from emu.jit import words
+from emu.machine.host import host
 from emu.machine.trace_ring import Watch
 from emu.spec.debug import ARMED, POINT
-from emu.spec.trace import ACTION, ROW_WORDS
-from emu.state import ALL_ONES, DEBUG, POINTS
+from emu.spec.trace import ACTION, TRACE_WORDS
+from emu.state import DEBUG, POINTS
 
-ANY = int(ALL_ONES)
 ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(POINT.READ | POINT.WRITE)}
 KINDS = {"execute": int(POINT.EXECUTE), "change": int(POINT.CHANGE), **ACCESSES}
 SPACES = ("linear", "guest", "host")
-PAGE_MASK = ~0xFFF & ANY
 
 
 @dataclass
@@ -50,12 +50,14 @@ class Breakpoint:
     @property
     def hits(self):
         """Return how many times it was met with its condition true, ignored times included."""
-        return sum(int(self.table.record.hits[place]) for place in self.places) - self.passed
+        hits = host(self.table.record).hits
+        return sum(hits[place] for place in self.places) - self.passed
 
     @property
     def ignore(self):
         """Return how many more times it will be let pass."""
-        return max(int(self.table.record.ignore[place]) for place in self.places)
+        ignore = host(self.table.record).ignore
+        return max(ignore[place] for place in self.places)
 
 
 @dataclass
@@ -74,12 +76,14 @@ class EventPoint:
     @property
     def hits(self):
         """Return how many times it was met with its condition true, ignored times included."""
-        return sum(int(self.watch.record.hits[place]) for place in self.places) - self.passed
+        hits = host(self.watch.record).hits
+        return sum(hits[place] for place in self.places) - self.passed
 
     @property
     def ignore(self):
         """Return how many more times it will be let pass."""
-        return max(int(self.watch.record.ignore[place]) for place in self.places)
+        ignore = host(self.watch.record).ignore
+        return max(ignore[place] for place in self.places)
 
 
 class Points:
@@ -113,9 +117,9 @@ class Points:
             kind |= int(POINT.PHYSICAL)
         for place, (address, size) in zip(free, pieces, strict=False):
             d.kind[place], d.address[place], d.length[place] = kind, address, size
-            d.world[place] = ANY if point.world is None else point.world
-            d.eptp[place] = ANY if point.eptp is None else point.eptp & PAGE_MASK
-            d.space[place] = ANY if point.cr3 is None else point.cr3 & PAGE_MASK
+            d.world[place] = ONES_64 if point.world is None else point.world
+            d.eptp[place] = ONES_64 if point.eptp is None else point.eptp & int(PAGE_MASK)
+            d.space[place] = ONES_64 if point.cr3 is None else point.cr3 & int(PAGE_MASK)
             d.ignore[place], d.hits[place], d.program[place], d.point[place] = 0, 0, program, self._next
             d.value[place] = words(address, 1)[0] if point.access == "change" else 0
             point.places.append(place)
@@ -173,12 +177,12 @@ class Points:
     # ---- what was met ---------------------------------------------------------------------------------------------------
     def met(self):
         """Return the Hits of all points that were met and are not to be ignored: of trace events first, then by number."""
-        d, found = self.record, {}
+        d, found = host(self.record), {}
         places, rows = self.machine.watching.met()
         for place, row in zip(places.tolist(), rows.tolist(), strict=True):
             found.setdefault(self._event_at(place).number, []).append((tuple(row), place))
         return [self._event_hit(self.numbers[number], found[number]) for number in sorted(found)] + \
-               [self._hit(place) for place in sorted(d.met[:int(d.hit)].tolist(), key=lambda place: int(d.point[place]))]
+               [self._hit(place) for place in sorted(d.met[:d.hit], key=lambda place: d.point[place])]
 
     def _event_hit(self, point, rows):
         """Return the Hit of an EventPoint, rows: [(row, place)]; two of its programs that accept a row are met by it once."""
@@ -193,9 +197,10 @@ class Points:
 
     def _hit(self, place):
         """Return the Hit of a place of the record."""
-        d, point = self.record, self.numbers[int(self.record.point[place])]
-        rows = [self.machine.watching.record.asked.reshape(-1, ROW_WORDS)[place].tolist()] if point.compiled else []
-        return Hit(point, 1, rows, int(d.met_address[place]), int(d.met_size[place]), bool(d.met_write[place]))
+        d = host(self.record)
+        point = self.numbers[d.point[place]]
+        rows = [self.machine.watching.record.asked.reshape(-1, TRACE_WORDS)[place].tolist()] if point.compiled else []
+        return Hit(point, 1, rows, d.met_address[place], d.met_size[place], bool(d.met_write[place]))
 
     def clear(self):
         """Forget what was met, and what was waited for and has come."""
@@ -205,7 +210,7 @@ class Points:
     def _forget(self, place):
         """Forget that the point in a place was met."""
         d = self.record
-        kept = [int(each) for each in d.met[:int(d.hit)] if each != place]
+        kept = [each for each in d.met[:d.hit].tolist() if each != place]
         d.hit, d.met[:len(kept)] = len(kept), kept
 
     def apply(self):

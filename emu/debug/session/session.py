@@ -13,12 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from emu.bits import name_of
+from emu.bits import PAGE, name_of
 from emu.debug.explain.explain import vmcs_field
 from emu.debug.session.conditions import compiled
 from emu.debug.session.met import Stop
 from emu.debug.session.points import ACCESSES, SPACES, Breakpoint, EventPoint, Points
-from emu.debug.session.thread import GUEST, ROOT, Thread, has_guest
+from emu.debug.session.thread import GUEST_WORLD, ROOT_WORLD, Thread, has_guest
 from emu.debug.views.translation import check_range
 from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
@@ -32,7 +32,7 @@ from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import VMCS
 
-PAGE, MANY, STEP_CYCLES = 4096, 1 << 40, 200_000          # STEP_CYCLES: of a slice in which each boundary is looked at
+STEPS_WITHOUT_END, STEP_CYCLES = 1 << 40, 200_000         # STEP_CYCLES: of a slice in which each boundary is looked at
 TRANSITIONS = {"entry": int(UNTIL.ENTRY), "exit": int(UNTIL.EXIT)}
 
 
@@ -67,16 +67,16 @@ class Session:
         """Return the Thread of a processor's world: 0 root, 1 guest, None the one that it is in now."""
         c = processor_of(self.machine, processor)
         if world is None:
-            world = GUEST if c.vmx_mode == MODE.NONROOT else ROOT
-        if world == ROOT:
-            return Thread(self.machine, processor, ROOT, f"cpu{processor}" + (" root" if c.vmx_mode != MODE.BARE else ""))
+            world = GUEST_WORLD if c.vmx_mode == MODE.NONROOT else ROOT_WORLD
+        if world == ROOT_WORLD:
+            return Thread(self.machine, processor, ROOT_WORLD, f"cpu{processor}" + (" root" if c.vmx_mode != MODE.BARE else ""))
         if not has_guest(c):
             where = "outside VMX operation" if c.vmx_mode == MODE.BARE else "without a current VMCS"
             raise DebugError(f"processor {processor} has no guest: it is {where}")
-        return self._guest(processor, int(c.vmcs_pointer))
+        return self._guest(processor, host(c).vmcs_pointer)
 
     def _guest(self, processor, pointer):
-        thread = Thread(self.machine, processor, GUEST, "", pointer=pointer)
+        thread = Thread(self.machine, processor, GUEST_WORLD, "", pointer=pointer)
         thread.partition = self.partition_of(thread.eptp or pointer)
         thread.name = f"partition {thread.partition} / VMCS {pointer:#x}"
         return thread
@@ -95,7 +95,7 @@ class Session:
 
     def threads(self):
         """Return a Thread for each processor's root or bare world, then one for each guest."""
-        return [self.thread(n, ROOT) for n in range(len(self.machine.cpu))] + self.guests()
+        return [self.thread(n, ROOT_WORLD) for n in range(len(self.machine.cpu))] + self.guests()
 
     def current(self):
         """Return the Thread that ran when the machine stopped last."""
@@ -156,7 +156,7 @@ class Session:
 
     def _check(self, address, size, world):
         check_range(address, size)
-        if world not in (None, ROOT, GUEST):
+        if world not in (None, ROOT_WORLD, GUEST_WORLD):
             raise DebugError(f"a world is 0 (root or bare), 1 (guest) or None (any), not {world!r}")
 
     def _host_pieces(self, address, size, thread):
@@ -221,7 +221,7 @@ class Session:
             raise DebugError(f"a transition is one of {', '.join(TRANSITIONS)}, not {transition!r}")
         d = self.points.record
         for c in self.machine.cpu:
-            c.step_world = GUEST if c.vmx_mode == MODE.NONROOT else ROOT
+            c.step_world = GUEST_WORLD if c.vmx_mode == MODE.NONROOT else ROOT_WORLD
         d.until, d.until_vmcs = TRANSITIONS[transition], vmcs or 0
         try:
             return self._go(None, 0, FOREVER if max_cycles is None else int(max_cycles), pause)
@@ -277,7 +277,7 @@ class Session:
         machine, m = self.machine, self.machine.record[0]
         stop, cut = self._slice(until), machine.cut
         while stop == STOP.BREAK:
-            self._at = int(m.stop_cpu)
+            self._at = self.machine.host.stop_cpu
             found = self._stopped()
             if found is not None:
                 return found
@@ -305,7 +305,7 @@ class Session:
     def silent(self):
         """Let no point be met meanwhile, and no history be noted."""
         d, watch, before = self.points.record, self.machine.watching, (self._replays, self.machine.watching.muted)
-        count, d.count, self._replays = int(d.count), 0, True
+        count, d.count, self._replays = host(d).count, 0, True
         watch.record.off, watch.muted = 1, True
         try:
             yield
@@ -338,7 +338,7 @@ class Session:
 
     def _slice(self, until):
         """Advance the machine by some milliseconds, up to a cycle; returns the STOP code."""
-        return self.machine.advance(until, int(self.machine.record[0].now) + PAUSE_CYCLES)
+        return self.machine.advance(until, self.machine.host.now + PAUSE_CYCLES)
 
     def _heed(self):
         if self.heed:
@@ -348,7 +348,7 @@ class Session:
         """Step a processor until its clock reaches `cycle`; returns how many boundaries that took."""
         self.machine.cpu[processor].goal = cycle
         try:
-            return MANY - self.replay_steps(processor, MANY)
+            return STEPS_WITHOUT_END - self.replay_steps(processor, STEPS_WITHOUT_END)
         finally:
             self.machine.cpu[processor].goal = 0
 
@@ -360,7 +360,7 @@ class Session:
             self.steps_to(processor, cycle)
         finally:
             d.followed = 0
-        return MANY - int(d.changed_left) if d.changes else 0
+        return STEPS_WITHOUT_END - host(d).changed_left if d.changes else 0
 
     def replay_steps(self, processor, count):
         """Step a processor by `count` boundaries, or to its goal; returns how many were left."""
@@ -376,9 +376,9 @@ class Session:
             if stop == STOP.NONE:
                 self._heed()
         self.machine.cut = cut
-        left, c.steps = int(c.steps), 0
+        left, c.steps = host(c).steps, 0
         if stop == STOP.BREAK:
-            self._at = int(self.machine.record[0].stop_cpu)
+            self._at = self.machine.host.stop_cpu
         return left
 
     def _stop(self, reason, number=0, address=None, **more):
@@ -409,17 +409,16 @@ class Session:
     def _met_at_the_end(self):
         """Return the Stop of points that were met by what ended the machine, None without one; the end is reported next."""
         m = self.machine.record[0]
-        if m.stop == STOP.BUDGET or not breakpoint.settle(self.machine.cpu[int(m.stop_cpu)]):
+        if m.stop == STOP.BUDGET or not breakpoint.settle(self.machine.cpu[m.stop_cpu]):
             return None
-        self._at, self.arrived = int(m.stop_cpu), False
+        self._at, self.arrived = self.machine.host.stop_cpu, False
         stop = self._holding()
         self.points.clear()
         return stop
 
     def _ended(self, stop):
-        m = self.machine.record[0]
         if stop != STOP.BUDGET and stop != STOP.IDLE:
-            self._at = int(m.stop_cpu)
+            self._at = self.machine.host.stop_cpu
         try:
             return self._stop("budget" if stop == STOP.BUDGET else "ended", result=self.machine.result(stop))
         except Unmodelled as error:
@@ -427,4 +426,4 @@ class Session:
 
     def state(self):
         """Return in a word how the machine is: "ready", or the STOP name that ended it."""
-        return name_of(STOP, int(self.machine.record[0].stop)).lower().replace("_", " ") if self.machine.record[0].stop else "ready"
+        return name_of(STOP, self.machine.host.stop).lower().replace("_", " ") if self.machine.record[0].stop else "ready"

@@ -1,24 +1,25 @@
 """A thread for a debugger: one world of a processor, with its registers and memory as it sees them."""
 import numpy as np
 
+from emu.bits import ALL_ONES, PAGE
 from emu.debug.views import registers
 from emu.debug.views.translation import check_range, in_world
 from emu.errors import DebugError
 from emu.jit import words
 from emu.machine.failure import place
+from emu.machine.host import Host
 from emu.model import cpu
 from emu.model.memory import steps
 from emu.model.vmx.vmcs import View
 from emu.spec.outcome import ACCESS, MODE
+from emu.spec.trace import WORLDS
 from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import PROC, PROC2
-from emu.state import ALL_ONES, env_of
+from emu.state import env_of
 
-PAGE = 4096
 NO_EPT = 0
-READ = ACCESS.READ | ACCESS.AC                             # SMAP keeps no debugger out
-ROOT, GUEST = 0, 1
-WORLDS = ("root", "guest")
+DEBUGGER_READ = ACCESS.READ | ACCESS.AC                    # SMAP keeps no debugger out
+ROOT_WORLD, GUEST_WORLD = 0, 1
 
 
 class Thread:
@@ -30,7 +31,7 @@ class Thread:
 
     def __init__(self, machine, processor, world, name, partition=0, pointer=None):
         self.machine, self.processor, self.world, self.name, self.partition = machine, processor, world, name, partition
-        self.pointer = int(self.c.vmcs_pointer) if pointer is None else pointer
+        self.pointer = self.host.vmcs_pointer if pointer is None else pointer
 
     def __repr__(self):
         return f"<Thread {self.name}, RIP {self.register('rip'):#x}{'' if self.running else ', not in this world now'}>"
@@ -41,9 +42,14 @@ class Thread:
         return self.machine.cpu[self.processor]
 
     @property
+    def host(self):
+        """Return the CPU record as Python numbers."""
+        return Host(self.c)
+
+    @property
     def running(self):
         """Return whether the processor is in this world now."""
-        if self.world == ROOT:
+        if self.world == ROOT_WORLD:
             return bool(self.c.vmx_mode != MODE.NONROOT)
         return bool(self.c.vmx_mode == MODE.NONROOT and self.c.vmcs_pointer == self.pointer)
 
@@ -57,20 +63,20 @@ class Thread:
     @property
     def eptp(self):
         """Return the host-physical address of the EPT PML4 table; 0 without EPT and for the root world."""
-        if self.world == ROOT:
+        if self.world == ROOT_WORLD:
             return NO_EPT
         if self.running:
-            return int(self.c.eptp) & ~(PAGE - 1) if steps.ept.active(self.c) else NO_EPT
+            return self.host.eptp & ~(PAGE - 1) if steps.ept.active(self.c) else NO_EPT
         vmcs = View(self._region())
         active = vmcs.primary_controls & int(PROC.SECONDARY) and vmcs.secondary_controls & int(PROC2.EPT)
         return vmcs.ept_pointer & ~(PAGE - 1) if active else NO_EPT
 
     # ---- registers ------------------------------------------------------------------------------------------------
     def _registers(self):
-        if not self.running and self.world == GUEST:
+        if not self.running and self.world == GUEST_WORLD:
             return registers.Saved(View(self._region()))
         unit = self.machine.processors[self.processor]
-        floats = unit.engines[int(unit.core[0].owner)].env[0]
+        floats = unit.engines[unit.core[0].owner].env[0]
         return registers.Live(self.c, floats, self.c.env if self.running else self.c.root_env)
 
     def register(self, name):
@@ -85,7 +91,7 @@ class Thread:
     def set_register(self, name, value):
         """Change a register; DebugError where the processor would refuse the value or the world does not run."""
         name = registers.checked(name, value)
-        if self.world == ROOT and not self.running:
+        if self.world == ROOT_WORLD and not self.running:
             raise DebugError(f"processor {self.processor} runs its guest: at the next VM exit {name} is loaded from the VMCS or lost; "
                              "write HOST_... of the VMCS, or stop in the hypervisor")
         self.machine.edits += 1
@@ -112,13 +118,13 @@ class Thread:
 
     # ---- memory -----------------------------------------------------------------------------------------------------
     def _host(self, copies, linear):
-        told = steps.trace(copies.cpu, np.uint64(linear), READ, flags=False)[-1]
-        return told.address if told.verdict == "DONE" else None
+        end = steps.trace(copies.cpu, np.uint64(linear), DEBUGGER_READ, flags=False)[-1]
+        return end.address if end.verdict == "DONE" else None
 
     def _copies(self):
         if self.running:
             return in_world(self.machine, self.processor, None)[0]
-        return in_world(self.machine, self.processor, WORLDS[self.world], self._region() if self.world == GUEST else None)[0]
+        return in_world(self.machine, self.processor, WORLDS[self.world], self._region() if self.world == GUEST_WORLD else None)[0]
 
     def translate(self, linear):
         """Return the host-physical address of a linear one through this world's paging (and EPT); None: not mapped."""

@@ -3,17 +3,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from emu.bits import name_of
+from emu.bits import ONES_64, name_of
 from emu.errors import TraceError
 from emu.machine.standing import field_in_words
 from emu.spec.cpu import EVENT, INTR, VECTOR
 from emu.spec.msr import MSR
 from emu.spec.tlfs import HVCALL
-from emu.spec.trace import COMMON, EVENT_KIND, FIELDS, PAGING_MODE, read, values
+from emu.spec.trace import COMMON, EVENT_KIND, FIELDS, PAGING_MODE, WORLDS, read, values
 from emu.spec.vmx import REASON, VMERROR
 
-ALL_ONES = (1 << 64) - 1
-WORLDS = ("root", "guest")
 HYPERCALL = ("hypercall", "input", "parameter")
 
 
@@ -86,6 +84,6 @@ def trace_event(row, tlfs=True):
     args = _arguments(kind, has)
     if not tlfs and "hypercall" in args:                   # of another hypervisor: what its registers mean is not known here
         args = {**{key: value for key, value in args.items() if key not in HYPERCALL}, "rcx": args["input"], "rdx": args["parameter"]}
-    vmcs = 0 if common["vmcs"] == ALL_ONES else common["vmcs"]
+    vmcs = 0 if common["vmcs"] == ONES_64 else common["vmcs"]
     return TraceEvent(kind, TITLE[kind](has), common["cycle"], common["cpu"], WORLDS[common["world"]], common["partition"], common["rip"],
                      vmcs, args)

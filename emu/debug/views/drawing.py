@@ -1,8 +1,8 @@
 """A translation as a drawing (SVG): a row for each entry of the guest's tables, before it the EPT entries that lead there."""
 from xml.sax.saxutils import escape
 
-BOX_WIDTH, BOX_HEIGHT, GAP, ROW_GAP, MARGIN, HEAD = 236, 92, 34, 44, 24, 84
-LINE, SIZE, CHARACTERS = 16, 12, 31                        # of text, in pixels; letters that fit a line of a box
+BOX_WIDTH, BOX_HEIGHT, GAP, ROW_GAP, MARGIN, HEAD_HEIGHT = 236, 92, 34, 44, 24, 84
+LINE_HEIGHT, SIZE, CHARACTERS = 16, 12, 31                 # of text, in pixels; letters that fit a line of a box
 FILL = {"ept": ("#e8f0fe", "#3b6fb6"), "table": ("#e9f6ec", "#2f7d46"), "end": ("#f3f3f3", "#555555"), "stop": ("#fde3e3", "#c00000")}
 STYLE = f"font-family: monospace; font-size: {SIZE}px"
 
@@ -32,7 +32,7 @@ def _box(x, y, kind, lines):
     out = [f'<rect {place} fill="{fill}" stroke="{stroke}" stroke-width="{3 if kind == "stop" else 1}"/>']
     for number, line in enumerate(lines):
         weight = {"font_weight": "bold"} if number == 0 else {}
-        out.append(_text(x + 10, y + 18 + LINE * number, line, fill=stroke if number == 0 else "#111111", **weight))
+        out.append(_text(x + 10, y + 18 + LINE_HEIGHT * number, line, fill=stroke if number == 0 else "#111111", **weight))
     return out
 
 
@@ -65,14 +65,14 @@ def svg(found):
     """Return a Translation (`emu.debug.views.translation`) as SVG text."""
     columns = max([len(group.ept) + (group.entry is not None) for group in found.groups] or [1])
     width = max(2 * MARGIN + (columns + found.reaches) * (BOX_WIDTH + GAP), 900)
-    height = HEAD + max(len(found.groups), 1) * (BOX_HEIGHT + ROW_GAP) + 56
+    height = HEAD_HEIGHT + max(len(found.groups), 1) * (BOX_HEIGHT + ROW_GAP) + 56
     roots = f"{found.mode}, CR3 = {found.cr3:#x}" + (f", EPTP = {found.eptp:#x}" if found.eptp is not None else "")
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" style="{STYLE}">',
            '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
            '<path d="M0,0 L8,4 L0,8 z" fill="#777777"/></marker></defs>', f'<rect width="{width}" height="{height}" fill="white"/>',
            _text(MARGIN, 28, f"linear {found.linear:#x}, {found.access}, {found.world}", font_weight="bold", font_size=15),
            _text(MARGIN, 48, roots, fill="#333333")]
-    y, x = HEAD, MARGIN
+    y, x = HEAD_HEIGHT, MARGIN
     for group in found.groups:
         parts, x = _row(group, y, x)
         out += parts

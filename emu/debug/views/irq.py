@@ -2,7 +2,7 @@
 
 Read from the records as they are; nothing is acknowledged, no time passes.  Virtual interrupt controllers: `views.virtual`.
 """
-from emu.bits import U64, get, name_of, text_of
+from emu.bits import ALL_ONES, U64, get, name_of, text_of
 from emu.debug.views import virtual
 from emu.debug.views.reason import Reason
 from emu.debug.views.vmcs import processor_of
@@ -10,15 +10,16 @@ from emu.errors import ConfigError
 from emu.machine.host import host
 from emu.model.cpu import rflags
 from emu.model.interrupts import apic, apic_timer, message, pic
+from emu.model.interrupts.message import LOWEST_VECTOR
 from emu.model.vmx import checks
 from emu.model.vmx.vmcs import View
 from emu.spec.apic import APICBASE, DELIVERY, ENTRY, LVT, PENDING, REDIRECT, SVR
 from emu.spec.cpu import EVENT, INTR, RFLAGS, VECTOR
 from emu.spec.engine import HFLAGS
-from emu.spec.outcome import MODE
+from emu.spec.outcome import INJECTED, MODE
 from emu.spec.platform import IRQ, isa_pin
 from emu.spec.vmx import ACTIVITY, BLOCKING, PIN, PROC
-from emu.state import ALL_ONES, env_of
+from emu.state import env_of
 
 APIC_CHAPTER = 'SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"'
 PRIORITY = 'SDM 3A, "Task and Processor Priorities"'
@@ -27,8 +28,7 @@ SHADOW = 'SDM 2B, "STI"; SDM 3A, "Masking Exceptions and Interrupts When Switchi
 NONROOT = 'SDM 3C, "Other Causes of VM Exits"'
 IOAPIC, PIC8259 = 'Intel 82093AA data sheet, "I/O Redirection Table Registers"', "Intel 8259A data sheet"
 LVT_TABLE = 'SDM 3A, "Local Vector Table"'
-INJECTED = 1                                               # CPU.vectoring_source: VM entry asks to deliver the event
-NMI, LOWEST, INJECTION = int(VECTOR.NMI), 16, 'SDM 3C, "Event Injection"'
+NMI, INJECTION = int(VECTOR.NMI), 'SDM 3C, "Event Injection"'
 
 
 def why(machine, processor, vector):
@@ -38,7 +38,7 @@ def why(machine, processor, vector):
     Raises ConfigError for a processor that the machine lacks or a vector that no interrupt has.
     """
     c = processor_of(machine, processor)
-    if vector != NMI and not LOWEST <= vector < 256:
+    if vector != NMI and not LOWEST_VECTOR <= vector < 256:
         raise ConfigError(f"a vector of an interrupt is 16 to 255, or 2 for NMI, not {vector}")
     injected = _injection(c, vector)
     if vector == NMI:
@@ -264,7 +264,7 @@ def _lines(machine, c, a, vector):
     p, found = host(machine.board.pic), []
     for chip in (0, 1):
         line = vector - p.vector[chip]
-        if not 0 <= line < 8 or p.vector[chip] < LOWEST:
+        if not 0 <= line < 8 or p.vector[chip] < LOWEST_VECTOR:
             continue
         number, bit = line + 8 * chip, 1 << line
         where = f"line {number}{_device(isa_pin(number))} of the 8259 pair"

@@ -5,6 +5,7 @@ the general and the x87 and SSE registers, which its hypervisor keeps where only
 """
 import numpy as np
 
+from emu.bits import ADDRESSES
 from emu.errors import DebugError
 from emu.machine.host import host
 from emu.model import cpu
@@ -27,7 +28,7 @@ VECTOR = tuple(f"xmm{n}" for n in range(16))
 X87 = tuple(f"st{n}" for n in range(8))
 FLOAT = (*X87, "fctrl", "fstat", "ftag", *VECTOR, "mxcsr")
 DEBUG_BITS = {"dr6": (int(control.DR6_WRITABLE), int(control.DR6_ONES)), "dr7": (int(control.DR7_WRITABLE), int(control.DR7_ONES))}
-LONG, WORDS = 1 << 64, 8                                  # WORDS: of the engine for each vector register
+XMM_WORDS = 8                                             # of the engine for each vector register
 STALE = tuple(name for name in GENERAL if name != "rsp")
 VMCS_PLAIN = {"rip": "guest_rip", "rsp": "guest_rsp", "rflags": "guest_rflags", "cr0": "guest_cr0", "cr3": "guest_cr3", "cr4": "guest_cr4",
               "dr7": "guest_dr7", "efer": "guest_efer"}
@@ -109,7 +110,7 @@ class Live:
         elif name in CONTROL:
             self._control(name, value)
         elif name in DEBUG:
-            may, must = DEBUG_BITS.get(name, (LONG - 1, 0))
+            may, must = DEBUG_BITS.get(name, (ADDRESSES - 1, 0))
             e.dr[int(name[2])] = value & may | must
             breakpoint.arm(c, e)
         elif name in FLOAT:
@@ -147,7 +148,7 @@ def _segment(e, segment, part):
 def _float(record, name):
     e = host(record)
     if name in VECTOR:
-        first = int(name[3:]) * WORDS
+        first = int(name[3:]) * XMM_WORDS
         return e.xmm[first] | e.xmm[first + 1] << 64
     if name in X87:
         place = (int(name[2]) + e.fpstt) % 8 * 2
@@ -159,11 +160,11 @@ def _float(record, name):
 
 def _set_float(e, name, value):
     if name in VECTOR:
-        first = int(name[3:]) * WORDS
-        e.xmm[first], e.xmm[first + 1] = value % LONG, value >> 64
+        first = int(name[3:]) * XMM_WORDS
+        e.xmm[first], e.xmm[first + 1] = value % ADDRESSES, value >> 64
     elif name in X87:
         place = (int(name[2]) + int(e.fpstt)) % 8 * 2
-        e.fpregs[place], e.fpregs[place + 1] = value % LONG, value >> 64
+        e.fpregs[place], e.fpregs[place + 1] = value % ADDRESSES, value >> 64
     else:
         raise DebugError(f"{name} is written by the program (FLDCW, FXRSTOR, LDMXCSR), not by a debugger")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emu.bits import name_of, show, text_of
+from emu.bits import ADDRESSES, name_of, show, text_of
 from emu.debug.views.scratch import Copies
 from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import ConfigError, DebugError
@@ -23,8 +23,6 @@ from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import QUAL_EPT
 from emu.state import env_of
 
-LIMIT = 1 << 64                                            # addresses
-WORLDS = ("root", "guest")
 KINDS = {"read": ACCESS.READ, "write": ACCESS.WRITE, "fetch": ACCESS.FETCH}
 KIND_BITS = int(ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH)
 SIZES = {1: "4 KiB", 2: "2 MiB", 3: "1 GiB"}
@@ -112,8 +110,8 @@ def in_world(machine, processor, world, region=None):
 def check_range(address, size=1):
     """Raise DebugError unless there are `size` bytes at an address of 64 bits."""
     address = int(address)
-    if not 0 <= address < LIMIT or not 1 <= size <= LIMIT - address:
-        raise DebugError(f"an address is 0 to {LIMIT - 1:#x} and a range ends there, not {size} bytes at {address:#x}")
+    if not 0 <= address < ADDRESSES or not 1 <= size <= ADDRESSES - address:
+        raise DebugError(f"an address is 0 to {ADDRESSES - 1:#x} and a range ends there, not {size} bytes at {address:#x}")
 
 
 def translate(machine, linear, processor=0, access="read", user=False, world=None, pointer=None):

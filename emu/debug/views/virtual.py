@@ -6,43 +6,44 @@ virtual-APIC page, when the VMCS uses the TPR shadow.  When a hypervisor keeps o
 from dataclasses import dataclass
 from typing import Any
 
+from emu.bits import ALL_ONES
 from emu.debug.views.reason import Reason
 from emu.machine import endings, partition
 from emu.machine.host import host
 from emu.model.cpu import rflags
-from emu.spec.apic import APIC, ENTRY, LVT, SVR
+from emu.spec.apic import APIC, APIC_REGISTER_BYTES, ENTRY, LVT, SVR
 from emu.spec.cpu import RFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.vmx import BLOCKING, PROC
-from emu.state import ALL_ONES, env_of
+from emu.state import env_of
 
 PRIORITY, LVT_TABLE = 'SDM 3A, "Task and Processor Priorities"', 'SDM 3A, "Local Vector Table"'
 SHADOW, RECORDS = 'SDM 3C, "Virtualizing CR8-Based TPR Accesses"', "hv/records/records.s"
 INJECTION = 'SDM 3C, "Event Injection"'
-REGISTER_BYTES, WORDS = 16, 8
+BITMAP_WORDS = 8
 
 
 @dataclass(frozen=True)
 class Controller:
-    """A virtual local APIC as it lies in memory: registers at their own offsets from `base`; posted: bits not yet merged into IRR."""
+    """A virtual local APIC as it lies in memory: registers at their own offsets from `base`; requested: bits not yet merged into IRR."""
 
     machine: Any
     base: int
-    posted: int = 0
+    requested: int = 0
 
     def register(self, number):
         """Return a 32-bit register by its number."""
-        return int.from_bytes(self.machine.read(self.base + int(number) * REGISTER_BYTES, 4), "little")
+        return int.from_bytes(self.machine.read(self.base + int(number) * APIC_REGISTER_BYTES, 4), "little")
 
     def bits(self, first):
         """Return 256 bits of IRR, ISR or TMR as a number."""
-        return sum(self.register(int(first) + n) << 32 * n for n in range(WORDS))
+        return sum(self.register(int(first) + n) << 32 * n for n in range(BITMAP_WORDS))
 
 
 def _records(machine, pointer):
     """Return the Controller that hv/ keeps for the guest of a VMCS, None when it is not found: another hypervisor's."""
     vp = endings.record_of(machine, pointer)
-    return Controller(machine, vp.place("APIC"), vp.number("POSTED", 32)) if vp else None
+    return Controller(machine, vp.place("APIC"), vp.number("REQUESTED", 32)) if vp else None
 
 
 def _last(machine, c):
@@ -100,7 +101,7 @@ def _priority(tpr, service, vector, source):
 def _held(c, vmcs, found, vector):
     """Return what the virtual local APIC of hv/ says: (whether it holds the vector, reasons)."""
     requested, service = found.bits(APIC.IRR), found.bits(APIC.ISR)
-    requested |= found.posted
+    requested |= found.requested
     if not requested >> vector & 1:
         return False, _idle(found, service, vector)
     said = _priority(found.register(APIC.TPR) & 0xFF, service.bit_length() - 1 if service else None, vector, RECORDS)

@@ -1,21 +1,21 @@
 """The VMCS of a processor for people: fields by name, decoded, compared; and whether VM entry would accept it."""
 from dataclasses import dataclass
 
-from emu.bits import name_of, text_of
+from emu.bits import ALL_ONES, name_of, text_of
 from emu.debug.explain import explain
 from emu.debug.views.msr_list import entry_list
 from emu.errors import ConfigError
 from emu.jit import words
+from emu.machine.host import host
 from emu.model.vmx import checks
 from emu.model.vmx.vmcs import View, decode
+from emu.model.vmx.vmx import LAUNCHED
 from emu.spec.outcome import MODE
 from emu.spec.profile import ABSENT
 from emu.spec.vmcs import GROUP, REGION, REGION_WORDS, VMCS, group_of
 from emu.spec.vmx import BLOCKING, FORMAT, REASON, VMERROR
-from emu.state import ALL_ONES
 
 GROUPS = {"control": GROUP.CONTROL, "exit": GROUP.INFORMATION, "guest": GROUP.GUEST, "host": GROUP.HOST}
-CLEAR, LAUNCHED = 0, 1
 KINDS = {"control": "CONTROL_FIELD", "host": "HOST_STATE"}
 
 
@@ -40,13 +40,13 @@ class Vmcs(View):
             where = "is outside VMX operation" if c.vmx_mode == MODE.BARE else "is in VMX root operation, and VMPTRLD chose none"
             raise ConfigError(f"processor {processor} has no current VMCS: it {where}")
         super().__init__(words(c.vmcs, REGION_WORDS))
-        object.__setattr__(self, "pointer", int(c.vmcs_pointer))
+        object.__setattr__(self, "pointer", host(c).vmcs_pointer)
         object.__setattr__(self, "cpu", c)
 
     @property
     def launched(self):
         """Return whether the launch state is "launched"."""
-        return int(self._region[int(REGION.LAUNCH)]) == LAUNCHED
+        return bool(self._region[REGION.LAUNCH] == LAUNCHED)
 
     def copy(self):
         """Return {name: value} of every field that the processor has, as it is now."""
@@ -141,7 +141,7 @@ def _state(c, vmcs, first):
 
     Source: SDM 3C, "Basic VM-Entry Checks"
     """
-    if int(c.interruptibility) & int(BLOCKING.MOV_SS):
+    if c.interruptibility & BLOCKING.MOV_SS:
         return VMERROR.MOV_SS
     if first is not None and first == vmcs.launched:
         return VMERROR.VMLAUNCH_NOT_CLEAR if first else VMERROR.VMRESUME_NOT_LAUNCHED

@@ -4,7 +4,7 @@
 byte without changing anything, `store` writes.  Not modelled: frames on a stack that lies in device memory (the
 machine stops by name).
 """
-from emu.bits import U64, get
+from emu.bits import ALL_ONES, PAGE_OFFSET, PAGE_SIZE, get
 from emu.jit import kernel
 from emu.model import ram
 from emu.model.cpu import rflags, selector
@@ -14,10 +14,9 @@ from emu.model.processor.segment import linear_mask, within
 from emu.spec.cpu import EVENT as KIND
 from emu.spec.cpu import INTR, RFLAGS, SEG
 from emu.spec.outcome import ACCESS, FAULT
-from emu.state import ALL_ONES, machine_at
+from emu.state import machine_at
 
-PAGE_LOW, PAGE_BYTES = U64(0xFFF), U64(0x1000)
-SPREAD = ALL_ONES                                        # frame_place: not one run of RAM bytes
+SCATTERED = ALL_ONES                                     # frame_place: not one run of RAM bytes
 
 
 @kernel
@@ -117,7 +116,7 @@ def fits_canonical(c, e):
 def _reserve_slots(c, e):
     """Translate each slot; False with `c.fault` when one refuses."""
     wrap = linear_mask(e)
-    c.frame_place = SPREAD
+    c.frame_place = SCATTERED
     slot = 0
     while slot < c.frame_count:
         if not linear.reach(c, c.frame_base + offset_of(c, slot) & wrap, c.frame_size, c.frame_access):
@@ -136,7 +135,7 @@ def reserve(c, e):
     low = offset_of(c, c.frame_count - 1)
     start = c.frame_base + low & linear_mask(e)
     last = total - c.frame_size                          # the first value pushed is the highest: it faults first
-    if (start & PAGE_LOW) + total > PAGE_BYTES or (low + total - 1 & c.frame_mask) < low:
+    if (start & PAGE_OFFSET) + total > PAGE_SIZE or (low + total - 1 & c.frame_mask) < low:
         return _reserve_slots(c, e)
     c.fault = FAULT.NONE
     place = walk.translate(c, start + last, c.frame_access) - last
@@ -144,7 +143,7 @@ def reserve(c, e):
         return False
     c.frame_place = place
     if not ram.holds(machine_at(c.machine)[0], place, total) or memory.device(c, place):
-        c.frame_place = SPREAD
+        c.frame_place = SCATTERED
     return True
 
 
@@ -163,7 +162,7 @@ def _store_slots(c, e):
 @kernel
 def store(c, e):
     """Write the reserved frame; False only when the stack is device memory (`c.fault`)."""
-    if c.frame_place == SPREAD:
+    if c.frame_place == SCATTERED:
         return _store_slots(c, e)
     m = machine_at(c.machine)[0]
     place = c.frame_place + c.frame_size * c.frame_count

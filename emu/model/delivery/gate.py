@@ -10,16 +10,27 @@ from emu.model.cpu import attributes, base, cpl, limit, long_mode, selector
 from emu.model.delivery.frame import external, software
 from emu.model.fault import raise_exception
 from emu.model.memory import linear
-from emu.model.processor.segment import CODE, CONFORMING, NOT_NULL, TABLE_READ, attributes_of, fetch, inside, kind, level, linear_mask
+from emu.model.processor.segment import (
+    CODE,
+    CONFORMING,
+    NOT_NULL,
+    TABLE_READ,
+    TASK_GATE,
+    WIDE,
+    attributes_of,
+    fetch,
+    inside,
+    kind,
+    level,
+    linear_mask,
+)
 from emu.spec.cpu import DESCRIPTOR, INTR, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
-HIGH = U64(32)
 IDT_BIT = U64(2)                                         # of an error code: the index is into the IDT
 GATE_SHIFT_32, GATE_SHIFT_64 = U64(3), U64(4)            # 8-byte and 16-byte gates
-TASK_GATE, INTERRUPT_OR_TRAP, WIDE = U64(5), U64(6), U64(8)
-READ = TABLE_READ | ACCESS.EVENT
-TSS_32 = U64(8)                                          # type bit that tells a 32-bit TSS from a 16-bit one
+INTERRUPT_OR_TRAP = U64(6)
+EVENT_READ = TABLE_READ | ACCESS.EVENT
 
 
 @kernel
@@ -55,10 +66,10 @@ def read_gate(c, e, info):
     shift = GATE_SHIFT_64 if long_mode(e) else GATE_SHIFT_32
     if (vector + 1 << shift) - 1 > limit(e, SEG.IDTR):
         return refuse(c, VECTOR.GP, code, ext)
-    gate = linear.read(c, gate_address(e, info), 8, READ)
+    gate = linear.read(c, gate_address(e, info), 8, EVENT_READ)
     if c.fault != FAULT.NONE:
         return 0
-    attr = gate >> HIGH
+    attr = gate >> 32
     if not _accepted(e, attr):
         return refuse(c, VECTOR.GP, code, ext)
     if software(info) and level(attr) < cpl(e):
@@ -100,10 +111,10 @@ def tss_word(c, e, at, size, ext):
     """Return `size` bytes at offset `at` of the current TSS; #TS(TR) when they are outside its limit."""
     if at + size - 1 > limit(e, SEG.TR):
         return refuse(c, VECTOR.TS, selector(e, SEG.TR), ext)
-    return linear.read(c, base(e, SEG.TR) + at & linear_mask(e), size, READ)
+    return linear.read(c, base(e, SEG.TR) + at & linear_mask(e), size, EVENT_READ)
 
 
 @kernel
 def tss_is_32(e):
     """Return whether TR holds a 32-bit (or 64-bit) TSS."""
-    return kind(attributes(e, SEG.TR)) & TSS_32 != 0
+    return kind(attributes(e, SEG.TR)) & WIDE != 0

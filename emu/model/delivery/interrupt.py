@@ -6,7 +6,7 @@ injection leaves CR2, DR6, DR7 and RFLAGS.RF as they are), then `deliver`; when 
 Not modelled: task gates, CR4.VME, shadow stacks, FRED, user interrupts.
 Source: SDM 3A, "Interrupt and Exception Handling"; SDM 2A, "INT n/INTO/INT3/INT1"
 """
-from emu.bits import U64, get, one_of
+from emu.bits import ALL_ONES, U64, get, one_of
 from emu.jit import kernel
 from emu.model.cpu import long_mode, real_mode, refresh_hflags, selector
 from emu.model.delivery import long, protected, real
@@ -16,11 +16,10 @@ from emu.spec.cost import COST
 from emu.spec.cpu import DR6, DR7, EVENT, INTR, RFLAGS, SEG, VECTOR, VECTORS
 from emu.spec.engine import HFLAGS
 from emu.spec.outcome import FAULT
-from emu.spec.vmx import ACTIVITY, BLOCKING
-from emu.state import ALL_ONES, env_of
+from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW
+from emu.state import env_of
 
 TRIPLE = ALL_ONES                                        # combine: shutdown
-SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 BREAKPOINTS = DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3
 CAUSES = BREAKPOINTS | DR6.BD | DR6.BS | DR6.BT
 BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE = U64(0), U64(1), U64(2), U64(3)
@@ -109,7 +108,7 @@ def _finish(c, e, info, privilege):
     """Account for a delivered event: hidden flags, interrupt shadow, activity, counters, cycles."""
     e.hflags = U64(e.hflags) & ~HFLAGS.INHIBIT
     refresh_hflags(e, privilege)
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     c.activity, c.monitor_armed = ACTIVITY.ACTIVE, 0
     c.repeated_at = 0
     c.delivered[info & INTR.VECTOR] += 1

@@ -2,27 +2,25 @@
 
 Source: SDM 3A, "Interrupt and Exception Handling in 64-bit Mode"; SDM 2A, "INT n/INTO/INT3/INT1"
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, LOW_16, LOW_32, U64
 from emu.jit import kernel
-from emu.model.cpu import HIGH, cpl, selector
+from emu.model.cpu import cpl, selector
 from emu.model.delivery import frame, gate
 from emu.model.memory import linear
 from emu.model.memory.walk import canonical
 from emu.model.processor.segment import RPL, kind, linear_mask, load_null, load_segment, set_accessed
 from emu.spec.cpu import GPR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
-from emu.state import ALL_ONES
 
-WORD_MASK = U64(0xFFFF)
-IST, FIRST_IST, FIRST_RSP, LOW_32 = U64(7), U64(28), U64(4), U64(0xFFFF_FFFF)
+IST, FIRST_IST, FIRST_RSP = U64(7), U64(28), U64(4)
 ALIGNED = ~U64(15)
-CLEARED = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF
+CLEARED_LONG = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF
 
 
 @kernel
 def _stack_pointer(c, e, entry, privilege, ext):
     """Return the stack pointer before alignment: from the IST, from RSPn of the TSS, or the present one."""
-    ist = entry >> HIGH & IST
+    ist = entry >> 32 & IST
     if ist:
         return gate.tss_word(c, e, ist * 8 + FIRST_IST, 8, ext)
     if privilege < cpl(e):
@@ -40,7 +38,7 @@ def _place(c, e, entry, high, privilege, ext):
     frame.reach(c, e, privilege)
     if not frame.fits_canonical(c, e):
         return gate.refuse(c, VECTOR.SS, 0, ext)
-    rip = entry & WORD_MASK | (entry >> 48) << 16 | high << HIGH
+    rip = entry & LOW_16 | (entry >> 48) << 16 | high << 32
     if not canonical(e, rip):
         return gate.refuse(c, VECTOR.GP, 0, ext)
     return rip
@@ -49,7 +47,7 @@ def _place(c, e, entry, high, privilege, ext):
 @kernel
 def _commit(c, e, entry, code, rip, privilege):
     """Store the frame and load the handler's state; False with `c.fault` when a store is refused."""
-    target = entry >> 16 & WORD_MASK
+    target = entry >> 16 & LOW_16
     if not frame.reserve(c, e) or not set_accessed(c, e, target, code, ACCESS.EVENT) or not frame.store(c, e):
         return False
     e.regs[GPR.RSP] = frame.new_sp(c)
@@ -57,8 +55,8 @@ def _commit(c, e, entry, code, rip, privilege):
         load_null(e, SEG.SS, privilege, privilege)
     load_segment(e, SEG.CS, target & ~RPL | privilege, code)
     e.rip = rip
-    e.eflags &= ~CLEARED
-    if not kind(entry >> HIGH) & 1:
+    e.eflags &= ~CLEARED_LONG
+    if not kind(entry >> 32) & 1:
         e.eflags &= ~RFLAGS.IF
     return True
 
@@ -69,11 +67,11 @@ def deliver(c, e, info, error, length):
     entry = gate.read_gate(c, e, info)
     if c.fault != FAULT.NONE:
         return False
-    high = linear.read(c, gate.gate_address(e, info) + 8 & linear_mask(e), 8, gate.READ)
+    high = linear.read(c, gate.gate_address(e, info) + 8 & linear_mask(e), 8, gate.EVENT_READ)
     if c.fault != FAULT.NONE:
         return False
     ext = frame.external(info)
-    code = gate.read_code(c, e, entry >> 16 & WORD_MASK, ext)
+    code = gate.read_code(c, e, entry >> 16 & LOW_16, ext)
     if c.fault != FAULT.NONE:
         return False
     privilege = gate.new_level(e, code)

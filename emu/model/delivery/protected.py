@@ -3,10 +3,10 @@
 Task gates: `emu.model.vmx.task`.  Not modelled: the interrupt redirection bitmap (CR4.VME cannot be set).
 Source: SDM 2A, "INT n/INTO/INT3/INT1"; SDM 3A, "Exception- and Interrupt-Handler Procedures"
 """
-from emu.bits import U64, get
+from emu.bits import LOW_16, LOW_32, get
 from emu.jit import kernel
 from emu.model import guest_mode
-from emu.model.cpu import HIGH, LOW_32, attributes, base, cpl, selector
+from emu.model.cpu import SS_WORD, TR_WORD, attributes, base, cpl, selector
 from emu.model.delivery import frame, gate
 from emu.model.fault import gp0
 from emu.model.processor.segment import (
@@ -29,9 +29,7 @@ from emu.model.processor.segment import (
 from emu.spec.cpu import DESCRIPTOR, EVENT, GPR, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
-WORD_MASK = U64(0xFFFF)
-SS_WORD, TR_WORD = U64(8), U64(23)                       # word 2 of SS and TR in ENV.seg
-CLEARED = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF | RFLAGS.VM
+CLEARED_PROTECTED = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF | RFLAGS.VM
 
 
 @kernel
@@ -74,7 +72,7 @@ def _inner_stack(c, e, privilege, size, ext):
     raw = _new_stack(c, e, target, privilege, ext)
     if c.fault != FAULT.NONE:
         return 0
-    mask = LOW_32 if attributes_of(raw) & DESCRIPTOR.DB else WORD_MASK
+    mask = LOW_32 if attributes_of(raw) & DESCRIPTOR.DB else LOW_16
     frame.put_on(c, base_of(raw), mask, c.frame_sp, size)
     c.frame_selector = target
     if not frame.fits(c, shape_of(raw)):
@@ -86,7 +84,7 @@ def _inner_stack(c, e, privilege, size, ext):
 def _same_stack(c, e, size, ext):
     """Stay on the present stack; `c.fault` when the frame does not fit."""
     attr = attributes(e, SEG.SS)
-    mask = LOW_32 if attr & DESCRIPTOR.DB else WORD_MASK
+    mask = LOW_32 if attr & DESCRIPTOR.DB else LOW_16
     frame.put_on(c, base(e, SEG.SS), mask, e.regs[GPR.RSP] & LOW_32, size)
     if not attr & DESCRIPTOR.P or not frame.fits(c, e.seg[SS_WORD]):
         gate.refuse(c, VECTOR.SS, 0, ext)
@@ -110,7 +108,7 @@ def _build(c, e, info, error, length, inner):
 @kernel
 def _commit(c, e, entry, code, stack, privilege):
     """Store the frame and load the handler's state; False with `c.fault` when a store is refused."""
-    target = entry >> 16 & WORD_MASK
+    target = entry >> 16 & LOW_16
     if not frame.reserve(c, e) or not set_accessed(c, e, target, code, ACCESS.EVENT):
         return False
     if stack != 0 and not set_accessed(c, e, c.frame_selector, stack, ACCESS.EVENT):
@@ -127,8 +125,8 @@ def _commit(c, e, entry, code, stack, privilege):
     e.regs[GPR.RSP] = frame.new_sp(c)
     load_segment(e, SEG.CS, target & ~RPL | privilege, code)
     e.rip = _offset(entry)
-    e.eflags &= ~CLEARED
-    if not kind(entry >> HIGH) & 1:
+    e.eflags &= ~CLEARED_PROTECTED
+    if not kind(entry >> 32) & 1:
         e.eflags &= ~RFLAGS.IF
     return True
 
@@ -136,9 +134,9 @@ def _commit(c, e, entry, code, stack, privilege):
 @kernel
 def _offset(entry):
     """Return the handler's offset: 16 or 32 bits of the gate, by its type."""
-    if kind(entry >> HIGH) & gate.WIDE:
-        return entry & WORD_MASK | entry >> 48 << 16
-    return entry & WORD_MASK
+    if kind(entry >> 32) & gate.WIDE:
+        return entry & LOW_16 | entry >> 48 << 16
+    return entry & LOW_16
 
 
 @kernel
@@ -156,11 +154,11 @@ def deliver(c, e, info, error, length):
     entry = gate.read_gate(c, e, info)
     if c.fault != FAULT.NONE:
         return False
-    if kind(entry >> HIGH) == gate.TASK_GATE:
-        guest_mode.task_switch(c, e, entry >> 16 & WORD_MASK, guest_mode.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
+    if kind(entry >> 32) == gate.TASK_GATE:
+        guest_mode.task_switch(c, e, entry >> 16 & LOW_16, guest_mode.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
         return False
     ext = frame.external(info)
-    target = entry >> 16 & WORD_MASK
+    target = entry >> 16 & LOW_16
     code = gate.read_code(c, e, target, ext)
     if c.fault != FAULT.NONE:
         return False
@@ -171,7 +169,7 @@ def deliver(c, e, info, error, length):
     inner = privilege < cpl(e)
     _build(c, e, info, error, length, inner)
     frame.reach(c, e, privilege)
-    size = 4 if kind(entry >> HIGH) & gate.WIDE else 2
+    size = 4 if kind(entry >> 32) & gate.WIDE else 2
     stack = 0
     if inner:
         stack = _inner_stack(c, e, privilege, size, ext)

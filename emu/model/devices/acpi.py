@@ -4,21 +4,19 @@ ACPI mode is switched by the SMI command port without an SMI: the chipset does w
 Not modelled: sleep states other than S5 (stop by name), buttons, wake events, general-purpose events.
 Source: ACPI, "ACPI Register Model"
 """
-from emu.bits import U64, get
+from emu.bits import LOW_8, get
 from emu.jit import kernel
 from emu.model.devices import clock
 from emu.model.fault import unmodelled
 from emu.model.interrupts import irq
 from emu.spec.outcome import STOP, UNMODELLED
 from emu.spec.platform import ACPI, DEVICE, HZ, IRQ, PM1CNT, PM1EN, PM1STS, PORT
-from emu.state import acpi_at
+from emu.state import NEVER, acpi_at
 
-BYTE = U64(0xFF)
-NEVER = U64(0xFFFF_FFFF_FFFF_FFFF)
-STATUS = PM1STS.TMR | PM1STS.BM | PM1STS.GBL | PM1STS.PWRBTN | PM1STS.SLPBTN | PM1STS.RTC | PM1STS.WAK
-ENABLE = PM1EN.TMR | PM1EN.GBL | PM1EN.PWRBTN | PM1EN.SLPBTN | PM1EN.RTC
-CONTROL = PM1CNT.SCI_EN | PM1CNT.BM_RLD | PM1CNT.GBL_RLS | PM1CNT.SLP_TYP
-FIRST = PORT.PM1_STATUS
+PM1_STATUS = PM1STS.TMR | PM1STS.BM | PM1STS.GBL | PM1STS.PWRBTN | PM1STS.SLPBTN | PM1STS.RTC | PM1STS.WAK
+PM1_ENABLE = PM1EN.TMR | PM1EN.GBL | PM1EN.PWRBTN | PM1EN.SLPBTN | PM1EN.RTC
+PM1_CONTROL = PM1CNT.SCI_EN | PM1CNT.BM_RLD | PM1CNT.GBL_RLS | PM1CNT.SLP_TYP
+FIRST_PORT = PORT.PM1_STATUS
 
 
 @kernel
@@ -35,7 +33,7 @@ def _next_toggle(r):
 
 @kernel
 def _update(m, r):
-    asked = r.control & PM1CNT.SCI_EN != 0 and r.status & r.enable & ENABLE != 0
+    asked = r.control & PM1CNT.SCI_EN != 0 and r.status & r.enable & PM1_ENABLE != 0
     r.line = irq.change(m, IRQ.SCI, r.line, 1 if asked else 0)
 
 
@@ -75,8 +73,8 @@ def read(m, now, port):
         return r.smi_data
     low, timer = _block(r)
     if port >= PORT.PM_TIMER:
-        return timer >> 8 * (port - PORT.PM_TIMER) & BYTE
-    return low >> 8 * (port - FIRST) & BYTE
+        return timer >> 8 * (port - PORT.PM_TIMER) & LOW_8
+    return low >> 8 * (port - FIRST_PORT) & LOW_8
 
 
 @kernel
@@ -108,13 +106,13 @@ def write(c, m, port, value):
         r.smi_data = value
     elif port < PORT.PM1_CONTROL + 2:
         shift = 8 * (port & 1)
-        byte, bits = BYTE << shift, value << shift
+        byte, bits = LOW_8 << shift, value << shift
         if port < PORT.PM1_ENABLE:
-            r.status &= ~(bits & STATUS)
+            r.status &= ~(bits & PM1_STATUS)
         elif port < PORT.PM1_CONTROL:
-            r.enable = r.enable & ~byte | bits & ENABLE
+            r.enable = r.enable & ~byte | bits & PM1_ENABLE
         else:
-            r.control = r.control & ~byte | bits & CONTROL
+            r.control = r.control & ~byte | bits & PM1_CONTROL
             if bits & PM1CNT.SLP_EN:
                 _sleep(c, m, r)
     _update(m, r)

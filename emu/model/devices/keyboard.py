@@ -11,8 +11,7 @@ from emu.spec.outcome import STOP
 from emu.spec.platform import DEVICE, IRQ, PORT
 from emu.state import keyboard_at
 
-SLOT, QUEUE = U64(63), U64(64)
-BYTE = U64(0xFF)
+QUEUE_INDEX, QUEUE = U64(63), U64(64)
 TEST_PASSED, NO_ERROR = U64(0x55), U64(0)
 AUX_MISSING = U64(1)                                      # answer to the auxiliary port test: clock line stuck low
 INPUT_PORT = U64(0xA0)                                    # keyboard not inhibited, no manufacturing jumper
@@ -23,7 +22,7 @@ A20 = U64(1 << 20)
 @kernel
 def _put(r, byte):
     if r.depth < QUEUE:
-        r.queue[r.head + r.depth & SLOT] = byte
+        r.queue[r.head + r.depth & QUEUE_INDEX] = byte
         r.depth += 1
 
 
@@ -31,7 +30,7 @@ def _put(r, byte):
 def _send(r, byte):
     """Put a byte of the keyboard's own, not one of the controller's."""
     if r.depth < QUEUE:
-        r.own |= 1 << (r.head + r.depth & SLOT)
+        r.own |= 1 << (r.head + r.depth & QUEUE_INDEX)
     _put(r, byte)
 
 
@@ -182,12 +181,12 @@ def read(m, port):
     if port == PORT.KEY_COMMAND:
         return r.status | KBSTATUS.UNLOCKED | (KBSTATUS.OUTPUT if r.depth else 0)
     if r.depth == 0:
-        return U64(r.queue[r.head - 1 & SLOT])
+        return U64(r.queue[r.head - 1 & QUEUE_INDEX])
     byte = U64(r.queue[r.head])
     if r.own >> r.head & 1 and byte != KEYBOARD.RESEND:
         r.sent = byte
     r.own &= ~(1 << r.head)
-    r.head = r.head + 1 & SLOT
+    r.head = r.head + 1 & QUEUE_INDEX
     r.depth -= 1
     r.line = irq.change(m, IRQ.KEYBOARD, r.line, 0)        # each byte is an edge of its own
     _update(m, r)

@@ -4,7 +4,7 @@ Not modelled: writes to them that are not one aligned 32-bit word (stops by name
 the manual calls those undefined.  Narrow reads give the bytes of the register.
 Source: SDM 3A, "The Local APIC Block Diagram" (register page)
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, PAGE_OFFSET
 from emu.jit import kernel
 from emu.model.fault import unmodelled
 from emu.model.interrupts import apic, ioapic, message
@@ -13,14 +13,11 @@ from emu.spec.outcome import RESULT, UNMODELLED
 from emu.spec.platform import DEVICE, MEMORY
 from emu.state import machine_at
 
-OFFSET = U64(0xFFF)
-ALL = U64(0xFFFF_FFFF_FFFF_FFFF)
-
 
 @kernel
 def device_at(c, address):
     """Return what answers at physical `address` for this processor: its LOCAL_APIC, IOAPIC, or NONE."""
-    page = address & ~OFFSET
+    page = address & ~PAGE_OFFSET
     if page == c.apic_base & APICBASE.BASE and message.hardware_enabled(c) and not message.x2apic(c):
         return DEVICE.LOCAL_APIC
     return DEVICE.IOAPIC if page == MEMORY.IOAPIC else DEVICE.NONE
@@ -28,13 +25,13 @@ def device_at(c, address):
 
 @kernel
 def _mask(size):
-    return ALL if size >= 8 else (1 << size * 8) - 1
+    return ALL_ONES if size >= 8 else (1 << size * 8) - 1
 
 
 @kernel
 def read(c, address, size):
     """Return `size` (1, 2, 4, 8) bytes at physical `address`; all ones where no device answers."""
-    device, offset = device_at(c, address), address & OFFSET
+    device, offset = device_at(c, address), address & PAGE_OFFSET
     if device == DEVICE.LOCAL_APIC:
         value = apic.read(c, offset >> 4)
     elif device == DEVICE.IOAPIC:
@@ -49,7 +46,7 @@ def read(c, address, size):
 @kernel
 def write(c, address, size, value):
     """Write `size` bytes at physical `address`; returns RESULT."""
-    device, offset = device_at(c, address), address & OFFSET
+    device, offset = device_at(c, address), address & PAGE_OFFSET
     if device == DEVICE.NONE:
         return RESULT.NEXT
     if device == DEVICE.IOAPIC and ioapic.narrow(offset) and size <= 4:

@@ -2,16 +2,15 @@
 
 Source: PCI Local Bus Specification, "Configuration Mechanism #1"; Intel 82441FX and PIIX3 data sheets
 """
-from emu.bits import U64
+from emu.bits import LOW_8, U64
 from emu.jit import kernel
 from emu.spec.outcome import STOP
 from emu.spec.pci import PCIADDRESS
 from emu.spec.platform import DEVICE, PORT, RESETCTL
 from emu.state import pci_at
 
-BYTE = U64(0xFF)
 WHERE = PCIADDRESS.FUNCTION | PCIADDRESS.DEVICE | PCIADDRESS.BUS
-ADDRESS = WHERE | PCIADDRESS.REGISTER | PCIADDRESS.ENABLE
+ADDRESS_BITS = WHERE | PCIADDRESS.REGISTER | PCIADDRESS.ENABLE
 COMMAND_LOW, COMMAND_HIGH, SCRATCH, END = U64(4), U64(5), U64(0x50), U64(0x100)
 SERR = U64(1)                                             # the only command bits of the bridge that can be written
 
@@ -29,7 +28,7 @@ def read(m, port, size):
     value = 0
     for i in range(size):
         inside = present and (port & 3) + U64(i) < 4
-        value |= (U64(r.config[first + U64(i)]) if inside else BYTE) << 8 * U64(i)
+        value |= (U64(r.config[first + U64(i)]) if inside else LOW_8) << 8 * U64(i)
     return value
 
 
@@ -47,7 +46,7 @@ def write(c, m, port, size, value):
     """Write `size` bytes to 0xCF8-0xCFF."""
     r = pci_at(m.devices[DEVICE.PCI])[0]
     if port == PORT.PCI_ADDRESS and size == 4:
-        r.address = value & ADDRESS
+        r.address = value & ADDRESS_BITS
     elif port == PORT.RESET_CONTROL and size == 1:
         if value & ~r.reset_control & RESETCTL.RESET:
             m.stop = STOP.RESET
@@ -57,7 +56,7 @@ def write(c, m, port, size, value):
         first = r.address & PCIADDRESS.REGISTER | port & 3
         for i in range(size):
             if (port & 3) + U64(i) < 4:
-                _store(r, first + U64(i), value >> 8 * U64(i) & BYTE)
+                _store(r, first + U64(i), value >> 8 * U64(i) & LOW_8)
 
 
 @kernel

@@ -5,15 +5,14 @@ tick; in modes 2 and 3 a new one waits for the end of the period or half period.
 and 1 are tied high.
 Source: Intel 8254 data sheet
 """
-from emu.bits import U64
+from emu.bits import LOW_8, U64
 from emu.jit import kernel
 from emu.model.devices import clock
 from emu.model.interrupts import irq
 from emu.spec.pit import PITACCESS, PITMODE
 from emu.spec.platform import DEVICE, HZ, IRQ, PORT
-from emu.state import pit_at
+from emu.state import NEVER, pit_at
 
-BYTE, NEVER = U64(0xFF), U64(0xFFFF_FFFF_FFFF_FFFF)
 BINARY, DECIMAL = U64(0x10000), U64(10000)
 OUT, NULL_COUNT = U64(0x80), U64(0x40)
 NO_STATUS, NO_COUNT = U64(0x10), U64(0x20)                # read-back: 0 asks for it
@@ -329,7 +328,7 @@ def _write_count(p, k, value):
     elif access == PITACCESS.HIGH:
         _load(p, k, value << 8)
     elif p.write_high[k]:
-        low = p.write_high[k] & BYTE
+        low = p.write_high[k] & LOW_8
         p.write_high[k] = 0
         _load(p, k, low | value << 8)
     else:
@@ -352,7 +351,7 @@ def _read_count(p, k):
         p.read_high[k] ^= 1
     if access != PITACCESS.BOTH or high:
         p.latched[k] = 0
-    return value >> 8 if high else value & BYTE
+    return value >> 8 if high else value & LOW_8
 
 
 @kernel
@@ -376,7 +375,7 @@ def read(m, now, port):
     advance(m, now)
     p = pit_at(m.devices[DEVICE.PIT])[0]
     if port == PORT.PIT_CONTROL:
-        return BYTE
+        return LOW_8
     if port != PORT.SPEAKER:
         return _read_count(p, port - PORT.PIT0)
     value = p.speaker | (REFRESH if p.now >> REFRESH_SHIFT & 1 else 0)

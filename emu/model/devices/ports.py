@@ -6,7 +6,7 @@ what no device claims reads as all ones and ignores writes, as on a PC bus.
 """
 from functools import cache
 
-from emu.bits import U64
+from emu.bits import LOW_8, LOW_16, U64
 from emu.jit import entry, kernel, octets
 from emu.model.devices import acpi, console, events, fw_cfg, keyboard, pci, pit, rtc, uart, vga
 from emu.model.indirect import call
@@ -15,7 +15,7 @@ from emu.model.observe import watch
 from emu.spec.platform import DEVICE, PORT
 from emu.state import cpu_at, machine_at
 
-BYTE, WORD, PORTS = U64(0xFF), U64(0xFFFF), U64(0x10000)
+PORTS = U64(0x10000)
 
 
 @kernel
@@ -46,7 +46,7 @@ def _read_byte(c, m, port):
         return console.read(m, port)
     if device == DEVICE.PCI:
         return pci.read(m, port, 1)
-    return 0 if device == DEVICE.EXIT else BYTE
+    return 0 if device == DEVICE.EXIT else LOW_8
 
 
 @kernel
@@ -97,10 +97,10 @@ def route_write(c, port, size, value):
     elif device == DEVICE.EXIT:
         console.leave(c, m, port, size, value)
     elif port == PORT.FW_SELECTOR and size == 2:
-        fw_cfg.select(m, value & WORD)
+        fw_cfg.select(m, value & LOW_16)
     else:
         for i in range(size):
-            _write_byte(c, m, port + U64(i), value >> 8 * U64(i) & BYTE)
+            _write_byte(c, m, port + U64(i), value >> 8 * U64(i) & LOW_8)
         m.next_event = events.next_event(m)
 
 

@@ -4,26 +4,23 @@ Time is calendar seconds at a cycle, so it needs no tick unless an interrupt is 
 Not modelled: daylight saving, the square-wave pin, other oscillators than 32,768 Hz.
 Source: Motorola MC146818A data sheet
 """
-from emu.bits import U64
+from emu.bits import LOW_8, U64
 from emu.jit import kernel
 from emu.model.devices import calendar, clock
 from emu.model.interrupts import irq
 from emu.spec.platform import DEVICE, HZ, IRQ, PORT
 from emu.spec.rtc import CMOS, RTCA, RTCB, RTCC
-from emu.state import rtc_at
+from emu.state import NEVER, rtc_at
 
 HOUR, DAY = U64(3600), U64(86400)
-NEVER = U64(0xFFFF_FFFF_FFFF_FFFF)
-SECOND = HZ.TSC
-UPDATE = U64(244_000)                                     # cycles that UIP is set before an update
+UPDATE_CYCLES = U64(244_000)                              # cycles that UIP is set before an update
 HALF_SECOND = U64(500_000_000)                            # first update after the divider starts
-NMI_OFF, INDEX = U64(0x80), U64(0x7F)
-AFTERNOON, ANY = U64(0x80), U64(0xC0)
+NMI_OFF, INDEX_MASK = U64(0x80), U64(0x7F)
+AFTERNOON, ANY_TIME = U64(0x80), U64(0xC0)
 VALID = U64(0x80)                                         # register D: battery good
 DIVIDER_RESET = U64(0x60)
 WEDNESDAY = U64(3)                                        # of the calendar's first day, Sunday = 0
-BYTE = U64(0xFF)
-ENABLES = RTCB.UIE | RTCB.AIE | RTCB.PIE                  # the same positions as the flags of register C
+INTERRUPT_ENABLES = RTCB.UIE | RTCB.AIE | RTCB.PIE        # the same positions as the flags of register C
 
 
 @kernel
@@ -41,7 +38,7 @@ def seconds(r):
     """Return calendar seconds since 1970 at r.now, modulo 2**64."""
     if r.held:
         return r.seconds
-    return r.seconds + (r.now - r.since) // SECOND if r.now >= r.since else r.seconds - 1
+    return r.seconds + (r.now - r.since) // HZ.TSC if r.now >= r.since else r.seconds - 1
 
 
 @kernel
@@ -103,7 +100,7 @@ def _take(r):
     of_day = _decode_hour(r, _byte(r, CMOS.HOURS)) * HOUR + _decode(r, _byte(r, CMOS.MINUTES)) * 60
     r.seconds = calendar.days(year, month, day) * DAY + of_day + _decode(r, _byte(r, CMOS.SECONDS))
     if r.now >= r.since:
-        r.since = r.now - (r.now - r.since) % SECOND      # the divider goes on
+        r.since = r.now - (r.now - r.since) % HZ.TSC      # the divider goes on
     else:
         r.seconds += 1                                    # it has just been started: see `seconds`
 
@@ -128,7 +125,7 @@ def _until_alarm(r):
 @kernel
 def _match(r, index, value):
     alarm = _byte(r, index)
-    return alarm >= ANY or alarm == value
+    return alarm >= ANY_TIME or alarm == value
 
 
 @kernel
@@ -150,13 +147,13 @@ def _schedule(r):
         r.periodic_at = clock.cycle_of((clock.ticks(r.now, HZ.RTC) // period + 1) * period, HZ.RTC)
     r.update_at = NEVER
     if r.held == 0:
-        next_second = r.since if r.now < r.since else r.since + ((r.now - r.since) // SECOND + 1) * SECOND
+        next_second = r.since if r.now < r.since else r.since + ((r.now - r.since) // HZ.TSC + 1) * HZ.TSC
         if control & RTCB.UIE:
             r.update_at = next_second
         elif control & RTCB.AIE:
             ahead = _until_alarm(r)
             if ahead:
-                r.update_at = next_second + (ahead - 1) * SECOND
+                r.update_at = next_second + (ahead - 1) * HZ.TSC
 
 
 @kernel
@@ -180,7 +177,7 @@ def _flags(r, before, now):
 
 @kernel
 def _update_line(m, r):
-    asked = r.cause & _byte(r, CMOS.B) & ENABLES
+    asked = r.cause & _byte(r, CMOS.B) & INTERRUPT_ENABLES
     r.line = irq.change(m, IRQ.RTC, r.line, 1 if asked else 0)
 
 
@@ -210,8 +207,8 @@ def _in_progress(r):
     """Return RTCA.UIP when the next update is less than 244 us away."""
     if r.held:
         return 0
-    left = r.since - r.now if r.now < r.since else SECOND - (r.now - r.since) % SECOND
-    return RTCA.UIP if left <= UPDATE else 0
+    left = r.since - r.now if r.now < r.since else HZ.TSC - (r.now - r.since) % HZ.TSC
+    return RTCA.UIP if left <= UPDATE_CYCLES else 0
 
 
 @kernel
@@ -271,7 +268,7 @@ def _write_data(m, r, value):
 def read(m, now, port):
     """Return a byte from port 0x70 (write-only: all ones) or 0x71 at cycle `now`."""
     advance(m, now)
-    return _read_data(m, rtc_at(m.devices[DEVICE.RTC])[0]) if port == PORT.RTC_DATA else BYTE
+    return _read_data(m, rtc_at(m.devices[DEVICE.RTC])[0]) if port == PORT.RTC_DATA else LOW_8
 
 
 @kernel
@@ -280,7 +277,7 @@ def write(m, now, port, value):
     advance(m, now)
     r = rtc_at(m.devices[DEVICE.RTC])[0]
     if port == PORT.RTC_INDEX:
-        r.index = value & INDEX
+        r.index = value & INDEX_MASK
         r.nmi_masked = value & NMI_OFF
     else:
         _write_data(m, r, value)

@@ -6,17 +6,16 @@ the FIFO is full, as with a handshake; only loopback overruns.
 Not modelled: break, parity and framing errors.
 Source: National Semiconductor PC16550D data sheet
 """
-from emu.bits import U64, get
+from emu.bits import LOW_8, U64, get
 from emu.jit import kernel
 from emu.model.devices import console
 from emu.model.interrupts import irq
 from emu.spec.platform import DEVICE, HZ, IRQ, PORT
 from emu.spec.uart import FCR, IER, IIR, LCR, LSR, MCR, MSR, UART
-from emu.state import RING, uart_at
+from emu.state import NEVER, RING, uart_at
 
-BYTE, HIGH_BYTE = U64(0xFF), U64(0xFF00)
-NEVER = U64(0xFFFF_FFFF_FFFF_FFFF)
-SLOT = U64(RING - 1)
+HIGH_BYTE = U64(0xFF00)
+RING_INDEX = U64(RING - 1)
 FIFOS_ON = U64(0xC0)
 EMPTY = LSR.THRE | LSR.TEMT
 CONNECTED = MSR.CTS | MSR.DSR | MSR.DCD
@@ -91,7 +90,7 @@ def _receive(u, byte, now):
 def _arrive(u):
     """Take bytes that the host fed, one per character time, while there is room."""
     while u.receive_at <= u.now and u.depth < _capacity(u):
-        _receive(u, U64(u.input[u.taken & SLOT]), u.receive_at)
+        _receive(u, U64(u.input[u.taken & RING_INDEX]), u.receive_at)
         u.taken += 1
         u.receive_at = u.receive_at + character(u) if u.taken != u.fed else NEVER
     if u.depth >= _capacity(u):
@@ -150,7 +149,7 @@ def _take(u):
 @kernel
 def _read(u, register):
     if register == UART.DATA:
-        return u.divisor & BYTE if u.lcr & LCR.DLAB else _take(u)
+        return u.divisor & LOW_8 if u.lcr & LCR.DLAB else _take(u)
     if register == UART.IER:
         return u.divisor >> 8 if u.lcr & LCR.DLAB else u.ier
     if register == UART.IIR:
@@ -232,7 +231,7 @@ def _write(c, m, u, register, value):
     elif register == UART.DATA:
         _send(c, m, u, value)
     elif register == UART.IER and latch:
-        u.divisor = u.divisor & BYTE | value << 8
+        u.divisor = u.divisor & LOW_8 | value << 8
     elif register == UART.IER:
         _enable(u, value)
     elif register == UART.IIR:

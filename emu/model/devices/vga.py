@@ -5,17 +5,16 @@ which the host reads.
 Not modelled: graphics modes, planes, fonts.
 Source: IBM VGA Technical Reference
 """
-from emu.bits import U64
+from emu.bits import LOW_8, U64
 from emu.jit import kernel
 from emu.spec.platform import DEVICE, HZ
 from emu.spec.vga import VGAPORT
 from emu.state import vga_at
 
-BYTE = U64(0xFF)
 ATTRIBUTE, SEQUENCER, GRAPHICS, CRTC = U64(0), U64(1), U64(2), U64(3)
 PALETTE = U64(768)
 FRAME = HZ.TSC // U64(70)
-LINE = FRAME // U64(449)
+LINE_CYCLES = FRAME // U64(449)
 VISIBLE_LINES, RETRACE_FIRST, RETRACE_END = U64(400), U64(412), U64(414)
 VISIBLE_PART = U64(5)                                     # a line is visible for 4/5 of its time
 BLANK, RETRACE = U64(1), U64(8)
@@ -25,10 +24,10 @@ BLANK, RETRACE = U64(1), U64(8)
 def status(cycles):
     """Return input status 1 at a cycle: display disabled, vertical retrace."""
     in_frame = cycles % FRAME
-    line, in_line = in_frame // LINE, in_frame % LINE
+    line, in_line = in_frame // LINE_CYCLES, in_frame % LINE_CYCLES
     if line >= VISIBLE_LINES:
         return BLANK | RETRACE if RETRACE_FIRST <= line < RETRACE_END else BLANK
-    return BLANK if in_line * VISIBLE_PART >= LINE * 4 else 0
+    return BLANK if in_line * VISIBLE_PART >= LINE_CYCLES * 4 else 0
 
 
 @kernel
@@ -76,7 +75,7 @@ def _read_other(r, port):
         return r.misc
     if port == VGAPORT.FEATURE_READ:
         return r.feature
-    return 0 if port == VGAPORT.MISC or port == VGAPORT.DAC_READ else BYTE
+    return 0 if port == VGAPORT.MISC or port == VGAPORT.DAC_READ else LOW_8
 
 
 @kernel
@@ -128,7 +127,7 @@ def reset(m):
     r.flip = 0
     r.misc = 0x67
     r.feature = 0
-    r.dac_mask = BYTE
+    r.dac_mask = LOW_8
     r.dac = 0
     r.dac_read = 0
     for k in range(4):

@@ -2,7 +2,7 @@
 
 Source: SDM 2A to 2D, instruction pages
 """
-from emu.bits import U64
+from emu.bits import LOW_8, U64
 from emu.jit import kernel
 from emu.model.cpu import STATUS, rflags
 from emu.model.memory import linear
@@ -10,7 +10,7 @@ from emu.model.processor import decode, operand
 from emu.spec.cpu import GPR, RFLAGS
 from emu.spec.outcome import ACCESS, FAULT, RESULT
 
-BYTE, COUNT, COUNT_64 = U64(0xFF), U64(31), U64(63)       # COUNT: bits of a shift count that are looked at
+COUNT, COUNT_64 = U64(31), U64(63)                        # COUNT: bits of a shift count that are looked at
 SHIFT_BY_ONE, SHIFT_BY_CL = U64(0xD0), U64(0xD2)           # opcodes: from these on; below, by an immediate byte
 
 
@@ -21,7 +21,7 @@ def test(c, e, insn):
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     value &= insn.immediate
-    flags, parity = 0, value & BYTE
+    flags, parity = 0, value & LOW_8
     for shift in (4, 2, 1):
         parity ^= parity >> shift
     if parity & 1 == 0:
@@ -62,7 +62,7 @@ def rotate_carry(c, e, insn):
     """
     size, count = insn.operand_size, 1
     if insn.opcode < SHIFT_BY_ONE:
-        count = insn.immediate & BYTE
+        count = insn.immediate & LOW_8
     elif insn.opcode >= SHIFT_BY_CL:
         count = e.regs[GPR.RCX]
     bits = size * 8

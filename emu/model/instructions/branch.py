@@ -3,7 +3,7 @@
 Everything else about branches is the execution engine's; this form it takes for one with a 16-bit target.
 Source: SDM 2A and 2B, "CALL", "Jcc", "JMP", "LOOP/LOOPcc", "RET"; SDM 2D, "Opcode Map" (superscript f64)
 """
-from emu.bits import U64
+from emu.bits import LOW_16, U64
 from emu.jit import kernel
 from emu.model.cpu import rflags
 from emu.model.fault import gp0
@@ -12,9 +12,8 @@ from emu.model.processor import decode, operand
 from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.outcome import FAULT, RESULT
 
-WORD_MASK = U64(0xFFFF)
 RET_POP, RET, LOOPNE, LOOPE, JCXZ, CALL, GROUP, GROUP_CALL = (U64(n) for n in (0xC2, 0xC3, 0xE0, 0xE1, 0xE3, 0xE8, 0xFF, 2))
-JCC_FIRST, JCC_LAST, LOOP_LAST = U64(0x70), U64(0x7F), U64(0xE3)
+JCC_FIRST, JCC_LAST, LOOP_OR_JCXZ = U64(0x70), U64(0x7F), U64(0xE3)
 
 
 @kernel
@@ -56,7 +55,7 @@ def _taken(e, insn):
     """Return whether the branch is taken."""
     if insn.map == 1 or (insn.opcode >= JCC_FIRST and insn.opcode <= JCC_LAST):
         return condition(rflags(e), insn.opcode & 15)
-    if insn.opcode >= LOOPNE and insn.opcode <= LOOP_LAST:
+    if insn.opcode >= LOOPNE and insn.opcode <= LOOP_OR_JCXZ:
         return _loop(e, insn)
     return True
 
@@ -85,7 +84,7 @@ def near(c, e, insn):
         e.regs[GPR.RCX] = count
         return gp0(c)
     if ret:
-        e.regs[GPR.RSP] += 8 + (insn.immediate & WORD_MASK if insn.opcode == RET_POP else 0)
+        e.regs[GPR.RSP] += 8 + (insn.immediate & LOW_16 if insn.opcode == RET_POP else 0)
     elif (group and insn.modrm >> 3 & 7 == GROUP_CALL) or (insn.map == 0 and insn.opcode == CALL):
         if not operand.write_at(c, SEG.SS, e.regs[GPR.RSP] - 8, 8, e.rip + insn.length):
             return RESULT.FAULT

@@ -4,16 +4,16 @@ Not modelled: breakpoints in DR0-DR3 (enabling one in DR7 stops the machine by n
 CPUID does not report.
 Source: SDM 3A, "Control Registers"; SDM 2B, "MOV-Move to/from Control Registers", "...Debug Registers"
 """
-from emu.bits import U64
+from emu.bits import LOW_32, U64
 from emu.jit import kernel
 from emu.model import guest_mode
-from emu.model.cpu import LOW_32, attributes, code_64, cpl, cpu_canonical, refresh_hflags
+from emu.model.cpu import attributes, code_64, cpl, cpu_canonical, refresh_hflags
 from emu.model.fault import gp0, raise_exception, ud
 from emu.model.interrupts import apic
 from emu.model.memory import tlb, walk
 from emu.model.observe import breakpoint, watch
 from emu.model.processor import operand
-from emu.model.processor.segment import kind
+from emu.model.processor.segment import WIDE, kind
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, DR6, DR7, EFER, GPR, SEG, VECTOR
 from emu.spec.cpuid import XCR0
@@ -28,7 +28,6 @@ CR0_PDPTE, CR4_PDPTE = CR0.PG | CR0.CD | CR0.NW, CR4.PAE | CR4.PGE | CR4.PSE | C
 CR0_FREE = CR0.PE | CR0.PG                               # what an unrestricted guest may clear
 CR4_REPORTED = CR4_RULE.may & ~(CR4.VME | CR4.PVI | CR4.UMIP)       # CPUID reports none of these three
 LMSW_BITS = CR0.PE | CR0.MP | CR0.EM | CR0.TS
-LOW_12, TSS_32 = U64(0xFFF), U64(8)
 DR6_ONES, DR6_WRITABLE = U64(0xFFFF_0FF0), DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT
 DR7_ONES, DR7_WRITABLE = DR7.ONE, U64(0xFFFF_23FF)
 INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST = U64(0), U64(1), U64(3)
@@ -55,7 +54,7 @@ def _cr0_refused(c, e, new):
     if new & ~old & CR0.PG and e.efer & EFER.LME:
         if not e.cr[4] & CR4.PAE or attributes(e, SEG.CS) & DESCRIPTOR.L:
             return True
-        return not kind(attributes(e, SEG.TR)) & TSS_32
+        return not kind(attributes(e, SEG.TR)) & WIDE
     if old & ~new & CR0.PG:
         return code_64(e) or e.cr[4] & CR4.PCIDE != 0
     return False
@@ -333,7 +332,7 @@ def invpcid(c, e, insn):
     la = operand.load_part(c, insn, 8, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if how > INVPCID_LAST or pcid & ~LOW_12:
+    if how > INVPCID_LAST or pcid & ~CR3.PCID:
         return gp0(c)
     if how <= INVPCID_SINGLE and pcid and not e.cr[4] & CR4.PCIDE:
         return gp0(c)

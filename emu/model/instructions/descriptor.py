@@ -2,15 +2,16 @@
 
 Source: SDM 2A and 2B, instruction pages; SDM 3A, "System Descriptor Types"
 """
-from emu.bits import U64
+from emu.bits import LOW_8, LOW_32, U64
 from emu.jit import kernel
-from emu.model.cpu import LOW_32, base, code_64, cpl, cpu_canonical, limit, long_mode, real_mode, selector, set_segment
+from emu.model.cpu import base, code_64, cpl, cpu_canonical, limit, long_mode, real_mode, selector, set_segment
 from emu.model.fault import gp0, raise_exception, ud
 from emu.model.memory import linear
 from emu.model.processor import operand
 from emu.model.processor.segment import (
-    INDEX,
+    BYTE_5,
     NOT_NULL,
+    TABLE_PLACE,
     TABLE_READ,
     TABLE_WRITE,
     TI,
@@ -26,9 +27,9 @@ from emu.spec.cost import COST
 from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import FAULT, RESULT
 
-BASE_24, UPPER_TYPE, UPPER, HIGH = U64(0xFF_FFFF), U64(0x1F00) << U64(32), U64(8), U64(32)
-LDT_TYPE, TSS_16, TSS_WIDE, BUSY = U64(2), U64(1), U64(9), U64(2)
-BUSY_ATTRIBUTE, TYPE_BYTE, BYTE, BYTE_5 = U64(0x200), U64(5), U64(0xFF), U64(40)
+BASE_24, UPPER_TYPE, UPPER = U64(0xFF_FFFF), U64(0x1F00) << U64(32), U64(8)
+LDT_DESCRIPTOR, AVAILABLE_TSS_16, AVAILABLE_TSS, BUSY_BIT = U64(2), U64(1), U64(9), U64(2)
+BUSY_ATTRIBUTE, TYPE_BYTE = U64(0x200), U64(5)
 
 
 @kernel
@@ -90,16 +91,16 @@ def _refuse(c, vector, target):
 def _system_descriptor(c, e, target, is_tss):
     """Return the low half of the LDT or TSS descriptor that `target` selects, checked; `c.fault` when refused."""
     size = 15 if long_mode(e) else 7
-    if target & TI or (target & INDEX) + size > limit(e, SEG.GDTR):
+    if target & TI or (target & TABLE_PLACE) + size > limit(e, SEG.GDTR):
         return _refuse(c, VECTOR.GP, target)
     raw = fetch(c, e, target, 0)
     if c.fault != FAULT.NONE:
         return 0
     attr = attributes_of(raw)
     what = kind(attr)
-    fits = what == LDT_TYPE
+    fits = what == LDT_DESCRIPTOR
     if is_tss:
-        fits = what == TSS_WIDE or (what == TSS_16 and not long_mode(e))
+        fits = what == AVAILABLE_TSS or (what == AVAILABLE_TSS_16 and not long_mode(e))
     if attr & DESCRIPTOR.S or not fits:
         return _refuse(c, VECTOR.GP, target)
     if not attr & DESCRIPTOR.P:
@@ -115,7 +116,7 @@ def _wide_base(c, e, target, raw):
     upper = linear.read(c, address(e, target) + UPPER & linear_mask(e), 8, TABLE_READ)
     if c.fault != FAULT.NONE:
         return 0
-    start = base_of(raw) | (upper & LOW_32) << HIGH
+    start = base_of(raw) | (upper & LOW_32) << 32
     if upper & UPPER_TYPE or not cpu_canonical(start):
         return _refuse(c, VECTOR.GP, target)
     return start
@@ -168,7 +169,7 @@ def ltr(c, e, insn):
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     where = address(e, target) + TYPE_BYTE & linear_mask(e)
-    if not linear.write(c, where, 1, raw >> BYTE_5 & BYTE | BUSY, TABLE_WRITE):
+    if not linear.write(c, where, 1, raw >> BYTE_5 & LOW_8 | BUSY_BIT, TABLE_WRITE):
         return RESULT.FAULT
     c.cycles += COST.CONTROL
     set_segment(e, SEG.TR, target, start, limit_of(raw), attributes_of(raw) | BUSY_ATTRIBUTE)

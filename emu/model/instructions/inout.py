@@ -4,7 +4,7 @@ A repeated string instruction does one iteration a call, so that interrupts can 
 unchanged while its count remains.
 Source: SDM 1, "I/O Port Protection"; SDM 2A, "IN", "INS"; SDM 2B, "OUT", "OUTS"
 """
-from emu.bits import U64, get
+from emu.bits import LOW_8, U64, get
 from emu.jit import kernel
 from emu.model.cpu import FORWARD, attributes, base, cpl, limit, real_mode
 from emu.model.devices import ports
@@ -12,20 +12,19 @@ from emu.model.fault import gp0
 from emu.model.memory import linear
 from emu.model.observe import breakpoint
 from emu.model.processor import operand
-from emu.model.processor.segment import TABLE_READ, kind, linear_mask
+from emu.model.processor.segment import MAP_BASE, TABLE_READ, WIDE, kind, linear_mask
 from emu.spec.cost import COST
 from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.insn import INSN
 from emu.spec.outcome import ACCESS, FAULT, RESULT
 
-MAP_BASE, PORT_MASK, LAST_FIELD = U64(0x66), U64(0xFFFF), U64(103)
-BYTE, TSS_WIDE = U64(0xFF), U64(8)                         # TSS_WIDE: type bit of a 32-bit or 64-bit TSS
+PORT_MASK, LAST_FIELD = U64(0xFFFF), U64(103)
 
 
 @kernel
 def _bitmap_permits(c, e, number, size):
     """Return whether the I/O permission bitmap has 0 for all `size` ports; `c.fault` when it refuses."""
-    if not kind(attributes(e, SEG.TR)) & TSS_WIDE or limit(e, SEG.TR) < LAST_FIELD:
+    if not kind(attributes(e, SEG.TR)) & WIDE or limit(e, SEG.TR) < LAST_FIELD:
         gp0(c)
         return False
     wrap = linear_mask(e)
@@ -60,7 +59,7 @@ def permitted(c, e, number, size):
 def port_of(e, insn):
     """Return the port that an instruction names: its immediate, or DX."""
     if insn.kind == INSN.IN_IMM or insn.kind == INSN.OUT_IMM:
-        return insn.immediate & BYTE
+        return insn.immediate & LOW_8
     return e.regs[GPR.RDX] & PORT_MASK
 
 

@@ -3,10 +3,10 @@
 What ends the wait of MWAIT is in `emu.model.observe.monitor`.  Cache control has no effect, as caches are not modelled.
 Source: SDM 2A to 2D, instruction pages
 """
-from emu.bits import U64
+from emu.bits import LOW_32, U64
 from emu.jit import kernel
 from emu.model import ram
-from emu.model.cpu import HIGH, LOW_32, code_64, cpl, real_mode
+from emu.model.cpu import FS_BASE, GS_BASE, code_64, cpl, real_mode
 from emu.model.fault import gp0, ud
 from emu.model.memory import look
 from emu.model.memory.walk import canonical, translate
@@ -22,7 +22,6 @@ from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, MWAIT, PROC, PROC2
 from emu.state import machine_at
 
-FS, GS = U64(13), U64(16)                                # base words of FS and GS in ENV.seg
 SCALE_HIGH = U64(16)
 GOLDEN, MIX_1, MIX_2 = U64(0x9E3779B97F4A7C15), U64(0xBF58476D1CE4E5B9), U64(0x94D049BB133111EB)
 STREAM = U64(56)
@@ -35,10 +34,10 @@ def scale(value, multiplier):
 
     Source: SDM 3C, "Time-Stamp Counter Offsetting" (TSC scaling)
     """
-    a1, a0, b1, b0 = value >> HIGH, value & LOW_32, multiplier >> HIGH, multiplier & LOW_32
+    a1, a0, b1, b0 = value >> 32, value & LOW_32, multiplier >> 32, multiplier & LOW_32
     low, cross_1, cross_2 = a0 * b0, a1 * b0, a0 * b1
-    middle = (low >> HIGH) + (cross_1 & LOW_32) + (cross_2 & LOW_32)
-    high = a1 * b1 + (cross_1 >> HIGH) + (cross_2 >> HIGH) + (middle >> HIGH)
+    middle = (low >> 32) + (cross_1 & LOW_32) + (cross_2 & LOW_32)
+    high = a1 * b1 + (cross_1 >> 32) + (cross_2 >> 32) + (middle >> 32)
     return high << SCALE_HIGH | (middle & LOW_32) >> SCALE_HIGH
 
 
@@ -69,7 +68,7 @@ def rdtsc(c, e, insn):
     c.cycles += COST.TSC
     value = time_stamp(c)
     e.regs[GPR.RAX] = value & LOW_32
-    e.regs[GPR.RDX] = value >> HIGH
+    e.regs[GPR.RDX] = value >> 32
     if insn.kind == INSN.RDTSCP:
         e.regs[GPR.RCX] = U64(e.tsc_aux)
     return RESULT.NEXT
@@ -193,7 +192,7 @@ def segment_base(c, e, insn):
     """Execute RDFSBASE, RDGSBASE, WRFSBASE or WRGSBASE."""
     if not code_64(e) or not e.cr[4] & CR4.FSGSBASE:
         return ud(c)
-    word = FS if insn.kind == INSN.RDFSBASE or insn.kind == INSN.WRFSBASE else GS
+    word = FS_BASE if insn.kind == INSN.RDFSBASE or insn.kind == INSN.WRFSBASE else GS_BASE
     if insn.kind == INSN.RDFSBASE or insn.kind == INSN.RDGSBASE:
         operand.set_reg(e, insn, insn.rm, insn.operand_size, e.seg[word])
         return RESULT.NEXT

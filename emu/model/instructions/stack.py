@@ -2,7 +2,7 @@
 
 Source: SDM 2A, "ENTER"
 """
-from emu.bits import U64
+from emu.bits import LOW_16, U64
 from emu.jit import kernel
 from emu.model.cpu import attributes, code_64
 from emu.model.memory import walk
@@ -11,7 +11,7 @@ from emu.spec.cpu import DESCRIPTOR, GPR, SEG
 from emu.spec.outcome import ACCESS, FAULT, RESULT
 from emu.state import env_of
 
-LEVELS, WORD_MASK = U64(31), U64(0xFFFF)                 # the nesting level is modulo 32
+NESTING = U64(31)                                        # the nesting level is modulo 32
 
 
 @kernel
@@ -48,14 +48,14 @@ def writable(c, off, size):
 def enter(c, e, insn):
     """Execute ENTER; returns RESULT.  What was stored before a fault stays below the stack pointer."""
     c.cycles += decode.cost(decode.timing_class(insn))
-    wide, size, level = U64(pointer_size(e)), insn.operand_size, insn.displacement & LEVELS
+    wide, size, level = U64(pointer_size(e)), insn.operand_size, insn.displacement & NESTING
     mask = U64(operand.mask_of(wide))
     frame = e.regs[GPR.RSP] - size
     if not operand.write_at(c, SEG.SS, frame & mask, size, e.regs[GPR.RBP]):
         return RESULT.FAULT
     if level and not _frames(c, e, size, frame, level, mask):
         return RESULT.FAULT
-    top = frame - size * level - (insn.immediate & WORD_MASK)
+    top = frame - size * level - (insn.immediate & LOW_16)
     if not writable(c, top & mask, size):
         return RESULT.FAULT
     operand.set_reg(e, insn, GPR.RBP, wide, frame)

@@ -3,42 +3,29 @@
 Descriptors are not read: segments are loaded with fixed values.
 Source: SDM 2B, "SYSCALL", "SYSENTER", "SYSEXIT", "SYSRET", "SWAPGS"
 """
-from emu.bits import U64, put
+from emu.bits import LOW_32, U64, put
 from emu.jit import kernel
-from emu.model.cpu import (
-    HIGH,
-    LOW_32,
-    code_64,
-    cpl,
-    long_mode,
-    real_mode,
-    refresh_hflags,
-    rflags,
-    set_rflags,
-    set_segment,
-)
+from emu.model.cpu import GS_BASE, SELECTOR, code_64, cpl, long_mode, real_mode, refresh_hflags, rflags, set_rflags, set_segment
 from emu.model.fault import gp0, ud
 from emu.model.memory.walk import canonical
-from emu.model.processor.segment import RPL
+from emu.model.processor.segment import FLAT_LIMIT, RPL
 from emu.spec.cost import COST
 from emu.spec.cpu import DESCRIPTOR, EFER, GPR, RFLAGS, SEG
 from emu.spec.outcome import RESULT
 
-SELECTOR, NOT_RPL = U64(0xFFFF), U64(0xFFFC)
+NOT_RPL = U64(0xFFFC)
 USER_SHIFT = U64(48)                                     # of IA32_STAR: selectors for SYSRET
-FLAT = U64(0xFFFF_FFFF)
-CODE_TYPE, DATA_TYPE = U64(11) << U64(8), U64(3) << U64(8)    # accessed code, accessed writable data
+SYSCALL_CODE, SYSCALL_DATA = U64(11) << U64(8), U64(3) << U64(8)  # accessed code, accessed writable data
 COMMON = DESCRIPTOR.S | DESCRIPTOR.P | DESCRIPTOR.G
 SYSRET_FLAGS = U64(0x3C_7FD7)
-GS = U64(16)                                             # base word of GS in ENV.seg
 
 
 @kernel
 def enter_segments(e, cs, ss, privilege, wide):
     """Load CS and SS with the flat segments of fast system calls; `wide`: 64-bit code."""
     level = put(0, DESCRIPTOR.DPL, privilege)
-    set_segment(e, SEG.CS, cs, 0, FLAT, CODE_TYPE | COMMON | level | (DESCRIPTOR.L if wide else DESCRIPTOR.DB))
-    set_segment(e, SEG.SS, ss, 0, FLAT, DATA_TYPE | COMMON | level | DESCRIPTOR.DB)
+    set_segment(e, SEG.CS, cs, 0, FLAT_LIMIT, SYSCALL_CODE | COMMON | level | (DESCRIPTOR.L if wide else DESCRIPTOR.DB))
+    set_segment(e, SEG.SS, ss, 0, FLAT_LIMIT, SYSCALL_DATA | COMMON | level | DESCRIPTOR.DB)
     refresh_hflags(e, privilege)
 
 
@@ -52,7 +39,7 @@ def syscall(c, e, insn):
     e.regs[GPR.RCX] = e.rip + insn.length
     e.regs[GPR.R11] = flags
     e.rip = e.lstar
-    cs = e.star >> HIGH & NOT_RPL
+    cs = e.star >> 32 & NOT_RPL
     enter_segments(e, cs, cs + 8, 0, True)
     set_rflags(e, flags & ~e.fmask & ~RFLAGS.RF)
     return RESULT.JUMP
@@ -122,6 +109,6 @@ def swapgs(c, e):
     if cpl(e) != 0:
         return gp0(c)
     other = e.kernel_gs_base
-    e.kernel_gs_base = e.seg[GS]
-    e.seg[GS] = other
+    e.kernel_gs_base = e.seg[GS_BASE]
+    e.seg[GS_BASE] = other
     return RESULT.NEXT

@@ -4,9 +4,9 @@ The caller has asked `intercept.check` in non-root operation; VMX instructions g
 the execution engine carries out by itself (STI, CLI, PUSHF, POPF, far transfers, MOV SS, POP SS) stops the machine
 by name if it comes here; everything else without a branch is #UD, as instructions that CPUID does not report are.
 """
-from emu.bits import U64
+from emu.bits import LOW_32, U64
 from emu.jit import kernel
-from emu.model.cpu import HIGH, LOW_32, cpl
+from emu.model.cpu import cpl
 from emu.model.fault import gp0, ud, unmodelled
 from emu.model.instructions import arithmetic, branch, control, descriptor, inout, miscellaneous, stack, syscall
 from emu.model.observe import watch
@@ -35,7 +35,7 @@ def rdmsr(c, e):
     c.cycles += COST.MSR
     watch.msr(c, index, value, 0)
     e.regs[GPR.RAX] = value & LOW_32
-    e.regs[GPR.RDX] = value >> HIGH
+    e.regs[GPR.RDX] = value >> 32
     return RESULT.NEXT
 
 
@@ -45,7 +45,7 @@ def wrmsr(c, e):
     if cpl(e) != 0:
         return gp0(c)
     c.cycles += COST.MSR
-    index, value = e.regs[GPR.RCX] & LOW_32, e.regs[GPR.RDX] << HIGH | e.regs[GPR.RAX] & LOW_32
+    index, value = e.regs[GPR.RCX] & LOW_32, e.regs[GPR.RDX] << 32 | e.regs[GPR.RAX] & LOW_32
     result = msr.write(c, index, value)
     if result == RESULT.NEXT:
         watch.msr(c, index, value, 1)

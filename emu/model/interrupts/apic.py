@@ -8,7 +8,7 @@ Source: SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"
 """
 import numpy as np
 
-from emu.bits import U64, details, get, put
+from emu.bits import ALL_ONES, LOW_32, U64, details, get, put
 from emu.jit import kernel
 from emu.model.fault import gp0, unmodelled
 from emu.model.interrupts import apic_mode, apic_timer, ioapic, message, pic
@@ -20,12 +20,10 @@ next_deadline, advance = apic_timer.next_deadline, apic_timer.advance
 reset, set_base = apic_mode.reset, apic_mode.set_base
 read_deadline, write_deadline = apic_timer.read_deadline, apic_timer.write_deadline
 
-WORD_BITS = U64(63)
-CLASS, BYTE, LOW = U64(0xF0), U64(0xFF), U64(0xFFFF_FFFF)
-ALL = U64(0xFFFF_FFFF_FFFF_FFFF)
-ID_SHIFT, XAPIC_DESTINATION = U64(24), U64(56)
-REGISTERS = U64(64)
-VERSION = U64(0x01060015)
+PRIORITY_CLASS = U64(0xF0)
+XAPIC_ID_SHIFT, XAPIC_DESTINATION = U64(24), U64(56)
+REGISTER_COUNT = U64(64)
+APIC_VERSION = U64(0x01060015)
 READ_ONLY = LVT.STATUS | LVT.REMOTE_IRR
 DFR_ONES = U64(0x0FFF_FFFF)
 ISR_LAST, TMR_LAST, IRR_LAST = APIC.ISR + U64(8), APIC.TMR + U64(8), APIC.IRR + U64(8)
@@ -47,7 +45,7 @@ def _tables():
         ignored = int(ICR.DESTINATION) if name == "ICR" else 0
         ignored |= int(LVT.STATUS) if name.startswith("LVT") else 0
         ignored |= int(LVT.REMOTE_IRR) if "LINT" in name else 0
-        reserved[row.number] = int(ALL) & ~(row.writable | ignored)
+        reserved[row.number] = int(ALL_ONES) & ~(row.writable | ignored)
     return writable, reserved, known, readable, writes
 
 
@@ -70,18 +68,18 @@ def _top_bit(word):
 def highest(bits):
     """Return the highest vector set in a 256-bit register (uint64[4]), or all ones."""
     if not (bits[0] | bits[1] | bits[2] | bits[3]):
-        return ALL
+        return ALL_ONES
     for k in range(4):
         word = U64(3 - k)
         if bits[word]:
             return word << 6 | _top_bit(bits[word])
-    return ALL
+    return ALL_ONES
 
 
 @kernel
 def _class(bits):
     vector = highest(bits)
-    return 0 if vector == ALL else vector & CLASS
+    return 0 if vector == ALL_ONES else vector & PRIORITY_CLASS
 
 
 @kernel
@@ -91,7 +89,7 @@ def ppr(a):
     Source: SDM 3A, "Task and Processor Priorities"
     """
     service = _class(a.isr)
-    return a.tpr if a.tpr & CLASS >= service else service
+    return a.tpr if a.tpr & PRIORITY_CLASS >= service else service
 
 
 @kernel
@@ -101,9 +99,9 @@ def apr(a):
     Source: SDM 3A, "Arbitration Priority Register (APR)"
     """
     request, service = _class(a.irr), _class(a.isr)
-    if a.tpr & CLASS >= request and a.tpr & CLASS > service:
+    if a.tpr & PRIORITY_CLASS >= request and a.tpr & PRIORITY_CLASS > service:
         return a.tpr
-    result = a.tpr & CLASS
+    result = a.tpr & PRIORITY_CLASS
     result = service if service > result else result
     return request if request > result else result
 
@@ -131,7 +129,7 @@ def pending(c):
     if _extint(c, a):
         return PENDING.EXTINT
     vector = highest(a.irr)
-    if vector == ALL or not message.hardware_enabled(c) or vector & CLASS <= ppr(a) & CLASS:
+    if vector == ALL_ONES or not message.hardware_enabled(c) or vector & PRIORITY_CLASS <= ppr(a) & PRIORITY_CLASS:
         return PENDING.NONE
     return vector
 
@@ -143,7 +141,7 @@ def acknowledge(c, vector):
     if vector == PENDING.EXTINT:
         a.extint = 0
         return pic.acknowledge(machine_at(c.machine)[0])
-    word, bit = vector >> 6, 1 << (vector & WORD_BITS)
+    word, bit = vector >> 6, 1 << (vector & 63)
     if not a.irr[word] & bit:
         return a.svr & SVR.VECTOR
     a.irr[word] &= ~bit
@@ -159,9 +157,9 @@ def eoi(c):
     """
     a = apic_at(c.apic)[0]
     vector = highest(a.isr)
-    if vector == ALL:
+    if vector == ALL_ONES:
         return
-    word, bit = vector >> 6, 1 << (vector & WORD_BITS)
+    word, bit = vector >> 6, 1 << (vector & 63)
     a.isr[word] &= ~bit
     if not a.tmr[word] & bit:
         return
@@ -239,7 +237,7 @@ def _is_entry(register):
 
 @kernel
 def _half(bits, k):
-    return bits[k >> 1] >> 32 * (k & 1) & LOW
+    return bits[k >> 1] >> 32 * (k & 1) & LOW_32
 
 
 @kernel
@@ -254,9 +252,9 @@ def _read_vectors(a, register):
 @kernel
 def _read_priority(c, a, register):
     if register == APIC.ID:
-        return a.id if message.x2apic(c) else a.id << ID_SHIFT
+        return a.id if message.x2apic(c) else a.id << XAPIC_ID_SHIFT
     if register == APIC.VERSION:
-        return VERSION
+        return APIC_VERSION
     if register == APIC.TPR:
         return a.tpr
     if register == APIC.APR:
@@ -274,7 +272,7 @@ def _read_priority(c, a, register):
 def read(c, register):
     """Return the 32-bit xAPIC register (offset / 16); a reserved one is an error and reads 0."""
     a = apic_at(c.apic)[0]
-    if register >= REGISTERS or not KNOWN[register]:
+    if register >= REGISTER_COUNT or not KNOWN[register]:
         message.error(c, ESR.REGISTER)
         return 0
     if register < APIC.ISR:
@@ -286,7 +284,7 @@ def read(c, register):
     if register == APIC.ESR:
         return a.esr
     if register == APIC.ICR:
-        return a.icr & LOW
+        return a.icr & LOW_32
     if register == APIC.ICR_HIGH:
         return a.icr >> 32
     if register == APIC.INITIAL_COUNT:
@@ -345,7 +343,7 @@ def _write(c, register, value):
         a.esr = a.errors
         a.errors = 0
     elif register == APIC.ICR_HIGH:
-        a.icr = a.icr & LOW | value << 32
+        a.icr = a.icr & LOW_32 | value << 32
     elif register == APIC.INITIAL_COUNT:
         apic_timer.start(c, value)
     elif register == APIC.DIVIDE:
@@ -357,12 +355,12 @@ def _write(c, register, value):
 def write(c, register, value):
     """Write the 32-bit xAPIC register (offset / 16), effects included; returns RESULT."""
     a = apic_at(c.apic)[0]
-    if register >= REGISTERS or not KNOWN[register]:
+    if register >= REGISTER_COUNT or not KNOWN[register]:
         message.error(c, ESR.REGISTER)
         return RESULT.NEXT
     value &= WRITABLE[register]
     if register == APIC.ICR:
-        a.icr = a.icr & ~LOW | value
+        a.icr = a.icr & ~LOW_32 | value
         return icr(c, value, message.widen(a.icr >> XAPIC_DESTINATION))
     return _write(c, register, value)
 
@@ -372,7 +370,7 @@ def x2apic_read(c, msr):
     """Return the x2APIC register at `msr` (0x800-0x8FF); #GP(0) in c.fault when it cannot be read."""
     c.fault = FAULT.NONE
     register = msr - X2APIC.FIRST
-    if not message.x2apic(c) or register >= REGISTERS or not MSR_READ[register]:
+    if not message.x2apic(c) or register >= REGISTER_COUNT or not MSR_READ[register]:
         gp0(c)
         return 0
     if register == APIC.ICR:
@@ -384,13 +382,13 @@ def x2apic_read(c, msr):
 def x2apic_write(c, msr, value):
     """Write the x2APIC register at `msr`; returns RESULT, #GP(0) for reserved bits and registers."""
     register = msr - X2APIC.FIRST
-    if not message.x2apic(c) or register >= REGISTERS or not MSR_WRITE[register] or value & RESERVED[register]:
+    if not message.x2apic(c) or register >= REGISTER_COUNT or not MSR_WRITE[register] or value & RESERVED[register]:
         return gp0(c)
     if register == APIC.SELF_IPI:
         return icr(c, value | SELF, 0)
     if register == APIC.ICR:
         apic_at(c.apic)[0].icr = value
-        return icr(c, value & LOW, value >> 32)
+        return icr(c, value & LOW_32, value >> 32)
     return _write(c, register, value & WRITABLE[register])
 
 

@@ -2,7 +2,7 @@
 
 Source: SDM 3A, "Local APIC State"; "x2APIC State Transitions"
 """
-from emu.bits import U64
+from emu.bits import LOW_32
 from emu.jit import kernel
 from emu.model.fault import gp0
 from emu.spec.apic import APICBASE, LVT, SVR
@@ -10,8 +10,7 @@ from emu.spec.outcome import RESULT
 from emu.spec.platform import MEMORY
 from emu.state import apic_at, machine_at, tlb_at
 
-LOW = U64(0xFFFF_FFFF)
-MODES = APICBASE.EN | APICBASE.EXTD
+MODE_BITS = APICBASE.EN | APICBASE.EXTD
 
 
 @kernel
@@ -28,7 +27,7 @@ def _clear(a):
         a.lvt[k] = LVT.MASKED
     a.tpr = 0
     a.ldr = 0
-    a.dfr = LOW
+    a.dfr = LOW_32
     a.svr = SVR.VECTOR
     a.esr = 0
     a.errors = 0
@@ -56,17 +55,17 @@ def set_base(c, value):
 
     Source: SDM 3A, "x2APIC State Transitions"
     """
-    allowed = APICBASE.BSP | MODES | APICBASE.BASE & machine_at(c.machine)[0].address_mask
-    old, new = c.apic_base & MODES, value & MODES
+    allowed = APICBASE.BSP | MODE_BITS | APICBASE.BASE & machine_at(c.machine)[0].address_mask
+    old, new = c.apic_base & MODE_BITS, value & MODE_BITS
     if value & ~allowed or new == APICBASE.EXTD:
         return gp0(c)
-    if old == MODES and new == APICBASE.EN or old == 0 and new == MODES:
+    if old == MODE_BITS and new == APICBASE.EN or old == 0 and new == MODE_BITS:
         return gp0(c)
     if new == 0 and old != 0:
         _clear(apic_at(c.apic)[0])
-    if new == MODES and old != MODES:
-        apic_at(c.apic)[0].icr &= LOW
-    if (c.apic_base ^ value) & (APICBASE.BASE | MODES) and c.root_tlb:
+    if new == MODE_BITS and old != MODE_BITS:
+        apic_at(c.apic)[0].icr &= LOW_32
+    if (c.apic_base ^ value) & (APICBASE.BASE | MODE_BITS) and c.root_tlb:
         tlb_at(c.root_tlb)[0].engine_flush += 1             # other pages are the device's now
         tlb_at(c.guest_tlb)[0].engine_flush += 1
     c.apic_base = value

@@ -3,13 +3,11 @@
 The timer's clock before the divider is the processor's cycle (CPUID leaf 0x15 says so).
 Source: SDM 3A, "APIC Timer"; "TSC-Deadline Mode"
 """
-from emu.bits import U64, get
+from emu.bits import get
 from emu.jit import kernel
 from emu.model.interrupts import message
 from emu.spec.apic import ENTRY, LVT, TIMER
-from emu.state import apic_at
-
-NEVER = U64(0xFFFF_FFFF_FFFF_FFFF)
+from emu.state import NEVER, apic_at
 
 
 @kernel

@@ -3,19 +3,17 @@
 Source: Intel 82093AA data sheet; EOI register (version 0x20) after the ICH9 data sheet, "EOIR".
 An edge on a masked pin is lost, as the data sheet says.
 """
-from emu.bits import U64, get
+from emu.bits import LOW_8, LOW_32, U64, get
 from emu.jit import kernel
 from emu.model.interrupts import message
 from emu.spec.apic import DELIVERY, IOAPIC, IOWINDOW, REDIRECT
 from emu.spec.platform import DEVICE
 from emu.state import PINS, ioapic_at
 
-BYTE = U64(0xFF)
-LOW, HIGH = U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_0000_0000)
-FIRST, LAST = IOAPIC.REDIRECTION, IOAPIC.REDIRECTION + U64(2 * PINS)
-VERSION = U64(0x00170020)
+FIRST_ENTRY, AFTER_ENTRIES = IOAPIC.REDIRECTION, IOAPIC.REDIRECTION + U64(2 * PINS)
+IOAPIC_VERSION = U64(0x00170020)
 ID = U64(0x0F00_0000)
-WRITABLE = (REDIRECT.VECTOR | REDIRECT.MODE | REDIRECT.LOGICAL | REDIRECT.POLARITY | REDIRECT.LEVEL | REDIRECT.MASKED |
+REDIRECT_WRITABLE = (REDIRECT.VECTOR | REDIRECT.MODE | REDIRECT.LOGICAL | REDIRECT.POLARITY | REDIRECT.LEVEL | REDIRECT.MASKED |
             REDIRECT.DESTINATION)
 
 
@@ -75,9 +73,9 @@ def _write_entry(m, r, index, value):
     pin = index >> 1
     entry = r.entry[pin]
     if index & 1:
-        entry = entry & (LOW | ~WRITABLE) | value << 32 & WRITABLE
+        entry = entry & (LOW_32 | ~REDIRECT_WRITABLE) | value << 32 & REDIRECT_WRITABLE
     else:
-        entry = entry & (HIGH | ~WRITABLE) | value & WRITABLE & LOW
+        entry = entry & (~LOW_32 | ~REDIRECT_WRITABLE) | value & REDIRECT_WRITABLE & LOW_32
     if not entry & REDIRECT.LEVEL:
         entry &= ~REDIRECT.REMOTE_IRR
     r.entry[pin] = entry
@@ -91,10 +89,10 @@ def read_register(m, register):
     if register == IOAPIC.ID or register == IOAPIC.ARBITRATION:
         return r.id
     if register == IOAPIC.VERSION:
-        return VERSION
-    if FIRST <= register < LAST:
-        index = register - FIRST
-        return r.entry[index >> 1] >> 32 * (index & 1) & LOW
+        return IOAPIC_VERSION
+    if FIRST_ENTRY <= register < AFTER_ENTRIES:
+        index = register - FIRST_ENTRY
+        return r.entry[index >> 1] >> 32 * (index & 1) & LOW_32
     return 0
 
 
@@ -104,8 +102,8 @@ def write_register(m, register, value):
     r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     if register == IOAPIC.ID:
         r.id = value & ID
-    elif FIRST <= register < LAST:
-        _write_entry(m, r, register - FIRST, value)
+    elif FIRST_ENTRY <= register < AFTER_ENTRIES:
+        _write_entry(m, r, register - FIRST_ENTRY, value)
 
 
 @kernel
@@ -130,11 +128,11 @@ def write(m, offset, value):
     """Write the 32-bit register at byte `offset` of the register page."""
     r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     if offset == IOWINDOW.SELECT:
-        r.select = value & BYTE
+        r.select = value & LOW_8
     elif offset == IOWINDOW.DATA:
-        write_register(m, r.select, value & LOW)
+        write_register(m, r.select, value & LOW_32)
     elif offset == IOWINDOW.EOI:
-        eoi(m, value & BYTE)
+        eoi(m, value & LOW_8)
 
 
 @kernel

@@ -5,7 +5,7 @@ target with the lowest task priority, ties to the lower processor number (the ma
 Not modelled: SMI (stops by name), focus processor, arbitration IDs.
 Source: SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"
 """
-from emu.bits import U64, get
+from emu.bits import LOW_4, LOW_8, LOW_16, U64, get
 from emu.jit import kernel
 from emu.model.fault import unmodelled
 from emu.spec.apic import APICBASE, DELIVERY, ENTRY, ESR, LVT, SVR
@@ -13,11 +13,9 @@ from emu.spec.outcome import MODE, STOP, UNMODELLED
 from emu.state import apic_at, cpu_at, machine_at
 
 LOWEST_VECTOR = U64(16)
-WORD_BITS = U64(63)
 BROADCAST = U64(0xFFFF_FFFF)
-BYTE, NIBBLE, HALF = U64(0xFF), U64(0xF), U64(0xFFFF)
 CLUSTER_SHIFT, LDR_SHIFT, NIBBLE_SHIFT, LDR_CLUSTER = U64(16), U64(24), U64(4), U64(28)
-FLAT = U64(0xF000_0000)
+FLAT_MODEL = U64(0xF000_0000)
 WAIT_FOR_SIPI = U64(3)                                    # activity state, as in the VMCS
 LINT0 = ENTRY.LINT0
 
@@ -60,7 +58,7 @@ def error(c, bits):
 
 @kernel
 def _request(a, vector, level):
-    word, bit = vector >> 6, 1 << (vector & WORD_BITS)
+    word, bit = vector >> 6, 1 << (vector & 63)
     a.irr[word] |= bit
     if level:
         a.tmr[word] |= bit
@@ -141,7 +139,7 @@ def logical_id(c):
     """Return the logical destination register: derived from the ID in x2APIC mode."""
     a = apic_at(c.apic)[0]
     if x2apic(c):
-        return a.id >> NIBBLE_SHIFT << CLUSTER_SHIFT | 1 << (a.id & NIBBLE)
+        return a.id >> NIBBLE_SHIFT << CLUSTER_SHIFT | 1 << (a.id & LOW_4)
     return a.ldr
 
 
@@ -149,12 +147,12 @@ def logical_id(c):
 def _matches_logical(c, destination):
     ldr = logical_id(c)
     if x2apic(c):
-        return destination >> CLUSTER_SHIFT == ldr >> CLUSTER_SHIFT and destination & ldr & HALF != 0
-    if destination > BYTE:
+        return destination >> CLUSTER_SHIFT == ldr >> CLUSTER_SHIFT and destination & ldr & LOW_16 != 0
+    if destination > LOW_8:
         return False
-    if apic_at(c.apic)[0].dfr & FLAT == FLAT:
+    if apic_at(c.apic)[0].dfr & FLAT_MODEL == FLAT_MODEL:
         return destination & ldr >> LDR_SHIFT != 0
-    return destination >> 4 == ldr >> LDR_CLUSTER and destination & ldr >> LDR_SHIFT & NIBBLE != 0
+    return destination >> 4 == ldr >> LDR_CLUSTER and destination & ldr >> LDR_SHIFT & LOW_4 != 0
 
 
 @kernel
@@ -173,12 +171,12 @@ def matches(c, destination, logical):
 @kernel
 def widen(destination):
     """Return an 8-bit destination as 32 bits: 0xFF means broadcast."""
-    return BROADCAST if destination == BYTE else destination
+    return BROADCAST if destination == LOW_8 else destination
 
 
 @kernel
 def _arbitrate(m, destination, logical):
-    best, lowest = m.cpu_count, BYTE + 1
+    best, lowest = m.cpu_count, LOW_8 + 1
     for i in range(m.cpu_count):
         c = cpu_at(m.cpus[i])[0]
         if software_enabled(c) and matches(c, destination, logical):

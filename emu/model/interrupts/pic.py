@@ -3,7 +3,7 @@
 Source: Intel 8259A data sheet; Intel PIIX3 data sheet, "Interrupt Controller" (ELCR).
 Not modelled: MCS-80/85 mode (stops by name), buffered mode (no effect on a PC).
 """
-from emu.bits import U64
+from emu.bits import LOW_8, U64
 from emu.jit import kernel
 from emu.model.fault import unmodelled
 from emu.model.interrupts import ioapic, message
@@ -11,9 +11,8 @@ from emu.spec.outcome import UNMODELLED
 from emu.spec.platform import DEVICE, PIN, PORT
 from emu.state import pic_at
 
-BYTE = U64(0xFF)
 CASCADE = U64(4)                                          # line 2 of the first controller
-NONE = U64(8)
+NO_LINE = U64(8)
 ICW1, ICW1_LTIM, ICW1_SINGLE, ICW1_IC4 = U64(0x10), U64(8), U64(2), U64(1)
 ICW4_8086, ICW4_AEOI, ICW4_SFNM = U64(1), U64(2), U64(0x10)
 OCW3 = U64(8)
@@ -29,15 +28,15 @@ def _rank(p, i, lines):
     for k in range(8):
         if lines >> (p.lowest[i] + 1 + U64(k) & 7) & 1:
             return U64(k)
-    return NONE
+    return NO_LINE
 
 
 @kernel
 def _candidate(p, i):
     """Return the line that chip `i` would interrupt with now, or 8."""
     rank = _rank(p, i, p.irr[i] & ~p.imr[i])
-    if rank == NONE:
-        return NONE
+    if rank == NO_LINE:
+        return NO_LINE
     service = p.isr[i]
     if p.special[i]:
         service &= ~p.imr[i]
@@ -45,12 +44,12 @@ def _candidate(p, i):
         service &= ~CASCADE
     if rank < _rank(p, i, service):
         return p.lowest[i] + 1 + rank & 7
-    return NONE
+    return NO_LINE
 
 
 @kernel
 def _level(p, i):
-    return BYTE if p.icw1[i] & ICW1_LTIM else p.elcr[i]
+    return LOW_8 if p.icw1[i] & ICW1_LTIM else p.elcr[i]
 
 
 @kernel
@@ -70,8 +69,8 @@ def _input(p, i, line, level):
 def update(m):
     """Recompute the outputs: second chip to the first, first chip to LINT0 and I/O APIC pin 0."""
     p = pic_at(m.devices[DEVICE.PIC])[0]
-    _input(p, 0, 2, 1 if p.icw[1] == 0 and _candidate(p, 1) < NONE else 0)
-    output = 1 if p.icw[0] == 0 and _candidate(p, 0) < NONE else 0
+    _input(p, 0, 2, 1 if p.icw[1] == 0 and _candidate(p, 1) < NO_LINE else 0)
+    output = 1 if p.icw[0] == 0 and _candidate(p, 0) < NO_LINE else 0
     if output != p.output:
         p.output = output
         message.set_intr(m, output)
@@ -101,7 +100,7 @@ def _service(p, i, line):
 def _acknowledge(p, i):
     """Return the line chip `i` answers with: 7 without service when nothing asks any more (spurious)."""
     line = _candidate(p, i)
-    if line == NONE:
+    if line == NO_LINE:
         return 7
     _service(p, i, line)
     return line
@@ -156,7 +155,7 @@ def _ocw2(p, i, value):
         if not specific:
             service = p.isr[i] & ~p.imr[i] if p.special[i] else p.isr[i]
             rank = _rank(p, i, service)
-            if rank == NONE:
+            if rank == NO_LINE:
                 return
             line = p.lowest[i] + 1 + rank & 7
         p.isr[i] &= ~(1 << line)
@@ -227,7 +226,7 @@ def _poll(m, p, i):
     """Answer a poll: acknowledges like an INTA cycle of this chip alone."""
     p.poll[i] = 0
     line = _candidate(p, i)
-    if line == NONE:
+    if line == NO_LINE:
         return 0
     _service(p, i, line)
     _drop_output(m, p)
@@ -259,7 +258,7 @@ def reset(m):
         _initialise(p, U64(i), 0)
         p.icw[i] = 0
         p.icw4[i] = ICW4_8086
-        p.imr[i] = BYTE
+        p.imr[i] = LOW_8
         p.vector[i] = 0
         p.elcr[i] = 0
     update(m)

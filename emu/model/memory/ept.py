@@ -4,7 +4,7 @@ Not modelled: 5-level EPT, mode-based execute control, sub-page permissions, pag
 the processor's capability MSRs do not offer them.  Guest-physical mappings are not cached apart from the
 translations that use them, so each nested access reads all its EPT entries.
 """
-from emu.bits import U64, get, put, shift_of
+from emu.bits import ALL_ONES, PAGE_SHIFT, U64, get, put, shift_of
 from emu.jit import kernel
 from emu.model.memory import memory
 from emu.spec.cost import COST
@@ -12,11 +12,10 @@ from emu.spec.outcome import FAULT, MODE
 from emu.spec.paging import ADDRESS, BAD_TYPES, EPT_RESERVED, EPTE, SIZE, STEP, TLBE
 from emu.spec.vmx import EPTP, PROC2, QUAL_EPT
 
-INDEX, PAGE_SHIFT = U64(0x1FF), U64(12)
-ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
-KINDS = EPTE.R | EPTE.W | EPTE.X                        # ACCESS.READ, WRITE, FETCH stand at the same bits
+TABLE_INDEX = U64(0x1FF)
+EPT_RIGHTS = EPTE.R | EPTE.W | EPTE.X                   # ACCESS.READ, WRITE, FETCH stand at the same bits
 GRANTED_SHIFT = U64(shift_of(QUAL_EPT.READABLE))
-LEVELS = U64(4)
+EPT_LEVELS = U64(4)
 LINEAR_FINAL = QUAL_EPT.LINEAR | QUAL_EPT.FINAL    # how an access came to use EPT: qualification bits 8:7
 LINEAR_TABLE = QUAL_EPT.LINEAR
 IDENTITY = TLBE.ER | TLBE.EW | TLBE.EX | TLBE.ED | SIZE.G1 << U64(shift_of(TLBE.SIZE))
@@ -34,7 +33,7 @@ def verdict(m, level, entry):
 
     Source: SDM 3C, "EPT Misconfigurations" and "EPT Violations"
     """
-    if entry & KINDS == 0:
+    if entry & EPT_RIGHTS == 0:
         return STEP.NOT_PRESENT
     if entry & (EPTE.R | EPTE.W) == EPTE.W:
         return STEP.MISCONFIGURED
@@ -58,7 +57,7 @@ def violation(c, gpa, la, access, how, granted):
     c.fault = FAULT.EPT_VIOLATION
     c.fault_gpa = gpa
     c.fault_address = la
-    c.fault_qualification = access & KINDS | granted << GRANTED_SHIFT | how
+    c.fault_qualification = access & EPT_RIGHTS | granted << GRANTED_SHIFT | how
     return ALL_ONES
 
 
@@ -94,7 +93,7 @@ def root(c):
 @kernel
 def entry_address(level, table, gpa):
     """Return the physical address of the entry of `gpa` in a table at `level`."""
-    return table | (gpa >> (PAGE_SHIFT + 9 * (level - 1)) & INDEX) * 8
+    return table | (gpa >> (PAGE_SHIFT + 9 * (level - 1)) & TABLE_INDEX) * 8
 
 
 @kernel
@@ -137,8 +136,8 @@ def translate(c, gpa, la, access, how):
     m = memory.machine_of(c)
     ad = c.eptp & EPTP.AD != 0
     table = root(c)
-    rights = KINDS
-    level = LEVELS
+    rights = EPT_RIGHTS
+    level = EPT_LEVELS
     while True:
         address = entry_address(level, table, gpa)
         if memory.paging_in_device(c, address):
@@ -158,7 +157,7 @@ def translate(c, gpa, la, access, how):
             memory.store(m, address, 8, entry | EPTE.A)
         table = entry & ADDRESS
         level -= 1
-    if access & KINDS & ~rights:
+    if access & EPT_RIGHTS & ~rights:
         return violation(c, gpa, la, access, how, rights)
     if ad:
         marked = entry | EPTE.A

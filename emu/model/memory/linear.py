@@ -4,7 +4,7 @@ What an instruction names in a device's page is an access to the device.  Not mo
 device accesses that are not aligned or cross into or from a device's page, descriptor tables and stacks of events in
 device memory: they stop the machine by name.
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, LOW_32, PAGE_OFFSET, PAGE_SIZE, U64
 from emu.jit import kernel
 from emu.model.cpu import code_64
 from emu.model.devices import mmio
@@ -15,9 +15,7 @@ from emu.spec.cost import COST
 from emu.spec.outcome import ACCESS, FAULT, RESULT, UNMODELLED
 from emu.state import env_of
 
-OFFSET_4K, PAGE_BYTES = U64(0xFFF), U64(0x1000)
 SILENT = ACCESS.EVENT | ACCESS.IMPLICIT                      # not what an instruction names: no data breakpoint
-ALL_ONES, LOW_32 = U64(0xFFFF_FFFF_FFFF_FFFF), U64(0xFFFF_FFFF)
 
 
 @kernel
@@ -27,7 +25,7 @@ def _refused(c, pa, la, size, access):
         return False
     if access & SILENT:
         unmodelled(c, UNMODELLED.TABLE, la, pa)
-    elif size & size - 1 or pa & size - 1 or (la & OFFSET_4K) + size > PAGE_BYTES:
+    elif size & size - 1 or pa & size - 1 or (la & PAGE_OFFSET) + size > PAGE_SIZE:
         unmodelled(c, UNMODELLED.MEMORY, la, size)
     else:
         return False
@@ -37,7 +35,7 @@ def _refused(c, pa, la, size, access):
 @kernel
 def _next_page(c, la, access):
     """Return the linear address of the page after that of `la`; what an instruction names wraps at 4 GiB outside 64-bit mode."""
-    after = (la | OFFSET_4K) + 1
+    after = (la | PAGE_OFFSET) + 1
     return after if access & SILENT or la > LOW_32 or code_64(env_of(c.env)[0]) else after & LOW_32
 
 
@@ -50,7 +48,7 @@ def _places(c, la, size, access):
     first = walk.translate(c, la, access)
     if c.fault != FAULT.NONE:
         return ALL_ONES, 0
-    crosses = (la & OFFSET_4K) + size > PAGE_BYTES
+    crosses = (la & PAGE_OFFSET) + size > PAGE_SIZE
     second = 0
     if crosses:
         second = walk.translate(c, U64(_next_page(c, la, access)), access)
@@ -65,7 +63,7 @@ def _places(c, la, size, access):
 def reach(c, la, size, access):
     """Translate each page of `size` bytes at `la`, in order, and touch none; returns False with c.fault set when one refuses."""
     walk.translate(c, la, access)
-    if c.fault == FAULT.NONE and (la & OFFSET_4K) + size > PAGE_BYTES:
+    if c.fault == FAULT.NONE and (la & PAGE_OFFSET) + size > PAGE_SIZE:
         walk.translate(c, U64(_next_page(c, la, access)), access)
     return c.fault == FAULT.NONE
 
@@ -82,7 +80,7 @@ def read(c, la, size, access):
         c.cycles += COST.DEVICE
         return mmio.read(c, first, size)
     m = memory.machine_of(c)
-    here = PAGE_BYTES - (la & OFFSET_4K)
+    here = PAGE_SIZE - (la & PAGE_OFFSET)
     if here >= size:
         return memory.load(m, first, size)
     return memory.load(m, first, here) | memory.load(m, second, size - here) << here * 8
@@ -100,7 +98,7 @@ def write(c, la, size, value, access):
         c.cycles += COST.DEVICE
         return mmio.write(c, first, size, value) == RESULT.NEXT
     m = memory.machine_of(c)
-    here = PAGE_BYTES - (la & OFFSET_4K)
+    here = PAGE_SIZE - (la & PAGE_OFFSET)
     if here >= size:
         memory.store(m, first, size, value)
     else:

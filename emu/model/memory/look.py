@@ -4,7 +4,7 @@ No accessed or dirty flag, no translation in our TLB, no cycle, no fault: who ex
 a fault and its delivery looks, and the record of the fault (`c.fault*`) stays what the faulting access made it.
 What an instruction does itself is `emu.model.memory.walk`'s and `emu.model.memory.linear`'s.
 """
-from emu.bits import U64, get
+from emu.bits import ALL_ONES, LOW_32, PAGE_OFFSET, U64, get
 from emu.jit import kernel
 from emu.model import ram
 from emu.model.cpu import code_64, cpl
@@ -12,9 +12,7 @@ from emu.model.memory import ept, memory, tlb, walk
 from emu.spec.cpu import CR0, EFER
 from emu.spec.outcome import ACCESS
 from emu.spec.paging import ADDRESS, OFFSET, PAGING, PTE, STEP, TLBE
-from emu.state import ALL_ONES, env_of, tlb_at
-
-LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
+from emu.state import env_of, tlb_at
 
 
 @kernel
@@ -22,7 +20,7 @@ def _behind(c, gpa, access):
     """Return the physical address that guest-physical `gpa` maps to, or ALL_ONES when EPT does not allow the access."""
     if not ept.active(c):
         return ram.gated(memory.machine_of(c), gpa)
-    m, level, rights = memory.machine_of(c), ept.LEVELS, ept.KINDS
+    m, level, rights = memory.machine_of(c), ept.EPT_LEVELS, ept.EPT_RIGHTS
     table = ept.root(c)
     while True:
         entry = memory.load(m, ept.entry_address(level, table, gpa), 8)
@@ -34,7 +32,7 @@ def _behind(c, gpa, access):
             break
         table = entry & ADDRESS
         level -= 1
-    return ALL_ONES if access & ept.KINDS & ~rights else ram.gated(m, ept.page_of(level, entry, gpa) | gpa & PAGE_LOW)
+    return ALL_ONES if access & ept.EPT_RIGHTS & ~rights else ram.gated(m, ept.page_of(level, entry, gpa) | gpa & PAGE_OFFSET)
 
 
 @kernel
@@ -104,7 +102,7 @@ def code(c, la, buffer):
     place, done = ALL_ONES, 0
     while done < 15:
         at = la + done & wrap
-        if done == 0 or at & PAGE_LOW == 0:
+        if done == 0 or at & PAGE_OFFSET == 0:
             place = physical(c, at, access)
             if place == ALL_ONES:
                 break

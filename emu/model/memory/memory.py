@@ -4,7 +4,7 @@ Device pages (local APIC, I/O APIC) are not reached here.  Operands of instructi
 (`emu.model.memory.linear`), descriptor tables, stacks of events, paging structures and code stop the machine by name; regions,
 bitmaps and lists of VMX that lie in them read as all ones, as unassigned addresses do.
 """
-from emu.bits import U64, layout
+from emu.bits import ALL_ONES, PAGE_SHIFT, U64, layout
 from emu.jit import kernel, words
 from emu.model.fault import unmodelled
 from emu.model.observe import breakpoint, monitor
@@ -12,7 +12,7 @@ from emu.model.ram import gated, is_ram, top
 from emu.spec.apic import APICBASE
 from emu.spec.outcome import UNMODELLED
 from emu.spec.platform import MEMORY
-from emu.state import machine_at
+from emu.state import STALE, machine_at
 
 PAGE = layout("PAGE", 64, "ours: one ledger word for each page of RAM",
     CODE=(15, 0, "engines that hold translated code of this page"),
@@ -20,14 +20,12 @@ PAGE = layout("PAGE", 64, "ours: one ledger word for each page of RAM",
     DIRTY=(32, 32, "written since the last snapshot"),
     MIXED=(34, 34, "written and executed by turns: the engine checks each store"))
 
-PAGE_SHIFT = U64(12)
-ALL = U64(0xFFFF_FFFF_FFFF_FFFF)
-STALE = U64(64)
+STALE_PAGES = U64(STALE)
 
 
 @kernel
 def _mask(size):
-    return ALL if size >= 8 else (1 << size * 8) - 1
+    return ALL_ONES if size >= 8 else (1 << size * 8) - 1
 
 
 @kernel
@@ -39,7 +37,7 @@ def _word(m, address):
     offset = address - m.rom_base
     if offset < m.rom_bytes:
         return words(m.rom, m.rom_bytes >> 3)[offset >> 3]
-    return ALL
+    return ALL_ONES
 
 
 @kernel
@@ -56,12 +54,12 @@ def load(m, address, size):
 def touch(m, address):
     """Note in the ledger that the page at physical `address` (RAM) is written by the model."""
     if m.monitors:
-        monitor.stored(m, ALL, address & ~7, 8)
+        monitor.stored(m, ALL_ONES, address & ~7, 8)
     ledger = words(m.ledger, top(m) >> PAGE_SHIFT)
     page = address >> PAGE_SHIFT
     state = ledger[page]
     if state & PAGE.CODE:
-        if m.stale_count < STALE:
+        if m.stale_count < STALE_PAGES:
             m.stale[m.stale_count] = page
         m.stale_count += 1
     ledger[page] = state | PAGE.DIRTY

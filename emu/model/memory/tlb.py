@@ -7,7 +7,7 @@ the execution engine must drop all it has cached of this TLB, `engine_page` name
 
 Paging-structure caches are not modelled: a miss reads every entry.
 """
-from emu.bits import U64, get
+from emu.bits import ALL_ONES, PAGE_SHIFT, U64, get
 from emu.jit import kernel
 from emu.model.memory import ept
 from emu.spec.cpu import CR0, CR4, EFER
@@ -16,17 +16,15 @@ from emu.spec.paging import CR3, OFFSET, TLBE
 from emu.spec.vmx import EPTP, INVEPT_TYPE, INVVPID_TYPE, PROC2
 from emu.state import SPACES, TLB_BITS, TLB_ENTRIES, env_of, tlb_at
 
-ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
 NONE = ALL_ONES
-PAGE_SHIFT = U64(12)
 # tag: page number (63:19), SIZE (18:17), asid (16:0)
 VPN_SHIFT, TAG_SIZE_SHIFT, LAST_ASID = U64(19), U64(17), U64(0x1FFFE)
 VPN = U64((1 << 45) - 1)
 DEAD = ALL_ONES                                # tag of a removed entry
 HASH, HASH_SHIFT = U64(0x9E37_79B9_7F4A_7C15), U64(64 - TLB_BITS)
-WORDS, SLOTS, FULL = U64(2 * TLB_ENTRIES), U64(TLB_ENTRIES - 1), U64(TLB_ENTRIES * 3 // 4)
+TLB_WORDS, SLOTS, TLB_FULL = U64(2 * TLB_ENTRIES), U64(TLB_ENTRIES - 1), U64(TLB_ENTRIES * 3 // 4)
 SPACE_LIMIT, ENGINE_PAGES = U64(SPACES - 2), U64(64)
-PIECES = U64(3)                                # space_state with pieces of larger guest pages
+IN_PIECES = U64(3)                             # space_state with pieces of larger guest pages
 GLOBAL_SIZES = U64(4)                          # bit SIZE of t.sizes, bit SIZE + 4 for global translations
 # space_key: EP4TA (51:12), PCID (11:0) and these
 UNDER_EPT, GUEST_PHYSICAL, GLOBAL = U64(1 << 63), U64(1 << 62), U64(1 << 61)
@@ -118,7 +116,7 @@ def replaced(t, la, old, new, large):
 @kernel
 def clear(t):
     """Empty the table; spaces stay known and are numbered afresh."""
-    for i in range(WORDS):
+    for i in range(TLB_WORDS):
         t.word[i] = 0
     for i in range(SPACES):
         t.space_asid[i] = U64(i) + 1
@@ -136,12 +134,12 @@ def clear(t):
 @kernel
 def fill(t, la, word):
     """Enter a translation that a walk of the spaces in use found."""
-    if t.used >= FULL:
+    if t.used >= TLB_FULL:
         clear(t)
     size = get(word, TLBE.SIZE)
     shared = word & TLBE.G != 0
     space = t.global_space if shared else t.space
-    t.space_state[space] |= PIECES if word & TLBE.FRACTURED else 1
+    t.space_state[space] |= IN_PIECES if word & TLBE.FRACTURED else 1
     t.sizes |= 1 << (size + GLOBAL_SIZES if shared else size)
     tag = _tag(la, size, t.global_asid if shared else t.asid)
     slot = tag * HASH >> HASH_SHIFT
@@ -246,7 +244,7 @@ def _invalidate_page(t, i, la):
     """Invalidate the translations of `la` in space `i`: all of the space when large guest pages lie there in pieces."""
     if t.space_state[i] == 0:
         return
-    if t.space_state[i] == PIECES:
+    if t.space_state[i] == IN_PIECES:
         _kill(t, i)
         return
     large = _remove(t, la, t.space_asid[i])

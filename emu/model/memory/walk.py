@@ -5,7 +5,7 @@ faults; the flags of the entry that maps the page are set only when the access i
 
 Not modelled: protection keys, shadow-stack accesses, PSE-36, HLAT, the APIC-access page.
 """
-from emu.bits import U64, get, put
+from emu.bits import ALL_ONES, LOW_32, PAGE_SHIFT, U64, get, put
 from emu.jit import kernel
 from emu.model import ram
 from emu.model.cpu import paging_canonical
@@ -36,11 +36,8 @@ from emu.spec.paging import (
 from emu.spec.vmx import EPTP
 from emu.state import env_of, tlb_at
 
-PAGE_SHIFT = U64(12)
-ALL_ONES = U64(0xFFFF_FFFF_FFFF_FFFF)
-LOW_32 = U64(0xFFFF_FFFF)
 KINDS = ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH
-DATA = ACCESS.READ | ACCESS.WRITE
+DATA_ACCESS = ACCESS.READ | ACCESS.WRITE
 CARRIED = PTE.PWT | PTE.PCD | PTE.D                      # leaf bits that stand alike in TLBE
 PAT_4K, PAT_LARGE = PTE.PAT, PDE_2M.PAT
 ANDED = PTE.RW | PTE.US                                  # rights are the AND over all levels, XD the OR
@@ -105,7 +102,7 @@ def guest_rights(e, word, access):
         if e.cr[4] & CR4.SMEP:
             allowed &= ~ACCESS.FETCH
         if e.cr[4] & CR4.SMAP and access & (ACCESS.AC | ACCESS.IMPLICIT) != ACCESS.AC:
-            allowed &= ~DATA
+            allowed &= ~DATA_ACCESS
     return allowed
 
 
@@ -205,7 +202,7 @@ def table_access(c):
 
     Source: SDM 3C, "Accessed and Dirty Flags for EPT"
     """
-    return DATA if c.eptp & EPTP.AD else ACCESS.READ
+    return DATA_ACCESS if c.eptp & EPTP.AD else ACCESS.READ
 
 
 @kernel
@@ -215,7 +212,7 @@ def _mark(c, m, place, gpa, la, size, entry):
     It is reported as a read and a write: the update is one locked access (docs/choices.md).
     """
     if place & TLBE.EW == 0:
-        ept.violation(c, gpa, la, DATA, ept.LINEAR_TABLE, ept.granted(place))
+        ept.violation(c, gpa, la, DATA_ACCESS, ept.LINEAR_TABLE, ept.granted(place))
         return False
     memory.store(m, place & ADDRESS | gpa & OFFSET[0], size, entry)
     return True

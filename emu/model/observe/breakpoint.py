@@ -9,19 +9,19 @@ Not modelled: an instruction breakpoint at an instruction whose fetch faults (th
 breakpoint), data breakpoints on what event delivery pushes, and an uninitialised pair of R/Wn = 0 and LENn > 0 (never met).
 Source: SDM 3B, "Debug Registers", "Debug Exceptions"
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_MASK, PAGE_SIZE, U64
 from emu.jit import kernel, words
 from emu.model.cpu import code_64
 from emu.spec.cpu import CR4, RFLAGS
 from emu.spec.debug import ARMED, CONDITION, LENGTHS, POINT, UNTIL
 from emu.spec.outcome import MODE
+from emu.spec.profile import PROCESSORS
 from emu.spec.vmx import PENDING
-from emu.state import ALL_ONES, cpu_at, debug_at, env_of, machine_at, tlb_at, watch_at
+from emu.state import cpu_at, debug_at, env_of, machine_at, tlb_at, watch_at
 
-LOW_32, PAGE_MASK, PAGE_SIZE = U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_FFFF_F000), U64(4096)
-ENABLES, MARKS = U64(0xFF), U64(64)                   # 8 processors, 4 registers, with and without the upper half
+DR7_ENABLES = U64(0xFF)                                   # L0 to L3 and G0 to G3
+MARKS = U64(8 * PROCESSORS)                                 # of each processor 4 registers, with and without the upper half
 LENGTH_CODES = U64(sum((n - 1) << 8 * i for i, n in enumerate(LENGTHS)))
-BYTE = U64(0xFF)
 
 
 # ---- the debug registers ------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ def condition(e, n):
 def last_byte(e, n):
     """Return the distance from the first to the last byte that breakpoint `n` covers: its length less one."""
     code = e.dr[7] >> 16 + n * 4 + 2 & 3
-    return LENGTH_CODES >> code * 8 & BYTE
+    return LENGTH_CODES >> code * 8 & LOW_8
 
 
 @kernel
@@ -91,7 +91,7 @@ def code(c, e, la):
     met = 0
     if c.repeated_at and c.repeated == la and c.repeated_at == c.instructions:
         return met
-    if e.dr[7] & ENABLES == 0 or e.eflags & RFLAGS.RF or c.blocked == la and c.blocked_at == c.instructions + 1:
+    if e.dr[7] & DR7_ENABLES == 0 or e.eflags & RFLAGS.RF or c.blocked == la and c.blocked_at == c.instructions + 1:
         return met
     for i in range(4):
         n = U64(i)
@@ -133,7 +133,7 @@ def _mark(m, address):
 def arm(c, e):
     """Take note of the debug registers of ENV `e`, which the processor runs with from now on."""
     m = machine_at(c.machine)[0]
-    if e.dr[7] & ENABLES == 0:
+    if e.dr[7] & DR7_ENABLES == 0:
         c.armed &= ~ARMED.REGISTERS
         return
     found = 0

@@ -8,14 +8,14 @@ Not modelled: monitored addresses outside RAM (MWAIT ends at once), sleep states
 Source: SDM 3A, "MONITOR/MWAIT Instruction"; SDM 2B, "MONITOR", "MWAIT"; SDM 3C, "Changes to Instruction Behavior in VMX Non-Root
 Operation"
 """
-from emu.bits import U64
+from emu.bits import PAGE_MASK, U64
 from emu.jit import kernel
 from emu.spec.cpuid import CACHE_LINE
 from emu.spec.vmx import MWAIT
 from emu.state import cpu_at, machine_at
 
-LINE_BYTES, PAGE = U64(CACHE_LINE), ~U64(0xFFF)
-LINE = ~(LINE_BYTES - U64(1))
+LINE_BYTES = U64(CACHE_LINE)
+LINE_MASK = ~(LINE_BYTES - U64(1))
 
 
 @kernel
@@ -30,7 +30,7 @@ def arm(c, address):
 @kernel
 def rings(c, address, size):
     """Return whether a store of `size` bytes at `address` reaches the line that a processor has armed."""
-    line = c.monitor_address & LINE
+    line = c.monitor_address & LINE_MASK
     return c.monitor_armed != 0 and address < line + LINE_BYTES and line < address + size
 
 
@@ -65,7 +65,7 @@ def meets(m, c, address, size):
 @kernel
 def guards(m, c, address):
     """Return whether a processor other than `c` has armed a line of the page at `address`."""
-    return meets(m, c, address & PAGE, ~PAGE + 1)
+    return meets(m, c, address & PAGE_MASK, ~PAGE_MASK + 1)
 
 
 @kernel

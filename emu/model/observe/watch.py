@@ -4,7 +4,7 @@ A trace event costs a test of one field while nobody watches.  Conditions are pr
 (`emu.debug.session.conditions` writes them), so that a million that do not stop cost no time of the host's; those of a debugger's
 breakpoints are asked here as well (`stops`).  Nothing here changes what the machine does.
 """
-from emu.bits import U64, one_of, put
+from emu.bits import LOW_8, LOW_32, PAGE_MASK, U64, one_of, put
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.cpu import long_mode, real_mode
@@ -13,15 +13,14 @@ from emu.spec import trace
 from emu.spec.cpu import CR0, CR4, GPR, INTR
 from emu.spec.exits import EXITS
 from emu.spec.outcome import MODE, STOP
-from emu.spec.trace import ACTION, COMMON, EVENT_KIND, FIELDS, OP, PAGING_MODE, ROW_WORDS, masks
+from emu.spec.trace import ACTION, COMMON, EVENT_KIND, FIELDS, OP, PAGING_MODE, TRACE_WORDS, masks
 from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import PROC, PROC2, REASON, VMERROR
 from emu.state import MET_ROWS, PROGRAM_WORDS, RECENT, RING_ROWS, WATCHES, debug_at, env_of, machine_at, watch_at
 
-KEY_SHIFT, ANY_REASON, BYTE, LOW_32 = U64(7), U64(127), U64(0xFF), U64(0xFFFF_FFFF)
-ROW_BYTES, WIDTH, WORDS = U64(8 * ROW_WORDS), U64(ROW_WORDS), U64(PROGRAM_WORDS)
-RING, FULL = U64(RING_ROWS), U64(RING_ROWS * 3 // 4)
-PAGE_MASK = U64(0xFFFF_FFFF_FFFF_F000)
+KIND_SHIFT, ANY_REASON = U64(7), U64(trace.ANY_REASON)
+ROW_BYTES, WIDTH, PROGRAM_LENGTH = U64(trace.ROW_BYTES), U64(TRACE_WORDS), U64(PROGRAM_WORDS)
+RING_LENGTH, RING_FULL = U64(RING_ROWS), U64(RING_ROWS * 3 // 4)
 AGAIN = U64(MET_ROWS - WATCHES)                            # from so many rows on there is room for those of places not met yet
 I_CYCLE, I_HEAD, I_RIP, I_VMCS = (U64(n) for n in (trace.CYCLE, trace.HEAD, trace.RIP, trace.VMCS_POINTER))
 I_FIRST, I_SECOND, I_THIRD, I_FOURTH = (U64(n) for n in (trace.FIRST, trace.SECOND, trace.THIRD, trace.FOURTH))
@@ -29,7 +28,7 @@ I_FIRST, I_SECOND, I_THIRD, I_FOURTH = (U64(n) for n in (trace.FIRST, trace.SECO
 IN_ROW = masks("COMMON", COMMON)
 IN_EXIT, IN_ENTRY, IN_MSR, IN_PORT, IN_MODE = (masks(kind, FIELDS[kind]) for kind in ("EXIT", "ENTRY", "MSR", "PORT", "MODE"))
 
-LAST_RECENT, STUCK = U64(RECENT - 1), U64(64)              # STUCK: exits in a row that those of another guest do not wipe out
+LAST_RECENT, KEPT_EXITS = U64(RECENT - 1), U64(64)         # KEPT_EXITS: exits in a row that those of another guest do not wipe out
 
 
 # ---- conditions -------------------------------------------------------------------------------------------------
@@ -75,17 +74,17 @@ def binary(op, a, b):
 @kernel
 def holds(c, w, row, place):
     """Return whether the program of a place accepts a row (uint64[8]); a program never leaves its PROGRAM_WORDS."""
-    at, end, depth, stack = place * WORDS, place * WORDS + WORDS, 0, w.stack
+    at, end, depth, stack = place * PROGRAM_LENGTH, place * PROGRAM_LENGTH + PROGRAM_LENGTH, 0, w.stack
     while at < end:
         word = w.program[at]
-        op, at = word & BYTE, at + 1
+        op, at = word & LOW_8, at + 1
         if op == OP.END:
             break
         if op == OP.CONST:
             stack[depth] = w.program[at]
             at, depth = at + 1, depth + 1
         elif op == OP.WORD:
-            width = word >> 24 & BYTE
+            width = word >> 24 & LOW_8
             value = row[word >> 8 & 7] >> (word >> 16 & 63)
             stack[depth] = value if width >= 64 else value & ((1 << width) - 1)
             depth += 1
@@ -148,7 +147,7 @@ def _stop(w, row, place):
     w.times[place] += 1
     if w.times[place] == 1 or w.hit < AGAIN:
         w.met[w.hit] = place
-        for j in range(ROW_WORDS):
+        for j in range(TRACE_WORDS):
             w.row[w.hit * WIDTH + U64(j)] = row[U64(j)]
         w.hit += 1
 
@@ -174,7 +173,7 @@ def _met(c, w, row, key):
 @kernel
 def _row(c, m, w, kind, cycle, rip):
     """Return the next row of the ring with the words that are of any kind of row."""
-    row = words(w.ring + w.count % RING * ROW_BYTES, U64(ROW_WORDS))
+    row = words(w.ring + w.count % RING_LENGTH * ROW_BYTES, U64(TRACE_WORDS))
     world = 1 if c.vmx_mode == MODE.NONROOT else 0
     number = partition(c, m, w)
     head = put(put(U64(kind), IN_ROW.cpu, c.id), IN_ROW.world, U64(world))
@@ -192,12 +191,12 @@ def note(c, kind, reason, cycle, rip, first, second, third, fourth):
         return
     row = _row(c, m, w, kind, cycle, rip)
     row[I_FIRST], row[I_SECOND], row[I_THIRD], row[I_FOURTH] = first, second, third, fourth
-    keep = _met(c, w, row, kind << KEY_SHIFT | ANY_REASON)
+    keep = _met(c, w, row, kind << KIND_SHIFT | ANY_REASON)
     if reason != ANY_REASON:
-        keep = _met(c, w, row, kind << KEY_SHIFT | reason) or keep
+        keep = _met(c, w, row, kind << KIND_SHIFT | reason) or keep
     if keep or w.everything:
         w.count += 1
-        if w.count - w.drained >= FULL and m.stop == STOP.NONE:
+        if w.count - w.drained >= RING_FULL and m.stop == STOP.NONE:
             m.stop, m.stop_cpu = STOP.OUTPUT, c.id
 
 
@@ -210,7 +209,7 @@ def _accepted(c, m, d, i, la):
     row = _row(c, m, w, EVENT_KIND.INSTRUCTION, c.cycles, la)
     if not holds(c, w, row, U64(d.program[i]) - 1):
         return False
-    for j in range(ROW_WORDS):
+    for j in range(TRACE_WORDS):
         w.asked[i * WIDTH + U64(j)] = row[U64(j)]
     return True
 
@@ -268,7 +267,7 @@ def vm_exit(c, v, reason):
     if c.same_vmcs == c.vmcs_pointer and c.same_rip == rip and c.same_reason == reason:
         c.same_count += 1
     elif reason != REASON.EXTERNAL_INTERRUPT and reason != REASON.PREEMPTION_TIMER and \
-            (c.same_vmcs == c.vmcs_pointer or c.same_count < STUCK):
+            (c.same_vmcs == c.vmcs_pointer or c.same_count < KEPT_EXITS):
         c.same_vmcs, c.same_rip, c.same_reason, c.same_count = c.vmcs_pointer, rip, reason, 1
     if machine_at(c.machine)[0].watch:
         exit_row(c, v, reason)

@@ -2,9 +2,9 @@
 
 Source: SDM 2A, "CPUID"
 """
-from emu.bits import U64
+from emu.bits import LOW_8, LOW_32, U64, place_of
 from emu.jit import kernel
-from emu.model.cpu import LOW_32, code_64
+from emu.model.cpu import code_64
 from emu.spec.apic import APICBASE
 from emu.spec.cost import COST
 from emu.spec.cpu import CR4, GPR
@@ -24,27 +24,17 @@ from emu.spec.msr import MICROCODE, MISCENABLE
 from emu.spec.outcome import RESULT
 from emu.state import env_of, machine_at
 
-ROWS, NONE = U64(len(KEY)), U64(len(KEY))
-LEAF_SHIFT, BYTE = U64(32), U64(0xFF)
-ID_SHIFT, COUNT_SHIFT, CORES_SHIFT, SHARING_SHIFT = U64(24), U64(16), U64(26), U64(14)
-UPDATE = U64(MICROCODE) << U64(32)
+NO_LEAF = U64(len(KEY))
+LEAF_SHIFT = U64(32)
+INITIAL_ID_SHIFT, COUNT_SHIFT, CORES_SHIFT, SHARING_SHIFT = U64(24), U64(16), U64(26), U64(14)
+MICROCODE_REVISION = U64(MICROCODE) << U64(32)
 SHARED_CACHE = U64(3)                                    # subleaf of leaf 4 that all processors share
 
 
 @kernel
 def find(leaf, subleaf):
-    """Return the row of a leaf and subleaf, or NONE."""
-    key = leaf << LEAF_SHIFT | subleaf
-    low, high = 0, ROWS
-    while low < high:
-        middle = low + high >> 1
-        if KEY[middle] < key:
-            low = middle + 1
-        else:
-            high = middle
-    if low < ROWS and KEY[low] == key:
-        return low
-    return NONE
+    """Return the row of a leaf and subleaf, or NO_LEAF."""
+    return place_of(leaf << LEAF_SHIFT | subleaf, KEY)
 
 
 @kernel
@@ -76,7 +66,7 @@ def _put(e, a, b, third, d):
 @kernel
 def _features(c, e, count):
     """Add to leaf 1 what depends on state: APIC ID, processor count, OSXSAVE, MONITOR, APIC."""
-    e.regs[GPR.RBX] |= c.id << ID_SHIFT
+    e.regs[GPR.RBX] |= c.id << INITIAL_ID_SHIFT
     if count > 1:
         e.regs[GPR.RBX] |= (1 << log2_ceiling(count)) << COUNT_SHIFT
     else:
@@ -87,14 +77,14 @@ def _features(c, e, count):
         e.regs[GPR.RCX] &= ~FEATURE_C.MONITOR
     if not c.apic_base & APICBASE.EN:
         e.regs[GPR.RDX] &= ~FEATURE_D.APIC
-    c.microcode = UPDATE
+    c.microcode = MICROCODE_REVISION
 
 
 @kernel
 def _topology(c, e, subleaf, count):
     """Add to leaf 0BH the x2APIC ID and, for the core level, how many processors there are."""
     e.regs[GPR.RDX] = c.id
-    e.regs[GPR.RCX] |= subleaf & BYTE
+    e.regs[GPR.RCX] |= subleaf & LOW_8
     if subleaf == 1:
         e.regs[GPR.RAX] = log2_ceiling(count)
         e.regs[GPR.RBX] = count
@@ -114,7 +104,7 @@ def _adjust(c, e, leaf, subleaf, found):
     elif leaf == LEAF.TOPOLOGY:
         _topology(c, e, subleaf, count)
     elif leaf == LEAF.ADDRESSES:
-        e.regs[GPR.RAX] = e.regs[GPR.RAX] & ~BYTE | log2_ceiling(machine_at(c.machine)[0].address_mask + 1)
+        e.regs[GPR.RAX] = e.regs[GPR.RAX] & ~LOW_8 | log2_ceiling(machine_at(c.machine)[0].address_mask + 1)
     elif leaf == LEAF.EXTENDED_1:
         if not code_64(e):
             e.regs[GPR.RDX] &= ~EXTENDED_D.SYSCALL
@@ -139,11 +129,11 @@ def cpuid(c):
     e = env_of(c.env)[0]
     leaf, subleaf = effective_leaf(c, e.regs[GPR.RAX] & LOW_32), e.regs[GPR.RCX] & LOW_32
     row = find(leaf, subleaf if has_subleaves(leaf) else 0)
-    if row == NONE:
+    if row == NO_LEAF:
         _put(e, 0, 0, 0, 0)
     else:
         at = row * 4
         _put(e, VALUES[at], VALUES[at + 1], VALUES[at + 2], VALUES[at + 3])
-    _adjust(c, e, leaf, subleaf, row != NONE)
+    _adjust(c, e, leaf, subleaf, row != NO_LEAF)
     c.cycles += COST.CPUID
     return RESULT.NEXT

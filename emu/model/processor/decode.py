@@ -17,6 +17,7 @@ from emu.spec.insn import (
     INSN,
     KINDS,
     LOCKS,
+    LONGEST_INSTRUCTION,
     MAP_64,
     MAP_VEX,
     MODIFIES,
@@ -33,7 +34,7 @@ from emu.spec.simd import OPERAND, OPERANDS
 from emu.spec.timing import CLASS, CLASSES, CYCLES, GROUP_CLASSES, GROUP_SLOTS
 
 MOVSXD = U64(0x63)                                        # ARPL outside 64-bit mode
-NO_REGISTER, RIP = U64(16), U64(17)
+NO_REGISTER, RIP_BASE = U64(16), U64(17)
 REX_W, REX_R, REX_X, REX_B = U64(8), U64(4), U64(2), U64(1)
 OP_0F, OP_38, OP_3A, OP_EVEX, OP_VEX3, OP_VEX2 = (U64(n) for n in (0x0F, 0x38, 0x3A, 0x62, 0xC4, 0xC5))
 MOD_3 = U64(0xC0)
@@ -41,7 +42,7 @@ VEX_ANY = PREFIX.VEX | PREFIX.EVEX
 BEFORE_VEX = PREFIX.LOCK | PREFIX.REP | PREFIX.REPNE | PREFIX.OPERAND | PREFIX.REX
 PP_OPERAND, PP_REP, PP_REPNE = U64(1), U64(2), U64(3)
 ROW_64, ROW_VEX = U64(MAP_64), U64(MAP_VEX)
-SEGMENT_BITS = U64(0x26)
+SEGMENT_PREFIX = U64(0x26)
 IS_64 = U64(64)
 
 
@@ -85,7 +86,7 @@ def _prefix(byte, mode, insn):
     elif byte == 0x64 or byte == 0x65:
         insn.prefixes |= PREFIX.SEGMENT
         insn.segment = byte - 0x60
-    elif byte & 0xE7 == SEGMENT_BITS:
+    elif byte & 0xE7 == SEGMENT_PREFIX:
         if mode != IS_64:
             insn.prefixes |= PREFIX.SEGMENT
             insn.segment = byte >> 3 & 3
@@ -198,7 +199,7 @@ def _address_32(code, at, end, mode, insn):
         if low == 5 and insn.mod == 0:
             insn.base_reg, size = NO_REGISTER, 4
     elif low == 5 and insn.mod == 0:
-        insn.base_reg, size = RIP if mode == IS_64 else NO_REGISTER, 4
+        insn.base_reg, size = RIP_BASE if mode == IS_64 else NO_REGISTER, 4
     if (insn.base_reg == 4 or insn.base_reg == 5) and not insn.prefixes & PREFIX.SEGMENT:
         insn.segment = SEG.SS
     if size:
@@ -339,7 +340,7 @@ def _clear(insn):
 def decode_at(code, start, count, mode, insn):
     """Decode the instruction at code[start] of `count` bytes in all; as `decode`."""
     _clear(insn)
-    end = start + 15 if start + 15 < count else count
+    end = start + LONGEST_INSTRUCTION if start + LONGEST_INSTRUCTION < count else count
     at = _prefixes(code, start, end, mode, insn)
     at, form = _opcode(code, at, end, mode, insn)
     if form & FORM.UNDEFINED:
@@ -362,7 +363,7 @@ def decode_at(code, start, count, mode, insn):
     if immediate != IMM.NONE and not (form & FORM.TEST and insn.modrm & 0x30):
         at = _immediate(code, at, end, immediate, insn)
     if at > end:
-        insn.kind = INSN.TOO_LONG if end < count or end - start == 15 else INSN.NONE
+        insn.kind = INSN.TOO_LONG if end < count or end - start == LONGEST_INSTRUCTION else INSN.NONE
         return 0
     insn.length = at - start
     _kind(mode, insn)

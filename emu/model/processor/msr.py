@@ -7,9 +7,9 @@ import re
 
 import numpy as np
 
-from emu.bits import U64
+from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_OFFSET, U64, place_of
 from emu.jit import kernel, words
-from emu.model.cpu import LOW_32, cpu_canonical
+from emu.model.cpu import cpu_canonical
 from emu.model.fault import gp0, unmodelled
 from emu.model.interrupts import apic, apic_timer
 from emu.spec.apic import X2APIC
@@ -19,11 +19,10 @@ from emu.spec.msr import ROWS as TABLE
 from emu.spec.outcome import FAULT, RESULT, UNMODELLED
 from emu.spec.profile import CAPABILITY, CAPABILITY_EXISTS, FIRST_CAPABILITY
 from emu.spec.vmx import FEATURE_CONTROL
-from emu.state import ALL_ONES, CPU, ENV, env_of, machine_at
+from emu.state import CPU, ENV, env_of, machine_at
 
-ROWS, NONE = U64(len(NUMBER)), U64(len(NUMBER))
+NO_ROW = U64(len(NUMBER))
 CAPABILITIES = U64(len(CAPABILITY))
-BYTE, LOW_12 = U64(0xFF), U64(0xFFF)
 DEFINED_TYPES = U64(sum(1 << int(code) for code in MEMORY_TYPE))      # bit n: memory type n exists
 RANGE_TYPES = DEFINED_TYPES & ~(U64(1) << MEMORY_TYPE.UC_MINUS)
 IN_CPU, NOWHERE = U64(1 << 32), ALL_ONES
@@ -43,17 +42,8 @@ PLACE = np.array([_place(row[5]) for row in TABLE], np.uint64)       # by row, a
 
 @kernel
 def find(index):
-    """Return the row of MSR `index` in the tables of `emu.spec.msr`, or NONE."""
-    low, high = 0, ROWS
-    while low < high:
-        middle = low + high >> 1
-        if NUMBER[middle] < index:
-            low = middle + 1
-        else:
-            high = middle
-    if low < ROWS and NUMBER[low] == index:
-        return low
-    return NONE
+    """Return the row of MSR `index` in the tables of `emu.spec.msr`, or NO_ROW."""
+    return place_of(index, NUMBER)
 
 
 @kernel
@@ -80,7 +70,7 @@ def read(c, index):
     if _is_capability(index):
         return CAPABILITY[index - FIRST_CAPABILITY]
     row = find(index)
-    if row == NONE or RULES[row] == RULE.WRITE_ONLY:
+    if row == NO_ROW or RULES[row] == RULE.WRITE_ONLY:
         gp0(c)
         return 0
     rule, place = RULES[row], PLACE[row]
@@ -101,7 +91,7 @@ def _types_exist(value, exists):
     """Return whether each byte of `value` is a memory type whose bit is set in `exists`."""
     shift = 0
     while shift < 64:
-        code = value >> shift & BYTE
+        code = value >> shift & LOW_8
         if code >= 8 or not exists >> code & 1:
             return False
         shift += 8
@@ -125,9 +115,9 @@ def _acceptable(c, row, value):
     if rule == RULE.FEATURE_CONTROL and c.feature_control & FEATURE_CONTROL.LOCK:
         return False
     if rule == RULE.ADDRESS:
-        if value & ~(machine_at(c.machine)[0].address_mask | LOW_12):
+        if value & ~(machine_at(c.machine)[0].address_mask | PAGE_OFFSET):
             return False
-        if writable & BYTE and not (value & BYTE < 8 and RANGE_TYPES >> (value & BYTE) & 1):
+        if writable & LOW_8 and not (value & LOW_8 < 8 and RANGE_TYPES >> (value & LOW_8) & 1):
             return False
     return not value & ~writable
 
@@ -213,7 +203,7 @@ def write(c, index, value):
     if index >= X2APIC.FIRST and index <= X2APIC.LAST:
         return apic.x2apic_write(c, index, value)
     row = find(index)
-    if row == NONE:
+    if row == NO_ROW:
         return gp0(c)
     if _has_effect(RULES[row]):
         return _write_effect(c, RULES[row], value)
@@ -233,7 +223,7 @@ def write(c, index, value):
 def reset(c):
     """Give every MSR that its own unit does not reset its value after power-up; INIT leaves them alone."""
     row = 0
-    while row < ROWS:
+    while row < NO_ROW:
         if PLACE[row] != NOWHERE and NUMBER[row] != MSR.APIC_BASE:
             _store(c, row, RESET[row])
         row += 1

@@ -3,21 +3,19 @@
 `e.rip` is the address of the instruction itself.  Not modelled: alignment checks (#AC); type checks in
 real-address and virtual-8086 mode, where every segment can be read and written.
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, LOW_8, LOW_32, U64
 from emu.jit import kernel
 from emu.model.cpu import attributes, base, code_64, cpl, real_mode
 from emu.model.fault import raise_exception
 from emu.model.memory import linear
 from emu.model.memory.walk import canonical
+from emu.model.processor.decode import RIP_BASE
 from emu.model.processor.segment import within
 from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, VECTOR
 from emu.spec.insn import PREFIX
 from emu.spec.outcome import ACCESS, FAULT
-from emu.state import ALL_ONES, env_of
+from emu.state import env_of
 
-RIP = U64(17)
-LOW_32 = U64(0xFFFF_FFFF)
-BYTE = U64(0xFF)
 CODE_TYPE, READ_OR_WRITE = U64(0x800), U64(0x200)        # bits of DESCRIPTOR.TYPE: code; readable code or writable data
 
 
@@ -32,7 +30,7 @@ def offset(c, insn):
     """Return the effective address of the memory operand, wrapped to the address size; no segment base."""
     e = env_of(c.env)[0]
     value = insn.displacement
-    if insn.base_reg == RIP:
+    if insn.base_reg == RIP_BASE:
         value += e.rip + insn.length
     elif insn.base_reg < 16:
         value += e.regs[insn.base_reg]
@@ -62,7 +60,7 @@ def address(c, insn):
 def get_reg(e, insn, n, size):
     """Return `size` bytes of general register `n`; AH, CH, DH, BH for 4..7 when `size` is 1 and there is no REX."""
     if size == 1 and n >= 4 and not insn.prefixes & PREFIX.REX:
-        return e.regs[n - 4] >> 8 & BYTE
+        return e.regs[n - 4] >> 8 & LOW_8
     return e.regs[n] & mask_of(size)
 
 
@@ -71,7 +69,7 @@ def set_reg(e, insn, n, size, value):
     """Write general register `n`: 8 bytes, 4 zero-extended, 2 or 1 with the rest kept (AH..BH as in get_reg)."""
     if size == 1 and n >= 4 and not insn.prefixes & PREFIX.REX:
         n -= 4
-        e.regs[n] = e.regs[n] & ~(BYTE << 8) | (value & BYTE) << 8
+        e.regs[n] = e.regs[n] & ~(LOW_8 << 8) | (value & LOW_8) << 8
     elif size >= 4:
         e.regs[n] = value & mask_of(size)
     else:

@@ -4,28 +4,30 @@ Raw descriptors are the 8 bytes of a table entry (uint64).  A *shape* is word 2 
 31:0, second descriptor word (attributes only) in 63:32.  Checks are the callers': each instruction has its own.
 Not modelled here: the upper half of 16-byte system descriptors (see `emu.model.instructions.descriptor`).
 """
-from emu.bits import U64, get, put
+from emu.bits import LOW_8, LOW_16, LOW_32, PAGE_OFFSET, U64, get, put
 from emu.jit import kernel
-from emu.model.cpu import HIGH, LOW_32, attributes, base, limit, long_mode, set_segment
+from emu.model.cpu import attributes, base, limit, long_mode, set_segment
 from emu.model.memory import linear
 from emu.spec.cpu import DESCRIPTOR, SEG
 from emu.spec.outcome import ACCESS
 
-SELECTOR = U64(0xFFFF)
-RPL, TI, INDEX = U64(3), U64(4), U64(0xFFF8)
+RPL, TI, TABLE_PLACE = U64(3), U64(4), U64(0xFFF8)
 NOT_NULL = U64(0xFFFC)
 TABLE_READ = ACCESS.READ | ACCESS.IMPLICIT
 TABLE_WRITE = ACCESS.WRITE | ACCESS.IMPLICIT
 
 LOW_24 = U64(0xFF_FFFF)
-LIMIT_LOW, LIMIT_HIGH, PAGE_LOW = U64(0xFFFF), U64(0xF_0000), U64(0xFFF)
+LIMIT_LOW, LIMIT_HIGH = U64(0xFFFF), U64(0xF_0000)
 KEPT = (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P | DESCRIPTOR.AVL | DESCRIPTOR.L |
         DESCRIPTOR.DB | DESCRIPTOR.G)
 # Bits of the type field of code and data segments.
-CODE, CONFORMING, WRITABLE = U64(8), U64(4), U64(2)
+CODE, CONFORMING, WRITABLE, ACCESSED = U64(8), U64(4), U64(2), U64(1)
 EXPAND_DOWN = U64(4)
+TASK_GATE, WIDE = U64(5), U64(8)                           # a type of a system descriptor; the bit of 32-bit and 64-bit ones
+MAP_BASE = U64(0x66)                                       # offset in such a TSS: where its I/O permission bitmap begins
+FLAT_LIMIT = U64(0xFFFF_FFFF)                              # limit of a segment of 4 GiB
 ACCESSED_BYTE, ACCESSED_BIT = U64(5), U64(1 << 8)
-WORD_MASK, BYTE, BYTE_5 = U64(0xFFFF), U64(0xFF), U64(40)
+BYTE_5 = U64(40)
 
 
 @kernel
@@ -55,22 +57,22 @@ def base_of(raw):
 @kernel
 def attributes_of(raw):
     """Return the second word of a raw descriptor without its base and limit bits."""
-    return raw >> HIGH & KEPT
+    return raw >> 32 & KEPT
 
 
 @kernel
 def limit_of(raw):
     """Return the limit in bytes of a raw descriptor, expanded by the granularity bit."""
-    size = raw & LIMIT_LOW | raw >> HIGH & LIMIT_HIGH
-    if raw >> HIGH & DESCRIPTOR.G:
-        return size << 12 | PAGE_LOW
+    size = raw & LIMIT_LOW | raw >> 32 & LIMIT_HIGH
+    if raw >> 32 & DESCRIPTOR.G:
+        return size << 12 | PAGE_OFFSET
     return size
 
 
 @kernel
 def shape_of(raw):
     """Return the shape of a raw descriptor: limit and attributes as one word of `ENV.seg`."""
-    return limit_of(raw) | attributes_of(raw) << HIGH
+    return limit_of(raw) | attributes_of(raw) << 32
 
 
 @kernel
@@ -81,14 +83,14 @@ def inside(e, selector):
         if not attributes(e, SEG.LDTR) & DESCRIPTOR.P:
             return False
         table = SEG.LDTR
-    return (selector & INDEX) + 7 <= limit(e, table)
+    return (selector & TABLE_PLACE) + 7 <= limit(e, table)
 
 
 @kernel
 def address(e, selector):
     """Return the linear address of the descriptor that `selector` names."""
     table = SEG.LDTR if selector & TI else SEG.GDTR
-    return base(e, table) + (selector & INDEX) & linear_mask(e)
+    return base(e, table) + (selector & TABLE_PLACE) & linear_mask(e)
 
 
 @kernel
@@ -103,9 +105,9 @@ def fetch(c, e, selector, access):
 @kernel
 def set_accessed(c, e, selector, raw, access):
     """Set the accessed bit of a code or data descriptor in memory if it is clear; False when `c.fault` says why not."""
-    if raw >> HIGH & ACCESSED_BIT:
+    if raw >> 32 & ACCESSED_BIT:
         return True
-    return linear.write(c, address(e, selector) + ACCESSED_BYTE & linear_mask(e), 1, raw >> BYTE_5 & BYTE | 1, TABLE_WRITE | access)
+    return linear.write(c, address(e, selector) + ACCESSED_BYTE & linear_mask(e), 1, raw >> BYTE_5 & LOW_8 | 1, TABLE_WRITE | access)
 
 
 @kernel
@@ -132,8 +134,8 @@ def within(shape, offset, size):
     """Return whether `size` bytes at `offset` are inside a data segment of this shape (limit, expand-down)."""
     end = offset + size - 1
     bound = shape & LOW_32
-    attr = shape >> HIGH
+    attr = shape >> 32
     if attr & DESCRIPTOR.S and kind(attr) & (CODE | EXPAND_DOWN) == EXPAND_DOWN:
-        top = LOW_32 if attr & DESCRIPTOR.DB else WORD_MASK
+        top = LOW_32 if attr & DESCRIPTOR.DB else LOW_16
         return offset > bound and end <= top
     return end <= bound

@@ -2,25 +2,25 @@
 
 `emu.spec.checks.MISSING` tells what is not checked.
 """
-from emu.bits import U64, get, one_of
+from emu.bits import PAGE_OFFSET, U64, get, one_of
 from emu.jit import kernel
 from emu.model.memory.memory import load, machine_of
 from emu.spec.checks import CONTROL
 from emu.spec.cpu import CR0, EVENT, INTR, VECTORS
+from emu.spec.insn import LONGEST_INSTRUCTION
+from emu.spec.paging import MEMTYPE
 from emu.spec.profile import CR3_TARGETS, ENTRY_RULE, EXIT_RULE, PIN_RULE, PROC2_RULE, PROC_RULE
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import EPTP, EXITC, PIN, PROC, PROC2
+from emu.spec.vmx import EPTP, EPTP_WALK_4, EXITC, MSR_ENTRY_BYTES, PIN, PROC, PROC2
 
-IN_PAGE, IN_SIXTEEN = U64(0xFFF), U64(15)
+IN_SIXTEEN = U64(15)
 PIN_MUST, PIN_NOT, PROC_MUST, PROC_NOT = PIN_RULE.must, ~PIN_RULE.may, PROC_RULE.must, ~PROC_RULE.may
 PROC2_MUST, PROC2_NOT, EXIT_MUST, EXIT_NOT = PROC2_RULE.must, ~PROC2_RULE.may, EXIT_RULE.must, ~EXIT_RULE.may
 ENTRY_MUST, ENTRY_NOT = ENTRY_RULE.must, ~ENTRY_RULE.may
 TARGETS = U64(CR3_TARGETS)
 THRESHOLD, VTPR = U64(15), U64(0x80)
-UC, WB, WALK_4 = U64(0), U64(6), U64(3 << 3)
 EPTP_RESERVED = U64(0xF80)
-ENTRY_BYTES = U64(16)
-NMI_VECTOR, LAST_EXCEPTION, LONGEST = U64(2), U64(31), U64(15)
+NMI_VECTOR, LAST_EXCEPTION = U64(2), U64(31)
 RESERVED_TYPE = U64(1)
 INFO_RESERVED, ERROR_RESERVED = U64(0x7FFF_F000), U64(0xFFFF_0000)
 
@@ -72,17 +72,17 @@ def primary(c, v, beyond):
     """Check what the primary processor-based controls activate: bitmaps, the TPR shadow."""
     bad, proc = 0, v[FIELD.PRIMARY_CONTROLS]
     if proc & PROC.IO_BITMAPS:
-        if v[FIELD.IO_BITMAP_A] & (beyond | IN_PAGE):
+        if v[FIELD.IO_BITMAP_A] & (beyond | PAGE_OFFSET):
             bad |= CONTROL.IO_BITMAP_A
-        if v[FIELD.IO_BITMAP_B] & (beyond | IN_PAGE):
+        if v[FIELD.IO_BITMAP_B] & (beyond | PAGE_OFFSET):
             bad |= CONTROL.IO_BITMAP_B
-    if proc & PROC.MSR_BITMAPS and v[FIELD.MSR_BITMAPS] & (beyond | IN_PAGE):
+    if proc & PROC.MSR_BITMAPS and v[FIELD.MSR_BITMAPS] & (beyond | PAGE_OFFSET):
         bad |= CONTROL.MSR_BITMAPS
     if proc & PROC.TPR_SHADOW:
         apic, threshold = v[FIELD.VIRTUAL_APIC_ADDRESS], v[FIELD.TPR_THRESHOLD]
         if threshold & ~THRESHOLD:
             bad |= CONTROL.TPR_THRESHOLD_RESERVED
-        if apic & (beyond | IN_PAGE):
+        if apic & (beyond | PAGE_OFFSET):
             bad |= CONTROL.VIRTUAL_APIC_ADDRESS
         elif threshold & THRESHOLD > load(machine_of(c), apic + VTPR, 1) >> 4:
             bad |= CONTROL.TPR_THRESHOLD_VTPR
@@ -97,9 +97,9 @@ def extended(v, beyond):
         bad |= CONTROL.SECONDARY
     if proc2 & PROC2.EPT:
         eptp = v[FIELD.EPT_POINTER]
-        if eptp & EPTP.MEMORY_TYPE != WB and eptp & EPTP.MEMORY_TYPE != UC:
+        if eptp & EPTP.MEMORY_TYPE != MEMTYPE.WB and eptp & EPTP.MEMORY_TYPE != MEMTYPE.UC:
             bad |= CONTROL.EPTP_MEMORY_TYPE
-        if eptp & EPTP.WALK != WALK_4:
+        if eptp & EPTP.WALK != EPTP_WALK_4:
             bad |= CONTROL.EPTP_WALK_LENGTH
         if eptp & (beyond | EPTP_RESERVED):
             bad |= CONTROL.EPTP_RESERVED
@@ -118,7 +118,7 @@ def area(address, count, beyond, start, end):
     bad = 0
     if address & (beyond | IN_SIXTEEN):
         bad |= start
-    if (address + count * ENTRY_BYTES - 1) & beyond:
+    if (address + count * MSR_ENTRY_BYTES - 1) & beyond:
         bad |= end
     return bad
 
@@ -160,6 +160,6 @@ def injection(v):
     if info & INTR.ERROR and v[FIELD.ENTRY_EXCEPTION_ERROR_CODE] & ERROR_RESERVED:
         bad |= CONTROL.INJECT_ERROR_CODE
     software = kind == EVENT.SOFT or kind == EVENT.PRIV or kind == EVENT.SOFT_EXC
-    if software and v[FIELD.ENTRY_INSTRUCTION_LENGTH] > LONGEST:
+    if software and v[FIELD.ENTRY_INSTRUCTION_LENGTH] > LONGEST_INSTRUCTION:
         bad |= CONTROL.INJECT_LENGTH
     return bad

@@ -2,27 +2,22 @@
 
 `emu.spec.checks.MISSING` tells what is not checked.
 """
-from emu.bits import U64, every, get
+from emu.bits import ALL_ONES, PAGE_OFFSET, U64, every, get
 from emu.jit import kernel
-from emu.model.cpu import cpu_canonical
+from emu.model.cpu import BITS_CPU, ONES_CPU, cpu_canonical
 from emu.model.memory.memory import load, machine_of
 from emu.model.vmx.checks_controls import secondary
 from emu.model.vmx.checks_host import pat_valid
 from emu.spec.checks import GUEST
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, VECTOR
 from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
-from emu.spec.profile import CR0_RULE, CR4_RULE, DEBUGCTL_BTF, DEBUGCTL_MAY, EFER_MAY, LINEAR_BITS, REVISION
+from emu.spec.profile import CR0_RULE, CR4_RULE, DEBUGCTL_BTF, DEBUGCTL_MAY, EFER_NOT, REVISION
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, PENDING, PIN, PROC2
-from emu.state import ALL_ONES
+from emu.spec.vmx import ACTIVITY, AR, BLOCKING, BLOCKING_SHADOW, ENTRYC, PENDING, PIN, PROC2
 
-IN_PAGE, HIGH = U64(0xFFF), U64(32)
-CR0_MUST, CR0_NOT, CR4_MUST, CR4_NOT = CR0_RULE.must, ~CR0_RULE.may, CR4_RULE.must, ~CR4_RULE.may
-DEBUGCTL_NOT, EFER_NOT = ~U64(DEBUGCTL_MAY), ~U64(EFER_MAY)
+DEBUGCTL_NOT = ~U64(DEBUGCTL_MAY)
 LIMIT_NOT = U64(0xFFFF_0000)
-TOP, TOP_ONES = U64(LINEAR_BITS), U64((1 << 64 - LINEAR_BITS) - 1)
 RFLAGS_NOT, PENDING_NOT = ~U64(every(RFLAGS)), ~U64(every(PENDING))
-SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 BLOCKING_NOT = U64(0xFFFF_FFFF ^ every(BLOCKING))
 REVISION = U64(REVISION)
 
@@ -41,14 +36,14 @@ def guest(c, v):
 def registers(v, beyond):
     """Check control registers, SYSENTER MSRs and descriptor-table registers; beyond: physical-address bits that do not exist."""
     bad = 0
-    cr0, cr4, must = v[FIELD.GUEST_CR0], v[FIELD.GUEST_CR4], CR0_MUST
+    cr0, cr4, must = v[FIELD.GUEST_CR0], v[FIELD.GUEST_CR4], CR0_RULE.must
     if secondary(v) & PROC2.UNRESTRICTED:
         must &= ~(CR0.PE | CR0.PG)
-    if cr0 & CR0_NOT | ~cr0 & must:
+    if cr0 & ~CR0_RULE.may | ~cr0 & must:
         bad |= GUEST.CR0
     if cr0 & (CR0.PG | CR0.PE) == CR0.PG:
         bad |= GUEST.CR0_PAGING
-    if cr4 & CR4_NOT | ~cr4 & CR4_MUST:
+    if cr4 & ~CR4_RULE.may | ~cr4 & CR4_RULE.must:
         bad |= GUEST.CR4
     if v[FIELD.GUEST_CR3] & beyond:
         bad |= GUEST.CR3
@@ -82,7 +77,7 @@ def modes(v):
     if entry & ENTRYC.LOAD_DEBUG:
         if v[FIELD.GUEST_DEBUGCTL] & DEBUGCTL_NOT:
             bad |= GUEST.DEBUGCTL
-        if v[FIELD.GUEST_DR7] >> HIGH:
+        if v[FIELD.GUEST_DR7] >> 32:
             bad |= GUEST.DR7
     if entry & ENTRYC.LOAD_PAT and not pat_valid(v[FIELD.GUEST_PAT]):
         bad |= GUEST.PAT
@@ -116,9 +111,9 @@ def flow(v):
     bad, entry = 0, v[FIELD.ENTRY_CONTROLS]
     rip, flags = v[FIELD.GUEST_RIP], v[FIELD.GUEST_RFLAGS]
     if entry & ENTRYC.GUEST_64 and v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.L:
-        if rip >> TOP != 0 and rip >> TOP != TOP_ONES:
+        if rip >> BITS_CPU != 0 and rip >> BITS_CPU != ONES_CPU:
             bad |= GUEST.RIP
-    elif rip >> HIGH:
+    elif rip >> 32:
         bad |= GUEST.RIP_HIGH
     if flags & RFLAGS_NOT or not flags & RFLAGS.ONE:
         bad |= GUEST.RFLAGS
@@ -150,7 +145,7 @@ def activity(v):
     if state == ACTIVITY.ACTIVE:
         return 0
     bad, event = 0, injected(v)
-    if v[FIELD.GUEST_INTERRUPTIBILITY] & SHADOW:
+    if v[FIELD.GUEST_INTERRUPTIBILITY] & BLOCKING_SHADOW:
         bad |= GUEST.ACTIVITY_BLOCKING
     if state > ACTIVITY.WAIT_SIPI:
         return bad | GUEST.ACTIVITY
@@ -170,11 +165,11 @@ def blocking(v):
     bad, event = 0, injected(v)
     if state & BLOCKING_NOT:
         bad |= GUEST.BLOCKING_RESERVED
-    if state & SHADOW == SHADOW:
+    if state & BLOCKING_SHADOW == BLOCKING_SHADOW:
         bad |= GUEST.BLOCKING_BOTH
     if state & BLOCKING.STI and not v[FIELD.GUEST_RFLAGS] & RFLAGS.IF:
         bad |= GUEST.BLOCKING_STI_IF
-    if state & SHADOW and injects(event, EVENT.EXTERNAL):
+    if state & BLOCKING_SHADOW and injects(event, EVENT.EXTERNAL):
         bad |= GUEST.BLOCKING_EXTERNAL
     if injects(event, EVENT.NMI):
         if state & BLOCKING.MOV_SS:
@@ -198,7 +193,7 @@ def pending(v):
         bad |= GUEST.PENDING_RESERVED
     if state & PENDING.RTM:
         bad |= GUEST.PENDING_RTM
-    if v[FIELD.GUEST_INTERRUPTIBILITY] & SHADOW or v[FIELD.GUEST_ACTIVITY] == ACTIVITY.HLT:
+    if v[FIELD.GUEST_INTERRUPTIBILITY] & BLOCKING_SHADOW or v[FIELD.GUEST_ACTIVITY] == ACTIVITY.HLT:
         steps = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not v[FIELD.GUEST_DEBUGCTL] & DEBUGCTL_BTF
         if (state & PENDING.BS != 0) != steps:
             bad |= GUEST.PENDING_BS
@@ -211,7 +206,7 @@ def link(c, v):
     pointer = v[FIELD.VMCS_LINK_POINTER]
     if pointer == ALL_ONES:
         return 0
-    if pointer & (IN_PAGE | ~machine_of(c).address_mask):
+    if pointer & (PAGE_OFFSET | ~machine_of(c).address_mask):
         return GUEST.LINK_ADDRESS
     bad = 0
     if load(machine_of(c), pointer, 4) != REVISION:

@@ -7,13 +7,11 @@ from emu.jit import kernel
 from emu.model.cpu import cpu_canonical, paging_canonical
 from emu.spec.checks import HOST
 from emu.spec.cpu import CR4, EFER
-from emu.spec.profile import CR0_RULE, CR4_RULE, EFER_MAY
+from emu.spec.profile import CR0_RULE, CR4_RULE, EFER_NOT
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ENTRYC, EXITC
 
-HIGH = U64(32)
-CR0_MUST, CR0_NOT, CR4_MUST, CR4_NOT = CR0_RULE.must, ~CR0_RULE.may, CR4_RULE.must, ~CR4_RULE.may
-EFER_NOT, EFER_MODE = ~U64(EFER_MAY), EFER.LMA | EFER.LME
+EFER_MODE = EFER.LMA | EFER.LME
 RPL_TI = U64(7)
 SELECTORS = U64(7)                                             # ES CS SS DS FS GS TR, in the order of their rows
 PAT_RESERVED, PAT_2, PAT_4 = U64(0xF8F8_F8F8_F8F8_F8F8), U64(0x0202_0202_0202_0202), U64(0x0404_0404_0404_0404)
@@ -41,9 +39,9 @@ def registers(v, beyond):
     """Check control registers and MSRs."""
     bad, exits = 0, v[FIELD.EXIT_CONTROLS]
     cr0, cr4 = v[FIELD.HOST_CR0], v[FIELD.HOST_CR4]
-    if cr0 & CR0_NOT | ~cr0 & CR0_MUST:
+    if cr0 & ~CR0_RULE.may | ~cr0 & CR0_RULE.must:
         bad |= HOST.CR0
-    if cr4 & CR4_NOT | ~cr4 & CR4_MUST:
+    if cr4 & ~CR4_RULE.may | ~cr4 & CR4_RULE.must:
         bad |= HOST.CR4
     if v[FIELD.HOST_CR3] & beyond:
         bad |= HOST.CR3
@@ -117,6 +115,6 @@ def sizes(v, ia32e):
     else:
         if cr4 & CR4.PCIDE:
             bad |= HOST.PCIDE
-        if rip >> HIGH:
+        if rip >> 32:
             bad |= HOST.RIP_HIGH
     return bad

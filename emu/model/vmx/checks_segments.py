@@ -1,9 +1,10 @@
 """Checks on guest segment registers: bitmaps of the rows of SEGMENT and of V86 that fail."""
 import numpy as np
 
-from emu.bits import U64, every, get
+from emu.bits import PAGE_OFFSET, U64, every, get
 from emu.jit import kernel
-from emu.model.cpu import cpu_canonical
+from emu.model.cpu import SEGMENT_REGISTERS, cpu_canonical
+from emu.model.processor.segment import ACCESSED, CODE, RPL, TI
 from emu.model.vmx.checks_controls import secondary
 from emu.spec.checks import SEGMENT, V86
 from emu.spec.cpu import CR0, RFLAGS, SEG
@@ -11,7 +12,7 @@ from emu.spec.vmcs import FIELD
 from emu.spec.vmx import AR, ENTRYC, PROC2
 
 # The rows of a segment follow each other alike: multiply a row relative to BASE by the segment's BASE row.
-BASE, TYPE, S, DPL, P, RESERVED, G = (
+BASE, TYPE, S, DPL, P, RESERVED_BITS, G = (
     U64(int(getattr(SEGMENT, f"ES_{name}")) // int(SEGMENT.ES_BASE))
     for name in ("BASE", "TYPE", "S", "DPL", "P", "RESERVED", "G"))
 FIRST = np.array([getattr(SEGMENT, f"{s}_BASE") for s in ("ES", "CS", "SS", "DS", "FS", "GS")], np.uint64)
@@ -19,14 +20,12 @@ V86_FIRST = np.array([getattr(V86, f"{s}_V86_BASE") for s in ("ES", "CS", "SS", 
 V86_LIMIT, V86_RIGHTS = (U64(int(getattr(V86, f"ES_{name}")) // int(V86.ES_V86_BASE))
                          for name in ("V86_LIMIT", "V86_RIGHTS"))
 NOT_AR = U64(0xFFFF_FFFF ^ every(AR))
-SHAPE, MEMORY, SYSTEM = AR.S | AR.P | NOT_AR, AR.S | AR.P, AR.P
-LOW_12, TOP_12 = U64(0xFFF), U64(20)
-ACCESSED, READABLE, CODE = U64(1), U64(2), U64(8)
-DATA_RW, DATA_RW_DOWN, LDT, TSS_16, TSS_32, CODE_9, CODE_11, CODE_13, CODE_15, LAST_PRIVATE = (
+SHAPE, CODE_OR_DATA, SYSTEM_SEGMENT = AR.S | AR.P | NOT_AR, AR.S | AR.P, AR.P
+TOP_12 = U64(20)
+READABLE = U64(2)
+DATA_RW, DATA_RW_DOWN, LDT_TYPE, BUSY_TSS_16, BUSY_TSS_32, CODE_9, CODE_11, CODE_13, CODE_15, LAST_PRIVATE = (
     U64(n) for n in (3, 7, 2, 3, 11, 9, 11, 13, 15, 11))
-TI, RPL, HIGH = U64(4), U64(3), U64(32)
 V86_RIGHT, V86_TOP = U64(0xF3), U64(0xFFFF)
-SEGMENTS = U64(6)
 
 
 @kernel
@@ -47,7 +46,7 @@ def segments(v):
 def v86(v):
     """Return the failing rows of V86, which apply to virtual-8086 guests only."""
     bad, s = 0, 0
-    while s < SEGMENTS:
+    while s < SEGMENT_REGISTERS:
         rows = 0
         if v[FIELD.GUEST_ES_BASE + s] != v[FIELD.GUEST_ES_SELECTOR + s] << 4:
             rows |= 1
@@ -64,13 +63,13 @@ def v86(v):
 def addresses(v):
     """Check the base addresses of all segments but LDTR and TR."""
     bad = 0
-    if v[FIELD.GUEST_CS_BASE] >> HIGH:
+    if v[FIELD.GUEST_CS_BASE] >> 32:
         bad |= SEGMENT.CS_BASE
-    if not v[FIELD.GUEST_SS_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_SS_BASE] >> HIGH:
+    if not v[FIELD.GUEST_SS_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_SS_BASE] >> 32:
         bad |= SEGMENT.SS_BASE
-    if not v[FIELD.GUEST_DS_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_DS_BASE] >> HIGH:
+    if not v[FIELD.GUEST_DS_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_DS_BASE] >> 32:
         bad |= SEGMENT.DS_BASE
-    if not v[FIELD.GUEST_ES_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_ES_BASE] >> HIGH:
+    if not v[FIELD.GUEST_ES_ACCESS_RIGHTS] & AR.UNUSABLE and v[FIELD.GUEST_ES_BASE] >> 32:
         bad |= SEGMENT.ES_BASE
     if not cpu_canonical(v[FIELD.GUEST_FS_BASE]):
         bad |= SEGMENT.FS_BASE
@@ -83,21 +82,21 @@ def addresses(v):
 def granular(rights, limit):
     """Return whether G agrees with the limit."""
     if rights & AR.G:
-        return limit & LOW_12 == LOW_12
+        return limit & PAGE_OFFSET == PAGE_OFFSET
     return limit >> TOP_12 == 0
 
 
 @kernel
 def form(rights, limit):
-    """Return the rows S, P, RESERVED and G (relative to BASE) that a usable code or data segment fails."""
+    """Return the rows S, P, RESERVED_BITS and G (relative to BASE) that a usable code or data segment fails."""
     bad = 0
-    if rights & SHAPE != MEMORY:
+    if rights & SHAPE != CODE_OR_DATA:
         if not rights & AR.S:
             bad |= S
         if not rights & AR.P:
             bad |= P
         if rights & NOT_AR:
-            bad |= RESERVED
+            bad |= RESERVED_BITS
     if not granular(rights, limit):
         bad |= G
     return bad
@@ -165,9 +164,9 @@ def task(v):
     if not cpu_canonical(v[FIELD.GUEST_TR_BASE]):
         bad |= SEGMENT.TR_BASE
     kind = rights & AR.TYPE
-    if kind != TSS_32 and (kind != TSS_16 or v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64):
+    if kind != BUSY_TSS_32 and (kind != BUSY_TSS_16 or v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64):
         bad |= SEGMENT.TR_TYPE
-    if rights & (SHAPE | AR.UNUSABLE) != SYSTEM:
+    if rights & (SHAPE | AR.UNUSABLE) != SYSTEM_SEGMENT:
         if rights & AR.S:
             bad |= SEGMENT.TR_S
         if not rights & AR.P:
@@ -191,7 +190,7 @@ def local(v):
         bad |= SEGMENT.LDTR_SELECTOR
     if not cpu_canonical(v[FIELD.GUEST_LDTR_BASE]):
         bad |= SEGMENT.LDTR_BASE
-    if rights & AR.TYPE != LDT:
+    if rights & AR.TYPE != LDT_TYPE:
         bad |= SEGMENT.LDTR_TYPE
     if rights & AR.S:
         bad |= SEGMENT.LDTR_S

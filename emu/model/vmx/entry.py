@@ -10,34 +10,30 @@ Not modelled: entry to SMM, trace and performance MSRs.
 """
 import numpy as np
 
-from emu.bits import U64, get
+from emu.bits import ALL_ONES, LOW_4, PAGE_OFFSET, U64, get
 from emu.jit import kernel
-from emu.model.cpu import set_rflags
+from emu.model.cpu import BITS_CPU, ONES_CPU, set_rflags
 from emu.model.memory import memory, tlb
 from emu.model.observe import breakpoint, watch
+from emu.model.observe.breakpoint import DR7_ENABLES
 from emu.model.vmx import checks, exit, world
 from emu.model.vmx.vmcs import fields
 from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS
-from emu.spec.outcome import MODE
-from emu.spec.profile import LINEAR_BITS
+from emu.spec.outcome import INJECTED, MODE
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, AR, BLOCKING, ENTRYC, EXIT, PENDING, PIN, PROC, PROC2, REASON
-from emu.state import ALL_ONES, env_of
+from emu.spec.vmx import ACTIVITY, AR, BLOCKING, BLOCKING_SHADOW, ENTRYC, EXIT, PENDING, PIN, PROC, PROC2, REASON
+from emu.state import env_of
 
-SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
-HIGH, TOP, TOP_ONES = U64(32), U64(LINEAR_BITS), U64((1 << 64 - LINEAR_BITS) - 1)
-KEY_SHIFT = U64(61)                                # top bits of a key choose its place among eight
+PLACE_SHIFT = U64(61)                              # top bits of a key choose its place among eight
 SEED = U64(0x243F_6A88_85A3_08D3)
-DR7_ZERO, DR7_ENABLES = U64(1 << 12 | 3 << 14), U64(0xFF)
+DR7_ZERO = U64(1 << 12 | 3 << 14)
 RFLAGS_KNOWN = RFLAGS.CF | RFLAGS.ONE | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.TF | RFLAGS.IF | \
     RFLAGS.DF | RFLAGS.OF | RFLAGS.IOPL | RFLAGS.NT | RFLAGS.RF | RFLAGS.AC | RFLAGS.VIF | RFLAGS.VIP | RFLAGS.ID
 EXTERNAL_ONLY = INTR.VALID | INTR.VECTOR           # an injected external interrupt has no other bit
-PAGE_LOW, TPR, CLASS = U64(0xFFF), U64(0x80), U64(4)
-LOW_4 = U64(0xF)
-INJECTED = U64(1)                                  # c.vectoring_source: VM entry asks to deliver the event
+TPR, CLASS_SHIFT = U64(0x80), U64(4)
 VALID_DEBUG = PENDING.ENABLED | PENDING.BS
-ENTERED, STOPPED = U64(0), ALL_ONES
+ENTERED, ABORTED = U64(0), ALL_ONES
 
 # Fields whose change by VMWRITE leaves a remembered verdict standing: each entry looks at them, or no check reads them.
 HOT = ("GUEST_RIP", "GUEST_RSP", "GUEST_RFLAGS", "GUEST_INTERRUPTIBILITY", "GUEST_ACTIVITY", "GUEST_PENDING_DEBUG",
@@ -68,9 +64,9 @@ def plain(c, v):
         return False
     rip = v[FIELD.GUEST_RIP]
     if controls & ENTRYC.GUEST_64 and v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.L:
-        if rip >> TOP != 0 and rip >> TOP != TOP_ONES:
+        if rip >> BITS_CPU != 0 and rip >> BITS_CPU != ONES_CPU:
             return False
-    elif rip >> HIGH:
+    elif rip >> 32:
         return False
     elif not controls & ENTRYC.GUEST_64 and v[FIELD.GUEST_CR4] & CR4.PAE and v[FIELD.GUEST_CR0] & CR0.PG:
         return False
@@ -92,7 +88,7 @@ def verdict(c, v, key):
 
     Source: SDM 3C, "Checks on VMX Controls and Host-State Area", "Checking and Loading Guest State"
     """
-    place = key >> KEY_SHIFT
+    place = key >> PLACE_SHIFT
     if c.entry_valid_key and c.entry_keys[place] == key and plain(c, v):
         return 0
     found = checks.entry(c)
@@ -112,9 +108,9 @@ def load_registers(c, v, g, r):
     world.carry(r, g)
     controls = v[FIELD.ENTRY_CONTROLS]
     cr0, cr4 = v[FIELD.GUEST_CR0], v[FIELD.GUEST_CR4]
-    key = world.mix(SEED ^ c.vmcs_pointer, controls | (r.efer & EFER.LMA) << HIGH)
+    key = world.mix(SEED ^ c.vmcs_pointer, controls | (r.efer & EFER.LMA) << 32)
     key = world.mix(world.mix(world.mix(key, cr0), cr4), v[FIELD.GUEST_EFER])
-    g.cr[0] = cr0 & ~exit.CR0_KEPT | r.cr[0] & exit.CR0_KEPT
+    g.cr[0] = cr0 & ~exit.CR0_KEPT_BY_EXIT | r.cr[0] & exit.CR0_KEPT_BY_EXIT
     g.cr[3], g.cr[4] = v[FIELD.GUEST_CR3], cr4
     if controls & ENTRYC.LOAD_DEBUG:
         g.dr[7] = v[FIELD.GUEST_DR7] & ~DR7_ZERO | DR7.ONE
@@ -195,9 +191,9 @@ def load_state(c, v, g):
 @kernel
 def below_threshold(c, v):
     """Return 1 when the priority class in the virtual-APIC page is below the TPR threshold, else 0."""
-    page = v[FIELD.VIRTUAL_APIC_ADDRESS] & ~PAGE_LOW
+    page = v[FIELD.VIRTUAL_APIC_ADDRESS] & ~PAGE_OFFSET
     shadow = memory.load(memory.machine_of(c), page + TPR, 1)
-    return 1 if shadow >> CLASS < v[FIELD.TPR_THRESHOLD] & LOW_4 else 0
+    return 1 if shadow >> CLASS_SHIFT < v[FIELD.TPR_THRESHOLD] & LOW_4 else 0
 
 
 @kernel
@@ -240,7 +236,7 @@ def inject(c, v):
             c.virtual_nmi_blocking = 1
         else:
             c.interruptibility |= BLOCKING.NMI
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     c.activity = ACTIVITY.ACTIVE
     c.mtf_pending = 1 if c.proc & PROC.MTF else 0
 
@@ -251,7 +247,7 @@ def enter(c, launch):
 
     launch: 1 for VMLAUNCH, which marks the VMCS as launched
     Returns ENTERED (0): non-root operation runs next; a VMERROR number: VMfail, nothing changed; the exit
-    reason with bit 31: entry failed and host state is loaded; STOPPED (all ones): a VMX abort.
+    reason with bit 31: entry failed and host state is loaded; ABORTED (all ones): a VMX abort.
     Source: SDM 3C, "VM Entries"
     """
     v, r, g = fields(c), env_of(c.root_env)[0], env_of(c.guest_env)[0]
@@ -290,7 +286,7 @@ def enter(c, launch):
 def failed(c, reason, qualification):
     """End an entry that failed late; returns what `enter` returns."""
     exit.entry_failure(c, reason, qualification)
-    return STOPPED if c.stop else reason | EXIT.ENTRY_FAILURE
+    return ABORTED if c.stop else reason | EXIT.ENTRY_FAILURE
 
 
 @kernel

@@ -5,11 +5,13 @@ counts the page at `c.vmcs_pointer` as changed.
 Not modelled: SMM-transfer exits, debug-store and trace MSRs, and the instruction length of exits for which the
 manual leaves it undefined (it is then 0 or the length of the instruction that faulted).
 """
-from emu.bits import U64, get, one_of, put
+from emu.bits import LOW_32, U64, get, one_of, put
 from emu.jit import kernel
-from emu.model.cpu import HIGH, LOW_32, cpl, rflags, set_rflags, set_segment
+from emu.model.cpu import cpl, rflags, set_rflags, set_segment
 from emu.model.memory import memory, tlb
 from emu.model.observe import breakpoint, watch
+from emu.model.processor.segment import FLAT_LIMIT
+from emu.model.reset import DR7_RESET
 from emu.model.vmx import world
 from emu.model.vmx.vmcs import fields
 from emu.spec.cost import COST
@@ -19,21 +21,20 @@ from emu.spec.outcome import MODE, RESULT, STOP
 from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
 from emu.spec.profile import DEBUGCTL_BTF
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, BLOCKING, ENTRYC, EXIT, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
+from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, ENTRYC, EXIT, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
 from emu.state import env_of
 
-SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
 TICK = U64(5)                                      # IA32_VMX_MISC[4:0]: the timer counts when this TSC bit changes
 
 # SDM 3C, "Loading Host Control Registers, Debug Registers, MSRs": CR0 bits that no transition changes.
-CR0_KEPT = U64(0xFFFF_FFFF_7FFA_FFD0)           # 63:32, CD, NW, 28:19, 17, 15:6, ET
+CR0_KEPT_BY_EXIT = U64(0xFFFF_FFFF_7FFA_FFD0)   # 63:32, CD, NW, 28:19, 17, 15:6, ET
 CR0_FIXED = CR0.PE | CR0.NE | CR0.PG
-LONG = EFER.LMA | EFER.LME
-DR7_RESET, RFLAGS_RESET = U64(0x400), U64(2)
+LONG_MODE = EFER.LMA | EFER.LME
+RFLAGS_RESET = U64(2)
 
 # Host segments (SDM 3C, "Loading Host Segment and Descriptor-Table Registers") as second descriptor words.
-CODE_64, CODE_32, DATA, BUSY_TSS = U64(0xA09B00), U64(0xC09B00), U64(0xC09300), U64(0x8B00)
-FLAT, TSS_LIMIT, TABLE_LIMIT = U64(0xFFFF_FFFF), U64(0x67), U64(0xFFFF)
+HOST_CODE_64, HOST_CODE_32, HOST_DATA, BUSY_TSS = U64(0xA09B00), U64(0xC09B00), U64(0xC09300), U64(0x8B00)
+TSS_LIMIT, HOST_TABLE_LIMIT = U64(0x67), U64(0xFFFF)
 
 
 @kernel
@@ -195,7 +196,7 @@ def load_host_segments(v, r, long):
 
     Source: SDM 3C, "Loading Host Segment and Descriptor-Table Registers"
     """
-    set_segment(r, SEG.CS, v[FIELD.HOST_CS_SELECTOR], 0, FLAT, CODE_64 if long else CODE_32)
+    set_segment(r, SEG.CS, v[FIELD.HOST_CS_SELECTOR], 0, FLAT_LIMIT, HOST_CODE_64 if long else HOST_CODE_32)
     host_data(r, SEG.SS, v[FIELD.HOST_SS_SELECTOR], 0)
     host_data(r, SEG.DS, v[FIELD.HOST_DS_SELECTOR], 0)
     host_data(r, SEG.ES, v[FIELD.HOST_ES_SELECTOR], 0)
@@ -203,8 +204,8 @@ def load_host_segments(v, r, long):
     host_data(r, SEG.GS, v[FIELD.HOST_GS_SELECTOR], v[FIELD.HOST_GS_BASE])
     set_segment(r, SEG.TR, v[FIELD.HOST_TR_SELECTOR], v[FIELD.HOST_TR_BASE], TSS_LIMIT, BUSY_TSS)
     set_segment(r, SEG.LDTR, 0, 0, 0, 0)
-    set_segment(r, SEG.GDTR, 0, v[FIELD.HOST_GDTR_BASE], TABLE_LIMIT, 0)
-    set_segment(r, SEG.IDTR, 0, v[FIELD.HOST_IDTR_BASE], TABLE_LIMIT, 0)
+    set_segment(r, SEG.GDTR, 0, v[FIELD.HOST_GDTR_BASE], HOST_TABLE_LIMIT, 0)
+    set_segment(r, SEG.IDTR, 0, v[FIELD.HOST_IDTR_BASE], HOST_TABLE_LIMIT, 0)
 
 
 @kernel
@@ -212,7 +213,7 @@ def host_data(r, s, select, base):
     """Load one host data segment."""
     r.seg[s * 3] = select
     r.seg[s * 3 + 1] = base
-    r.seg[s * 3 + 2] = FLAT | DATA << HIGH if select else FLAT
+    r.seg[s * 3 + 2] = FLAT_LIMIT | HOST_DATA << 32 if select else FLAT_LIMIT
 
 
 @kernel
@@ -224,7 +225,7 @@ def load_host(c, v, r):
     controls = v[FIELD.EXIT_CONTROLS]
     long = controls & EXITC.HOST_64
     was_long = r.efer & EFER.LMA
-    r.cr[0] = v[FIELD.HOST_CR0] & ~CR0_KEPT | r.cr[0] & CR0_KEPT | CR0_FIXED
+    r.cr[0] = v[FIELD.HOST_CR0] & ~CR0_KEPT_BY_EXIT | r.cr[0] & CR0_KEPT_BY_EXIT | CR0_FIXED
     r.cr[3] = v[FIELD.HOST_CR3]
     r.cr[4] = v[FIELD.HOST_CR4] | CR4.VMXE | CR4.PAE if long else v[FIELD.HOST_CR4] & ~CR4.PCIDE | CR4.VMXE
     r.dr[7], c.debugctl = DR7_RESET, 0
@@ -235,11 +236,11 @@ def load_host(c, v, r):
     if controls & EXITC.LOAD_EFER:
         r.efer = v[FIELD.HOST_EFER]
     else:
-        r.efer = r.efer & ~LONG | (LONG if long else 0)
+        r.efer = r.efer & ~LONG_MODE | (LONG_MODE if long else 0)
     load_host_segments(v, r, long)
     r.rip, r.regs[4] = v[FIELD.HOST_RIP], v[FIELD.HOST_RSP]
     set_rflags(r, RFLAGS_RESET)
-    c.interruptibility &= ~SHADOW
+    c.interruptibility &= ~BLOCKING_SHADOW
     c.activity, c.pending_debug, c.monitor_armed = ACTIVITY.ACTIVE, 0, 0
     world.settle(c, r, 0)
     if not long:
@@ -269,7 +270,7 @@ def abort(c, v, code):
 
     Source: SDM 3C, "VMX Aborts"
     """
-    v[0] = v[0] & LOW_32 | code << HIGH
+    v[0] = v[0] & LOW_32 | code << 32
     c.stop, c.stop_a = STOP.VMX_ABORT, code
     c.activity = ACTIVITY.SHUTDOWN
     return False

@@ -9,7 +9,7 @@ Choices the manual leaves to the processor: STI blocking does not block NMI-wind
 exit are blocked by STI and MOV SS, NMIs that exit by MOV SS.
 Not modelled: what the processor's profile does not allow (see `emu.spec.profile`).
 """
-from emu.bits import U64, one_of, put
+from emu.bits import ALL_ONES, LOW_4, LOW_8, PAGE_MASK, U64, one_of, put
 from emu.jit import kernel
 from emu.model.fault import raise_exit
 from emu.model.interrupts import apic
@@ -20,18 +20,16 @@ from emu.spec.apic import PENDING
 from emu.spec.cpu import CR0, EVENT, INTR, RFLAGS, VECTOR, VECTORS
 from emu.spec.outcome import MODE
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, BLOCKING, EXITC, PIN, PROC, QUAL_DB, REASON
-from emu.state import ALL_ONES, env_of
+from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, EXITC, PIN, PROC, QUAL_DB, REASON
+from emu.state import env_of
 
 __all__ = ["after_instruction", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen",
            "cr4_to_write", "cr8_read", "cr8_write", "exception", "iret", "iret_done", "iret_unblocks",
            "next_boundary_deadline", "software_exception", "tpr_shadow", "window_awaited"]
 
-LOW_8, LOW_4 = U64(0xFF), U64(0xF)
-SHADOW = BLOCKING.STI | BLOCKING.MOV_SS
-NONE = ALL_ONES                                    # boundary: no exit is due
+NO_EXIT = ALL_ONES                                 # boundary: no exit is due
 DEBUG_BITS = QUAL_DB.B0 | QUAL_DB.B1 | QUAL_DB.B2 | QUAL_DB.B3 | QUAL_DB.BLD | QUAL_DB.BD | QUAL_DB.BS | QUAL_DB.RTM
-TPR_OFFSET, PAGE = U64(0x80), U64(0xFFFF_FFFF_FFFF_F000)
+TPR_OFFSET = U64(0x80)
 
 
 # ---- exceptions -------------------------------------------------------------------------------------------
@@ -109,41 +107,45 @@ def iret_unblocks(c):
 
 # ---- registers that are partly the host's -----------------------------------------------------------------
 @kernel
-def cr0_seen(c):
-    """Return CR0 as MOV from CR and SMSW read it: shadow where the mask is 1."""
-    value = env_of(c.env)[0].cr[0]
+def _seen(c, value, shadow, mask):
+    """Return a control register that holds `value` as the guest reads it: the field `shadow` where the field `mask` is 1."""
     if c.vmx_mode != MODE.NONROOT:
         return value
     v = fields(c)
-    return v[FIELD.CR0_READ_SHADOW] & v[FIELD.CR0_MASK] | value & ~v[FIELD.CR0_MASK]
+    return v[shadow] & v[mask] | value & ~v[mask]
+
+
+@kernel
+def _to_write(c, value, old, mask):
+    """Return what a guest's write of `value` leaves in a control register that holds `old`: bits of the field `mask` stay."""
+    if c.vmx_mode != MODE.NONROOT:
+        return value
+    host = fields(c)[mask]
+    return value & ~host | old & host
+
+
+@kernel
+def cr0_seen(c):
+    """Return CR0 as MOV from CR and SMSW read it: shadow where the mask is 1."""
+    return _seen(c, env_of(c.env)[0].cr[0], FIELD.CR0_READ_SHADOW, FIELD.CR0_MASK)
 
 
 @kernel
 def cr4_seen(c):
     """Return CR4 as MOV from CR reads it: shadow where the mask is 1."""
-    value = env_of(c.env)[0].cr[4]
-    if c.vmx_mode != MODE.NONROOT:
-        return value
-    v = fields(c)
-    return v[FIELD.CR4_READ_SHADOW] & v[FIELD.CR4_MASK] | value & ~v[FIELD.CR4_MASK]
+    return _seen(c, env_of(c.env)[0].cr[4], FIELD.CR4_READ_SHADOW, FIELD.CR4_MASK)
 
 
 @kernel
 def cr0_to_write(c, value):
     """Return what MOV to CR0 or LMSW of `value`, which did not exit, writes: bits of the host keep their value."""
-    if c.vmx_mode != MODE.NONROOT:
-        return value
-    mask = fields(c)[FIELD.CR0_MASK]
-    return value & ~mask | env_of(c.env)[0].cr[0] & mask
+    return _to_write(c, value, env_of(c.env)[0].cr[0], FIELD.CR0_MASK)
 
 
 @kernel
 def cr4_to_write(c, value):
     """Return what MOV to CR4 of `value`, which did not exit, writes: bits of the host keep their value."""
-    if c.vmx_mode != MODE.NONROOT:
-        return value
-    mask = fields(c)[FIELD.CR4_MASK]
-    return value & ~mask | env_of(c.env)[0].cr[4] & mask
+    return _to_write(c, value, env_of(c.env)[0].cr[4], FIELD.CR4_MASK)
 
 
 @kernel
@@ -161,7 +163,7 @@ def tpr_shadow(c):
 @kernel
 def cr8_read(c):
     """Return CR8 from the virtual-APIC page (when `tpr_shadow`)."""
-    page = fields(c)[FIELD.VIRTUAL_APIC_ADDRESS] & PAGE
+    page = fields(c)[FIELD.VIRTUAL_APIC_ADDRESS] & PAGE_MASK
     return memory.load(memory.machine_of(c), page + TPR_OFFSET, 1) >> 4
 
 
@@ -172,7 +174,7 @@ def cr8_write(c, value):
     Source: SDM 3C, "Virtualizing CR8-Based TPR Accesses", "TPR Virtualization"
     """
     v = fields(c)
-    page = v[FIELD.VIRTUAL_APIC_ADDRESS] & PAGE
+    page = v[FIELD.VIRTUAL_APIC_ADDRESS] & PAGE_MASK
     memory.store(memory.machine_of(c), page + TPR_OFFSET, 4, (value & LOW_4) << 4)
     c.tpr_below = 1 if value & LOW_4 < v[FIELD.TPR_THRESHOLD] & LOW_4 else 0
 
@@ -200,15 +202,15 @@ def window_awaited(c):
         return 0
     if not env_of(c.env)[0].eflags & RFLAGS.IF:
         return 1
-    return 2 if c.interruptibility & SHADOW else 0
+    return 2 if c.interruptibility & BLOCKING_SHADOW else 0
 
 
 @kernel
 def boundary(c):
-    """Return the basic reason of the exit that is due between two instructions, or NONE (all ones).
+    """Return the basic reason of the exit that is due between two instructions, or NO_EXIT (all ones).
 
     The qualification is in `c.fault_qualification`, interruption information is written, and the event is consumed.
-    NONE is also returned when something that does not exit comes first: a debug exception or NMI to deliver.
+    NO_EXIT is also returned when something that does not exit comes first: a debug exception or NMI to deliver.
     An injected event has been delivered before.
     Source: SDM 3C, "Other Causes of VM Exits"; SDM 3A, "Prioritization of Concurrent Events"
     """
@@ -224,7 +226,7 @@ def boundary(c):
     if c.mtf_pending and c.activity != ACTIVITY.SHUTDOWN:
         return REASON.MTF
     if c.pending_debug and not c.interruptibility & BLOCKING.MOV_SS and c.activity != ACTIVITY.SHUTDOWN:
-        return NONE
+        return NO_EXIT
     if c.preemption_active and c.cycles >= c.preemption_deadline:
         return REASON.PREEMPTION_TIMER
     return interrupts(c)
@@ -234,7 +236,7 @@ def boundary(c):
 def start_up(c):
     """Return the exit due in the wait-for-SIPI state; every other event is blocked there."""
     if not c.sipi_pending:
-        return NONE
+        return NO_EXIT
     c.sipi_pending, c.fault_qualification = 0, c.sipi_vector & LOW_8
     return REASON.SIPI
 
@@ -248,19 +250,19 @@ def interrupts(c):
         return REASON.NMI_WINDOW
     if c.nmi_pending and not c.interruptibility & BLOCKING.NMI and not after_mov_ss:
         if not c.pin & PIN.NMI:
-            return NONE
+            return NO_EXIT
         c.nmi_pending = 0
         v[FIELD.EXIT_INTERRUPTION_INFO] = put(INTR.VALID | VECTOR.NMI, INTR.TYPE, EVENT.NMI)
         return REASON.EXCEPTION
-    if c.activity == ACTIVITY.SHUTDOWN or c.interruptibility & SHADOW:
-        return NONE
+    if c.activity == ACTIVITY.SHUTDOWN or c.interruptibility & BLOCKING_SHADOW:
+        return NO_EXIT
     if c.proc & PROC.INTERRUPT_WINDOW and env_of(c.env)[0].eflags & RFLAGS.IF:
         return REASON.INTERRUPT_WINDOW
     if c.pin & PIN.EXTERNAL_INTERRUPT:
         vector = apic.pending(c)
         if vector != PENDING.NONE:
             return external(c, v, vector)
-    return NONE
+    return NO_EXIT
 
 
 @kernel

@@ -2,12 +2,14 @@
 
 `emu.model.vmx.intercept` offers `check`.  REP INS and OUTS with a count of 0 do not exit.
 """
-from emu.bits import U64, get, put
+from emu.bits import LOW_8, LOW_16, LOW_32, U64, get, put
 from emu.jit import kernel
 from emu.model.cpu import attributes, base, code_64, cpl, limit, long_mode
 from emu.model.fault import raise_exit, ud
 from emu.model.memory import linear, memory
 from emu.model.processor import operand
+from emu.model.processor.decode import NO_REGISTER, RIP_BASE
+from emu.model.processor.segment import MAP_BASE
 from emu.model.vmx.vmcs import fields
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, GPR, RFLAGS, SEG
 from emu.spec.insn import INSN
@@ -17,11 +19,9 @@ from emu.spec.vmcs import FIELD
 from emu.spec.vmx import CRACCESS, INFO, PROC, QUAL_CR, QUAL_DR, QUAL_IO, REASON
 from emu.state import env_of
 
-LOW_32, LOW_16, LOW_8 = U64(0xFFFF_FFFF), U64(0xFFFF), U64(0xFF)
-NO_REGISTER, RIP_BASE = U64(16), U64(17)
 TABLE_32 = U64(1 << 11)                                   # of INFO.OPERAND_SIZE: of descriptor-table instructions
-LMSW_BITS = CR0.MP | CR0.EM | CR0.TS
-MAP_BASE, TSS_TYPE, TSS_TYPES = U64(0x66), U64(0x900), U64(0xD00)    # without the busy bit: 32- and 64-bit TSSs
+LMSW_EITHER_WAY = CR0.MP | CR0.EM | CR0.TS
+TSS_TYPE, TSS_TYPES = U64(0x900), U64(0xD00)                         # without the busy bit: 32- and 64-bit TSSs
 BITMAP_HALF, BYTE_SHIFT = U64(0x8000), U64(3)
 MSR_HIGH, MSR_WINDOW, WRITE_MAP, HIGH_MAP = U64(0xC000_0000), U64(0x1FFF), U64(0x800), U64(0x400)
 
@@ -239,7 +239,7 @@ def lmsw(c, e, insn):
     else:
         source = e.regs[insn.rm] & LOW_16
     mask, shadow = v[FIELD.CR0_MASK], v[FIELD.CR0_READ_SHADOW]
-    if not ((source ^ shadow) & mask & LMSW_BITS or source & ~shadow & mask & CR0.PE):
+    if not ((source ^ shadow) & mask & LMSW_EITHER_WAY or source & ~shadow & mask & CR0.PE):
         return False
     qualification = put(put(0, QUAL_CR.ACCESS, CRACCESS.LMSW), QUAL_CR.LMSW_DATA, source)
     if insn.memory:

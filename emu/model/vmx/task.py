@@ -6,23 +6,21 @@ Not modelled: the task switch itself; the machine stops where one would happen o
 Source: SDM 2A, "CALL", "INT n/INTO/INT3/INT1", "IRET/IRETD/IRETQ", "JMP"; SDM 3A, "Task Management";
 SDM 3C, "Treatment of Task Switches", "Exit Qualification for Task Switches"
 """
-from emu.bits import U64, put
+from emu.bits import LOW_16, U64, put
 from emu.jit import kernel
 from emu.model.cpu import base, cpl, long_mode, real_mode
 from emu.model.fault import raise_exception, raise_exit, unmodelled
 from emu.model.memory import linear
 from emu.model.processor import operand
-from emu.model.processor.segment import NOT_NULL, RPL, TABLE_READ, TI, attributes_of, fetch, inside, kind, level, limit_of
+from emu.model.processor.segment import NOT_NULL, RPL, TABLE_READ, TASK_GATE, TI, WIDE, attributes_of, fetch, inside, kind, level, limit_of
 from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE, UNMODELLED
 from emu.spec.vmx import QUAL_TASK, REASON
 from emu.state import env_of
 
-WORD_MASK = U64(0xFFFF)
 BY_CALL, BY_IRET, BY_JMP, BY_IDT = U64(0), U64(1), U64(2), U64(3)
-AVAILABLE, BUSY, WIDE = U64(1), U64(3), U64(8)           # descriptor types of a TSS; the bit of a 32-bit one
-TASK_GATE = U64(5)
+AVAILABLE, BUSY_TYPE = U64(1), U64(3)                    # descriptor types of a TSS
 LIMIT_16, LIMIT_32 = U64(0x2B), U64(0x67)
 TSS_LINK = U64(2)                                        # bytes of the link field at the start of a TSS
 
@@ -47,7 +45,7 @@ def switch(c, e, select, source, ext, access, vector):
     if c.fault != FAULT.NONE:
         return
     attr = attributes_of(raw)
-    if attr & DESCRIPTOR.S or kind(attr) & ~WIDE != (BUSY if source == BY_IRET else AVAILABLE):
+    if attr & DESCRIPTOR.S or kind(attr) & ~WIDE != (BUSY_TYPE if source == BY_IRET else AVAILABLE):
         _refuse(c, wrong, select, ext)
     elif not attr & DESCRIPTOR.P:
         _refuse(c, VECTOR.NP, select, ext)
@@ -76,8 +74,8 @@ def iret(c, e):
 def _target(c, e, insn):
     """Return the selector that a far JMP or CALL names; `c.fault` is set when it cannot be read."""
     if not insn.memory:
-        return insn.displacement & WORD_MASK
-    return operand.load_part(c, insn, insn.operand_size, 2) & WORD_MASK
+        return insn.displacement & LOW_16
+    return operand.load_part(c, insn, insn.operand_size, 2) & LOW_16
 
 
 @kernel
@@ -103,6 +101,6 @@ def transfer(c, insn):
         if not attr & DESCRIPTOR.P:
             _refuse(c, VECTOR.NP, select, 0)
             return True
-        select = raw >> 16 & WORD_MASK
+        select = raw >> 16 & LOW_16
     switch(c, e, select, BY_CALL if insn.kind == INSN.CALL_FAR else BY_JMP, 0, 0, 0)
     return True

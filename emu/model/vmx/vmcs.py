@@ -2,16 +2,13 @@
 
 Shadow VMCSs are not modelled: this processor does not offer VMCS shadowing.
 """
-from emu.bits import U64, name_of, shift_of, show
+from emu.bits import LOW_32, U64, name_of, shift_of, show
 from emu.jit import kernel, words
 from emu.spec.profile import SUPPORTED
 from emu.spec.vmcs import ENCODING, ENCODINGS, FIELD, GROUP, INDEX_BITS, REGION_WORDS, VMCS, WIDTH, group_of, width_of
 from emu.spec.vmx import ACTIVITY, FORMAT, REASON, VMERROR
 
-HALF = U64(32)
-LOW = U64(0xFFFF_FFFF)
 SLOTS, MASK, READ_ONLY = ENCODINGS.index, ENCODINGS.mask, ENCODINGS.read_only
-WORDS = REGION_WORDS
 INDEX_SHIFT, GROUP_SHIFT = U64(shift_of(ENCODING.INDEX)), U64(shift_of(ENCODING.GROUP) - INDEX_BITS)
 WIDTH_SHIFT = U64(shift_of(ENCODING.WIDTH) - INDEX_BITS - 2)
 LOW_INDEX = U64((1 << INDEX_BITS) - 1)
@@ -22,7 +19,7 @@ UNUSED = ~(ENCODING.HIGH | LOW_INDEX << INDEX_SHIFT | ENCODING.GROUP | ENCODING.
 @kernel
 def fields(c):
     """View the words of the current VMCS (uint64[512], by FIELD index) of a CPU record."""
-    return words(c.vmcs, WORDS)
+    return words(c.vmcs, REGION_WORDS)
 
 
 @kernel
@@ -50,7 +47,7 @@ def read_only(index):
 def read(v, index, encoding):
     """Return the field at word `index` of VMCS words `v`, its high half when bit 0 of `encoding` is 1."""
     if encoding & ENCODING.HIGH:
-        return v[index] >> HALF
+        return v[index] >> 32
     return v[index]
 
 
@@ -58,7 +55,7 @@ def read(v, index, encoding):
 def write(v, index, encoding, value):
     """Write the field at word `index`, or its high half when bit 0 of `encoding` is 1; drops excess bits of `value`."""
     if encoding & ENCODING.HIGH:
-        v[index] = v[index] & LOW | value << HALF
+        v[index] = v[index] & LOW_32 | value << 32
     else:
         v[index] = value & MASK[index]
 

@@ -6,7 +6,7 @@ The page of a VMCS is marked in the ledger when it becomes current or clear and 
 let go of it; while it is current, whoever asks the ledger counts it as changed.
 Not modelled: dual-monitor treatment of SMIs and SMM (VMCALL in root fails with error 1), a VMCS in ROM.
 """
-from emu.bits import U64
+from emu.bits import ALL_ONES, LOW_32, PAGE_OFFSET, U64
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.cpu import code_64, cpl, cpu_canonical, long_mode
@@ -19,21 +19,20 @@ from emu.spec.cost import COST
 from emu.spec.cpu import CR0, CR4, RFLAGS
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE, RESULT, UNMODELLED
+from emu.spec.paging import MEMTYPE
 from emu.spec.profile import CR0_RULE, CR4_RULE, REVISION
 from emu.spec.vmcs import FIELD, REGION_WORDS
-from emu.spec.vmx import BLOCKING, EPTP, EXIT, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
-from emu.state import ALL_ONES, env_of
+from emu.spec.vmx import BLOCKING, EPTP, EPTP_WALK_4, EXIT, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
+from emu.state import env_of
 
-LOW_32, PAGE_LOW = U64(0xFFFF_FFFF), U64(0xFFF)
 IDENTIFIER = U64(REVISION)                         # with bit 31, the shadow-VMCS indicator, clear
 REGION_BYTES, LAUNCH_OFFSET = U64(4096), U64(8)
 CLEAR, LAUNCHED = U64(0), U64(1)
 VMX_ENABLED = FEATURE_CONTROL.LOCK | FEATURE_CONTROL.VMX
 CHECKED = entry.CHECKED
-LOADING, WORDS = EXIT.ENTRY_FAILURE | REASON.ENTRY_MSR_LOAD, U64(REGION_WORDS)
+LOADING = EXIT.ENTRY_FAILURE | REASON.ENTRY_MSR_LOAD
 
 EPTP_FLAGS = EPTP.MEMORY_TYPE | EPTP.WALK | EPTP.AD
-WRITE_BACK, UNCACHEABLE, WALK_4 = U64(6), U64(0), U64(3 << 3)
 VPID_MASK = U64(0xFFFF)
 
 
@@ -133,7 +132,7 @@ def vmwrite(c, e, insn):
 @kernel
 def unusable(c, pointer):
     """Return whether `pointer` is not 4-KByte aligned or has address bits that do not exist."""
-    return pointer & (PAGE_LOW | ~memory.machine_of(c).address_mask) != 0
+    return pointer & (PAGE_OFFSET | ~memory.machine_of(c).address_mask) != 0
 
 
 @kernel
@@ -184,15 +183,22 @@ def release(c):
 
 # ---- VMCS pointers ----------------------------------------------------------------------------------------
 @kernel
+def _wrong(c, pointer, address, vmxon):
+    """Return the VMERROR of a VMCS pointer: `address` when no VMCS can lie there, `vmxon` for the VMXON region; else 0."""
+    if unusable(c, pointer):
+        return address
+    return vmxon if pointer == c.vmxon_pointer else 0
+
+
+@kernel
 def vmclear(c, insn):
     """VMCLEAR m64.  Source: SDM 3C, "VMCLEAR" """
     pointer = operand.load(c, insn, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if unusable(c, pointer):
-        return fail(c, VMERROR.VMCLEAR_ADDRESS)
-    if pointer == c.vmxon_pointer:
-        return fail(c, VMERROR.VMCLEAR_VMXON)
+    wrong = _wrong(c, pointer, VMERROR.VMCLEAR_ADDRESS, VMERROR.VMCLEAR_VMXON)
+    if wrong:
+        return fail(c, wrong)
     memory.store(memory.machine_of(c), pointer + LAUNCH_OFFSET, 8, CLEAR)
     if pointer == c.vmcs_pointer:
         release(c)
@@ -216,10 +222,9 @@ def vmptrld(c, insn):
     pointer = operand.load(c, insn, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if unusable(c, pointer):
-        return fail(c, VMERROR.VMPTRLD_ADDRESS)
-    if pointer == c.vmxon_pointer:
-        return fail(c, VMERROR.VMPTRLD_VMXON)
+    wrong = _wrong(c, pointer, VMERROR.VMPTRLD_ADDRESS, VMERROR.VMPTRLD_VMXON)
+    if wrong:
+        return fail(c, wrong)
     if identifier(c, pointer) != IDENTIFIER:
         return fail(c, VMERROR.VMPTRLD_REVISION)
     m = memory.machine_of(c)
@@ -243,14 +248,14 @@ def vmptrst(c, insn):
 @kernel
 def note_failure(c, found, rip, cycle):
     """Keep what explains a VM entry that failed: the copy of its VMCS, for software may change it before anyone asks."""
-    if found == LOADING or found == entry.STOPPED:
+    if found == LOADING or found == entry.ABORTED:
         c.failed_count = 0
     c.failures += 1
     c.failure, c.failure_rip, c.failure_cycle = found, rip, cycle
     c.failure_pointer, c.failure_open = c.vmcs_pointer, 1
     if c.failure_vmcs:
-        copy, v = words(c.failure_vmcs, WORDS), vmcs.fields(c)
-        for i in range(WORDS):
+        copy, v = words(c.failure_vmcs, REGION_WORDS), vmcs.fields(c)
+        for i in range(REGION_WORDS):
             copy[U64(i)] = v[U64(i)]
 
 
@@ -274,7 +279,7 @@ def launch(c, first):
         c.failure_open = 0
         return RESULT.ENTER
     note_failure(c, found, rip, cycle)
-    if found == entry.STOPPED:
+    if found == entry.ABORTED:
         return RESULT.STOP
     if found & EXIT.ENTRY_FAILURE:
         watch.failure(c, found, c.fault_qualification)
@@ -291,10 +296,10 @@ def type_operand(e, insn):
 @kernel
 def eptp_valid(c, eptp):
     """Return whether an EPTP passes the checks of VM entry.  Source: SDM 3C, "VM-Execution Control Fields" (checks)"""
-    if eptp & ~(EPTP_FLAGS | EPTP.ROOT & memory.machine_of(c).address_mask) or eptp & EPTP.WALK != WALK_4:
+    if eptp & ~(EPTP_FLAGS | EPTP.ROOT & memory.machine_of(c).address_mask) or eptp & EPTP.WALK != EPTP_WALK_4:
         return False
     kind = eptp & EPTP.MEMORY_TYPE
-    return kind == WRITE_BACK or kind == UNCACHEABLE
+    return kind == MEMTYPE.WB or kind == MEMTYPE.UC
 
 
 @kernel

@@ -6,24 +6,22 @@ by the execution core when it is first needed, not here.
 """
 import numpy as np
 
-from emu.bits import U64
+from emu.bits import LOW_32, U64
 from emu.jit import kernel
-from emu.model.cpu import HIGH, LOW_32, refresh_hflags
+from emu.model.cpu import SELECTOR, refresh_hflags
 from emu.model.memory import memory
 from emu.model.processor import msr
+from emu.model.processor.segment import ACCESSED
 from emu.spec.cpu import DESCRIPTOR, SEG
 from emu.spec.engine import HFLAGS
+from emu.spec.msr import MSR
 from emu.spec.outcome import FAULT
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import AR
+from emu.spec.vmx import AR, BLOCKING_SHADOW, MSR_ENTRY_BYTES
 
-ENTRY_BYTES = U64(16)
-SELECTOR = U64(0xFFFF)
-SHADOW = U64(3)                                    # blocking by STI or MOV SS
 RIGHTS = U64(0xF0FF)                               # access rights without the unusable bit
-ACCESSED = U64(1)                                  # lowest bit of the type of code and data
 RIGHTS_SHIFT = U64(8)                              # access rights to second descriptor word
-SEGMENTS = U64(8)
+VMCS_SEGMENTS = U64(8)
 _NAMES = ("ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR")
 
 
@@ -35,7 +33,7 @@ SELECTORS, BASES = _at("GUEST_{}_SELECTOR"), _at("GUEST_{}_BASE")
 LIMITS, ACCESS_RIGHTS = _at("GUEST_{}_LIMIT"), _at("GUEST_{}_ACCESS_RIGHTS")
 
 # MSRs that a VM-entry or VM-exit MSR-load list must not name.
-FS_BASE, GS_BASE, SMM_MONITOR_CTL = U64(0xC000_0100), U64(0xC000_0101), U64(0x9B)
+SMM_MONITOR_CTL = U64(0x9B)
 X2APIC_FIRST, X2APIC_LAST = U64(0x800), U64(0x8FF)
 
 
@@ -69,12 +67,12 @@ def save_segments(e, v, level):
 
     Source: SDM 3C, "Saving Segment Registers and Descriptor-Table Registers"
     """
-    for s in range(SEGMENTS):
+    for s in range(VMCS_SEGMENTS):
         shape = e.seg[s * 3 + 2]
         v[SELECTORS[s]] = e.seg[s * 3] & SELECTOR
         v[BASES[s]] = e.seg[s * 3 + 1]
         v[LIMITS[s]] = shape & LOW_32
-        v[ACCESS_RIGHTS[s]] = rights_of(shape >> HIGH)
+        v[ACCESS_RIGHTS[s]] = rights_of(shape >> 32)
     v[FIELD.GUEST_SS_ACCESS_RIGHTS] = v[FIELD.GUEST_SS_ACCESS_RIGHTS] & ~AR.DPL | level * (AR.DPL & (~AR.DPL + 1))
     v[FIELD.GUEST_GDTR_BASE] = e.seg[SEG.GDTR * 3 + 1]
     v[FIELD.GUEST_GDTR_LIMIT] = e.seg[SEG.GDTR * 3 + 2] & LOW_32
@@ -88,12 +86,12 @@ def load_segments(e, v, key):
 
     Source: SDM 3C, "Loading Guest Segment Registers and Descriptor-Table Registers"
     """
-    for s in range(SEGMENTS):
+    for s in range(VMCS_SEGMENTS):
         select, limit, rights = v[SELECTORS[s]], v[LIMITS[s]], v[ACCESS_RIGHTS[s]]
         e.seg[s * 3] = select
         e.seg[s * 3 + 1] = v[BASES[s]]
-        e.seg[s * 3 + 2] = limit | attributes_of(rights) << HIGH
-        key = mix(key + select * SPREAD, limit << HIGH | rights)
+        e.seg[s * 3 + 2] = limit | attributes_of(rights) << 32
+        key = mix(key + select * FACTOR, limit << 32 | rights)
     e.seg[SEG.GDTR * 3 + 1] = v[FIELD.GUEST_GDTR_BASE]
     e.seg[SEG.GDTR * 3 + 2] = v[FIELD.GUEST_GDTR_LIMIT]
     e.seg[SEG.IDTR * 3 + 1] = v[FIELD.GUEST_IDTR_BASE]
@@ -101,7 +99,7 @@ def load_segments(e, v, key):
     return key
 
 
-MIX, SPREAD, FOLD = U64(0x9E37_79B9_7F4A_7C15), U64(0xD6E8_FEB8_6659_FD93), U64(29)
+MIX, FACTOR, FOLD = U64(0x9E37_79B9_7F4A_7C15), U64(0xD6E8_FEB8_6659_FD93), U64(29)
 
 
 @kernel
@@ -128,7 +126,7 @@ def carry(a, b):
 @kernel
 def settle(c, e, level):
     """Recompute the engine's hidden flags of ENV `e`, its interrupt shadow after `c.interruptibility`."""
-    e.hflags = HFLAGS.INHIBIT if c.interruptibility & SHADOW else 0
+    e.hflags = HFLAGS.INHIBIT if c.interruptibility & BLOCKING_SHADOW else 0
     refresh_hflags(e, level)
 
 
@@ -142,7 +140,7 @@ def store_list(c, address, count):
     """
     m = memory.machine_of(c)
     for n in range(count):
-        at = address + n * ENTRY_BYTES
+        at = address + n * MSR_ENTRY_BYTES
         index = memory.load(m, at, 8)
         if index > LOW_32 or X2APIC_FIRST <= index <= X2APIC_LAST:
             return False
@@ -162,10 +160,10 @@ def load_list(c, address, count):
     """
     m = memory.machine_of(c)
     for n in range(count):
-        at = address + n * ENTRY_BYTES
+        at = address + n * MSR_ENTRY_BYTES
         index = memory.load(m, at, 8)
         if index > LOW_32 or X2APIC_FIRST <= index <= X2APIC_LAST or index == SMM_MONITOR_CTL or \
-                index == FS_BASE or index == GS_BASE:
+                index == MSR.FS_BASE or index == MSR.GS_BASE:
             return n + 1
         c.fault = FAULT.NONE
         msr.write(c, index, memory.load(m, at + 8, 8))

@@ -72,7 +72,7 @@ def test_what_the_processor_has_once_is_carried_both_ways(w):
 @FEW
 @given(WORD, WORD)
 def test_cr0_keeps_the_bits_that_transitions_do_not_change(field, before):
-    assert int(field) & ~int(exit.CR0_KEPT) | before & int(exit.CR0_KEPT) == reference.entry_cr0(field, before)
+    assert int(field) & ~int(exit.CR0_KEPT_BY_EXIT) | before & int(exit.CR0_KEPT_BY_EXIT) == reference.entry_cr0(field, before)
 
 
 @FEW

@@ -1,12 +1,13 @@
-# posts.s - what others want of a VP: bits set by anyone, taken over by the VP's own processor before it enters it.
+# mailbox.s - what others request of a VP: bits set by anyone, taken over by the VP's own processor before it enters it.
 #
 # Source  hv/README.md, "Scheduling, locks, isolation"
 
-# post - Entry: rsi = VP, eax = POST bits; rbx = VP this processor is about.  Changes rax, rcx, rdx.
-post:   lock or [rsi + VP_POSTS], eax
+# request - Entry: rsi = VP, eax = REQUEST bits; rbx = VP this processor is about.  Changes rax, rcx, rdx.
+request:
+        lock or [rsi + VP_REQUESTS], eax
         cmp     rsi, rbx
         jne     1f
-        WORK    WORK_POSTS
+        WORK    WORK_REQUESTS
         ret
 1:      mov     rdx, [rsi + VP_PROCESSOR]
         cmp     rdx, gs:[CPU_SELF]
@@ -22,35 +23,35 @@ kick:   mov     rax, [rdx + CPU_NUMBER]         # rdx = processor block
         mov     dword ptr [rdx + APIC_ICR*16], KICK_VECTOR
         ret
 
-# post_vector - An edge-triggered interrupt.  Entry: rsi = VP, edi = vector, rbx = VP this processor is about.
+# request_vector - An edge-triggered interrupt.  Entry: rsi = VP, edi = vector, rbx = VP this processor is about.
 # Changes rax, rcx, rdx.
-post_vector:
+request_vector:
         cmp     rsi, rbx
         je      apic_raise
-        lock bts dword ptr [rsi + VP_POSTED], edi
-        mov     eax, POST_VECTORS
-        jmp     post
+        lock bts dword ptr [rsi + VP_REQUESTED], edi
+        mov     eax, REQUEST_VECTORS
+        jmp     request
 
-# posts_take - Entry: rbx = VP, on its processor, rbp = partition.  Keeps rbx, rbp, r12-r15.
-posts_take:
+# requests_take - Entry: rbx = VP, on its processor, rbp = partition.  Keeps rbx, rbp, r12-r15.
+requests_take:
         cmp     dword ptr [rel uart_waits], 0
         je      5f
         call    uart_poll
 5:
         xor     eax, eax
-        xchg    eax, [rbx + VP_POSTS]
-        test    eax, POST_NMI
+        xchg    eax, [rbx + VP_REQUESTS]
+        test    eax, REQUEST_NMI
         jz      1f
         mov     dword ptr [rbx + VP_NMI], 1
         WORK    WORK_EVENT
-1:      test    eax, POST_LEAVE | POST_FLUSH | POST_INIT | POST_SIPI | POST_RESET | POST_WITHDRAW
-        jnz     posts_rare
-posts_vectors:
-        test    eax, POST_VECTORS
+1:      test    eax, REQUEST_LEAVE | REQUEST_FLUSH | REQUEST_INIT | REQUEST_SIPI | REQUEST_RESET | REQUEST_WITHDRAW
+        jnz     requests_rare
+requests_vectors:
+        test    eax, REQUEST_VECTORS
         jz      3f
         xor     ecx, ecx
 2:      xor     eax, eax
-        xchg    eax, [rbx + rcx*4 + VP_POSTED]
+        xchg    eax, [rbx + rcx*4 + VP_REQUESTED]
         test    dword ptr [rbx + VP_APIC + APIC_SVR*16], SVR_ENABLE
         jz      4f                              # software disabled: it takes none
         mov     edx, ecx
@@ -59,7 +60,7 @@ posts_vectors:
         not     eax
         and     [rbx + rdx + VP_APIC + APIC_TMR*16], eax
         xor     eax, eax
-        xchg    eax, [rbx + rcx*4 + VP_POSTED_LEVEL]
+        xchg    eax, [rbx + rcx*4 + VP_REQUESTED_LEVEL]
         or      [rbx + rdx + VP_APIC + APIC_IRR*16], eax
         or      [rbx + rdx + VP_APIC + APIC_TMR*16], eax
 4:      inc     ecx
@@ -70,21 +71,21 @@ posts_vectors:
         jne     messages_deliver
         ret
 
-posts_rare:
-        test    eax, POST_FLUSH
+requests_rare:
+        test    eax, REQUEST_FLUSH
         jz      1f
         push    rax
         call    vp_flush
         pop     rax
-1:      test    eax, POST_INIT
+1:      test    eax, REQUEST_INIT
         jz      2f
         mov     dword ptr [rbx + VP_STATE], VP_PARKED
         mov     dword ptr [rbx + VP_STARTING], 0
         mov     ecx, eax
-        and     ecx, POST_NMI                   # one that came after it is held
+        and     ecx, REQUEST_NMI                # one that came after it is held
         mov     [rbx + VP_NMI], ecx
         WORK    WORK_YIELD
-2:      test    eax, POST_SIPI
+2:      test    eax, REQUEST_SIPI
         jz      3f
         cmp     dword ptr [rbx + VP_STATE], VP_PARKED   # any other ignores it
         jne     3f
@@ -94,15 +95,15 @@ posts_rare:
         shl     ecx, 8
         inc     ecx
         mov     [rbx + VP_STARTING], ecx
-3:      test    eax, POST_RESET
+3:      test    eax, REQUEST_RESET
         jz      4f
         mov     dword ptr [rbx + VP_STATE], VP_RUNNABLE
         mov     dword ptr [rbx + VP_STARTING], 2
         WORK    WORK_YIELD
-4:      test    eax, POST_WITHDRAW
+4:      test    eax, REQUEST_WITHDRAW
         jz      5f
         call    level_withdraw
-5:      test    eax, POST_LEAVE
-        jz      posts_vectors
+5:      test    eax, REQUEST_LEAVE
+        jz      requests_vectors
         WORK    WORK_YIELD
-        jmp     posts_vectors
+        jmp     requests_vectors
