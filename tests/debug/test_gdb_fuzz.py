@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emu.debug.gdb import breakpoints, description, packet
 from emu.debug.gdb.stub import Stub
 from emu.errors import ImageError
-from tests.debug.test_session import COUNT, ENTER
+from tests.programs import COUNT, ENTER
 
 HEADS = sorted(({head.encode() for table in (Stub.WHOLE, Stub.BEGUN) for head in table} | {
     b"X", b"qSearch:memory:", b"vFile:", b"vFile:setfs:", b"vFile:open:", b"vFile:pread:", b"vFile:close:", b"vFile:fstat:", b"Z0,",
@@ -44,7 +44,7 @@ def unit(tmp_path_factory):
     from emu.asm import assemble
     from emu.image import of_assembly
     from emu.machine import Config, Machine
-    from tests.debug.conftest import HEAD, MIB, close
+    from tests.machines import HEAD, MIB, close
 
     made = []
 

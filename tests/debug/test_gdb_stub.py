@@ -12,9 +12,8 @@ from emu.debug.gdb.server import Server, address_of
 from emu.debug.gdb.stub import Stub
 from emu.debug.history import snapshot_file
 from emu.errors import ConfigError
-from tests.debug.conftest import close
-from tests.debug.test_session import COUNT, ENTER
-from tests.machine.test_inputs import ECHO
+from tests.machines import close
+from tests.programs import COUNT, ECHO, ENTER
 
 
 @pytest.fixture

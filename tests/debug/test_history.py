@@ -7,23 +7,8 @@ from emu.debug.history.snapshot import position
 from emu.debug.session.session import Session
 from emu.errors import DebugError
 from emu.machine import Config, Machine
-from tests.debug.conftest import close
-from tests.debug.test_session import COUNT, ENTER
-
-
-@pytest.fixture
-def past(guest):
-    """Return a function: program text -> (Session, History, {symbol: address})."""
-    sessions = []
-
-    def of(text, processors=1, **options):
-        make, program = guest(text, processors)
-        sessions.append(Session(make()))
-        return sessions[-1], History(sessions[-1], **options), program.symbols
-
-    yield of
-    for session in sessions:
-        session.close()
+from tests.machines import close
+from tests.programs import COUNT, ENTER
 
 
 def moment(session, processor=0):

@@ -9,49 +9,9 @@ from emu.debug.views.vmcs import Vmcs
 from emu.errors import DebugError
 from emu.machine import Config, Machine
 from emu.spec.outcome import STOP
-from tests.debug.conftest import close
 from tests.guests import guests
-
-COUNT = """
-test:   xor     ecx, ecx
-.loop:  inc     ecx
-        mov     [rip + cell], ecx
-        mov     eax, [rip + cell]
-        mov     [rip + cell + 4], cl
-        cmp     ecx, 10
-        jb      .loop
-        PASS
-        .align  16
-cell:   .quad   0
-        .quad   0
-"""
-ENTER = """
-test:   call    vmx_start
-        GUEST   guest
-        RUN     CPUID
-        SKIP
-        RUN     VMCALL
-        PASS
-guest:  nop
-.exits: cpuid
-.after: mov     [0x600018], eax
-        vmcall
-"""
-
-
-@pytest.fixture
-def debug(guest):
-    """Return a function: program text -> (Session, {symbol: address})."""
-    sessions = []
-
-    def of(text, processors=1):
-        make, program = guest(text, processors)
-        sessions.append(Session(make()))
-        return sessions[-1], program.symbols
-
-    yield of
-    for session in sessions:
-        session.close()
+from tests.machines import close
+from tests.programs import COUNT, ENTER
 
 
 # ---- breakpoints ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from emu.machine import Config, Machine
 from emu.machine.partition import base_of
 from emu.spec.cpuid import EXTENDED_C, EXTENDED_D, FEATURE_7B, FEATURE_7C, FEATURE_7D, FEATURE_C, FEATURE_D, LEAF
 from emu.spec.firmware import LOW
-from tests.partitions.test_partitions import MEMORY, partition, results, run, text
+from tests.partitions.partitions import MEMORY, partition, results, run, text
 
 ANSWERS, SUBLEAVES = 0x30_0000, 3
 LEAVES = [*range(0x20), *range(0x8000_0000, 0x8000_000A)]

@@ -17,9 +17,9 @@ from emu.state import RING_ROWS
 from emu.trace import perfetto, report, text
 from emu.trace.log import Reader, Writer
 from emu.trace.slices import slices
-from tests.debug.conftest import HEAD as LIBRARY
-from tests.machine import foreign
-from tests.machine.conftest import close
+from tests.foreign import foreign
+from tests.machines import HEAD as LIBRARY
+from tests.machines import close
 
 
 def demo(processors=1):

@@ -6,8 +6,7 @@ import pytest
 from emu.debug.session.session import Session
 from emu.tui import view
 from emu.tui.app import Debugger
-from tests.debug.conftest import guest  # noqa: F401
-from tests.debug.test_session import COUNT, ENTER
+from tests.programs import COUNT, ENTER
 
 
 def shown(app, name):
@@ -20,7 +19,7 @@ def answers(app):
 
 
 @pytest.fixture
-def screen(guest):  # noqa: F811
+def screen(guest):
     """Return a function: (program, coroutine of (app, pilot, symbols)) that plays on the screen."""
     def play(text, scene, processors=1):
         make, program = guest(text, processors)
@@ -118,7 +117,7 @@ def test_command_line_answers_and_says_what_is_wrong(screen):
     screen(COUNT, scene)
 
 
-def test_panes_of_a_machine_that_has_not_run(guest):  # noqa: F811
+def test_panes_of_a_machine_that_has_not_run(guest):
     machine = guest(ENTER)[0]()
     with Session(machine) as session:
         thread = session.thread(0)

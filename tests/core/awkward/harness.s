@@ -1,6 +1,6 @@
 # harness.s - run each of a table of instructions with the same registers and memory, and note how it ended.
 #
-# Entry   placed by tests/machine/awkward: COUNT cases of 32 bytes at CASES (an instruction, then INT3), the selector of the
+# Entry   placed by tests/core/awkward: COUNT cases of 32 bytes at CASES (an instruction, then INT3), the selector of the
 #         code segment at SELECTOR, data at DATA_FROM
 # Exit    verdict 0; 32 bytes for each case at RESULTS: vector, error code, RIP - case, MXCSR, x87 status, digest of registers
 # Source  SDM 3A, "Interrupt 3 - Breakpoint Exception"

@@ -6,9 +6,9 @@ import pytest
 from emu.debug.history.history import History
 from emu.debug.history.snapshot import restore, take
 from emu.debug.session.session import Session
-from tests.machine.conftest import close
-from tests.machine.scrambled import CODE, DATA_AT, EVENTS, FRAMES, SUMS, Program
-from tests.machine.test_aliases import LIMIT, program, started
+from tests.core.disturbed import LIMIT, started
+from tests.core.scrambled import CODE, DATA_AT, EVENTS, FRAMES, SUMS, Program
+from tests.machines import close, program
 
 QUICK, MANY = 20, 200
 

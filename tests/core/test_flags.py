@@ -6,8 +6,8 @@ and the flags that its page fault pushes.  Then the same under a debugger's watc
 import pytest
 
 from emu.debug.session.session import Session
-from tests.machine.conftest import close
-from tests.machine.test_aliases import check, end, program, started
+from tests.core.disturbed import check, end, started
+from tests.machines import close, program
 
 CONDITIONS = "o no b ae e ne be a s ns p np l ge le g".split()
 SETS = (                                                    # each defines all flags, by another kind of instruction

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-spec = importlib.util.spec_from_file_location("adding", Path(__file__).resolve().parents[1] / "docs" / "adding.py")
+spec = importlib.util.spec_from_file_location("adding", Path(__file__).resolve().parents[2] / "docs" / "adding.py")
 adding = importlib.util.module_from_spec(spec)
 sys.modules["adding"] = adding                             # where dataclasses look for it
 spec.loader.exec_module(adding)

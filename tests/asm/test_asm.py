@@ -36,7 +36,7 @@ def refused(build, text, **files):
 
 def statements():
     found, mode = {16: [], 32: [], 64: []}, None
-    for line in (HERE / "asm_statements.txt").read_text().splitlines():
+    for line in (HERE / "statements.txt").read_text().splitlines():
         if line.startswith("["):
             mode = int(line[1:3])
         elif line and not line.startswith("#"):

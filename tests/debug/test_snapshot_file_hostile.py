@@ -11,14 +11,13 @@ from emu.debug.history import parts, snapshot_file
 from emu.debug.history.page_store import PAGE
 from emu.debug.history.snapshot import take
 from emu.errors import HvlabError, SnapshotError
-from tests.debug.test_snapshot import make
-from tests.machine.conftest import close
+from tests.machines import close, named
 
 
 @pytest.fixture(scope="module")
 def contents(tmp_path_factory):
     """Return (manifest, {section: bytes}) of a guest in the middle of its run."""
-    machine = make("vmx_round_trip")
+    machine = named("vmx_round_trip")
     machine.run(max_cycles=700_000)
     path = tmp_path_factory.mktemp("hvz") / "a.hvz"
     snapshot_file.save(take(machine), path)

@@ -7,8 +7,8 @@ import pytest
 
 from emu.asm import warn
 from emu.machine import partition
-from tests.machine import contracts
-from tests.machine.contracts import VOLATILE, Effect, Flow
+from tests.asm import contracts
+from tests.asm.contracts import VOLATILE, Effect, Flow
 
 GUEST = dict(indirect={"hypercall": {"rax"}}, ends=("check_failed",))
 # What is called through a register or a table may change so much: comments at the tables say it, and a test below of three.

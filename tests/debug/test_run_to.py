@@ -8,22 +8,9 @@ from emu.debug.views.vmcs import Vmcs
 from emu.errors import ConfigError
 from emu.machine import Config, Machine
 from emu.machine.failure import read_linear
-from tests.debug.conftest import close
+from tests.machines import close
+from tests.programs import THREE
 
-THREE = """
-test:   call    vmx_start
-        GUEST   guest
-        call    vmx_run
-        SKIP
-        call    vmx_run
-        SKIP
-        call    vmx_run
-        PASS
-guest:  cpuid
-first:  nop
-        vmcall
-second: hlt
-"""
 # Two entries fail, by error 7 and by exit reason 33, one succeeds.
 FAILS = """
 test:   call    vmx_start

@@ -1,7 +1,7 @@
 """Debian's cloud kernel and an initial RAM disk of Debian's static busybox, for tests and measurements."""
 import re
 
-from tests.machine import foreign
+from tests.foreign import foreign
 
 KERNEL = "linux-image-cloud-amd64"
 CONSOLE = "console=ttyS0,115200 panic=-1"

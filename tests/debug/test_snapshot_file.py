@@ -15,8 +15,8 @@ from emu.debug.history import parts, snapshot_file
 from emu.debug.history.snapshot import restore, take
 from emu.errors import SnapshotError
 from emu.machine import Config, Machine
-from tests.debug.test_snapshot import ending, make, whole
-from tests.machine.conftest import close
+from tests.debug.test_snapshot import ending, whole
+from tests.machines import close, named
 
 GO_ON = """
 import sys
@@ -30,7 +30,7 @@ print(result.reason, result.exit_code, result.cycles, machine.digest(), *(p.name
 @pytest.fixture(scope="module")
 def small():
     """Return (Machine, Snapshot) of a guest in the middle of its run."""
-    machine = make("vmx_round_trip")
+    machine = named("vmx_round_trip")
     machine.run(max_cycles=700_000)
     yield machine, take(machine)
     close(machine)
@@ -71,11 +71,11 @@ def altered(data, change):
 # ---- whole files -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["smp_ipi", "vmx_interrupts", "demo"])
 def test_another_process_goes_on_alike(name, tmp_path):
-    machine = make(name)
+    machine = named(name)
     plain = ending(machine)
     partitions = [p.name for p in machine.partitions]
     close(machine)
-    machine = make(name)
+    machine = named(name)
     machine.run(max_cycles=plain[2] // 2)
     path = tmp_path / "middle.hvz"
     snapshot_file.save(take(machine), path)

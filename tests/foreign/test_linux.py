@@ -5,8 +5,8 @@ import pytest
 
 from emu import image
 from emu.machine.partition import Partition
-from tests.machine import linux
-from tests.machine.conftest import MIB
+from tests.foreign import linux
+from tests.machines import MIB
 
 pytestmark = pytest.mark.slow
 MEMORY, BUDGET = 256, 30_000_000_000

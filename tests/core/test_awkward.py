@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.machine import awkward
+from tests.core import awkward
 
 UD, GP, PF, XM, DONE = 6, 13, 14, 19, 3                      # DONE: the INT3 after the instruction
 EVERY = ("ring0", "ring3", "compat32", "compat16")

@@ -1,4 +1,4 @@
-"""Stops at what happens: exits, entries, failures, events, MSRs, ports, modes; counted by the machine; the run stays as it is."""
+"""Stops at trace events: exits, entries, failures, deliveries, MSRs, ports, modes; counted by the machine; the run stays as it is."""
 import pytest
 
 from emu.asm import assemble
@@ -8,10 +8,9 @@ from emu.errors import ConfigError, DebugError
 from emu.image import of_assembly
 from emu.machine import Config, Machine
 from emu.spec.vmx import REASON
-from tests.debug.conftest import close
-from tests.debug.test_history import past  # noqa: F401
-from tests.debug.test_session import COUNT, ENTER
 from tests.guests.guests import FOLDER
+from tests.machines import close
+from tests.programs import COUNT, ENTER
 
 
 @pytest.fixture
@@ -97,7 +96,7 @@ def test_hits_are_counted_by_the_machine_and_the_run_stays_as_it_is():
         close(each)
 
 
-def test_conditions_in_reverse_and_removed(past):  # noqa: F811
+def test_conditions_in_reverse_and_removed(past):
     session, history, _ = past(ENTER)
     assert isinstance(history, History)
     number = session.break_on("exit")
@@ -115,7 +114,7 @@ def test_conditions_in_reverse_and_removed(past):  # noqa: F811
         session.break_on("nothing")
 
 
-def test_condition_on_rip_is_a_breakpoint_with_a_filter(past):  # noqa: F811
+def test_condition_on_rip_is_a_breakpoint_with_a_filter(past):
     session, history, at = past(COUNT)
     number = session.break_on("rip==test.loop and rcx>=7")
     for count in (7, 8, 9):
@@ -130,7 +129,7 @@ def test_condition_on_rip_is_a_breakpoint_with_a_filter(past):  # noqa: F811
     assert session.run().reason == "ended" and not session.machine.watching._keys
 
 
-def test_ignored_are_those_that_the_filter_accepts(past):  # noqa: F811
+def test_ignored_are_those_that_the_filter_accepts(past):
     session, _, at = past(COUNT)
     session.break_at(at["test.loop"], ignore=1 << 40)
     number = session.break_on("rip==test.loop and rcx>=4", ignore=3)
@@ -158,7 +157,7 @@ def test_filters_of_breakpoints_change_no_run():
         close(each)
 
 
-def test_temporary_and_python_conditions(past):  # noqa: F811
+def test_temporary_and_python_conditions(past):
     session, _, at = past(ENTER)
     session.break_on("exit", temporary=True)
     assert session.run().reason == "event" and not session.breakpoints()

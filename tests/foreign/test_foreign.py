@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from emu import image
-from tests.machine import foreign
+from tests.foreign import foreign
 
 MIB = 1 << 20
 F1, F2, F10, ONE, ZERO, ENTER = 0x3B, 0x3C, 0x44, 0x02, 0x0B, 0x1C
@@ -17,7 +17,7 @@ RESULT_BASE = 0x20_0400 + 0x288                           # hv/README.md: host-p
 PAGES, PAGE, ROUNDS = 256, 4096, 4
 
 
-# ---- the kernel of tests/machine/kernel ----------------------------------------------------------------------------
+# ---- the kernel of tests/foreign/kernel ----------------------------------------------------------------------------
 def lazy_checksum(number):
     """Return what the kernel's lazy_memory prints in a round, from the pattern that it writes."""
     memory = bytearray(PAGES * PAGE)

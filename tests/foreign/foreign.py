@@ -56,7 +56,7 @@ def package(name):
 
 
 def kernel(bits, folder):
-    """Compile the multiboot kernel of tests/machine/kernel for 32-bit or 64-bit mode; returns its path."""
+    """Compile the multiboot kernel of tests/foreign/kernel for 32-bit or 64-bit mode; returns its path."""
     objects = []
     for source in sorted((*KERNEL.glob("*.c"), *KERNEL.glob("*.S"))):
         target = folder / f"{source.stem}.o"
