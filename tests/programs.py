@@ -23,8 +23,8 @@ test:   call    vmx_start
         RUN     VMCALL
         PASS
 guest:  nop
-.exits: cpuid
-.after: mov     [0x600018], eax
+exits:  cpuid
+after:  mov     [0x600018], eax
         vmcall
 """
 

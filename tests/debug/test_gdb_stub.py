@@ -144,13 +144,13 @@ def test_partitions_are_processes_and_breakpoints_have_their_scope(stub):
     assert unit.answer(b"vAttach;9").startswith(b"E.there is no process 9, only 1, 2")
     assert unit.answer(b"vAttach;2") == b"T05thread:p2.1;"
     assert unit.answer(b"qfThreadInfo") == b"mp1.1,p2.1" and unit.answer(b"qC") == b"QCp2.1"
-    assert unit.answer(b"Z0,%x,1" % at["guest.after"]) == b"OK"                        # in the partition
-    assert unit.answer(b"Hgp1.1") == b"OK" and unit.answer(b"Z0,%x,1" % (at["guest.after"])) == b"OK"      # in the root: never met
+    assert unit.answer(b"Z0,%x,1" % at["after"]) == b"OK"                        # in the partition
+    assert unit.answer(b"Hgp1.1") == b"OK" and unit.answer(b"Z0,%x,1" % (at["after"])) == b"OK"      # in the root: never met
     assert unit.answer(b"vCont;s:p2.1") == b"T05thread:p2.1;core:0;"
     stop = unit.answer(b"vCont;s:p2.1")
     assert stop == b"T05thread:p1.1;core:0;"               # CPUID exits: the hypervisor's entry point
     assert unit.answer(b"vCont;c") == b"T05thread:p2.1;core:0;swbreak:;"
-    assert number(unit, "rip") == at["guest.after"]
+    assert number(unit, "rip") == at["after"]
     assert [point.hits for point in unit.session.breakpoints()] == [1, 1, 0]
     threads = unit.answer(b"qXfer:threads:read::0,1000").decode()
     assert re.findall(r'name="([^"]+)"', threads) == [unit.session.guests()[0].name] * 2      # the processor is in that guest
@@ -164,7 +164,7 @@ def test_step_of_a_waiting_partition_runs_until_it_is_there(stub):
     unit.answer(b"vCont;s:p2.1")
     assert unit.answer(b"vCont;s:p2.1").startswith(b"T05thread:p1.1")
     assert unit.answer(b"vCont;s:p2.1") == b"T05thread:p2.1;core:0;"
-    assert number(unit, "rip") == at["guest.after"]
+    assert number(unit, "rip") == at["after"]
 
 
 def test_end_that_nobody_asked_for_stops_first(guest):
@@ -225,14 +225,16 @@ def test_restart_begins_again(stub):
     assert unit.answer(b"c") == b"T05thread:p1.1;core:0;swbreak:;"
 
 
+def monitor(unit):
+    """Return a function: line of a monitor command -> what it prints."""
+    return lambda line: bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
+
+
 def test_monitor_commands(stub):
     unit, at = stub(ENTER)
-    unit.answer(b"Z0,%x,1" % at["guest.after"])
+    unit.answer(b"Z0,%x,1" % at["after"])
     unit.answer(b"c")
-
-    def ask(line):
-        return bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
-
+    ask = monitor(unit)
     assert "why-irq VECTOR" in ask("help")
     assert re.search(r"cpu0 +nonroot +partition 1", ask("state"))
     assert re.search(r"0x4402 +EXIT_REASON +0xa +CPUID", ask("vmcs exit"))
@@ -242,7 +244,7 @@ def test_monitor_commands(stub):
     assert "0x30" in ask("why-irq 0x30") or "no interrupt" in ask("why-irq 0x30")
     assert "EPT violation" in ask("explain exit 48")
     assert re.search(r"execute +linear", ask("points"))
-    assert re.match(rf"{at['guest.after']:#x} ", ask("disassemble"))
+    assert re.match(rf"{at['after']:#x} ", ask("disassemble"))
     for line, words in (("dance", "must be one of help"), ("vmcs nowhere", "must be one of control"), ("xlate", "usage: monitor xlate"),
                         ("xlate nowhere", "not 'nowhere'"), ("why color rax", "must be one of memory, register, vmcs"),
                         ("why-irq 3", "16 to 255"), ("xlate 0 fly", "must be one or more of read")):
@@ -251,15 +253,12 @@ def test_monitor_commands(stub):
 
 def test_monitor_reports_who_wrote_it_and_stays_where_it_is(stub):
     unit, at = stub(ENTER)
-    unit.answer(b"Z0,%x,1" % at["guest.after"])
+    unit.answer(b"Z0,%x,1" % at["after"])
     unit.answer(b"c")
-
-    def ask(line):
-        return bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
-
+    ask = monitor(unit)
     digest, cycle = unit.machine.digest(), int(unit.machine.cpu[0].cycles)
     said = ask("why vmcs exit_reason")
-    assert re.search(rf"EXIT_REASON of VMCS 0x\w+: 0x0 -> 0xa by the instruction at {at['guest.exits']:#x}", said)
+    assert re.search(rf"EXIT_REASON of VMCS 0x\w+: 0x0 -> 0xa by the instruction at {at['exits']:#x}", said)
     assert 'the instruction at' in ask(f"why memory {int(unit.machine.cpu[0].vmcs_pointer):#x} 4")
     assert "rsp: " in ask("why register $rsp")
     assert (unit.machine.digest(), int(unit.machine.cpu[0].cycles)) == (digest, cycle)

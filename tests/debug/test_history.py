@@ -6,8 +6,7 @@ from emu.debug.history.history import History
 from emu.debug.history.snapshot import position
 from emu.debug.session.session import Session
 from emu.errors import DebugError
-from emu.machine import Config, Machine
-from tests.machines import close
+from tests.machines import close, demo
 from tests.programs import COUNT, ENTER
 
 
@@ -38,8 +37,7 @@ def test_steps_are_taken_back_across_entries_and_exits(past):
 
 
 def test_back_and_forth_on_two_processors():
-    machine = Machine(Config(memory_bytes=48 << 20, processors=2))
-    machine.load_demo()
+    machine = demo(48, processors=2)
     with Session(machine) as session:
         history = History(session, every_cycles=1_000_000)
         session.run(max_cycles=12_000_000)
@@ -202,8 +200,7 @@ def test_a_change_makes_another_future_and_stays_in_the_past(past):
 
 
 def test_memory_bound_thins_the_ring_and_says_when_history_is_cut():
-    machine = Machine(Config(memory_bytes=48 << 20, processors=1))
-    machine.load_demo()
+    machine = demo(48)
     with Session(machine) as session:
         history = History(session, every_cycles=1_000_000, memory_bound=1)
         session.run(max_cycles=150_000_000)

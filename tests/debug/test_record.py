@@ -4,13 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.asm import assemble
 from emu.debug.history import record
 from emu.debug.history.snapshot import restore, take
 from emu.errors import ConfigError, ReplayError, SnapshotError, Unmodelled
-from emu.image import of_assembly
-from emu.machine import Config, Machine
-from tests.machines import HEAD, close, named
+from tests.machines import close, loaded, named, program
 from tests.programs import ECHO, SLEEP
 
 
@@ -79,15 +76,8 @@ TYPED = st.lists(st.tuples(st.integers(1_000_000, 6_000_000), st.text("abc ,", m
 @pytest.fixture(scope="module")
 def new(tmp_path_factory):
     """Return a function that makes machines with the echo program."""
-    path = tmp_path_factory.mktemp("echo") / "echo.s"
-    path.write_text(HEAD + ECHO)
-    program = assemble(path)
-
-    def of():
-        machine = Machine(Config(memory_bytes=16 << 20))
-        machine.load(of_assembly(program, 16 << 20))
-        return machine
-    return of
+    assembly = program(tmp_path_factory.mktemp("echo"), ECHO, "lib.s")
+    return lambda: loaded(assembly)
 
 
 @settings(max_examples=10, deadline=None)

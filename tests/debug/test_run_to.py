@@ -6,9 +6,8 @@ import pytest
 from emu.debug.history import run_to
 from emu.debug.views.vmcs import Vmcs
 from emu.errors import ConfigError
-from emu.machine import Config, Machine
 from emu.machine.failure import read_linear
-from tests.machines import close
+from tests.machines import close, demo
 from tests.programs import THREE
 
 # Two entries fail, by error 7 and by exit reason 33, one succeeds.
@@ -107,38 +106,36 @@ def test_console_that_fills_its_ring_does_not_move_the_place(guest):
 
 
 @pytest.fixture
-def demo():
+def two():
     """Return a function that makes a machine of two processors with the demonstration."""
-    machines = []
+    made = []
 
     def make():
-        machine = Machine(Config(memory_bytes=128 << 20, processors=2))
-        machine.load_demo()
-        machines.append(machine)
-        return machine
+        made.append(demo(processors=2))
+        return made[-1]
 
     yield make
-    for machine in machines:
+    for machine in made:
         close(machine)
 
 
-def test_exits_of_two_processors_are_found_in_the_order_of_the_log(demo, tmp_path):
-    traced = demo()
+def test_exits_of_two_processors_are_found_in_the_order_of_the_log(two, tmp_path):
+    traced = two()
     traced.trace_exits(tmp_path / "exits")
     traced.run(max_cycles=100_000_000)
     traced.close_trace()
     rows = [json.loads(line) for line in (tmp_path / "exits").read_text().splitlines()]
     numbers = [n for cpu in (0, 1) for n in [n for n, row in enumerate(rows, 1) if row["cpu"] == cpu][5:400:130]]
     assert {rows[n - 1]["cpu"] for n in numbers} == {0, 1}
-    for number, machine, processor in run_to.run_to_exits(demo, numbers):
+    for number, machine, processor in run_to.run_to_exits(two, numbers):
         c, row = machine.cpu[processor], rows[number - 1]
         assert (processor, int(c.exit_began), int(c.exit_reason_now)) == (row["cpu"], row["cycle"], row["number"])
         assert run_to.exits_of(machine) == number and int(c.vmx_mode) == 1
 
 
 @pytest.mark.parametrize("number", [1, 2, 300, 1001])
-def test_launches_of_two_processors_stop_before_the_instruction(demo, number):
-    machine, processor = run_to.run_to_launch(demo, number)
+def test_launches_of_two_processors_stop_before_the_instruction(two, number):
+    machine, processor = run_to.run_to_launch(two, number)
     e = machine.env(processor)
     assert sum(int(c.entries) for c in machine.cpu) == number - 1
     assert read_linear(machine, machine.cpu[processor], int(e.rip), 3) in (VMLAUNCH, VMRESUME)

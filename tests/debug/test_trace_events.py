@@ -1,15 +1,12 @@
 """Stops at trace events: exits, entries, failures, deliveries, MSRs, ports, modes; counted by the machine; the run stays as it is."""
 import pytest
 
-from emu.asm import assemble
 from emu.debug.history.history import History
 from emu.debug.session.session import Session
 from emu.errors import ConfigError, DebugError
-from emu.image import of_assembly
-from emu.machine import Config, Machine
 from emu.spec.vmx import REASON
 from tests.guests.guests import FOLDER
-from tests.machines import close
+from tests.machines import assembled, close, demo, loaded
 from tests.programs import COUNT, ENTER
 
 
@@ -19,9 +16,7 @@ def session():
     made = []
 
     def of(name, processors=1):
-        machine = Machine(Config(memory_bytes=16 << 20, processors=processors))
-        machine.load(of_assembly(assemble(FOLDER / f"{name}.s"), 16 << 20))
-        made.append(Session(machine))
+        made.append(Session(loaded(assembled(FOLDER / f"{name}.s"), processors=processors)))
         return made[-1]
 
     yield of
@@ -78,11 +73,8 @@ def test_each_kind_is_met(session, name, text, words):
 
 
 def test_hits_are_counted_by_the_machine_and_the_run_stays_as_it_is():
-    plain = Machine(Config(memory_bytes=48 << 20, processors=2))
-    plain.load_demo()
+    plain, machine = demo(48, processors=2), demo(48, processors=2)
     result = plain.run()
-    machine = Machine(Config(memory_bytes=48 << 20, processors=2))
-    machine.load_demo()
     with Session(machine) as one:
         number = one.break_on("exit=cpuid", ignore=10**9)
         one.break_on("exit and partition==2 and gpa==0x123456789", ignore=0)
@@ -143,9 +135,7 @@ def test_ignored_are_those_that_the_filter_accepts(past):
 
 
 def test_filters_of_breakpoints_change_no_run():
-    plain, machine = Machine(Config(memory_bytes=48 << 20)), Machine(Config(memory_bytes=48 << 20))
-    for each in (plain, machine):
-        each.load_demo()
+    plain, machine = demo(48), demo(48)
     plain.run()
     with Session(machine) as one:
         number = one.break_on("rip==vmexit and rax==0x123456789", ignore=0)

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.asm import assemble
-from emu.image import of_assembly
-from emu.machine import Config, Machine
+from tests.machines import loaded
 
 ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
@@ -57,12 +56,7 @@ def test_every_command_is_shown():
 def test_python_block_prints_what_the_page_says(text, image):
     program = assemble(ROOT / image)
 
-    def make():
-        machine = Machine(Config(memory_bytes=16 << 20))
-        machine.load(of_assembly(program, 16 << 20))
-        return machine
-
-    printed, said = pages.python_output(text, {"make": make})
+    printed, said = pages.python_output(text, {"make": lambda: loaded(program)})
     assert printed == said
 
 

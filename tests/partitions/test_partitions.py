@@ -24,6 +24,14 @@ PLAIN = {"not_enlightened"}
 VPS = {"smp": 3, "smp_init": 3}                           # programs for several virtual processors
 TYPED = {"uart": b"abcd"}                                 # what somebody types, long after the start
 SAYS = {"uart": "ok"}
+CALL_PAGE = """mov ecx, HVMSR_GUEST_OS_ID
+        mov eax, 1
+        mov edx, eax
+        wrmsr
+        mov ecx, HVMSR_HYPERCALL
+        mov eax, 0x200001
+        xor edx, edx
+        wrmsr"""               # at 2 MiB
 TRIPLE, HALTED, RESET, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_0004
 # What a partition does not have, or what ends it in another way.
 NOT_HERE = {
@@ -164,14 +172,7 @@ def test_console_output_is_distinguished_by_partition(tmp_path):
 
 
 def test_posted_message_is_one_line_with_the_partitions_name(tmp_path):
-    guest = text(tmp_path, """mov ecx, HVMSR_GUEST_OS_ID
-        mov eax, 1
-        mov edx, eax
-        wrmsr
-        mov ecx, HVMSR_HYPERCALL
-        mov eax, 0x200001
-        xor edx, edx
-        wrmsr
+    guest = text(tmp_path, f"""{CALL_PAGE}
         mov ecx, HVCALL_POST_MESSAGE
         mov edx, message
         mov eax, 0x200000
@@ -200,17 +201,10 @@ def test_state_outside_the_vmcs_is_a_partitions_own(processors):
 
 
 def test_hypercalls_of_32_bit_code_use_register_pairs(tmp_path):
-    guest = text(tmp_path, """
+    guest = text(tmp_path, f"""
         .code32
         mov esp, 0x90000
-        mov ecx, HVMSR_GUEST_OS_ID
-        mov eax, 1
-        mov edx, eax
-        wrmsr
-        mov ecx, HVMSR_HYPERCALL
-        mov eax, 0x200001
-        xor edx, edx
-        wrmsr
+        {CALL_PAGE}
         mov eax, 0x7777
         xor edx, edx
         mov ebp, 0x200000

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from emu.asm import assemble
-from emu.image import of_assembly
-from emu.machine import Config, Machine
 from emu.spec.insn import FORM, FORMS, IMM, MAP_64
+from tests.machines import loaded
 
 FOLDER = Path(__file__).resolve().parent
 LIBRARY = FOLDER.parent.parent / "guests" / "lib.s"
@@ -19,7 +18,6 @@ PARAMETERS, DATA, CASES, RESULTS = 0x600000, 0x601000, 0x800000, 0xC00000
 SCRATCH = 0x40400000
 STACK = SCRATCH + 0x1800
 LIMIT = (RESULTS - CASES) // 32
-MEMORY = 16 << 20
 PREFIXES = {"": b"", "66": b"\x66", "F3": b"\xf3", "F2": b"\xf2", "LOCK": b"\xf0"}
 # Where an instruction runs: selectors of lib.s for code and stack, whether segments begin at the case and at SCRATCH
 MODES = {"ring3": (0x2B, 0x23, 0), "ring0": (0x08, 0x10, 0), "compat32": (0x1B, 0x23, 0), "compat16": (0x63, 0x6B, 1)}
@@ -120,8 +118,7 @@ def run(codes, mode, mxcsr=0x1F80, x87=0):
 
 
 def _part(program, codes, mode, image):
-    machine = Machine(Config(memory_bytes=MEMORY))
-    machine.load(of_assembly(program, MEMORY))
+    machine = loaded(program)
     code, stack, based = MODES[mode]
     values = registers(mode)
     head = struct.pack("<5Q", len(codes), code, based, stack, values[4]).ljust(0x40, b"\0") + struct.pack("<17Q", *values)
