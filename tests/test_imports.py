@@ -1,4 +1,4 @@
-"""Imports go up the layers of the architecture, never down."""
+"""Imports go up the layers of the architecture, never down; tests stand beside what they test."""
 import ast
 from pathlib import Path
 
@@ -82,3 +82,18 @@ def test_only_the_core_imports_the_execution_engine():
             if any(name and name.split(".")[0] == "unicorn" for name in names) and "core" not in path.parts:
                 wrong.append(str(path))
     assert not wrong
+
+
+def test_tests_stand_in_folders_of_what_they_test():
+    beside = {"guests", "partitions", "hyperv", "foreign", "docs", "reference", "mutation"}
+    assert {path.name for path in (ROOT / "tests").iterdir() if (path / "__init__.py").exists()} - beside <= set(LAYERS)
+
+
+def test_no_test_module_imports_one_of_another_folder():
+    wrong = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            parts = (node.module or "").split(".") if isinstance(node, ast.ImportFrom) else [""]
+            if parts[0] == "tests" and parts[-1].startswith("test_") and tuple(parts[:-1]) != path.relative_to(ROOT).parts[:-1]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {node.module}")
+    assert wrong == []
