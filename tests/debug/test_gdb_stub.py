@@ -108,17 +108,17 @@ def test_condition_of_gdb_is_evaluated_here(stub):
 
 def test_points_of_gdb_and_conditions_that_are_met_together(stub):
     unit, at = stub(COUNT)
-    told, loop, cell = [], at["test.loop"], at["cell"]
-    unit.tell = told.append
+    printed, loop, cell = [], at["test.loop"], at["cell"]
+    unit.tell = printed.append
     command = b"qRcmd," + b"break rip==test.loop and rcx<2".hex().encode()
     assert b"condition 1" in bytes.fromhex(unit.answer(command).decode())
     never = b"X3,220027"
     assert unit.answer(b"Z1,%x,1;%s" % (loop, never)) == b"OK" and unit.answer(b"Z0,%x,1" % loop) == b"OK"
-    assert unit.answer(b"c").endswith(b"swbreak:;") and len(told) == 1 and told[0].startswith("hvlab: 1: instruction at ")
+    assert unit.answer(b"c").endswith(b"swbreak:;") and len(printed) == 1 and printed[0].startswith("hvlab: 1: instruction at ")
     assert unit.answer(b"Z2,%x,4" % cell) == b"OK" and unit.answer(b"Z4,%x,4" % cell) == b"OK"
     assert unit.answer(b"c").endswith(b"watch:%x;" % cell)
-    assert unit.answer(b"c").endswith(b"awatch:%x;" % cell) and len(told) == 1
-    assert unit.answer(b"c").endswith(b"swbreak:;") and len(told) == 2
+    assert unit.answer(b"c").endswith(b"awatch:%x;" % cell) and len(printed) == 1
+    assert unit.answer(b"c").endswith(b"swbreak:;") and len(printed) == 2
     assert [(point.number, point.hits) for point in unit.session.breakpoints()] == [(1, 2), (2, 0), (3, 2), (4, 1), (5, 2)]
 
 
@@ -168,20 +168,20 @@ def test_step_of_a_waiting_partition_runs_until_it_is_there(stub):
 
 
 def test_end_that_nobody_asked_for_stops_first(guest):
-    told = []
-    unit = Stub(guest("test:   lidt    [rip + none]\n        ud2\nnone:   .quad   0, 0\n")[0], tell=told.append)
+    printed = []
+    unit = Stub(guest("test:   lidt    [rip + none]\n        ud2\nnone:   .quad   0, 0\n")[0], tell=printed.append)
     assert unit.answer(b"c") == b"T0bthread:p1.1;core:0;"
-    assert "triple fault" in "".join(told) and "reverse-stepi" in "".join(told) and number(unit, "rip")
+    assert "triple fault" in "".join(printed) and "reverse-stepi" in "".join(printed) and number(unit, "rip")
     assert unit.answer(b"c").startswith(b"W")
     unit.session.close()
 
 
 def test_guest_that_failed_stops_first_and_one_goes_back_from_there(guest):
-    told = []
+    printed = []
     make, at = guest("test:   mov     eax, 3\n        out     PORT_DEBUG_EXIT, eax\n")
-    unit = Stub(make, tell=told.append)
+    unit = Stub(make, tell=printed.append)
     assert unit.answer(b"c") == b"T06thread:p1.1;core:0;"
-    assert "the guest ended the run: failed with exit code 3" in "".join(told)
+    assert "the guest ended the run: failed with exit code 3" in "".join(printed)
     assert unit.answer(b"bs") == b"T05thread:p1.1;core:0;" and unit.result is None
     assert number(unit, "rip") == at.symbols["test"] + 5   # before OUT
     assert unit.answer(b"c") == b"T06thread:p1.1;core:0;" and unit.answer(b"c") == b"W03;process:1"

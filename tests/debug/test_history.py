@@ -1,4 +1,4 @@
-"""The way back: steps and stops met again, in reverse, across worlds and processors."""
+"""Going backward: steps and stops met again, across worlds and processors."""
 import pytest
 
 from emu.debug.gdb.stub import Stub

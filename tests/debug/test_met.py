@@ -106,9 +106,9 @@ def test_watchpoints_met_by_one_instruction(debug, first, condition):
     wanted = [2] if condition else [1, 2]
     assert [numbers(stop) for stop in found] == [wanted] * 4
     for stop in found:
-        told = {each.number: (each.reason, each.address, each.detail["access"], each.detail["size"]) for each in stop.all}
-        assert told[2] == ("watchpoint", places[other][0], other, 8) and told.get(1, told[2])[0] == "watchpoint"
-        assert 1 not in told or told[1] == ("watchpoint", places[first][0], first, 8)
+        reported = {each.number: (each.reason, each.address, each.detail["access"], each.detail["size"]) for each in stop.all}
+        assert reported[2] == ("watchpoint", places[other][0], other, 8) and reported.get(1, reported[2])[0] == "watchpoint"
+        assert 1 not in reported or reported[1] == ("watchpoint", places[first][0], first, 8)
     again = {"write": 4, "read": 0}                        # ADD writes `to`, too
     assert hits(session) == [0 if condition else 4 + again[first], 4 + again[other]]
 

@@ -1,4 +1,4 @@
-"""A run is stopped where something happens, and goes on as if it had not been."""
+"""A run is stopped at an exit, an entry or a cycle, and goes on as if it had not been."""
 import json
 
 import pytest

@@ -112,8 +112,8 @@ def test_condition_on_rip_is_a_breakpoint_with_a_filter(past):
     for count in (7, 8, 9):
         stop = session.run()
         assert (stop.reason, stop.number, stop.address, stop.thread.register("rcx")) == ("breakpoint", number, at["test.loop"], count)
-    told = stop.detail["event"]
-    assert (told.kind, told.name, told.rip, told.world, told.processor) == ("INSTRUCTION", "instruction", at["test.loop"], "root", 0)
+    event = stop.detail["event"]
+    assert (event.kind, event.name, event.rip, event.world, event.processor) == ("INSTRUCTION", "instruction", at["test.loop"], "root", 0)
     assert session.points.get(number).hits == 3 and session.run().reason == "ended"
     assert [history.reverse_continue().thread.register("rcx") for _ in range(3)] == [9, 8, 7]
     assert history.reverse_continue().reason == "history"
