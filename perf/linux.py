@@ -13,7 +13,7 @@ import measuring
 from measuring import HERE, QEMU
 
 sys.path.insert(0, str(HERE.parent))
-from tests.machine import foreign, linux  # noqa: E402
+from tests.foreign import foreign, linux  # noqa: E402
 
 QUESTION = "How long does Linux take to a shell?"
 MEMORY, END = "256M", "end of the shell"

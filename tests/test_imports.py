@@ -1,4 +1,4 @@
-"""Imports go up the layers of the architecture, never down."""
+"""Imports go up the layers of the architecture, never down; tests stand beside what they test."""
 import ast
 from pathlib import Path
 
@@ -125,3 +125,18 @@ def test_a_number_with_a_name_stands_in_one_module():
             homes.setdefault(name, []).append(str(path.relative_to(ROOT)))
     twice = [f"{name}: {', '.join(files)}" for name, files in sorted(homes.items()) if len(files) > 1]
     assert len(homes) > 500 and not twice, "\n".join(twice)
+
+
+def test_tests_stand_in_folders_of_what_they_test():
+    beside = {"guests", "partitions", "hyperv", "foreign", "docs", "reference", "mutation"}
+    assert {path.name for path in (ROOT / "tests").iterdir() if (path / "__init__.py").exists()} - beside <= set(LAYERS)
+
+
+def test_no_test_module_imports_one_of_another_folder():
+    wrong = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            parts = (node.module or "").split(".") if isinstance(node, ast.ImportFrom) else [""]
+            if parts[0] == "tests" and parts[-1].startswith("test_") and tuple(parts[:-1]) != path.relative_to(ROOT).parts[:-1]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {node.module}")
+    assert wrong == []

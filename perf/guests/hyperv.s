@@ -120,7 +120,7 @@ test:   ROOT_BEGINS
         .endif
         jmp     1b
         .endif
-        .if     ASKED == 6                      # a port of the child: the message, RIP behind the instruction, and on
+        .if     ASKED == 6                      # a port of the child: the message, RIP after the instruction, and on
         NEW_CHILD outs, outs_end, GIVEN
         call    clear_input
         mov     [INPUT], r15

@@ -1,4 +1,4 @@
-# partition.s - guests of the hypervisor that do one thing for ever; each label is an entry.
+# partition.s - guests of the hypervisor that do one thing without end; each label is an entry.
 #
 # Entry   64-bit mode, the first 4 GiB at themselves (hv/README.md, "What a partition finds")
 # Source  TLFS, "Hypercall Interface"; "HvCallFlushVirtualAddressSpace"

@@ -1,4 +1,4 @@
-# smp.s - every processor of the bare machine computes for ever.
+# smp.s - every processor of the bare machine computes without end.
 #
 # Entry   LONG payload, rdi = boot information
 # Source  firmware/boot/README.md, "Mailboxes"

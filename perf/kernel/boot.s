@@ -93,9 +93,9 @@ long_mode:
         ltr     ax
         mov     esi, esi
         call    map_touch
-.loop:  call    find_loop                       # rbx = row, rsi behind the name
+.loop:  call    find_loop                       # rbx = row, rsi after the name
         call    number
-        mov     r12, rax                        # count, 0: as good as for ever
+        mov     r12, rax                        # count, 0: as good as without end
         call    number
         mov     r13, rax                        # repeats
         push    rsi
@@ -159,7 +159,7 @@ map_touch:
         mov     cr3, rax
         ret
 
-# find_loop - rsi = command line -> rbx = row of the first word that names one, rsi behind it; ends the run when none does
+# find_loop - rsi = command line -> rbx = row of the first word that names one, rsi after it; ends the run when none does
 find_loop:
         lea     rbx, [rel loops]
 .row:   xor     ecx, ecx
@@ -189,7 +189,7 @@ find_loop:
 .found: add     rsi, rcx
         ret
 
-# number - rsi = text -> rax = the decimal number there, rsi behind it
+# number - rsi = text -> rax = the decimal number there, rsi after it
 number: xor     eax, eax
 .blank: mov     cl, [rsi]
         cmp     cl, ' '

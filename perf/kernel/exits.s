@@ -27,7 +27,7 @@ other_exit:
 done:   xor     eax, eax
         ret
 
-# on_plain - the smallest complete answer: reason, length, RIP behind the instruction.
+# on_plain - the smallest complete answer: reason, length, RIP after the instruction.
         .align  64
 on_plain:
         mov     eax, VMCS_EXIT_REASON

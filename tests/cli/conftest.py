@@ -1,11 +1,8 @@
 """The real command, in this process."""
-from pathlib import Path
-
 import pytest
 
 from emu.cli.group import start
-
-GUESTS = Path(__file__).resolve().parent.parent / "guests"
+from tests.machines import HEAD
 
 
 @pytest.fixture
@@ -28,7 +25,7 @@ def program(tmp_path):
     """Return a function: text of a guest program after `test:` with VMX -> the path of its source file."""
     def write(text):
         path = tmp_path / "program.s"
-        path.write_text("".join(f'        .include "{GUESTS / name}"\n' for name in ("lib.s", "vmxlib.s")) + text)
+        path.write_text(HEAD + text)
         return path
 
     return write

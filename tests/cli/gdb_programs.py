@@ -1,7 +1,7 @@
 """Guest programs that the gdb tests debug."""
-from tests.guests.guests import FOLDER
+from tests.machines import HEAD
+from tests.programs import ENTER
 
-HEAD = "".join(f'        .include "{FOLDER / name}"\n' for name in ("lib.s", "vmxlib.s"))
 PROGRAMS = {
     "count": HEAD + """
 test:
@@ -15,18 +15,7 @@ again:  mov     [rip + cell], ecx
         .align  8
 cell:   .quad   0
 """,
-    "enter": HEAD + """
-test:   call    vmx_start
-        GUEST   guest
-        RUN     CPUID
-        SKIP
-        RUN     VMCALL
-        PASS
-guest:  nop
-exits:  cpuid
-after:  mov     [0x600018], eax
-        vmcall
-""",
+    "enter": HEAD + ENTER,
     "crash": HEAD + """
 test:   lidt    [rip + none]
         ud2

@@ -8,18 +8,8 @@ import sys
 import pytest
 
 from emu.cli import loading
+from tests.programs import ENTER
 
-ROUND = """
-test:   call    vmx_start
-        GUEST   guest
-        RUN     CPUID
-        SKIP
-        RUN     VMCALL
-        PASS
-guest:  nop
-place:  cpuid
-        vmcall
-"""
 M = ("--memory", "16M")
 TPR = """
 test:   APIC_WRITE APIC_SVR, SVR_ENABLE | 0xFF
@@ -32,20 +22,20 @@ test:   APIC_WRITE APIC_SVR, SVR_ENABLE | 0xFF
 
 
 def test_check_of_a_run_whose_entries_all_pass_ends_with_0(hvlab, program):
-    code, out, err = hvlab("vmcs", "check", program(ROUND), *M)
+    code, out, err = hvlab("vmcs", "check", program(ENTER), *M)
     assert (code, err) == (0, "") and out == "all 2 VM entries of the run passed every check; it ended by exit code\n"
-    body = json.loads(hvlab("vmcs", "check", program(ROUND), *M, "--json")[1])
+    body = json.loads(hvlab("vmcs", "check", program(ENTER), *M, "--json")[1])
     assert body["passes"] and body["failures"] == []
 
 
 def test_several_kinds_are_traced_and_symbols_name_addresses(hvlab, program, tmp_path):
-    code, out, _ = hvlab("trace", program(ROUND), *M, "--filter", "exit or entry", "--jsonl", tmp_path / "rows")
+    code, out, _ = hvlab("trace", program(ENTER), *M, "--filter", "exit or entry", "--jsonl", tmp_path / "rows")
     rows = [json.loads(line) for line in (tmp_path / "rows").read_text().splitlines()]
     assert code == 0 and [row["kind"] for row in rows] == ["ENTRY", "EXIT", "ENTRY", "EXIT"]
-    assert rows[1]["symbol"] == "place" and "hypercall" not in rows[3] and "rcx" in rows[3]
-    code, out, _ = hvlab("break", "exit and rip==place+2", program(ROUND), *M)
-    assert code == 0 and out.startswith("hit 1: VMCALL at 0x") and "(place+0x2, " in out
-    assert hvlab("break", "exit and rip==nowhere", program(ROUND), *M)[0] == 2
+    assert rows[1]["symbol"] == "exits" and "hypercall" not in rows[3] and "rcx" in rows[3]
+    code, out, _ = hvlab("break", "exit and rip==after+7", program(ENTER), *M)
+    assert code == 0 and out.startswith("hit 1: VMCALL at 0x") and "(after+0x7, " in out
+    assert hvlab("break", "exit and rip==nowhere", program(ENTER), *M)[0] == 2
 
 
 @pytest.mark.parametrize("arguments", [
@@ -61,7 +51,7 @@ def test_an_output_that_cannot_be_written_is_reported_before_the_run(hvlab, tmp_
 
 def test_a_snapshot_is_looked_at_as_it_is(hvlab, program, tmp_path):
     saved = tmp_path / "a.hvz"
-    assert hvlab("run", program(ROUND), *M, "--max-cycles", "60K", "--save", saved)[0] == 5
+    assert hvlab("run", program(ENTER), *M, "--max-cycles", "60K", "--save", saved)[0] == 5
     code, out, err = hvlab("vmcs", saved)
     assert code == 2 and "outside VMX operation" in err
     code, out, err = hvlab("why", "memory", "0x400000", saved)
@@ -107,7 +97,7 @@ def test_virtual_task_priority_holds_a_vector_back(hvlab, program):
 
 def test_two_builds_part_where_they_do_something_else(hvlab, program, tmp_path):
     recordings = []
-    for name, text in (("a", ROUND), ("b", "        .space  64, 0x90\n" + ROUND.replace("        vmcall\n", "        hlt\n"))):
+    for name, text in (("a", ENTER), ("b", "        .space  64, 0x90\n" + ENTER.replace("        vmcall\n", "        hlt\n"))):
         source = tmp_path / f"{name}.s"
         source.write_text(program(text).read_text())
         recordings.append(tmp_path / f"{name}.hvr")

@@ -13,7 +13,7 @@ import emu
 from emu.cli import power, report
 from emu.cli.commands import bench
 from emu.cli.console import made
-from emu.cli.group import COMMANDS, start
+from emu.cli.group import COMMANDS
 from emu.errors import ConfigError, Unmodelled
 from emu.spec.outcome import STOP
 from tests.image import build
@@ -79,19 +79,13 @@ def test_stand_in_takes_what_the_machine_takes():
 
 
 @pytest.fixture
-def hvlab(monkeypatch, capfdbinary, tmp_path):
+def hvlab(hvlab, monkeypatch):
     """Return a function: command line -> (exit code, standard output, standard error), with `machine` to look at."""
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("NO_COLOR", "1")
-
     def call(*arguments, machine=None):
         call.machine = machine or Machine()
         call.asked = []
         monkeypatch.setattr(power, "machine", lambda *values, **more: call.asked.append(values) or call.machine)
-        with pytest.raises(SystemExit) as ended:
-            start([str(argument) for argument in arguments])
-        out, err = capfdbinary.readouterr()
-        return ended.value.code, out.decode(), err.decode()
+        return hvlab(*arguments)
 
     return call
 

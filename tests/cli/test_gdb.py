@@ -11,8 +11,8 @@ import pytest
 
 from emu.kernel_cache import ROOT
 from tests.cli.gdb_programs import HEAD, PROGRAMS
-from tests.machine import foreign
-from tests.machine.test_inputs import ECHO
+from tests.foreign import foreign
+from tests.programs import ECHO
 
 SETTINGS = ROOT / "debug" / "gdb" / "init.gdb"
 LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")

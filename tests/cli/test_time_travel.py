@@ -4,7 +4,7 @@ import json
 import pytest
 
 from tests.guests.guests import FOLDER
-from tests.machine.test_inputs import ECHO
+from tests.programs import ECHO
 
 ENTER = """
 test:   call    vmx_start

@@ -50,8 +50,8 @@ def test_break_reports_all_that_happens_at_once(hvlab):
     for condition in ("failure or exit", "exit or hypercall"):
         _, rows, _ = hvlab("trace", image, "--memory", "16M", "--filter", condition, "--jsonl", "-")
         code, out, _ = hvlab("break", condition, image, "--memory", "16M", "--all", "--json")
-        told, traced = ([(row["name"], row["cycle"]) for row in map(json.loads, text.splitlines())] for text in (out, rows))
-        assert code == 0 and told == traced and len(told) > 8
+        printed, traced = ([(row["name"], row["cycle"]) for row in map(json.loads, text.splitlines())] for text in (out, rows))
+        assert code == 0 and printed == traced and len(printed) > 8
     code, out, _ = hvlab("break", "exit and failed or failure >= 0x80000000", image, "--memory", "16M", "--json")
     assert code == 0 and (json.loads(out)["hits"], json.loads(out)["kind"]) == (1, "EXIT")
 

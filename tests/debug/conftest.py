@@ -1,46 +1,35 @@
-"""Guest programs of the debugging tests: assembled once, and a function that makes machines of them."""
-from functools import cache
-
+"""Sessions for tests of debugging: closed when the test is over."""
 import pytest
 
-from emu.asm import assemble
-from emu.image import of_assembly
-from emu.machine import Config, Machine
-from tests.guests.guests import FOLDER
-from tests.machine import conftest
-
-MIB = 1 << 20
-HEAD = "".join(f'        .include "{FOLDER / name}"\n' for name in ("lib.s", "vmxlib.s"))
-
-
-def close(machine):
-    """Let a machine's engines go, unless who played with it has done so."""
-    if all(hasattr(unit, "uc") for processor in machine.processors for unit in processor.engines):
-        conftest.close(machine)
-
-
-@cache
-def _assembled(path, text):
-    path.write_text(HEAD + text)
-    return assemble(path)
+from emu.debug.history.history import History
+from emu.debug.session.session import Session
 
 
 @pytest.fixture
-def guest(tmp_path):
-    """Return a function: program text after `test:` -> (a function that makes a machine with it, its Assembly)."""
-    made = []
+def debug(guest):
+    """Return a function: program text -> (Session, {symbol: address})."""
+    sessions = []
 
     def of(text, processors=1):
-        program = _assembled(tmp_path / "program.s", text)
-
-        def make():
-            machine = Machine(Config(memory_bytes=16 * MIB, processors=processors))
-            machine.load(of_assembly(program, 16 * MIB))
-            made.append(machine)
-            return machine
-
-        return make, program
+        make, program = guest(text, processors)
+        sessions.append(Session(make()))
+        return sessions[-1], program.symbols
 
     yield of
-    for machine in made:
-        close(machine)
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture
+def past(guest):
+    """Return a function: program text -> (Session, History, {symbol: address})."""
+    sessions = []
+
+    def of(text, processors=1, **options):
+        make, program = guest(text, processors)
+        sessions.append(Session(make()))
+        return sessions[-1], History(sessions[-1], **options), program.symbols
+
+    yield of
+    for session in sessions:
+        session.close()

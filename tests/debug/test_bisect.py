@@ -5,9 +5,8 @@ from emu.debug.history import compare, record
 from emu.debug.history.bisect import bisect
 from emu.debug.history.builds import Undecided
 from emu.errors import ReplayError
-from tests.debug.test_snapshot import make
-from tests.machine.conftest import close
-from tests.machine.test_inputs import ECHO
+from tests.machines import close, named
+from tests.programs import ECHO
 
 
 def recorded(machine, data=b"", at=2_000_000, budget=None):
@@ -98,7 +97,7 @@ def test_event_after_the_budget_cut_the_other_build_is_no_parting(guest):
 
 @pytest.mark.parametrize("name, at", [("vmx_round_trip", 700_123), ("smp_ipi", 1_500_000), ("vmx_interrupts", 90_000)])
 def test_differences_by_name(name, at):
-    a, b = make(name), make(name)
+    a, b = named(name), named(name)
     for machine in (a, b):
         machine.run(max_cycles=at)
     assert compare.same(a, b) and compare.differences(a, b) == []
@@ -125,4 +124,4 @@ def test_differences_by_name(name, at):
 def test_machines_made_otherwise_are_not_compared(echo):
     one = recorded(echo(), b".")
     with pytest.raises(ReplayError, match="the runs cannot be compared: memory_bytes is"):
-        bisect(echo(), one, make("demo"), one)
+        bisect(echo(), one, named("demo"), one)

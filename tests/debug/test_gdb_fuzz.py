@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from emu.debug.gdb import breakpoints, description, packet
 from emu.debug.gdb.stub import Stub
 from emu.errors import ImageError
-from tests.debug.test_session import COUNT, ENTER
+from tests.machines import close, loaded, program
+from tests.programs import COUNT, ENTER
 
 HEADS = sorted(({head.encode() for table in (Stub.WHOLE, Stub.BEGUN) for head in table} | {
     b"X", b"qSearch:memory:", b"vFile:", b"vFile:setfs:", b"vFile:open:", b"vFile:pread:", b"vFile:close:", b"vFile:fstat:", b"Z0,",
@@ -41,18 +42,10 @@ contents = st.lists(st.one_of(st.sampled_from(NUMBERS), st.sampled_from(DIVIDERS
 @pytest.fixture(scope="module")
 def unit(tmp_path_factory):
     """Return a Stub of a program with a hypervisor and a guest, before its VM entry."""
-    from emu.asm import assemble
-    from emu.image import of_assembly
-    from emu.machine import Config, Machine
-    from tests.debug.conftest import HEAD, MIB, close
-
-    made = []
+    made, assembly = [], program(tmp_path_factory.mktemp("fuzz"), ENTER, "lib.s", "vmxlib.s")
 
     def make():
-        path = tmp_path_factory.mktemp("fuzz") / "program.s"
-        path.write_text(HEAD + ENTER)
-        made.append(Machine(Config(memory_bytes=16 * MIB)))
-        made[-1].load(of_assembly(assemble(path), 16 * MIB))
+        made.append(loaded(assembly))
         return made[-1]
 
     stub = Stub(make)

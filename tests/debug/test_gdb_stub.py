@@ -12,9 +12,8 @@ from emu.debug.gdb.server import Server, address_of
 from emu.debug.gdb.stub import Stub
 from emu.debug.history import snapshot_file
 from emu.errors import ConfigError
-from tests.debug.conftest import close
-from tests.debug.test_session import COUNT, ENTER
-from tests.machine.test_inputs import ECHO
+from tests.machines import close
+from tests.programs import COUNT, ECHO, ENTER
 
 
 @pytest.fixture
@@ -109,17 +108,17 @@ def test_condition_of_gdb_is_evaluated_here(stub):
 
 def test_points_of_gdb_and_conditions_that_are_met_together(stub):
     unit, at = stub(COUNT)
-    told, loop, cell = [], at["test.loop"], at["cell"]
-    unit.tell = told.append
+    printed, loop, cell = [], at["test.loop"], at["cell"]
+    unit.tell = printed.append
     command = b"qRcmd," + b"break rip==test.loop and rcx<2".hex().encode()
     assert b"condition 1" in bytes.fromhex(unit.answer(command).decode())
     never = b"X3,220027"
     assert unit.answer(b"Z1,%x,1;%s" % (loop, never)) == b"OK" and unit.answer(b"Z0,%x,1" % loop) == b"OK"
-    assert unit.answer(b"c").endswith(b"swbreak:;") and len(told) == 1 and told[0].startswith("hvlab: 1: instruction at ")
+    assert unit.answer(b"c").endswith(b"swbreak:;") and len(printed) == 1 and printed[0].startswith("hvlab: 1: instruction at ")
     assert unit.answer(b"Z2,%x,4" % cell) == b"OK" and unit.answer(b"Z4,%x,4" % cell) == b"OK"
     assert unit.answer(b"c").endswith(b"watch:%x;" % cell)
-    assert unit.answer(b"c").endswith(b"awatch:%x;" % cell) and len(told) == 1
-    assert unit.answer(b"c").endswith(b"swbreak:;") and len(told) == 2
+    assert unit.answer(b"c").endswith(b"awatch:%x;" % cell) and len(printed) == 1
+    assert unit.answer(b"c").endswith(b"swbreak:;") and len(printed) == 2
     assert [(point.number, point.hits) for point in unit.session.breakpoints()] == [(1, 2), (2, 0), (3, 2), (4, 1), (5, 2)]
 
 
@@ -145,13 +144,13 @@ def test_partitions_are_processes_and_breakpoints_have_their_scope(stub):
     assert unit.answer(b"vAttach;9").startswith(b"E.there is no process 9, only 1, 2")
     assert unit.answer(b"vAttach;2") == b"T05thread:p2.1;"
     assert unit.answer(b"qfThreadInfo") == b"mp1.1,p2.1" and unit.answer(b"qC") == b"QCp2.1"
-    assert unit.answer(b"Z0,%x,1" % at["guest.after"]) == b"OK"                        # in the partition
-    assert unit.answer(b"Hgp1.1") == b"OK" and unit.answer(b"Z0,%x,1" % (at["guest.after"])) == b"OK"      # in the root: never met
+    assert unit.answer(b"Z0,%x,1" % at["after"]) == b"OK"                        # in the partition
+    assert unit.answer(b"Hgp1.1") == b"OK" and unit.answer(b"Z0,%x,1" % (at["after"])) == b"OK"      # in the root: never met
     assert unit.answer(b"vCont;s:p2.1") == b"T05thread:p2.1;core:0;"
     stop = unit.answer(b"vCont;s:p2.1")
     assert stop == b"T05thread:p1.1;core:0;"               # CPUID exits: the hypervisor's entry point
     assert unit.answer(b"vCont;c") == b"T05thread:p2.1;core:0;swbreak:;"
-    assert number(unit, "rip") == at["guest.after"]
+    assert number(unit, "rip") == at["after"]
     assert [point.hits for point in unit.session.breakpoints()] == [1, 1, 0]
     threads = unit.answer(b"qXfer:threads:read::0,1000").decode()
     assert re.findall(r'name="([^"]+)"', threads) == [unit.session.guests()[0].name] * 2      # the processor is in that guest
@@ -165,24 +164,24 @@ def test_step_of_a_waiting_partition_runs_until_it_is_there(stub):
     unit.answer(b"vCont;s:p2.1")
     assert unit.answer(b"vCont;s:p2.1").startswith(b"T05thread:p1.1")
     assert unit.answer(b"vCont;s:p2.1") == b"T05thread:p2.1;core:0;"
-    assert number(unit, "rip") == at["guest.after"]
+    assert number(unit, "rip") == at["after"]
 
 
 def test_end_that_nobody_asked_for_stops_first(guest):
-    told = []
-    unit = Stub(guest("test:   lidt    [rip + none]\n        ud2\nnone:   .quad   0, 0\n")[0], tell=told.append)
+    printed = []
+    unit = Stub(guest("test:   lidt    [rip + none]\n        ud2\nnone:   .quad   0, 0\n")[0], tell=printed.append)
     assert unit.answer(b"c") == b"T0bthread:p1.1;core:0;"
-    assert "triple fault" in "".join(told) and "reverse-stepi" in "".join(told) and number(unit, "rip")
+    assert "triple fault" in "".join(printed) and "reverse-stepi" in "".join(printed) and number(unit, "rip")
     assert unit.answer(b"c").startswith(b"W")
     unit.session.close()
 
 
 def test_guest_that_failed_stops_first_and_one_goes_back_from_there(guest):
-    told = []
+    printed = []
     make, at = guest("test:   mov     eax, 3\n        out     PORT_DEBUG_EXIT, eax\n")
-    unit = Stub(make, tell=told.append)
+    unit = Stub(make, tell=printed.append)
     assert unit.answer(b"c") == b"T06thread:p1.1;core:0;"
-    assert "the guest ended the run: failed with exit code 3" in "".join(told)
+    assert "the guest ended the run: failed with exit code 3" in "".join(printed)
     assert unit.answer(b"bs") == b"T05thread:p1.1;core:0;" and unit.result is None
     assert number(unit, "rip") == at.symbols["test"] + 5   # before OUT
     assert unit.answer(b"c") == b"T06thread:p1.1;core:0;" and unit.answer(b"c") == b"W03;process:1"
@@ -226,14 +225,16 @@ def test_restart_begins_again(stub):
     assert unit.answer(b"c") == b"T05thread:p1.1;core:0;swbreak:;"
 
 
+def monitor(unit):
+    """Return a function: line of a monitor command -> what it prints."""
+    return lambda line: bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
+
+
 def test_monitor_commands(stub):
     unit, at = stub(ENTER)
-    unit.answer(b"Z0,%x,1" % at["guest.after"])
+    unit.answer(b"Z0,%x,1" % at["after"])
     unit.answer(b"c")
-
-    def ask(line):
-        return bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
-
+    ask = monitor(unit)
     assert "why-irq VECTOR" in ask("help")
     assert re.search(r"cpu0 +nonroot +partition 1", ask("state"))
     assert re.search(r"0x4402 +EXIT_REASON +0xa +CPUID", ask("vmcs exit"))
@@ -243,7 +244,7 @@ def test_monitor_commands(stub):
     assert "0x30" in ask("why-irq 0x30") or "no interrupt" in ask("why-irq 0x30")
     assert "EPT violation" in ask("explain exit 48")
     assert re.search(r"execute +linear", ask("points"))
-    assert re.match(rf"{at['guest.after']:#x} ", ask("disassemble"))
+    assert re.match(rf"{at['after']:#x} ", ask("disassemble"))
     for line, words in (("dance", "must be one of help"), ("vmcs nowhere", "must be one of control"), ("xlate", "usage: monitor xlate"),
                         ("xlate nowhere", "not 'nowhere'"), ("why color rax", "must be one of memory, register, vmcs"),
                         ("why-irq 3", "16 to 255"), ("xlate 0 fly", "must be one or more of read")):
@@ -252,15 +253,12 @@ def test_monitor_commands(stub):
 
 def test_monitor_reports_who_wrote_it_and_stays_where_it_is(stub):
     unit, at = stub(ENTER)
-    unit.answer(b"Z0,%x,1" % at["guest.after"])
+    unit.answer(b"Z0,%x,1" % at["after"])
     unit.answer(b"c")
-
-    def ask(line):
-        return bytes.fromhex(unit.answer(b"qRcmd," + line.encode().hex().encode()).decode()).decode()
-
+    ask = monitor(unit)
     digest, cycle = unit.machine.digest(), int(unit.machine.cpu[0].cycles)
     said = ask("why vmcs exit_reason")
-    assert re.search(rf"EXIT_REASON of VMCS 0x\w+: 0x0 -> 0xa by the instruction at {at['guest.exits']:#x}", said)
+    assert re.search(rf"EXIT_REASON of VMCS 0x\w+: 0x0 -> 0xa by the instruction at {at['exits']:#x}", said)
     assert 'the instruction at' in ask(f"why memory {int(unit.machine.cpu[0].vmcs_pointer):#x} 4")
     assert "rsp: " in ask("why register $rsp")
     assert (unit.machine.digest(), int(unit.machine.cpu[0].cycles)) == (digest, cycle)

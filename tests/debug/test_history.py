@@ -1,4 +1,4 @@
-"""The way back: steps and stops met again, in reverse, across worlds and processors."""
+"""Going backward: steps and stops met again, across worlds and processors."""
 import pytest
 
 from emu.debug.gdb.stub import Stub
@@ -6,24 +6,8 @@ from emu.debug.history.history import History
 from emu.debug.history.snapshot import position
 from emu.debug.session.session import Session
 from emu.errors import DebugError
-from emu.machine import Config, Machine
-from tests.debug.conftest import close
-from tests.debug.test_session import COUNT, ENTER
-
-
-@pytest.fixture
-def past(guest):
-    """Return a function: program text -> (Session, History, {symbol: address})."""
-    sessions = []
-
-    def of(text, processors=1, **options):
-        make, program = guest(text, processors)
-        sessions.append(Session(make()))
-        return sessions[-1], History(sessions[-1], **options), program.symbols
-
-    yield of
-    for session in sessions:
-        session.close()
+from tests.machines import close, demo
+from tests.programs import COUNT, ENTER
 
 
 def moment(session, processor=0):
@@ -53,8 +37,7 @@ def test_steps_are_taken_back_across_entries_and_exits(past):
 
 
 def test_back_and_forth_on_two_processors():
-    machine = Machine(Config(memory_bytes=48 << 20, processors=2))
-    machine.load_demo()
+    machine = demo(48, processors=2)
     with Session(machine) as session:
         history = History(session, every_cycles=1_000_000)
         session.run(max_cycles=12_000_000)
@@ -217,8 +200,7 @@ def test_a_change_makes_another_future_and_stays_in_the_past(past):
 
 
 def test_memory_bound_thins_the_ring_and_says_when_history_is_cut():
-    machine = Machine(Config(memory_bytes=48 << 20, processors=1))
-    machine.load_demo()
+    machine = demo(48)
     with Session(machine) as session:
         history = History(session, every_cycles=1_000_000, memory_bound=1)
         session.run(max_cycles=150_000_000)

@@ -186,8 +186,8 @@ def test_no_reason_exactly_when_the_machine_delivers(guest, enabled, tpr, reques
         a.isr[vector >> 6] |= np.uint64(1 << (vector & 63))
     a.tpr = tpr
     e.eflags = int(e.eflags) & ~0x200 | (0x200 if enabled else 0)
-    told = {vector for vector in requested if not irq.why(machine, 0, vector)}
+    deliverable = {vector for vector in requested if not irq.why(machine, 0, vector)}
     floor = max([tpr >> 4, *(vector >> 4 for vector in service)])
     expected = {max(requested)} if enabled and max(requested) >> 4 > floor else set()
     machine.run(max_cycles=int(c.cycles) + 5_000)
-    assert told == expected == {vector for vector in requested if int(c.delivered[vector])}
+    assert deliverable == expected == {vector for vector in requested if int(c.delivered[vector])}

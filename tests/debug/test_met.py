@@ -11,10 +11,9 @@ from emu.lab import Lab
 from emu.machine import Config, Machine
 from emu.spec.vmx import REASON
 from emu.state import RING_ROWS
-from tests.debug.conftest import close
-from tests.debug.test_history import past  # noqa: F401
-from tests.debug.test_session import COUNT, ENTER, debug  # noqa: F401
 from tests.guests import guests
+from tests.machines import close
+from tests.programs import COUNT, ENTER
 
 MOVE = """
 test:   mov     ecx, 4
@@ -73,7 +72,7 @@ def hits(session):
 
 # ---- before one instruction ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_three_breakpoints_at_an_address(debug, order):  # noqa: F811
+def test_three_breakpoints_at_an_address(debug, order):
     session, at = debug(COUNT)
     sets = (lambda: session.break_at(at["test.loop"], condition=never), lambda: session.break_on("rip==test.loop and rcx>=3"),
             lambda: session.break_at(at["test.loop"]))
@@ -86,7 +85,7 @@ def test_three_breakpoints_at_an_address(debug, order):  # noqa: F811
     assert {n: session.points.get(n).hits for n in (no, filtered, plain)} == {no: 0, filtered: 7, plain: 10}
 
 
-def test_filter_that_does_not_hold_and_condition_that_does_not(debug):  # noqa: F811
+def test_filter_that_does_not_hold_and_condition_that_does_not(debug):
     session, at = debug(COUNT)
     session.break_on("rip==test.loop and rcx<5", condition=lambda thread: thread.register("rcx") == 4)
     session.break_on("rip in (test.loop, test.loop+2)", condition=lambda thread: thread.register("rcx") in (4, 7))
@@ -97,7 +96,7 @@ def test_filter_that_does_not_hold_and_condition_that_does_not(debug):  # noqa: 
 # ---- by one instruction -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("first", ["read", "write"])
 @pytest.mark.parametrize("condition", [None, never])
-def test_watchpoints_met_by_one_instruction(debug, first, condition):  # noqa: F811
+def test_watchpoints_met_by_one_instruction(debug, first, condition):
     session, at = debug(MOVE)
     places = dict(read=(at["from"], at["test.next"]), write=(at["to"], at["test.next"]))
     session.watch(places[first][0], 8, access=first, condition=condition)
@@ -107,14 +106,14 @@ def test_watchpoints_met_by_one_instruction(debug, first, condition):  # noqa: F
     wanted = [2] if condition else [1, 2]
     assert [numbers(stop) for stop in found] == [wanted] * 4
     for stop in found:
-        told = {each.number: (each.reason, each.address, each.detail["access"], each.detail["size"]) for each in stop.all}
-        assert told[2] == ("watchpoint", places[other][0], other, 8) and told.get(1, told[2])[0] == "watchpoint"
-        assert 1 not in told or told[1] == ("watchpoint", places[first][0], first, 8)
+        reported = {each.number: (each.reason, each.address, each.detail["access"], each.detail["size"]) for each in stop.all}
+        assert reported[2] == ("watchpoint", places[other][0], other, 8) and reported.get(1, reported[2])[0] == "watchpoint"
+        assert 1 not in reported or reported[1] == ("watchpoint", places[first][0], first, 8)
     again = {"write": 4, "read": 0}                        # ADD writes `to`, too
     assert hits(session) == [0 if condition else 4 + again[first], 4 + again[other]]
 
 
-def test_all_accesses_of_a_read_modify_write(debug):  # noqa: F811
+def test_all_accesses_of_a_read_modify_write(debug):
     session, at = debug(MOVE)
     for access in ("read", "write", "access"):
         session.watch(at["to"], 4, access=access)
@@ -124,7 +123,7 @@ def test_all_accesses_of_a_read_modify_write(debug):  # noqa: F811
     assert [each.detail["access"] for each in found[1].all] == ["read", "write", "write", "write"]
 
 
-def test_words_that_change_together(debug):  # noqa: F811
+def test_words_that_change_together(debug):
     session, at = debug(ENTER)
     session.break_at(at["guest"], world=1, temporary=True)
     session.run()
@@ -136,7 +135,7 @@ def test_words_that_change_together(debug):  # noqa: F811
     assert (numbers(stop), stop.reason, stop.world) == ([3, 5], "watchpoint", 0) and hits(session) == [0, 1, 1, 1]
 
 
-def test_trace_event_and_access_of_one_instruction(debug):  # noqa: F811
+def test_trace_event_and_access_of_one_instruction(debug):
     session, at = debug(OUT)
     session.watch(at["text"], 1, access="read")
     session.break_on("port and write and size==1", condition=lambda thread: thread.pc == at["test.next"])
@@ -148,7 +147,7 @@ def test_trace_event_and_access_of_one_instruction(debug):  # noqa: F811
     assert session.run().reason == "ended" and hits(session) == [1, 1]
 
 
-def test_trace_event_that_does_not_hold_leaves_the_access(debug):  # noqa: F811
+def test_trace_event_that_does_not_hold_leaves_the_access(debug):
     session, at = debug(OUT)
     session.break_on("port and write and size==1", condition=never)
     session.watch(at["text"] + 1, 1, access="read")
@@ -157,7 +156,7 @@ def test_trace_event_that_does_not_hold_leaves_the_access(debug):  # noqa: F811
 
 
 @pytest.mark.parametrize("first", ["exit", "exit=cpuid"])
-def test_conditions_met_by_one_trace_event(debug, first):  # noqa: F811
+def test_conditions_met_by_one_trace_event(debug, first):
     session, _ = debug(ENTER)
     second = {"exit": "exit=cpuid", "exit=cpuid": "exit"}[first]
     session.break_on(first, condition=never)
@@ -169,13 +168,13 @@ def test_conditions_met_by_one_trace_event(debug, first):  # noqa: F811
     assert hits(session) == [0, 1 if second == "exit=cpuid" else 2, 2]
 
 
-def test_a_trace_event_is_one_hit_of_a_point(debug):  # noqa: F811
+def test_a_trace_event_is_one_hit_of_a_point(debug):
     session, _ = debug(ENTER)
     session.break_on("exit or hypercall")                  # VMCALL is both
     assert [numbers(stop) for stop in stops(session)] == [[1], [1]] and hits(session) == [2]
 
 
-def test_all_that_is_met_by_what_ends_the_run_is_asked(debug):  # noqa: F811
+def test_all_that_is_met_by_what_ends_the_run_is_asked(debug):
     session, at = debug("test: mov edx, PORT_DEBUG_EXIT\n lea rsi, [rip + zero]\n outsd\nzero: .long 0\n")
     session.break_on("port and rip==test+12", condition=never)
     session.break_on("port and rip==test+12")
@@ -186,7 +185,7 @@ def test_all_that_is_met_by_what_ends_the_run_is_asked(debug):  # noqa: F811
 
 
 # ---- what goes with them --------------------------------------------------------------------------------------------
-def test_temporary_ones_go_when_they_hold(debug):  # noqa: F811
+def test_temporary_ones_go_when_they_hold(debug):
     session, at = debug(MOVE)
     session.break_at(at["test.move"], temporary=True)
     session.break_on("rip==test.move", temporary=True)
@@ -197,7 +196,7 @@ def test_temporary_ones_go_when_they_hold(debug):  # noqa: F811
     assert [point.number for point in session.breakpoints()] == [5] and session.run().reason == "ended" and hits(session) == [0]
 
 
-def test_ignored_ones_are_counted_beside_others(debug):  # noqa: F811
+def test_ignored_ones_are_counted_beside_others(debug):
     session, at = debug(MOVE)
     session.watch(at["from"], 8, access="read", ignore=2)
     session.watch(at["to"], 8, access="write", ignore=3)   # by MOVSQ and by ADD
@@ -209,7 +208,7 @@ def test_ignored_ones_are_counted_beside_others(debug):  # noqa: F811
     assert hits(session) == [4, 8, 4, 4] and [point.ignore for point in session.breakpoints()] == [0, 0, 0, 0]
 
 
-def test_each_condition_is_asked_once_and_may_remove_points(debug):  # noqa: F811
+def test_each_condition_is_asked_once_and_may_remove_points(debug):
     session, at = debug(COUNT)
     asked = []
 
@@ -226,7 +225,7 @@ def test_each_condition_is_asked_once_and_may_remove_points(debug):  # noqa: F81
     assert numbers(session.run()) == [2, 4] and asked == [1, 2, 4] and hits(session) == [0, 1, 1]
 
 
-def test_breakpoint_after_a_watchpoint_or_a_trace_event_is_met(debug):  # noqa: F811
+def test_breakpoint_after_a_watchpoint_or_a_trace_event_is_met(debug):
     session, at = debug(MOVE)
     session.watch(at["from"], 8, access="read", condition=lambda thread: thread.register("rcx") < 3)
     session.break_at(at["test.next"])
@@ -253,7 +252,7 @@ LEADS = dict(
 @pytest.mark.parametrize("lead", LEADS)
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("text", [ENTER, HALTED], ids=["active", "halted"])
-def test_point_that_does_not_hold_changes_no_wait(debug, text, point, lead):  # noqa: F811
+def test_point_that_does_not_hold_changes_no_wait(debug, text, point, lead):
     found = []
     for setting in (lambda session, at: 0, POINTS[point]):
         session, at = debug(text)
@@ -267,7 +266,7 @@ def test_point_that_does_not_hold_changes_no_wait(debug, text, point, lead):  # 
 
 
 @pytest.mark.parametrize("condition", [None, never])
-def test_step_that_ends_where_points_are_met(debug, condition):  # noqa: F811
+def test_step_that_ends_where_points_are_met(debug, condition):
     session, at = debug(MOVE)
     session.break_at(at["test.move"], temporary=True)
     session.run()
@@ -279,7 +278,7 @@ def test_step_that_ends_where_points_are_met(debug, condition):  # noqa: F811
 
 
 @pytest.mark.parametrize("field", ["exit_reason", "guest_rip"])
-def test_exit_that_changes_a_watched_word(debug, field):  # noqa: F811
+def test_exit_that_changes_a_watched_word(debug, field):
     session, at = debug(ENTER)
     session.run_until("entry")
     session.watch_field(field, condition=never)
@@ -365,7 +364,7 @@ def test_condition_that_is_run_to_is_found_beside_a_callback():
     close(lab.machine)
 
 
-def test_who_wrote_it_is_found_beside_watchpoints_of_the_user(past):  # noqa: F811
+def test_who_wrote_it_is_found_beside_watchpoints_of_the_user(past):
     session, history, at = past(COUNT)
     session.break_at(at["test"], temporary=True)
     session.run()

@@ -4,16 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.asm import assemble
 from emu.debug.history import record
 from emu.debug.history.snapshot import restore, take
 from emu.errors import ConfigError, ReplayError, SnapshotError, Unmodelled
-from emu.image import of_assembly
-from emu.machine import Config, Machine
-from tests.debug.conftest import HEAD
-from tests.debug.test_snapshot import make
-from tests.machine.conftest import close
-from tests.machine.test_inputs import ECHO, SLEEP
+from tests.machines import close, loaded, named, program
+from tests.programs import ECHO, SLEEP
 
 
 @pytest.fixture
@@ -44,9 +39,9 @@ def test_replay_is_the_run(echo, tmp_path):
 @pytest.mark.parametrize("name", ["smp_ipi", "vmx_interrupts", "hlt_wake"])
 @pytest.mark.parametrize("part", [0.37, 0.9])
 def test_replay_stops_where_the_budget_did(name, part):
-    whole = make(name)
+    whole = named(name)
     cycles = whole.run().cycles
-    machine, again = make(name), make(name)
+    machine, again = named(name), named(name)
     found = recorded(machine, until=int(cycles * part))
     assert found.end.reason == "BUDGET"
     record.replay(again, found)
@@ -59,7 +54,7 @@ def test_replay_stops_where_the_budget_did(name, part):
 def test_a_run_that_was_only_paused_has_an_end(name, monkeypatch):
     from emu.machine import machine as module
     monkeypatch.setattr(module, "PAUSE_CYCLES", 3_333)
-    machine, again, left = make(name), make(name), [9]
+    machine, again, left = named(name), named(name), [9]
     recorder = record.Recorder(machine)
 
     def pause():
@@ -81,15 +76,8 @@ TYPED = st.lists(st.tuples(st.integers(1_000_000, 6_000_000), st.text("abc ,", m
 @pytest.fixture(scope="module")
 def new(tmp_path_factory):
     """Return a function that makes machines with the echo program."""
-    path = tmp_path_factory.mktemp("echo") / "echo.s"
-    path.write_text(HEAD + ECHO)
-    program = assemble(path)
-
-    def of():
-        machine = Machine(Config(memory_bytes=16 << 20))
-        machine.load(of_assembly(program, 16 << 20))
-        return machine
-    return of
+    assembly = program(tmp_path_factory.mktemp("echo"), ECHO, "lib.s")
+    return lambda: loaded(assembly)
 
 
 @settings(max_examples=10, deadline=None)
@@ -129,7 +117,7 @@ def test_going_back_gives_the_inputs_again(guest):
 
 
 def test_unmodelled_end_is_replayed():
-    machine, *others = made = [make("task_switch_refused") for _ in range(3)]
+    machine, *others = made = [named("task_switch_refused") for _ in range(3)]
     recorder = record.Recorder(machine)
     with pytest.raises(Unmodelled):
         machine.run()

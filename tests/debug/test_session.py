@@ -9,49 +9,9 @@ from emu.debug.views.vmcs import Vmcs
 from emu.errors import DebugError
 from emu.machine import Config, Machine
 from emu.spec.outcome import STOP
-from tests.debug.conftest import close
 from tests.guests import guests
-
-COUNT = """
-test:   xor     ecx, ecx
-.loop:  inc     ecx
-        mov     [rip + cell], ecx
-        mov     eax, [rip + cell]
-        mov     [rip + cell + 4], cl
-        cmp     ecx, 10
-        jb      .loop
-        PASS
-        .align  16
-cell:   .quad   0
-        .quad   0
-"""
-ENTER = """
-test:   call    vmx_start
-        GUEST   guest
-        RUN     CPUID
-        SKIP
-        RUN     VMCALL
-        PASS
-guest:  nop
-.exits: cpuid
-.after: mov     [0x600018], eax
-        vmcall
-"""
-
-
-@pytest.fixture
-def debug(guest):
-    """Return a function: program text -> (Session, {symbol: address})."""
-    sessions = []
-
-    def of(text, processors=1):
-        make, program = guest(text, processors)
-        sessions.append(Session(make()))
-        return sessions[-1], program.symbols
-
-    yield of
-    for session in sessions:
-        session.close()
+from tests.machines import close
+from tests.programs import COUNT, ENTER
 
 
 # ---- breakpoints ------------------------------------------------------------------------------------------------
@@ -108,7 +68,7 @@ def test_scope_by_world_and_partition(debug):
     wanted = session.break_at(at["guest"], world=1)
     stop = session.run()
     assert (stop.number, stop.world, stop.thread.partition) == (wanted, 1, 1)
-    again = session.break_at(at["guest.after"], eptp=stop.thread.eptp, cr3=stop.thread.register("cr3"))
+    again = session.break_at(at["after"], eptp=stop.thread.eptp, cr3=stop.thread.register("cr3"))
     assert session.run().number == again
 
 
@@ -150,7 +110,7 @@ def test_guest_physical_watch_meets_the_guest_alone(debug):
     stop = session.run()
     assert stop.number == number and stop.world == 1 and stop.detail["size"] == 4
     assert stop.address == thread.translate_guest(0x600018)
-    assert stop.thread.pc == at["guest.after"] + 7
+    assert stop.thread.pc == at["after"] + 7
 
 
 # ---- steps --------------------------------------------------------------------------------------------------------
@@ -169,12 +129,12 @@ def test_step_over_launch_lands_on_the_guests_first_instruction_and_over_an_exit
     arrived = session.run()
     assert (arrived.world, arrived.address) == (1, at["guest"])
     host = Vmcs(session.machine).host_rip
-    assert session.step().address == at["guest.exits"]
+    assert session.step().address == at["exits"]
     stop = session.step()
     assert (stop.world, stop.address, stop.thread.name) == (0, host, "cpu0 root")
     while not stop.world:
         before, stop = stop, session.step()
-    assert before.thread.world == 0 and stop.address == at["guest.after"]
+    assert before.thread.world == 0 and stop.address == at["after"]
 
 
 def test_run_to_the_next_exit_and_over_its_handler(debug):
@@ -186,7 +146,7 @@ def test_run_to_the_next_exit_and_over_its_handler(debug):
     assert (stop.reason, stop.world, stop.address) == ("exit", 0, Vmcs(session.machine).host_rip)
     assert Vmcs(session.machine).exit_reason == 10
     stop = session.run_until("entry", vmcs=vmcs)
-    assert (stop.reason, stop.address) == ("entry", at["guest.after"])
+    assert (stop.reason, stop.address) == ("entry", at["after"])
     assert session.run_until("exit", vmcs=0x1000).reason == "ended"
     with pytest.raises(DebugError, match="one of entry, exit"):
         session.run_until("fault")
@@ -205,11 +165,11 @@ def test_budget_interrupt_and_end_are_reported(debug):
 # ---- threads: registers and memory ------------------------------------------------------------------------------
 def test_registers_of_both_worlds(debug):
     session, at = debug(ENTER)
-    session.break_at(at["guest.after"], world=1)
+    session.break_at(at["after"], world=1)
     session.run()
     guest, root = session.thread(0, 1), session.thread(0, 0)
     assert guest.running and not root.running and [t.name for t in session.threads()] == ["cpu0 root", guest.name]
-    assert guest.register("rip") == at["guest.after"]
+    assert guest.register("rip") == at["after"]
     assert root.register("rax") is None and root.register("cr3") == Vmcs(session.machine).host_cr3
     session.break_at(Vmcs(session.machine).host_rip)
     session.run()
@@ -240,7 +200,7 @@ def test_registers_can_be_written(debug):
 
 def test_all_registers_are_readable_and_those_that_run_writable_as_they_are(debug):
     session, at = debug(ENTER)
-    session.break_at(at["guest.after"], world=1)
+    session.break_at(at["after"], world=1)
     thread = session.run().thread
     values = thread.registers()
     assert all(value is not None for value in values.values())
@@ -254,7 +214,7 @@ def test_all_registers_are_readable_and_those_that_run_writable_as_they_are(debu
 
 def test_memory_by_linear_and_physical_address(debug):
     session, at = debug(ENTER)
-    session.break_at(at["guest.after"], world=1)
+    session.break_at(at["after"], world=1)
     thread = session.run().thread
     thread.write(0x600020, b"linear")
     assert thread.read_physical(0x600020, 6) == b"linear" == session.machine.read(thread.translate(0x600020), 6)

@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 from emu.debug.history import parts
 from emu.debug.history.snapshot import restore, take
 from emu.errors import SnapshotError
-from emu.machine import Config, Machine
 from emu.state import ALL_ONES
-from tests.guests import guests
-from tests.machine.conftest import MIB, assembled, close
+from tests.machines import close, named
 
 GUESTS = ["accessed_dirty", "apic_timer_deadline", "apic_timer_periodic", "cross_modifying", "debug_data", "debug_resume", "ept_dirty",
           "five_level", "hlt_wake", "nmi", "pit_pic", "real_mode", "self_modifying", "single_step", "smp_atomics", "smp_init_sipi",
@@ -36,26 +34,13 @@ def whole(machine):
     return memory.tobytes(), machine.digest()
 
 
-def make(name, **config):
-    """Return a machine with a guest program, or with the demonstration."""
-    from emu.image import of_assembly
-    if name == "demo":
-        machine = Machine(Config(memory_bytes=128 * MIB))
-        machine.load_demo()
-        return machine
-    guest = guests.parse(guests.FOLDER / f"{name}.s")
-    machine = Machine(Config(memory_bytes=guest.memory * MIB, **({"processors": guest.processors} | config)))
-    machine.load(of_assembly(assembled(guest.path), guest.memory * MIB))
-    return machine
-
-
 @pytest.fixture
 def made():
-    """Return `make`; its machines are closed afterwards."""
+    """Return `machines.named`; its machines are closed afterwards."""
     all_made = []
 
     def of(name, **config):
-        all_made.append(make(name, **config))
+        all_made.append(named(name, **config))
         return all_made[-1]
 
     yield of
@@ -85,9 +70,9 @@ def test_run_from_a_restored_snapshot_is_the_run(name, made):
 
 @pytest.mark.parametrize("name", ["self_modifying", "smp_ipi", "vmx_round_trip"])
 def test_any_order_of_running_taking_and_going_back(name):
-    probe = make(name)
+    probe = named(name)
     cycles = ending(probe)[2]
-    restarted = make(name)
+    restarted = named(name)
     start, known = take(restarted), {}
 
     def state_at(cycle):
@@ -118,7 +103,7 @@ def test_any_order_of_running_taking_and_going_back(name):
                 restore(machine, snapshot)
             assert whole(machine) == state_at(at)
 
-    machine = make(name)
+    machine = named(name)
     first = take(machine)
     check()
     for each in (probe, restarted, machine):

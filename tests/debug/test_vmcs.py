@@ -4,7 +4,7 @@ import pytest
 from emu.debug.history import run_to
 from emu.debug.views.vmcs import Vmcs, check, difference
 from emu.errors import ConfigError
-from tests.debug.test_stop import THREE
+from tests.programs import THREE
 
 ONCE = """
 test:   call    vmx_start

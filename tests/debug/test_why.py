@@ -8,16 +8,19 @@ from emu.debug.history import why
 from emu.debug.views import translation
 from emu.debug.views.vmcs import Vmcs
 from emu.errors import DebugError, HvlabError
-from tests.debug.test_history import past  # noqa: F401
-from tests.debug.test_session import COUNT, ENTER
+from tests.programs import COUNT, ENTER
 
 
-def test_memory_was_written_by_the_last_store_that_reached_it(past):  # noqa: F811
-    session, history, at = past(COUNT)
-    session.break_at(at["test"])
+def run_to_the_end(session, at):
+    """Run to the program's first instruction, where its history begins, and on to its end."""
+    session.break_at(at["test"], temporary=True)
     session.run()
-    session.remove(1)
     assert session.run().reason == "ended"
+
+
+def test_memory_was_written_by_the_last_store_that_reached_it(past):
+    session, history, at = past(COUNT)
+    run_to_the_end(session, at)
     found = why.memory(history, at["cell"], 4)
     assert (found.old, found.new, found.rip, found.processor) == (9, 10, at["test.loop"] + 2, 0)
     assert session.thread(0).pc == found.rip and "test.loop" in str(found) and "0x9 -> 0xa" in str(found)
@@ -29,7 +32,7 @@ def test_memory_was_written_by_the_last_store_that_reached_it(past):  # noqa: F8
 
 
 @pytest.mark.parametrize("space", ["linear", "guest", "host"])
-def test_addresses_end_where_64_bits_do(past, space):  # noqa: F811
+def test_addresses_end_where_64_bits_do(past, space):
     session, history, _ = past(COUNT)
     last, monitor = (1 << 64) - 1, Monitor(session)
     with pytest.raises(DebugError, match="a range ends there, not 8 bytes at 0xffffffffffffffff"):
@@ -64,32 +67,24 @@ other:  .long   0
 """
 
 
-def test_memory_was_changed_by_the_last_store_of_another_value(past):  # noqa: F811
+def test_memory_was_changed_by_the_last_store_of_another_value(past):
     session, history, at = past(SAME)
-    session.break_at(at["test"])
-    session.run()
-    session.remove(1)
-    assert session.run().reason == "ended"
+    run_to_the_end(session, at)
     found = why.memory(history, at["cell"], 4)
     assert (found.old, found.new, found.rip, found.again) == (5, 7, at["changed"], 3)
     assert session.thread(0).pc == at["changed"] and str(found).endswith("; written 3 times since with that value")
 
 
-def test_memory_that_was_only_written_with_its_value_was_not_changed(past):  # noqa: F811
+def test_memory_that_was_only_written_with_its_value_was_not_changed(past):
     session, history, at = past(SAME)
-    session.break_at(at["test"])
-    session.run()
-    session.remove(1)
-    assert session.run().reason == "ended"
+    run_to_the_end(session, at)
     with pytest.raises(DebugError, match="nothing has changed .*; it was written 3 times with the value that it had"):
         why.memory(history, at["other"], 4)
 
 
-def test_search_of_the_past_can_be_stopped_and_leaves_the_machine_where_it_was(past):  # noqa: F811
+def test_search_of_the_past_can_be_stopped_and_leaves_the_machine_where_it_was(past):
     session, history, at = past("test: mov ecx, 500000\n1: dec ecx\n jnz 1b\n PASS\n")
-    session.break_at(at["test"])
-    session.run()
-    assert session.run().reason == "ended"
+    run_to_the_end(session, at)
     digest = session.machine.digest()
 
     def enough():
@@ -101,21 +96,21 @@ def test_search_of_the_past_can_be_stopped_and_leaves_the_machine_where_it_was(p
     assert session.machine.digest() == digest
 
 
-def test_vmcs_field_was_written_by_vmwrite_or_by_an_exit(past):  # noqa: F811
+def test_vmcs_field_was_written_by_vmwrite_or_by_an_exit(past):
     session, history, at = past(ENTER)
-    other = session.break_at(at["guest.after"], world=1)
+    other = session.break_at(at["after"], world=1)
     session.run()
     assert Vmcs(session.machine).exit_reason == 10
     found = why.field(history, "exit_reason")
-    assert (found.new, found.rip, session.thread(0).world) == (10, at["guest.exits"], 1)
+    assert (found.new, found.rip, session.thread(0).world) == (10, at["exits"], 1)
     assert [p.number for p in session.breakpoints()] == [other]
     session.run()
     found = why.field(history, "guest_rip")                     # SKIP: VMWRITE of the handler
-    assert found.new == at["guest.after"] and session.thread(0).world == 0
+    assert found.new == at["after"] and session.thread(0).world == 0
     assert session.thread(0).read(found.rip, 2) == b"\x0f\x79"
 
 
-def test_register_was_changed_by_the_last_instruction_that_wrote_it(past):  # noqa: F811
+def test_register_was_changed_by_the_last_instruction_that_wrote_it(past):
     session, history, at = past(COUNT)
     number = session.break_at(at["test.loop"], ignore=7)
     session.run()
@@ -128,7 +123,7 @@ def test_register_was_changed_by_the_last_instruction_that_wrote_it(past):  # no
         why.register(history, "cr3")
 
 
-def test_field_is_watched_forward(past):  # noqa: F811
+def test_field_is_watched_forward(past):
     session, _, at = past(ENTER)
     session.break_at(at["guest"], world=1, temporary=True)
     session.run()

@@ -7,7 +7,7 @@ test:   WAKE    work
         mov     ebx, 1
 .next:  lea     rax, [rip + routine]
         mov     [rax + 1], ebx                  # the immediate
-        mov     [rip + told], ebx
+        mov     [rip + wanted], ebx
 .wait:  pause
         cmp     [rip + answered], ebx
         jne     .wait
@@ -18,7 +18,7 @@ test:   WAKE    work
         PASS
 work:   mov     esi, 1
 .wait:  pause
-        cmp     [rip + told], esi
+        cmp     [rip + wanted], esi
         jne     .wait
         xor     eax, eax
         cpuid                                   # serializes
@@ -31,6 +31,6 @@ work:   mov     esi, 1
 routine: mov    eax, 0
         ret
         .align  64
-told:   .quad   0
+wanted: .quad   0
 answered: .quad 0
 result: .quad   0

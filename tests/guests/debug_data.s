@@ -53,8 +53,8 @@ test:   ON      VECTOR_DB, seen
         MET     DR6_B0
 .load:  mov     ss, [rbx]
         inc     ecx
-.behind: EQ     dword ptr [rip + hits], 1
-        lea     rax, [rip + .behind]
+.after:  EQ     dword ptr [rip + hits], 1
+        lea     rax, [rip + .after]
         EQ      [rip + place], rax
         MET     DR6_B0
         PASS

@@ -1,11 +1,6 @@
 # Expect: pass. Undefined instructions raise #UD without error code at their own address.
         .include "lib.s"
 
-        .macro  UNDEFINED bytes
-        EXPECT  VECTOR_UD
-        .byte   \bytes
-        CAUGHT
-        .endm
 test:   UNDEFINED "0x0F, 0x0B"                  # UD2
         UNDEFINED "0x0F, 0xB9, 0xC0"            # UD1
         UNDEFINED "0x0F, 0xFF, 0xC0"            # UD0

@@ -1,11 +1,6 @@
 # Expect: pass. LOCK raises #UD unless the instruction is one of the lockable ones with a memory destination.
         .include "lib.s"
 
-        .macro  UNDEFINED bytes
-        EXPECT  VECTOR_UD
-        .byte   \bytes
-        CAUGHT
-        .endm
 test:   lea     rbx, [rip + memory]
         UNDEFINED "0xF0, 0x90"                  # NOP
         UNDEFINED "0xF0, 0x01, 0xC0"            # ADD with a register

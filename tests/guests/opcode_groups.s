@@ -1,11 +1,6 @@
 # Expect: pass. Unused members of opcode groups raise #UD.
         .include "lib.s"
 
-        .macro  UNDEFINED bytes
-        EXPECT  VECTOR_UD
-        .byte   \bytes
-        CAUGHT
-        .endm
 test:   UNDEFINED "0xC7, 0xC8, 0, 0, 0, 0"      # C7 /1
         UNDEFINED "0xC6, 0xC8, 0"               # C6 /1
         UNDEFINED "0xFE, 0xD0"                  # FE /2

@@ -1,11 +1,6 @@
 # Expect: pass. Reserved encodings in 64-bit mode raise #UD: holes of the opcode maps, group members, operand forms, prefixes.
         .include "lib.s"
 
-        .macro  UNDEFINED bytes
-        EXPECT  VECTOR_UD
-        .byte   \bytes
-        CAUGHT
-        .endm
 test:   lea     rbx, [rip + memory]
         mov     rax, cr0
         and     rax, ~(CR0_EM | CR0_TS)

@@ -1,11 +1,6 @@
 # Expect: pass. Without AVX every VEX and EVEX instruction is #UD, but BMI1 and BMI2 work; their reserved forms are #UD.
         .include "lib.s"
 
-        .macro  UNDEFINED bytes
-        EXPECT  VECTOR_UD
-        .byte   \bytes
-        CAUGHT
-        .endm
 test:   lea     rbx, [rip + memory]
         nop
         UNDEFINED "0xC5, 0xF8, 0x77"                    # VZEROUPPER

@@ -35,7 +35,7 @@ test:   call    vmx_start
         INFO    HARD_DB
         QUALIFIED DR6_B1
         GET     rax, GUEST_RIP
-        EQ      rax, offset g_data.behind
+        EQ      rax, offset g_data.after
         mov     rax, dr6                        # the exit leaves DR6 alone
         NOBITS  eax, 0xF
         PUT     GUEST_DR7, DR7_ONE | DR7_L1 | put(DR7_RW1, 3) | put(DR7_LEN1, 3)
@@ -73,7 +73,7 @@ g_code: call    target
 target: nop
         ret
 g_data: mov     byte ptr [rip + watched + 1], 1
-.behind: vmcall
+.after:  vmcall
 g_held: xor     eax, eax
         mov     ss, [rip + watched]
         cpuid

@@ -25,7 +25,7 @@ test:   APIC_WRITE APIC_SVR, SVR_ENABLE | 0xFF
         GUEST   armed                           # waits until the timer ends it
         RUN     PREEMPTION_TIMER
         GET     rdx, GUEST_RIP
-        EQ      rdx, offset behind
+        EQ      rdx, offset after
         GET     rax, GUEST_ACTIVITY
         EQ      eax, ACTIVITY_ACTIVE
         CLEAR   PIN_BASED_CONTROLS, PIN_PREEMPTION_TIMER
@@ -37,7 +37,7 @@ test:   APIC_WRITE APIC_SVR, SVR_ENABLE | 0xFF
         GUEST   armed                           # an interrupt that exits ends it, though IF is 0
         RUN     EXTERNAL_INTERRUPT
         GET     rdx, GUEST_RIP
-        EQ      rdx, offset behind
+        EQ      rdx, offset after
         sti
         nop
         nop
@@ -58,7 +58,7 @@ armed:  mov     eax, LINE
 unarmed:
         xor     ecx, ecx
         mwait
-behind: vmcall
+after:  vmcall
 masked: mov     eax, LINE
         xor     ecx, ecx
         xor     edx, edx

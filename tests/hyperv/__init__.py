@@ -1,0 +1,1 @@
+"""Programs that use the hypercall interface, and what runs them."""

@@ -1,0 +1,1 @@
+"""Whole machines: how runs go, end, repeat and start again."""

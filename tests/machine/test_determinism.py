@@ -5,7 +5,7 @@ import pytest
 from emu.machine import Config, Machine
 from emu.machine import machine as module
 from tests.guests import guests
-from tests.machine.conftest import MIB, assembled, close
+from tests.machines import MIB, assembled, close
 
 SINGLE = ["a20_gate", "accessed_dirty", "apic_timer_periodic", "code_aliases", "code_off_memory", "code_past_4gib", "code_segment_limit",
           "cpuid_basics", "debug_rearm", "five_level", "iretq_checks", "large_pages", "nmi", "nmi_iret", "noncanonical_crossing",

@@ -10,8 +10,8 @@ from emu.image import of_assembly
 from emu.lab import Lab
 from emu.machine import Config, Machine, endings, partition
 from emu.spec.partition_table import CODE
-from tests.partitions.test_partitions import MEMORY, run, text
-from tests.partitions.test_partitions import partition as made
+from tests.partitions.partitions import MEMORY, run, text
+from tests.partitions.partitions import partition as made
 
 RESET = "mov al, 6\n mov dx, PORT_RESET_CONTROL\n out dx, al\n hlt"
 TRIPLE, HALTED, RESETS, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_0004

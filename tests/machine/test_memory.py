@@ -8,7 +8,7 @@ from emu.errors import ConfigError
 from emu.machine import Config, Machine
 from emu.spec.firmware import LOW
 from tests.guests import guests
-from tests.machine.conftest import close
+from tests.machines import close
 
 GIB = 1 << 30
 

@@ -2,7 +2,7 @@
 import pytest
 
 from emu.debug.history import snapshot, snapshot_file
-from tests.machine.conftest import close
+from tests.machines import close
 
 SLEEPS = """
 test:   mov     eax, FREE

@@ -3,7 +3,7 @@ import pytest
 
 from emu.debug.history import record, snapshot, snapshot_file
 from emu.machine import Machine
-from tests.machine.conftest import close
+from tests.machines import close
 
 # The first time: leave a mark in memory that the image does not hold, spoil data of the image, reset.  Then: look at both.
 TWICE = """

@@ -184,7 +184,7 @@ def test_kernel_below_the_loaders_tables_is_refused():
 @pytest.mark.slow
 @pytest.mark.parametrize("processors", [1, 2])
 def test_linux_under_the_root_answers_what_is_typed(lab, tmp_path, processors):
-    from tests.machine import linux
+    from tests.foreign import linux
     lab("create", "deb", "--kernel", str(linux.kernel()), "--initrd", str(linux.initrd(tmp_path, linux.SHELL)), "--append",
         f"{linux.CONSOLE} quiet", "--memory", "256M", "--processors", str(processors))
     lab("start", "deb")

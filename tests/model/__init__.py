@@ -1,0 +1,1 @@
+"""The kernels of emu/model, compiled and as plain Python."""

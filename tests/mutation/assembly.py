@@ -32,7 +32,7 @@ from emu.machine.partition import folder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TESTS = ("tests/partitions/test_partitions.py", "tests/partitions/test_partition_start.py", "tests/hyperv",
-         "tests/machine/test_hypervisor.py")
+         "tests/partitions/test_hypervisor.py")
 TIMEOUT = 400                                             # seconds for all tests of a mutant; they take one minute
 KINDS = {"inverted": "a condition is the opposite", "edge": "a comparison takes the equal case, or leaves it out",
          "constant": "a number is one more or one less", "mask": "a mask lacks a bit, or has its bit one place higher",

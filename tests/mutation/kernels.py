@@ -28,7 +28,7 @@ from pathlib import Path
 from tests.mutation import DEAD, UNREACHED, Result, append, load, report, rewrite, warm
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TESTS = ["tests/model", "tests/machine", "tests/guests", "tests/partitions", "tests/debug", "tests/trace"]
+TESTS = ["tests/model", "tests/core", "tests/board", "tests/machine", "tests/guests", "tests/partitions", "tests/debug", "tests/trace"]
 PATIENCE, START = 10, 60                                   # a mutant's run may take so many times the seconds of its tests, and these
 QUICK = 0.3                                                # seconds of the tests that load the kernels
 REFUSED = re.compile(r'File "[^"]*?(emu/model/(?:\w+/)*\w+\.py)", line (\d+)')

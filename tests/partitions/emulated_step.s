@@ -30,9 +30,9 @@ test:   EXPECT_AT VECTOR_DB, NOTHING, .after_cpuid
         APIC_WRITE APIC_ICR, 0x55 | put(ICR_SHORTHAND, SHORTHAND_SELF)
         sti
         cpuid                                   # in the shadow
-behind: nop
+after:  nop
         cli
-        EQ      dword ptr [rip + at], behind
+        EQ      dword ptr [rip + at], after
         PASS
 taken:  mov     rax, [rdi + FRAME_RIP]
         mov     [rip + at], rax

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from emu.image import of_assembly
-from emu.machine import Config, Machine
 from emu.machine.partition import base_of
 from emu.spec.cpuid import EXTENDED_C, EXTENDED_D, FEATURE_7B, FEATURE_7C, FEATURE_7D, FEATURE_C, FEATURE_D, LEAF
 from emu.spec.firmware import LOW
-from tests.partitions.test_partitions import MEMORY, partition, results, run, text
+from tests.machines import loaded
+from tests.partitions.partitions import MEMORY, partition, results, run, text
 
 ANSWERS, SUBLEAVES = 0x30_0000, 3
 LEAVES = [*range(0x20), *range(0x8000_0000, 0x8000_000A)]
@@ -64,8 +64,7 @@ def base(machine):
 def cpuid(tmp_path_factory):
     """Return the answers of the bare machine, and of a partition's processor that looks bare."""
     guest = asking(tmp_path_factory.mktemp("cpuid"))
-    bare = Machine(Config(memory_bytes=MEMORY))
-    bare.load(of_assembly(guest, MEMORY))
+    bare = loaded(guest)
     assert bare.run(max_cycles=1_000_000_000).exit_code == 0
     inside, result, said = run([partition("asks", guest, False)])
     assert result.exit_code == 0, said

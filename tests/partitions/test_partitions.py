@@ -4,7 +4,6 @@ Programs in tests/partitions run as the guest of a child partition; so do those 
 partition lacks: what bare hardware does, a partition does.
 """
 import re
-import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,22 +11,27 @@ import pytest
 
 from emu.asm import assemble
 from emu.errors import ConfigError
-from emu.image import of_assembly
 from emu.machine import Config, Machine
-from emu.machine.partition import PARTITION_TABLE, Partition, descriptor, folder
+from emu.machine.partition import PARTITION_TABLE, folder
 from emu.spec.hypercall import OFFERED
 from emu.spec.tlfs import HVCALL
 from tests.guests import guests
+from tests.partitions.partitions import CYCLES, partition, results, run, text
 
 FOLDER = Path(__file__).resolve().parent
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.s") if path.stem != "hvlib")
 PLAIN = {"not_enlightened"}
 VPS = {"smp": 3, "smp_init": 3}                           # programs for several virtual processors
 TYPED = {"uart": b"abcd"}                                 # what somebody types, long after the start
-TYPED_AT = 20_000_000
 SAYS = {"uart": "ok"}
-MEMORY = 16 << 20
-CYCLES = 1_000_000_000
+CALL_PAGE = """mov ecx, HVMSR_GUEST_OS_ID
+        mov eax, 1
+        mov edx, eax
+        wrmsr
+        mov ecx, HVMSR_HYPERCALL
+        mov eax, 0x200001
+        xor edx, edx
+        wrmsr"""               # at 2 MiB
 TRIPLE, HALTED, RESET, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_0004
 # What a partition does not have, or what ends it in another way.
 NOT_HERE = {
@@ -50,33 +54,6 @@ BARE = [g for g in guests.guests() if g.processors == 1 and g.stop == "EXIT_CODE
 
 def program(name):
     return assemble(FOLDER / f"{name}.s")
-
-
-def text(tmp_path, source):
-    path = tmp_path / "guest.s"
-    path.write_text(f"        .use cpu, platform, tlfs, apic, msr\n        .org 0x100000\nstart:  {source}\n")
-    return assemble(path)
-
-
-def partition(name, assembly, enlightened=True, bits=64, **more):
-    return Partition(name=name, image=of_assembly(assembly, MEMORY, bits), enlightened=enlightened, **more)
-
-
-def run(partitions, processors=1, cycles=CYCLES, typed=b""):
-    """Run partitions, type something; returns the machine, its Result and {console source: text}."""
-    machine, said = Machine(Config(memory_bytes=(32 << 20) + len(partitions) * MEMORY, processors=processors)), {}
-    machine.on_console(lambda source, data: said.__setitem__(source, said.get(source, "") + data.decode("latin-1")))
-    machine.load_partitions(partitions)
-    if typed:
-        machine.console_input(typed, TYPED_AT)
-    return machine, machine.run(max_cycles=cycles), said
-
-
-def results(machine, number):
-    """Return (state, code, exits, hypercalls, injected, violations) of a partition from the table."""
-    at = descriptor(number) + 0x280
-    state, code, _, *counts = struct.unpack("<IIQQQQQ", machine.ram[at:at + 48].tobytes())
-    return state, code, *counts
 
 
 def as_bare(code):
@@ -195,14 +172,7 @@ def test_console_output_is_distinguished_by_partition(tmp_path):
 
 
 def test_posted_message_is_one_line_with_the_partitions_name(tmp_path):
-    guest = text(tmp_path, """mov ecx, HVMSR_GUEST_OS_ID
-        mov eax, 1
-        mov edx, eax
-        wrmsr
-        mov ecx, HVMSR_HYPERCALL
-        mov eax, 0x200001
-        xor edx, edx
-        wrmsr
+    guest = text(tmp_path, f"""{CALL_PAGE}
         mov ecx, HVCALL_POST_MESSAGE
         mov edx, message
         mov eax, 0x200000
@@ -231,17 +201,10 @@ def test_state_outside_the_vmcs_is_a_partitions_own(processors):
 
 
 def test_hypercalls_of_32_bit_code_use_register_pairs(tmp_path):
-    guest = text(tmp_path, """
+    guest = text(tmp_path, f"""
         .code32
         mov esp, 0x90000
-        mov ecx, HVMSR_GUEST_OS_ID
-        mov eax, 1
-        mov edx, eax
-        wrmsr
-        mov ecx, HVMSR_HYPERCALL
-        mov eax, 0x200001
-        xor edx, edx
-        wrmsr
+        {CALL_PAGE}
         mov eax, 0x7777
         xor edx, edx
         mov ebp, 0x200000

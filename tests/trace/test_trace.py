@@ -7,31 +7,21 @@ import subprocess
 import numpy as np
 import pytest
 
-from emu.asm import assemble
 from emu.debug.session.conditions import compiled
 from emu.errors import ConfigError, TraceError
-from emu.image import of_assembly
-from emu.machine import Config, Machine
 from emu.spec.trace import CYCLE, EVENT_KIND, HEAD
 from emu.state import RING_ROWS
 from emu.trace import perfetto, report, text
 from emu.trace.log import Reader, Writer
 from emu.trace.slices import slices
-from tests.debug.conftest import HEAD as LIBRARY
-from tests.machine import foreign
-from tests.machine.conftest import close
-
-
-def demo(processors=1):
-    machine = Machine(Config(memory_bytes=48 << 20, processors=processors))
-    machine.load_demo()
-    return machine
+from tests.foreign import foreign
+from tests.machines import close, demo, loaded, program
 
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory):
     """Return (path of a trace of the demo on two processors, its machine after the run, its Result)."""
-    path, machine = tmp_path_factory.mktemp("trace") / "demo.hvt", demo(2)
+    path, machine = tmp_path_factory.mktemp("trace") / "demo.hvt", demo(48, processors=2)
     writer = Writer(machine, path, "demo")
     result = machine.run()
     assert writer.close(result) == Reader(path).summary.rows
@@ -50,7 +40,7 @@ def test_rows_are_all_there_and_the_run_is_the_same(traced):
     for cpu in (0, 1):
         own = rows[(rows[:, HEAD] >> np.uint64(8) & np.uint64(0xFF)) == cpu]
         assert len(own) and (np.diff(own[:, CYCLE].astype(np.int64)) >= 0).all()
-    plain = demo(2)
+    plain = demo(48, processors=2)
     assert plain.run().cycles == result.cycles == reader.summary.cycles and plain.digest() == machine.digest()
     assert not machine.record[0].watch
     close(plain)
@@ -58,17 +48,14 @@ def test_rows_are_all_there_and_the_run_is_the_same(traced):
 
 def test_nothing_is_lost_when_the_ring_is_full(tmp_path):
     count = 3 * RING_ROWS // 2
-    source = tmp_path / "many.s"
-    source.write_text(LIBRARY + f"test: mov ecx, {count}\n.next: out 0x80, al\n dec ecx\n jnz .next\n PASS\n")
-    machine = Machine(Config(memory_bytes=16 << 20))
-    machine.load(of_assembly(assemble(source), 16 << 20))
+    machine = loaded(program(tmp_path, f"test: mov ecx, {count}\n.next: out 0x80, al\n dec ecx\n jnz .next\n PASS\n", "lib.s"))
     writer = Writer(machine, tmp_path / "many.hvt", condition=compiled("port==0x80"))
     assert writer.close(machine.run()) == count == len(Reader(tmp_path / "many.hvt").rows())
     close(machine)
 
 
 def test_filter_keeps_what_it_says(tmp_path):
-    machine = demo()
+    machine = demo(48)
     writer = Writer(machine, tmp_path / "a.hvt", condition=compiled("msr and write and partition==2"))
     result = machine.run()
     writer.close(result)
@@ -125,7 +112,7 @@ def test_report_counts_what_the_machine_counted(traced):
 
 
 def test_exits_without_their_entries_are_counted(tmp_path):
-    machine = demo()
+    machine = demo(48)
     writer = Writer(machine, tmp_path / "a.hvt", condition=compiled("exit=cpuid"))
     result = machine.run()
     writer.close(result)
@@ -186,7 +173,7 @@ def test_every_changed_byte_is_noticed(traced, tmp_path):
 
 
 def test_file_that_cannot_be_written_is_said_before_the_run(tmp_path):
-    machine = demo()
+    machine = demo(48)
     with pytest.raises(ConfigError, match="cannot be written"):
         Writer(machine, tmp_path / "nowhere" / "a.hvt")
     with pytest.raises(ConfigError, match="cannot be read"):

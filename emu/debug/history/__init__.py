@@ -1,4 +1,4 @@
-"""The past of a run: snapshots and their files, the way back, recordings, who wrote a value, where two runs part.
+"""The past of a run: snapshots and their files, the way back, recordings, who wrote a value, where two runs diverge.
 
 `from emu.debug.history import History` is the public name.
 """

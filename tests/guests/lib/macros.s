@@ -140,3 +140,9 @@
         mov     ecx, \label\()_end - \label
         rep movsb
         .endm
+# UNDEFINED bytes - The instruction of these bytes must be #UD.
+        .macro  UNDEFINED bytes
+        EXPECT  VECTOR_UD
+        .byte   \bytes
+        CAUGHT
+        .endm

@@ -1,0 +1,1 @@
+"""Every hypercall, synthetic MSR and CPUID leaf, asked by every caller."""

@@ -203,9 +203,9 @@ def test_load_pdptes_through_ept_is_a_plain_read():
 
 def test_trace_of_a_nested_walk_has_24_entries():
     w = world()
-    told = steps.trace(w.c, LA, READ)
-    assert len(told) == 25 and told[-1].address == 0x9678
-    assert [s.what for s in told[:5]] == ["EPML4E", "EPDPTE", "EPDE", "EPTE", "PML4E"]
+    shown = steps.trace(w.c, LA, READ)
+    assert len(shown) == 25 and shown[-1].address == 0x9678
+    assert [s.what for s in shown[:5]] == ["EPML4E", "EPDPTE", "EPDE", "EPTE", "PML4E"]
     set_rights(w, LEAF, R)
     assert steps.trace(w.c, LA, WRITE)[-1].what == "EPT violation"
 

@@ -110,12 +110,18 @@ def test_mov_cr3_with_bit_63_invalidates_nothing():
     assert cached(w)
 
 
-def test_mov_cr3_invalidates_the_new_pcid_only():
+def held_in_pcid_5():
+    """Return a world in which PCID 5 holds a translation of LA, and CR3 has PCID 0."""
     w = world(pcide=True)
     w.e.cr[3] = 0x1005
     tlb.mov_cr3(w.c, U64(0))
     w.translate(LA, READ)
     w.e.cr[3] = 0x1000
+    return w
+
+
+def test_mov_cr3_invalidates_the_new_pcid_only():
+    w = held_in_pcid_5()
     tlb.mov_cr3(w.c, U64(0))
     assert not cached(w)
     w.e.cr[3] = 0x1005
@@ -139,11 +145,7 @@ def test_control_register_changes(register, change, spared):
 
 
 def test_clearing_pcide_invalidates_every_pcid():
-    w = world(pcide=True)
-    w.e.cr[3] = 0x1005
-    tlb.mov_cr3(w.c, U64(0))
-    w.translate(LA, READ)
-    w.e.cr[3] = 0x1000
+    w = held_in_pcid_5()
     control(w, 4, int(w.e.cr[4]) & ~PCIDE)
     assert not cached(w)
     control(w, 4, int(w.e.cr[4]) | PCIDE)

@@ -247,9 +247,9 @@ def outside_kernels(kernel, *given):
 
 def test_trace_reports_each_entry_and_the_end():
     w = world(PAGE | P | RW)
-    told = steps.trace(w.c, LA, READ)
-    assert [s.what for s in told] == ["PML4E", "PDPTE", "PDE", "PTE", "physical address"]
-    assert told[3].decoded == "P RW ADDRESS=0x9" and told[4].address == 0x9678
+    shown = steps.trace(w.c, LA, READ)
+    assert [s.what for s in shown] == ["PML4E", "PDPTE", "PDE", "PTE", "physical address"]
+    assert shown[3].decoded == "P RW ADDRESS=0x9" and shown[4].address == 0x9678
     assert steps.trace(w.c, LA, READ | USER)[-1].what == "page fault"
     assert not w.get(0x1000) & A and w.c.cycles == 0
 

@@ -16,9 +16,9 @@ def _disagreements(name, step):
     found = []
     for mode in (16, 32, 64):
         for at in range(0, len(code), step):
-            told = compare(code[at:at + 15], mode)
-            if told:
-                found.append(f"{name}+{at:#x} mode {mode}: {told}")
+            differing = compare(code[at:at + 15], mode)
+            if differing:
+                found.append(f"{name}+{at:#x} mode {mode}: {differing}")
     return found
 
 

@@ -272,16 +272,16 @@ def test_msr_access_exits_as_the_manual_says(bitmaps, index, write, set_bit, hig
 )
 def test_memory_operand_is_reported(scale, size, segment, index, base, second, displacement):
     w = guest()
-    told = dict(
+    details = dict(
         scale=scale, address_size=size, segment=segment, index_reg=index, base_reg=base, displacement=displacement
     )
     expected = reference.memory_information(
         scale, size, segment, None if index == 16 else index, None if base == 16 else base
     )
     truncated = displacement & (1 << 8 * size) - 1
-    assert exits(w, "VMPTRLD", **told) == (21, truncated)
+    assert exits(w, "VMPTRLD", **details) == (21, truncated)
     assert w.vmcs.exit_instruction_info == expected
-    assert exits(w, "INVEPT", reg=second, **told) == (50, truncated)
+    assert exits(w, "INVEPT", reg=second, **details) == (50, truncated)
     assert w.vmcs.exit_instruction_info == expected | second << 28
 
 

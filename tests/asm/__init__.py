@@ -1,0 +1,1 @@
+"""The assembler, and the contracts over routines of hypervisor and firmware."""

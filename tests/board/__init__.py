@@ -1,0 +1,1 @@
+"""The board: inputs from outside."""

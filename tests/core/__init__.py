@@ -1,0 +1,1 @@
+"""The engines: what they translate, hold and refuse; the compilation of kernels."""

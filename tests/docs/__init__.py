@@ -1,0 +1,1 @@
+"""The pages are true: commands, links, names, steps."""

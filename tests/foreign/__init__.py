@@ -1,0 +1,1 @@
+"""Software that is not ours: where it comes from, and its runs on the machine."""

@@ -1,2 +1,0 @@
-"""Fixtures of the machine's tests."""
-from tests.machine.conftest import machine, program  # noqa: F401
