@@ -412,7 +412,7 @@ class Machine:
             raise_unmodelled(self)
         cpus, m = self.cpu, self.record[0]
         reason = "INTERRUPTED" if self.interrupted and stop == STOP.NONE else name_of(STOP, stop)
-        partitions = partition.results(self.partitions, self.read)
+        partitions = endings.counted(self, partition.results(self.partitions, self.read))
         explanation = standing.explain(self, reason)
         end = endings.of(partitions, int(m.exit_code), self.config.on_reset) if reason == "EXIT_CODE" else None
         if end:
