@@ -140,3 +140,11 @@ def test_two_builds_that_do_the_same_are_not_called_the_same_run(hvlab, program,
     code, out, _ = hvlab("bisect", few, fault, "--json")
     body = json.loads(out)
     assert code == 1 and not body["same"] and body["images_differ"] and "triple fault" in body["ends"][1]
+
+
+def test_values_that_a_machine_refuses_are_named_by_their_options(hvlab, program):
+    image = program("test:   hlt\n")
+    said = [hvlab("run", image, *options) for options in (("--memory", "100G"), ("--memory", "64G", "--physical-bits", "36"))]
+    assert [(code, err.splitlines()[-1]) for code, _, err in said] == [
+        (2, "hvlab: --memory must be a multiple of 4096 from 2 MiB to 64 GiB, not 107374182400"),
+        (2, "hvlab: --memory of 68719476736 needs addresses up to 0x1040000000: --physical-bits must be at least 37, not 36")]
