@@ -194,7 +194,8 @@ class Lab:
         memory: bytes; more: what else emu.machine.Config holds.  Raises ConfigError for a wrong image.
         """
         path = Path(path)
-        loaded = images.of_assembly(assemble(path), memory) if path.suffix == ".s" else images.load(path, memory, append, tuple(modules))
+        loaded = images.of_assembly(assemble(path), memory, path=path) if path.suffix == ".s" else \
+            images.load(path, memory, append, tuple(modules))
         extra = HYPERVISOR_BYTES if place == "partition" else 0
         machine = Machine(Config(memory_bytes=loaded.memory_bytes + extra, processors=smp, **more))
         if place == "partition":

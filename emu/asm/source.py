@@ -55,6 +55,11 @@ class Macro:
     lines: list  # (file, line, text)
 
 
+def live(conditions):
+    """Return whether a line inside these conditions counts: the innermost one is taken only where all around it are."""
+    return not conditions or conditions[-1][0]
+
+
 def strip_comment(text):
     """Return a line without its comment (`#`, `;` or `//`), leaving quoted text alone."""
     if "#" not in text and ";" not in text and "//" not in text:
@@ -89,7 +94,7 @@ class Source:
         """Expand lines (file, number, text); `call` is (file, line) of the macro call they came from."""
         if depth > INCLUDE_DEPTH:
             raise AssemblyError(f"{lines[0][0]}:{lines[0][1]}: macros or includes nest deeper than {INCLUDE_DEPTH}")
-        conditions, at = [], 0  # each condition: [taken now, some branch taken already, .else has come]
+        conditions, at = [], 0  # each condition: [taken now, a branch taken already or none can be, .else has come]
         while at < len(lines):
             file, number, raw = lines[at]
             at += 1
@@ -100,7 +105,7 @@ class Source:
             statement = Statement(*(call or (file, number)), text, within=f"{within}{file}:{number}" if within else "")
             try:
                 self.parse(statement)
-                if self.condition(statement, conditions) or not all(taken for taken, *_ in conditions):
+                if self.condition(statement, conditions) or not live(conditions):
                     continue
                 if statement.word in (".macro", ".rept"):
                     at = self.block(statement, lines, at, folder, depth, within, call)
@@ -153,9 +158,10 @@ class Source:
         """Handle .if and its relatives; True when the line was one of them."""
         word, rest = statement.word, statement.rest
         if word in CONDITIONS:
-            live = all(taken for taken, *_ in conditions)
-            taken = live and bool(self.test(word, rest))
-            conditions.append([taken, taken or not live, False])
+            if len(conditions) >= INCLUDE_DEPTH:
+                raise statement.error(f".if nests deeper than {INCLUDE_DEPTH}")
+            taken = live(conditions) and bool(self.test(word, rest))
+            conditions.append([taken, taken or not live(conditions), False])
         elif word in (".else", ".elseif", ".endif"):
             if not conditions:
                 raise statement.error(f"{word} without .if")

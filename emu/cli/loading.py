@@ -62,7 +62,7 @@ def load(path, memory, append, modules, map_file=None, initrd=None):
         raise ConfigError(f"{path}: an assembled program takes neither --append nor --module")
     from emu.asm import assemble
 
-    return image.of_assembly(assemble(path), memory)
+    return image.of_assembly(assemble(path), memory, path=path)
 
 
 # ---- recordings ------------------------------------------------------------------------------------------------------

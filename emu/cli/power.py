@@ -1,8 +1,14 @@
 """Build a machine, with a progress bar while kernels compile."""
 
+import re
+
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from emu.cli.console import stderr
+from emu.errors import ConfigError
+
+OPTIONS = dict(memory_bytes="--memory", processors="--smp", physical_bits="--physical-bits", on_reset="--on-reset")      # of Config
+FIELD = re.compile(rf"\b({'|'.join(OPTIONS)})\b")
 
 
 class Compiling:
@@ -37,7 +43,10 @@ def machine(memory_bytes, processors=1, **more):
     """Return a Machine; more: what else its Config holds.  Raises ConfigError for values that it refuses."""
     from emu.machine import Config, Machine
 
-    config = Config(memory_bytes=memory_bytes, processors=processors, **more)
+    try:
+        config = Config(memory_bytes=memory_bytes, processors=processors, **more)
+    except ConfigError as error:
+        raise ConfigError(FIELD.sub(lambda found: OPTIONS[found[0]], str(error))) from None
     return _made(lambda progress: Machine(config, progress=progress))
 
 

@@ -13,7 +13,7 @@ from emu.errors import ConfigError, ImageError
 from emu.image import elf, entry, linux, multiboot, packed, raw
 from emu.image.debuginfo import from_elf
 from emu.image.entry import Entry
-from emu.image.space import Space
+from emu.image.space import HIGH, Space
 from emu.image.symbols import Symbols, from_assembly
 
 __all__ = ["Entry", "Image", "ImageError", "Symbols", "load", "of_assembly"]
@@ -106,10 +106,13 @@ def load(path, memory_bytes, append=None, modules=()):
     )
 
 
-def of_assembly(assembly, memory_bytes, bits=64):
-    """Return an Image of an assembled program (emu.asm), entered at its `start`; bits: 64, 32, or 16 for real mode."""
-    space = Space("assembly", memory_bytes)
-    space.put(assembly.base, assembly.code, "the program")
+def of_assembly(assembly, memory_bytes, bits=64, path="assembly"):
+    """Return an Image of an assembled program (emu.asm), entered at its `start`.
+
+    bits: 64, 32, or 16 for real mode; path: what a message calls the program.
+    """
+    space = Space(path, memory_bytes)
+    space.put(assembly.base, assembly.code, "the program", advice=f"; begin it with `.org {HIGH:#x}`, or another free address")
     start = {
         64: lambda rip: entry.long(entry.PAYLOAD.LONG, rip),
         32: lambda rip: entry.flat(entry.PAYLOAD.FLAT, rip),

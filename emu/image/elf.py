@@ -19,6 +19,7 @@ TYPES = {0: "no type", 1: "relocatable object", 3: "shared object or position-in
 Segment = namedtuple("Segment", "type offset virtual physical filesz memsz")
 Section = namedtuple("Section", "name type flags address offset size at")
 Header = namedtuple("Header", "bits entry machine segments sections shoff shnum shentsize shstrndx")
+WITH_HEADERS = "; it begins with the headers of the file: link with -Wl,-n (ld -n), which leaves them out, or higher"
 _EHDR = {32: struct.Struct("<HHIIIIIHHHHHH"), 64: struct.Struct("<HHIQQQIHHHHHH")}
 _PHDR = {32: struct.Struct("<8I"), 64: struct.Struct("<IIQQQQQQ")}
 _SHDR = {32: struct.Struct("<10I"), 64: struct.Struct("<IIQQQQIIQQ")}
@@ -107,7 +108,8 @@ def place(path, data, header, space):
             )
         if s.filesz > s.memsz:
             raise ImageError(f"{path}: segment {number} has {s.filesz:#x} bytes in the file but {s.memsz:#x} in memory")
-        space.put(s.physical, data[s.offset : s.offset + s.filesz], f"segment {number}", s.memsz)
+        advice = WITH_HEADERS if s.offset == 0 else ""
+        space.put(s.physical, data[s.offset : s.offset + s.filesz], f"segment {number}", s.memsz, advice)
     for s in header.segments:
         if start is None and s.virtual <= header.entry < s.virtual + s.memsz:
             start = header.entry - s.virtual + s.physical

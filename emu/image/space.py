@@ -40,8 +40,11 @@ class Space:
         """Let an image that no firmware starts use all memory below the video memory."""
         self._taken = self._taken[1:]
 
-    def put(self, address, data, what, size=None):
-        """Place bytes at an address, reserving `size` (the rest reads as 0); returns the address."""
+    def put(self, address, data, what, size=None, advice=""):
+        """Place bytes at an address, reserving `size` (the rest reads as 0); returns the address.
+
+        advice: what to do when the place is taken, the end of the sentence.
+        """
         size = len(data) if size is None else size
         end = address + size
         if end > self.low_bytes:
@@ -51,7 +54,7 @@ class Space:
         for start, stop, other in self._taken:
             if address < stop and start < end:
                 raise ImageError(
-                    f"{self.path}: {what} at {address:#x}..{end:#x} overlaps {other} at {start:#x}..{stop:#x}"
+                    f"{self.path}: {what} at {address:#x}..{end:#x} overlaps {other} at {start:#x}..{stop:#x}{advice}"
                 )
         if size:
             self._taken.append((address, end, what))

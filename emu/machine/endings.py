@@ -3,7 +3,7 @@
 The codes are the hypervisor's (`hv/README.md`, "What a partition finds"); a guest that writes one of them to port 0xF4 itself is taken
 for it.  Everything is read from the table and the hypervisor's records after the run; nothing of the machine changes.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emu.bits import ALL_ONES
 from emu.jit import words
@@ -14,11 +14,12 @@ from emu.machine.partition import ENDS, HALTED, in_words
 from emu.model.vmx.vmcs import View
 from emu.spec.apic import APIC, APIC_REGISTER_BYTES, LVT, SVR
 from emu.spec.cpu import RFLAGS
-from emu.spec.partition_table import CODE, DESC_BYTES
+from emu.spec.partition_table import CODE, DESC, DESC_BYTES
 from emu.spec.vmcs import REGION_WORDS
 
 PANIC = int(CODE.PANIC)
 WORST = ("TRIPLE_FAULT", "HYPERVISOR", "RESET", "FAILED", "IDLE", "PASSED")       # of several partitions, the first of these decides
+COUNTS = dict(hypercalls="HYPERCALLS", injected="INJECTED", ept_violations="VIOLATIONS")     # of a PartitionResult: field of PART
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _sentence(worst, count):
     return (f"the worst of {count} partitions decides: " if count > 1 else "") + f"{whose} {in_words(worst.code)}"
 
 
-# ---- partitions that are halted with nothing to wake them -----------------------------------------------------------------
+# ---- what the hypervisor keeps of partitions -----------------------------------------------------------------
 class _Vp:
     """What hv/ keeps of a virtual processor, by the names of hv/records/records.s."""
 
@@ -120,6 +121,22 @@ def row_of(machine, vp):
     row = _word(machine, vp.number("PARTITION") + partition.assembled("hv").symbols["PART_DESC"])
     number, rest = divmod((row or 0) - partition.descriptor(0), DESC_BYTES)
     return number if not rest and 0 <= number < len(machine.partitions) else None
+
+
+def counted(machine, results):
+    """Return PartitionResults with the counts so far of those that still run: hv/ writes them into the table at a partition's end only."""
+    layout, found = partition.assembled("hv").symbols, {}
+    for pointer in pointers(machine):
+        vp = record_of(machine, pointer)
+        number = row_of(machine, vp) if vp else None
+        if number is not None and results[number].state == partition.RUNS:
+            found.setdefault(number, []).append(vp)
+    made = list(results)
+    for number, vps in found.items():
+        of_all = {into: _word(machine, vps[0].number("PARTITION") + layout[f"PART_{name}"]) for into, name in COUNTS.items()}
+        started = _word(machine, partition.descriptor(number) + DESC.STARTED)
+        made[number] = replace(made[number], exits=sum(vp.number("EXITS") for vp in vps), cycles=machine.clock - started, **of_all)
+    return made
 
 
 def halted(machine, results):

@@ -390,7 +390,7 @@ class Machine:
             raise_unmodelled(self)
         cpus, m = [host(c) for c in self.cpu], self.host
         reason = "INTERRUPTED" if self.interrupted and stop == STOP.NONE else name_of(STOP, stop)
-        partitions = partition.results(self.partitions, self.read)
+        partitions = endings.counted(self, partition.results(self.partitions, self.read))
         explanation = standing.explain(self, reason)
         end = endings.of(partitions, m.exit_code, self.config.on_reset) if reason == "EXIT_CODE" else None
         if end:

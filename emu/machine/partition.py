@@ -21,7 +21,7 @@ PIECES_FROM = 0x40_0000                                   # pieces lie above the
 ALIGNMENT = 2 << 20                                       # of a partition's memory
 ANY_PROCESSOR = (1 << 64) - 1
 STATES = tuple(text_of(STATE, name) for name in STATE._fields)
-ENDED, HALTED = text_of(STATE, "ENDED"), int(CODE.HALTED)
+RUNS, ENDED, HALTED = text_of(STATE, "RUNS"), text_of(STATE, "ENDED"), int(CODE.HALTED)
 # Code of the hypervisor's: what the bare machine stops by (a STOP name), words
 ENDS = {int(getattr(CODE, name)): (stop, text_of(CODE, name)) for name, stop in (
     ("TRIPLE", "TRIPLE_FAULT"), ("HALTED", "IDLE"), ("RESET", "RESET"), ("ACCESS", "EXIT_CODE"), ("ENTRY", "EXIT_CODE"),
@@ -53,7 +53,7 @@ class Partition:
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionResult:
-    """What the hypervisor wrote into its table about a partition; cycles: from its start to its end, or 0.
+    """What the hypervisor counted of a partition; cycles: from its start to its end, or so far; all are 0 before it has started.
 
     ending: how it ended in words, or its state.
     """

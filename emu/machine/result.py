@@ -83,6 +83,13 @@ def ending(result):
     return ENDINGS.get(result.reason) or text_of(STOP, result.reason)
 
 
+def how(machine):
+    """Return in words how the run of a machine ended that has stopped: by what, without cycles, and without partitions' results."""
+    m = machine.record[0]
+    reason = name_of(STOP, int(m.stop))
+    return f"exit code {int(m.exit_code)}" if reason == "EXIT_CODE" else ENDINGS.get(reason) or text_of(STOP, reason)
+
+
 def exit_rows(cpus):
     """Return (reason name, count, cycles) of every VM exit that happened, most frequent first."""
     counts, cycles = (map(sum, zip(*(getattr(host(c), name) for c in cpus), strict=True)) for name in ("exits", "exit_cycles"))

@@ -353,6 +353,12 @@ def test_deep_and_long_expressions_are_refused(build):
     assert "more than 256 bits" in refused(build, ".set x, 3\n" + ".set x, x*x\n" * 40)
 
 
+@pytest.mark.parametrize("word", [".if 1", ".if 0", ".ifdef x", ".ifb"])
+def test_conditions_that_nest_deep_are_refused_at_once(build, word):
+    assert ".if nests deeper than 64" in refused(build, f"{word}\n" * 100_000)
+    assert build(".if 1\n" * 64 + ".byte 7\n" + ".endif\n" * 64).code == b"\7"
+
+
 def test_macros_that_grow_are_refused(build):
     assert "nest deeper than 64" in refused(build, ".macro m a\n m \\a\n.endm\n m x\n")
     assert "characters: at most 65,536" in refused(build, ".macro m a\n m \\a\\a\n.endm\n m x\n")

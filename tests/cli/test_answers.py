@@ -105,3 +105,36 @@ def test_two_builds_part_where_they_do_something_else(hvlab, program, tmp_path):
     code, out, _ = hvlab("bisect", *recordings)
     assert code == 1 and out.startswith("the images differ: what the runs do is compared")
     assert "HLT" in out.splitlines()[-1] and "VMCALL" in out.splitlines()[-2]
+
+
+def test_two_builds_that_do_the_same_are_not_called_the_same_run(hvlab, program, tmp_path):
+    def recorded(name, text):
+        file = tmp_path / f"{name}.hvr"
+        (tmp_path / f"{name}.s").write_text(program(f"test:   {text}\n").read_text())
+        hvlab("run", tmp_path / f"{name}.s", *M, "--record", file)
+        return file
+
+    few, many = recorded("few", "cli\n nop\n hlt"), recorded("many", "cli\n" + " nop\n" * 100 + " hlt")
+    code, out, _ = hvlab("bisect", few, many)
+    first, second = out.splitlines()
+    assert (code, first) == (0, "the images differ: what the runs do is compared, not where their code is")
+    ends = [max(json.loads(file.read_text())["end"]["cycles"]) for file in (few, many)]
+    assert ends[0] < ends[1]
+    assert second == f"all events are the same, and the runs end alike: A at cycle {ends[0]:,}, B at cycle {ends[1]:,}"
+    code, out, _ = hvlab("bisect", few, few)
+    assert (code, out) == (0, "the runs are the same to their ends\n")
+    fault = recorded("fault", "cli\n lidt [rip + none]\n ud2\n .align 8\nnone: .quad 0, 0")
+    code, out, _ = hvlab("bisect", few, fault)
+    assert code == 1 and out.splitlines()[1] == "all events are the same, but the runs end differently:"
+    assert "A" in out.splitlines()[2] and "triple fault" in out.splitlines()[3]
+    code, out, _ = hvlab("bisect", few, fault, "--json")
+    body = json.loads(out)
+    assert code == 1 and not body["same"] and body["images_differ"] and "triple fault" in body["ends"][1]
+
+
+def test_values_that_a_machine_refuses_are_named_by_their_options(hvlab, program):
+    image = program("test:   hlt\n")
+    said = [hvlab("run", image, *options) for options in (("--memory", "100G"), ("--memory", "64G", "--physical-bits", "36"))]
+    assert [(code, err.splitlines()[-1]) for code, _, err in said] == [
+        (2, "hvlab: --memory must be a multiple of 4096 from 2 MiB to 64 GiB, not 107374182400"),
+        (2, "hvlab: --memory of 68719476736 needs addresses up to 0x1040000000: --physical-bits must be at least 37, not 36")]

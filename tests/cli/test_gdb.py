@@ -88,6 +88,19 @@ continue""")
 
 
 @pytest.mark.slow
+def test_find_searches_all_memory_and_names_what_is_not_mapped(session):
+    text, _, _ = session("count", """
+find /w 0, 0xA00000, 0x7A6B5C4D
+find /b 0xffffff800000, +10, 1
+info registers rip
+set *(int *)0x900000 = 0x7A6B5C4D
+find /w 0, 0xA00000, 0x7A6B5C4D
+kill""")
+    lines(text, r"^Pattern not found", r"Unable to access 10 bytes of target memory at 0xffffff800000", r"rip +0xfffffff0", r"^0x900000$")
+    assert "Ignoring packet error" not in text
+
+
+@pytest.mark.slow
 def test_step_over_entry_and_exit_and_partitions(session):
     text, code, _ = session("enter", """
 break guest

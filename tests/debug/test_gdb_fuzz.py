@@ -141,14 +141,14 @@ WRONG = (
     b"D;", b"vCont;", b"vCont;c;", b"vCont;x", b"vCont;t", b"vCont;cc", b"vCont;s1", b"vCont;C", b"vCont;Czz", b"vCont;c:",
     b"vCont;c:p9.1", b"vCont;c:77", b"vCont;r100000:p1.1", b"vCont;s;r1", b"czz", b"s-1", b"C", b"Czz", b"C05;zz", b"C05;", b"Szz",
     b"qAttached:2", b"qAttached:zz", b"QNonStop:1", b"QNonStop", b"Qqemu.PhyMemMode:2", b"Qqemu.PhyMemMode:", b"vRun;zz",
-    b"vRun;2f62696e2f7368", b"vRun;;61", b"M100000,0", b"X100000,0", b"qSearch:memory:100000;10", b"qXfer:threads:read:x:0,10",
+    b"vRun;2f62696e2f7368", b"vRun;;61", b"M100000,0", b"X100000,0", b"qXfer:threads:read:x:0,10",
     b"qXfer:osdata:read:files:0,10", b"qXfer:libraries:read:1:0,10", b"qXfer:exec-file:read:zz:0,10", b"Hg77", b"T77", b"P0", b"p77",
     b"vAttach;9")
 UNKNOWN = (
     b"z9,100000,1", b"Z9,100000,1", b"Z00,100000,1", b"Z5,100000,1", b"qCRC:100000,10", b"qCx", b"gg", b"!!", b"?0", b"kk", b"b9600",
     b"bcc", b"Dx", b"vControl", b"vCont", b"vContX;c", b"vMustReplyEmpty", b"qfThreadInfoX", b"qSupportedX", b"QStartNoAckModeX",
     b"qSymbolX", b"qqemu.sstepX", b"vKill", b"vRunX", b"qXfer:auxv:read::0,10", b"qXfer:features:write::0,10", b"vFile:unlink:41",
-    b"e", b"t")
+    b"qSearch:memory:100000;10;\xff", b"qSearch:memory:-1", b"e", b"t")
 
 
 def test_what_is_wrong_is_an_error_and_what_is_unknown_is_empty(unit):

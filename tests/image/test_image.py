@@ -5,10 +5,12 @@ import lzma
 import os
 import re
 import struct
+import subprocess
 
 import pytest
 
 from emu import files
+from emu.asm import assemble
 from emu.errors import ConfigError, ImageError
 from emu.image import load, module, of_assembly, packed
 from emu.image.space import memory_map
@@ -327,6 +329,25 @@ def _patched(folder, at, data, **options):
 )
 def test_elf_that_cannot_be_loaded(at, data, message, tmp_path):
     refused(_patched(tmp_path, at, data), f".*: {message}")
+
+
+def test_segment_of_the_files_own_headers_is_explained(tmp_path):
+    source, target = tmp_path / "image.S", tmp_path / "image.elf"
+    source.write_text(".globl _start\n_start: hlt\n")
+    link = ["gcc", "-nostdlib", "-static", "-Wl,-Ttext=0x100000", "-Wl,--build-id=none", "-z", "noexecstack", "-o", target, source]
+    subprocess.run(link, check=True)
+    refused(target, r".*: segment 0 at 0xff000\.\..* overlaps video memory and firmware at 0xa0000\.\.0x100000; it begins with the "
+                    r"headers of the file: link with -Wl,-n \(ld -n\), which leaves them out, or higher")
+    subprocess.run([*link, "-Wl,-n", "-Wl,--no-warn-rwx-segments"], check=True)
+    assert load(target, MEMORY).entry.rip == 0x100000
+
+
+def test_program_without_an_origin_is_refused_by_its_name(tmp_path):
+    source = tmp_path / "program.s"
+    source.write_text("start: hlt\n")
+    with pytest.raises(ImageError, match=r"^program\.s: the program at 0x0\.\.0x1 overlaps the BIOS data area at 0x0\.\.0x500; "
+                                         r"begin it with `\.org 0x100000`, or another free address$"):
+        of_assembly(assemble(source), MEMORY, path="program.s")
 
 
 def test_plain_elf_takes_no_command_line(tmp_path):

@@ -99,3 +99,16 @@ def test_panic_of_the_hypervisor_is_named():
                                     cycles=0)
     assert endings.of([row], endings.PANIC, "fail").text == "the hypervisor panicked: its messages say why"
     assert endings.of([], 3, "fail") is None
+
+
+@pytest.mark.parametrize("source, violations", [
+    ("1: xor eax, eax\n cpuid\n jmp 1b", 0), ("mov edi, 0xFEE00020\n1: mov eax, [rdi]\n jmp 1b", 1)])
+def test_partition_that_still_runs_is_counted_so_far(tmp_path, source, violations):
+    image = text(tmp_path, source)
+    machine, result, _ = run([made("one", image), made("two", image)], cycles=20_000_000)
+    one, two = result.partitions
+    assert result.reason == "BUDGET" and one.state == two.state == "runs" and min(one.exits, two.exits) > 1000
+    under_way = sum(count for _, count, _ in result.exits) - one.exits - two.exits       # hv/ counts in its handler
+    assert under_way in (0, 1)
+    assert 0 <= violations * result.ept_violations - one.ept_violations - two.ept_violations <= 1
+    assert 19_000_000 < two.cycles <= one.cycles <= machine.clock

@@ -20,7 +20,7 @@ Both runs are repeated side by side; the first cycle at which registers, devices
 difference that comes and goes within a sixty-fourth of the run may be passed over.
 
 The code and data of two builds lie at different addresses, so what the two runs do is compared: VM exits by reason and what they
-ask for, failures, exceptions, MSR and port accesses, in their order on each processor, without addresses and times.
+ask for, failures, exceptions, MSR and port accesses, in their order on each processor, without addresses and times; then how they end.
 
 The exit code is 0 when the runs are the same to their ends, 1 when they diverge, and 5 when that is not decided: there is no
 difference up to the cycle at which the budget cut one of them.
@@ -30,6 +30,9 @@ Examples:
   hvlab bisect good.hvr bad.hvr
   hvlab bisect monday.hvr today.hvr --image-b build/kernel.elf --json
 """
+
+
+BUILDS = "the images differ: what the runs do is compared, not where their code is"
 
 
 def _places(divergence):
@@ -56,19 +59,31 @@ def _lines(found):
 
 def _parting(found):
     """Return the Parting of two builds as lines of Text."""
-    lines = [Text("the images differ: what the runs do is compared, not where their code is"),
+    lines = [Text(BUILDS),
              Text(f"the first {found.same:,} events of processor {found.processor} are the same"
                   + (f"; the last of them: {found.before}" if found.before else "")), Text("then comes", "bold")]
     nexts = ((who, str(each) if each else "nothing more: its run has ended") for who, each in (("A", found.a), ("B", found.b)))
     return lines + printing.columns(list(nexts))
 
 
-def _lines_of(found):
+def _ends(found):
+    """Return the Ends of two builds as lines of Text."""
+    lines = [Text(BUILDS), Text("all events are the same, but the runs end differently:", "bold")]
+    return lines + printing.columns(list(zip("AB", found.ends, strict=True)))
+
+
+def _lines_of(found, recordings):
     """Return what was found as lines of Text."""
     from emu.debug.history import bisect, builds
 
     if found is None:
-        return [Text("the runs are the same to their ends")]
+        a, b = recordings
+        if a.start == b.start:
+            return [Text("the runs are the same to their ends")]
+        return [Text(BUILDS), Text("all events are the same, and the runs end alike: "
+                                   f"A at cycle {max(a.end.cycles):,}, B at cycle {max(b.end.cycles):,}")]
+    if isinstance(found, builds.Ends):
+        return _ends(found)
     if isinstance(found, builds.Undecided):
         who = "both runs were" if len(found.cut) > 1 else f"the run of {found.cut[0]} was"
         return [Text(f"no difference up to cycle {found.cycle:,}; {who} cut there by the budget: record with a larger --max-cycles")]
@@ -90,12 +105,13 @@ def command(a, b, image_a, image_b, as_json):
                 for recording, image, path in zip(recordings, (image_a, image_b), (a, b), strict=True)]
     found = bisect.bisect(machines[0], recordings[0], machines[1], recordings[1])
     if as_json:
-        body = dict(schema="hvlab.bisect.1", a=str(a), b=str(b), same=found is None)
+        body = dict(schema="hvlab.bisect.1", a=str(a), b=str(b), same=found is None,
+                    images_differ=recordings[0].start != recordings[1].start)
         if found is not None:
             body |= asdict(found)
         if isinstance(found, builds.Undecided):
             body["same"] = None
         report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
     else:
-        printing.write(_lines_of(found))
+        printing.write(_lines_of(found, recordings))
     return OK if found is None else BUDGET if isinstance(found, builds.Undecided) else FAILED

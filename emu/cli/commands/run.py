@@ -15,7 +15,8 @@ NOT_WITH_GDB = ("as_json", "trace_exits", "with_hash", "with_screen", "max_cycle
 HELP = """Run an image until it ends the run, stops the machine, or has used up its cycles.
 
 IMAGE is a static ELF32 or ELF64 executable, a multiboot-1 image, a Linux bzImage, a raw 16-bit program (.bin),
-or an assembler source file (.s), which is assembled and entered at its `start` in 64-bit mode.
+which is loaded at 0x7C00 and entered there in real mode, or an assembler source file (.s), which is assembled and entered at
+its `start` in 64-bit mode.
 
 On the bare machine the guest's serial port is standard output. As the guest of a child partition the hypervisor is
 between the two, and the partition's serial port is standard output.

@@ -170,7 +170,7 @@ def _disk_of(kernel, initrd, append, memory):
     if kernel.suffix == ".s" or kernel.is_dir():
         if initrd or append:
             raise ConfigError("--initrd and --append go with a Linux kernel")
-        loaded = image.of_assembly(assemble(kernel), memory)
+        loaded = image.of_assembly(assemble(kernel), memory, path=kernel)
     else:
         loaded = image.load(kernel, memory, append, (str(initrd),) if initrd else ())
     return kernel_disk(loaded)

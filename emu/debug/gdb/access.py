@@ -1,4 +1,8 @@
-"""What gdb reads and writes: registers and memory of the thread that it has chosen, and the search for bytes."""
+"""What gdb reads and writes: registers and memory of the thread that it has chosen.
+
+Left out: qSearch:memory. gdb waits two seconds for its reply, takes that of a longer search for the reply to its next packet, and says
+"Pattern not found" where memory is not mapped; without it gdb reads the memory itself, and can be interrupted.
+"""
 from emu.debug.gdb import description
 from emu.debug.gdb.numbers import Refused, hexadecimal, octets, parts, place
 from emu.debug.gdb.packet import PACKET_LIMIT, unescape
@@ -85,23 +89,3 @@ def write_binary(stub, data):
         raise Refused("a packet must be XADDRESS,LENGTH:DATA")
     address, size = place(where.decode("ascii"))
     return _store(stub, address, size, unescape(content))
-
-
-def search(stub, data):
-    """Answer qSearch:memory: the first place of a byte pattern in a range, as far as it is mapped."""
-    address, _, rest = data.partition(b";")
-    size, _, pattern = rest.partition(b";")
-    at, count = place(f"{address.decode('ascii')},{size.decode('ascii')}")
-    wanted = unescape(pattern)
-    if not wanted:
-        raise Refused("a packet must be qSearch:memory:ADDRESS;LENGTH;PATTERN")
-    read, end, held = _reader(stub), at + count, b""
-    while at < end:
-        if stub.poll():
-            raise Refused(f"the search was interrupted before {at:#x}")
-        part = read(at, min(PACKET_LIMIT, end - at))
-        found = (held + part).find(wanted)
-        if found >= 0:
-            return b"1,%x" % (at - len(held) + found)
-        held, at = (held + part)[max(0, len(held) + len(part) - len(wanted) + 1):], at + len(part)
-    return b"0"

@@ -82,7 +82,7 @@ def _divergence(a, b, last_equal, cycle):
 
 
 def bisect(a, recording_a, b, recording_b, progress=lambda cycle, of: None):
-    """Return the Divergence of two recorded runs, of two builds the Parting (builds); None when they are the same to their ends.
+    """Return the Divergence of two recorded runs, of two builds the Parting or Ends (builds); None when they are the same to their ends.
 
     When the budget cut one and there is no difference up to there: Undecided.
 

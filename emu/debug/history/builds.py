@@ -5,11 +5,13 @@ for, failures of VMX instructions, exceptions, MSR and port accesses, changes of
 how often a loop polls depends on time.  What comes at a time and not at an instruction is left out: interrupts, and VM entries.
 
 A run that its budget cut does not show what would have come next, and where it is cut the two builds are not at the same place: a
-trace event that only the other one has does not count as a difference then.
+trace event that only the other one has does not count as a difference then.  Runs whose trace events are the same may still end
+differently: halted, and by a triple fault.
 """
 from dataclasses import dataclass, field
 
 from emu.debug.session.trace_events import TraceEvent, trace_event
+from emu.machine import result
 from emu.machine.machine import PAUSE_CYCLES
 from emu.spec.outcome import STOP
 
@@ -48,6 +50,13 @@ class Undecided:
     cut: tuple
 
 
+@dataclass(frozen=True)
+class Ends:
+    """The trace events of two builds are the same, but not how the runs end: `ends`, of A and of B, in words."""
+
+    ends: tuple
+
+
 class _Stream:
     """The trace events of a machine, by processor: [(identity, TraceEvent)] that are not compared yet.
 
@@ -79,7 +88,9 @@ class _Stream:
 
 
 def parting(a, b, limits, progress=lambda cycle, of: None):
-    """Return the Parting of the runs of two machines, Undecided when one is cut before it can be seen, None when they do the same.
+    """Return the Parting of the runs of two machines, Ends when only their ends differ, None when they do the same.
+
+    Undecided when one is cut before it can be seen.
 
     limits: the cycles at which the budgets cut them; a run that ends by itself does so before.
     """
@@ -93,7 +104,7 @@ def parting(a, b, limits, progress=lambda cycle, of: None):
             progress(min(at, max(limits)), max(limits))
             if found := _first(x, y, same, before):
                 return found
-        return _undecided(x, y)
+        return _undecided(x, y) or _ends(x, y)
     finally:
         x.close()
         y.close()
@@ -121,3 +132,9 @@ def _undecided(x, y):
     lacking = [(name, each.limit) for name, each, other in (("A", x, y), ("B", y, x))
                if each.cut and (other.over or any(other.events))]
     return Undecided(min(limit for _, limit in lacking), tuple(name for name, _ in lacking)) if lacking else None
+
+
+def _ends(x, y):
+    """Return the Ends of two runs that are over, None when they end alike, or one is cut."""
+    ends = tuple(result.how(each.machine) for each in (x, y))
+    return Ends(ends) if x.over and y.over and ends[0] != ends[1] else None
