@@ -38,7 +38,10 @@ class Image:
     path: str = ""
 
     def block(self):
-        """Return the boot block for the firmware (bytes at LOW.BLOCK)."""
+        """Return the boot block for the firmware (bytes at LOW.BLOCK); raises ImageError for an image that lies in too many places."""
+        if len(self.ranges) > entry.RANGES_MOST:
+            raise ImageError(f"{self.path}: it lies in {len(self.ranges):,} places of memory, with gaps between: at most "
+                             f"{entry.RANGES_MOST} are loaded on the bare machine")
         return entry.block(self.entry, self.ranges)
 
     def scaffold(self):
