@@ -12,7 +12,7 @@ from emu import files
 from emu.errors import ConfigError, ImageError
 from emu.image import load, module, of_assembly, packed
 from emu.image.space import Space, memory_map
-from emu.image.symbols import from_map
+from emu.image.symbols import Symbols, from_map
 from emu.spec.firmware import BLOCK, LOW, PAYLOAD
 from tests.image import build
 
@@ -486,3 +486,10 @@ def test_large_file_that_is_no_image_is_not_read(tmp_path, monkeypatch, name, he
     with pytest.raises(ImageError, match=words):
         load(path, 16 << 20)
     assert sum(len(each) for each in got) <= 8192
+
+
+def test_names_and_source_text_of_others_hold_no_control_characters():
+    odd, shown = "a\x1b[31m\x07", r"a\x1b[31m\x07"
+    found = Symbols({odd: 16}, [(16, b"\x90", odd, 1, f"\t{odd}")], {odd: "/a"})
+    assert (found.name(17), found.where(16), found.files) == (f"{shown}+0x1", (shown, 1, f"\t{shown}"), {shown: "/a"})
+    assert found.with_more(Symbols({odd: 32})).addresses == {shown: 16}
