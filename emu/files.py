@@ -94,9 +94,15 @@ def plain(text):
     return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
 
 
-def read(path, limit=FILE_LIMIT, error=ConfigError, magic=b"", most=None):
+def printable(text):
+    """Return lines of text with the control characters in each as escapes."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def read(path, limit=FILE_LIMIT, error=ConfigError, magic=b"", most=None, why=""):
     """Return the bytes of a regular file of at most `limit` bytes; raises `error`, which says why it cannot be read.
 
+    why: what the limit comes from, for the message;
     magic: of a file that begins otherwise no more than that is read; most: no more than so many bytes are, however many it has.
     """
     try:
@@ -113,7 +119,7 @@ def read(path, limit=FILE_LIMIT, error=ConfigError, magic=b"", most=None):
                 return data
             data += file.read(limit + 1) if found.st_size <= limit else b""
             if found.st_size > limit or len(data) > limit:
-                raise error(f"{shown(path)}: cannot be read: it has {max(found.st_size, len(data)):,} bytes, at most {limit:,} are")
+                raise error(f"{shown(path)}: cannot be read: it has {max(found.st_size, len(data)):,} bytes, at most {limit:,} are{why}")
             return data
     except OSError as failed:
         raise error(f"{shown(path)}: cannot be read ({failed.strerror})") from failed
@@ -159,20 +165,30 @@ def _short(name):
 
 
 def _sweep(target):
-    """Remove the parts of a file that nobody makes any more."""
+    """Remove the parts of a file that nobody makes any more; what has the name of one and is no regular file stays, unopened."""
+    ours = re.compile(re.escape(f".{_short(target.name)}.") + r"\d+\.\d+" + re.escape(PART))
     with suppress(OSError):
-        ours = re.compile(re.escape(f".{_short(target.name)}.") + r"\d+\.\d+" + re.escape(PART))
-        for name in os.listdir(target.parent):
-            if ours.fullmatch(name):
-                with open(target.with_name(name), "rb") as file:
-                    if locked(file.fileno()):
-                        os.unlink(file.name)
+        for name in filter(ours.fullmatch, os.listdir(target.parent)):
+            with suppress(OSError):
+                _remove_unlocked(target.with_name(name))
+
+
+def _remove_unlocked(path):
+    held = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if stat.S_ISREG(os.fstat(held).st_mode) and locked(held):
+            os.unlink(path)
+    finally:
+        os.close(held)
 
 
 def _made(target):
     """Return a new file beside `target`, locked; its name is that of a part."""
     while True:
-        file = open(target.with_name(f".{_short(target.name)}.{os.getpid()}.{next(_numbers)}{PART}"), "wb")
+        try:
+            file = open(target.with_name(f".{_short(target.name)}.{os.getpid()}.{next(_numbers)}{PART}"), "xb")
+        except FileExistsError:                            # of a process that had this number: the next name is free
+            continue
         with suppress(OSError):                            # a file system without locks
             locked(file.fileno())
         if os.path.exists(file.name):                      # else another process has swept it away before it was locked

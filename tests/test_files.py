@@ -1,5 +1,6 @@
 """Files of the user: only ordinary ones are read, and what is written is whole or not there."""
 import errno
+import itertools
 import os
 import resource
 import subprocess
@@ -10,7 +11,7 @@ import zstandard
 
 from emu.cli import group
 from emu.errors import ConfigError, ImageError
-from emu.files import Part, check_writable, read, text, unpack, write
+from emu.files import Part, check_writable, printable, read, text, unpack, write
 
 
 def refusal(function, *given):
@@ -166,3 +167,26 @@ def test_standard_error_that_is_full_changes_no_exit_code(tmp_path):
         done = subprocess.run([sys.executable, "-c", "from emu.cli import main; main()", "asm", "a.s"], cwd=tmp_path, stderr=full,
                               timeout=120, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
     assert done.returncode == 0
+
+
+def test_what_has_the_name_of_a_part_and_is_no_file_stays_unopened(tmp_path):
+    os.mkfifo(tmp_path / ".a.1.0.part")
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / ".a.2.0.part").symlink_to("precious")
+    (tmp_path / ".a.3.0.part").write_bytes(b"left")
+    write(tmp_path / "a", [b"new"])
+    assert sorted(os.listdir(tmp_path)) == [".a.1.0.part", ".a.2.0.part", "a", "precious"]
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_part_is_not_written_through_a_link_of_its_name(tmp_path, monkeypatch):
+    (tmp_path / "precious").write_text("kept")
+    for number in range(3):
+        (tmp_path / f".a.{os.getpid()}.{number}.part").symlink_to("precious")
+    monkeypatch.setattr("emu.files._numbers", itertools.count())
+    write(tmp_path / "a", [b"new"])
+    assert (tmp_path / "precious").read_text() == "kept" and (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_printable_text_has_no_control_characters():
+    assert printable("a\x1b[31m\n\tb\x9b\x07\u202e") == "a\\x1b[31m\n\tb\\x9b\\x07\\x202e"

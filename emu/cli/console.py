@@ -3,19 +3,34 @@
 import re
 import sys
 
+import click
 from rich.console import Console
+from rich.segment import Segment
 from rich.text import Text
 
-from emu.files import plain
+from emu.files import plain, printable
 
 STYLES = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
 
 _ABOUT = re.compile(rb"hv: (?:partition \d+ \((\w+)\): )?(.*)")
 
 
+class _Plain(Console):
+    """A console that shows control characters of what it prints as escapes; those that are its own, for colours, it adds later."""
+
+    def render(self, renderable, options=None):
+        for each in super().render(renderable, options):
+            yield each if each.control else Segment(printable(each.text), each.style)
+
+
 def made(**more):
-    """Return a rich console; it takes text as it is: in names, notes and paths of others "[/x]" and ":x:" mean nothing."""
-    return Console(highlight=False, markup=False, emoji=False, **more)
+    """Return a rich console; it takes text as it is: in names, notes and paths of others "[/x]", ":x:" and escapes mean nothing."""
+    return _Plain(highlight=False, markup=False, emoji=False, **more)
+
+
+def echo(text, err=False):
+    """Write a line to standard output, or to standard error: text may be of others, so its control characters come as escapes."""
+    click.echo(printable(str(text)), err=err)
 
 
 def stderr():

@@ -2,9 +2,8 @@
 
 import sys
 
-import click
-
 from emu.cli import report
+from emu.cli.console import echo
 from emu.errors import Unmodelled
 
 
@@ -18,7 +17,7 @@ def served(make, listen, check=lambda: None):
     from emu.debug.gdb.stub import Stub
 
     def log(text):
-        click.echo(f"hvlab: {text}", err=True)
+        echo(f"hvlab: {text}", err=True)
 
     address = address_of(listen)
     check()

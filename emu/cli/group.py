@@ -8,9 +8,10 @@ from importlib import import_module
 
 import click
 
+from emu.cli.console import echo
 from emu.cli.streams import OUTPUT
 from emu.errors import INTERNAL, INTERRUPTED, OK, USAGE, HvlabError
-from emu.files import kept_apart, shown
+from emu.files import kept_apart, printable, shown
 
 COMMANDS = {
     "run": "run", "asm": "asm", "demo": "demo", "bench": "bench",
@@ -81,11 +82,11 @@ def hvlab():
 
 
 def _say(text):
-    click.echo(f"hvlab: {text}", err=True)
+    echo(f"hvlab: {text}", err=True)
 
 
 def _internal():
-    traceback.print_exc()
+    echo(traceback.format_exc().rstrip(), err=True)
     _say("an error of hvlab itself: please report what is above, with the command line")
     return INTERNAL
 
@@ -112,6 +113,7 @@ def start(arguments=None):
         click.echo(error.ctx.get_help())
         code = OK
     except click.ClickException as error:
+        vars(error)["message"] = printable(error.message)
         error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):

@@ -3,9 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-import click
-
 from emu.cli import power
+from emu.cli.console import echo
 from emu.errors import ConfigError, ReplayError
 
 
@@ -56,7 +55,7 @@ def load(path, memory, append, modules, map_file=None, initrd=None):
     if path.suffix != ".s":
         found = image.load(path, memory, append, modules)
         for sentence in found.symbols.refused:
-            click.echo(f"hvlab: {sentence}", err=True)
+            echo(f"hvlab: {sentence}", err=True)
         return found
     if append is not None or modules:
         raise ConfigError(f"{path}: an assembled program takes neither --append nor --module")

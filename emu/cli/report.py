@@ -3,11 +3,11 @@
 import sys
 from dataclasses import asdict
 
-import click
 import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from emu.cli.console import echo
 from emu.machine.result import ending, exit_code
 
 TEXT = ("reason", "name", "end")                          # columns of words; all others are numbers
@@ -16,8 +16,8 @@ TEXT = ("reason", "name", "end")                          # columns of words; al
 def explain(result):
     """Write to standard error how the run ended, and why."""
     for line in getattr(result, "explanation", ()):
-        click.echo(f"hvlab: {line}", err=True)
-    click.echo(f"hvlab: {ending(result)}", err=True)
+        echo(f"hvlab: {line}", err=True)
+    echo(f"hvlab: {ending(result)}", err=True)
 
 
 def _mips(result):

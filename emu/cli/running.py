@@ -2,10 +2,8 @@
 
 import sys
 
-import click
-
 from emu.cli import interrupt, report
-from emu.cli.console import Prefixed, Raw, Split, stderr
+from emu.cli.console import Prefixed, Raw, Split, echo, stderr
 
 PARTITION = "partition "
 
@@ -39,9 +37,9 @@ def watched(machine, console, trace_exits, run, finish):
 def _print(result, digest, screen):
     """Write what was asked for to standard output, and the summary to standard error."""
     if screen is not None:
-        click.echo(screen)
+        echo(screen)
     if digest is not None:
-        click.echo(digest)
+        echo(digest)
     console = stderr()
     for table in report.table(result):
         console.print(table)

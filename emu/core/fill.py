@@ -311,9 +311,10 @@ def begins(kind):
 
     Of those that the engine executes, SETcc: see emu.core.loop.note_flags.  And LOOPE and LOOPNE: after an instruction that sets flags,
     the engine would note how they are computed only for the way on which it looks at ZF, not for the one on which the count is zero.
-    Source: Unicorn 2.1.4 `disas_insn`, case 0xe0
+    And what leaves some flags as they are, BT and its like and CMPXCHG8B: what it knows of them is whole only where a block begins.
+    Source: Unicorn 2.1.4 `disas_insn`, cases 0xe0, bt_op and 0x1c7
     """
-    return kind == INSN.SET_CONDITION or kind == INSN.LOOP_CONDITION or by_model(kind)
+    return (kind >= INSN.SET_CONDITION and kind <= INSN.COMPARE_PAIR) or by_model(kind)
 
 
 @kernel

@@ -13,7 +13,7 @@ from emu.errors import ConfigError, ImageError
 from emu.image import elf, entry, linux, multiboot, packed, raw
 from emu.image.debuginfo import from_elf
 from emu.image.entry import Entry
-from emu.image.space import HIGH, Space
+from emu.image.space import HIGH_START, Space
 from emu.image.symbols import Symbols, from_assembly
 
 __all__ = ["Entry", "Image", "ImageError", "Symbols", "load", "of_assembly"]
@@ -39,7 +39,10 @@ class Image:
     path: str = ""
 
     def block(self):
-        """Return the boot block for the firmware (bytes at LOW.BLOCK)."""
+        """Return the boot block for the firmware (bytes at LOW.BLOCK); raises ImageError for an image that lies in too many places."""
+        if len(self.ranges) > entry.RANGES_MOST:
+            raise ImageError(f"{self.path}: it lies in {len(self.ranges):,} places of memory, with gaps between: at most "
+                             f"{entry.RANGES_MOST} are loaded on the bare machine")
         return entry.block(self.entry, self.ranges)
 
     def scaffold(self):
@@ -112,7 +115,7 @@ def of_assembly(assembly, memory_bytes, bits=64, path="assembly"):
     bits: 64, 32, or 16 for real mode; path: what a message calls the program.
     """
     space = Space(path, memory_bytes)
-    space.put(assembly.base, assembly.code, "the program", advice=f"; begin it with `.org {HIGH:#x}`, or another free address")
+    space.put(assembly.base, assembly.code, "the program", advice=f"; begin it with `.org {HIGH_START:#x}`, or another free address")
     start = {
         64: lambda rip: entry.long(entry.PAYLOAD.LONG, rip),
         32: lambda rip: entry.flat(entry.PAYLOAD.FLAT, rip),

@@ -13,6 +13,7 @@ from emu.image import entry
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 SHT_NOBITS = 8
+SEGMENTS_MOST, SECTIONS_MOST = 1024, 4096                  # of an executable; the work grows with the square of them
 MACHINES = {3: "i386", 62: "x86-64"}
 TYPES = {0: "no type", 1: "relocatable object", 3: "shared object or position-independent executable", 4: "core dump"}
 
@@ -67,6 +68,9 @@ def read(path, data):
         raise ImageError(
             f"{path}: {phnum} program headers of {phsize} bytes: must be at least one, of {_PHDR[bits].size}"
         )
+    if phnum > SEGMENTS_MOST or shnum > SECTIONS_MOST:
+        raise ImageError(f"{path}: {phnum:,} program headers and {shnum:,} section headers: at most {SEGMENTS_MOST:,} and "
+                         f"{SECTIONS_MOST:,} are read")
     segments = [
         _segment(bits, _unpack(path, data, _PHDR[bits], phoff + n * phsize, f"program header {n}"))
         for n in range(phnum)

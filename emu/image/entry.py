@@ -16,6 +16,7 @@ FOUR_GIB = 1 << 32
 CODE_ATTRIBUTES = _PRESENT | 0xB00  # execute, read, accessed
 DATA_ATTRIBUTES = _PRESENT | 0x300 | int(DESCRIPTOR.DB)  # read, write, accessed
 CODE_64, CODE_32, DATA_32 = 0x00AF_9B00_0000_FFFF, 0x00CF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF
+RANGES_MOST = 16                                           # that a boot block has room for
 PAGE_2M, PRESENT_WRITABLE, LARGE = 2 << 20, 0x3, 0x80
 
 
@@ -107,13 +108,13 @@ def block(entry, ranges):
     """Return the boot block (bytes for LOW.BLOCK) that makes the firmware enter a payload.
 
     ranges: [(address, size)] that the payload occupies; neighbours are joined.
-    Raises ValueError when more than 16 remain or the entry is in real-address mode.
+    Raises ValueError when more than RANGES_MOST remain or the entry is in real-address mode.
     """
     if entry.payload is None:
         raise ValueError("the firmware enters no real-address mode payload")
     joined = join(ranges)
-    if len(joined) > 16:
-        raise ValueError(f"a payload occupies at most 16 ranges, not {len(joined)}")
+    if len(joined) > RANGES_MOST:
+        raise ValueError(f"a payload occupies at most {RANGES_MOST} ranges, not {len(joined)}")
     text = bytearray(int(BLOCK.SIZE))
     struct.pack_into("<QIIQ", text, int(BLOCK.MAGIC), int(BLOCKVALUE.MAGIC), entry.payload, 0, entry.rip)
     for name, value in entry.registers.items():

@@ -8,7 +8,6 @@ Source: Linux kernel documentation, "The Linux/x86 Boot Protocol"
 import os
 import struct
 
-from emu import files
 from emu.bits import PAGE
 from emu.errors import ImageError
 from emu.image import entry
@@ -91,7 +90,7 @@ def load(path, data, space, append, modules):
     space.put(start, data[begin:], "the kernel", size)
     initrd = 0, 0
     for file, _ in modules:
-        disk = files.read(file, error=ImageError)
+        disk = space.read(file, "the initial RAM disk")
         initrd = space.put_high(disk, f"initial RAM disk {file}", _get(data, INITRD_MAX, "I") + 1), len(disk)
     command = space.put_low(os.fsencode(append) + b"\0", "the command line")
     zero = space.put_low(_zero_page(data, space, command, initrd), "the zero page", PAGE)

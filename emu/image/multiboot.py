@@ -9,7 +9,6 @@ import os
 import struct
 from collections import namedtuple
 
-from emu import files
 from emu.bits import PAGE
 from emu.errors import ImageError
 from emu.image import elf, entry
@@ -85,7 +84,7 @@ def _modules(path, modules, space, floor):
     """Place the modules page-aligned above the image; returns the address and number of the module list."""
     rows = b""
     for file, arguments in modules:
-        data = files.read(file, error=ImageError)
+        data = space.read(file, "a module")
         start = space.put_above(floor, data, f"module {file}")
         text = space.put_low(os.fsencode(arguments) + b"\0", f"the arguments of module {file}")
         rows += struct.pack("<4I", start, start + len(data), text, 0)

@@ -1,5 +1,8 @@
 """Guest-physical memory while an image is placed in it: what is taken, what is free, and the memory map."""
 
+from bisect import bisect_left, insort
+
+from emu import files
 from emu.bits import PAGE
 from emu.errors import ImageError
 from emu.spec.firmware import LOW
@@ -40,6 +43,15 @@ class Space:
         """Let an image that no firmware starts use all memory below the video memory."""
         self._taken = self._taken[1:]
 
+    def read(self, file, what):
+        """Return the bytes of a file to be placed; one that memory cannot hold is not read."""
+        return files.read(file, self.low_bytes, ImageError, why=f": {what} has to fit into the machine's memory")
+
+    def _last_before(self, end):
+        """Return the (start, stop, what) with the highest start below an address, or None: of pieces that do not overlap it ends last."""
+        at = bisect_left(self._taken, (end,))
+        return self._taken[at - 1] if at else None
+
     def put(self, address, data, what, size=None, advice=""):
         """Place bytes at an address, reserving `size` (the rest reads as 0); returns the address.
 
@@ -51,13 +63,12 @@ class Space:
             raise ImageError(
                 f"{self.path}: {what} needs memory up to {end:#x}, the machine has {self.low_bytes:#x} bytes"
             )
-        for start, stop, other in self._taken:
-            if address < stop and start < end:
-                raise ImageError(
-                    f"{self.path}: {what} at {address:#x}..{end:#x} overlaps {other} at {start:#x}..{stop:#x}{advice}"
-                )
+        clash = self._last_before(end)
+        if clash and address < clash[1]:
+            start, stop, other = clash
+            raise ImageError(f"{self.path}: {what} at {address:#x}..{end:#x} overlaps {other} at {start:#x}..{stop:#x}{advice}")
         if size:
-            self._taken.append((address, end, what))
+            insort(self._taken, (address, end, what))
             self.segments.append((address, bytes(data)))
             self.ranges.append((address, size))
         return address
@@ -97,7 +108,7 @@ class Space:
 
     def _lowest(self, low, high, size, align):
         address = -(-low // align) * align
-        for start, stop, _ in sorted(self._taken):
+        for start, stop, _ in self._taken:
             if start < address + size and address < stop:
                 address = -(-stop // align) * align
         return address if address + size <= high else None

@@ -4,24 +4,30 @@ import re
 from bisect import bisect_right
 
 from emu.errors import ImageError
-from emu.files import text
+from emu.files import plain, text
 
 MAP_LIMIT = 64 << 20                                       # bytes of a map file
 HEX = re.compile(r"(0[xX])?[0-9a-fA-F]{1,16}")
+
+
+def _shown(words):
+    return words if not words or words.replace("\t", "").isprintable() else plain(words)
 
 
 class Symbols:
     """Addresses by name and names by address.
 
     lines: [(address, bytes, file, line, source)] or empty; files: {file: whole path}; refused: sentences about what an image names
-    and was not read.
+    and was not read.  Names and source text are of others: their control characters come as escapes.
     """
 
     def __init__(self, addresses=None, lines=(), files=None, refused=()):
-        self.addresses, self.files, self.refused = dict(addresses or {}), dict(files or {}), list(refused)
+        self.addresses = {_shown(name): address for name, address in (addresses or {}).items()}
+        self.files, self.refused = {_shown(name): path for name, path in (files or {}).items()}, list(refused)
         self._sorted = sorted((address, name) for name, address in self.addresses.items())
         self._starts = [address for address, _ in self._sorted]
-        self.lines = sorted(lines, key=lambda line: line[0])
+        self.lines = sorted(((at, data, _shown(file), number, _shown(source)) for at, data, file, number, source in lines),
+                            key=lambda line: line[0])
         self._line_starts = [line[0] for line in self.lines]
 
     def __len__(self):

@@ -33,7 +33,16 @@ def state_folder(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ConfigError(f"{shown(folder)}: the state folder cannot be made ({error.strerror})") from None
+    check_own(folder)
     return folder
+
+
+def check_own(folder):
+    """Raise ConfigError when the machines of a state folder lie elsewhere: what is of no virtual machine there is removed."""
+    machines = folder / MACHINES
+    if machines.is_symlink() or machines.exists() and not machines.is_dir():
+        what = "a symbolic link" if machines.is_symlink() else "a file"
+        raise ConfigError(f"{shown(machines)}: it is {what}: must be a folder, since what is of no virtual machine is removed in it")
 
 
 def folder_of(folder, ident):
@@ -80,7 +89,8 @@ def write_part(path, data, size=0, called=""):
     """
     part = path.with_name(path.name + PART)
     try:
-        with open(part, "wb") as file:
+        part.unlink(missing_ok=True)                      # of a process that was killed; a link is not written through
+        with open(part, "xb") as file:
             for piece in data:
                 if piece.count(0) == len(piece):
                     file.seek(len(piece), os.SEEK_CUR)
@@ -204,8 +214,9 @@ def making(folder):
 def sweep(folder, idents):
     """Remove the folders of no virtual machine in `idents`, and those that a process that was killed was making.
 
-    The caller holds the table, so that no virtual machine appears meanwhile.
+    The caller holds the table, so that no virtual machine appears meanwhile.  No link is followed.
     """
+    check_own(folder)
     for path in list((folder / MACHINES).glob("*")):
         if path.name.startswith(MAKING):
             _sweep_making(path)
@@ -215,7 +226,7 @@ def sweep(folder, idents):
 
 def _sweep_making(path):
     with suppress(OSError):                               # another process has just removed it
-        held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             if locked(held):
                 shutil.rmtree(path, ignore_errors=True)
@@ -226,9 +237,11 @@ def _sweep_making(path):
 def sweep_parts(folder, disks):
     """Remove parts of files whose writer is gone: in the folders of virtual machines, and beside `disks`, where these really lie.
 
-    The caller holds the lock.
+    The caller holds the lock.  No link to a folder is followed.
     """
+    check_own(folder)
+    own = [path for path in (folder / MACHINES).glob(f"*/*{PART}") if not path.parent.is_symlink()]
     beside = [Path(os.path.realpath(disk) + end) for disk in disks for end in (PART, f".old{PART}")]
-    for path in [*(folder / MACHINES).glob(f"*/*{PART}"), *beside]:
+    for path in own + beside:
         with suppress(OSError):
             path.unlink()

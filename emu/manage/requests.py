@@ -15,6 +15,7 @@ from pathlib import Path
 from types import GeneratorType
 
 from emu.errors import ConfigError, HvlabError, ManageError
+from emu.files import printable
 from emu.machine.partition import assembled
 from emu.manage import checkpoint, files, store
 from emu.manage.link import Link
@@ -211,7 +212,7 @@ class Requests:
 def log(text):
     """Say something in the service's log, if it takes it."""
     with suppress(OSError, ValueError):
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(text)}", file=sys.stderr, flush=True)
 
 
 FAILED = object()                                         # an attempt whose client has its answer

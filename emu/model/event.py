@@ -370,14 +370,25 @@ def stop_before_events(c):
 
 
 @kernel
+def undone(c, number):
+    """Return whether event `number` only leaves the instruction at RIP to be done again: a page walk in it went past what is due."""
+    if number != ENGINE.DEADLINE or c.fault != FAULT.RETRY:
+        return False
+    c.fault = FAULT.NONE
+    return True
+
+
+@kernel
 def handle(c, number):
     """Handle event `number` (0: the processor is about to run) and make the processor ready for its next block."""
     c.halted_or_stopped = 0
     if c.repeated_at != c.instructions:
         c.repeated = c.repeated_at = 0
     if number != 0:
-        if c.mtf_step:                                    # the instruction that the monitor trap flag allowed is over
-            c.mtf_step, c.mtf_pending = 0, 1
+        if c.mtf_step:
+            c.mtf_step = 0
+            if not undone(c, number):                     # the instruction that the monitor trap flag allowed is over
+                c.mtf_pending = 1
         e = env_of(c.env)[0]
         note_shadow(c, e)
         c.fault_length = 0

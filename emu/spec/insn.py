@@ -136,6 +136,10 @@ ROWS = dict(
                      "SETcc of memory: the engine computes the flags before the store, and begins a block with it"),
     LOOP_CONDITION = (112, "E0, E1", "v",
                       "LOOPNE and LOOPE: the engine keeps the flags on one way out only, and begins a block with them"),
+    BIT_TEST     = (113, "0F A3, 0F AB, 0F B3, 0F BB, 0F BA /4, 0F BA /5, 0F BA /6, 0F BA /7", "v",
+                    "BT, BTS, BTR, BTC: flags but CF stay where they begin a block, elsewhere the engine derives them from what set them"),
+    COMPARE_PAIR = (114, "0F C7 /1 mem", "v",
+                    "CMPXCHG8B and CMPXCHG16B: the engine forgets which instruction of its block set the flags that stay"),
     NEAR_BRANCH  = (103, "", "q", "near branch in 64-bit mode with a 66 prefix, which changes nothing"),
 )
 INSN = codes("INSN", 'SDM 2 and 3C, "Instruction Reference"',

@@ -1,12 +1,16 @@
 """No command writes over what it reads, under whatever name; "-" is standard output or refused, never a file of that name."""
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.table import Table
+from rich.text import Text
 
 from emu import files
+from emu.cli import console, group
 from emu.cli.group import start
 from emu.errors import ConfigError
 
@@ -98,3 +102,37 @@ def test_disk_is_no_file_of_the_service(said):
     said("vm", "--state", "st", "list")
     code, text = said("vm", "--state", "st", "create", "x", "--disk", "st/vms.sqlite")
     assert code == 2 and "the service writes this file itself" in text
+
+
+# ---- text of others ----------------------------------------------------------------------------------------------------
+ODD = "x\x1b]0;title\x07\x9b31m"
+SHOWN = r"x\x1b]0;title\x07\x9b31m"
+RICH = SHOWN.replace(r"\x07", "")                        # rich drops some by itself
+
+
+@pytest.mark.parametrize("words, before", [
+    (("run", f"{ODD}.elf"), f"hvlab: {SHOWN}.elf: "), (("trace", f"{ODD}.elf", "-o", "o.hvt"), f"hvlab: {SHOWN}.elf: "),
+    (("run", "k.s", ODD), f"({SHOWN})"), (("asm", f"{ODD}.s"), f"hvlab: {SHOWN}.s: "), (("asm", f"{ODD}k.s"), f"{SHOWN}k.s: 1 bytes"),
+    (("vm", "--state", ODD, "start", "one"), "there is none yet")])
+def test_names_with_control_characters_are_shown_as_escapes(said, words, before, monkeypatch):
+    Path(f"{ODD}.elf").write_bytes(b"\x7fELF")
+    Path(f"{ODD}k.s").write_text("        hlt\n")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    text = said(*words)[1]
+    assert before in text and not set("\x1b\x07\x9b") & set(text)
+
+
+def test_tables_and_tracebacks_hold_no_control_characters_of_others(capfd, monkeypatch):
+    console.made().print(ODD, Text(ODD, "bold"), Table(title=ODD))
+    console.stderr().print(ODD)
+    monkeypatch.setattr(group, "hvlab", type("Broken", (), {"main": lambda *_, **__: 1 // {ODD: 0}[ODD + "2"]})())
+    with pytest.raises(SystemExit):
+        start([])
+    text = "".join(capfd.readouterr())
+    assert text.count(RICH) == 3 and SHOWN in text and not set("\x1b\x07\x9b") & set(text)
+
+
+def test_colours_stay(monkeypatch):
+    made = console.made(force_terminal=True, color_system="standard", file=io.StringIO())
+    made.print(Text(ODD, "red"))
+    assert made.file.getvalue() == f"\x1b[31m{RICH}\x1b[0m\n"

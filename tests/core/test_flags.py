@@ -83,3 +83,27 @@ def test_watchpoint_on_the_operand_changes_nothing(instruction, tmp_path):
 def test_store_into_the_page_of_the_code(instruction, tmp_path):
     place = text(instruction, "byte", "offset own", "", "rip + own").replace("PASS\n", "PASS\n        .align 8\nown:    .quad 0\n")
     check(program(tmp_path, place, "lib.s"), 1)
+
+
+KEEPING = [(f"{name} {operands}", "cf") for name in ("bt", "bts", "btr", "btc")
+           for operands in ("eax, 3", "[DATA_AT], rcx", "word ptr [DATA_AT], 9")]
+KEEPING += [(f"{lock}cmpxchg{size}b [DATA_AT]", "zf") for lock in ("", "lock ") for size in (8, 16)]
+
+
+@pytest.mark.parametrize("instruction, changes", KEEPING)
+def test_flags_that_an_instruction_leaves_alone(instruction, changes, tmp_path):
+    """Whatever set them, in the same block or, for one who steps, in an earlier one; another instruction's were noted before."""
+    mask, body = 0x8D5 & ~{"cf": 1, "zf": 0x40}[changes], ""
+    for setup in SETS:
+        body += lines(f"{setup}; pushfq; pop r12; inc r8; pushfq; pop r8; {setup}; {instruction}; pushfq; pop r9; "
+                      f"and r9d, {mask:#x}; and r12d, {mask:#x}; EQ r9, r12")
+    loaded = program(tmp_path, HEAD.format(place="WINDOW") + body + TAIL, "lib.s")
+    plain = end(started(loaded))
+    assert plain[:2] == ("EXIT_CODE", 0)
+    unit = started(loaded)
+    with Session(unit) as session:
+        session.break_at(unit.symbols.address("test"))
+        session.run()
+        session.step(count=400)
+        assert session.run().reason == "ended" and unit.digest() == plain[3]
+    close(unit)

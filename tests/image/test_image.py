@@ -13,8 +13,8 @@ from emu import files
 from emu.asm import assemble
 from emu.errors import ConfigError, ImageError
 from emu.image import load, module, of_assembly, packed
-from emu.image.space import memory_map
-from emu.image.symbols import from_map
+from emu.image.space import Space, memory_map
+from emu.image.symbols import Symbols, from_map
 from emu.spec.firmware import BLOCK, LOW, PAYLOAD
 from tests.image import build
 
@@ -423,6 +423,57 @@ def test_missing_module(tmp_path):
     refused(build.linux(tmp_path), "module none: no such file", modules=["none,x"])
 
 
+@pytest.mark.parametrize("make", [build.linux, lambda folder: build.elf(folder, bits=32, flags=0)], ids=["linux", "multiboot"])
+def test_module_that_memory_cannot_hold_is_not_read(make, tmp_path, monkeypatch):
+    disk, path = tmp_path / "disk", make(tmp_path)
+    disk.touch()
+    os.truncate(disk, 2 << 30)
+    got, read = [], files.read
+    monkeypatch.setattr(files, "read", lambda *given, **named: got.append(read(*given, **named)) or got[-1])
+    refused(path, r".*/disk: cannot be read: it has 2,147,483,648 bytes, at most 16,777,216 are: .* has to fit into the machine's memory",
+            modules=[disk])
+    assert sum(len(each) for each in got) < 1 << 20
+
+
+def _elf(segments, sections=0):
+    """Return an executable whose `segments` have a byte each, 64 KiB apart, and as many sections without an address."""
+    start = 64 + 56 * segments
+    places = range(0x10_0000, 0x10_0000 + segments * 0x1_0000, 0x1_0000)
+    rows = b"".join(struct.pack("<IIQQQQQQ", 1, 7, start, at, at, 1, 1, 1) for at in places)
+    counts = start + 1 if sections else 0, 0, 64, 56, segments, 64, sections, 0
+    header = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x10_0000, 64, *counts)
+    return header + rows + b"\xf4" + struct.pack("<IIQQQQIIQQ", 0, 1, 0, 0, 0, 1, 0, 0, 0, 0) * sections
+
+
+def test_executable_of_very_many_pieces_is_refused(tmp_path):
+    path = tmp_path / "a.elf"
+    for made, count in ((_elf(1025), "1,025 program headers and 0 section"), (_elf(1, 4097), "1 program headers and 4,097 section")):
+        path.write_bytes(made)
+        refused(path, f".*: {count} headers: at most 1,024 and 4,096 are read", memory=256 << 20)
+    path.write_bytes(_elf(200))
+    assert len(load(path, MEMORY).ranges) == 200
+
+
+def test_image_in_more_places_than_the_firmware_keeps_is_refused(tmp_path):
+    path = tmp_path / "a.elf"
+    path.write_bytes(_elf(16))
+    assert load(path, MEMORY).block()
+    path.write_bytes(_elf(17))
+    with pytest.raises(ImageError, match="it lies in 17 places of memory, with gaps between: at most 16 are loaded on the bare machine"):
+        load(path, MEMORY).block()
+
+
+def test_pieces_may_touch_but_not_overlap():
+    space = Space("a", MEMORY)
+    for at in (0x30_0000, 0x10_0000, 0x20_0000):
+        space.put(at, bytes(0x1000), f"{at:x}")
+    space.put(0x10_1000, bytes(0xF_F000), "between")
+    clashes = (0x0F_F000, 0x1001, "100000"), (0x20_0FFF, 1, "200000"), (0x18_0000, 0x80_0000, "300000"), (0x15_0000, 1, "between")
+    for at, size, other in clashes:
+        with pytest.raises(ImageError, match=f"overlaps {other}"):
+            space.put(at, bytes(size), "it")
+
+
 def test_module_too_large(tmp_path):
     disk = tmp_path / "disk"
     disk.write_bytes(bytes(MEMORY))
@@ -456,3 +507,10 @@ def test_large_file_that_is_no_image_is_not_read(tmp_path, monkeypatch, name, he
     with pytest.raises(ImageError, match=words):
         load(path, 16 << 20)
     assert sum(len(each) for each in got) <= 8192
+
+
+def test_names_and_source_text_of_others_hold_no_control_characters():
+    odd, shown = "a\x1b[31m\x07", r"a\x1b[31m\x07"
+    found = Symbols({odd: 16}, [(16, b"\x90", odd, 1, f"\t{odd}")], {odd: "/a"})
+    assert (found.name(17), found.where(16), found.files) == (f"{shown}+0x1", (shown, 1, f"\t{shown}"), {shown: "/a"})
+    assert found.with_more(Symbols({odd: 32})).addresses == {shown: 16}

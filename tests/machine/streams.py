@@ -273,6 +273,7 @@ class Stream:
         """Bring the machine to where program `number` of this mode begins."""
         machine, rng = self.machine, Random(f"{self.mode} {number}")
         restore(machine, self.start, again=False)
+        self.limit = int(machine.cpu[0].cycles) + (GUEST_CYCLES if self.guest else CYCLES)
         machine.write(CODE_PAGE + START, self.program(rng))
         c, e = machine.cpu[0], machine.env()
         if self.guest:
@@ -313,10 +314,13 @@ class Stream:
 
     def finish(self):
         """Run what was prepared; returns a STOP code."""
-        machine, stop = self.machine, STOP.NONE
-        limit = int(machine.cpu[0].cycles) + (GUEST_CYCLES if self.guest else CYCLES)
+        return self.advance(self.limit)
+
+    def advance(self, until):
+        """Run what was prepared up to a cycle; returns a STOP code."""
+        stop = STOP.NONE
         while stop == STOP.NONE:
-            stop = machine.advance(limit)
+            stop = self.machine.advance(until)
         return stop
 
     def digest(self):

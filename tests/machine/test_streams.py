@@ -1,8 +1,14 @@
 """Random programs in every mode, and random VMCSs: each ends in an answer, the same one when it is run again."""
+from random import Random
+
 import numpy as np
 import pytest
 
 from emu.debug.history import parts
+from emu.debug.history.snapshot import restore, take
+from emu.debug.session.session import Session
+from emu.spec.outcome import STOP
+from emu.spec.vmx import PROC
 from tests.machine.streams import MODES, Stream, VmcsStream
 
 QUICK, LONG, STATES, PROGRAMS = 15, 500, 9_000, 20_000
@@ -117,5 +123,93 @@ def test_what_no_processor_has_is_in_no_hash():
             assert machine.digest() != before and (parts.read(machine) != parts_before).any()
             field.view(np.uint8).reshape(-1, size)[3, last] ^= 1
             assert machine.digest() == before
+    finally:
+        stream.close()
+
+
+# ---- cut and stepped -------------------------------------------------------------------------------------------------
+class Trapped(Stream):
+    """Guests with the monitor trap flag: each of their instructions ends in a VM exit."""
+
+    def virtual(self, rng, v, e):
+        super().virtual(rng, v, e)
+        v["PRIMARY_CONTROLS"] = v["PRIMARY_CONTROLS"] | int(PROC.MTF)
+
+
+def left(stream, stop):
+    """Return everything about a run that must not vary."""
+    c = stream.machine.cpu[0]
+    return int(stop), int(c.cycles), int(c.instructions), int(c.walks), int(c.walk_loads), stream.machine.digest()
+
+
+def whole(stream, number):
+    stream.prepare(number)
+    return left(stream, stream.finish())
+
+
+def in_pieces(stream, number):
+    """Run a program in pieces, with snapshots between that are gone back to now and then."""
+    stream.prepare(number)
+    dice, stop, until = Random(number), STOP.BUDGET, int(stream.machine.clock)
+    while stop == STOP.BUDGET and until < stream.limit:
+        until = min(until + dice.randrange(1, 1500), stream.limit)
+        stop = stream.advance(until)
+        if stop == STOP.BUDGET and until < stream.limit and dice.random() < 0.5:
+            kept = take(stream.machine)
+            stream.advance(until + 500)
+            restore(stream.machine, kept, again=False)
+    return left(stream, stop)
+
+
+def stepped(stream, number):
+    stream.prepare(number)
+    with Session(stream.machine) as session:
+        while session.step(count=1 + number % 3, max_cycles=stream.limit).reason not in ("ended", "budget"):
+            pass
+    return left(stream, stream.machine.record[0].stop)
+
+
+def compare(stream, numbers):
+    try:
+        for number in numbers:
+            plain = whole(stream, number)
+            assert in_pieces(stream, number) == plain, number
+            assert stepped(stream, number) == plain, number
+    finally:
+        stream.close()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_pieces_and_steps_change_nothing(mode):
+    compare(Stream(mode), range(4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [Stream, VmcsStream, Trapped])
+@pytest.mark.parametrize("mode", MODES)
+def test_pieces_and_steps_change_nothing_in_many(mode, kind):
+    if kind is Stream or mode in GUESTS:
+        compare(kind(mode), range(4, 100))
+
+
+class Pushing(Trapped):
+    """Their first instruction finds no translation of its stack."""
+
+    def program(self, rng):
+        return b"\x68\2\0\0\0\x9d" + super().program(rng)      # PUSH 2; POPF
+
+
+def test_cut_inside_an_instruction_does_not_complete_it():
+    """Where its page walk goes past the cut: the exit by the monitor trap flag waits until it has run."""
+    stream = Pushing("guest_long")
+    try:
+        for number in range(3):
+            plain = whole(stream, number)
+            stream.prepare(number)
+            start = int(stream.machine.clock)
+            for cut in range(start + 495, start + 600, 5):
+                stream.prepare(number)
+                stream.advance(cut)
+                assert left(stream, stream.finish()) == plain, (number, cut)
     finally:
         stream.close()

@@ -444,3 +444,31 @@ def test_note_is_text_and_no_markup(lab):
     made.note("one", store.FAILED, note)
     shown = note.replace("\x1b", "\\x1b")
     assert shown in " ".join(lab.inside("list").split()) and f"note       {shown}\n" in lab.inside("show", "one")
+
+
+def test_machines_that_lie_elsewhere_are_not_swept(tmp_path):
+    folder, other = tmp_path / "s", tmp_path / "other"
+    (other / "7").mkdir(parents=True)
+    (other / "7" / f"a{files.PART}").write_text("precious")
+    folder.mkdir()
+    (folder / files.MACHINES).symlink_to(other)
+    with pytest.raises(ConfigError, match="machines: it is a symbolic link: must be a folder"):
+        store.Store(folder)
+    (folder / files.MACHINES).unlink()
+    made = store.Store(folder)
+    (folder / files.MACHINES).symlink_to(other)           # it comes later, while somebody holds the folder
+    with pytest.raises(ConfigError, match="must be a folder"):
+        made.recover()
+    (folder / files.MACHINES).unlink()
+    (folder / files.MACHINES).mkdir()
+    for name in ("7", "x", f"{files.MAKING}x"):
+        (folder / files.MACHINES / name).symlink_to(other / "7")
+    made.recover()
+    assert (other / "7" / f"a{files.PART}").read_text() == "precious"
+
+
+def test_what_is_written_goes_through_no_link(tmp_path):
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / f"disk{files.PART}").symlink_to("precious")
+    files.write_whole(tmp_path / "disk", [b"new"])
+    assert (tmp_path / "precious").read_text() == "kept" and (tmp_path / "disk").read_bytes() == b"new"

@@ -3,6 +3,7 @@
 
 import click
 
+from emu.cli.console import echo
 from emu.cli.values import Address, Input, Output
 
 HELP = """Assemble a program in Intel syntax, with the constants of the machine's tables.
@@ -64,10 +65,10 @@ def command(file, show, symbols, base, definitions, output, warn, werror):
         raise AssemblyError(f"{file}: no such file or directory")
     program = assemble(file, symbols=definitions or None, base=base, werror=werror)
     for warning in program.warnings if warn else ():
-        click.echo(warning, err=True)
+        echo(warning, err=True)
     if show or symbols:
-        click.echo(listing(program, symbols=symbols))
+        echo(listing(program, symbols=symbols))
     if output:
         files.write(output, [program.code], AssemblyError)
-    click.echo(f"{file}: {len(program.code)} bytes at {program.base:#x}", err=True)
+    echo(f"{file}: {len(program.code)} bytes at {program.base:#x}", err=True)
     return 0

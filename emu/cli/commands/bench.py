@@ -14,7 +14,7 @@ import msgspec
 from rich.table import Table
 
 from emu.cli import report
-from emu.cli.console import made, stderr
+from emu.cli.console import echo, made, stderr
 from emu.errors import ConfigError
 from emu.kernel_cache import ROOT
 
@@ -77,7 +77,7 @@ def command(names, as_json, quick, only_list):
     chosen = {name: found[name] for name in names or found}
     if only_list:
         for name, module in chosen.items():
-            click.echo(f"{name:16} {module.QUESTION}")
+            echo(f"{name:16} {module.QUESTION}")
         return 0
     if quick:
         importlib.import_module("measuring").hurry()

@@ -9,6 +9,7 @@ from rich.text import Text
 from emu import files
 from emu.cli import printing, report
 from emu.cli import target as targets
+from emu.cli.console import echo
 from emu.cli.values import Count
 
 HELP = """Run IMAGE until CONDITION holds, and print the hit and where every processor is.
@@ -61,7 +62,10 @@ def _all(session, target, as_json):
         for each in stop.all:
             count += 1
             event = each.detail["event"]
-            click.echo(msgspec.json.encode(asdict(event)).decode() if as_json else _text(session, event))
+            if as_json:
+                click.echo(msgspec.json.encode(asdict(event)).decode())
+            else:
+                echo(_text(session, event))
     return count
 
 
@@ -88,7 +92,7 @@ def command(target, condition, ignore, everything, as_json):
         if "event" not in stop.detail:
             how = stop.result.reason.lower().replace("_", " ") if stop.result else stop.error
             more = f" more than {hits:,} times" if hits else ""
-            click.echo(f"hvlab: it did not happen{more}: the run ended at cycle {session.machine.clock:,} ({how})", err=True)
+            echo(f"hvlab: it did not happen{more}: the run ended at cycle {session.machine.clock:,} ({how})", err=True)
             return FAILED
         if as_json:
             body = dict(schema="hvlab.break.1", image=files.shown(target.image), condition=condition, hits=hits,

@@ -5,6 +5,7 @@ import click
 
 from emu.cli import debugger
 from emu.cli import target as targets
+from emu.cli.console import echo
 
 HELP = """Run IMAGE under gdb: wait on a port of 127.0.0.1 for a debugger, stopped before the first instruction.
 
@@ -26,7 +27,7 @@ The commands vmcs, exits, xlate, why-irq, state ask the machine, as does `monito
 def _settings(context, parameter, wanted):
     """Write the name of the settings file and end."""
     if wanted:
-        click.echo(Path(__file__).resolve().parents[2] / "debug" / "gdb" / "init.gdb")
+        echo(Path(__file__).resolve().parents[2] / "debug" / "gdb" / "init.gdb")
         context.exit()
 
 

@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from emu.bits import MIB
-from emu.cli.console import made
+from emu.cli.console import echo, made
 from emu.cli.values import Input, Memory
 from emu.errors import OK, ConfigError, ManageError
 from emu.files import plain
@@ -159,7 +159,7 @@ def create(folder, name, kernel, initrd, append, disk, disk_size, processors, me
                               f"{files.shown(store.folder)},")
         row = store.add(name, memory, str(disk.absolute()) if disk else "", processors, own)
     many = "s" if processors > 1 else ""
-    click.echo(f"{name}: {memory // MIB} MiB, {processors} processor{many}, disk {files.shown(row.disk)}", err=True)
+    echo(f"{name}: {memory // MIB} MiB, {processors} processor{many}, disk {files.shown(row.disk)}", err=True)
     return OK
 
 
@@ -185,7 +185,7 @@ def _act(verb, said):
         if verb in ("start", "apply"):
             _service(folder)
         _needed(folder, do=verb, name=name)
-        click.echo(f"{name}: {said[0]}", err=True)
+        echo(f"{name}: {said[0]}", err=True)
         return OK
     act.help = said[1]
     return act
@@ -275,7 +275,7 @@ def show(folder, name, as_json):
         return OK
     row |= {"memory": f"{row['memory'] // MIB} MiB", "service": service}
     for key, value in row.items():
-        click.echo(f"{key:10} {'' if value is None else plain(str(value))}".rstrip())
+        echo(f"{key:10} {'' if value is None else plain(str(value))}".rstrip())
     return OK
 
 
@@ -290,7 +290,7 @@ def delete(folder, name):
             if store is not None:
                 store.delete(name)
                 break
-    click.echo(f"{name}: deleted", err=True)
+    echo(f"{name}: deleted", err=True)
     return OK
 
 
@@ -301,10 +301,10 @@ def shutdown(folder):
     if _ask(folder, do="shutdown") is None:
         with _no_service(folder) as store:                # one that ends, or begins, just now is waited for
             if store is not None:
-                click.echo("no service runs", err=True)
+                echo("no service runs", err=True)
                 return OK
         _ask(folder, do="shutdown")
     while _ask(folder, do="list") is not None:
         time.sleep(0.02)
-    click.echo("the service has ended", err=True)
+    echo("the service has ended", err=True)
     return OK

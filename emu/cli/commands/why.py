@@ -10,6 +10,7 @@ from rich.text import Text
 from emu import files
 from emu.cli import options, printing, report
 from emu.cli import target as targets
+from emu.cli.console import echo
 from emu.errors import DebugError
 from emu.spec.trace import WORLDS
 
@@ -58,7 +59,7 @@ class Progress:
         now = time.monotonic()
         if now >= self.next:
             self.next = now + self.seconds
-            click.echo(f"hvlab: at cycle {self.machine.clock:,}, searching", err=True)
+            echo(f"hvlab: at cycle {self.machine.clock:,}, searching", err=True)
         return False                                       # which lets the run go on
 
 

@@ -3,6 +3,7 @@ from emu.debug.gdb import description, files
 from emu.debug.gdb.numbers import Refused, hexadecimal, octets, parts, place
 from emu.debug.gdb.packet import PACKET_LIMIT, escape
 from emu.errors import DebugError
+from emu.files import printable
 
 REPLY_BYTES = 0x2000                                       # bytes of a qXfer reply
 MACHINE = 1
@@ -34,9 +35,10 @@ def command(stub, text):
     """Answer qRcmd: a monitor command."""
     line = octets(text, "a command").decode("utf-8", "replace")
     try:
-        return stub.monitor.run(stub.thread() if not stub.exited else stub.session.current(), line).encode().hex().encode()
+        answer = stub.monitor.run(stub.thread() if not stub.exited else stub.session.current(), line)
     except DebugError as error:
-        return f"{error}\n".encode().hex().encode()
+        answer = f"{error}\n"
+    return printable(answer).encode().hex().encode()      # gdb prints it as it is: names in it may be of others
 
 
 def nonstop(stub, text):

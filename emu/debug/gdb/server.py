@@ -13,6 +13,7 @@ import socket
 from emu.debug.gdb import packet
 from emu.debug.gdb.files import EINVAL
 from emu.errors import ConfigError
+from emu.files import printable
 
 HOST = "127.0.0.1"
 RECEIVE_BYTES, POLL_SECONDS, STALL_SECONDS = 65536, 0.2, 10.0  # STALL_SECONDS: seconds that a client may take none of what is sent
@@ -77,7 +78,7 @@ class Server:
     def tell(self, text):
         """Write text on gdb's console; it may come only while a run is on."""
         if self.client:
-            self._send(packet.frame(b"O" + text.encode().hex().encode()))
+            self._send(packet.frame(b"O" + printable(text).encode().hex().encode()))
 
     def _receive(self):
         """Take what has come; notes a connection that is gone."""

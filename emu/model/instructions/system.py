@@ -56,7 +56,7 @@ def wrmsr(c, e):
 def engine_executes(kind):
     """Return whether the execution engine carries out instructions of this kind by itself."""
     return ((kind >= INSN.STI and kind <= INSN.INT1) or kind == INSN.MOV_SS or kind == INSN.POP_SS or
-            (kind >= INSN.CALL_FAR and kind <= INSN.RET_FAR) or kind == INSN.SET_CONDITION or kind == INSN.LOOP_CONDITION)
+            (kind >= INSN.CALL_FAR and kind <= INSN.RET_FAR) or (kind >= INSN.SET_CONDITION and kind <= INSN.COMPARE_PAIR))
 
 
 @kernel

@@ -196,8 +196,8 @@ def _reason_for_kind(code, mode, kind, expected, mnemonic):
         return "forms with prefixes that the manual does not allow, MOVBE of registers, MOVQ2DQ and MOVDQ2Q of memory"
     if kind in ("TEST_SECOND", "TEST_SECOND_BYTE") and mnemonic.endswith("test"):
         return "ours: the second encoding, which the engine refuses"
-    if kind in ("ROTATE_CARRY", "ROTATE_CARRY_BYTE", "SET_CONDITION", "LOOP_CONDITION") and \
-            re.match("rcl|rcr|set|loop", mnemonic.split()[-1]):
+    if kind in ("ROTATE_CARRY", "ROTATE_CARRY_BYTE", "SET_CONDITION", "LOOP_CONDITION", "BIT_TEST", "COMPARE_PAIR") and \
+            re.match("rcl|rcr|set|loop|bt|cmpxchg", mnemonic.split()[-1]):
         return "ours: ordinary instructions that need care in the engine"
     if kind == "HINT" and expected == "NONE":
         return "ours: a reserved NOP, which the engine refuses"

@@ -114,7 +114,8 @@ def test_every_encoding_of_a_row_has_its_kind(name):
     ("0FAE38", 64, 3, "CLFLUSH"), ("660FAE38", 64, 4, "NONE"), ("0FAEF8", 64, 3, "NONE"), ("F00FAE38", 64, 4, "UNDEFINED"),
     ("F6C001", 64, 3, "NONE"), ("F6D0", 64, 2, "NONE"), ("F7C000000000", 64, 6, "NONE"),
     ("62F1FD486FC1", 64, 6, "UNDEFINED"), ("F001C0", 64, 3, "UNDEFINED"), ("F00103", 64, 3, "NONE"), ("F03903", 64, 3, "UNDEFINED"),
-    ("F00FC70B", 64, 4, "NONE"), ("F00FBA2301", 64, 5, "UNDEFINED"), ("C4E2F1F2C2", 64, 5, "UNDEFINED"),
+    ("F00FC70B", 64, 4, "COMPARE_PAIR"), ("0FA3C8", 64, 3, "BIT_TEST"), ("0FBA2301", 64, 4, "BIT_TEST"),
+    ("F00FBA2301", 64, 5, "UNDEFINED"), ("C4E2F1F2C2", 64, 5, "UNDEFINED"),
     ("C5F877", 64, 3, "UNDEFINED"), ("C4E2F0F2C2", 64, 5, "NONE"), ("66C5F877", 64, 0, "UNDEFINED"), ("C40A", 32, 2, "NONE"),
 ])
 def test_length_and_kind(text, mode, length, kind):
