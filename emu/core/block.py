@@ -1,4 +1,4 @@
-"""The slow path of the block stub: a block that is not in the table, or that may not run whole.
+"""The slow path of the block stub: a block that nobody has looked at yet, or that may not run whole.
 
 In these kernels `b` is the entry of a block (`emu.core.state.BLOCK`), at host address `slot`.
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
@@ -7,7 +7,7 @@ from numba import types
 
 from emu.bits import U64, get, put
 from emu.core import context as at
-from emu.core import table, undo
+from emu.core import rows, undo
 from emu.core.fill import (
     CS_CFLAGS,
     LOW_32,
@@ -25,7 +25,7 @@ from emu.core.fill import (
 )
 from emu.core.native import call, peek16, peek32, peek64, poke32, poke64
 from emu.core.state import block_at, core_at
-from emu.core.table import ASKS, BY_MODEL, CYCLES, REPEATS, ROW
+from emu.core.rows import ASKS, BY_MODEL, CYCLES, LAST, NEW, REPEATS, ROW
 from emu.jit import entry, kernel, octets, words
 from emu.model.cpu import base, limit, limit_flags
 from emu.model.observe import breakpoint
@@ -108,6 +108,12 @@ def may_end_outside(block, flags):
 
 
 @kernel
+def last_start(b):
+    """Return how many bytes of the block entry come before its last instruction."""
+    return U64(b.length) - rows.length(b, U64(b.count) - 1) if b.count else U64(b.length)
+
+
+@kernel
 def last_instruction(c):
     """Return the linear address of the last instruction of the block that ran, all ones when none has since the last event."""
     if not c.block:
@@ -115,24 +121,17 @@ def last_instruction(c):
     b = block_at(c.block)[0]
     if b.count == 0:                           # a block that ends before its first instruction
         return ALL_ONES
-    last = b.count - 1
-    return b.pc + U64(b.length) - table.length(b, last)
+    return b.pc + last_start(b)
 
 
 @kernel
-def repeats_at(c, k, uc, rip):
+def repeats_at(c, rip):
     """Return whether the last instruction of the block that ran is a repeated string instruction at linear `rip`."""
     last = U64(last_instruction(c))
     if last == ALL_ONES:
         return False
     b = block_at(c.block)[0]
-    if (last - rip) & (ALL_ONES if U64(b.mode) == 64 else LOW_32):
-        return False
-    block = call(k.f_block_of, peek64(uc + UC_TCG), b.tag, 0, 0, 0, 0)
-    if block == 0:
-        return False
-    size, before = peek16(block + TB_SIZE), last - b.pc
-    return repeats(fetch(machine_at(c.machine)[0], k, block, size, b.pc)[before:], size - before)
+    return b.repeats != 0 and (last - rip) & (ALL_ONES if U64(b.mode) == 64 else LOW_32) == 0
 
 
 @kernel
@@ -166,15 +165,15 @@ def note_repeat(c, k, uc, ra, b, e):
 
 @kernel
 def register(c, k, uc, ra, slot):
-    """Fill the table entry at `slot` for the block that host address `ra` belongs to; returns its flags."""
+    """Fill the entry at `slot` of the block that host address `ra` belongs to."""
     m = machine_at(c.machine)[0]
     block = call(k.f_block_of, peek64(uc + UC_TCG), ra, 0, 0, 0, 0)
     flags, size, count = peek32(block + TB_FLAGS), peek16(block + TB_SIZE), peek16(block + TB_ICOUNT)
     pc = peek64(block + TB_PC) & (ALL_ONES if mode_of(flags) == 64 else LOW_32)
     b = block_at(slot)[0]
-    steps, code, cost = words(k.steps, table.LIMIT), fetch(m, k, block, size, pc), 0
+    steps, code, cost = words(k.steps, rows.LIMIT), fetch(m, k, block, size, pc), 0
     found = decode.block(code, size, mode_of(flags), insn_at(k.scratch)[0], steps)
-    for i in range(table.ROW_WORDS):
+    for i in range(rows.ROW_WORDS):
         b.rows[U64(i)] = 0
     for i in range(count):
         j = U64(i)
@@ -182,7 +181,7 @@ def register(c, k, uc, ra, slot):
         cycles = get(steps[j], STEP.COST) if j < found else 1
         cost += cycles
         both = ROW.MODIFIES if j < found and steps[j] & STEP.MODIFIES else 0
-        table.put_row(b, j, put(length | both, ROW.COST, cycles))
+        rows.put_row(b, j, put(length | both, ROW.COST, cycles))
     if found + 1 < count:                      # the last may be cut short: the engine stops reading an undefined opcode early
         k.mismatch += 1
         k.mismatch_pc = pc
@@ -192,21 +191,23 @@ def register(c, k, uc, ra, slot):
         cost = BY_MODEL
     if cost != BY_MODEL and (flags & RFLAGS.RF or may_end_outside(block, flags) or breakpoint.marked(m, pc, size)):
         cost |= ASKS | (REPEATS if repeats(code, size) else 0)
-    b.tag, b.cost, b.count, b.pc = ra, cost, count, pc
+    b.cost, b.count, b.pc = cost, count, pc
     b.length, b.mode = size, mode_of(flags)
+    ends = last_start(b)
+    b.repeats = 1 if count and repeats(code[ends:], size - ends) else 0
     one_page = (pc & OFFSET) + size <= PAGE_SIZE
     b.host = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET) if one_page else 0
 
 
 @kernel
-def keep(c, k, slot):
-    """Copy the entry of the block that ran last to the row after the table's last, when it is at `slot`: another block gets its place.
+def keep(c, k):
+    """Copy the entry of the block that ran last to a place of its own: the engine is about to use all places again.
 
-    What undoes a block, or counts what of it ran, reads its entry.  Which blocks share a place depends on where the engine put them.
+    What undoes a block, or counts what of it ran, reads its entry.
     """
-    if c.block == slot:
-        c.block = k.table + (k.table_mask + 1) * table.BYTES
-        table.copy(slot, c.block)
+    if c.block and c.block != k.kept:
+        rows.copy(c.block, k.kept)
+        c.block = k.kept
 
 
 @kernel
@@ -215,7 +216,7 @@ def fitting(c, b):
     left, done = c.due - c.cycles, 0
     for i in range(b.count):
         j = U64(i)
-        cycles = table.cost(b, j)
+        cycles = rows.cost(b, j)
         if cycles > left:
             break
         left -= cycles
@@ -260,7 +261,7 @@ def before_break(c, b, e):
         j = U64(i)
         if at_breakpoint(c, e, at & wrap):
             return j
-        at += table.length(b, j)
+        at += rows.length(b, j)
     return b.count
 
 
@@ -288,7 +289,7 @@ def within_limit(b, e):
     end, last = at + U64(b.length), limit(e, SEG.CS)           # an undefined opcode is as long as the engine reads it
     for i in range(b.count):
         j = U64(i)
-        at += table.length(b, j)
+        at += rows.length(b, j)
         if min(at, end) - 1 > last:
             return j
     return b.count
@@ -361,13 +362,13 @@ def slow(cpu, uc, ra, slot):
     k = core_at(c.core)[0]
     b = block_at(slot)[0]
     last = last_instruction(c)
-    if b.tag != ra:
-        keep(c, k, slot)
+    world = 1 if uc == k.uc[1] else 0
+    if b.cost == NEW:
+        k.blocks[world] = rows.listed(k.blocks[world], slot)
         register(c, k, uc, ra, slot)
     m = machine_at(c.machine)[0]
     if m.disturb:
         crowd(m, uc)
-    world = 1 if uc == k.uc[1] else 0
     cs = k.cs[world]
     e = env_of(k.env[world])[0]
     hidden = U64(e.hflags)
@@ -420,7 +421,11 @@ def slow(cpu, uc, ra, slot):
 
 
 @entry(types.uint64(types.uint64, types.uint64))
-def forget(rows, mask):
-    """Empty the block table: the engine reuses the host addresses that it is keyed by."""
-    table.empty(rows, mask)
+def forget(cpu, cs):
+    """The engine at `cs` is about to drop all its blocks (tb_flush)."""
+    c = cpu_at(cpu)[0]
+    if c.core:                                 # 0 while the processor is made
+        k = core_at(c.core)[0]
+        keep(c, k)
+        k.blocks[1 if cs == k.cs[1] else 0] = LAST
     return 0

@@ -6,7 +6,8 @@ interface, reads them back at these offsets, and refuses to start when one is no
 """
 import ctypes
 
-from emu.core import native
+from emu.core import native, rows
+from emu.core.state import BLOCK
 from emu.errors import EngineError
 from emu.state import CPU, ENV
 
@@ -18,8 +19,8 @@ UC_NO_EXIT_REQUEST, UC_INIT_DONE, UC_QUIT_REQUEST = 2034, 2035, 1390
 CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_ENV_PTR = 16, 18, 21, 24, 296
 CS_HALTED, CS_EXCEPTION, CS_CLASS, CS_TCG_EXIT = 33176, 33184, 33200, 33208
 CS_ENV = 35408                             # the ENV follows CPUState and the TLB at this distance
-# TCGContext: where the next block's code goes, and up to where it may
-TCG_CODE_PTR, TCG_HIGHWATER, TCG_BUFFER_BYTES = 192, 208, 64 << 20
+# TCGContext: where the next block's code goes, and up to where it may; its uc_struct
+TCG_CODE_PTR, TCG_HIGHWATER, TCG_UC, TCG_BUFFER_BYTES = 192, 208, 39280, 64 << 20
 # CPUClass
 CLASS_UNALIGNED, CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 24, 72, 128, 136
 # TranslationBlock
@@ -32,8 +33,8 @@ ENV_SSE_END = 3200                         # x87, MMX and SSE state ends here; i
 STATE_FIRST = ENV.fields["rip"][1]
 STATE_BYTES = ENV.fields["cr"][1] - STATE_FIRST
 
-# Table of blocks: 2**BLOCK_BITS entries, emu.core.state.BLOCK
-BLOCK_BITS = 16
+# A block's code begins at a multiple of this; its entry (emu.core.state.BLOCK) lies in front of it, after its TranslationBlock.
+CODE_ALIGNMENT = 64
 
 
 def offset(dtype, field):
@@ -41,8 +42,8 @@ def offset(dtype, field):
     return dtype.fields[field][1]
 
 
-def stub_constants(table):
-    """Return the numbers that the stubs of `native` are made with; `table` is the address of the block table."""
+def stub_constants():
+    """Return the numbers that the stubs of `native` are made with."""
     owner = offset(ENV, "owner")
     return dict(tb_size=TB_SIZE, env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
                 env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), env_cc_src=offset(ENV, "cc_src"),
@@ -51,7 +52,9 @@ def stub_constants(table):
                 env_tr_attributes=offset(ENV, "seg") + 7 * 24 + 20,
                 ferr=offset(CPU, "ferr"), iret_step=offset(CPU, "iret_step"), uc_cpu=UC_CPU,
                 cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
-                mask=(1 << BLOCK_BITS) - 1, table=table, cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),
+                tcg_code_ptr=TCG_CODE_PTR, tcg_highwater=TCG_HIGHWATER, tcg_uc=TCG_UC, code_alignment=CODE_ALIGNMENT, new=int(rows.NEW),
+                entry_bytes=BLOCK.itemsize, entry_next=offset(BLOCK, "next"), entry_cost=offset(BLOCK, "cost"),
+                entry_count=offset(BLOCK, "count"), cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),
                 instructions=offset(CPU, "instructions"), block=offset(CPU, "block"))
 
 
@@ -89,6 +92,8 @@ def verify(uc):
     tcg = maps.word(handle + UC_TCG_CTX, "the translator")
     if not 0 < maps.word(tcg + TCG_HIGHWATER, "the translator") - maps.word(tcg + TCG_CODE_PTR, "the translator") < TCG_BUFFER_BYTES:
         raise EngineError(f"the engine's translator does not hold its code buffer at offsets {TCG_CODE_PTR} and {TCG_HIGHWATER}")
+    if word(tcg + TCG_UC) != handle:
+        raise EngineError(f"the engine's translator does not hold its engine at offset {TCG_UC}")
     if word(env + offset(ENV, "owner")):
         raise EngineError("the engine uses the field that hvlab marks its engines with")
     return handle, cs, env

@@ -13,7 +13,7 @@ from emu.core import context as at
 from emu.core import ledger, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
 from emu.core.state import block_at, core_at
-from emu.core.table import LIMIT
+from emu.core.rows import LIMIT
 from emu.jit import entry, kernel, octets, words
 from emu.model import ram
 from emu.model.fault import unmodelled
@@ -369,7 +369,7 @@ def note_operands(steps, count, sets):
 
 @entry(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64))
 def limit(cpu, block, cs, operands):
-    """Return how many instructions a block may hold: those that end on its first page, at most table.LIMIT.
+    """Return how many instructions a block may hold: those that end on its first page, at most rows.LIMIT.
 
     An instruction that the engine must not read (`unread`) is alone, with its length in bits 47:32: the engine takes its
     address for the end of a run, which it translates to HLT.

@@ -4,12 +4,13 @@ Unicorn translates guest code into host code that calls helper functions.  It re
 its global offset table, so that a helper can be replaced before the first engine exists.  These are:
 
 - `check_exit_request`, called at the start of every translated block, becomes the *block stub*: it charges
-  the block's cycles from a table keyed by the block's host address, or asks `block` what to do;
+  the block's cycles from its entry, which lies in front of its code, or asks `block` what to do;
+- `tcg_tb_alloc` leaves room for that entry;
 - helpers of sensitive instructions (CPUID, RDMSR, IN, MOV CR, ...) become *intercept stubs*: they leave the
   block with the processor state exact at that instruction and report an event;
 - `translator_loop` gets an instruction limit from `limit`, so that no block of several instructions reaches over its page, and does
   not read what the model executes in its place;
-- `raise_exception` and `tb_flush` pass through `undefined` (VMREAD, VMWRITE) and `forget` (the block table);
+- `raise_exception` and `tb_flush` pass through `undefined` (VMREAD, VMWRITE) and `forget` (whose blocks are in no list any more);
 - `tlb_set_dirty` is replaced by `written` (which stores need no comparison with code), and `cpu_loop_exit_noexc`, which a
   block whose store changed its own code leaves by, passes through `modified` (what did not run is not charged, and what of the
   store was made is taken back: `tb_invalidate_phys_page_fast` passes through `storing`, which keeps what is there);
@@ -58,7 +59,7 @@ SWITCHES = (("ljmp_protected", 0, -1), ("lcall_protected", 0, -1), ("iret_protec
 # Called after an instruction, when the state is already that of the next: reported without restoring.
 TRAPS = ("single_step",)
 # Functions of the engine that have a stub of their own in `stubs/block.ll` and `stubs/stores.ll`
-REPLACED = {"helper_check_exit_request": "block", "helper_raise_exception": "raise", "tb_flush": "forget", "tlb_set_dirty": "dirty",
+REPLACED = {"helper_check_exit_request": "block", "helper_raise_exception": "raise", "tb_flush": "forget", "tcg_tb_alloc": "allot", "tlb_set_dirty": "dirty",
             "cpu_loop_exit_noexc": "again", "tb_invalidate_phys_page_fast": "storing", "translator_loop": "translate"}
 
 
@@ -139,12 +140,12 @@ def install(constants, **functions):
 
     constants: offsets by name (see `emu.core.context.stub_constants`)
     functions: addresses of C functions by name:
-        slow(processor, engine, return address, table entry)
+        slow(processor, engine, return address, entry of the block)
         limit(processor, block, engine, uint64[3]) -> instructions allowed in the block, or 1 and in bits 47:32 the length of one
             that the engine must not read; sets which of them (bit n for instruction n) have an operand of each kind of
             emu.spec.simd.OPERAND
         undefined(processor, state) -> 1 when it executed what the engine calls undefined
-        forget(table, mask) empties the block table: host addresses are used again
+        forget(processor, CPU state) is called before the engine drops all its blocks: host addresses are used again
         written(CPU state, linear address) lets stores to a page go unnoticed, where they may
         modified(CPU state) takes back what a block that changed itself did not run
         storing(CPU state, offset in RAM, bytes, return address) is called before each piece of a store to a page with code
