@@ -7,7 +7,7 @@ from numba import types
 
 from emu.bits import U64, get, put
 from emu.core import context as at
-from emu.core import rows, undo
+from emu.core import head, rows, undo
 from emu.core.fill import (
     CS_CFLAGS,
     LOW_32,
@@ -24,8 +24,8 @@ from emu.core.fill import (
     mode_of,
 )
 from emu.core.native import call, peek16, peek32, peek64, poke32, poke64
-from emu.core.state import block_at, core_at
 from emu.core.rows import ASKS, BY_MODEL, CYCLES, LAST, NEW, REPEATS, ROW
+from emu.core.state import block_at, core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model.cpu import base, limit, limit_flags
 from emu.model.observe import breakpoint
@@ -37,7 +37,7 @@ from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
 
 MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
-BUFFER = U64(1024)
+BUFFER, FOUND = U64(1024), U64(2 << at.FOUND_BITS)
 WATCH_IF = U64(1)
 TWO_BYTE, X87, X87_BITS, REX, HIGH_NIBBLE, NEAR_JCC = U64(0x0F), U64(0xD8), U64(0xF8), U64(0x40), U64(0xF0), U64(0x80)
 OPERAND_SIZE, ADDRESS_SIZE, REPNE, REP = U64(0x66), U64(0x67), U64(0xF2), U64(0xF3)
@@ -197,6 +197,17 @@ def register(c, k, uc, ra, slot):
     b.repeats = 1 if count and repeats(code[ends:], size - ends) else 0
     one_page = (pc & OFFSET) + size <= PAGE_SIZE
     b.host = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET) if one_page else 0
+    head.write(slot)
+
+
+@kernel
+def renew(first):
+    """Have each block of the list that begins at host address `first` looked at again, before it runs."""
+    while first != LAST:
+        b = block_at(first)[0]
+        b.cost = NEW
+        head.forget(first)
+        first = b.next
 
 
 @kernel
@@ -427,5 +438,9 @@ def forget(cpu, cs):
     if c.core:                                 # 0 while the processor is made
         k = core_at(c.core)[0]
         keep(c, k)
-        k.blocks[1 if cs == k.cs[1] else 0] = LAST
+        world = 1 if cs == k.cs[1] else 0
+        k.blocks[world] = LAST
+        found = words(env_of(k.env[world])[0].found, FOUND)
+        for i in range(FOUND):
+            found[U64(i)] = 0
     return 0

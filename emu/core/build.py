@@ -77,7 +77,7 @@ def _addresses(modules):
         found[name] = lib.address(symbol + native.SUFFIX)
     found["f_block_of"] = lib.address("tcg_tb_lookup" + native.SUFFIX)
     native.install(at.stub_constants(), slow=modules["block"].slow.address, limit=modules["fill"].limit.address,
-                   undefined=modules["fast"].undefined.address, forget=modules["block"].forget.address,
+                   undefined=modules["fast"].undefined.address, quick=modules["fast"].quick.address, forget=modules["block"].forget.address,
                    written=modules["fill"].written.address, modified=modules["loop"].modified.address,
                    storing=modules["loop"].storing.address,
                    before=modules["far"].before.address)

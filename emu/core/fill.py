@@ -12,8 +12,8 @@ from emu.bits import U64, get
 from emu.core import context as at
 from emu.core import ledger, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
-from emu.core.state import block_at, core_at
 from emu.core.rows import LIMIT
+from emu.core.state import block_at, core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import ram
 from emu.model.fault import unmodelled

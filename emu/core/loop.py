@@ -9,11 +9,11 @@ from numba import types
 from emu.bits import U64, get
 from emu.core import context as at
 from emu.core import ledger, native, rows, undo
-from emu.core.block import repeats_at, roll
+from emu.core.block import renew, repeats_at, roll
 from emu.core.fill import CS_CFLAGS, CS_OWNER
 from emu.core.native import call, peek32, peek64, poke8, poke32
-from emu.core.state import block_at, core_at
 from emu.core.rows import CYCLES, ROW
+from emu.core.state import block_at, core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import ram
 from emu.model.cpu import STATUS, code_bits
@@ -113,8 +113,8 @@ def forget_costs(m):
     """Have each block of every engine looked at again, whether a breakpoint is in it."""
     for i in range(m.cpu_count):
         k = core_at(cpu_at(m.cpus[U64(i)])[0].core)[0]
-        rows.renew(k.blocks[0])
-        rows.renew(k.blocks[1])
+        renew(k.blocks[0])
+        renew(k.blocks[1])
     m.marks_changed = 0
 
 

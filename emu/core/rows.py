@@ -58,15 +58,6 @@ def listed(first, slot):
 
 
 @kernel
-def renew(first):
-    """Have each block of the list looked at again."""
-    while first != LAST:
-        b = block_at(first)[0]
-        b.cost = NEW
-        first = b.next
-
-
-@kernel
 def copy(source, target):
     """Copy an entry between host addresses."""
     old, new = words(source, WORDS), words(target, WORDS)
