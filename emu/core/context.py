@@ -40,7 +40,7 @@ STATE_FIRST = ENV.fields["rip"][1]
 STATE_BYTES = ENV.fields["cr"][1] - STATE_FIRST
 
 # The table of found blocks (stubs/find.ll): 2**FOUND_BITS slots of two words; a host address has at most 64 - EPOCH_BITS bits.
-FOUND_BITS, EPOCH_BITS = 12, 16
+FOUND_BITS, EPOCH_BITS = 14, 16
 # A block's code begins at a multiple of this; its entry (emu.core.state.BLOCK) lies in front of it, after its TranslationBlock.
 # Between the two: what the block begins with (emu.core.head).
 CODE_ALIGNMENT, HEAD_BYTES = 64, 64
