@@ -204,7 +204,8 @@ TLB_ENTRIES = 1 << TLB_BITS
 TLB = record(
     ("asid", U64), ("global_asid", U64), ("next_asid", U64), ("used", U64),   # asid 0: nothing selected yet
     ("space", U64), ("global_space", U64), ("key", U64), ("vpid", U64), ("context", U64),   # the spaces in use
-    ("engine_flush", U64), ("engine_pages", U64), ("engine_page", U64, 64),   # what the engine must drop from its own TLB
+    # what the engine must drop from its own TLB: all of it, all but global translations (counts of times), single pages
+    ("engine_flush", U64), ("engine_switch", U64), ("engine_pages", U64), ("engine_page", U64, 64),
     ("sizes", U64), ("hits", U64), ("misses", U64), ("flushes", U64),
     ("space_count", U64), ("space_key", U64, SPACES), ("space_vpid", U64, SPACES), ("space_asid", U64, SPACES),
     ("space_state", U64, SPACES),                         # 0 empty, 1 has entries, 3 also pieces of larger guest pages

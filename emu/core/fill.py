@@ -232,7 +232,7 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
             unmodelled(c, UNMODELLED.CODE, address, pa)
             c.block = c.block if ra else 0
             leave(c, k, cs, ENGINE.FAULTED, ra)
-        ledger.note_filled(k, world, page)
+        ledger.note_filled(t, k, world, page)
         if rw == 2 and size == 1:
             size = ASKED
         if c.armed and breakpoint.on_page(c, e, address, pa):

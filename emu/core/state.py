@@ -9,11 +9,12 @@ CORE = record(
     ("owner", U64),                                       # world whose engine holds the x87 and SSE registers
     ("depth", U64),                                       # engines of this processor on the host stack now
     ("stopped", U64),                                     # 1 when an event has asked the engine that runs to return
-    ("flush_seen", U64, 2),                               # TLB.engine_flush when each engine last dropped everything
+    ("flush_seen", U64, 2), ("switch_seen", U64, 2),      # TLB.engine_flush and engine_switch when each engine last heeded them
     ("quantum_end", U64), ("grow_at", U64, 2),
     ("gated", U64, 2),                                    # MACHINE.gated when each engine last looked up its pages
     ("wrapped", U64, 2),                                  # each engine holds code past 4 GiB, under the address that was not wrapped
-    ("filled_count", U64, 2), ("filled", U64, 32),        # pages entered into each engine's TLB since it was flushed, first 16
+    # pages entered into each engine's TLB since it was flushed, the first emu.core.ledger.NOTED, with GLOBAL; all ones: to be dropped
+    ("filled_count", U64, 2), ("filled", U64, 4096),
     ("amid", U64),                                        # 1 while an access of translated code is answered, or has ended its block
     # the store to a page with code that is being made, in pieces perhaps: its return address, CPU.instructions then, place in RAM,
     # bytes so far, and what was there before them
