@@ -26,6 +26,7 @@ Source: Unicorn 2.1.4, qemu/accel/tcg and qemu/target/i386.  Not portable to oth
 64-bit ELF: `install` checks what it replaces and refuses with EngineError.
 """
 import ctypes
+import re
 from functools import lru_cache
 
 import llvmlite.binding as llvm
@@ -139,6 +140,7 @@ def library():
 
 _KEEP = []                                  # compiled stubs live as long as the process
 _DONE = {}
+_DEFINED = re.compile(r"^define (?!internal)[^@]*@(\w+)", re.MULTILINE)
 
 
 def install(constants, **functions):
@@ -169,7 +171,7 @@ def install(constants, **functions):
     compiled = _compile(expanded(text, constants))
     for name, stub in replaced.items():
         lib.replace(name + SUFFIX, compiled.get_function_address(stub))
-    _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing", "forget", "unaligned")})
+    _DONE.update({name: compiled.get_function_address(name) for name in _DEFINED.findall(text)})
     return _DONE
 
 
