@@ -18,10 +18,7 @@ test:   ON      VECTOR_TIMER, fired
         APIC_WRITE APIC_DIVIDE, 0xB             # by 1
         APIC_WRITE APIC_LVT_TIMER, put(LVT_TIMER, TIMER_PERIODIC) | VECTOR_TIMER
         APIC_WRITE APIC_INITIAL_COUNT, 2003
-        mov     ecx, IA32_TSC_AUX
-        mov     eax, 0x1234
-        xor     edx, edx
-        wrmsr
+        WRMSR   MSR_TSC_AUX, 0x1234
         xor     r13, r13
         mov     ebp, 2000
 .again: sti
@@ -41,6 +38,7 @@ test:   ON      VECTOR_TIMER, fired
         jnz     .again
         sti
         nop
+        cli
         ABOVE   dword ptr [rip + count], 100
         rdtsc                                   # equal work takes equal time, wherever blocks end
         mov     esi, eax
