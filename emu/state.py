@@ -47,7 +47,7 @@ ENV = _placed(
     sysenter_cs=(U32, 4800), sysenter_esp=(U64, 4808), sysenter_eip=(U64, 4816), star=(U64, 4824), owner=(U64, 4832),
     lstar=(U64, 4840), cstar=(U64, 4848), fmask=(U64, 4856), kernel_gs_base=(U64, 4864), tsc_aux=(U64, 4896),
     xcr0=(U64, 4904), pat=(U64, 5280), pkru=(U32, 5304), error_code=(U32, 5384), exception_is_int=(U32, 5388),
-    exception_next_eip=(U64, 5392), dr=(U64, 5400, 8), vm_vmcb=(U64, 5504), intercept=(U64, 5520),
+    exception_next_eip=(U64, 5392), dr=(U64, 5400, 8), found=(U64, 5464), epoch=(U64, 5472), intercept=(U64, 5520),
     intercept_cr_read=(U16, 5528), intercept_cr_write=(U16, 5530), intercept_dr_read=(U16, 5532),
     intercept_dr_write=(U16, 5534), intercept_exceptions=(U32, 5536),
 )
@@ -64,7 +64,7 @@ CPU = record(
     ("tlb", U64), ("root_tlb", U64), ("guest_tlb", U64),  # TLB records; tlb: of the world that runs now
     # time, in cycles of this processor
     ("cycles", U64), ("instructions", U64), ("deadline", U64), ("tsc_offset", U64),   # IA32_TSC = cycles + tsc_offset
-    # the execution core: current block's table entry, true deadline, why the next block must ask
+    # the execution core: current block's entry, true deadline, why the next block must ask
     ("block", U64), ("due", U64), ("request", U64), ("watch", U64), ("single", U64), ("device_step", U64), ("recheck", U64),
     ("self_address", U64), ("halted_or_stopped", U64), ("quantum_end", U64), ("turn_end", U64), ("far_state", U64),
     ("code_bytes", U64), ("shadow_at", U64), ("mtf_step", U64), ("iret_step", U64),
@@ -207,7 +207,8 @@ TLB_ENTRIES = 1 << TLB_BITS
 TLB = record(
     ("asid", U64), ("global_asid", U64), ("next_asid", U64), ("used", U64),   # asid 0: nothing selected yet
     ("space", U64), ("global_space", U64), ("key", U64), ("vpid", U64), ("context", U64),   # the spaces in use
-    ("engine_flush", U64), ("engine_pages", U64), ("engine_page", U64, 64),   # what the engine must drop from its own TLB
+    # what the engine must drop from its own TLB: all of it, all but global translations (counts of times), single pages
+    ("engine_flush", U64), ("engine_switch", U64), ("engine_pages", U64), ("engine_page", U64, 64),
     ("sizes", U64), ("hits", U64), ("misses", U64), ("flushes", U64),
     ("space_count", U64), ("space_key", U64, SPACES), ("space_vpid", U64, SPACES), ("space_asid", U64, SPACES),
     ("space_state", U64, SPACES),                         # 0 empty, 1 has entries, 3 also pieces of larger guest pages

@@ -56,8 +56,9 @@ def write_map():
     for module in [m for name, m in sys.modules.items() if name.startswith("emu.")]:
         for compiled in [v for v in vars(module).values() if isinstance(v, CFunc)]:
             lines += [f"{address:x} {size:x} {short(name)}" for address, size, name in functions(compiled)]
-    for name, address in native.install_addresses().items():
-        lines.append(f"{address:x} 40 stub {name}")
+    stubs = sorted((address, name) for name, address in native.install_addresses().items())
+    for (address, name), (after, _) in zip(stubs, [*stubs[1:], (stubs[-1][0] + 64, "")], strict=True):
+        lines.append(f"{address:x} {min(after - address, 4096):x} stub {name}")
     Path(f"/tmp/perf-{os.getpid()}.map").write_text("\n".join(lines) + "\n")
 
 

@@ -85,10 +85,6 @@ def test_only_the_core_imports_the_execution_engine():
 
 
 # ---- numbers with a name ----------------------------------------------------------------------------------
-# What waits for emu/core/block.py.
-WAITING = {"LOW_16", "WATCH_IF"}
-
-
 def _a_number(node):
     """Return whether an expression is a number: literals, masks of tables, conversions, and what they are combined to."""
     if isinstance(node, ast.Constant):
@@ -121,7 +117,7 @@ def test_a_number_with_a_name_stands_in_one_module():
     """A name that means one number here and another there misleads; a number that is typed twice comes apart."""
     homes = {}
     for path in sorted((ROOT / "emu").rglob("*.py")):
-        for name in set(_numbers(path)) - WAITING:
+        for name in set(_numbers(path)):
             homes.setdefault(name, []).append(str(path.relative_to(ROOT)))
     twice = [f"{name}: {', '.join(files)}" for name, files in sorted(homes.items()) if len(files) > 1]
     assert len(homes) > 500 and not twice, "\n".join(twice)

@@ -1,18 +1,15 @@
-"""The slow path of the block stub: a block that is not in the table, or that may not run whole.
+"""The slow path of the block stub: a block that nobody has looked at yet, or that may not run whole.
 
 In these kernels `b` is the entry of a block (`emu.core.state.BLOCK`), at host address `slot`.
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
 from numba import types
 
-from emu.bits import U64, get, put
+from emu.bits import ALL_ONES, LOW_16, LOW_32, PAGE_OFFSET, PAGE_SIZE, U64, get, put
 from emu.core import context as at
-from emu.core import table, undo
+from emu.core import head, rows, undo
 from emu.core.fill import (
     CS_CFLAGS,
-    LOW_32,
-    OFFSET,
-    PAGE_SIZE,
     TB_FLAGS,
     TB_ICOUNT,
     TB_PC,
@@ -24,8 +21,8 @@ from emu.core.fill import (
     mode_of,
 )
 from emu.core.native import call, peek16, peek32, peek64, poke32, poke64
+from emu.core.rows import ASKS, BY_MODEL, CYCLES, LAST, NEW, REPEATS, ROW
 from emu.core.state import block_at, core_at
-from emu.core.table import ASKS, BY_MODEL, CYCLES, REPEATS, ROW
 from emu.jit import entry, kernel, octets, words
 from emu.model.cpu import base, limit, limit_flags
 from emu.model.observe import breakpoint
@@ -33,27 +30,27 @@ from emu.model.processor import decode
 from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import STEP
-from emu.state import ALL_ONES, cpu_at, env_of, insn_at, machine_at
+from emu.spec.outcome import WATCH
+from emu.state import cpu_at, env_of, insn_at, machine_at
 
 MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
-BUFFER = U64(1024)
-WATCH_IF = U64(1)
+BUFFER, FOUND = U64(1024), U64(2 << at.FOUND_BITS)
 TWO_BYTE, X87, X87_BITS, REX, HIGH_NIBBLE, NEAR_JCC = U64(0x0F), U64(0xD8), U64(0xF8), U64(0x40), U64(0xF0), U64(0x80)
 OPERAND_SIZE, ADDRESS_SIZE, REPNE, REP = U64(0x66), U64(0x67), U64(0xF2), U64(0xF3)
 SEGMENT_ES, SEGMENT_BITS, SEGMENT_FS, SEGMENT_GS = U64(0x26), U64(0xE7), U64(0x64), U64(0x65)     # ES, CS, SS, DS alike
 MOVSB, CMPSD, STOSB, SCASD = U64(0xA4), U64(0xA7), U64(0xAA), U64(0xAF)
 UNAVAILABLE = HFLAGS.TS | HFLAGS.EM        # x87 and SSE instructions end in #NM or #UD
 TCG_CODE_PTR, TCG_HIGHWATER = U64(at.TCG_CODE_PTR), U64(at.TCG_HIGHWATER)
-TB_CS_BASE, LIMITS, LOW_16 = U64(at.TB_CS_BASE), HFLAGS.LIMITED | HFLAGS.SHORT, U64(0xFFFF)
+TB_CS_BASE, LIMITS = U64(at.TB_CS_BASE), HFLAGS.LIMITED | HFLAGS.SHORT
 
 
 @kernel
 def fetch(m, k, block, size, pc):
     """Copy the bytes of a translated block into the decoder's buffer; returns that buffer (uint8[size])."""
     buffer = octets(k.code_buffer, BUFFER)
-    page = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET)
-    rest = PAGE_SIZE - (pc & OFFSET)
+    page = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & PAGE_OFFSET)
+    rest = PAGE_SIZE - (pc & PAGE_OFFSET)
     first = octets(page, size if size < rest else rest)
     for i in range(len(first)):
         buffer[i] = first[i]
@@ -108,6 +105,12 @@ def may_end_outside(block, flags):
 
 
 @kernel
+def last_start(b):
+    """Return how many bytes of the block entry come before its last instruction."""
+    return U64(b.length) - rows.length(b, U64(b.count) - 1) if b.count else U64(b.length)
+
+
+@kernel
 def last_instruction(c):
     """Return the linear address of the last instruction of the block that ran, all ones when none has since the last event."""
     if not c.block:
@@ -115,24 +118,17 @@ def last_instruction(c):
     b = block_at(c.block)[0]
     if b.count == 0:                           # a block that ends before its first instruction
         return ALL_ONES
-    last = b.count - 1
-    return b.pc + U64(b.length) - table.length(b, last)
+    return b.pc + last_start(b)
 
 
 @kernel
-def repeats_at(c, k, uc, rip):
+def repeats_at(c, rip):
     """Return whether the last instruction of the block that ran is a repeated string instruction at linear `rip`."""
     last = U64(last_instruction(c))
     if last == ALL_ONES:
         return False
     b = block_at(c.block)[0]
-    if (last - rip) & (ALL_ONES if U64(b.mode) == 64 else LOW_32):
-        return False
-    block = call(k.f_block_of, peek64(uc + UC_TCG), b.tag, 0, 0, 0, 0)
-    if block == 0:
-        return False
-    size, before = peek16(block + TB_SIZE), last - b.pc
-    return repeats(fetch(machine_at(c.machine)[0], k, block, size, b.pc)[before:], size - before)
+    return b.repeats != 0 and (last - rip) & (ALL_ONES if U64(b.mode) == 64 else LOW_32) == 0
 
 
 @kernel
@@ -166,15 +162,15 @@ def note_repeat(c, k, uc, ra, b, e):
 
 @kernel
 def register(c, k, uc, ra, slot):
-    """Fill the table entry at `slot` for the block that host address `ra` belongs to; returns its flags."""
+    """Fill the entry at `slot` of the block that host address `ra` belongs to."""
     m = machine_at(c.machine)[0]
     block = call(k.f_block_of, peek64(uc + UC_TCG), ra, 0, 0, 0, 0)
     flags, size, count = peek32(block + TB_FLAGS), peek16(block + TB_SIZE), peek16(block + TB_ICOUNT)
     pc = peek64(block + TB_PC) & (ALL_ONES if mode_of(flags) == 64 else LOW_32)
     b = block_at(slot)[0]
-    steps, code, cost = words(k.steps, table.LIMIT), fetch(m, k, block, size, pc), 0
+    steps, code, cost = words(k.steps, rows.LIMIT), fetch(m, k, block, size, pc), 0
     found = decode.block(code, size, mode_of(flags), insn_at(k.scratch)[0], steps)
-    for i in range(table.ROW_WORDS):
+    for i in range(rows.ROW_WORDS):
         b.rows[U64(i)] = 0
     for i in range(count):
         j = U64(i)
@@ -182,7 +178,7 @@ def register(c, k, uc, ra, slot):
         cycles = get(steps[j], STEP.COST) if j < found else 1
         cost += cycles
         both = ROW.MODIFIES if j < found and steps[j] & STEP.MODIFIES else 0
-        table.put_row(b, j, put(length | both, ROW.COST, cycles))
+        rows.put_row(b, j, put(length | both, ROW.COST, cycles))
     if found + 1 < count:                      # the last may be cut short: the engine stops reading an undefined opcode early
         k.mismatch += 1
         k.mismatch_pc = pc
@@ -192,21 +188,34 @@ def register(c, k, uc, ra, slot):
         cost = BY_MODEL
     if cost != BY_MODEL and (flags & RFLAGS.RF or may_end_outside(block, flags) or breakpoint.marked(m, pc, size)):
         cost |= ASKS | (REPEATS if repeats(code, size) else 0)
-    b.tag, b.cost, b.count, b.pc = ra, cost, count, pc
+    b.cost, b.count, b.pc = cost, count, pc
     b.length, b.mode = size, mode_of(flags)
-    one_page = (pc & OFFSET) + size <= PAGE_SIZE
-    b.host = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & OFFSET) if one_page else 0
+    ends = last_start(b)
+    b.repeats = 1 if count and repeats(code[ends:], size - ends) else 0
+    one_page = (pc & PAGE_OFFSET) + size <= PAGE_SIZE
+    b.host = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & PAGE_OFFSET) if one_page else 0
+    head.write(slot)
 
 
 @kernel
-def keep(c, k, slot):
-    """Copy the entry of the block that ran last to the row after the table's last, when it is at `slot`: another block gets its place.
+def renew(first):
+    """Have each block of the list that begins at host address `first` looked at again, before it runs."""
+    while first != LAST:
+        b = block_at(first)[0]
+        b.cost = NEW
+        head.forget(first)
+        first = b.next
 
-    What undoes a block, or counts what of it ran, reads its entry.  Which blocks share a place depends on where the engine put them.
+
+@kernel
+def keep(c, k):
+    """Copy the entry of the block that ran last to a place of its own: the engine is about to use all places again.
+
+    What undoes a block, or counts what of it ran, reads its entry.
     """
-    if c.block == slot:
-        c.block = k.table + (k.table_mask + 1) * table.BYTES
-        table.copy(slot, c.block)
+    if c.block and c.block != k.kept:
+        rows.copy(c.block, k.kept)
+        c.block = k.kept
 
 
 @kernel
@@ -215,7 +224,7 @@ def fitting(c, b):
     left, done = c.due - c.cycles, 0
     for i in range(b.count):
         j = U64(i)
-        cycles = table.cost(b, j)
+        cycles = rows.cost(b, j)
         if cycles > left:
             break
         left -= cycles
@@ -239,7 +248,7 @@ def must_leave(c, flags, eflags):
     if c.cycles >= c.due:
         return True
     if c.watch and not flags & HFLAGS.INHIBIT:
-        return c.watch != WATCH_IF or eflags & RFLAGS.IF != 0
+        return c.watch != WATCH.IF or eflags & RFLAGS.IF != 0
     return False
 
 
@@ -260,7 +269,7 @@ def before_break(c, b, e):
         j = U64(i)
         if at_breakpoint(c, e, at & wrap):
             return j
-        at += table.length(b, j)
+        at += rows.length(b, j)
     return b.count
 
 
@@ -288,7 +297,7 @@ def within_limit(b, e):
     end, last = at + U64(b.length), limit(e, SEG.CS)           # an undefined opcode is as long as the engine reads it
     for i in range(b.count):
         j = U64(i)
-        at += table.length(b, j)
+        at += rows.length(b, j)
         if min(at, end) - 1 > last:
             return j
     return b.count
@@ -361,13 +370,13 @@ def slow(cpu, uc, ra, slot):
     k = core_at(c.core)[0]
     b = block_at(slot)[0]
     last = last_instruction(c)
-    if b.tag != ra:
-        keep(c, k, slot)
+    world = 1 if uc == k.uc[1] else 0
+    if b.cost == NEW:
+        k.blocks[world] = rows.listed(k.blocks[world], slot)
         register(c, k, uc, ra, slot)
     m = machine_at(c.machine)[0]
     if m.disturb:
         crowd(m, uc)
-    world = 1 if uc == k.uc[1] else 0
     cs = k.cs[world]
     e = env_of(k.env[world])[0]
     hidden = U64(e.hflags)
@@ -420,7 +429,15 @@ def slow(cpu, uc, ra, slot):
 
 
 @entry(types.uint64(types.uint64, types.uint64))
-def forget(rows, mask):
-    """Empty the block table: the engine reuses the host addresses that it is keyed by."""
-    table.empty(rows, mask)
+def forget(cpu, cs):
+    """The engine at `cs` is about to drop all its blocks (tb_flush)."""
+    c = cpu_at(cpu)[0]
+    if c.core:                                 # 0 while the processor is made
+        k = core_at(c.core)[0]
+        keep(c, k)
+        world = 1 if cs == k.cs[1] else 0
+        k.blocks[world] = LAST
+        found = words(env_of(k.env[world])[0].found, FOUND)
+        for i in range(FOUND):
+            found[U64(i)] = 0
     return 0

@@ -68,7 +68,6 @@ def entries(progress=None):
 
 
 def _addresses(modules):
-    from emu.core.engine import TABLE_ADDRESS
     lib = native.library()
     found = dict(fill=modules["fill"].fill.address, on_event=modules["loop"].on_event.address,
                  device_read=modules["windows"].device_read.address, device_write=modules["windows"].device_write.address,
@@ -77,8 +76,8 @@ def _addresses(modules):
     for name, symbol in SYMBOLS.items():
         found[name] = lib.address(symbol + native.SUFFIX)
     found["f_block_of"] = lib.address("tcg_tb_lookup" + native.SUFFIX)
-    native.install(at.stub_constants(TABLE_ADDRESS), slow=modules["block"].slow.address, limit=modules["fill"].limit.address,
-                   undefined=modules["fast"].undefined.address, forget=modules["block"].forget.address,
+    native.install(at.stub_constants(), slow=modules["block"].slow.address, limit=modules["fill"].limit.address,
+                   undefined=modules["fast"].undefined.address, quick=modules["fast"].quick.address, forget=modules["block"].forget.address,
                    written=modules["fill"].written.address, modified=modules["loop"].modified.address,
                    storing=modules["loop"].storing.address,
                    before=modules["far"].before.address)

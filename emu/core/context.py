@@ -6,8 +6,11 @@ interface, reads them back at these offsets, and refuses to start when one is no
 """
 import ctypes
 
-from emu.core import native
+from emu.core import native, rows
+from emu.core.state import BLOCK
 from emu.errors import EngineError
+from emu.spec.cpu import RFLAGS, SEG
+from emu.spec.engine import HFLAGS
 from emu.state import CPU, ENV
 
 # uc_struct
@@ -15,15 +18,21 @@ UC_CPU, UC_INVALID_ERROR, UC_STOP_REQUEST, UC_NESTED_LEVEL, UC_TCG_CTX = 440, 14
 UC_USE_EXITS, UC_EXITS = 1428, 1432
 UC_NO_EXIT_REQUEST, UC_INIT_DONE, UC_QUIT_REQUEST = 2034, 2035, 1390
 # CPUState
-CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_ENV_PTR = 16, 18, 21, 24, 296
+CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_ENV_PTR, CS_CLUSTER, CS_UC = 16, 18, 21, 24, 296, 33172, 33192
 CS_HALTED, CS_EXCEPTION, CS_CLASS, CS_TCG_EXIT = 33176, 33184, 33200, 33208
 CS_ENV = 35408                             # the ENV follows CPUState and the TLB at this distance
-# TCGContext: where the next block's code goes, and up to where it may
-TCG_CODE_PTR, TCG_HIGHWATER, TCG_BUFFER_BYTES = 192, 208, 64 << 20
+# TCGContext: where the next block's code goes, and up to where it may; its uc_struct; what ends translated code
+TCG_CODE_PTR, TCG_HIGHWATER, TCG_UC, TCG_EPILOGUE, TCG_BUFFER_BYTES = 192, 208, 39280, 152, 64 << 20
 # CPUClass
 CLASS_UNALIGNED, CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 24, 72, 128, 136
 # TranslationBlock
-TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_PAGE0, TB_PAGE1 = 0, 8, 16, 20, 22, 72, 80
+TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_CFLAGS, TB_CODE, TB_PAGE0, TB_PAGE1 = 0, 8, 16, 20, 22, 24, 32, 72, 80
+TB_KINDS = 0xFF0E_FFFF                     # bits of its cflags that a look-up compares
+# The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask, address) for each MMU mode
+TLB, TLB_DESCRIPTORS, TLB_DESCRIPTOR_BYTES, TLB_USED, TLB_TABLES, TLB_TABLE_BYTES, TLB_TABLE_ENTRIES = 2192, 32, 696, 32, 2128, 16, 8
+TLB_ENTRY_SHIFT, ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME, ENTRY_ADDEND = 6, 8, 16, 24, 32
+TLB_VICTIMS, TLB_VICTIM_COUNT = 48, 8     # of a descriptor: entries that were thrown out
+CS_JUMPS, JUMPS = 312, 4096                # CPUState: blocks by their address (tb_jmp_cache)
 # CPUArchState beyond what the ENV record names
 ENV_FEATURES = 5632
 ENV_SSE_END = 3200                         # x87, MMX and SSE state ends here; it begins with `fpstt`
@@ -32,8 +41,11 @@ ENV_SSE_END = 3200                         # x87, MMX and SSE state ends here; i
 STATE_FIRST = ENV.fields["rip"][1]
 STATE_BYTES = ENV.fields["cr"][1] - STATE_FIRST
 
-# Table of blocks: 2**BLOCK_BITS entries, emu.core.state.BLOCK
-BLOCK_BITS = 16
+# The table of found blocks (stubs/find.ll): 2**FOUND_BITS slots of two words; a host address has at most 64 - EPOCH_BITS bits.
+FOUND_BITS, EPOCH_BITS = 14, 16
+# A block's code begins at a multiple of this; its entry (emu.core.state.BLOCK) lies in front of it, after its TranslationBlock.
+# Between the two: what the block begins with (emu.core.head).
+CODE_ALIGNMENT, HEAD_BYTES = 64, 64
 
 
 def offset(dtype, field):
@@ -41,18 +53,35 @@ def offset(dtype, field):
     return dtype.fields[field][1]
 
 
-def stub_constants(table):
-    """Return the numbers that the stubs of `native` are made with; `table` is the address of the block table."""
+def stub_constants():
+    """Return the numbers that the stubs of `native` are made with."""
     owner = offset(ENV, "owner")
     return dict(tb_size=TB_SIZE, env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
+                **_find_constants(),
                 env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), env_cc_src=offset(ENV, "cc_src"),
                 env_mxcsr=offset(ENV, "mxcsr"), env_cr4=offset(ENV, "cr") + 32, env_error=offset(ENV, "error_code"),
                 env_xcr0=offset(ENV, "xcr0"), env_fpus=offset(ENV, "fpus"), env_ss_attributes=offset(ENV, "seg") + 8 * 8 + 4,
                 env_tr_attributes=offset(ENV, "seg") + 7 * 24 + 20,
                 ferr=offset(CPU, "ferr"), iret_step=offset(CPU, "iret_step"), uc_cpu=UC_CPU,
                 cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
-                mask=(1 << BLOCK_BITS) - 1, table=table, cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),
+                tcg_code_ptr=TCG_CODE_PTR, tcg_highwater=TCG_HIGHWATER, tcg_uc=TCG_UC, code_alignment=CODE_ALIGNMENT, new=int(rows.NEW),
+                entry_bytes=BLOCK.itemsize + HEAD_BYTES, entry_next=offset(BLOCK, "next"), entry_cost=offset(BLOCK, "cost"),
+                entry_count=offset(BLOCK, "count"), cycles=offset(CPU, "cycles"), deadline=offset(CPU, "deadline"),
                 instructions=offset(CPU, "instructions"), block=offset(CPU, "block"))
+
+
+def _find_constants():
+    """Return the numbers of `stubs/find.ll`."""
+    found, epoch = offset(ENV, "found"), offset(ENV, "epoch")
+    table = TLB_TABLES - TLB                               # from the ENV on
+    return dict(env_found=found, cs_found=CS_ENV + found, env_epoch=epoch, cs_epoch=CS_ENV + epoch, epoch_bits=EPOCH_BITS,
+                epoch_shift=64 - EPOCH_BITS, found_bits=FOUND_BITS, found_mask=(1 << FOUND_BITS) - 1, found_bytes=16 << FOUND_BITS,
+                env_rip=offset(ENV, "rip"), env_cs_base=offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1),
+                tlb_mask=table, tlb_entries=table + TLB_TABLE_ENTRIES, tlb_shift=12 - TLB_ENTRY_SHIFT, tlb_code=ENTRY_CODE,
+                tlb_addend=ENTRY_ADDEND, cpl=int(HFLAGS.CPL), smap=int(HFLAGS.SMAP), smap_ac=int(HFLAGS.SMAP | RFLAGS.AC),
+                flags_of_blocks=int(RFLAGS.TF | RFLAGS.IOPL | RFLAGS.RF | RFLAGS.VM | RFLAGS.AC), tb_pc=TB_PC, tb_cs_base=TB_CS_BASE,
+                tb_flags=TB_FLAGS, tb_cflags=TB_CFLAGS, tb_kinds=TB_KINDS, tb_code=TB_CODE, tb_page1=TB_PAGE1, cs_cluster=CS_CLUSTER,
+                cs_uc=CS_UC, uc_tcg=UC_TCG_CTX, tcg_epilogue=TCG_EPILOGUE)
 
 
 def word(address):
@@ -89,6 +118,8 @@ def verify(uc):
     tcg = maps.word(handle + UC_TCG_CTX, "the translator")
     if not 0 < maps.word(tcg + TCG_HIGHWATER, "the translator") - maps.word(tcg + TCG_CODE_PTR, "the translator") < TCG_BUFFER_BYTES:
         raise EngineError(f"the engine's translator does not hold its code buffer at offsets {TCG_CODE_PTR} and {TCG_HIGHWATER}")
+    if word(tcg + TCG_UC) != handle:
+        raise EngineError(f"the engine's translator does not hold its engine at offset {TCG_UC}")
     if word(env + offset(ENV, "owner")):
         raise EngineError("the engine uses the field that hvlab marks its engines with")
     return handle, cs, env

@@ -8,7 +8,6 @@ from unicorn.unicorn_const import UC_HOOK_INTR
 from emu.bits import every
 from emu.core import context as at
 from emu.core import native
-from emu.core.state import BLOCK
 from emu.errors import EngineError
 from emu.spec import cpuid
 from emu.spec.engine import SVM, intercept
@@ -19,9 +18,6 @@ DEVICE_WINDOW = 0xFE_0000_1000
 ROM_WINDOW = 0xFD_0000_0000                 # engine-physical: the ROM; RAM is one piece there, the hole below 4 GiB in it
 _void = np.full(8192, 0xFF, np.uint8)
 VOID = _void[-(_void.ctypes.data) % 4096:][:4096]
-TABLE = np.zeros((1 << at.BLOCK_BITS) + 2, BLOCK)       # one entry more, see emu.core.block.keep, and one to align it by
-BLOCK_BITS = at.BLOCK_BITS
-TABLE_ADDRESS = TABLE.ctypes.data + -TABLE.ctypes.data % BLOCK.itemsize
 
 # Intercepts of the engine's SVM checks that are always on: everything but PUSHF, POPF and IRET; the model switches that of IRET.
 INTERCEPTS = ~(intercept(SVM.PUSHF) | intercept(SVM.POPF) | intercept(SVM.IRET))
@@ -89,6 +85,8 @@ class Engine:
         ctypes.c_uint8.from_address(self.cs + at.CS_CREATED).value = 1
         ctypes.c_uint8.from_address(self.cs + at.CS_STOPPED).value = 0
         self._prepare_intercepts()
+        self.found = np.zeros(2 << at.FOUND_BITS, np.uint64)
+        ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "found")).value = self.found.ctypes.data
         ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "owner")).value = owner
 
     def _prepare_intercepts(self):

@@ -1,40 +1,55 @@
-"""VMREAD and VMWRITE between registers, without leaving the translated block's call.
+"""Instructions of the model that are done without leaving the translated block's call, in the plain case.
 
-The engine translates both as undefined opcodes.  Its `raise_exception` helper comes here first; when the
-instruction is one of the two, the plain case, it is done here and the engine goes on after it.  Everything else
-takes the ordinary way (`emu.model.event`), and so does any special circumstance: the results are the same.
-Source: SDM 3C, "VMREAD" and "VMWRITE"
+VMREAD and VMWRITE between registers: the engine translates both as undefined opcodes, and its `raise_exception` helper comes here
+first.  RDTSC, RDTSCP and PAUSE: their helpers do.  The engine then goes on after the instruction.  Everything else takes the ordinary
+way (`emu.model.event`), and so does any special circumstance: the results are the same.
+Source: SDM 3C, "VMREAD" and "VMWRITE"; SDM 2B, "PAUSE", "RDTSC", "RDTSCP"
 """
 from numba import types
 
-from emu.bits import ALL_ONES, U64
-from emu.core import ledger
+from emu.bits import ALL_ONES, LOW_32, U64, get
+from emu.core import ledger, rows, undo
 from emu.core.native import peek8
+from emu.core.rows import ROW
 from emu.core.state import block_at
 from emu.jit import entry, kernel
 from emu.model import guest_mode
+from emu.model.cpu import cpl, real_mode
+from emu.model.instructions.miscellaneous import put_time
 from emu.spec.cost import COST
-from emu.spec.cpu import RFLAGS
+from emu.spec.cpu import CR4, RFLAGS
 from emu.spec.engine import CC_OP, HFLAGS
-from emu.spec.outcome import MODE
+from emu.spec.insn import INSN
+from emu.spec.outcome import MODE, WATCH
 from emu.state import cpu_at, debug_at, env_of, machine_at
 
 REX_PREFIX, REX_MASK, REX_R_SHIFT, REX_B_SHIFT = U64(0x40), U64(0xF0), U64(1), U64(3)
 TWO_BYTE_ESCAPE, OP_VMREAD, OP_VMWRITE, REGISTER_FORM = U64(0x0F), U64(0x78), U64(0x79), U64(0xC0)
 STATIC = U64(1)                             # cycles that the block stub charged for the instruction
-PLAIN_MODE = HFLAGS.CS64 | HFLAGS.INHIBIT | U64(3)
+PLAIN_MODE = HFLAGS.CS64 | HFLAGS.CPL
 SLOW_FLAGS = RFLAGS.TF | RFLAGS.RF
+
+
+@kernel
+def undisturbed(c, e):
+    """Return whether nothing but the instruction itself happens at its two boundaries.
+
+    An interrupt may wait for RFLAGS.IF: then each block asks, but no boundary of an instruction that leaves IF clear is one to stop at.
+    """
+    if c.block == 0 or c.request | c.single or U64(e.hflags) & HFLAGS.INHIBIT or e.eflags & SLOW_FLAGS:
+        return False
+    if c.watch and (c.watch != WATCH.IF or e.eflags & RFLAGS.IF):
+        return False
+    debug = machine_at(c.machine)[0].debug
+    return not debug or not (c.steps or debug_at(debug)[0].near)           # a debugger looks at each boundary
 
 
 @kernel
 def plain(c, e):
     """Return whether the processor is where only the ordinary case can be: 64-bit root code at CPL 0."""
-    if c.vmx_mode != MODE.ROOT or c.block == 0 or c.deadline == 0 or c.vmcs_pointer == ALL_ONES:
+    if c.vmx_mode != MODE.ROOT or c.vmcs_pointer == ALL_ONES:
         return False
-    debug = machine_at(c.machine)[0].debug
-    if debug and (c.steps or debug_at(debug)[0].near):     # a debugger looks at each boundary
-        return False
-    return U64(e.hflags) & PLAIN_MODE == HFLAGS.CS64 and not e.eflags & SLOW_FLAGS
+    return U64(e.hflags) & PLAIN_MODE == HFLAGS.CS64 and undisturbed(c, e)
 
 
 @entry(types.uint64(types.uint64, types.uint64))
@@ -68,4 +83,49 @@ def undefined(cpu, env):
     c.cycles += COST.VMREAD - STATIC
     e.cc_src, e.cc_op = 0, CC_OP.EFLAGS
     e.rip += length
+    return 1
+
+
+@kernel
+def place(b, la):
+    """Return (number, cycles of all after it) of the instruction at linear `la` in a block's entry; its count when there is none."""
+    offset, at, number, after = la - b.pc, 0, 0, 0
+    if U64(b.mode) != 64:
+        offset &= LOW_32
+    while number < b.count and at < offset:
+        at += rows.length(b, number)
+        number += 1
+    if at != offset:
+        return U64(b.count), after
+    for i in range(number + 1, b.count):
+        after += rows.cost(b, U64(i))
+    return number, after
+
+
+@entry(types.uint64(types.uint64, types.uint64, types.uint64))
+def quick(cpu, env, kind):
+    """Execute the RDTSC, RDTSCP or PAUSE (kind: INSN) at RIP and return 1, or return 0 with nothing done.
+
+    The block was charged whole when it began: what comes after the instruction has to fit before the deadline with its price, too.
+    """
+    c, e = cpu_at(cpu)[0], env_of(env)[0]
+    if not undisturbed(c, e) or guest_mode.time_exits(c):
+        return 0
+    b = block_at(c.block)[0]
+    number, after = place(b, undo.linear(e, e.rip))
+    if number >= b.count:
+        return 0
+    row = rows.row(b, number)
+    price = (COST.PAUSE if kind == INSN.PAUSE else COST.TSC) - get(row, ROW.COST)
+    if c.cycles + price > (c.deadline if c.deadline else c.due):
+        return 0
+    if kind != INSN.PAUSE and e.cr[4] & CR4.TSD and not real_mode(e) and cpl(e) != 0:
+        return 0
+    if kind == INSN.PAUSE:
+        c.cycles += price
+        e.rip += row & ROW.LENGTH
+        return 1
+    c.cycles += price - after                              # the time at the end of the instruction
+    put_time(c, e, kind)
+    c.cycles += after
     return 1

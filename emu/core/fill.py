@@ -12,8 +12,8 @@ from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_MASK, PAGE_OFFSET, PAGE_SHIFT
 from emu.core import context as at
 from emu.core import ledger, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
+from emu.core.rows import LIMIT
 from emu.core.state import block_at, core_at
-from emu.core.table import LIMIT
 from emu.jit import entry, kernel, octets, words
 from emu.model import ram
 from emu.model.fault import unmodelled
@@ -27,7 +27,6 @@ from emu.spec.insn import INSN, STEP
 from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
 from emu.state import ENV, cpu_at, env_of, insn_at, machine_at, tlb_at
 
-OFFSET = PAGE_OFFSET
 READ, WRITE, EXECUTE = ledger.READ, ledger.WRITE, ledger.EXECUTE
 USER_INDEX = U64(1)
 CPL = U64(3)
@@ -231,7 +230,7 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
             unmodelled(c, UNMODELLED.CODE, address, pa)
             c.block = c.block if ra else 0
             leave(c, k, cs, ENGINE.FAULTED, ra)
-        ledger.note_filled(k, world, page)
+        ledger.note_filled(t, k, world, page)
         if rw == 2 and size == 1:
             size = ASKED
         if c.armed and breakpoint.on_page(c, e, address, pa):
@@ -369,7 +368,7 @@ def note_operands(steps, count, sets):
 
 @entry(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64))
 def limit(cpu, block, cs, operands):
-    """Return how many instructions a block may hold: those that end on its first page, at most table.LIMIT.
+    """Return how many instructions a block may hold: those that end on its first page, at most rows.LIMIT.
 
     An instruction that the engine must not read (`unread`) is alone, with its length in bits 47:32: the engine takes its
     address for the end of a run, which it translates to HLT.

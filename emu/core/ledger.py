@@ -16,20 +16,24 @@ from emu.core import context as at
 from emu.core.native import call, peek64, poke64
 from emu.jit import kernel, words
 from emu.model import ram
+from emu.model.memory import tlb
 from emu.model.memory.memory import PAGE, STALE_PAGES
 from emu.spec.outcome import ACCESS
+from emu.state import env_of
 
 READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
 FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
 FLIPS = U64(0xFF << 40)
-FILLED, WRAP = U64(16), U64(1 << 32)
+FEW, NOTED, NOTED_GLOBAL = U64(16), U64(2048), U64(1)               # of CORE.filled
+WRAP = U64(1 << 32)
 WRITABLE_SHIFT = U64(16)
-# The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask, address) for each MMU mode
-ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE, USED, FAST_TABLES = U64(2192), U64(32), U64(696), U64(32), U64(2128)
-ENGINE_MODES, ENTRY_SHIFT, NOT_DIRTY = U64(3), U64(6), U64(1 << 10)
-TABLE_SIZE, ENTRY_TABLE = U64(16), U64(8)
-ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME = U64(8), U64(16), U64(24)
-CS_ENV = U64(at.CS_ENV)
+ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE = U64(at.TLB), U64(at.TLB_DESCRIPTORS), U64(at.TLB_DESCRIPTOR_BYTES)
+USED, FAST_TABLES, TABLE_SIZE, ENTRY_TABLE = U64(at.TLB_USED), U64(at.TLB_TABLES), U64(at.TLB_TABLE_BYTES), U64(at.TLB_TABLE_ENTRIES)
+ENGINE_MODES, ENTRY_SHIFT, NOT_DIRTY = U64(3), U64(at.TLB_ENTRY_SHIFT), U64(1 << 10)
+ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME = U64(at.ENTRY_WRITE), U64(at.ENTRY_CODE), U64(at.ENTRY_FRAME)
+CS_ENV, CS_JUMPS, JUMPS, EPOCH_BITS = U64(at.CS_ENV), U64(at.CS_JUMPS), U64(at.JUMPS), U64(at.EPOCH_BITS)
+VICTIMS, VICTIM_COUNT = U64(at.TLB_VICTIMS), U64(at.TLB_VICTIM_COUNT)
+VALID_PAGE = ~U64(0x7FF)                                       # an entry with bit 11 set is not valid
 
 
 # ---- the engine's TLB ---------------------------------------------------------------------------------------
@@ -37,12 +41,74 @@ CS_ENV = U64(at.CS_ENV)
 def flush(k, world):
     """Make an engine forget its TLB: page by page when it holds few, which spares clearing its tables."""
     cs, count = k.cs[world], k.filled_count[world]
-    if count > FILLED:
+    if count > FEW:
         call(k.f_flush, cs, 0, 0, 0, 0, 0)
     else:
         for i in range(count):
-            call(k.f_flush_page, cs, k.filled[world * FILLED + U64(i)], 0, 0, 0, 0)
+            call(k.f_flush_page, cs, k.filled[world * NOTED + U64(i)] & ~NOTED_GLOBAL, 0, 0, 0, 0)
     k.filled_count[world] = k.wrapped[world] = 0
+
+
+@kernel
+def _descriptor(cs, mode):
+    """Return the host address of the descriptor of one MMU mode's TLB."""
+    return cs + CS_ENV - ENGINE_TLB + DESCRIPTORS + mode * DESCRIPTOR_SIZE
+
+
+@kernel
+def _drop_entry(fast, descriptor, page):
+    """Drop the entry of linear `page` from the TLB of one MMU mode: its table's record and its descriptor, at host addresses."""
+    entry = peek64(fast + ENTRY_TABLE) + (page >> PAGE_SHIFT << ENTRY_SHIFT & peek64(fast))
+    if peek64(entry) & VALID_PAGE == page or peek64(entry + ENTRY_WRITE) & VALID_PAGE == page or \
+            peek64(entry + ENTRY_CODE) & VALID_PAGE == page:
+        poke64(entry, ALL_ONES)
+        poke64(entry + ENTRY_WRITE, ALL_ONES)
+        poke64(entry + ENTRY_CODE, ALL_ONES)
+        poke64(descriptor + USED, peek64(descriptor + USED) - 1)
+
+
+@kernel
+def _drop_page(cs, page):
+    """Drop linear `page` from the TLBs of all MMU modes."""
+    for mode in range(ENGINE_MODES):
+        _drop_entry(cs + CS_ENV - ENGINE_TLB + FAST_TABLES + U64(mode) * TABLE_SIZE, _descriptor(cs, U64(mode)), page)
+
+
+@kernel
+def _drop_victims(descriptor):
+    """Drop the entries that were thrown out of the TLB of an MMU mode, and not yet forgotten."""
+    for i in range(VICTIM_COUNT):
+        entry = descriptor + VICTIMS + (U64(i) << ENTRY_SHIFT)
+        poke64(entry, ALL_ONES)
+        poke64(entry + ENTRY_WRITE, ALL_ONES)
+        poke64(entry + ENTRY_CODE, ALL_ONES)
+
+
+@kernel
+def switch(t, k, world):
+    """Make an engine forget its TLB but for translations that are global in ours: it goes on to another address space.
+
+    One that was global when the engine got it, and is in ours now, has been there all the time: what ours loses otherwise the engine
+    is told of.
+    """
+    cs, count, kept, e = k.cs[world], k.filled_count[world], 0, env_of(k.env[world])[0]
+    if count > NOTED or k.wrapped[world] or e.epoch + 1 >> EPOCH_BITS:
+        flush(k, world)
+        return
+    for i in range(count):
+        noted = k.filled[world * NOTED + U64(i)]
+        if noted & NOTED_GLOBAL and tlb.is_global(t, noted):
+            k.filled[world * NOTED + kept] = noted
+            kept += 1
+        else:
+            _drop_page(cs, noted & ~NOTED_GLOBAL)
+    for mode in range(ENGINE_MODES):
+        _drop_victims(_descriptor(cs, U64(mode)))
+    jumps = words(cs + CS_JUMPS, JUMPS)
+    for i in range(JUMPS):
+        jumps[U64(i)] = 0
+    e.epoch += 1
+    k.filled_count[world] = kept
 
 
 @kernel
@@ -53,11 +119,16 @@ def forget(t, k, world):
     """
     if t.engine_flush != k.flush_seen[world]:
         k.flush_seen[world] = t.engine_flush
+        k.switch_seen[world] = t.engine_switch
         t.engine_pages = 0
         flush(k, world)
         return True
+    switches = t.engine_switch != k.switch_seen[world]
+    if switches:
+        k.switch_seen[world] = t.engine_switch
+        switch(t, k, world)
     if t.engine_pages == 0:
-        return False
+        return switches
     for i in range(t.engine_pages):
         page = t.engine_page[U64(i)]
         call(k.f_flush_page, k.cs[world], page, 0, 0, 0, 0)
@@ -68,12 +139,12 @@ def forget(t, k, world):
 
 
 @kernel
-def note_filled(k, world, page):
+def note_filled(t, k, world, page):
     """Remember a page that the engine's TLB holds from now on."""
     count = k.filled_count[world]
-    if count < FILLED:
-        k.filled[world * FILLED + count] = page
-    if count <= FILLED:
+    if count < NOTED:
+        k.filled[world * NOTED + count] = page | (NOTED_GLOBAL if tlb.is_global(t, page) else 0)
+    if count <= NOTED:
         k.filled_count[world] = count + 1
 
 

@@ -8,12 +8,12 @@ from numba import types
 
 from emu.bits import ALL_ONES, U64, get
 from emu.core import context as at
-from emu.core import ledger, native, table, undo
-from emu.core.block import repeats_at, roll
+from emu.core import ledger, native, rows, undo
+from emu.core.block import renew, repeats_at, roll
 from emu.core.fill import CS_CFLAGS, CS_OWNER
 from emu.core.native import call, peek32, peek64, poke8, poke32
+from emu.core.rows import CYCLES, ROW
 from emu.core.state import block_at, core_at
-from emu.core.table import CYCLES, ROW
 from emu.jit import entry, kernel, octets, words
 from emu.model import ram
 from emu.model.cpu import STATUS, code_bits
@@ -48,7 +48,7 @@ def give_back(c, rip):
         offset &= MASK_32
     if offset <= U64(b.length):
         while count < b.count and place < offset:
-            row = table.row(b, count)
+            row = rows.row(b, count)
             place += row & ROW.LENGTH
             cost += get(row, ROW.COST)
             count += 1
@@ -103,15 +103,18 @@ def sync(c, k, world):
         poke32(cs + CS_CFLAGS, 1)
     c.deadline = 0 if c.request | c.watch | c.single else c.due
     if m.marks_changed:
-        forget_costs(m, k)
+        forget_costs(m)
     if m.disturb:
         disturb(c, m, k, world)
 
 
 @kernel
-def forget_costs(m, k):
-    """Empty the block table: each block is looked at again, whether a breakpoint is in it."""
-    table.empty(k.table, k.table_mask)
+def forget_costs(m):
+    """Have each block of every engine looked at again, whether a breakpoint is in it."""
+    for i in range(m.cpu_count):
+        k = core_at(cpu_at(m.cpus[U64(i)])[0].core)[0]
+        renew(k.blocks[0])
+        renew(k.blocks[1])
     m.marks_changed = 0
 
 
@@ -227,7 +230,7 @@ def prologue(c, k, e, world, number):
     c.resumed_at = k.far_ra = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = 0
     rip = undo.linear(e, e.rip)
     if number == ENGINE.STEPPED:
-        if repeats_at(c, k, k.uc[world], rip):
+        if repeats_at(c, rip):
             c.repeated, c.repeated_at = rip, c.instructions
         c.block = 0                                        # it ran whole, even if it jumped to itself
     give_back(c, rip)
@@ -343,7 +346,7 @@ def on_event(engine, number, user):
             c.single = 1
             poke32(cs + CS_CFLAGS, 1)
         return
-    amid = what == ENGINE.DEADLINE and c.block and repeats_at(c, k, k.uc[world], undo.linear(e, e.rip))
+    amid = what == ENGINE.DEADLINE and c.block and repeats_at(c, undo.linear(e, e.rip))
     prologue(c, k, e, world, what)
     if amid:
         step_iteration(c, k, cs)

@@ -4,12 +4,14 @@ Unicorn translates guest code into host code that calls helper functions.  It re
 its global offset table, so that a helper can be replaced before the first engine exists.  These are:
 
 - `check_exit_request`, called at the start of every translated block, becomes the *block stub*: it charges
-  the block's cycles from a table keyed by the block's host address, or asks `block` what to do;
+  the block's cycles from its entry, which lies in front of its code, or asks `block` what to do;
+- `tcg_tb_alloc` leaves room for that entry;
+- `helper_lookup_tb_ptr` and `tb_htable_lookup` look into a table first that a flush of the engine's TLB leaves as it is;
 - helpers of sensitive instructions (CPUID, RDMSR, IN, MOV CR, ...) become *intercept stubs*: they leave the
   block with the processor state exact at that instruction and report an event;
 - `translator_loop` gets an instruction limit from `limit`, so that no block of several instructions reaches over its page, and does
   not read what the model executes in its place;
-- `raise_exception` and `tb_flush` pass through `undefined` (VMREAD, VMWRITE) and `forget` (the block table);
+- `raise_exception` and `tb_flush` pass through `undefined` (VMREAD, VMWRITE) and `forget` (whose blocks are in no list any more);
 - `tlb_set_dirty` is replaced by `written` (which stores need no comparison with code), and `cpu_loop_exit_noexc`, which a
   block whose store changed its own code leaves by, passes through `modified` (what did not run is not charged, and what of the
   store was made is taken back: `tb_invalidate_phys_page_fast` passes through `storing`, which keeps what is there);
@@ -24,6 +26,7 @@ Source: Unicorn 2.1.4, qemu/accel/tcg and qemu/target/i386.  Not portable to oth
 64-bit ELF: `install` checks what it replaces and refuses with EngineError.
 """
 import ctypes
+import re
 from functools import lru_cache
 
 import llvmlite.binding as llvm
@@ -37,6 +40,7 @@ from emu.core import far_stubs, simd, strict
 from emu.core.template import expanded, filled, joined, parts
 from emu.errors import EngineError
 from emu.spec.engine import ENGINE
+from emu.spec.insn import INSN
 
 VERSION = "2.1.4"
 SUFFIX = "_x86_64"
@@ -46,10 +50,12 @@ _RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 # What the intercept stubs report; helpers that become ones.
 INSTRUCTION, STEPPED, NOT_AVAILABLE = (int(number) for number in (ENGINE.INSTRUCTION, ENGINE.STEPPED, ENGINE.NOT_AVAILABLE))
 INTERCEPTED = (
-    "cpuid", "rdtsc", "rdtscp", "rdpmc", "rdmsr", "wrmsr", "hlt", "monitor", "mwait", "pause", "invlpg", "read_crN",
+    "cpuid", "rdpmc", "rdmsr", "wrmsr", "hlt", "monitor", "mwait", "invlpg", "read_crN",
     "write_crN", "lmsw", "clts", "set_dr", "get_dr", "xsetbv", "xgetbv", "rdrand", "syscall", "sysret", "sysenter", "sysexit",
     "inb", "inw", "inl", "outb", "outw", "outl", "lldt", "ltr", "rsm",
 )
+# Those that `quick` may execute within the block.
+QUICK = {"rdtsc": INSN.RDTSC, "rdtscp": INSN.RDTSCP, "pause": INSN.PAUSE}
 # Helpers that use x87 and SSE state without looking at the task-switched flag: #NM is reported while it is set.
 GUARDED = ("xsave", "xsaveopt", "xrstor")
 # Far transfers that may switch tasks, which only legacy protected mode has: (name, RFLAGS that are set then, whether a
@@ -57,8 +63,10 @@ GUARDED = ("xsave", "xsaveopt", "xrstor")
 SWITCHES = (("ljmp_protected", 0, -1), ("lcall_protected", 0, -1), ("iret_protected", 1 << 14, 0))
 # Called after an instruction, when the state is already that of the next: reported without restoring.
 TRAPS = ("single_step",)
-# Functions of the engine that have a stub of their own in `stubs/block.ll` and `stubs/stores.ll`
-REPLACED = {"helper_check_exit_request": "block", "helper_raise_exception": "raise", "tb_flush": "forget", "tlb_set_dirty": "dirty",
+# Functions of the engine that have a stub of their own in `stubs/block.ll`, `stubs/find.ll` and `stubs/stores.ll`
+REPLACED = {"helper_check_exit_request": "block", "helper_raise_exception": "raise", "tb_flush": "forget", "tcg_tb_alloc": "allot",
+            "helper_lookup_tb_ptr": "lookup", "tb_htable_lookup": "table", "tlb_flush_by_mmuidx": "flush",
+            "tlb_flush_page_by_mmuidx": "flush_page", "tlb_set_dirty": "dirty",
             "cpu_loop_exit_noexc": "again", "tb_invalidate_phys_page_fast": "storing", "translator_loop": "translate"}
 
 
@@ -132,6 +140,7 @@ def library():
 
 _KEEP = []                                  # compiled stubs live as long as the process
 _DONE = {}
+_DEFINED = re.compile(r"^define (?!internal)[^@]*@(\w+)", re.MULTILINE)
 
 
 def install(constants, **functions):
@@ -139,12 +148,13 @@ def install(constants, **functions):
 
     constants: offsets by name (see `emu.core.context.stub_constants`)
     functions: addresses of C functions by name:
-        slow(processor, engine, return address, table entry)
+        slow(processor, engine, return address, entry of the block)
         limit(processor, block, engine, uint64[3]) -> instructions allowed in the block, or 1 and in bits 47:32 the length of one
             that the engine must not read; sets which of them (bit n for instruction n) have an operand of each kind of
             emu.spec.simd.OPERAND
         undefined(processor, state) -> 1 when it executed what the engine calls undefined
-        forget(table, mask) empties the block table: host addresses are used again
+        quick(processor, state, INSN) -> 1 when it executed the instruction of that kind at RIP within the block
+        forget(processor, CPU state) is called before the engine drops all its blocks: host addresses are used again
         written(CPU state, linear address) lets stores to a page go unnoticed, where they may
         modified(CPU state) takes back what a block that changed itself did not run
         storing(CPU state, offset in RAM, bytes, return address) is called before each piece of a store to a page with code
@@ -161,7 +171,7 @@ def install(constants, **functions):
     compiled = _compile(expanded(text, constants))
     for name, stub in replaced.items():
         lib.replace(name + SUFFIX, compiled.get_function_address(stub))
-    _DONE.update({name: compiled.get_function_address(name) for name in ("block", "translate", "nothing", "forget", "unaligned")})
+    _DONE.update({name: compiled.get_function_address(name) for name in _DEFINED.findall(text)})
     return _DONE
 
 
@@ -170,10 +180,10 @@ def _stubs(lib, constants, functions):
     def address(name):
         return lib.address(name + SUFFIX)
 
-    texts = [filled(joined((parts("block")["blocks"], parts("stores")["stores"])), **constants, **functions,
+    texts = [filled(joined((parts("block")["blocks"], parts("find")["find"], parts("stores")["stores"])), **constants, **functions,
                     **{name.removeprefix("helper_"): address(name) for name in REPLACED})]
     replaced = dict(REPLACED)
-    more, names = _intercepts(address, constants)
+    more, names = _intercepts(address, constants, functions["quick"])
     texts += more
     replaced.update(names)
     for unit in (simd, strict):
@@ -190,11 +200,15 @@ def _stubs(lib, constants, functions):
     return joined([*texts, parts("block")["tail"]]), replaced
 
 
-def _intercepts(address, constants):
+def _intercepts(address, constants, quick):
     """Return ([IR], {function of the engine: name of its stub}) of the stubs that leave a block."""
     stubs, texts, names = parts("intercept"), [], []
     for name, number, keep in [*((name, INSTRUCTION, -1) for name in INTERCEPTED), *((name, STEPPED, 0) for name in TRAPS)]:
         texts.append(filled(stubs["intercept"], name=name, number=number, keep=keep, original=address(f"helper_{name}"), **constants))
+        names.append(name)
+    for name, kind in QUICK.items():
+        texts.append(filled(stubs["quick"], name=name, number=INSTRUCTION, kind=int(kind), quick=quick,
+                            original=address(f"helper_{name}"), **constants))
         names.append(name)
     for name in GUARDED:
         original = "ptrtoint (void (i64, i64, i64)* @strict_xrstor to i64)" if name == "xrstor" else address(f"helper_{name}")
@@ -219,6 +233,8 @@ def _compile(text):
     module = llvm.parse_assembly(text)
     module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(opt=3)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _KEEP.extend((module, machine, engine))

@@ -7,7 +7,7 @@ are read with supervisor privilege whatever the CPL.
 Source: SDM 3A, "Page-Fault Exceptions", "Determination of Access Mode"; SDM 3C, "Exit Qualification for EPT Violations"
 """
 from emu.bits import ALL_ONES, LOW_32, PAGE_MASK, PAGE_OFFSET, PAGE_SIZE, U64, codes
-from emu.core import table
+from emu.core import rows
 from emu.core.native import call
 from emu.core.state import block_at
 from emu.jit import kernel, octets
@@ -18,7 +18,7 @@ from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG
 from emu.spec.outcome import ACCESS
 from emu.state import insn_at
 
-ANY_MODIFIES = table.ROW.MODIFIES * U64(0x1_0001_0001_0001)      # of any of the four rows in a word
+ANY_MODIFIES = rows.ROW.MODIFIES * U64(0x1_0001_0001_0001)      # of any of the four rows in a word
 BTS, BTR, BTC = U64(0xAB), U64(0xB3), U64(0xBB)          # map 0F, the bit number in a register: it reaches beyond the operand
 
 FAR = codes("FAR", "ours: what the helper of a far transfer, or of a segment load, does with the stack",
@@ -60,7 +60,7 @@ def operand_start(c, e, insn, rip):
 def may_modify(b):
     """Return whether a block holds an instruction that modifies."""
     some = 0
-    for i in range(table.ROW_WORDS):
+    for i in range(rows.ROW_WORDS):
         some |= b.rows[U64(i)]
     return some & ANY_MODIFIES != 0
 
@@ -82,10 +82,10 @@ def modifies(k, cs, e, b, ra):
     wrap = ALL_ONES if code_64(e) else LOW_32
     la, at, number, found = _linear(e, U64(rip_of(k, cs, e, ra))), b.pc & wrap, 0, 0
     while at != la and number < b.count:
-        at = at + table.length(b, number) & wrap
+        at = at + rows.length(b, number) & wrap
         number += 1
     if number < b.count:
-        found = table.row(b, number) & table.ROW.MODIFIES
+        found = rows.row(b, number) & rows.ROW.MODIFIES
     k.known_ra[place], k.known_at[place], k.known[place] = ra, k.translations, found
     return found != 0
 

@@ -9,11 +9,12 @@ CORE = record(
     ("owner", U64),                                       # world whose engine holds the x87 and SSE registers
     ("depth", U64),                                       # engines of this processor on the host stack now
     ("stopped", U64),                                     # 1 when an event has asked the engine that runs to return
-    ("flush_seen", U64, 2),                               # TLB.engine_flush when each engine last dropped everything
+    ("flush_seen", U64, 2), ("switch_seen", U64, 2),      # TLB.engine_flush and engine_switch when each engine last heeded them
     ("quantum_end", U64), ("grow_at", U64, 2),
     ("gated", U64, 2),                                    # MACHINE.gated when each engine last looked up its pages
     ("wrapped", U64, 2),                                  # each engine holds code past 4 GiB, under the address that was not wrapped
-    ("filled_count", U64, 2), ("filled", U64, 32),        # pages entered into each engine's TLB since it was flushed, first 16
+    # pages entered into each engine's TLB since it was flushed, the first emu.core.ledger.NOTED, with NOTED_GLOBAL; all ones: to be dropped
+    ("filled_count", U64, 2), ("filled", U64, 4096),
     ("amid", U64),                                        # 1 while an access of translated code is answered, or has ended its block
     # the store to a page with code that is being made, in pieces perhaps: its return address, CPU.instructions then, place in RAM,
     # bytes so far, and what was there before them
@@ -34,19 +35,21 @@ CORE = record(
     ("f_exec", U64), ("f_exit_restore", U64), ("f_set_page", U64), ("f_flush", U64), ("f_flush_page", U64),
     ("f_invalidate", U64), ("f_forget", U64), ("f_block_of", U64), ("f_flags", U64), ("f_restore", U64),
     ("f_model", U64), ("f_processor", U64),
-    ("table", U64), ("table_mask", U64),                  # host address of the block table, and its last index
+    ("blocks", U64, 2),                                   # host address of the first entry in the list of each engine's blocks
+    ("kept", U64),                                        # that of an entry for the block that ran last, see emu.core.block.keep
     ("code_buffer", U64),                                 # host address of 1,024 bytes: a block's code for the decoder
     ("steps", U64), ("scratch", U64),                     # the decoder's run of 40 steps, and an INSN record
 )
 
-# An entry of the block table, see emu.core.table; the stub of emu.core.native reads tag, cost and count, and knows the size.
+# The entry of a block, which lies directly in front of its code (emu.core.rows): what every run of the block needs is last.
 BLOCK = record(
-    ("tag", U64),                                         # host address of the block, 0: no entry
-    ("cost", U64), ("count", U64),                        # cycles, with marks above; instructions
-    ("pc", U64),                                          # linear address; 32 bits of it outside 64-bit mode, though the engine counts on
-    ("length", U32), ("mode", U32),                       # bytes; 16, 32 or 64
-    ("rows", U64, 10),                                    # 16 bits for each instruction: emu.core.table.ROW
+    ("rows", U64, 10),                                    # 16 bits for each instruction: emu.core.rows.ROW
+    ("next", U64),                                        # host address of the next entry in the list of blocks: emu.core.rows.LAST
     ("host", U64),                                        # host address of its code, 0 when it crosses a page
+    ("length", U32), ("mode", U32),                       # bytes; 16, 32 or 64
+    ("pc", U64),                                          # linear address; 32 bits of it outside 64-bit mode, though the engine counts on
+    ("repeats", U32), ("count", U32),                     # 1: the last is a repeated string instruction; instructions
+    ("cost", U64),                                        # cycles, with marks above
 )
 
 core_at = viewer(CORE)

@@ -7,7 +7,7 @@ Source: SDM 2A and 2B, "CALL", "Jcc", "JMP", "LOOP/LOOPcc", "RET", "IRET/IRETD/I
 """
 from emu.bits import ALL_ONES, LOW_16, LOW_32, U64
 from emu.core import context as at
-from emu.core import table
+from emu.core import rows
 from emu.core.state import block_at, core_at
 from emu.jit import kernel, octets, words
 from emu.model import ram
@@ -68,7 +68,7 @@ def last_of(c, k, e, b):
     insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, 16)
     at, mode = b.pc, U64(b.mode)
     for i in range(b.count - 1):
-        at += table.length(b, U64(i))
+        at += rows.length(b, U64(i))
     insn.length = decode.decode(code, look.code(c, at & (ALL_ONES if mode == 64 else LOW_32), code), mode, insn)
     return at
 

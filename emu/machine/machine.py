@@ -16,8 +16,8 @@ import numpy as np
 from emu.bits import ALL_ONES, name_of
 from emu.board.board import Board, BoardConfig
 from emu.board.inputs import Inputs
-from emu.core import build, engine
-from emu.core.state import CORE, ENGINES
+from emu.core import build, engine, rows
+from emu.core.state import BLOCK, CORE, ENGINES
 from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import endings, failure, partition, restart, standing
@@ -121,7 +121,7 @@ class Processor:
     """One logical processor: its records and two engines."""
 
     def __init__(self, number, machine, entries):
-        self.record, self.core, self.insn = _aligned(CPU), _aligned(CORE), _aligned(INSN, 2)
+        self.record, self.core, self.insn, self.kept = _aligned(CPU), _aligned(CORE), _aligned(INSN, 2), _aligned(BLOCK)
         self.tlbs = [_aligned(TLB), _aligned(TLB)]
         self.apic, self.spare, self.failed, self.far = _aligned(LOCAL_APIC), _pages(4096), _pages(4096), _pages(4096)
         self.buffers: list[np.ndarray] = [np.zeros(64, np.uint64), np.zeros(1024, np.uint8), np.zeros(32, np.uint8)]
@@ -144,7 +144,7 @@ class Processor:
         k.rom_offset, k.rom_window = machine.ram.nbytes, engine.ROM_WINDOW
         k.void_page, k.device_window = engine.VOID_PAGE, engine.DEVICE_WINDOW
         k.void_offset, k.void = machine.ram.nbytes + machine.rom.nbytes, engine.VOID.ctypes.data
-        k.table, k.table_mask = engine.TABLE_ADDRESS, (1 << engine.BLOCK_BITS) - 1
+        k.blocks[:], k.kept = rows.LAST, self.kept.ctypes.data
         k.steps, k.code_buffer = (b.ctypes.data for b in self.buffers[:2])
         k.scratch = self.insn.ctypes.data + INSN.itemsize
         for name in ("f_exec", "f_exit_restore", "f_set_page", "f_flush", "f_flush_page", "f_invalidate", "f_forget", "f_block_of",
@@ -169,7 +169,6 @@ class Machine:
         m.rom, m.rom_base, m.rom_bytes = self.rom.ctypes.data, ROM_BASE, ROM_BYTES
         m.address_mask, m.cpu_count = (1 << config.physical_bits) - 1, config.processors
         m.seed, m.quantum, m.next_event = config.seed, config.quantum_cycles, ALL_ONES
-        engine.TABLE[:] = 0
         self.processors = [Processor(i, self, entries) for i in range(config.processors)]
         for i, processor in enumerate(self.processors):
             m.cpus[i] = processor.record.ctypes.data

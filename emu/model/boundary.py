@@ -14,11 +14,10 @@ from emu.model.observe import monitor
 from emu.spec import engine
 from emu.spec.cpu import EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.engine import HFLAGS
-from emu.spec.outcome import INJECTED, MODE, UNMODELLED
+from emu.spec.outcome import INJECTED, MODE, UNMODELLED, WATCH
 from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, MWAIT, PROC
 from emu.state import env_of, machine_at
 
-WATCH_IF, WATCH_SHADOW = U64(1), U64(2)
 INTERCEPT_IRET = engine.intercept(engine.SVM.IRET)
 
 
@@ -91,7 +90,7 @@ def external(c, e):
         if c.activity == MWAIT and c.monitor_break:
             wake(c)
         if c.activity == ACTIVITY.ACTIVE:
-            c.watch = WATCH_IF
+            c.watch = WATCH.IF
         return False
     vector = apic.acknowledge(c, vector)
     wake(c)
@@ -204,7 +203,7 @@ def finish(c, e):
         c.watch = awaited if awaited > c.watch else c.watch
     awaits_nmi = c.nmi_pending and not c.interruptibility & BLOCKING.NMI
     if c.activity == ACTIVITY.ACTIVE and c.interruptibility & BLOCKING_SHADOW and (awaits_nmi or c.pending_debug):
-        c.watch = WATCH_SHADOW
+        c.watch = WATCH.SHADOW
     if U64(e.hflags) & HFLAGS.CS64 and base(e, SEG.CS):    # the engine would add it
         unmodelled(c, UNMODELLED.CODE_BASE, e.rip, base(e, SEG.CS))
     if c.stop or c.activity != ACTIVITY.ACTIVE or c.cycles >= c.quantum_end:

@@ -3,7 +3,8 @@
 The extension is VMX, `emu.model.vmx`, and these are its kernels themselves, so that asking costs nothing.  A second extension is
 a second folder with these functions; this module is then where the processor's mode chooses between the two.
 
-- instructions: `owns` its own by their INSN kind, `execute` them; `check` whether another instruction exits
+- instructions: `owns` its own by their INSN kind, `execute` them; `check` whether another instruction exits, `time_exits`
+  whether RDTSC, RDTSCP and PAUSE may
 - registers: what CR0, CR4 and CR8 are to a guest that reads and writes them; `clts_changes`
 - events: whether an `exception` or `software_exception` exits; `leave` the guest
 - task switches, which are exits or stops: `task_switch` through the IDT, `task_transfer` by CALL and JMP, `task_iret`
@@ -32,6 +33,7 @@ from emu.model.vmx.intercept import (
     iret_unblocks,
     next_boundary_deadline,
     software_exception,
+    time_exits,
     tpr_shadow,
     window_awaited,
 )
@@ -44,7 +46,7 @@ from emu.spec.insn import INSN
 
 __all__ = ["BY_IDT", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen", "cr4_to_write", "cr8_read",
            "cr8_write", "exception", "execute", "iret", "iret_done", "iret_unblocks", "leave", "next_boundary_deadline", "owns",
-           "read_field", "software_exception", "task_iret", "task_switch", "task_transfer", "tpr_shadow", "window_awaited",
+           "read_field", "software_exception", "task_iret", "task_switch", "task_transfer", "time_exits", "tpr_shadow", "window_awaited",
            "write_field"]
 
 

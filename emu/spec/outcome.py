@@ -53,3 +53,6 @@ UNMODELLED = codes("UNMODELLED", "ours: what is not modelled; the text is shown 
     PAGING=(15, 'paging structure in device memory at {0:#x}'),
     CODE=(16, 'instruction at {0:#x} in device memory at {1:#x}'),
     CODE_BASE=(17, '64-bit code segment with base {1:#x}, at RIP {0:#x} (SDM 3A, "Segmentation in IA-32e Mode")'))
+
+WATCH = codes("WATCH", "ours: what a processor that something waits for has CPU.watch for, from 1",
+    IF=(1, "an interrupt, or an exit for its window: RFLAGS.IF"), SHADOW=(2, "an NMI or a debug trap: the end of the shadow of MOV SS or STI"))

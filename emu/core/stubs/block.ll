@@ -1,6 +1,6 @@
 ; Stubs for blocks: what they cost, how they are translated and forgotten, and exceptions that the engine would raise.
 
-;; blocks: before each block, while one is translated, before an exception, when all blocks go
+;; blocks: before each block, while one is translated, before an exception, when all blocks go; room for a block's entry
 declare i8* @llvm.returnaddress(i32)
 
 define void @block(i64 %uc, i32 %slot) {
@@ -10,24 +10,17 @@ define void @block(i64 %uc, i32 %slot) {
   %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %other, label %ours, !prof !0
 ours:
-  %h1 = lshr i64 %ra, 4
-  %h2 = and i64 %h1, {mask}
-  %h3 = shl i64 %h2, 7
-  %e.a = add i64 %h3, {table}
-  %e = inttoptr i64 %e.a to i64*
-  %tag = load i64, i64* %e
-  %cost.p = getelementptr i64, i64* %e, i64 1
-  %cost = load i64, i64* %cost.p
-  %count.p = getelementptr i64, i64* %e, i64 2
-  %count = load i64, i64* %count.p
+  %code = and i64 %ra, -{code_alignment}
+  %e = sub i64 %code, {entry_bytes}
+  %cost = field i64 %e {entry_cost}
+  %count32 = field i32 %e {entry_count}
+  %count = zext i32 %count32 to i64
   %cycles.p = place i64 %c {cycles}
   %old = load i64, i64* %cycles.p
   %new = add i64 %old, %cost
   %deadline = field i64 %c {deadline}
-  %known = icmp eq i64 %tag, %ra
   %fits = icmp ule i64 %new, %deadline
-  %fast = and i1 %known, %fits
-  br i1 %fast, label %charge, label %slow, !prof !1
+  br i1 %fits, label %charge, label %slow, !prof !1
 charge:
   store i64 %new, i64* %cycles.p
   %insns.p = place i64 %c {instructions}
@@ -35,11 +28,11 @@ charge:
   %insns.n = add i64 %insns, %count
   store i64 %insns.n, i64* %insns.p
   %block.p = place i64 %c {block}
-  store i64 %e.a, i64* %block.p
+  store i64 %e, i64* %block.p
   ret void
 slow:
   %f = inttoptr i64 {slow} to void (i64, i64, i64, i64)*
-  tail call void %f(i64 %c, i64 %uc, i64 %ra, i64 %e.a)
+  tail call void %f(i64 %c, i64 %uc, i64 %ra, i64 %e)
   ret void
 other:
   %o = inttoptr i64 {check_exit_request} to void (i64, i32)*
@@ -99,9 +92,48 @@ out:
   ret void
 }
 
+define i64 @allot(i64 %tcg) {
+  %f = inttoptr i64 {tcg_tb_alloc} to i64 (i64)*
+  %tb = call i64 %f(i64 %tcg)
+  %uc = field i64 %tcg {tcg_uc}
+  %cs = field i64 %uc {uc_cpu}
+  %c = field i64 %cs {cs_owner}
+  %foreign = icmp eq i64 %c, 0
+  %full = icmp eq i64 %tb, 0
+  %out = or i1 %foreign, %full
+  br i1 %out, label %as_is, label %ours
+ours:
+  %code.p = place i64 %tcg {tcg_code_ptr}
+  %free = load i64, i64* %code.p
+  %end = add i64 %free, {code_alignment}
+  %end.1 = sub i64 %end, 1
+  %e = and i64 %end.1, -{code_alignment}
+  %code = add i64 %e, {entry_bytes}
+  %highwater = field i64 %tcg {tcg_highwater}
+  %over = icmp ugt i64 %code, %highwater
+  br i1 %over, label %none, label %enter
+enter:
+  %next.p = place i64 %e {entry_next}
+  store i64 0, i64* %next.p
+  %cost.p = place i64 %e {entry_cost}
+  store i64 {new}, i64* %cost.p
+  store i64 %code, i64* %code.p
+  br label %as_is
+none:
+  ret i64 0
+as_is:
+  ret i64 %tb
+}
+
 define void @forget(i64 %cs) {
+  %c = field i64 %cs {cs_owner}
+  %foreign = icmp eq i64 %c, 0
+  br i1 %foreign, label %go, label %ours
+ours:
   %f = inttoptr i64 {forget} to i64 (i64, i64)*
-  %r = call i64 %f(i64 {table}, i64 {mask})
+  %r = call i64 %f(i64 %c, i64 %cs)
+  br label %go
+go:
   %o = inttoptr i64 {tb_flush} to void (i64)*
   tail call void %o(i64 %cs)
   ret void

@@ -16,6 +16,28 @@ other:
   ret i64 %r
 }
 
+;; quick: an instruction that a kernel may execute within the block, the model if not
+define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b) {
+  %c = field i64 %env {env_owner}
+  %foreign = icmp eq i64 %c, 0
+  br i1 %foreign, label %other, label %ours, !prof !0
+ours:
+  %f = inttoptr i64 {quick} to i64 (i64, i64, i64)*
+  %done = call i64 %f(i64 %c, i64 %env, i64 {kind})
+  %no = icmp eq i64 %done, 0
+  br i1 %no, label %report, label %out
+out:
+  ret i64 0
+report:
+  %ra = caller
+  leave {number}
+  ret i64 0
+other:
+  %o = inttoptr i64 {original} to i64 (i64, i64, i64)*
+  %r = tail call i64 %o(i64 %env, i64 %a, i64 %b)
+  ret i64 %r
+}
+
 ;; guard: x87 and SSE state: #NM while the task-switched flag is set
 define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b) {
   %flags = field i32 %env {env_hflags}

@@ -18,7 +18,7 @@ SILENT = {
     "machine": ("now", "turn"),
     "cpu": ("deadline", "due", "quantum_end", "turn_end", "fault_gpa", "passed", "passed_at", "wake_at"),
     "uart": ("drained", "fed"),                            # fed: bytes that wait outside
-    "console": ("drained", "tagged_drained"), "tlb": ("engine_flush", "engine_pages", "engine_page"),
+    "console": ("drained", "tagged_drained"), "tlb": ("engine_flush", "engine_switch", "engine_pages", "engine_page"),
 }
 QUIET_KINDS = ("insn", "tlb")                              # they follow from the rest, and say little to people
 HIDDEN = ("output", "output_cycle", "tagged", "input")     # rings: what was sent is in `sent`

@@ -59,6 +59,16 @@ def _aux_disabled(c):
 
 
 @kernel
+def put_time(c, e, kind):
+    """Set the registers that RDTSC and RDTSCP (kind: INSN) set, at the processor's present clock."""
+    value = time_stamp(c)
+    e.regs[GPR.RAX] = value & LOW_32
+    e.regs[GPR.RDX] = value >> 32
+    if kind == INSN.RDTSCP:
+        e.regs[GPR.RCX] = U64(e.tsc_aux)
+
+
+@kernel
 def rdtsc(c, e, insn):
     """Execute RDTSC or RDTSCP."""
     if insn.kind == INSN.RDTSCP and _aux_disabled(c):
@@ -66,11 +76,7 @@ def rdtsc(c, e, insn):
     if e.cr[4] & CR4.TSD and not real_mode(e) and cpl(e) != 0:
         return gp0(c)
     c.cycles += COST.TSC
-    value = time_stamp(c)
-    e.regs[GPR.RAX] = value & LOW_32
-    e.regs[GPR.RDX] = value >> 32
-    if insn.kind == INSN.RDTSCP:
-        e.regs[GPR.RCX] = U64(e.tsc_aux)
+    put_time(c, e, insn.kind)
     return RESULT.NEXT
 
 

@@ -3,7 +3,8 @@
 Translations belong to a space.  Linear and combined mappings: (VPID, EP4TA, PCID); their global ones: (VPID,
 EP4TA); guest-physical mappings (paging off under EPT): (EP4TA).  Invalidating a space gives it a fresh asid.
 The table is emptied when it is 75 % full: capacity is deterministic too.  `engine_flush` counts the times that
-the execution engine must drop all it has cached of this TLB, `engine_page` names single pages.
+the execution engine must drop all it has cached of this TLB, `engine_switch` those when it may keep what is global;
+`engine_page` names single pages.
 
 Paging-structure caches are not modelled: a miss reads every entry.
 """
@@ -71,6 +72,16 @@ def find(t, la):
         sizes >>= 1
         k += 1
     return NONE
+
+
+@kernel
+def is_global(t, la):
+    """Return whether there is a global translation of `la` in the spaces in use."""
+    sizes = t.sizes >> GLOBAL_SIZES
+    for k in range(4):
+        if sizes >> U64(k) & 1 and _probe(t, _tag(la, U64(k), t.global_asid)) != NONE:
+            return True
+    return False
 
 
 @kernel
@@ -166,7 +177,10 @@ def _kill(t, i):
     if i == t.space or i == t.global_space:
         t.asid = t.space_asid[t.space]
         t.global_asid = t.space_asid[t.global_space]
-        t.engine_flush += 1
+        if i == t.global_space:
+            t.engine_flush += 1
+        else:
+            t.engine_switch += 1
 
 
 @kernel
@@ -231,8 +245,12 @@ def select(c):
             vpid = NOBODY
     context = e.cr[0] & CONTEXT_CR0 | e.cr[4] & CONTEXT_CR4 | (e.efer & CONTEXT_EFER) << EFER_AWAY
     if t.asid == 0 or t.key != key or t.vpid != vpid:
+        shared = t.global_asid if t.asid else 0
         _choose(t, key, vpid)
-        t.engine_flush += 1
+        if t.context == context and t.global_asid == shared:
+            t.engine_switch += 1
+        else:
+            t.engine_flush += 1
     elif t.context != context:
         t.engine_flush += 1
     t.context = context

@@ -20,12 +20,12 @@ from emu.spec.apic import PENDING
 from emu.spec.cpu import CR0, EVENT, INTR, RFLAGS, VECTOR, VECTORS
 from emu.spec.outcome import MODE
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, EXITC, PIN, PROC, QUAL_DB, REASON
+from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, EXITC, PIN, PROC, PROC2, QUAL_DB, REASON
 from emu.state import env_of
 
 __all__ = ["after_instruction", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen",
            "cr4_to_write", "cr8_read", "cr8_write", "exception", "iret", "iret_done", "iret_unblocks",
-           "next_boundary_deadline", "software_exception", "tpr_shadow", "window_awaited"]
+           "next_boundary_deadline", "software_exception", "time_exits", "tpr_shadow", "window_awaited"]
 
 NO_EXIT = ALL_ONES                                 # boundary: no exit is due
 DEBUG_BITS = QUAL_DB.B0 | QUAL_DB.B1 | QUAL_DB.B2 | QUAL_DB.B3 | QUAL_DB.BLD | QUAL_DB.BD | QUAL_DB.BS | QUAL_DB.RTM
@@ -272,3 +272,14 @@ def external(c, v, vector):
     if c.exit_controls & EXITC.ACK_INTERRUPT:
         v[FIELD.EXIT_INTERRUPTION_INFO] = INTR.VALID | apic.acknowledge(c, vector)
     return REASON.EXTERNAL_INTERRUPT
+
+
+@kernel
+def time_exits(c):
+    """Return whether RDTSC, RDTSCP or PAUSE could exit now, or not exist.
+
+    Source: SDM 3C, "Instructions That Cause VM Exits Conditionally"
+    """
+    if c.vmx_mode != MODE.NONROOT:
+        return False
+    return c.proc & (PROC.RDTSC | PROC.PAUSE) != 0 or c.proc2 & (PROC2.RDTSCP | PROC2.PAUSE_LOOP) != PROC2.RDTSCP

@@ -1,7 +1,7 @@
-"""The block table's entries (`emu.core.state.BLOCK`): marks of a block's cost, and its instructions.
+"""A block's entry (`emu.core.state.BLOCK`), which lies in front of its code: marks of its cost, and its instructions.
 
 The stub of `emu.core.native` charges a block whose cost carries no mark; one that has to ask before it runs carries marks above
-its cycles, so that it never fits before a deadline, and comes to `emu.core.block.slow`.
+its cycles, so that it never fits before a deadline, and comes to `emu.core.block.slow`.  So does one that nobody has looked at yet.
 """
 from emu.bits import U64, get, layout
 from emu.core.state import BLOCK, block_at
@@ -14,11 +14,13 @@ ROWS = U64(4)                              # in a word
 LIMIT = ROW_WORDS * ROWS                   # instructions of a block
 WORDS, BYTES = U64(BLOCK.itemsize // 8), U64(BLOCK.itemsize)
 
+NEW = U64(1 << 63)                         # cost of a block that nobody has looked at, or has to look at again
 BY_MODEL = U64(1 << 62)                    # cycles of a block that the engine must not run: never below a deadline
 # Added to the cycles of a block with a breakpoint in it, of one translated with RF set, of one that may end past the limit of CS.
 ASKS = U64(1 << 61)
 REPEATS = U64(1 << 60)                     # of these, one that begins with a repeated string instruction
 CYCLES = REPEATS - U64(1)
+LAST = U64(1)                              # BLOCK.next of the last entry of the list; 0: not in the list
 
 
 @kernel
@@ -46,10 +48,13 @@ def put_row(b, n, value):
 
 
 @kernel
-def empty(table, mask):
-    """Forget all blocks of the table at a host address; mask: its last index."""
-    for i in range(mask + 1):
-        block_at(table + U64(i) * BYTES)[0].tag = 0
+def listed(first, slot):
+    """Put the entry at host address `slot` in front of the list that begins at `first`; returns where the list begins now."""
+    b = block_at(slot)[0]
+    if b.next:
+        return first
+    b.next = first
+    return slot
 
 
 @kernel
