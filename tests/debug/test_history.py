@@ -199,6 +199,14 @@ def test_a_change_makes_another_future_and_stays_in_the_past(past):
     assert session.thread(0).register("rcx") == 2                                       # that future is gone
 
 
+def test_step_back_from_a_rip_that_was_written_after_the_end(past):
+    session, history, _ = past(ENTER)
+    assert session.run().reason == "ended"
+    session.thread(0).set_register("rip", 0)
+    stop = history.reverse_step()
+    assert stop.reason == "step" and stop.thread.register("rip") != 0
+
+
 def test_memory_bound_thins_the_ring_and_says_when_history_is_cut():
     machine = demo(48)
     with Session(machine) as session:

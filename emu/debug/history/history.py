@@ -100,7 +100,9 @@ class History:
         """
         here, count = take(self.machine), self.session.steps_to(processor, cycle)
         while self._boundary(processor) != boundary and self.machine.clocks[processor] == cycle:
-            count += 1 - self.session.replay_steps(processor, 1)
+            if self.session.replay_steps(processor, 1):    # the run ends here, and the boundary is one that a debugger has written
+                break
+            count += 1
         for back in range(nearest, 3):                     # 2: now is after the fetch of its instruction, which took time
             self.restore(here)
             if count > back:
