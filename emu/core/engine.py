@@ -1,5 +1,6 @@
 """One execution engine: a Unicorn instance whose memory, translation and events are ours."""
 import ctypes
+import weakref
 
 import numpy as np
 from unicorn import UC_ARCH_X86, UC_MODE_64, UC_PROT_ALL, UC_PROT_EXEC, UC_PROT_READ, Uc
@@ -31,6 +32,12 @@ FEATURE_WORDS = 34
 
 _FP_STATUS = at.offset(ENV, "fp_status")
 FP_STATUS = slice(_FP_STATUS, _FP_STATUS + 8)              # bytes of ENV: float_status of the x87 unit
+
+
+def _disown(env_address):
+    """Make the engine a foreign one: our records are about to go, and Unicorn drops its blocks when it frees it."""
+    for name in ("owner", "found"):
+        ctypes.c_uint64.from_address(env_address + at.offset(ENV, name)).value = 0
 
 
 class Engine:
@@ -88,6 +95,7 @@ class Engine:
         self.found = np.zeros(2 << at.FOUND_BITS, np.uint64)
         ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "found")).value = self.found.ctypes.data
         ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "owner")).value = owner
+        weakref.finalize(self.uc, _disown, self.env_address)     # comes before Unicorn's own, which is older: it frees the engine
 
     def _prepare_intercepts(self):
         env = np.frombuffer((ctypes.c_char * ENV.itemsize).from_address(self.env_address), ENV)[0]
@@ -105,5 +113,5 @@ class Engine:
 
     def close(self):
         """Let the engine go; its class functions must not be ours when Unicorn frees it."""
-        ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "owner")).value = 0
+        _disown(self.env_address)
         del self.uc
