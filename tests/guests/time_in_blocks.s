@@ -40,19 +40,6 @@ test:   ON      VECTOR_TIMER, fired
         nop
         cli
         ABOVE   dword ptr [rip + count], 100
-        rdtsc                                   # equal work takes equal time, wherever blocks end
-        mov     esi, eax
-        mov     edi, 5
-        rdtsc
-        sub     eax, esi
-        mov     r14d, eax
-        rdtsc
-        mov     esi, eax
-        jmp     1f
-1:      rdtsc
-        sub     eax, esi
-        sub     eax, r14d
-        BELOW   eax, 3                          # a jump, or a MOV
         PASS
 fired:  inc     dword ptr [rip + count]
         add     r12, [rip + count]
