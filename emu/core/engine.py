@@ -105,5 +105,6 @@ class Engine:
 
     def close(self):
         """Let the engine go; its class functions must not be ours when Unicorn frees it."""
-        ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "owner")).value = 0
+        for name in ("owner", "found", "epoch"):
+            ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, name)).value = 0
         del self.uc
