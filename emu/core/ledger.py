@@ -14,7 +14,7 @@ Source: Unicorn 2.1.4 `notdirty_write`, `tlb_set_dirty`, `tb_invalidate_phys_pag
 from emu.bits import ALL_ONES, PAGE_SHIFT, PAGE_SIZE, U64
 from emu.core import context as at
 from emu.core.native import call, peek64, poke64
-from emu.core.state import NOTED as NOTED_PAGES
+from emu.core.state import NOTED_PAGES
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.memory import tlb

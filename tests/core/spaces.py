@@ -62,17 +62,38 @@ compat: .code32
         ljmp    CODE64, compat_back
         .code64
 compat_back: jmp r11
+narrow: .code16                                 # the same in a segment that begins here, 64 KiB
+        mov     eax, 5
+        rdtsc
+        add     ebx, eax
+        rep nop
+        rdtscp
+        pause
+        add     ebx, eax
+        rdtsc
+        add     ebx, edx
+        pause
+        add     ebx, eax
+        .byte   0x66, 0xEA                      # JMP ptr16:32
+        .long   compat_back
+        .word   CODE64
+        .code64
+        .align  16, 0
+narrow_descriptor: .word 0xFFFF, narrow & 0xFFFF
+        .byte   narrow >> 16, 0x9B, 0, 0
+to_narrow: .long 0
+        .word   SCRATCH
         .align  16, 0
 descriptor: .quad 0, 0
-to_compat: .quad compat
-        .long   CODE32
+to_compat: .long compat
+        .word   CODE32
 """
 
 
 class Spaces(Program):
     """The text of one program on address spaces."""
 
-    def __init__(self, seed, families, operations=60, rounds=8):
+    def __init__(self, seed, families, operations=50, rounds=5):
         super().__init__(seed, families, operations, rounds)
         few = tuple(name for name in families if self.random.random() < 0.6)       # some programs hardly ever invalidate
         self.families = self.random.choice((families, (*ALWAYS, *few), ALWAYS))
@@ -162,12 +183,12 @@ class Spaces(Program):
 
     def time(self):
         more = ("rdtsc; add r13, rax", "rdtscp; add r13, rax; add r13, rcx", "pause", "imul r13, r13, 5", "nop", "add r13, 1",
-                "cmp r13, 1")
+                "cmp r13, 1", "cli", "sti")
         return self.guarded("; ".join(self.random.choice(more) for _ in range(self.random.randrange(2, 12))) + "; mov eax, 1")
 
     def filler(self):
         """Use many pages of the identity, so that the engine's notes run over now and then."""
-        name, count = self.label(), self.random.choice((3, 14, 300, 1200, 3000))
+        name, count = self.label(), self.random.choice((3, 14, 300, 300, 2200))
         return (f"mov ecx, {count}; mov esi, 0x700000\n{name}: add r13, [rsi]; add esi, 0x1000; cmp esi, 0xF00000; jb 1f; "
                 f"mov esi, 0\n1: dec ecx; jnz {name}")
 
@@ -178,7 +199,8 @@ class Spaces(Program):
 
     def compat(self):
         name = self.label()
-        return self.guarded(f"lea r11, [rip + {name}]; xor ebx, ebx; ljmp fword ptr [rip + to_compat]\n{name}: mov eax, ebx")
+        to = self.random.choice(("to_compat", "to_narrow"))
+        return self.guarded(f"lea r11, [rip + {name}]; xor ebx, ebx; ljmp fword ptr [rip + {to}]\n{name}: mov eax, ebx")
 
     # ---- a guest --------------------------------------------------------------------------------------------------------
     def enter(self):
@@ -197,7 +219,8 @@ class Spaces(Program):
             bits = self.random.choice(("PROC_RDTSC", "PROC_PAUSE", "PROC_TSC_OFFSETTING"))
             return f"{self.random.choice(('SET', 'CLEAR', 'CLEAR'))} PRIMARY_CONTROLS, {bits}; PUT TSC_OFFSET, {self.number()}"
         if kind == 1:
-            return f"{self.random.choice(('SET', 'CLEAR'))} SECONDARY_CONTROLS, PROC2_RDTSCP"
+            bit = self.random.choice(("PROC2_RDTSCP", "PROC2_TSC_SCALING"))
+            return f"PUT TSC_MULTIPLIER, {self.number(50) + 1}; {self.random.choice(('SET', 'CLEAR'))} SECONDARY_CONTROLS, {bit}"
         if kind == 2:
             return self.random.choice(("SET SECONDARY_CONTROLS, PROC2_VPID", "CLEAR SECONDARY_CONTROLS, PROC2_VPID",
                                        f"PUT VPID, {self.random.randrange(1, 4)}"))
@@ -240,6 +263,7 @@ class Spaces(Program):
         if self.random.random() < 0.7:
             text += "".join(f"or dword ptr [{TABLES + 0x2000 + 8 * n:#x}], PTE_G; " for n in range(8) if self.random.random() < 0.8)
         text += "".join(f"ON VECTOR_{name}, faulted; " for name in ("PF", "GP", "UD"))
+        text += "mov rax, [rip + narrow_descriptor]; mov [rip + scratch_descriptors], rax; "
         text += "mov rax, cr4; or rax, CR4_PCIDE + CR4_PGE; mov cr4, rax"
         if self.random.random() < 0.5:
             text += ("; ON 0x41, fired; APIC_WRITE APIC_SVR, SVR_ENABLE | 0xFF; APIC_WRITE APIC_DIVIDE, 0x3; "
