@@ -113,5 +113,10 @@ class Engine:
 
     def close(self):
         """Let the engine go; its class functions must not be ours when Unicorn frees it."""
+<<<<<<< HEAD
         _disown(self.env_address)
+=======
+        for name in ("owner", "found", "epoch"):
+            ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, name)).value = 0
+>>>>>>> switchtest
         del self.uc

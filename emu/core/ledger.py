@@ -14,6 +14,7 @@ Source: Unicorn 2.1.4 `notdirty_write`, `tlb_set_dirty`, `tb_invalidate_phys_pag
 from emu.bits import ALL_ONES, PAGE_SHIFT, PAGE_SIZE, U64
 from emu.core import context as at
 from emu.core.native import call, peek64, poke64
+from emu.core.state import NOTED_PAGES
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.memory import tlb
@@ -24,7 +25,7 @@ from emu.state import env_of
 READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
 FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
 FLIPS = U64(0xFF << 40)
-FEW, NOTED, NOTED_GLOBAL = U64(16), U64(2048), U64(1)               # of CORE.filled
+FEW, NOTED, NOTED_GLOBAL = U64(16), U64(NOTED_PAGES), U64(1)        # of CORE.filled
 WRAP = U64(1 << 32)
 WRITABLE_SHIFT = U64(16)
 ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE = U64(at.TLB), U64(at.TLB_DESCRIPTORS), U64(at.TLB_DESCRIPTOR_BYTES)
@@ -88,8 +89,8 @@ def _drop_victims(descriptor):
 def switch(t, k, world):
     """Make an engine forget its TLB but for translations that are global in ours: it goes on to another address space.
 
-    One that was global when the engine got it, and is in ours now, has been there all the time: what ours loses otherwise the engine
-    is told of.
+    A page whose translation was global when the engine got it, and is global in the new space, has the same one: what ours loses
+    otherwise the engine is told of.  The new space may have one of its own beside it, which comes first.
     """
     cs, count, kept, e = k.cs[world], k.filled_count[world], 0, env_of(k.env[world])[0]
     if count > NOTED or k.wrapped[world] or e.epoch + 1 >> EPOCH_BITS:

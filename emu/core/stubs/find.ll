@@ -167,10 +167,11 @@ other:
 }
 
 define internal void @next_epoch(i64 %cs) alwaysinline {
-  %table = field i64 %cs {cs_found}
-  %foreign = icmp eq i64 %table, 0
+  %c = field i64 %cs {cs_owner}
+  %foreign = icmp eq i64 %c, 0
   br i1 %foreign, label %out, label %ours, !prof !0
 ours:
+  %table = field i64 %cs {cs_found}
   %epoch = field i64 %cs {cs_epoch}
   %next = add i64 %epoch, 1
   %high = lshr i64 %next, {epoch_bits}

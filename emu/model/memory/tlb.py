@@ -27,6 +27,7 @@ TLB_WORDS, SLOTS, TLB_FULL = U64(2 * TLB_ENTRIES), U64(TLB_ENTRIES - 1), U64(TLB
 SPACE_LIMIT, ENGINE_PAGES = U64(SPACES - 2), U64(64)
 IN_PIECES = U64(3)                             # space_state with pieces of larger guest pages
 GLOBAL_SIZES = U64(4)                          # bit SIZE of t.sizes, bit SIZE + 4 for global translations
+LARGER = U64(0x77)                             # of t.sizes, after a shift by one: bits that are of the same kind as before
 # space_key: EP4TA (51:12), PCID (11:0) and these
 UNDER_EPT, GUEST_PHYSICAL, GLOBAL = U64(1 << 63), U64(1 << 62), U64(1 << 61)
 NOBODY = ALL_ONES                              # space_vpid of guest-physical mappings: they belong to no VPID
@@ -60,28 +61,30 @@ def _probe(t, tag):
 
 @kernel
 def find(t, la):
-    """Return the index (of the tag; the TLBE follows) of a translation of `la` in the spaces in use, or NONE."""
-    sizes = t.sizes
-    k = 0
+    """Return the index (of the tag; the TLBE follows) of the translation of `la` in the spaces in use, or NONE.
+
+    Of several the smallest: a larger one that another page brings in later changes nothing, so that the engine need not be told.
+    """
+    sizes, size = t.sizes, U64(0)
     while sizes != 0:
         if sizes & 1:
-            asid = t.asid if k < GLOBAL_SIZES else t.global_asid
-            at = _probe(t, _tag(la, k & 3, asid))
+            at = _probe(t, _tag(la, size, t.asid))
             if at != NONE:
                 return at
-        sizes >>= 1
-        k += 1
+        if sizes >> GLOBAL_SIZES & 1:
+            at = _probe(t, _tag(la, size, t.global_asid))
+            if at != NONE:
+                return at
+        sizes = sizes >> 1 & LARGER
+        size += 1
     return NONE
 
 
 @kernel
 def is_global(t, la):
-    """Return whether there is a global translation of `la` in the spaces in use."""
-    sizes = t.sizes >> GLOBAL_SIZES
-    for k in range(4):
-        if sizes >> U64(k) & 1 and _probe(t, _tag(la, U64(k), t.global_asid)) != NONE:
-            return True
-    return False
+    """Return whether the translation of `la` in the spaces in use is a global one."""
+    at = find(t, la)
+    return at != NONE and t.word[at + 1] & TLBE.G != 0
 
 
 @kernel
