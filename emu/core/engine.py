@@ -36,7 +36,7 @@ FP_STATUS = slice(_FP_STATUS, _FP_STATUS + 8)              # bytes of ENV: float
 
 def _disown(env_address):
     """Make the engine a foreign one: our records are about to go, and Unicorn drops its blocks when it frees it."""
-    for name in ("owner", "found"):
+    for name in ("owner", "found", "epoch"):
         ctypes.c_uint64.from_address(env_address + at.offset(ENV, name)).value = 0
 
 
@@ -113,10 +113,5 @@ class Engine:
 
     def close(self):
         """Let the engine go; its class functions must not be ours when Unicorn frees it."""
-<<<<<<< HEAD
         _disown(self.env_address)
-=======
-        for name in ("owner", "found", "epoch"):
-            ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, name)).value = 0
->>>>>>> switchtest
         del self.uc
