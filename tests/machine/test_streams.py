@@ -184,7 +184,7 @@ def test_pieces_and_steps_change_nothing(mode):
     compare(Stream(mode), range(4))
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("kind", [Stream, VmcsStream, Trapped])
 @pytest.mark.parametrize("mode", MODES)
 def test_pieces_and_steps_change_nothing_in_many(mode, kind):
