@@ -7,7 +7,7 @@ interface, reads them back at these offsets, and refuses to start when one is no
 import ctypes
 
 from emu.core import native, rows
-from emu.core.state import BLOCK
+from emu.core.state import BLOCK, CORE
 from emu.errors import EngineError
 from emu.spec.cpu import RFLAGS, SEG
 from emu.spec.engine import HFLAGS
@@ -57,6 +57,8 @@ def stub_constants():
     """Return the numbers that the stubs of `native` are made with."""
     owner = offset(ENV, "owner")
     return dict(tb_size=TB_SIZE, env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
+                cpu_core=offset(CPU, "core"), core_stores=offset(CORE, "x87_stores"), core_status=offset(CORE, "x87_status"),
+                core_place=offset(CORE, "x87_place"), core_tag=offset(CORE, "x87_tag"),
                 **_find_constants(),
                 env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), env_cc_src=offset(ENV, "cc_src"),
                 env_mxcsr=offset(ENV, "mxcsr"), env_cr4=offset(ENV, "cr") + 32, env_error=offset(ENV, "error_code"),
