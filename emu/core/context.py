@@ -37,6 +37,9 @@ CS_JUMPS, JUMPS = 312, 4096                # CPUState: blocks by their address (
 ENV_FEATURES = 5632
 ENV_SSE_END = 3200                         # x87, MMX and SSE state ends here; it begins with `fpstt`
 
+# Second descriptor word of a TSS: its type is "busy" (SDM 3A, "TSS Descriptor")
+TASK_BUSY = 1 << 9
+
 # What a far return changes besides RSP: RIP, flags, segments
 STATE_FIRST = ENV.fields["rip"][1]
 STATE_BYTES = ENV.fields["cr"][1] - STATE_FIRST
@@ -56,7 +59,8 @@ def offset(dtype, field):
 def stub_constants():
     """Return the numbers that the stubs of `native` are made with."""
     owner = offset(ENV, "owner")
-    return dict(tb_size=TB_SIZE, env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
+    return dict(ts=int(HFLAGS.TS), lma=int(HFLAGS.LMA), cs64=int(HFLAGS.CS64), not_busy=~TASK_BUSY,
+                tb_size=TB_SIZE, env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
                 **_find_constants(),
                 env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), env_cc_src=offset(ENV, "cc_src"),
                 env_mxcsr=offset(ENV, "mxcsr"), env_cr4=offset(ENV, "cr") + 32, env_error=offset(ENV, "error_code"),
