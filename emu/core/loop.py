@@ -234,7 +234,7 @@ def stores_x87(insn):
 
 @kernel
 def undo_x87(c, k, e):
-    """Take back what an x87 store did to the status word and to an empty register when its access was not made: it comes again.
+    """Take back what an x87 store did to the status word and to an empty ST0 when its access was not made: it comes again.
 
     Its helper runs before the access, so that what it noted is of the instruction at RIP if that is such a store.
     """
@@ -244,6 +244,7 @@ def undo_x87(c, k, e):
     insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, 16)
     if decode.decode(code, look.code(c, undo.linear(e, e.rip), code), code_bits(e), insn) and stores_x87(insn):
         e.fpus, e.fptags[k.x87_place] = k.x87_status, k.x87_tag
+        e.fpregs[k.x87_place * 2], e.fpregs[k.x87_place * 2 + 1] = k.x87_value[0], k.x87_value[1]
 
 
 @kernel

@@ -80,7 +80,8 @@ def _stub(name, reads, target, denormal, constants):
         keep += _operands(reads, constants)
     keeps_c1 = name in ("fmov_FT0_STN", "fpush") or not reads and target == "f"
     note = _part("note", constants) if name in STORES else ""
-    return _part("stub", constants, name=name, note=note, take=_part("pushed", constants) if pushed else _take(reads, constants), keep=joined(keep),
+    take = _part("pushed", constants) if pushed else _take(reads, constants)
+    return _part("stub", constants, name=name, note=note, take=take, keep=joined(keep),
                  denormal=_denormal(denormal, reads, target, constants), restore=joined(restore),
                  base="%before" if "div" in name or name == "fsqrt" else "%after", not_c1=0xFFFF if keeps_c1 else 0xFDFF)
 

@@ -219,8 +219,8 @@ class Spaces(Program):
             bits = self.random.choice(("PROC_RDTSC", "PROC_PAUSE", "PROC_TSC_OFFSETTING"))
             return f"{self.random.choice(('SET', 'CLEAR', 'CLEAR'))} PRIMARY_CONTROLS, {bits}; PUT TSC_OFFSET, {self.number()}"
         if kind == 1:
-            bit = self.random.choice(("PROC2_RDTSCP", "PROC2_TSC_SCALING"))
-            return f"PUT TSC_MULTIPLIER, {self.number(50) + 1}; {self.random.choice(('SET', 'CLEAR'))} SECONDARY_CONTROLS, {bit}"
+            change = self.random.choice(("SET", "CLEAR"))                         # not "enable RDTSCP": without it RDTSCP is #UD
+            return f"PUT TSC_MULTIPLIER, {self.number(50) + 1}; {change} SECONDARY_CONTROLS, PROC2_TSC_SCALING"
         if kind == 2:
             return self.random.choice(("SET SECONDARY_CONTROLS, PROC2_VPID", "CLEAR SECONDARY_CONTROLS, PROC2_VPID",
                                        f"PUT VPID, {self.random.randrange(1, 4)}"))

@@ -7,9 +7,9 @@ define i64 @far_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {
   br i1 %ours, label %look, label %go
 look:
   %flags = field i32 %env {env_hflags}
-  %level = and i32 %flags, 3
-  %smap = and i32 %flags, 8388608
-  %outer = icmp eq i32 %level, 3
+  %level = and i32 %flags, {cpl}
+  %smap = and i32 %flags, {smap}
+  %outer = icmp eq i32 %level, {cpl}
   %on = icmp ne i32 %smap, 0
   %maybe = or i1 %outer, %on
   %ask = or i1 %maybe, {always}
@@ -42,5 +42,5 @@ go:
 ; the TSS: the architecture's is always busy.  `emu.core.undo.busy` gives it its type back before anything looks
   %task.p = place i32 %env {env_tr_attributes}
   %task = load i32, i32* %task.p
-  %task.free = and i32 %task, -513
+  %task.free = and i32 %task, {not_busy}
   store i32 %task.free, i32* %task.p

@@ -43,7 +43,7 @@ define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b) {
   %flags = field i32 %env {env_hflags}
   %c = field i64 %env {env_owner}
   %ours = icmp ne i64 %c, 0
-  %bit = and i32 %flags, 2048
+  %bit = and i32 %flags, {ts}
   %set = icmp ne i32 %bit, 0
   %stop = and i1 %ours, %set
   br i1 %stop, label %leave, label %other
@@ -64,7 +64,7 @@ define i64 @intercept_{name}(i64 %env, i64 %a, i64 %b, i64 %d, i64 %e) {
   br i1 %foreign, label %other, label %ours, !prof !0
 ours:
   %hidden = field i32 %env {env_hflags}
-  %long = and i32 %hidden, 16384
+  %long = and i32 %hidden, {lma}
   %flags = field i64 %env {env_eflags}
   %have = and i64 %flags, {need}
   %step.v = field i64 %c {iret_step}

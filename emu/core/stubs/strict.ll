@@ -27,7 +27,7 @@ define void @strict_load_seg(i64 %env, i32 %register, i32 %selector) {
   %ss = icmp eq i32 %register, 2
   %flags.p = place i32 %env {env_hflags}
   %flags = load i32, i32* %flags.p
-  %bit = and i32 %flags, 32768
+  %bit = and i32 %flags, {cs64}
   %long = icmp ne i32 %bit, 0
   %b1 = and i1 %ours, %null
   %b2 = and i1 %ss, %long
@@ -38,10 +38,10 @@ go:
   tail call void %o(i64 %env, i32 %register, i32 %selector)
   ret void
 look:
-  %cpl = and i32 %flags, 3
+  %cpl = and i32 %flags, {cpl}
   %rpl = and i32 %selector, 3
   %same = icmp eq i32 %cpl, %rpl
-  %inner = icmp ne i32 %cpl, 3
+  %inner = icmp ne i32 %cpl, {cpl}
   %right = and i1 %same, %inner
   br i1 %right, label %load, label %refuse
 load:

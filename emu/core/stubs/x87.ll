@@ -132,6 +132,13 @@ go:
   %note.tag = zext i8 %note.tag.b to i64
   %note.tag.p = place i64 %note.k {core_tag}
   store i64 %note.tag, i64* %note.tag.p
+  %note.off = shl i64 %note.place, 4
+  %note.registers = add i64 %env, {registers}
+  %note.from.at = add i64 %note.registers, %note.off
+  %note.from = inttoptr i64 %note.from.at to i128*
+  %note.value = load i128, i128* %note.from, align 8
+  %note.to = place i128 %note.k {core_value}
+  store i128 %note.value, i128* %note.to, align 8
 
 ;; take: a register that is read: is it empty?
   %e{number} = call i32 @x87_take(i64 %env, i32 %{index})
