@@ -6,8 +6,9 @@ interface, reads them back at these offsets, and refuses to start when one is no
 """
 import ctypes
 
+from emu.bits import ALL_ONES
 from emu.core import native, rows
-from emu.core.state import BLOCK
+from emu.core.state import BLOCK, CORE
 from emu.errors import EngineError
 from emu.spec.cpu import RFLAGS, SEG
 from emu.spec.engine import HFLAGS
@@ -31,6 +32,7 @@ TB_KINDS = 0xFF0E_FFFF                     # bits of its cflags that a look-up c
 # The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask, address) for each MMU mode
 TLB, TLB_DESCRIPTORS, TLB_DESCRIPTOR_BYTES, TLB_USED, TLB_TABLES, TLB_TABLE_BYTES, TLB_TABLE_ENTRIES = 2192, 32, 696, 32, 2128, 16, 8
 TLB_ENTRY_SHIFT, ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME, ENTRY_ADDEND = 6, 8, 16, 24, 32
+TLB_MODES = 3
 TLB_VICTIMS, TLB_VICTIM_COUNT = 48, 8     # of a descriptor: entries that were thrown out
 CS_JUMPS, JUMPS = 312, 4096                # CPUState: blocks by their address (tb_jmp_cache)
 # CPUArchState beyond what the ENV record names
@@ -61,6 +63,8 @@ def stub_constants():
     owner = offset(ENV, "owner")
     return dict(ts=int(HFLAGS.TS), lma=int(HFLAGS.LMA), cs64=int(HFLAGS.CS64), not_busy=~TASK_BUSY,
                 tb_size=TB_SIZE, env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
+                cpu_core=offset(CPU, "core"), core_stores=offset(CORE, "x87_stores"), core_status=offset(CORE, "x87_status"),
+                core_place=offset(CORE, "x87_place"), core_tag=offset(CORE, "x87_tag"), core_value=offset(CORE, "x87_value"),
                 **_find_constants(),
                 env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), env_cc_src=offset(ENV, "cc_src"),
                 env_mxcsr=offset(ENV, "mxcsr"), env_cr4=offset(ENV, "cr") + 32, env_error=offset(ENV, "error_code"),
@@ -122,11 +126,24 @@ def verify(uc):
     tcg = maps.word(handle + UC_TCG_CTX, "the translator")
     if not 0 < maps.word(tcg + TCG_HIGHWATER, "the translator") - maps.word(tcg + TCG_CODE_PTR, "the translator") < TCG_BUFFER_BYTES:
         raise EngineError(f"the engine's translator does not hold its code buffer at offsets {TCG_CODE_PTR} and {TCG_HIGHWATER}")
-    if word(tcg + TCG_UC) != handle:
-        raise EngineError(f"the engine's translator does not hold its engine at offset {TCG_UC}")
+    if word(tcg + TCG_UC) != handle or word(cs + CS_UC) != handle:
+        raise EngineError(f"the engine's translator and processor do not hold their engine at offsets {TCG_UC} and {CS_UC}")
+    if not -TCG_BUFFER_BYTES < word(tcg + TCG_EPILOGUE) - word(tcg + TCG_CODE_PTR) < TCG_BUFFER_BYTES:
+        raise EngineError(f"the engine's translator does not hold the end of translated code at offset {TCG_EPILOGUE}")
+    _verify_tlb(maps, cs)
     if word(env + offset(ENV, "owner")):
         raise EngineError("the engine uses the field that hvlab marks its engines with")
     return handle, cs, env
+
+
+def _verify_tlb(maps, cs):
+    """Check that the tables and descriptors of the TLB of an engine that has run nothing lie where `emu.core.ledger` looks."""
+    for mode in range(TLB_MODES):
+        table = cs + CS_ENV - TLB + TLB_TABLES + mode * TLB_TABLE_BYTES
+        entries = (word(table) >> TLB_ENTRY_SHIFT) + 1
+        used = word(cs + CS_ENV - TLB + TLB_DESCRIPTORS + mode * TLB_DESCRIPTOR_BYTES + TLB_USED)
+        if entries & entries - 1 or used or maps.word(word(table + TLB_TABLE_ENTRIES) + ENTRY_CODE, "a table of the TLB") != ALL_ONES:
+            raise EngineError(f"the engine does not hold the table of MMU mode {mode} at offset {TLB_TABLES - TLB} of its processor state")
 
 
 class _Maps:

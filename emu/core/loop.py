@@ -218,6 +218,36 @@ def note_flags(c, k, e):
 
 
 @kernel
+def stores_x87(insn):
+    """Return whether a decoded instruction stores ST0 to memory as a number of 16, 32 or 64 bits: FST, FSTP, FIST, FISTP, FISTTP.
+
+    Source: SDM 2D, "x87 FPU Opcode Map"
+    """
+    if insn.map != 0 or insn.mod == 3:
+        return False
+    if insn.opcode == 0xD9:
+        return insn.reg & 7 == 2 or insn.reg & 7 == 3
+    if insn.opcode == 0xDF and insn.reg & 7 == 7:
+        return True
+    return (insn.opcode == 0xDB or insn.opcode == 0xDD or insn.opcode == 0xDF) and 1 <= insn.reg & 7 <= 3
+
+
+@kernel
+def undo_x87(c, k, e):
+    """Take back what an x87 store did to the status word and to an empty ST0 when its access was not made: it comes again.
+
+    Its helper runs before the access, so that what it noted is of the instruction at RIP if that is such a store.
+    """
+    if k.x87_stores == 0:
+        return
+    k.x87_stores = 0
+    insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, 16)
+    if decode.decode(code, look.code(c, undo.linear(e, e.rip), code), code_bits(e), insn) and stores_x87(insn):
+        e.fpus, e.fptags[k.x87_place] = k.x87_status, k.x87_tag
+        e.fpregs[k.x87_place * 2], e.fpregs[k.x87_place * 2 + 1] = k.x87_value[0], k.x87_value[1]
+
+
+@kernel
 def prologue(c, k, e, world, number):
     """Bring time, flags and shadow to the exact instruction boundary that the event was reported at."""
     k.events += 1
@@ -225,6 +255,7 @@ def prologue(c, k, e, world, number):
     if k.amid:
         k.amid = 0
         note_flags(c, k, e)
+        undo_x87(c, k, e)
     undo.busy(e)
     completed = number == ENGINE.STEPPED or number == ENGINE.DEADLINE and c.block == 0
     c.resumed_at = k.far_ra = c.repeat_step = c.crossing = c.crossing_end = c.crossing_size = 0
@@ -323,6 +354,7 @@ def modified(cs):
     normal_rip(e)
     k.amid = 0
     note_flags(c, k, e)
+    undo_x87(c, k, e)
     give_back(c, undo.linear(e, e.rip))
 
 

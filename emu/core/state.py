@@ -19,6 +19,8 @@ CORE = record(
     # the store to a page with code that is being made, in pieces perhaps: its return address, CPU.instructions then, place in RAM,
     # bytes so far, and what was there before them
     ("store_ra", U64), ("store_at", U64), ("store_from", U64), ("store_count", U64), ("store_old", U8, 16),
+    # what the x87 store that ran last found: 1, the status word, ST0's place, tag and value before (emu.core.loop.undo_x87)
+    ("x87_stores", U64), ("x87_status", U64), ("x87_place", U64), ("x87_tag", U64), ("x87_value", U64, 2),
     ("device_page", U64),                                 # physical page of the device access that is stepped
     ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64),
     ("mismatch", U64), ("mismatch_pc", U64),              # blocks whose length the engine and our decoder saw differently

@@ -14,6 +14,8 @@ from emu.state import ENV, FT0_AT
 
 EXCEPTION_FLAGS = 778                        # ENV: flags of fp_status
 TAGS_AT, TOP_AT, REGISTERS_AT, CONTROL_AT = (ENV.fields[name][1] for name in ("fptags", "fpstt", "fpregs", "fpuc"))
+# Helpers whose result is stored to memory then
+STORES = ("fsts_ST0", "fstl_ST0", "fist_ST0", "fistl_ST0", "fistll_ST0", "fistt_ST0", "fisttl_ST0", "fisttll_ST0")
 ARITHMETIC = ("fadd", "fmul", "fsub", "fsubr", "fdiv", "fdivr")
 # helper: registers it reads (0 ST0, 1 ST1, n the one that its parameter names, f the operand from memory or a register),
 # where the result goes (p: pushed), and whether a denormal operand is an exception (v: the parameter, a number of memory)
@@ -23,8 +25,7 @@ ROWS = {
     "fsqrt": ("0", "0", "d"), "frndint": ("0", "0", "d"), "fscale": ("01", "0", "d"), "fchs_ST0": ("0", "", ""), "fabs_ST0": ("0", "", ""),
     "flds_FT0": ("", "f", "v32"), "fldl_FT0": ("", "f", "v64"), "flds_ST0": ("", "p", "v32"), "fldl_ST0": ("", "p", "v64"),
     "fildl_ST0": ("", "p", ""), "fildll_ST0": ("", "p", ""), "fpush": ("", "q", ""),
-    **{name: ("0", "", "") for name in ("fsts_ST0", "fstl_ST0", "fist_ST0", "fistl_ST0", "fistll_ST0", "fistt_ST0", "fisttl_ST0",
-                                        "fisttll_ST0", "fmov_STN_ST0")},
+    **{name: ("0", "", "") for name in (*STORES, "fmov_STN_ST0")},
     "fmov_FT0_STN": ("n", "", ""), "fmov_ST0_STN": ("n", "", ""), "fxchg_ST0_STN": ("0n", "", ""),
 }
 
@@ -78,7 +79,9 @@ def _stub(name, reads, target, denormal, constants):
     if denormal == "d":
         keep += _operands(reads, constants)
     keeps_c1 = name in ("fmov_FT0_STN", "fpush") or not reads and target == "f"
-    return _part("stub", constants, name=name, take=_part("pushed", constants) if pushed else _take(reads, constants), keep=joined(keep),
+    note = _part("note", constants) if name in STORES else ""
+    take = _part("pushed", constants) if pushed else _take(reads, constants)
+    return _part("stub", constants, name=name, note=note, take=take, keep=joined(keep),
                  denormal=_denormal(denormal, reads, target, constants), restore=joined(restore),
                  base="%before" if "div" in name or name == "fsqrt" else "%after", not_c1=0xFFFF if keeps_c1 else 0xFDFF)
 

@@ -92,6 +92,7 @@ leave:
   ret i64 0
 go:
   %top = field i32 %env {top}
+{note}
   %n = trunc i64 %a to i32
   %stn = add i32 %top, %n
   %st1 = add i32 %top, 1
@@ -114,6 +115,30 @@ go:
 {restore}
   ret i64 %r
 }
+
+;; note: a store: what its helper is about to change, for the case that the access is not made
+  %note.k = field i64 %c {cpu_core}
+  %note.one = place i64 %note.k {core_stores}
+  store i64 1, i64* %note.one
+  %note.status = zext i16 %before.s to i64
+  %note.status.p = place i64 %note.k {core_status}
+  store i64 %note.status, i64* %note.status.p
+  %note.place.i = and i32 %top, 7
+  %note.place = zext i32 %note.place.i to i64
+  %note.place.p = place i64 %note.k {core_place}
+  store i64 %note.place, i64* %note.place.p
+  %note.tags = add i64 %env, {tags}
+  %note.tag.b = field i8 %note.tags %note.place
+  %note.tag = zext i8 %note.tag.b to i64
+  %note.tag.p = place i64 %note.k {core_tag}
+  store i64 %note.tag, i64* %note.tag.p
+  %note.off = shl i64 %note.place, 4
+  %note.registers = add i64 %env, {registers}
+  %note.from.at = add i64 %note.registers, %note.off
+  %note.from = inttoptr i64 %note.from.at to i128*
+  %note.value = load i128, i128* %note.from, align 8
+  %note.to = place i128 %note.k {core_value}
+  store i128 %note.value, i128* %note.to, align 8
 
 ;; take: a register that is read: is it empty?
   %e{number} = call i32 @x87_take(i64 %env, i32 %{index})
