@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from emu import kernel_cache
+
 ROOT = Path(__file__).resolve().parent.parent
 # Lower layers first.  A module may import its own layer and those before it.
 LAYERS = ("errors", "files", "kernel_cache", "jit", "bits", "spec", "state", "model", "core", "board", "image", "asm", "machine",
@@ -136,3 +138,25 @@ def test_no_test_module_imports_one_of_another_folder():
             if parts[0] == "tests" and parts[-1].startswith("test_") and tuple(parts[:-1]) != path.relative_to(ROOT).parts[:-1]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {node.module}")
     assert wrong == []
+
+
+# ---- what the tests above, and the keys of compiled kernels, can see ------------------------------------------------------
+def test_imports_name_their_modules_in_full():
+    wrong = [f"{path.relative_to(ROOT)}:{node.lineno}" for path in sorted((ROOT / "emu").rglob("*.py"))
+             for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.level]
+    assert wrong == []
+
+
+def test_compiled_kernels_are_keyed_by_every_file_that_they_import():
+    """The cache reads imports without parsing: a form that it does not know would leave old code in use."""
+    missed = []
+    for path in sorted((ROOT / "emu").rglob("*.py")):
+        wanted = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                wanted |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif isinstance(node, ast.Import):
+                wanted |= {alias.name for alias in node.names}
+        files = {kernel_cache._source_of(name) for name in wanted if name.split(".")[0] == "emu"} - {None}
+        missed += [f"{path.relative_to(ROOT)} imports {each}" for each in files - set(kernel_cache.imports_of(path))]
+    assert missed == []

@@ -35,7 +35,7 @@ from emu.state import cpu_at, env_of, insn_at, machine_at
 
 MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
-BUFFER, FOUND = U64(1024), U64(2 << at.FOUND_BITS)
+BUFFER, FOUND_WORDS = U64(1024), U64(at.FOUND_WORDS)
 TWO_BYTE, X87, X87_BITS, REX, HIGH_NIBBLE, NEAR_JCC = U64(0x0F), U64(0xD8), U64(0xF8), U64(0x40), U64(0xF0), U64(0x80)
 OPERAND_SIZE, ADDRESS_SIZE, REPNE, REP = U64(0x66), U64(0x67), U64(0xF2), U64(0xF3)
 SEGMENT_ES, SEGMENT_BITS, SEGMENT_FS, SEGMENT_GS = U64(0x26), U64(0xE7), U64(0x64), U64(0x65)     # ES, CS, SS, DS alike
@@ -105,12 +105,6 @@ def may_end_outside(block, flags):
 
 
 @kernel
-def last_start(b):
-    """Return how many bytes of the block entry come before its last instruction."""
-    return U64(b.length) - rows.length(b, U64(b.count) - 1) if b.count else U64(b.length)
-
-
-@kernel
 def last_instruction(c):
     """Return the linear address of the last instruction of the block that ran, all ones when none has since the last event."""
     if not c.block:
@@ -118,7 +112,7 @@ def last_instruction(c):
     b = block_at(c.block)[0]
     if b.count == 0:                           # a block that ends before its first instruction
         return ALL_ONES
-    return b.pc + last_start(b)
+    return b.pc + rows.last_start(b)
 
 
 @kernel
@@ -190,7 +184,7 @@ def register(c, k, uc, ra, slot):
         cost |= ASKS | (REPEATS if repeats(code, size) else 0)
     b.cost, b.count, b.pc = cost, count, pc
     b.length, b.mode = size, mode_of(flags)
-    ends = last_start(b)
+    ends = rows.last_start(b)
     b.repeats = 1 if count and repeats(code[ends:], size - ends) else 0
     one_page = (pc & PAGE_OFFSET) + size <= PAGE_SIZE
     b.host = code_host(m, k, peek64(block + TB_PAGE0)) + (pc & PAGE_OFFSET) if one_page else 0
@@ -437,7 +431,7 @@ def forget(cpu, cs):
         keep(c, k)
         world = 1 if cs == k.cs[1] else 0
         k.blocks[world] = LAST
-        found = words(env_of(k.env[world])[0].found, FOUND)
-        for i in range(FOUND):
+        found = words(env_of(k.env[world])[0].found, FOUND_WORDS)
+        for i in range(FOUND_WORDS):
             found[U64(i)] = 0
     return 0

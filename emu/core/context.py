@@ -1,8 +1,9 @@
 """Where things lie inside the execution engine, and the proof that they lie there.
 
 Offsets are those of Unicorn 2.1.4 built for 64-bit x86 hosts (CPUState, CPUClass, uc_struct,
-TranslationBlock).  They are private to that version; `verify` writes known values through Unicorn's public
-interface, reads them back at these offsets, and refuses to start when one is not there.
+TranslationBlock).  They are private to that version, which is compared.  `verify` writes known values through Unicorn's public
+interface and reads them back at these offsets, follows pointers that lead back, and refuses to start when one is not there; what only a
+run would show (TranslationBlock, what is in an entry of the TLB) the tests show.
 """
 import ctypes
 
@@ -48,9 +49,11 @@ STATE_BYTES = ENV.fields["cr"][1] - STATE_FIRST
 
 # The table of found blocks (stubs/find.ll): 2**FOUND_BITS slots of two words; a host address has at most 64 - EPOCH_BITS bits.
 FOUND_BITS, EPOCH_BITS = 14, 16
+FOUND_WORDS = 2 << FOUND_BITS
 # A block's code begins at a multiple of this; its entry (emu.core.state.BLOCK) lies in front of it, after its TranslationBlock.
 # Between the two: what the block begins with (emu.core.head).
 CODE_ALIGNMENT, HEAD_BYTES = 64, 64
+assert (BLOCK.itemsize + HEAD_BYTES) % CODE_ALIGNMENT == 0, "the entry is found by rounding an address in the code down"
 
 
 def offset(dtype, field):
@@ -83,7 +86,7 @@ def _find_constants():
     found, epoch = offset(ENV, "found"), offset(ENV, "epoch")
     table = TLB_TABLES - TLB                               # from the ENV on
     return dict(env_found=found, cs_found=CS_ENV + found, env_epoch=epoch, cs_epoch=CS_ENV + epoch, epoch_bits=EPOCH_BITS,
-                epoch_shift=64 - EPOCH_BITS, found_bits=FOUND_BITS, found_mask=(1 << FOUND_BITS) - 1, found_bytes=16 << FOUND_BITS,
+                epoch_shift=64 - EPOCH_BITS, found_bits=FOUND_BITS, found_mask=(1 << FOUND_BITS) - 1, found_bytes=8 * FOUND_WORDS,
                 env_rip=offset(ENV, "rip"), env_cs_base=offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1),
                 tlb_mask=table, tlb_entries=table + TLB_TABLE_ENTRIES, tlb_shift=12 - TLB_ENTRY_SHIFT, tlb_code=ENTRY_CODE,
                 tlb_addend=ENTRY_ADDEND, cpl=int(HFLAGS.CPL), smap=int(HFLAGS.SMAP), smap_ac=int(HFLAGS.SMAP | RFLAGS.AC),
@@ -131,8 +134,8 @@ def verify(uc):
     if not -TCG_BUFFER_BYTES < word(tcg + TCG_EPILOGUE) - word(tcg + TCG_CODE_PTR) < TCG_BUFFER_BYTES:
         raise EngineError(f"the engine's translator does not hold the end of translated code at offset {TCG_EPILOGUE}")
     _verify_tlb(maps, cs)
-    if word(env + offset(ENV, "owner")):
-        raise EngineError("the engine uses the field that hvlab marks its engines with")
+    if any(word(env + offset(ENV, name)) for name in ("owner", "found", "epoch")):
+        raise EngineError("the engine uses the fields that hvlab marks its engines with and finds blocks by")
     return handle, cs, env
 
 

@@ -92,7 +92,7 @@ class Engine:
         ctypes.c_uint8.from_address(self.cs + at.CS_CREATED).value = 1
         ctypes.c_uint8.from_address(self.cs + at.CS_STOPPED).value = 0
         self._prepare_intercepts()
-        self.found = np.zeros(2 << at.FOUND_BITS, np.uint64)
+        self.found = np.zeros(at.FOUND_WORDS, np.uint64)
         ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "found")).value = self.found.ctypes.data
         ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "owner")).value = owner
         weakref.finalize(self.uc, _disown, self.env_address)     # comes before Unicorn's own, which is older: it frees the engine

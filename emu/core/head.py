@@ -36,6 +36,8 @@ JUMP = U64(0xEB)                                        # jmp rel8, of two bytes
 MOST_COST, MOST_COUNT = U64(0x7FFF_FFFF), U64(127)
 AT_OWNER = U64(at.offset(ENV, "owner"))
 AT_CYCLES, AT_DEADLINE, AT_INSTRUCTIONS, AT_BLOCK = (U64(at.offset(CPU, name)) for name in ("cycles", "deadline", "instructions", "block"))
+CODE_BYTES = 60                                         # of the host code below: its jumps are counted by them
+assert CODE_BYTES <= at.HEAD_BYTES
 assert max(AT_CYCLES, AT_DEADLINE, AT_INSTRUCTIONS, AT_BLOCK) < 128, "the displacements are of one byte"
 
 

@@ -14,7 +14,7 @@ Source: Unicorn 2.1.4 `notdirty_write`, `tlb_set_dirty`, `tb_invalidate_phys_pag
 from emu.bits import ALL_ONES, PAGE_SHIFT, PAGE_SIZE, U64
 from emu.core import context as at
 from emu.core.native import call, peek64, poke64
-from emu.core.state import NOTED_PAGES
+from emu.core.state import ENGINES, NOTED_PAGES
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.memory import tlb
@@ -153,9 +153,9 @@ def note_filled(t, k, world, page):
 @kernel
 def drop_everywhere(k, page, engines, code):
     """Make each engine of the set `engines` forget its TLB, and with `code` its translations of the RAM page."""
-    every_cs, every_uc = words(k.every_cs, 16), words(k.every_uc, 16)
+    every_cs, every_uc = words(k.every_cs, ENGINES), words(k.every_uc, ENGINES)
     start = page << PAGE_SHIFT
-    for i in range(16):
+    for i in range(ENGINES):
         if engines >> U64(i) & 1:
             if code:
                 call(k.f_invalidate, every_uc[i], start, start + PAGE_SIZE, 0, 0, 0)

@@ -6,7 +6,7 @@ Source: Unicorn 2.1.4 `cpu_exec`, `cpu_handle_exception`.
 """
 from numba import types
 
-from emu.bits import ALL_ONES, U64, get
+from emu.bits import ALL_ONES, LOW_32, U64, get
 from emu.core import context as at
 from emu.core import ledger, native, rows, undo
 from emu.core.block import renew, repeats_at, roll
@@ -32,7 +32,6 @@ CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), 
 UC_STOP, UC_ERROR = U64(at.UC_STOP_REQUEST), U64(at.UC_INVALID_ERROR)
 NO_EXCEPTION = U64(0xFFFF_FFFF)                  # -1 in a field of 32 bits
 FP_FIRST, FP_LAST, ENV_WORDS = U64(at.offset(ENV, "fpstt") // 8), U64(at.ENV_SSE_END // 8), U64(ENV.itemsize // 8)
-MASK_32 = U64(0xFFFF_FFFF)
 CARRY = U64(1)                              # bits 3:1 of the number of the conditions B and AE
 CPU_EXEC_STOPPED = U64(0x10000)             # what `cpu_exec` returns when an event stopped it
 
@@ -45,7 +44,7 @@ def give_back(c, rip):
     b = block_at(c.block)[0]
     offset, place, cost, count = rip - b.pc, 0, 0, 0
     if U64(b.mode) != 64:
-        offset &= MASK_32
+        offset &= LOW_32
     if offset <= U64(b.length):
         while count < b.count and place < offset:
             row = rows.row(b, count)
@@ -175,7 +174,7 @@ def execute(c, k, world):
         poke32(cs + CS_TCG_EXIT, 0)
         poke8(uc + UC_STOP, 0)
         poke32(uc + UC_ERROR, 0)
-        reason = call(k.f_exec, uc, cs, 0, 0, 0, 0) & MASK_32
+        reason = call(k.f_exec, uc, cs, 0, 0, 0, 0) & LOW_32
         if k.stopped or reason != CPU_EXEC_STOPPED or peek32(uc + UC_ERROR):
             break
         if c.single == 1:
@@ -198,7 +197,7 @@ def world_of(c, k):
 def normal_rip(e):
     """Cut RIP to the 32 bits that it has outside 64-bit mode: the engine counts on past 4 GiB."""
     if not U64(e.hflags) & HFLAGS.CS64:
-        e.rip &= MASK_32
+        e.rip &= LOW_32
 
 
 @kernel

@@ -3,12 +3,13 @@
 Unicorn translates guest code into host code that calls helper functions.  It reaches each of them through
 its global offset table, so that a helper can be replaced before the first engine exists.  These are:
 
-- `check_exit_request`, called at the start of every translated block, becomes the *block stub*: it charges
-  the block's cycles from its entry, which lies in front of its code, or asks `block` what to do;
+- `check_exit_request`, called at the start of a translated block until that charges itself (`emu.core.head`), becomes the *block stub*: it
+  charges the block's cycles from its entry, which lies in front of its code, or asks `block` what to do;
 - `tcg_tb_alloc` leaves room for that entry;
 - `helper_lookup_tb_ptr` and `tb_htable_lookup` look into a table first that a flush of the engine's TLB leaves as it is;
+  `tlb_flush_by_mmuidx` and `tlb_flush_page_by_mmuidx` count the table's epochs;
 - helpers of sensitive instructions (CPUID, RDMSR, IN, MOV CR, ...) become *intercept stubs*: they leave the
-  block with the processor state exact at that instruction and report an event;
+  block with the processor state exact at that instruction and report an event; RDTSC, RDTSCP and PAUSE ask `quick` first;
 - `translator_loop` gets an instruction limit from `limit`, so that no block of several instructions reaches over its page, and does
   not read what the model executes in its place;
 - `raise_exception` and `tb_flush` pass through `undefined` (VMREAD, VMWRITE) and `forget` (whose blocks are in no list any more);

@@ -48,6 +48,12 @@ def put_row(b, n, value):
 
 
 @kernel
+def last_start(b):
+    """Return how many bytes of the block come before its last instruction."""
+    return U64(b.length) - length(b, U64(b.count) - 1) if b.count else U64(b.length)
+
+
+@kernel
 def listed(first, slot):
     """Put the entry at host address `slot` in front of the list that begins at `first`; returns where the list begins now."""
     b = block_at(slot)[0]

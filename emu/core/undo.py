@@ -67,7 +67,7 @@ def last_of(c, k, e, b):
     """Decode the last instruction of the block that ran (entry `b`); returns its linear address."""
     insn, code = insn_at(k.scratch)[0], octets(k.code_buffer, 16)
     at, mode = b.pc, U64(b.mode)
-    for i in range(b.count - 1):
+    for i in range(b.count - 1):                           # the last may be longer than what the engine has read of it
         at += rows.length(b, U64(i))
     insn.length = decode.decode(code, look.code(c, at & (ALL_ONES if mode == 64 else LOW_32), code), mode, insn)
     return at

@@ -38,7 +38,7 @@ ROM_BASE = (1 << 32) - ROM_BYTES
 LOW_LIMIT, MEMORY_LIMIT = int(MEMORY.HOLE), 64 << 30
 NORESERVE = 0x4000                                        # of mmap, Linux: nothing is set aside for pages that are never written
 LAST_TIME = 253_402_300_799                                # the end of the year 9999: the clock counts centuries to 99
-DIRTY = np.uint64(int(PAGE.DIRTY))
+DIRTY, CODE_HELD = np.uint64(int(PAGE.DIRTY)), np.uint64(int(PAGE.CODE))
 FOREVER = 1 << 62                                         # cycles
 PAUSE_CYCLES = 20_000_000
 
@@ -214,10 +214,10 @@ class Machine:
         m, pages = self.record[0], range(address >> 12, (address + max(len(data), 1) - 1 >> 12) + 1)
         self.ledger[pages.start:pages.stop] |= DIRTY
         for page in pages:
-            if self.ledger[page] & 0xFFFF and m.stale_count < STALE:
+            if self.ledger[page] & CODE_HELD and m.stale_count < STALE:
                 m.stale[m.stale_count] = page
                 m.stale_count += 1
-            elif self.ledger[page] & 0xFFFF:
+            elif self.ledger[page] & CODE_HELD:
                 m.stale_count += 1
 
     def read(self, address, size):

@@ -60,18 +60,18 @@ def exit_code(result):
 
     A VM entry that failed goes before what followed from it: a guest that reports failure, sleep, a budget that is used up.
     """
-    if getattr(result, "entry_failed", False):
+    if result.entry_failed:
         return ENTRY
     if result.reason == "EXIT_CODE":
         return OK if result.exit_code == 0 else FAILED
-    if result.reason == "RESET" and getattr(result, "on_reset", "fail") == "stop":
+    if result.reason == "RESET" and result.on_reset == "stop":
         return OK
     return CODES.get(result.reason, INTERNAL)
 
 
 def ending(result):
     """Return a sentence on how the run of a Result ended."""
-    if getattr(result, "ended", ""):
+    if result.ended:
         return result.ended
     if result.reason == "EXIT_CODE":
         verdict = "passed" if result.exit_code == 0 else f"failed with exit code {result.exit_code}"

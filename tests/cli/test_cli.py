@@ -3,7 +3,6 @@ import inspect
 import io
 import json
 import re
-import types
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,16 @@ from emu.cli.commands import bench
 from emu.cli.console import made
 from emu.cli.group import COMMANDS
 from emu.errors import ConfigError, Unmodelled
+from emu.machine import result
 from emu.spec.outcome import STOP
 from tests.image import build
 
 
-class Result(types.SimpleNamespace):
-    """A finished run with numbers that are easy to recognise."""
-
-    def __init__(self, **changes):
-        super().__init__(**(dict(
-            reason="EXIT_CODE", exit_code=0, cycles=2_000_000, instructions=1_000_000, wall_seconds=0.5, hypercalls=7,
-            exits=[("CPUID", 3, 1_000_000)], injected=5, ept_violations=2, partitions=[]) | changes))
+def Result(**changes):
+    """Return a finished run with numbers that are easy to recognise."""
+    return result.Result(**(dict(
+        reason="EXIT_CODE", exit_code=0, cycles=2_000_000, instructions=1_000_000, wall_seconds=0.5, hypercalls=7,
+        exits=[("CPUID", 3, 1_000_000)], injected=5, ept_violations=2, partitions=[]) | changes))
 
 
 class Machine:

@@ -13,12 +13,14 @@ ROUTINE = 0x9090C300000000B8                               # MOV EAX, imm32; RET
 CODE = ("run", "run", "run", "patch", "whole", "string", "copy", "myself")
 EVENTS = ("data", "data", "time", "watch", "rearm", "step", "loop", "map", "port", "leaf", "shadow", "trap")
 
-HEAD = f"""
+MIX = """
 # MIX register - Into the number.
         .macro  MIX register
         rol     r13, 7
         xor     r13, \\register
         .endm
+"""
+HEAD = f"""{MIX}
         .equ    CODE_AT, {CODE_AT}
         .equ    DATA_AT, {DATA_AT}
         .equ    SUMS, {SUMS}

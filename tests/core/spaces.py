@@ -5,7 +5,7 @@ with and without invalidation; CR3 is loaded with and without bit 63, several PC
 some of it is done in ring 3, some by a guest with and without VPID and EPT.  A fault is mixed into the number (R13), and the program
 goes on at R15.
 """
-from tests.core.scrambled import CODE_AT, DATA_AT, ROUTINE, SLOT, Program, lines
+from tests.core.scrambled import CODE_AT, DATA_AT, MIX, ROUTINE, SLOT, Program, lines
 
 SPACES, PAGES, SLOTS = 3, 10, 4                            # pages of the window, routines on each page
 FRAMES = (*(CODE_AT + 0x1000 * n for n in range(5)), 0x400000, 0x401000, 0x600000)
@@ -20,11 +20,7 @@ ALWAYS = ("run", "run", "peek", "poke", "switch")
 ROOT = (*INSIDE, *INSIDE, "control", "large", "outer", "filler", "pcide", "compat")
 PAIR = (*INSIDE, *INSIDE, "control", "large", "filler", "pcide", "compat")
 NESTED = (*ROOT, *["enter"] * 8, "controls", "invalidate", "second")
-HEAD = f"""
-        .macro  MIX register
-        rol     r13, 7
-        xor     r13, \\register
-        .endm
+HEAD = f"""{MIX}
         .equ    CODE_AT, {CODE_AT}
         .equ    DATA_AT, {DATA_AT}
         .equ    SUMS, 0x320000

@@ -1,4 +1,4 @@
-"""Entries of the block table: rows of instructions, copies, and an empty rows."""
+"""Entries of blocks: rows of instructions, copies, the list that they are in."""
 import numpy as np
 import pytest
 

@@ -58,9 +58,3 @@ def test_python_block_prints_what_the_page_says(text, image):
 
     printed, said = pages.python_output(text, {"make": lambda: loaded(program)})
     assert printed == said
-
-
-@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-        assert (page.parent / target).exists(), target
