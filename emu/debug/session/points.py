@@ -12,7 +12,7 @@ from emu.debug.session.conditions import Compiled
 from emu.debug.session.met import Hit
 from emu.errors import DebugError
 from emu.jit import words
-from emu.machine.host import host
+from emu.machine.host import cells, host
 from emu.machine.trace_ring import Watch
 from emu.spec.debug import ARMED, POINT
 from emu.spec.trace import ACTION, TRACE_WORDS
@@ -91,7 +91,7 @@ class Points:
 
     def __init__(self, machine):
         self.machine, self._array = machine, np.zeros(1, DEBUG)
-        self.record, self.numbers, self._next = self._array[0], {}, 1
+        self.record, self.cells, self.numbers, self._next = self._array[0], cells(self._array), {}, 1
         machine.record[0].debug = self._array.ctypes.data
 
     def close(self):
@@ -177,6 +177,8 @@ class Points:
     # ---- what was met ---------------------------------------------------------------------------------------------------
     def met(self):
         """Return the Hits of all points that were met and are not to be ignored: of trace events first, then by number."""
+        if not self.cells.hit and not self.machine.watching.cells.hit:
+            return []
         d, found = host(self.record), {}
         places, rows = self.machine.watching.met()
         for place, row in zip(places.tolist(), rows.tolist(), strict=True):
@@ -204,7 +206,7 @@ class Points:
 
     def clear(self):
         """Forget what was met, and what was waited for and has come."""
-        self.record.hit = self.record.ended = 0
+        self.cells.hit = self.cells.ended = 0
         self.machine.watching.clear()
 
     def _forget(self, place):
