@@ -119,7 +119,7 @@ def _aligned(dtype, count=1):
 
 
 class Processor:
-    """One logical processor: its records and two engines."""
+    """One logical processor: its records and two engines; `worlds`: {address: cells of an ENV}."""
 
     def __init__(self, number, machine, entries):
         self.record, self.core, self.insn, self.kept = _aligned(CPU), _aligned(CORE), _aligned(INSN, 2), _aligned(BLOCK)
@@ -128,6 +128,7 @@ class Processor:
         self.apic, self.spare, self.failed, self.far = _aligned(LOCAL_APIC), _pages(4096), _pages(4096), _pages(4096)
         self.buffers: list[np.ndarray] = [np.zeros(64, np.uint64), np.zeros(1024, np.uint8), np.zeros(32, np.uint8)]
         self.engines = [engine.Engine(machine.ram, machine.rom, self.record.ctypes.data, entries) for _ in (0, 1)]
+        self.worlds = {unit.env_address: cells(unit.env) for unit in self.engines}
         self._wire(number, machine, entries)
 
     def _wire(self, number, machine, entries):

@@ -69,9 +69,11 @@ class Session:
 
     def thread(self, processor, world=None):
         """Return the Thread of a processor's world: 0 root, 1 guest, None the one that it is in now."""
-        c = processor_of(self.machine, processor)
-        if world is None:
-            world = GUEST_WORLD if c.vmx_mode == MODE.NONROOT else ROOT_WORLD
+        processor_of(self.machine, processor)
+        return self._running(processor) if world is None else self._thread(processor, world)
+
+    def _thread(self, processor, world):
+        c = self.machine.cpu[processor]
         if world == ROOT_WORLD:
             return Thread(self.machine, processor, ROOT_WORLD, f"cpu{processor}" + (" root" if c.vmx_mode != MODE.BARE else ""))
         if not has_guest(c):
@@ -116,7 +118,7 @@ class Session:
         if found is None:
             if len(self._threads) > THREADS:
                 self._threads.clear()
-            found = self._threads[key] = self.thread(number)
+            found = self._threads[key] = self._thread(number, key[1])
         return found
 
     # ---- breakpoints and watchpoints -------------------------------------------------------------------------------------

@@ -1,12 +1,10 @@
 """Where the processors of a machine are, read in a microsecond: a session asks at each step."""
 from emu.bits import PAGE
-from emu.debug.session.thread import GUEST_WORLD, ROOT_WORLD
-from emu.machine.host import cells
+from emu.debug.session.thread import GUEST_WORLD, NONROOT, ROOT_WORLD
 from emu.spec.cpu import DESCRIPTOR, EFER, SEG
-from emu.spec.outcome import MODE
 from emu.spec.vmx import PROC2
 
-NONROOT, EPT, FRAME = int(MODE.NONROOT), int(PROC2.EPT), -PAGE
+EPT, FRAME = int(PROC2.EPT), -PAGE
 LMA, LONG, CS = int(EFER.LMA), int(DESCRIPTOR.L), int(SEG.CS)
 
 
@@ -15,11 +13,11 @@ class Where:
 
     def __init__(self, machine):
         self.cpu = [processor.cells for processor in machine.processors]
-        self._env = [{unit.env_address: cells(unit.env) for unit in processor.engines} for processor in machine.processors]
+        self._worlds = [processor.worlds for processor in machine.processors]
 
     def env(self, number):
         """Return the ENV of the world that a processor is in."""
-        return self._env[number][self.cpu[number].env]
+        return self._worlds[number][self.cpu[number].env]
 
     def world(self, number):
         """Return the number of that world."""
