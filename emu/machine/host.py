@@ -35,7 +35,7 @@ class _Cells:
 
 
 def _field(size, first, count):
-    """Return the property of a field of `count` numbers of `size` bytes each, `first` such numbers from the record's start; 0: not an array."""
+    """Return the property of a field: `count` numbers (0: one, no array) of `size` bytes from the record's number `first` on."""
     if count:
         return property(lambda self: self.sizes[size][first:first + count])
 
@@ -55,7 +55,7 @@ def _class_of(dtype):
 
 
 def cells(array: Any) -> Any:
-    """Return a view of a one-element array of records whose unsigned fields are Python ints, arrays memoryviews of them, to be written too.
+    """Return a view of a one-element array of records: unsigned fields as Python ints, arrays as memoryviews, to be written too.
 
     For what a debugger does at each single step: a field of an np.record takes 1.5 us, one of these 0.1.
     """

@@ -14,7 +14,7 @@ OK, NOTHING = b"OK", b""
 
 
 def supported(stub, text):
-    """Answer qSupported; a client that understands errors in words gets them, one that reads the target description registers by its numbers."""
+    """Answer qSupported; errors in words for a client that understands them, registers by number for one that knows them."""
     understood = text.lstrip(":").split(";")
     stub.words, stub.numbered = "error-message+" in understood, any(each.startswith("xmlRegisters=") for each in understood)
     return ";".join((f"PacketSize={PACKET_LIMIT:x}", *FEATURES, *(["error-message+"] if stub.words else []))).encode()

@@ -40,9 +40,9 @@ class Mapping:
 
     def keep(self, linear, steps):
         """Keep what a walk (emu.model.memory.steps.trace) of a linear address found, if all that it depends on can be compared."""
-        registers, end = self._registers(), steps[-1]
+        registers, end, in_ram = self._registers(), steps[-1], self._machine.in_ram
         entries = [step for step in steps if step.level]
-        if registers is None or end.verdict != "DONE" or any(step.address % 8 or not self._machine.in_ram(step.address, 8) for step in entries):
+        if registers is None or end.verdict != "DONE" or not all(in_ram(step.address, 8) for step in entries):
             return
         if len(self._pages) >= PAGES_KEPT:
             self._pages.clear()

@@ -15,7 +15,7 @@ from emu.jit import words
 from emu.machine.host import cells, host
 from emu.machine.trace_ring import Watch
 from emu.spec.debug import ARMED, POINT
-from emu.spec.trace import ACTION, TRACE_WORDS
+from emu.spec.trace import ACTION, NO_LIST, TRACE_WORDS
 from emu.state import DEBUG, POINTS
 
 ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(POINT.READ | POINT.WRITE)}
@@ -44,6 +44,7 @@ class Breakpoint:
     places: list = field(default_factory=list)
     passed: int = 0                                        # hits that the condition let go on
     compiled: Compiled | None = None                       # what the machine itself asks before it counts a hit
+    asks: tuple | None = None                              # the same as a program alone, of whose row nothing is reported
     program: int | None = None                             # where that stands in emu.machine.trace_ring.Watch
     table: "Points | None" = field(default=None, repr=False)
 
@@ -109,8 +110,8 @@ class Points:
         if len(free) < len(pieces):
             raise DebugError(f"{len(pieces)} places are needed for this point, {len(free)} of {POINTS} are free: remove others")
         d, kind, program = self.record, KINDS[point.access], 0
-        if point.compiled:
-            (each, words_of), = point.compiled.programs
+        if point.compiled or point.asks:
+            ((each, words_of),) = point.compiled.programs if point.compiled else ((NO_LIST, point.asks),)
             point.program = self.machine.watching.add(words_of, each, ACTION.STOP)
             program = point.program + 1
         if point.access in ACCESSES and point.space != "linear":

@@ -122,14 +122,15 @@ class Session:
         return found
 
     # ---- breakpoints and watchpoints -------------------------------------------------------------------------------------
-    def break_at(self, address, *, world=None, eptp=None, cr3=None, condition=None, ignore=0, temporary=False):
+    def break_at(self, address, *, world=None, eptp=None, cr3=None, condition=None, program=None, ignore=0, temporary=False):
         """Stop before the instruction at linear `address`; returns the number.
 
         world: 0 root or bare, 1 guest; eptp: of one partition; cr3: of one address space; None: any.
-        condition(thread): whether to stop; ignore: let it pass so many times first; temporary: remove it when it stops.
+        condition(thread): whether to stop; program: words of emu.spec.trace.OP that the machine asks itself, a million times a
+        second; ignore: let it pass so many times first; temporary: remove it when it stops.
         """
         self._check(address, 1, world)
-        point = Breakpoint(0, "execute", "linear", address, 1, world, eptp, cr3, condition, temporary)
+        point = Breakpoint(0, "execute", "linear", address, 1, world, eptp, cr3, condition, temporary, asks=program)
         return self._enter(point, [(address, 1)], ignore)
 
     def watch(self, address, size, *, access="write", space="linear", world=None, eptp=None, cr3=None, condition=None, ignore=0,
