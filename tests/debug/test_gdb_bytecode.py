@@ -20,7 +20,8 @@ SETTINGS = settings(deadline=None, max_examples=200, derandomize=True, suppress_
 CODE_OF = {found.name: code for code, found in bytecode.CODES.items()}
 BINARY = sorted(agent.BINARY)
 PLACES = [0x600FFD, 0x1FFF, 0xFFFF_FFF0, 0xFFFF_FFFE, 0xFEE0_0020, 0x7F00_0000_0000, 1 << 63, (1 << 64) - 3]
-NUMBERS = st.one_of(st.integers(0, 80), st.sampled_from([(1 << n) - d for n in (7, 8, 31, 32, 63, 64) for d in (1, 2)]), st.integers(0, (1 << 64) - 1))
+NUMBERS = st.one_of(st.integers(0, 80), st.sampled_from([(1 << n) - d for n in (7, 8, 31, 32, 63, 64) for d in (1, 2)]),
+                    st.integers(0, (1 << 64) - 1))
 
 
 # ---- programs as trees --------------------------------------------------------------------------------------------

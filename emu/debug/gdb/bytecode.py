@@ -9,7 +9,6 @@ from emu.bits import ONES_64
 from emu.debug.session import kinds
 from emu.debug.views import registers
 from emu.errors import DebugError
-from emu.spec.cpu import SEG
 from emu.spec.trace import OP
 from emu.state import ENV, PROGRAM_WORDS
 
@@ -95,7 +94,6 @@ DIRECT = {"add": OP.ADD, "sub": OP.SUB, "mul": OP.MUL, "div_signed": OP.DIV_SIGN
           "rem_unsigned": OP.REM, "lsh": OP.SHL, "rsh_signed": OP.SAR, "rsh_unsigned": OP.SHR, "bit_and": OP.BIT_AND, "bit_or": OP.BIT_OR,
           "bit_xor": OP.XOR, "equal": OP.EQ, "less_signed": OP.LT_SIGNED, "less_unsigned": OP.LT, "log_not": OP.NOT, "pop": OP.POP,
           "swap": OP.SWAP, "rot": OP.ROT}
-SEGMENT_PARTS = {"": (0, 0, 16), "base": (1, 0, 64), "limit": (2, 0, 32), "attributes": (2, 32, 32)}     # word, shift, width
 
 
 def _with(op, operand):
@@ -126,8 +124,7 @@ def register(name):
         return _state("efer", 0)
     segment, _, part = name.partition("_")
     if segment in (*registers.SEGMENTS, *registers.TABLES):
-        word, shift, width = SEGMENT_PARTS[part]
-        return _state("seg", 3 * int(getattr(SEG, segment.upper())) + word, shift, width)
+        return _state("seg", *registers.segment_place(segment, part))
     return None
 
 

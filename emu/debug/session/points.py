@@ -106,7 +106,7 @@ class Points:
 
         One with several pieces counts each by itself when it is to be ignored some times.
         """
-        free = [place for place in range(POINTS) if not self.record.kind[place]]
+        free = [place for place, kind in enumerate(self.cells.kind) if not kind]
         if len(free) < len(pieces):
             raise DebugError(f"{len(pieces)} places are needed for this point, {len(free)} of {POINTS} are free: remove others")
         d, kind, program = self.record, KINDS[point.access], 0

@@ -79,9 +79,8 @@ class Thread:
         """Return the view of emu.debug.views.registers that `register` reads: for whoever reads many."""
         if not self.running and self.world == GUEST_WORLD:
             return registers.Saved(View(self._region()))
-        unit = self.machine.processors[self.processor]
-        floats = unit.engines[unit.core[0].owner].env[0]
-        return registers.Live(self.c, floats, self.c.env if self.running else self.c.root_env)
+        c = self.machine.processors[self.processor].cells
+        return registers.Live(self.machine.processors[self.processor], c.env if self.running else c.root_env)
 
     def register(self, name):
         """Return the value of a register of `registers.NAMES`; None: only the hypervisor knows where it keeps it."""
