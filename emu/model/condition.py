@@ -15,7 +15,7 @@ from emu.model.observe.watch import PROGRAM_LENGTH, WIDTH
 from emu.spec.trace import EVENT_KIND, OP, TRACE_WORDS
 from emu.state import ENV_BYTES, debug_at, env_of, machine_at, watch_at
 
-SIGN, ENV_WORDS = U64(1 << 63), U64(ENV_BYTES // 8)
+TOP_BIT, STATE_WORDS = U64(1 << 63), U64(ENV_BYTES // 8)
 
 
 # ---- operations ---------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def _pushed(c, w, row, at, depth):
     if op == OP.REGISTER:
         return env_of(c.env)[0].regs[operand & 15]
     if op == OP.STATE:
-        return _part(words(c.env, ENV_WORDS)[operand & 0xFFFF], operand >> 16, operand >> 24 & LOW_8)
+        return _part(words(c.env, STATE_WORDS)[operand & 0xFFFF], operand >> 16, operand >> 24 & LOW_8)
     if op == OP.FLAGS:
         return rflags(env_of(c.env)[0]) & LOW_32
     if op == OP.PICK:
@@ -52,8 +52,8 @@ def _divided(op, a, b):
         return a // b
     if op == OP.REM:
         return a % b
-    quotient = (0 - a if a & SIGN else a) // (0 - b if b & SIGN else b)
-    if (a ^ b) & SIGN:
+    quotient = (0 - a if a & TOP_BIT else a) // (0 - b if b & TOP_BIT else b)
+    if (a ^ b) & TOP_BIT:
         quotient = 0 - quotient
     return quotient if op == OP.DIV_SIGNED else a - quotient * b
 
@@ -66,10 +66,10 @@ def _binary(op, a, b):
     if op == OP.MUL:
         return a * b
     if op == OP.LT_SIGNED:
-        return 1 if a ^ SIGN < b ^ SIGN else 0
+        return 1 if a ^ TOP_BIT < b ^ TOP_BIT else 0
     if op == OP.SAR:
         count = b if b < 63 else 63
-        return a >> count | (~(ALL_ONES >> count) if a & SIGN else 0)
+        return a >> count | (~(ALL_ONES >> count) if a & TOP_BIT else 0)
     return _divided(op, a, b)
 
 

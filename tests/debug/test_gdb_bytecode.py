@@ -94,7 +94,7 @@ def by_machine(session, words):
 
 
 def in_partition():
-    """Return a Session in the first partition of the demonstration, behind EPT."""
+    """Return a Session in a partition of the demonstration, whose addresses EPT translates."""
     machine = Machine(Config(memory_bytes=64 << 20))
     machine.load_demo()
     session = Session(machine)
