@@ -93,7 +93,7 @@ def test_conditions_are_evaluated_by_the_machine(session):
 break *&again if $rcx == 3
 continue
 print $rcx
-condition 1 *(int *)&cell >= 5 && ($rcx & 8) == 0
+eval "condition 1 *(int *)%lu >= 5 && ($rcx & 8) == 0", (unsigned long)&cell
 continue
 print $rcx
 info breakpoints
@@ -104,7 +104,7 @@ print $rcx
 delete
 continue
 continue""")
-    lines(text, r"^\$1 = 3", r"^\$2 = 6", r"stop only if .*\(target evals\)", r"execute .* 1 hits", r"^\$3 = 7", r"exited with code 07")
+    lines(text, r"^\$1 = 3", r"^\$2 = 6", r"stop only if .*\(target evals\)", r"execute .* 2 hits", r"^\$3 = 7", r"exited with code 07")
     assert code == 1
 
 
