@@ -14,6 +14,7 @@ from emu.spec.cpu import GPR
 
 QUESTION = "What do traces, breakpoints, watchpoints, snapshots and steps cost?"
 LONG_RUN, REVERSE_SECONDS, STEPS, GDB_STEPS, MANY = 10_000_000_000, 0.5, 100_000, 2_000, 1_000
+GDB_PASSES, STEPS_GOAL, GDB_STEPS_GOAL, GDB_PASSES_GOAL = 5_000_000, 50_000, 5_000, 1_000_000
 
 
 class Watched:
@@ -101,9 +102,9 @@ def steps():
         session.step(count=times(STEPS))
         yield "steps through the API, in one call", times(STEPS) / (time.perf_counter() - start), "steps/s", None, None
         start = time.perf_counter()
-        for _ in range(times(STEPS // 10)):
+        for _ in range(times(STEPS)):
             session.step()
-        yield "steps through the API, one a call", times(STEPS // 10) / (time.perf_counter() - start), "steps/s", None, None
+        yield "steps through the API, one a call", times(STEPS) / (time.perf_counter() - start), "steps/s", None, STEPS_GOAL
         history = History(session)
         session.run(max_cycles=at.machine.clock + times(LONG_RUN))
         spent = []
@@ -114,23 +115,39 @@ def steps():
         yield f"reverse step after {times(LONG_RUN) / 1e9:.2g} s", statistics.median(spent), "ms", None, REVERSE_SECONDS * 1e3
 
 
-def through_gdb():
-    """Yield the rate of gdb's stepi, when there is a gdb."""
-    if not shutil.which("gdb"):
-        return
+def gdb(loop, *commands):
+    """Return what gdb prints for commands at the start of a loop of the measuring kernel, after `rate`: a number."""
     with tempfile.TemporaryDirectory() as folder:
         kernel = measuring.write_kernel(folder)
         code = "from emu.cli import main; main()"
-        command = [sys.executable, "-c", code, "gdb", str(kernel), "--append", "cpuid 0 0", "--listen", "0", "--memory", "16M"]
+        command = [sys.executable, "-c", code, "gdb", str(kernel), "--append", f"{loop} 0 0", "--listen", "0", "--memory", "16M"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as server:
             port = server.stderr.readline().rsplit(":", 1)[1].strip()
-            count = times(GDB_STEPS)
-            script = [f"target remote :{port}", "python import time; start = time.perf_counter()", f"stepi {count}",
-                      f"python print('rate', {count} / (time.perf_counter() - start))", "kill"]
+            script = [f"target remote :{port}", "python import time", *commands, "kill"]
             words = [word for line in script for word in ("-ex", line)]
             said = subprocess.run(["gdb", "-nx", "-q", "-batch", *words], capture_output=True, text=True, check=True).stdout
             server.wait()
-        yield "steps through gdb's stepi", float(said.split("rate ")[1].split()[0]), "steps/s", None, None
+    return float(said.split("rate ")[1].split()[0])
+
+
+def timed(command, count):
+    """Return the commands of gdb that print the rate of one that does something `count` times."""
+    return "python start = time.perf_counter()", command, f"python print('rate', {count} / (time.perf_counter() - start))"
+
+
+def through_gdb():
+    """Yield the rates of gdb's stepi and of its breakpoints whose condition does not hold, when there is a gdb.
+
+    $rcx is asked by the machine; $ecx is a register of gdb's own making, so that gdb asks itself, at a stop each time.
+    """
+    if not shutil.which("gdb"):
+        return
+    yield "steps through gdb's stepi", gdb("cpuid", *timed(f"stepi {times(GDB_STEPS)}", times(GDB_STEPS))), "steps/s", None, GDB_STEPS_GOAL
+    place = measuring.kernel().labels["loop_alu"]
+    for name, register, count, goal in (("the machine", "rcx", times(GDB_PASSES), GDB_PASSES_GOAL), ("gdb", "ecx", times(GDB_STEPS), None)):
+        rate = gdb("alu", f"break *{place:#x}", "continue", "stepi", "delete", f"break *$pc if ${register} == {(1 << 32) - count:#x}",
+                   *timed("continue", count))
+        yield f"gdb's conditional breakpoint, asked by {name}", rate, "passes/s", None, goal
 
 
 def measure():

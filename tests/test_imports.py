@@ -13,8 +13,8 @@ LAYERS = ("errors", "files", "kernel_cache", "jit", "bits", "spec", "state", "mo
 FREE = ("errors",)                                         # every layer may raise
 # Inside a layer: rooms and single modules, the same rule.
 ROOMS = {
-    "model": ("cpu", "fault", "indirect", "ram", "interrupts", "observe", "devices", "memory", "processor", "reset", "vmx", "guest_mode",
-              "delivery", "instructions", "route", "boundary", "event"),
+    "model": ("cpu", "fault", "indirect", "ram", "interrupts", "observe", "devices", "memory", "condition", "processor", "reset", "vmx",
+              "guest_mode", "delivery", "instructions", "route", "boundary", "event"),
     "debug": ("explain", "views", "session", "history", "snapshot", "stop", "vmcs", "gdb"),
     "cli": ("values", "console", "streams", "interrupt", "report", "printing", "options", "power", "loading", "inputs", "running",
             "debugger", "target", "commands", "group"),

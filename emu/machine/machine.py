@@ -21,7 +21,7 @@ from emu.core.state import BLOCK, CORE, ENGINES
 from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import endings, failure, partition, restart, standing
-from emu.machine.host import host
+from emu.machine.host import cells, host
 from emu.machine.result import Result, exit_rows, raise_unmodelled
 from emu.machine.trace_ring import ExitFile, Watch
 from emu.model.memory.memory import PAGE
@@ -41,6 +41,7 @@ LAST_TIME = 253_402_300_799                                # the end of the year
 DIRTY, CODE_HELD = np.uint64(int(PAGE.DIRTY)), np.uint64(int(PAGE.CODE))
 FOREVER = 1 << 62                                         # cycles
 PAUSE_CYCLES = 20_000_000
+NO_STOP = int(STOP.NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,14 +119,16 @@ def _aligned(dtype, count=1):
 
 
 class Processor:
-    """One logical processor: its records and two engines."""
+    """One logical processor: its records and two engines; `worlds`: {address: cells of an ENV}."""
 
     def __init__(self, number, machine, entries):
         self.record, self.core, self.insn, self.kept = _aligned(CPU), _aligned(CORE), _aligned(INSN, 2), _aligned(BLOCK)
         self.tlbs = [_aligned(TLB), _aligned(TLB)]
+        self.cells = cells(self.record)
         self.apic, self.spare, self.failed, self.far = _aligned(LOCAL_APIC), _pages(4096), _pages(4096), _pages(4096)
         self.buffers: list[np.ndarray] = [np.zeros(64, np.uint64), np.zeros(1024, np.uint8), np.zeros(32, np.uint8)]
         self.engines = [engine.Engine(machine.ram, machine.rom, self.record.ctypes.data, entries) for _ in (0, 1)]
+        self.worlds = {unit.env_address: cells(unit.env) for unit in self.engines}
         self._wire(number, machine, entries)
 
     def _wire(self, number, machine, entries):
@@ -161,6 +164,7 @@ class Machine:
         self.ram, self.rom = _pages(config.top), _pages(ROM_BYTES)      # by address: the hole's pages are never touched
         self.record = _aligned(MACHINE)
         self.host = host(self.record[0])                  # the record as Python numbers
+        self.cells, self._at = cells(self.record), self.record.ctypes.data
         self.ledger = np.zeros(config.top >> 12, np.uint64)
         self.every_uc, self.every_cs = np.zeros(ENGINES, np.uint64), np.zeros(ENGINES, np.uint64)
         m = self.record[0]
@@ -173,11 +177,13 @@ class Machine:
         for i, processor in enumerate(self.processors):
             m.cpus[i] = processor.record.ctypes.data
         self.board = Board(BoardConfig(ram_bytes=config.memory_bytes, cpu_count=config.processors, start_seconds=config.start_time), m)
+        self._consoles = [cells(self.board.records()[name]) for name in ("UART", "CONSOLE")]
         self.cpu = [processor.record[0] for processor in self.processors]
         self._run, self._console, self.wall_seconds = entries["call_run"], [], 0.0
         self.watching, self._exit_file = Watch(m), None
         self.partitions: list = []
         self._shown: dict[str, int] = {}
+        self._quiet: tuple = ()                            # `_output` after it was drained last
         self.edits = 0                                    # times that registers, memory or inputs were changed from outside
         self.inputs, self.image, self.symbols, self.placed = Inputs(), None, None, restart.Placed()
         self.interrupted = 0                              # the signal by which a person asked `run` to stop between slices
@@ -302,9 +308,17 @@ class Machine:
     def forget_output(self):
         """Hand on console output from here on, also what was handed on before the machine was taken back."""
         self._shown.clear()
+        self._quiet = ()
+
+    def _output(self):
+        """Return how much console output there was, and how much of it was drained: equal while nothing new came."""
+        uart, console = self._consoles
+        return uart.sent, uart.drained, console.sent, console.drained, console.tagged_sent, console.tagged_drained
 
     def _drain(self):
         """Hand new console output on; what was handed on before the machine was taken back is not handed on again."""
+        if self._output() == self._quiet:
+            return
         for ring, (end, runs) in self.board.drain_all().items():
             start = end - sum(len(data) for _, data in runs)
             known, self._shown[ring] = max(0, self._shown.get(ring, 0) - start), max(self._shown.get(ring, 0), end)
@@ -312,6 +326,7 @@ class Machine:
                 fresh, known = data[known:], max(0, known - len(data))
                 for callback in self._console if fresh else ():
                     callback(source, fresh)
+        self._quiet = self._output()
 
     def advance(self, until=FOREVER, pause=0):
         """Run until the machine stops, reaches cycle `until`, or a processor's turn ends after cycle `pause`.
@@ -319,21 +334,21 @@ class Machine:
         Returns a STOP code; NONE: it pauses between turns, to have its console drained or an input delivered.  Where a run is
         cut changes nothing in it.
         """
-        m, fed, until = self.record[0], self.inputs.next_cycle, min(until, self.limit)
+        m, fed, until = self.cells, self.inputs.next_cycle, min(until, self.limit)
         if m.stop == STOP.BUDGET:
-            m.stop = STOP.NONE
-        stop = int(self._run(self.record.ctypes.data, min(until, fed), pause))
+            m.stop = NO_STOP
+        stop = self._run(self._at, min(until, fed), pause)
         self._drain()
         self.watching.drain()
         if stop == STOP.OUTPUT:                           # the ring was full, and has been drained
-            stop = m.stop = self.cpu[m.stop_cpu].stop = int(STOP.NONE)
+            stop = m.stop = self.cpu[m.stop_cpu].stop = NO_STOP
         if stop == STOP.RESET and self.config.on_reset == "reboot":
             restart.restart(self)
             stop = int(STOP.NONE)
         if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
-            m.now = max(self.host.now, fed)                  # a processor that sleeps wakes now, not when it fell asleep
+            m.now = max(m.now, fed)                          # a processor that sleeps wakes now, not when it fell asleep
             self.inputs.deliver(self.board, self.write)
-            stop = m.stop = int(STOP.NONE)
+            stop = m.stop = NO_STOP
         elif stop == STOP.IDLE and self.inputs.next_cycle <= FOREVER:
             stop = m.stop = int(STOP.BUDGET)              # it waits for an input after the budget
         if stop == STOP.BUDGET:

@@ -11,7 +11,7 @@ import numpy as np
 from emu.bits import name_of
 from emu.errors import DebugError
 from emu.files import Part
-from emu.machine.host import host
+from emu.machine.host import cells, host
 from emu.spec.trace import ACTION, ANY_REASON, COMMON, EVENT_KIND, OP, TRACE_WORDS, read, values
 from emu.spec.vmx import REASON
 from emu.state import PROGRAM_WORDS, RING_ROWS, WATCH, WATCHES
@@ -29,7 +29,7 @@ class Watch:
 
     def __init__(self, machine):
         self.machine, self.array = machine, np.zeros(1, WATCH)
-        self.record = self.array[0]
+        self.record, self.cells = self.array[0], cells(self.array)
         self.rows = np.zeros((RING_ROWS, TRACE_WORDS), np.uint64)
         self.record.ring = self.rows.ctypes.data
         self.muted, self._listeners = False, []
@@ -86,8 +86,8 @@ class Watch:
 
     def clear(self):
         """Forget what stops the machine."""
-        if self.record.hit:
-            self.record.hit = 0
+        if self.cells.hit:
+            self.cells.hit = 0
             self.record.times[:] = 0
 
     def _forget(self, kept):
@@ -115,7 +115,7 @@ class Watch:
     def drain(self):
         """Hand the rows that came since the last call to the listeners."""
         w = self.record
-        count, done = host(w).count, host(w).drained
+        count, done = self.cells.count, self.cells.drained
         if count == done:
             return
         at = np.arange(done, count) % RING_ROWS

@@ -7,13 +7,13 @@ Source: SDM 3A, "Interrupt and Exception Handling"; SDM 3C, "VM Exits"
 """
 from emu.bits import ALL_ONES, LOW_16, LOW_32, PAGE_OFFSET, PAGE_SIZE, U64
 from emu.jit import kernel, octets
-from emu.model import boundary, guest_mode, ram, route
+from emu.model import boundary, condition, guest_mode, ram, route
 from emu.model.cpu import base, code_bits, refresh_hflags
 from emu.model.fault import raise_exception, ud
 from emu.model.instructions import system
 from emu.model.interrupts import ferr
 from emu.model.memory import look, memory, walk
-from emu.model.observe import breakpoint, watch
+from emu.model.observe import breakpoint
 from emu.model.processor import decode
 from emu.model.processor.segment import NOT_NULL
 from emu.spec.cpu import DESCRIPTOR, EVENT, RFLAGS, SEG, VECTOR
@@ -316,7 +316,7 @@ def at_breakpoint(c, e):
     Switching Stacks"
     """
     la = linear_rip(e)
-    if watch.stops(c, e, la):
+    if condition.stops(c, e, la):
         c.mtf_pending = 0
         return
     met = breakpoint.code(c, e, la)

@@ -137,7 +137,15 @@ OP = codes("OP", "ours: a condition, as words for a stack machine",
     WORD=(2, "push bits of a word of the row: index 15:8, shift 23:16, width 31:24"), REGISTER=(3, "push a general register: index 15:8"),
     NOT=(4, "1 when the top is 0, else 0"), AND=(5, "logical"), OR=(6, "logical"), EQ=(7, "a == b"), NE=(8, "a != b"), LT=(9, "a < b, unsigned"),
     LE=(10, "a <= b"), GT=(11, "a > b"), GE=(12, "a >= b"), BIT_AND=(13, "a & b"), BIT_OR=(14, "a | b"), XOR=(15, "a ^ b"),
-    ADD=(16, "a + b, 64 bits"), SUB=(17, "a - b, 64 bits"), SHL=(18, "a << b, 0 from 64 on"), SHR=(19, "a >> b, 0 from 64 on"))
+    ADD=(16, "a + b, 64 bits"), SUB=(17, "a - b, 64 bits"), SHL=(18, "a << b, 0 from 64 on"), SHR=(19, "a >> b, 0 from 64 on"),
+    # those below are for conditions of breakpoints alone (emu.model.condition); what a condition cannot do makes it hold
+    MUL=(20, "a * b, 64 bits"), DIV=(21, "a / b, unsigned"), REM=(22, "the rest of that"), DIV_SIGNED=(23, "a / b towards 0"),
+    REM_SIGNED=(24, "the rest of that"), LT_SIGNED=(25, "a < b, signed"), SAR=(26, "a >> b, signed; b from 63 on: 63"),
+    SMALL=(27, "push the word's bits 63:8"), STATE=(28, "push bits of a word of the ENV: index 23:8, shift 31:24, width 39:32"),
+    FLAGS=(29, "push bits 31:0 of RFLAGS"), PICK=(30, "push the place of the stack that is 63:8 below the top"),
+    EXTEND=(31, "the top's lowest 63:8 bits (1 to 63), sign-extended"), LOAD=(32, "63:8 bytes of memory at linear address top"),
+    POP=(33, "drop the top"), SWAP=(34, "a b: b a"), ROT=(35, "a b c: c a b"),
+    GOTO=(36, "go on at word 63:8 of the program, after this one"), IF=(37, "pop; when it is not 0, like GOTO"))
 
 PAGING_MODE = codes("PAGING_MODE", 'SDM 3A, "Paging Modes and Control Bits", and real-address mode',
     REAL=(0, "real-address mode"), PROTECTED=(1, "protected mode without paging"), PAGING_32=(2, "32-bit paging"), PAE=(3, "PAE paging"),

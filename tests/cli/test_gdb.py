@@ -88,6 +88,27 @@ continue""")
 
 
 @pytest.mark.slow
+def test_conditions_are_evaluated_by_the_machine(session):
+    text, code, _ = session("count", """
+break *&again if $rcx == 3
+continue
+print $rcx
+eval "condition 1 *(int *)%lu >= 5 && ($rcx & 8) == 0", (unsigned long)&cell
+continue
+print $rcx
+info breakpoints
+monitor points
+condition 1 $rcx > 6 && *(long *)0x7f0000000000 == 1
+continue
+print $rcx
+delete
+continue
+continue""")
+    lines(text, r"^\$1 = 3", r"^\$2 = 6", r"stop only if .*\(target evals\)", r"execute .* 2 hits", r"^\$3 = 7", r"exited with code 07")
+    assert code == 1
+
+
+@pytest.mark.slow
 def test_find_searches_all_memory_and_names_what_is_not_mapped(session):
     text, _, _ = session("count", """
 find /w 0, 0xA00000, 0x7A6B5C4D

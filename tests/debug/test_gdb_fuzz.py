@@ -136,7 +136,8 @@ def test_run_without_an_image_keeps_the_machine(guest):
 
 
 WRONG = (
-    b"z0,100000", b"z0,zz,1", b"z0,100000,-1", b"Z0,100000,1;X1,27;junk", b"Z0,100000,1;X2,27", b"Z,100000,1", b"Z2,100000,0",
+    b"z0,100000", b"z0,zz,1", b"z0,100000,-1", b"Z0,100000,1;X3,220127;junk", b"Z0,100000,1;X2,27",
+    b"Z0,100000,1;X1,27", b"Z,100000,1", b"Z2,100000,0",
     b"Z2,100000,100001", b"Z2,0,ffffffffffffffff", b"z3,100000,fffffff", b"vKill;", b"vKill;2", b"vKill;other", b"vKill;1;1", b"D;2",
     b"D;", b"vCont;", b"vCont;c;", b"vCont;x", b"vCont;t", b"vCont;cc", b"vCont;s1", b"vCont;C", b"vCont;Czz", b"vCont;c:",
     b"vCont;c:p9.1", b"vCont;c:77", b"vCont;r100000:p1.1", b"vCont;s;r1", b"czz", b"s-1", b"C", b"Czz", b"C05;zz", b"C05;", b"Szz",
@@ -165,7 +166,7 @@ def test_what_is_wrong_is_an_error_and_what_is_unknown_is_empty(unit):
 def test_what_is_right_is_done(unit, monkeypatch):
     monkeypatch.setattr(unit, "poll", lambda: False)
     fresh(unit)
-    for data in (b"Z0,100000,1;X1,27", b"z0,100000,1", b"Z2,100000,100000", b"z2,100000,100000", b"M100000,0:", b"X100000,0:", b"Hg0",
+    for data in (b"Z0,100000,1;X3,220127", b"z0,100000,1", b"Z2,100000,100000", b"z2,100000,100000", b"M100000,0:", b"X100000,0:", b"Hg0",
                  b"Tp1.1", b"Qqemu.PhyMemMode:1", b"Qqemu.PhyMemMode:0", b"!", b"QNonStop:0", b"qSymbol::"):
         assert unit.answer(data) == b"OK", data
     assert unit.answer(b"qAttached") == unit.answer(b"qAttached:1") == b"1" and unit.answer(b"vCont?") == b"vCont;c;C;s;S;r"

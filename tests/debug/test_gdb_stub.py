@@ -106,6 +106,37 @@ def test_condition_of_gdb_is_evaluated_here(stub):
     assert number(unit, "rcx") == 7
 
 
+def test_malformed_condition_is_refused_when_it_is_set(stub):
+    unit, at = stub(COUNT)
+    for program in (b"X1,27", b"X2,2205", b"X1,ee", b"X4,22012b27", b"X3,210000;"):
+        assert unit.answer(b"Z0,%x,1;%s" % (at["test.loop"], program)).startswith(b"E.")
+    assert not unit.points and not unit.defects and unit.answer(b"c").endswith(b"replaylog:end;")
+
+
+def test_condition_that_only_the_server_can_evaluate(stub):
+    unit, at = stub(COUNT)
+    name = next(n for n, register in enumerate(description.ALL) if register.name == "mxcsr")
+    rcx = next(n for n, register in enumerate(description.ALL) if register.name == "rcx")
+    program = b"26%04x" % name + b"231f80" + b"13" + b"26%04x" % rcx + b"2206130f27"       # mxcsr == 0x1f80 & (rcx == 6)
+    assert unit.answer(b"Z0,%x,1;X%x,%s" % (at["test.loop"], len(program) // 2, program)) == b"OK"
+    unit.answer(b"c")
+    assert number(unit, "rcx") == 6 and unit.session.breakpoints()[0].asks is None
+
+
+def test_stop_reply_has_what_gdb_asks_for_at_each_step(guest):
+    make, program = guest(COUNT)
+    unit = Stub(make)
+    unit.answer(b"qSupported:multiprocess+;xmlRegisters=i386")
+    unit.answer(b"Z0,%x,1" % program.symbols["test.loop"])
+    for packet_ in (b"c", b"vCont;s:p1.1;c:p1.-1", b"vCont;s:p1.1;c:p1.-1", b"bs"):
+        reply = unit.answer(packet_).decode()
+        named = {int(key, 16): value for key, value in (part.split(":") for part in reply[3:].split(";") if ":" in part)
+                 if re.fullmatch("[0-9a-f]+", key)}
+        assert {description.ALL[n].name for n in named} == {"rip", "rsp", "rbp"}
+        assert all(registers(unit)[description.ALL[n].name] == value for n, value in named.items())
+    unit.session.close()
+
+
 def test_points_of_gdb_and_conditions_that_are_met_together(stub):
     unit, at = stub(COUNT)
     printed, loop, cell = [], at["test.loop"], at["cell"]

@@ -12,7 +12,8 @@ from emu.debug.gdb.query import NOTHING, OK
 def read_all(stub, _):
     """Answer g: every register."""
     thread = stub.thread()
-    return b"".join(description.text(thread, register) for register in description.ALL)
+    world = thread.world_registers()
+    return b"".join(description.text(thread, register, world) for register in description.ALL)
 
 
 def write_all(stub, text):

@@ -1,14 +1,13 @@
-"""Agent expressions: the conditions of breakpoints as gdb compiles them, evaluated on a thread.
+"""Agent expressions: the conditions of breakpoints as gdb compiles them, evaluated on a thread: what the machine itself cannot.
 
 Source: Debugging with GDB, "The GDB Agent Expression Mechanism", "Bytecode Descriptions"
 """
 from emu.bits import ONES_64
+from emu.debug.gdb.bytecode import CONSTANT, EMPTY, REFERENCE, STACK_LIMIT, decoded
 from emu.errors import DebugError
 
-OPERATIONS_LIMIT, STACK_LIMIT = 10_000, 256
+OPERATIONS_LIMIT = 10_000
 SIGN = 1 << 63
-REFERENCE = {0x17: 1, 0x18: 2, 0x19: 4, 0x1A: 8}
-CONSTANT = {0x22: 1, 0x23: 2, 0x24: 4, 0x25: 8}
 
 
 def _signed(value):
@@ -24,14 +23,15 @@ def _divided(a, b):
 
 
 BINARY = {
-    0x02: lambda a, b: a + b, 0x03: lambda a, b: a - b, 0x04: lambda a, b: a * b,
-    0x05: lambda a, b: _divided(_signed(a), _signed(b))[0], 0x06: lambda a, b: _divided(a, b)[0],
-    0x07: lambda a, b: _divided(_signed(a), _signed(b))[1], 0x08: lambda a, b: _divided(a, b)[1],
-    0x09: lambda a, b: a << b if b < 64 else 0, 0x0A: lambda a, b: _signed(a) >> min(b, 63), 0x0B: lambda a, b: a >> b if b < 64 else 0,
-    0x0F: lambda a, b: a & b, 0x10: lambda a, b: a | b, 0x11: lambda a, b: a ^ b,
-    0x13: lambda a, b: int(a == b), 0x14: lambda a, b: int(_signed(a) < _signed(b)), 0x15: lambda a, b: int(a < b),
+    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
+    "div_signed": lambda a, b: _divided(_signed(a), _signed(b))[0], "div_unsigned": lambda a, b: _divided(a, b)[0],
+    "rem_signed": lambda a, b: _divided(_signed(a), _signed(b))[1], "rem_unsigned": lambda a, b: _divided(a, b)[1],
+    "lsh": lambda a, b: a << b if b < 64 else 0, "rsh_signed": lambda a, b: _signed(a) >> min(b, 63),
+    "rsh_unsigned": lambda a, b: a >> b if b < 64 else 0,
+    "bit_and": lambda a, b: a & b, "bit_or": lambda a, b: a | b, "bit_xor": lambda a, b: a ^ b,
+    "equal": lambda a, b: int(a == b), "less_signed": lambda a, b: int(_signed(a) < _signed(b)), "less_unsigned": lambda a, b: int(a < b),
 }
-UNARY = {0x0E: lambda a: int(not a), 0x12: lambda a: ~a}
+UNARY = {"log_not": lambda a: int(not a), "bit_not": lambda a: ~a}
 
 
 class _Machine:
@@ -40,18 +40,10 @@ class _Machine:
     def __init__(self, code, register, memory):
         self.code, self.register, self.memory, self.at, self.stack = code, register, memory, 0, []
 
-    def operand(self, size):
-        """Return the big-endian number of `size` bytes that follows."""
-        if self.at + size > len(self.code):
-            raise DebugError("the condition's bytecode is cut short")
-        value = int.from_bytes(self.code[self.at:self.at + size], "big")
-        self.at += size
-        return value
-
     def pop(self):
         """Return the top of the stack."""
         if not self.stack:
-            raise DebugError("the condition's bytecode takes from an empty stack")
+            raise DebugError(EMPTY)
         return self.stack.pop()
 
     def push(self, value):
@@ -62,59 +54,56 @@ class _Machine:
 
     def step(self):
         """Do one operation; returns False at the end."""
-        operation = self.operand(1)
-        if operation in BINARY:
+        found, operand, self.at = decoded(self.code, self.at)
+        name = found.name
+        if name in BINARY:
             second, first = self.pop(), self.pop()
-            self.push(BINARY[operation](first, second))
-        elif operation in UNARY:
-            self.push(UNARY[operation](self.pop()))
-        elif operation in REFERENCE:
-            self.push(self.memory(self.pop(), REFERENCE[operation]))
-        elif operation in CONSTANT:
-            self.push(self.operand(CONSTANT[operation]))
-        elif operation == 0x26:
-            self.push(self.register(self.operand(2)))
-        elif operation == 0x27:
+            self.push(BINARY[name](first, second))
+        elif name in UNARY:
+            self.push(UNARY[name](self.pop()))
+        elif name in REFERENCE:
+            self.push(self.memory(self.pop(), REFERENCE[name]))
+        elif name in CONSTANT:
+            self.push(operand)
+        elif name == "reg":
+            self.push(self.register(operand))
+        elif name == "end":
             return False
         else:
-            self._other(operation)
+            self._other(name, operand)
         return True
 
-    def _other(self, operation):
-        if operation == 0x16:                              # ext n: sign-extend
-            bits, value = self.operand(1), self.pop()
-            value &= (1 << bits) - 1
-            self.push(value - (1 << bits) if bits and value >> bits - 1 else value)
-        elif operation == 0x2A:                            # zero_ext n
-            bits = self.operand(1)
-            self.push(self.pop() & (1 << bits) - 1)
-        elif operation == 0x20:                            # if_goto
-            target = self.operand(2)
+    def _other(self, name, operand):
+        if name == "ext":                                  # sign-extend
+            value = self.pop() & (1 << operand) - 1
+            self.push(value - (1 << operand) if operand and value >> operand - 1 else value)
+        elif name == "zero_ext":
+            self.push(self.pop() & (1 << operand) - 1)
+        elif name == "if_goto":
             if self.pop():
-                self.at = target
-        elif operation == 0x21:
-            self.at = self.operand(2)
-        elif operation == 0x28:                            # dup
+                self.at = operand
+        elif name == "goto":
+            self.at = operand
+        elif name == "dup":
             top = self.pop()
             self.push(top)
             self.push(top)
-        elif operation == 0x29:
+        elif name == "pop":
             self.pop()
-        elif operation == 0x2B:                            # swap
+        elif name == "swap":
             second, first = self.pop(), self.pop()
             self.push(second)
             self.push(first)
-        elif operation == 0x32:                            # pick n
-            place = self.operand(1)
-            if place >= len(self.stack):
-                raise DebugError("the condition's bytecode takes from an empty stack")
-            self.push(self.stack[-1 - place])
-        elif operation == 0x33:                            # rot: a b c => c a b
+        elif name == "pick":
+            if operand >= len(self.stack):
+                raise DebugError(EMPTY)
+            self.push(self.stack[-1 - operand])
+        elif name == "rot":                                # a b c => c a b
             third, second, first = self.pop(), self.pop(), self.pop()
             for value in (third, first, second):
                 self.push(value)
         else:
-            raise DebugError(f"the condition uses bytecode {operation:#04x}, which is not known here")
+            raise DebugError(f"the condition uses the bytecode {name}, which is not known here")
 
 
 def evaluate(code, register, memory):

@@ -2,17 +2,18 @@
 
 Source: Debugging with GDB, "Packets" (z and Z)
 """
-from emu.debug.gdb import agent, description
+from emu.debug.gdb import agent, bytecode, description
 from emu.debug.gdb.numbers import PACKET_SHOWN, Refused, hexadecimal, octets, parts
 from emu.debug.gdb.query import MACHINE, NOTHING, OK
 from emu.errors import DebugError
 
 ACCESS = {"2": "write", "3": "read", "4": "access"}
+NAMES = tuple(None if callable(register.source) else register.source for register in description.ALL)      # by gdb's number
 WATCHED = 1 << 20                                          # bytes of a watchpoint: each access to its pages is looked at
 
 
-def condition_of(text):
-    """Return the condition of a Z packet: any of its agent expressions, or None."""
+def programs_of(text):
+    """Return the agent expressions of a Z packet, of which one must hold; Refused or DebugError for what is none."""
     programs = []
     while text.startswith("X"):
         size, _, rest = text[1:].partition(",")
@@ -20,9 +21,15 @@ def condition_of(text):
         programs.append(octets(rest[:2 * size], "a condition"))
         if len(programs[-1]) != size:
             raise Refused(f"a condition of {size} bytes is announced, {len(programs[-1])} came")
+        bytecode.checked(programs[-1])
         text = rest[2 * size:]
     if text:
         raise Refused(f"conditions must be Xlength,bytecode, not {text[:PACKET_SHOWN]!r}; commands are gdb's to carry out")
+    return programs
+
+
+def condition_of(programs):
+    """Return the condition of some agent expressions as a function of the Thread, evaluated here; None without any."""
     if not programs:
         return None
 
@@ -32,7 +39,10 @@ def condition_of(text):
             return 0 if found is None else found
 
         def memory(address, size):
-            return int.from_bytes(thread.read(address, size), "little")
+            data = thread.read(address, size)
+            if len(data) != size:
+                raise DebugError(f"{size} bytes at {address:#x} are not all mapped")
+            return int.from_bytes(data, "little")
 
         try:
             return any(agent.evaluate(program, register, memory) for program in programs)
@@ -68,13 +78,15 @@ def insert(stub, text):
     if found is None:
         return NOTHING
     kind, at, size = found
-    key, holds, scope = (*found, stub._chosen[0]), condition_of(condition), scope_of(stub)
+    key, programs, scope = (*found, stub._chosen[0]), programs_of(condition), scope_of(stub)
+    words = bytecode.translated(programs, NAMES) if programs and kind not in ACCESS else None
+    holds = condition_of(programs) if words is None else None
     drop(stub, key)
     _, before = stub.monitor.withdrawn.pop(key, (None, 0))
     if kind in ACCESS:
         stub.points[key] = stub.session.watch(at, size, access=ACCESS[kind], condition=holds, **scope)
     else:
-        stub.points[key] = stub.session.break_at(at, condition=holds, **scope)
+        stub.points[key] = stub.session.break_at(at, condition=holds, program=words, **scope)
     stub.monitor.carried[stub.points[key]] = before
     return OK
 

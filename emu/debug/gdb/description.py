@@ -9,7 +9,7 @@ from emu.bits import ALL_ONES, shift_of
 from emu.debug.views import registers
 from emu.debug.views.vmcs import Vmcs
 from emu.errors import DebugError
-from emu.spec.cpu import CR0, CR4, EFER, RFLAGS
+from emu.spec.cpu import CR0, CR4, EFER, GPR, RFLAGS
 from emu.spec.outcome import MODE
 from emu.spec.vmx import PIN, PROC, PROC2
 
@@ -70,6 +70,8 @@ FEATURES = (("org.gnu.gdb.i386.core", CORE), ("org.gnu.gdb.i386.sse", SSE), ("or
             ("org.hvlab.system", SYSTEM), ("org.hvlab.vmx", VMX))
 ALL = tuple(register for _, group in FEATURES for register in group)
 RIP = next(register for register in CORE if register.name == "rip")
+RIP_NUMBER, RSP_NUMBER, RBP_NUMBER = (next(n for n, register in enumerate(ALL) if register.name == name) for name in ("rip", "rsp", "rbp"))
+RSP, RBP = int(GPR.RSP), int(GPR.RBP)
 GENERAL = len(CORE) + len(SSE) + len(BASES)                # those of the `g` packet that every client knows
 GROUPS = {"org.hvlab.system": "system", "org.hvlab.vmx": "vmx"}
 VECTORS = (("v8i16", "int16", 8), ("v4i32", "int32", 4), ("v2i64", "int64", 2), ("v16i8", "int8", 16), ("v4f", "ieee_single", 4),
@@ -122,19 +124,29 @@ def xml():
             f'<architecture>i386:x86-64</architecture><osabi>none</osabi>{"".join(parts)}</target>')
 
 
-def value(thread, register):
-    """Return the value of a Register, None where the thread does not have it; RIP is linear outside 64-bit code."""
+def expedited(where, processor):
+    """Return the registers of a stop reply: those that gdb asks for at each step, of a processor of emu.debug.session.where."""
+    general = where.env(processor).regs
+    rows = (RIP_NUMBER, where.pc(processor)), (RSP_NUMBER, general[RSP]), (RBP_NUMBER, general[RBP])
+    return "".join([f"{number:x}:{found.to_bytes(8, 'little').hex()};" for number, found in rows])
+
+
+def value(thread, register, world=None):
+    """Return the value of a Register, None where the thread does not have it; RIP is linear outside 64-bit code.
+
+    world: what thread.world_registers() returned, when many are read.
+    """
     if callable(register.source):
         return register.source(thread)
     if register.name == "rip":
         return thread.pc
-    found = thread.register(register.source)
+    found = world.read(register.source) if world else thread.register(register.source)
     return None if found is None else found & (1 << register.bits) - 1
 
 
-def text(thread, register):
-    """Return a register as gdb wants it: hexadecimal, little-endian; x where it is not known."""
-    size, found = register.bits // 8, value(thread, register)
+def text(thread, register, world=None):
+    """Return a register as gdb wants it: hexadecimal, little-endian; x where it is not known.  world: as of `value`."""
+    size, found = register.bits // 8, value(thread, register, world)
     return b"xx" * size if found is None else found.to_bytes(size, "little").hex().encode()
 
 

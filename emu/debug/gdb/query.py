@@ -14,8 +14,9 @@ OK, NOTHING = b"OK", b""
 
 
 def supported(stub, text):
-    """Answer qSupported; a client that understands errors in words gets them."""
-    stub.words = "error-message+" in text.lstrip(":").split(";")
+    """Answer qSupported; errors in words for a client that understands them, registers by number for one that knows them."""
+    understood = text.lstrip(":").split(";")
+    stub.words, stub.numbered = "error-message+" in understood, any(each.startswith("xmlRegisters=") for each in understood)
     return ";".join((f"PacketSize={PACKET_LIMIT:x}", *FEATURES, *(["error-message+"] if stub.words else []))).encode()
 
 

@@ -119,7 +119,7 @@ class Server:
         self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.client.settimeout(STALL_SECONDS)
         self.reader, self.waiting, self.dropped, self.acknowledge = packet.Reader(), [], False, True
-        self._spoken = self._known = self.stub.words = False
+        self._spoken = self._known = self.stub.words = self.stub.numbered = False
         self.log(f"a debugger connected from port {peer[1]}")
 
     def _refuse(self):

@@ -31,7 +31,8 @@ class Stub:
 
     def __init__(self, make, poll=None, tell=None):
         self.make, self.poll, self.tell = make, poll or (lambda: False), tell or (lambda text: None)
-        self.killed = self.detached = self.words = False   # words: the client understands errors in words
+        self.killed = self.detached = False
+        self.words = self.numbered = False                 # the client understands errors in words; it knows registers by number
         self.refused, self.defects = "", 0                 # why the last packet was refused; errors of ours so far
         self._start(make())
 
@@ -73,6 +74,8 @@ class Stub:
     def thread(self, which=None):
         """Return the Thread of (process, thread), by default of the one that gdb chose; Refused when there is none."""
         process, number = which or self._chosen
+        if process == MACHINE and -1 <= number <= len(self.machine.cpu) and not self.exited:
+            return self.session.thread(max(number, 1) - 1)
         threads = self.threads()
         if number in (0, -1):
             number = next((n for p, n in threads if p == process), 0)
@@ -90,7 +93,7 @@ class Stub:
 
     def _id_of(self, stop):
         """Return (process, thread) that a Stop is reported for: the partition's when gdb has attached it."""
-        if stop.world:
+        if stop.world and len(self._attached) > 1:
             for which, thread in self.threads().items():
                 if which[0] != MACHINE and thread.pointer == stop.thread.pointer and thread.processor == stop.processor:
                     return which
@@ -216,7 +219,8 @@ class Stub:
             if "event" in each.detail:
                 self.tell(f"hvlab: {each.number}: {each.detail['event']}\n")
         signal = SIGINT if stop.reason == "interrupted" else SIGTRAP
-        self._last = f"T{signal:02x}{where}{self._cause(stop)}".encode()
+        registers = description.expedited(self.session.where, stop.processor) if self.numbered else ""
+        self._last = f"T{signal:02x}{where}{registers}{self._cause(stop)}".encode()
         return self._last
 
     def _cause(self, stop):

@@ -12,10 +12,10 @@ from emu.debug.session.conditions import Compiled
 from emu.debug.session.met import Hit
 from emu.errors import DebugError
 from emu.jit import words
-from emu.machine.host import host
+from emu.machine.host import cells, host
 from emu.machine.trace_ring import Watch
 from emu.spec.debug import ARMED, POINT
-from emu.spec.trace import ACTION, TRACE_WORDS
+from emu.spec.trace import ACTION, NO_LIST, TRACE_WORDS
 from emu.state import DEBUG, POINTS
 
 ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(POINT.READ | POINT.WRITE)}
@@ -44,6 +44,7 @@ class Breakpoint:
     places: list = field(default_factory=list)
     passed: int = 0                                        # hits that the condition let go on
     compiled: Compiled | None = None                       # what the machine itself asks before it counts a hit
+    asks: tuple | None = None                              # the same as a program alone, of whose row nothing is reported
     program: int | None = None                             # where that stands in emu.machine.trace_ring.Watch
     table: "Points | None" = field(default=None, repr=False)
 
@@ -91,7 +92,7 @@ class Points:
 
     def __init__(self, machine):
         self.machine, self._array = machine, np.zeros(1, DEBUG)
-        self.record, self.numbers, self._next = self._array[0], {}, 1
+        self.record, self.cells, self.numbers, self._next = self._array[0], cells(self._array), {}, 1
         machine.record[0].debug = self._array.ctypes.data
 
     def close(self):
@@ -105,12 +106,12 @@ class Points:
 
         One with several pieces counts each by itself when it is to be ignored some times.
         """
-        free = [place for place in range(POINTS) if not self.record.kind[place]]
+        free = [place for place, kind in enumerate(self.cells.kind) if not kind]
         if len(free) < len(pieces):
             raise DebugError(f"{len(pieces)} places are needed for this point, {len(free)} of {POINTS} are free: remove others")
         d, kind, program = self.record, KINDS[point.access], 0
-        if point.compiled:
-            (each, words_of), = point.compiled.programs
+        if point.compiled or point.asks:
+            ((each, words_of),) = point.compiled.programs if point.compiled else ((NO_LIST, point.asks),)
             point.program = self.machine.watching.add(words_of, each, ACTION.STOP)
             program = point.program + 1
         if point.access in ACCESSES and point.space != "linear":
@@ -177,6 +178,8 @@ class Points:
     # ---- what was met ---------------------------------------------------------------------------------------------------
     def met(self):
         """Return the Hits of all points that were met and are not to be ignored: of trace events first, then by number."""
+        if not self.cells.hit and not self.machine.watching.cells.hit:
+            return []
         d, found = host(self.record), {}
         places, rows = self.machine.watching.met()
         for place, row in zip(places.tolist(), rows.tolist(), strict=True):
@@ -204,7 +207,7 @@ class Points:
 
     def clear(self):
         """Forget what was met, and what was waited for and has come."""
-        self.record.hit = self.record.ended = 0
+        self.cells.hit = self.cells.ended = 0
         self.machine.watching.clear()
 
     def _forget(self, place):

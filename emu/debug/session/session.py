@@ -19,6 +19,7 @@ from emu.debug.session.conditions import compiled
 from emu.debug.session.met import Stop
 from emu.debug.session.points import ACCESSES, SPACES, Breakpoint, EventPoint, Points
 from emu.debug.session.thread import GUEST_WORLD, ROOT_WORLD, Thread, has_guest
+from emu.debug.session.where import Where
 from emu.debug.views.translation import check_range
 from emu.debug.views.vmcs import Vmcs, processor_of
 from emu.errors import DebugError, Unmodelled
@@ -26,12 +27,14 @@ from emu.jit import words
 from emu.machine import endings
 from emu.machine.failure import finder
 from emu.machine.host import host
-from emu.machine.machine import FOREVER, PAUSE_CYCLES
+from emu.machine.machine import FOREVER, NO_STOP, PAUSE_CYCLES
 from emu.model.observe import breakpoint, watch
 from emu.spec.debug import UNTIL
 from emu.spec.outcome import MODE, STOP
 from emu.spec.vmcs import VMCS
 
+BREAK = int(STOP.BREAK)
+THREADS = 256                                             # that are kept
 STEPS_WITHOUT_END, STEP_CYCLES = 1 << 40, 200_000         # STEP_CYCLES: of a slice in which each boundary is looked at
 TRANSITIONS = {"entry": int(UNTIL.ENTRY), "exit": int(UNTIL.EXIT)}
 
@@ -43,6 +46,7 @@ class Session:
         if machine.record[0].debug:
             raise DebugError("a debugger holds this machine already")
         self.machine, self.points, self._at = machine, Points(machine), 0
+        self.where, self._threads = Where(machine), {}
         self.arrived = False                               # where a step led it: points before the instruction there do not stop it
         self.history, self._replays = None, False          # history: emu.debug.history.history.History
         self.heed = None                                   # called between slices while the past is gone through; it may raise
@@ -65,9 +69,11 @@ class Session:
 
     def thread(self, processor, world=None):
         """Return the Thread of a processor's world: 0 root, 1 guest, None the one that it is in now."""
-        c = processor_of(self.machine, processor)
-        if world is None:
-            world = GUEST_WORLD if c.vmx_mode == MODE.NONROOT else ROOT_WORLD
+        processor_of(self.machine, processor)
+        return self._running(processor) if world is None else self._thread(processor, world)
+
+    def _thread(self, processor, world):
+        c = self.machine.cpu[processor]
         if world == ROOT_WORLD:
             return Thread(self.machine, processor, ROOT_WORLD, f"cpu{processor}" + (" root" if c.vmx_mode != MODE.BARE else ""))
         if not has_guest(c):
@@ -99,17 +105,32 @@ class Session:
 
     def current(self):
         """Return the Thread that ran when the machine stopped last."""
-        return self.thread(self._at)
+        return self._running(self._at)
+
+    def _running(self, number):
+        """Return `thread(number)`, the one of before while that would be the same."""
+        if self.where.world(number) == GUEST_WORLD:
+            key = number, GUEST_WORLD, self.machine.cells.vmcs_count, *self.where.guest(number)
+        else:
+            c = self.where.cpu[number]
+            key = number, ROOT_WORLD, c.vmx_mode, c.vmcs_pointer
+        found = self._threads.get(key)
+        if found is None:
+            if len(self._threads) > THREADS:
+                self._threads.clear()
+            found = self._threads[key] = self._thread(number, key[1])
+        return found
 
     # ---- breakpoints and watchpoints -------------------------------------------------------------------------------------
-    def break_at(self, address, *, world=None, eptp=None, cr3=None, condition=None, ignore=0, temporary=False):
+    def break_at(self, address, *, world=None, eptp=None, cr3=None, condition=None, program=None, ignore=0, temporary=False):
         """Stop before the instruction at linear `address`; returns the number.
 
         world: 0 root or bare, 1 guest; eptp: of one partition; cr3: of one address space; None: any.
-        condition(thread): whether to stop; ignore: let it pass so many times first; temporary: remove it when it stops.
+        condition(thread): whether to stop; program: words of emu.spec.trace.OP that the machine asks itself, a million times a
+        second; ignore: let it pass so many times first; temporary: remove it when it stops.
         """
         self._check(address, 1, world)
-        point = Breakpoint(0, "execute", "linear", address, 1, world, eptp, cr3, condition, temporary)
+        point = Breakpoint(0, "execute", "linear", address, 1, world, eptp, cr3, condition, temporary, asks=program)
         return self._enter(point, [(address, 1)], ignore)
 
     def watch(self, address, size, *, access="write", space="linear", world=None, eptp=None, cr3=None, condition=None, ignore=0,
@@ -206,10 +227,13 @@ class Session:
         if count < 1:
             raise DebugError(f"steps are counted from 1, not {count}")
         number = self._at if processor is None else processor
-        c = processor_of(self.machine, number)
-        thread = self.thread(number)
-        c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, thread.pc, thread.world
+        processor_of(self.machine, number)
+        self._begin_steps(number, count)
         return self._go(number, count, FOREVER if max_cycles is None else int(max_cycles), pause)
+
+    def _begin_steps(self, number, count):
+        c = self.where.cpu[number]
+        c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, self.where.pc(number), self.where.world(number)
 
     def run_until(self, transition, *, vmcs=None, max_cycles=None, pause=None):
         """Run until the next VM "entry" or VM "exit" of any processor; returns a Stop of that reason, or of what came before.
@@ -233,29 +257,29 @@ class Session:
 
         Points before the instruction where a step ended, or where one begins, do not stop the machine there.
         """
-        if self.machine.record[0].stop == STOP.BREAK and (self.arrived or processor == self._at):
-            c = self.machine.cpu[self._at]
-            c.passed, c.passed_at = self.current().pc, c.instructions + 1
+        if self.machine.cells.stop == BREAK and (self.arrived or processor == self._at):
+            c = self.where.cpu[self._at]
+            c.passed, c.passed_at = self.where.pc(self._at), c.instructions + 1
         if processor is None:
-            for c in self.machine.cpu:
+            for c in self.where.cpu:
                 c.steps = 0
         self._let_go()
 
     def _let_go(self):
         """Clear what stopped the machine, and that alone."""
-        m = self.machine.record[0]
-        for c in self.machine.cpu:
-            if c.stop == STOP.BREAK:
-                c.stop = STOP.NONE
-        if m.stop == STOP.BREAK:
-            m.stop = STOP.NONE
+        m = self.machine.cells
+        for c in self.where.cpu:
+            if c.stop == BREAK:
+                c.stop = NO_STOP
+        if m.stop == BREAK:
+            m.stop = NO_STOP
         self.points.clear()
 
     def _go(self, processor, steps, until, pause):
         self._resume(processor)
         if self.history and not self._replays:
             self.history.begin()
-        awaited, stop = steps or self.points.record.until, None
+        awaited, stop = steps or self.points.cells.until, None
         while stop is None:
             stop = self._slice_of(until, awaited)
             if stop is None and self._replays:
@@ -264,7 +288,7 @@ class Session:
                 self.history.note()
             if stop is None and pause and pause():
                 stop = self._stop("interrupted")
-        for c in self.machine.cpu:
+        for c in self.where.cpu:
             c.steps = 0
         return stop
 
@@ -274,17 +298,17 @@ class Session:
         awaited: a step or a change of worlds is.  It may come with the very boundary at which no point holds: the rest of that
         boundary is done before anything else.
         """
-        machine, m = self.machine, self.machine.record[0]
+        machine, m = self.machine, self.machine.cells
         stop, cut = self._slice(until), machine.cut
-        while stop == STOP.BREAK:
-            self._at = self.machine.host.stop_cpu
+        while stop == BREAK:
+            self._at = m.stop_cpu
             found = self._stopped()
             if found is not None:
                 return found
             self._let_go()
-            stop = machine.advance(1) if awaited else STOP.NONE
+            stop = machine.advance(1) if awaited else NO_STOP
             if stop == STOP.BUDGET:
-                stop = m.stop = STOP.NONE
+                stop = m.stop = NO_STOP
         machine.cut = cut
         return self._met_at_the_end() or self._ended(stop) if stop else None
 
@@ -338,7 +362,7 @@ class Session:
 
     def _slice(self, until):
         """Advance the machine by some milliseconds, up to a cycle; returns the STOP code."""
-        return self.machine.advance(until, self.machine.host.now + PAUSE_CYCLES)
+        return self.machine.advance(until, self.machine.cells.now + PAUSE_CYCLES)
 
     def _heed(self):
         if self.heed:
@@ -364,9 +388,9 @@ class Session:
 
     def replay_steps(self, processor, count):
         """Step a processor by `count` boundaries, or to its goal; returns how many were left."""
-        c, thread = self.machine.cpu[processor], self.thread(processor)
+        c = self.where.cpu[processor]
         self._resume(processor)
-        c.steps, c.step_at, c.step_rip, c.step_world = count, c.instructions, thread.pc, thread.world
+        self._begin_steps(processor, count)
         stop, cut, until = STOP.NONE, self.machine.cut, self.machine.clock
         while stop == STOP.NONE:                           # cut by the clock: a turn may be long, and each of its boundaries is looked at
             until = max(until, self.machine.clock) + STEP_CYCLES     # the clock stands still while every processor sleeps
@@ -376,18 +400,18 @@ class Session:
             if stop == STOP.NONE:
                 self._heed()
         self.machine.cut = cut
-        left, c.steps = host(c).steps, 0
-        if stop == STOP.BREAK:
-            self._at = self.machine.host.stop_cpu
+        left, c.steps = c.steps, 0
+        if stop == BREAK:
+            self._at = self.machine.cells.stop_cpu
         return left
 
     def _stop(self, reason, number=0, address=None, **more):
         thread = self.current()
-        return Stop(reason, self._at, thread.world, number, thread.pc if address is None else address, thread, **more)
+        return Stop(reason, self._at, thread.world, number, self.where.pc(self._at) if address is None else address, thread, **more)
 
     def _stopped(self):
         """Return the Stop of points that hold, else of the step or change of worlds that came; None: the machine goes on."""
-        d, met = self.points.record, self._holding()
+        d, met = self.points.cells, self._holding()
         self.arrived = not met and bool(d.ended)
         if self.arrived:
             return self._stop(next((name for name, code in TRANSITIONS.items() if code == d.until), "step"))

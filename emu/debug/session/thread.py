@@ -2,6 +2,7 @@
 import numpy as np
 
 from emu.bits import ALL_ONES, PAGE
+from emu.debug.session.mapping import Mapping
 from emu.debug.views import registers
 from emu.debug.views.translation import check_range, in_world
 from emu.errors import DebugError
@@ -17,7 +18,7 @@ from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import PROC, PROC2
 from emu.state import env_of
 
-NO_EPT = 0
+NO_EPT, NONROOT = 0, int(MODE.NONROOT)
 DEBUGGER_READ = ACCESS.READ | ACCESS.AC                    # SMAP keeps no debugger out
 ROOT_WORLD, GUEST_WORLD = 0, 1
 
@@ -32,6 +33,7 @@ class Thread:
     def __init__(self, machine, processor, world, name, partition=0, pointer=None):
         self.machine, self.processor, self.world, self.name, self.partition = machine, processor, world, name, partition
         self.pointer = self.host.vmcs_pointer if pointer is None else pointer
+        self._mapping = None
 
     def __repr__(self):
         return f"<Thread {self.name}, RIP {self.register('rip'):#x}{'' if self.running else ', not in this world now'}>"
@@ -49,9 +51,10 @@ class Thread:
     @property
     def running(self):
         """Return whether the processor is in this world now."""
+        c = self.machine.processors[self.processor].cells
         if self.world == ROOT_WORLD:
-            return bool(self.c.vmx_mode != MODE.NONROOT)
-        return bool(self.c.vmx_mode == MODE.NONROOT and self.c.vmcs_pointer == self.pointer)
+            return c.vmx_mode != NONROOT
+        return c.vmx_mode == NONROOT and c.vmcs_pointer == self.pointer
 
     def _region(self):
         return words(self.machine.record[0].ram + self.pointer, REGION_WORDS)
@@ -72,20 +75,20 @@ class Thread:
         return vmcs.ept_pointer & ~(PAGE - 1) if active else NO_EPT
 
     # ---- registers ------------------------------------------------------------------------------------------------
-    def _registers(self):
+    def world_registers(self):
+        """Return the view of emu.debug.views.registers that `register` reads: for whoever reads many."""
         if not self.running and self.world == GUEST_WORLD:
             return registers.Saved(View(self._region()))
-        unit = self.machine.processors[self.processor]
-        floats = unit.engines[unit.core[0].owner].env[0]
-        return registers.Live(self.c, floats, self.c.env if self.running else self.c.root_env)
+        c = self.machine.processors[self.processor].cells
+        return registers.Live(self.machine.processors[self.processor], c.env if self.running else c.root_env)
 
     def register(self, name):
         """Return the value of a register of `registers.NAMES`; None: only the hypervisor knows where it keeps it."""
-        return self._registers().read(registers.checked(name))
+        return self.world_registers().read(registers.checked(name))
 
     def registers(self):
         """Return {name: value} of all registers; values as those of `register`."""
-        found = self._registers()
+        found = self.world_registers()
         return {name: found.read(name) for name in registers.NAMES}
 
     def set_register(self, name, value):
@@ -95,12 +98,12 @@ class Thread:
             raise DebugError(f"processor {self.processor} runs its guest: at the next VM exit {name} is loaded from the VMCS or lost; "
                              "write HOST_... of the VMCS, or stop in the hypervisor")
         self.machine.edits += 1
-        self._registers().write(name, value)
+        self.world_registers().write(name, value)
 
     @property
     def pc(self):
         """Return the linear address of the next instruction."""
-        found = self._registers()
+        found = self.world_registers()
         return found.read("rip") if self.bits == 64 else found.read("rip") + found.read("cs_base") & 0xFFFF_FFFF
 
     def place(self):
@@ -112,14 +115,34 @@ class Thread:
         """Return 16, 32 or 64: the width of the code that runs."""
         if self.running:
             return int(cpu.code_bits(env_of(self.c.env)[0]))
-        found = self._registers()
+        found = self.world_registers()
         attributes, long_mode = found.read("cs_attributes"), (found.read("efer") or 0) >> 10 & 1
         return 64 if long_mode and attributes >> 21 & 1 else 32 if attributes >> 22 & 1 else 16
 
     # ---- memory -----------------------------------------------------------------------------------------------------
     def _host(self, copies, linear):
-        end = steps.trace(copies.cpu, np.uint64(linear), DEBUGGER_READ, flags=False)[-1]
-        return end.address if end.verdict == "DONE" else None
+        walk = steps.trace(copies.cpu, np.uint64(linear), DEBUGGER_READ, flags=False)
+        if walk[-1].verdict != "DONE":
+            return None
+        if self._mapping and self.running:
+            self._mapping.keep(linear, walk)
+        return walk[-1].address
+
+    def _mapped(self):
+        """Return a function: linear address -> host-physical, None where nothing is mapped; good until the machine moves."""
+        copies = None
+        if self._mapping is None:
+            self._mapping = Mapping(self.machine, self.processor)
+        running, find = self.running, self._mapping.find
+
+        def host(linear):
+            nonlocal copies
+            found = find(linear) if running else None
+            if found is None:
+                copies = copies or self._copies()
+                found = self._host(copies, linear)
+            return found
+        return host
 
     def _copies(self):
         if self.running:
@@ -129,7 +152,7 @@ class Thread:
     def translate(self, linear):
         """Return the host-physical address of a linear one through this world's paging (and EPT); None: not mapped."""
         check_range(linear)
-        return self._host(self._copies(), linear)
+        return self._mapped()(linear)
 
     def translate_guest(self, address):
         """Return the host-physical address of a guest-physical one; None: EPT does not map it."""
@@ -161,8 +184,7 @@ class Thread:
 
     def read(self, address, size):
         """Return up to `size` bytes at a linear address: fewer where a page that is not mapped follows, DebugError if the first is."""
-        copies = self._copies()
-        return self._read(address, size, lambda linear: self._host(copies, linear), "linear address")
+        return self._read(address, size, self._mapped(), "linear address")
 
     def read_physical(self, address, size):
         """Return up to `size` bytes at a physical address: guest-physical for a guest with EPT."""
@@ -180,8 +202,7 @@ class Thread:
 
     def write(self, address, data):
         """Write bytes at a linear address, read-only pages too; all or, with DebugError, nothing."""
-        copies = self._copies()
-        self._write(address, data, lambda linear: self._host(copies, linear), "linear address")
+        self._write(address, data, self._mapped(), "linear address")
 
     def write_physical(self, address, data):
         """Write bytes at a physical address, guest-physical for a guest with EPT; all or, with DebugError, nothing."""

@@ -7,7 +7,6 @@ import numpy as np
 
 from emu.bits import ADDRESSES
 from emu.errors import DebugError
-from emu.machine.host import host
 from emu.model import cpu
 from emu.model.instructions import control
 from emu.model.interrupts import apic
@@ -23,6 +22,7 @@ GENERAL = tuple(name.lower() for name in GPR._fields)
 SEGMENTS = ("es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr")
 TABLES = ("gdtr", "idtr")
 PARTS = ("base", "limit", "attributes")
+SEGMENT_PARTS = {"": (0, 0, 16), "base": (1, 0, 64), "limit": (2, 0, 32), "attributes": (2, 32, 32)}     # word of ENV.seg, shift, width
 CONTROL, DEBUG = ("cr0", "cr2", "cr3", "cr4", "cr8"), ("dr0", "dr1", "dr2", "dr3", "dr6", "dr7")
 VECTOR = tuple(f"xmm{n}" for n in range(16))
 X87 = tuple(f"st{n}" for n in range(8))
@@ -65,17 +65,19 @@ def address(c, name):
 
 # ---- a world that runs ------------------------------------------------------------------------------------------
 class Live:
-    """Registers of a world that lie in an ENV record (host address `env`); `floats` is the ENV that holds x87 and SSE registers.
+    """Registers of a world of a Processor that lie in an ENV record (host address `env`).
 
     The root world keeps those of its last VM entry while the guest runs, but for general and debug registers.
     """
 
-    def __init__(self, c, floats, env):
-        self.c, self.e, self.floats, self.stale = c, env_of(env)[0], floats, env != c.env
+    def __init__(self, processor, env):
+        self.c, self.e, self.now = processor.record[0], env_of(env)[0], processor.worlds[int(env)]
+        self.floats = processor.worlds[processor.engines[processor.core[0].owner].env_address]    # that holds x87 and SSE registers
+        self.stale = int(env) != processor.cells.env
 
     def read(self, name):
         """Return the value of a register of `NAMES`, None when this world does not have it now."""
-        e, now = self.e, host(self.e)
+        now = self.now
         if self.stale and (name in STALE or name in DEBUG or name in FLOAT or name == "cr8"):
             return None
         if name in GENERAL:
@@ -83,7 +85,7 @@ class Live:
         if name == "rip":
             return now.rip
         if name == "rflags":
-            return int(cpu.rflags(e))
+            return int(cpu.rflags(self.e))
         if name == "efer":
             return now.efer
         if name == "cr8":
@@ -95,7 +97,7 @@ class Live:
         if name in FLOAT:
             return _float(self.floats, name)
         segment, _, part = name.partition("_")
-        return _segment(e, segment, part)
+        return _segment(now, segment, part)
 
     def write(self, name, value):
         """Change a register as far as the processor allows: what MOV to the register would refuse is a DebugError."""
@@ -135,18 +137,23 @@ class Live:
     def _segment(self, name, value):
         segment, _, part = name.partition("_")
         e, number = self.e, int(getattr(SEG, segment.upper()))
-        values = {which: _segment(e, segment, which) for which in ("", *PARTS)} | {part: value}
+        values = {which: _segment(self.now, segment, which) for which in ("", *PARTS)} | {part: value}
         cpu.set_segment(e, U64(number), U64(values[""]), U64(values["base"]), U64(values["limit"]), U64(values["attributes"]))
         cpu.refresh_hflags(e, cpu.cpl(e))
 
 
+def segment_place(segment, part):
+    """Return (word of ENV.seg, shift, width) of a part of a segment or table register: `emu.model.cpu.selector`, `base`, ..."""
+    word, shift, bits = SEGMENT_PARTS[part]
+    return 3 * int(getattr(SEG, segment.upper())) + word, shift, bits
+
+
 def _segment(e, segment, part):
-    s = U64(int(getattr(SEG, segment.upper())))
-    return int({"": cpu.selector, "base": cpu.base, "limit": cpu.limit, "attributes": cpu.attributes}[part](e, s))
+    word, shift, bits = segment_place(segment, part)
+    return e.seg[word] >> shift & (1 << bits) - 1
 
 
-def _float(record, name):
-    e = host(record)
+def _float(e, name):
     if name in VECTOR:
         first = int(name[3:]) * XMM_WORDS
         return e.xmm[first] | e.xmm[first + 1] << 64

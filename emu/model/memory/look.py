@@ -83,6 +83,22 @@ def physical(c, la, access):
 
 
 @kernel
+def mapped(c, la):
+    """Return the physical address of the byte at linear `la` by a fresh walk, or ALL_ONES: what a debugger reads, whatever tables allow."""
+    e = env_of(c.env)[0]
+    if e.efer & EFER.LMA == 0:
+        la &= LOW_32
+    elif not walk.canonical(e, la):
+        return ALL_ONES
+    if e.cr[0] & CR0.PG == 0:
+        return _behind(c, la, ACCESS.READ)
+    word = _guest_word(c, e, walk.mode_of(e), la)
+    if word == ALL_ONES:
+        return ALL_ONES
+    return _behind(c, word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)], ACCESS.READ)
+
+
+@kernel
 def load(c, la, size, access):
     """Return `size` (1..8) bytes at linear `la`; a byte that cannot be read is 0."""
     value, m = 0, memory.machine_of(c)

@@ -2,13 +2,12 @@
 
 A trace event costs a test of one field while nobody watches.  Conditions are programs for a small stack machine
 (`emu.debug.session.conditions` writes them), so that a million that do not stop cost no time of the host's; those of a debugger's
-breakpoints are asked here as well (`stops`).  Nothing here changes what the machine does.
+breakpoints are `emu.model.condition`'s.  Nothing here changes what the machine does.
 """
 from emu.bits import LOW_8, LOW_32, PAGE_MASK, U64, one_of, put
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.cpu import long_mode, real_mode
-from emu.model.observe import breakpoint
 from emu.spec import trace
 from emu.spec.cpu import CR0, CR4, GPR, INTR
 from emu.spec.exits import EXITS
@@ -16,7 +15,7 @@ from emu.spec.outcome import MODE, STOP
 from emu.spec.trace import ACTION, COMMON, EVENT_KIND, FIELDS, OP, PAGING_MODE, TRACE_WORDS, masks
 from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import PROC, PROC2, REASON, VMERROR
-from emu.state import MET_ROWS, PROGRAM_WORDS, RECENT, RING_ROWS, WATCHES, debug_at, env_of, machine_at, watch_at
+from emu.state import MET_ROWS, PROGRAM_WORDS, RECENT, RING_ROWS, WATCHES, env_of, machine_at, watch_at
 
 KIND_SHIFT, ANY_REASON = U64(7), U64(trace.ANY_REASON)
 ROW_BYTES, WIDTH, PROGRAM_LENGTH = U64(trace.ROW_BYTES), U64(TRACE_WORDS), U64(PROGRAM_WORDS)
@@ -171,7 +170,7 @@ def _met(c, w, row, key):
 
 
 @kernel
-def _row(c, m, w, kind, cycle, rip):
+def next_row(c, m, w, kind, cycle, rip):
     """Return the next row of the ring with the words that are of any kind of row."""
     row = words(w.ring + w.count % RING_LENGTH * ROW_BYTES, U64(TRACE_WORDS))
     world = 1 if c.vmx_mode == MODE.NONROOT else 0
@@ -189,7 +188,7 @@ def note(c, kind, reason, cycle, rip, first, second, third, fourth):
     w = watch_at(m.watch)[0]
     if w.off:
         return
-    row = _row(c, m, w, kind, cycle, rip)
+    row = next_row(c, m, w, kind, cycle, rip)
     row[I_FIRST], row[I_SECOND], row[I_THIRD], row[I_FOURTH] = first, second, third, fourth
     keep = _met(c, w, row, kind << KIND_SHIFT | ANY_REASON)
     if reason != ANY_REASON:
@@ -198,39 +197,6 @@ def note(c, kind, reason, cycle, rip, first, second, third, fourth):
         w.count += 1
         if w.count - w.drained >= RING_FULL and m.stop == STOP.NONE:
             m.stop, m.stop_cpu = STOP.OUTPUT, c.id
-
-
-@kernel
-def _accepted(c, m, d, i, la):
-    """Return whether the condition of point `i` accepts the instruction at linear `la`, which comes next; its row is kept."""
-    if d.program[i] == 0:
-        return True
-    w = watch_at(m.watch)[0]
-    row = _row(c, m, w, EVENT_KIND.INSTRUCTION, c.cycles, la)
-    if not holds(c, w, row, U64(d.program[i]) - 1):
-        return False
-    for j in range(TRACE_WORDS):
-        w.asked[i * WIDTH + U64(j)] = row[U64(j)]
-    return True
-
-
-@kernel
-def stops(c, e, la):
-    """Count a debugger's points before the instruction at linear `la`, where the processor is, and note those not to be ignored.
-
-    Returns whether there are any.  A point that has a condition is met when that holds.
-    """
-    if not breakpoint.asked(c, e, la):
-        return False
-    m, found = machine_at(c.machine)[0], False
-    d = debug_at(m.debug)[0]
-    c.passed, c.passed_at = la, c.instructions + 1
-    for j in range(d.count):
-        i = U64(j)
-        if breakpoint.here(c, e, d, i, la) and _accepted(c, m, d, i, la) and breakpoint.count(d, i):
-            breakpoint.note(d, i, la, 0, False)
-            found = True
-    return found
 
 
 @kernel

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.machine.trace_ring import ALWAYS, Watch, key
+from emu.model import condition
 from emu.model.observe import breakpoint, watch
 from emu.spec.cpu import CR4, DESCRIPTOR, EFER, RFLAGS, SEG
 from emu.spec.debug import ARMED, POINT
@@ -146,12 +147,12 @@ def test_mov_ss_blocks_at_its_place_only():
 def test_point_on_execution_stops_once_before_an_instruction():
     w = World()
     d = w.attach(dict(kind=int(POINT.EXECUTE), address=0x8000))
-    assert watch.stops(w.c, w.e, U(0x8000)) and d.hit == 1 and breakpoint.settle(w.c)
+    assert condition.stops(w.c, w.e, U(0x8000)) and d.hit == 1 and breakpoint.settle(w.c)
     breakpoint.forget(w.c)
-    assert not watch.stops(w.c, w.e, U(0x8000))            # it goes on
+    assert not condition.stops(w.c, w.e, U(0x8000))            # it goes on
     w.c.instructions = 1
-    assert watch.stops(w.c, w.e, U(0x8000)) and d.hits[0] == 2
-    assert not watch.stops(w.c, w.e, U(0x8001))
+    assert condition.stops(w.c, w.e, U(0x8000)) and d.hits[0] == 2
+    assert not condition.stops(w.c, w.e, U(0x8001))
 
 
 def test_points_to_ignore_are_counted():
@@ -159,7 +160,7 @@ def test_points_to_ignore_are_counted():
     d = w.attach(dict(kind=int(POINT.EXECUTE), address=0x8000, ignore=2))
     met = []
     for w.c.instructions in range(4):
-        met.append(bool(watch.stops(w.c, w.e, U(0x8000))))
+        met.append(bool(condition.stops(w.c, w.e, U(0x8000))))
     assert met == [False, False, True, True] and d.hits[0] == 4
     d = w.attach(dict(kind=int(POINT.WRITE), address=0x9000, ignore=1))
     assert breakpoint.points(w.c, w.e, U(0x9000), U(0x9000), U(1), True) and not breakpoint.settle(w.c) and d.hit == 0
@@ -178,7 +179,7 @@ def test_points_are_scoped(scope, expected):
         w.c.vmx_mode, w.c.eptp = int(mode), 0x501E
         w.e.cr[3] = 0x2018 if mode == MODE.ROOT else 0x3000
         w.c.instructions += 1
-        found.append(bool(watch.stops(w.c, w.e, U(0x8000))))
+        found.append(bool(condition.stops(w.c, w.e, U(0x8000))))
     assert tuple(found) == expected
 
 
