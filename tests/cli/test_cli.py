@@ -3,6 +3,8 @@ import inspect
 import io
 import json
 import re
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -101,9 +103,19 @@ def test_no_arguments_show_help(hvlab):
     assert "hvlab demo" in out and "Exit codes:" in out
 
 
+def test_help_imports_nothing_heavy():
+    code = """import sys
+from emu.cli.group import hvlab
+hvlab.main(["--help"], standalone_mode=False)
+print([name for name in ("numba", "numpy", "llvmlite", "unicorn", "emu.machine", "emu.bits") if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout
+    assert all(about in done.stdout for _, about in COMMANDS.values())
+
+
 def test_every_module_of_a_command_is_in_the_table():
     folder = Path(bench.__file__).parent
-    assert sorted(COMMANDS.values()) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    assert sorted(file for file, _ in COMMANDS.values()) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
