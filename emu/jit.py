@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import dis
 import sys
+import threading
 from functools import update_wrapper
 from types import CodeType
 
@@ -57,12 +58,14 @@ def unsigned(code):
 
 # ---- the compiler, when it is needed ------------------------------------------------------------------------
 _waiting = []                                             # what it is to know when it comes
+_lock = threading.RLock()
 
 
 def _compiler():
     from emu import compiler
-    while _waiting:
-        _waiting.pop(0)(compiler)
+    with _lock:
+        while _waiting:
+            _waiting.pop(0)(compiler)
     return compiler
 
 
@@ -100,7 +103,8 @@ class Kernel:
     def compiled(self):
         """The dispatcher."""
         if self._made is None:
-            self._made = _compiler().dispatcher(self.py_func)
+            with _lock:
+                self._made = self._made or _compiler().dispatcher(self.py_func)
         return self._made
 
     def __call__(self, *args):

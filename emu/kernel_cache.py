@@ -210,6 +210,7 @@ def write_sealed(path, data):
     """Write a file under a temporary name, then give it its own; does nothing when it cannot be written."""
     part = f"{path}.{os.getpid()}{PART}"
     try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         with open(part, "wb") as file:
             file.write(SEAL + hashlib.sha256(data).digest() + data)
         os.replace(part, path)

@@ -1,6 +1,6 @@
 """Object files of compiled code, loaded without the compiler that made them: a warm start needs neither numba nor llvmlite.
 
-LLVM compiles for a large address space ("code model large"): its ELF files then hold absolute 64-bit addresses to fill in, and nothing
+numba compiles for a large address space, and so are our stubs: their ELF files hold absolute 64-bit addresses to fill in, and nothing
 else.  A file that asks for more is refused with ValueError, and whoever loads it compiles again.  Unwind tables are left out.
 
 Source: System V ABI, AMD64 supplement, "Object Files"

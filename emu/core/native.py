@@ -248,7 +248,6 @@ def _loaded(text, places):
     data = read_sealed(path)
     if data is None:
         data = _compile(text)
-        path.parent.mkdir(exist_ok=True)
         write_sealed(path, data)
     try:
         return Code(data, places)

@@ -113,6 +113,16 @@ print([name for name in ("numba", "numpy", "llvmlite", "unicorn", "emu.machine",
     assert all(about in done.stdout for _, about in COMMANDS.values())
 
 
+def test_a_warm_run_imports_no_compiler(image):
+    code = f"""import sys
+from emu.cli.group import hvlab
+code = hvlab.main(["run", {str(image)!r}, "--memory", "16M"], standalone_mode=False)
+print(code, [name for name in ("numba", "llvmlite", "emu.compiler") if name in sys.modules])"""
+    for _ in range(2):                                     # the first may have to compile
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stdout
+
+
 def test_every_module_of_a_command_is_in_the_table():
     folder = Path(bench.__file__).parent
     assert sorted(file for file, _ in COMMANDS.values()) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
