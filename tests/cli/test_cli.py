@@ -113,13 +113,15 @@ print([name for name in ("numba", "numpy", "llvmlite", "unicorn", "emu.machine",
     assert all(about in done.stdout for _, about in COMMANDS.values())
 
 
-def test_a_warm_run_imports_no_compiler(image):
+def test_a_warm_run_imports_no_compiler(tmp_path):
+    image = tmp_path / "end.s"
+    image.write_text("        .use    platform\n        .org    0x100000\nstart:  xor     eax, eax\n        out     PORT_DEBUG_EXIT, eax\n")
     code = f"""import sys
 from emu.cli.group import hvlab
 code = hvlab.main(["run", {str(image)!r}, "--memory", "16M"], standalone_mode=False)
 print(code, [name for name in ("numba", "llvmlite", "emu.compiler") if name in sys.modules])"""
     for _ in range(2):                                     # the first may have to compile
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600)
     assert done.stdout.splitlines()[-1] == "0 []", done.stdout
 
 
