@@ -1,25 +1,25 @@
 """The two decorators all compiled code uses.
 
 `kernel` makes a function callable from kernels and Python; `entry` makes a C function whose address
-travels in a record.  What they compile is kept by `emu.kernel_cache`.
+travels in a record.  What they compile is kept by `emu.kernel_cache`; the compiler (`emu.compiler`, which is numba) is imported
+when an entry is not there as machine code, or when Python calls a kernel.
 
 Both make the integer literals of the function unsigned, 64 bits wide, compiled and in plain Python alike: `value >> 12` and
 `entry & 1 == 0` mean what the manual means.  A literal is a number modulo 2**64, so -1 is all ones.  Not touched: `True` and
 `False`, default values, and the module's own constants, which must be `np.uint64` (`emu.bits.U64`) themselves.
 """
+import contextlib
 import ctypes
 import dis
-from contextlib import contextmanager
+import sys
+import threading
+from functools import update_wrapper
 from types import CodeType
 
 import numpy as np
-from numba import carray, types
-from numba.core import ccallback, cgutils, codegen, compiler, ir, registry, rewrites, sigutils
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.dispatcher import _FunctionCompiler
-from numba.extending import intrinsic, overload
 
-from emu.kernel_cache import FLAGS, KernelCache
+from emu import object_code
+from emu.kernel_cache import is_as_read, object_path, read_sealed, write_sealed
 
 # ---- literals ---------------------------------------------------------------------------------------------
 #
@@ -56,165 +56,129 @@ def unsigned(code):
     return code.replace(co_code=bytes(text), co_consts=tuple(constants))
 
 
-# ---- compiling a call tree once ---------------------------------------------------------------------------
-#
-# numba compiles every function it meets to machine code, together with everything that it calls, so that a call
-# tree ten levels deep is optimised ten times over.  Here a kernel that is compiled because another one calls it
-# stays what the front end made of it; the entry, or the kernel that Python calls, links the whole tree and
-# optimises it once.  Measured on the event unit: 50 s of processor time became 12.
-
-@rewrites.register_rewrite("before-inference")
-class _FoldTables(rewrites.Rewrite):
-    """Replace TABLE.ROW, where TABLE is a global named tuple, by the row's number: else each lowers the whole table."""
-
-    def match(self, func_ir, block, typemap, calltypes):
-        """Note each such expression of the block."""
-        self.block, self.found, self.tables = block, {}, set()
-        for statement in block.body:
-            if not (isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Expr) and statement.value.op == "getattr"):
-                continue
-            try:
-                table = func_ir.get_definition(statement.value.value)
-            except KeyError:
-                continue
-            if isinstance(table, (ir.Global, ir.FreeVar)) and isinstance(table.value, tuple) and hasattr(table.value, "_fields"):
-                number = getattr(table.value, statement.value.attr, None)
-                if isinstance(number, np.uint64):
-                    self.found[id(statement)] = (f"{table.name}.{statement.value.attr}", number)
-                    self.tables.add(statement.value.value.name)
-        return bool(self.found)
-
-    def apply(self):
-        """Return the block with numbers in their place."""
-        block = self.block.copy()
-        block.clear()
-        for statement in self.block.body:
-            dead = (isinstance(statement, ir.Assign) and statement.target.name in self.tables and statement.target.name.startswith("$")) \
-                or (isinstance(statement, ir.Del) and statement.value in self.tables and statement.value.startswith("$"))
-            if dead:
-                continue
-            if id(statement) in self.found:
-                name, number = self.found[id(statement)]
-                statement = ir.Assign(ir.Global(name, number, statement.loc), statement.target, statement.loc)
-            block.append(statement)
-        return block
+# ---- the compiler, when it is needed ------------------------------------------------------------------------
+_waiting = []                                             # what it is to know when it comes
+_lock = threading.RLock()
 
 
-_modes = []                                               # innermost last: True while a tree's root is compiled
+def _compiler():
+    from emu import compiler
+    with _lock:
+        while _waiting:
+            _waiting.pop(0)(compiler)
+    return compiler
 
 
-@contextmanager
-def _mode(root):
-    _modes.append(root)
-    try:
-        yield
-    finally:
-        _modes.pop()
+class Intrinsic:
+    """What a kernel calls by name and numba expands in place; Python cannot call it."""
+
+    def __init__(self, define):
+        update_wrapper(self, define)
+        _waiting.append(lambda compiler: compiler.register_intrinsic(self, define))
+
+    def __call__(self, *_):
+        raise NotImplementedError(f"{self.__name__} is for kernels alone")
 
 
-class _Branch(codegen.JITCodeLibrary):
-    """A library that is only ever linked into others: no optimisation, no machine code of its own."""
-
-    def finalize(self):
-        """Note that the library is complete."""
-        self._finalized = True
-
-    def _optimize_functions(self, ll_module):
-        ll_module.data_layout = self._codegen._data_layout
-
-    def _get_module_for_linking(self):
-        if self._shared_module is None:
-            self._shared_module = self._final_module.clone()
-            for function in self._shared_module.functions:
-                if not function.is_declaration and function.linkage == codegen.ll.Linkage.external:
-                    function.linkage = "linkonce_odr"
-        return self._shared_module
-
-    def get_pointer_to_function(self, name):
-        """Return an address that numba can keep and nobody calls."""
-        return 1
+def stands_for(function):
+    """Decorate what returns, for types of arguments, the form of a plain function that kernels call: numba's `overload`, when it comes."""
+    def decorated(make):
+        _waiting.append(lambda compiler: compiler.overload(function)(make))
+        return make
+    return decorated
 
 
-def _create_library(self, name, **kwargs):
-    kind = _Branch if _modes and not _modes[-1] else self._library_class
-    return kind(self, name, **kwargs)
+# ---- kernels and entries ------------------------------------------------------------------------------------
+_plainly = []                                             # not empty: inside `Kernel.plain`
 
 
-def _add_linking_library(self, library):
-    library._ensure_finalized()
-    self._linking_libraries.append(library)
-    if isinstance(library, _Branch):
-        self._linking_libraries += [each for each in library._linking_libraries if each not in self._linking_libraries]
+class Kernel:
+    """A kernel: numba's dispatcher, made when it is asked for.  `py_func` is the plain function."""
+
+    def __init__(self, function):
+        self.py_func, self._made = function, None
+        update_wrapper(self, function)
+
+    @property
+    def compiled(self):
+        """The dispatcher."""
+        if self._made is None:
+            with _lock:
+                self._made = self._made or _compiler().dispatcher(self.py_func)
+        return self._made
+
+    def __call__(self, *args):
+        """Call the compiled kernel."""
+        return self.py_func(*args) if _plainly else (self._made or self.compiled)(*args)
+
+    def plain(self, *args):
+        """Call it, and what it calls, as plain Python where numba would have to be imported for it: for what a start does once."""
+        if "numba" in sys.modules:
+            return self(*args)
+        _plainly.append(self)
+        try:
+            with np.errstate(over="ignore"):
+                return self.py_func(*args)
+        finally:
+            _plainly.pop()
+
+    @property
+    def _numba_type_(self):
+        return self.compiled._numba_type_
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.compiled, name)
 
 
-def _set_env(self, env_name, env, original=codegen.JITCPUCodegen.set_env):
-    if self._engine.get_global_value_address(env_name):    # a branch has none
-        original(self, env_name, env)
+def _of(data):
+    """Return (address, functions) of the C function in an object file of numba, which gives its name a prefix."""
+    code = object_code.Code(data)
+    return code.address("cfunc."), code.functions
 
 
-codegen.JITCPUCodegen.set_env = _set_env
-codegen.CPUCodegen.create_library = _create_library
-codegen.CPUCodeLibrary.add_linking_library = _add_linking_library
+class Entry:
+    """A C function: its `address`, and rows (name, address, bytes) of all functions of its object file."""
 
+    def __init__(self, function, signature):
+        self._pyfunc, self._signature = function, signature
+        update_wrapper(self, function)
+        self.address, self.functions = self._loaded() or self._compiled()
 
-class _Kernel(registry.CPUDispatcher):
-    """A dispatcher that compiles for Python and for other kernels apart."""
+    def _loaded(self):
+        """Return the machine code, None when it is not in the cache."""
+        path = object_path(self._pyfunc)
+        data = read_sealed(path) if path and is_as_read(self._pyfunc.__code__.co_filename) else None
+        with contextlib.suppress(ValueError):
+            return _of(data) if data else None
 
-    def compile(self, sig):
-        """Compile for the argument types: as a tree's root when Python calls, as a branch when a kernel does."""
-        args, result = sigutils.normalize_signature(sig)
-        with global_compiler_lock:
-            return self._root(sig, tuple(args), result) if not _modes else self._branch(tuple(args), result)
+    def _compiled(self):
+        compiler, path = _compiler(), object_path(self._pyfunc)
+        data = bytes(compiler.object_of(compiler.c_function(self._pyfunc, self._signature)))
+        if path and is_as_read(self._pyfunc.__code__.co_filename):
+            write_sealed(path, data)
+        return _of(data)
 
-    def _branch(self, args, result):
-        if args not in self.overloads:
-            with _mode(False):
-                self.overloads[args] = self._branches().compile(args, result)
-        return self.overloads[args].entry_point
-
-    def _branches(self):
-        """Return a compiler that makes no wrappers for callers from Python and C."""
-        options = dict(FLAGS, nopython=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-        return _FunctionCompiler(self.py_func, self.targetdescr, options, {}, compiler.Compiler)
-
-    def _root(self, sig, args, result):
-        roots = self.__dict__.setdefault("_roots", {})
-        if args not in roots:
-            found = self._cache.load_overload(sig, self.targetctx)
-            if found is None:
-                with _mode(True), self._cache.compiling():
-                    found = self._compiler.compile(args, result)
-                self._cache.save_overload(sig, found)
-            self._insert([a._code for a in args], found.entry_point, False)
-            roots[args] = found
-        return roots[args].entry_point
+    @property
+    def ctypes(self):
+        """The function, to be called from Python: it takes words and returns one."""
+        words = self._pyfunc.__code__.co_argcount + 1
+        return ctypes.CFUNCTYPE(*[ctypes.c_uint64] * words)(self.address)
 
 
 def kernel(function):
     """Compile a model function; it depends on its arguments alone and raises nothing.  Its integer literals are uint64."""
     function.__code__ = unsigned(function.__code__)
-    made = _Kernel(function, locals={}, targetoptions=dict(FLAGS, nopython=True))
-    made._cache = KernelCache(function)
-    return made
+    return Kernel(function)
 
 
 def entry(signature):
     """Compile a C function with this numba signature; its `.address` travels in a record.  Its integer literals are uint64."""
     def compiled(function):
         function.__code__ = unsigned(function.__code__)
-        made = ccallback.CFunc(function, sigutils.normalize_signature(signature), {}, dict(error_model="numpy"))
-        made._cache = KernelCache(function)
-        with _mode(True), made._cache.compiling():
-            made.compile()
-        return made
+        return Entry(function, signature)
     return compiled
-
-
-@intrinsic
-def _pointer(typing, address):
-    def codegen(context, builder, signature, args):
-        return builder.inttoptr(args[0], cgutils.voidptr_t)
-    return types.voidptr(types.uint64), codegen
 
 
 def viewer(dtype, count=1):
@@ -226,10 +190,7 @@ def viewer(dtype, count=1):
         memory = (ctypes.c_char * (dtype.itemsize * count)).from_address(int(address))
         return np.frombuffer(memory, dtype=dtype)
 
-    @overload(view)
-    def compiled(address):
-        return lambda address: carray(_pointer(address), count, dtype)
-
+    _waiting.append(lambda compiler: compiler.register_viewer(view, dtype, count))
     return view
 
 
@@ -238,16 +199,9 @@ def words(address, count):
     return np.frombuffer((ctypes.c_char * (8 * int(count))).from_address(int(address)), dtype=np.uint64)
 
 
-@overload(words)
-def _words(address, count):
-    return lambda address, count: carray(_pointer(address), (count,), np.uint64)
-
-
 def octets(address, count):
     """View `count` bytes at a host address, in kernels and Python."""
     return np.frombuffer((ctypes.c_char * int(count)).from_address(int(address)), dtype=np.uint8)
 
 
-@overload(octets)
-def _octets(address, count):
-    return lambda address, count: carray(_pointer(address), (count,), np.uint8)
+_waiting += [lambda compiler: compiler.register_array(words, np.uint64), lambda compiler: compiler.register_array(octets, np.uint8)]

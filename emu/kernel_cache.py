@@ -11,11 +11,9 @@ process began, nobody can say which text it was read from: then nothing is taken
 """
 import atexit
 import contextlib
-import fcntl
-import glob
 import hashlib
+import importlib
 import os
-import pickle
 import re
 import shutil
 import stat
@@ -23,19 +21,16 @@ import sys
 import tempfile
 import time
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-
-import llvmlite
-import numba
-import numpy as np
-from numba.core import caching
 
 from emu import BEGAN, COARSE
 
 ROOT = Path(__file__).resolve().parent
 FLAGS = dict(nogil=False, error_model="numpy", boundscheck=False)
 SEAL, PART = b"hvlab.kernel.1\n", ".part"
-VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, vars(numba.config)["OPT"])
+COMPILERS = ("numba", "llvmlite", "numpy")
+SETTINGS = ("NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")
 # Import statements of a file.  Parsing every file properly would take a fifth of a warm start.
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(emu[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
 _WORD = re.compile(r"[\w.]+")
@@ -89,6 +84,44 @@ def cache_root():
 
 # ---- keys -------------------------------------------------------------------------------------------------
 @cache
+def versions():
+    """Return what tells apart the programs that compile, none of which is imported for it: the names of their installed versions."""
+    found = [sys.version, *(os.environ.get(name) for name in SETTINGS)]
+    for name in COMPILERS:
+        spec = find_spec(name)
+        folder = Path(spec.origin).parent.parent if spec and spec.origin else None
+        names = [each for each in os.listdir(folder) if each.startswith(f"{name}-") and each.endswith(".dist-info")] if folder else []
+        found.append(names[0] if len(names) == 1 else importlib.import_module(name).__version__)
+    return tuple(found)
+
+
+@cache
+def processor():
+    """Return what Linux says of this computer's first processor, without what changes while it runs; empty where it says nothing."""
+    try:
+        with open("/proc/cpuinfo", "rb", buffering=0) as file:
+            lines = file.read(1 << 14).decode("ascii", "replace").split("\n\n")[0].splitlines()
+    except OSError:
+        return {}
+    rows = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return {name: rows.get(name, "") for name in ("vendor_id", "cpu family", "model", "stepping", "flags")} if rows.get("flags") else {}
+
+
+@cache
+def _object_suffix():
+    """Return how the names of object files for this computer's processor end."""
+    return f".{hashlib.sha256(repr(processor()).encode()).hexdigest()[:12]}.o"
+
+
+def object_path(function):
+    """Return where the machine code of a C function lies, None where this computer's processor is not known: code is for one alone."""
+    if not processor():
+        return None
+    code = function.__code__
+    return folder_of(code.co_filename) / f"{function.__qualname__}-{code.co_firstlineno}{_object_suffix()}"
+
+
+@cache
 def _source_of(module):
     path = ROOT.parent / Path(*module.split("."))
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
@@ -119,16 +152,27 @@ def closure_of(path):
 
 
 @cache
+def _text_key(path):
+    """Return a hash of a file's name and text."""
+    name = path.relative_to(ROOT.parent) if path.is_relative_to(ROOT.parent) else path.name
+    return hashlib.sha256(f"{name}\0".encode() + path.read_bytes()).digest()
+
+
+@cache
 def closure_key(path):
     """Return a hash of the file, of every `emu` file it imports, directly or not, of their names, and of what compiles them.
 
     Compiled code names its module: that of a file that was moved is another.
     """
-    digest = hashlib.sha256(f"{VERSIONS} {sorted(FLAGS.items())}".encode())
+    digest = hashlib.sha256(f"{versions()} {sorted(FLAGS.items())}".encode())
     for here in closure_of(path):
-        name = here.relative_to(ROOT.parent) if here.is_relative_to(ROOT.parent) else here.name
-        digest.update(f"\0{name}\0".encode() + here.read_bytes())
+        digest.update(_text_key(here))
     return digest.hexdigest()[:20]
+
+
+@cache
+def _names_of(path):
+    return [str(here) for here in closure_of(path)]
 
 
 def is_as_read(path):
@@ -137,7 +181,7 @@ def is_as_read(path):
     A date in the future is of a clock that was wrong, not of a change in this time.
     """
     try:
-        return not any(BEGAN <= here.stat().st_ctime_ns <= time.clock_gettime_ns(COARSE) for here in closure_of(path))
+        return not any(BEGAN <= os.stat(here).st_ctime_ns <= time.clock_gettime_ns(COARSE) for here in _names_of(path))
     except OSError:                                        # one was moved away
         return False
 
@@ -145,32 +189,6 @@ def is_as_read(path):
 def folder_of(path):
     """Return the folder of a source file's compiled kernels; it need not exist."""
     return cache_root() / f"{Path(path).stem}-{closure_key(path)}"
-
-
-class _Locator(caching._CacheLocator):
-    """Place a file's compiled kernels in a folder keyed by what they depend on."""
-
-    def __init__(self, py_func, py_file):
-        self._py_file, self._line = py_file, py_func.__code__.co_firstlineno
-
-    def get_cache_path(self):
-        return str(folder_of(self._py_file))
-
-    def get_source_stamp(self):
-        return closure_key(self._py_file)
-
-    def get_disambiguator(self):
-        return str(self._line)
-
-    @classmethod
-    def from_function(cls, py_func, py_file):
-        """Take every file of `emu`, and files elsewhere (tests, scripts) that import it."""
-        path = Path(py_file)
-        ours = path.is_relative_to(ROOT) or (path.is_file() and imports_of(path))
-        return cls(py_func, py_file) if ours else None
-
-
-caching.CacheImpl._locator_classes.insert(0, _Locator)
 
 
 # ---- files that can be trusted ----------------------------------------------------------------------------
@@ -192,6 +210,7 @@ def write_sealed(path, data):
     """Write a file under a temporary name, then give it its own; does nothing when it cannot be written."""
     part = f"{path}.{os.getpid()}{PART}"
     try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         with open(part, "wb") as file:
             file.write(SEAL + hashlib.sha256(data).digest() + data)
         os.replace(part, path)
@@ -200,83 +219,9 @@ def write_sealed(path, data):
             os.unlink(part)
 
 
-class _Files(caching.IndexDataCacheFile):
-    """numba's index and data files, sealed."""
-
-    def _load_index(self):
-        data = read_sealed(self._index_path)
-        stamp, overloads = pickle.loads(data) if data else (None, {})
-        return overloads if stamp == self._source_stamp else {}
-
-    def _save_index(self, overloads):
-        write_sealed(self._index_path, self._dump((self._source_stamp, overloads)))
-
-    def _load_data(self, name):
-        data = read_sealed(self._data_path(name))
-        if data is None:
-            raise FileNotFoundError(name)                  # `load` takes it for a kernel that is not in the cache
-        return pickle.loads(data)
-
-    def _save_data(self, name, data):
-        write_sealed(self._data_path(name), self._dump(data))
-
-
-class KernelCache(caching.FunctionCache):
-    """The cache of one kernel.  A process that does not find it there compiles it while others wait for it to be saved."""
-
-    def __init__(self, py_func):
-        super().__init__(py_func)
-        locator = self._impl.locator
-        self._source = locator._py_file
-        self._cache_file = _Files(locator.get_cache_path(), self._impl.filename_base, locator.get_source_stamp())
-        self._lock_path, self._turn = Path(locator.get_cache_path(), f"{self._impl.filename_base}.lock"), None
-
-    def load_overload(self, sig, target_context):
-        """Return the compiled kernel; None when the caller is to compile it and call `save_overload`."""
-        if not is_as_read(self._source):
-            return None
-        found = super().load_overload(sig, target_context)
-        if found is None and self._turn is None:
-            self._take_turn()
-            found = super().load_overload(sig, target_context)
-            if found is not None:
-                self._end_turn()
-        return found
-
-    def save_overload(self, sig, data):
-        """Save a compiled kernel and let the others have it."""
-        if is_as_read(self._source):
-            with contextlib.suppress(OSError):             # no folder can be made: it stays in this process
-                super().save_overload(sig, data)
-        self._end_turn()
-
-    @contextlib.contextmanager
-    def compiling(self):
-        """Let the others go on when the kernel cannot be compiled: an error, or an interrupt in a process that lives on."""
-        try:
-            yield
-        except BaseException:
-            self._end_turn()
-            raise
-
-    def _take_turn(self):
-        try:
-            self._lock_path.parent.mkdir(parents=True, exist_ok=True)
-            self._turn = open(self._lock_path, "ab")
-            fcntl.flock(self._turn, fcntl.LOCK_EX)
-            for part in self._lock_path.parent.glob(f"{glob.escape(self._lock_path.stem)}.*{PART}"):
-                part.unlink(missing_ok=True)               # of a process that was killed: this one holds the lock
-        except OSError:                                    # a file system without locks: both compile
-            self._end_turn()
-
-    def _end_turn(self):
-        if self._turn:
-            self._turn.close()
-        self._turn = None
-
-
 def is_cached(path):
-    """Return whether the kernels of a source file are in the cache, undamaged."""
+    """Return whether the C functions of a source file are in the cache, undamaged: as machine code, or as numba keeps them."""
     folder = folder_of(path)
-    indexes, data = list(folder.glob("*.nbi")), list(folder.glob("*.nbc"))
-    return bool(indexes and data) and all(read_sealed(file) is not None for file in indexes + data)
+    indexes, data, objects = list(folder.glob("*.nbi")), list(folder.glob("*.nbc")), list(folder.glob(f"*{_object_suffix()}"))
+    found = objects or (indexes and data and indexes + data)
+    return bool(found) and all(read_sealed(file) is not None for file in found)

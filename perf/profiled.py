@@ -3,36 +3,10 @@
     perf record -e cpu-clock -F 5000 -g python perf/profiled.py cpuid 5
     perf report --no-children --sort symbol -g none
 """
-import io
 import os
 import sys
 import time
 from pathlib import Path
-
-from elftools.elf.elffile import ELFFile
-from numba.core import codegen
-from numba.core.ccallback import CFunc
-
-_objects = {}                                             # library -> object code, which numba forgets once it is loaded
-
-
-def _set_compiled_object(self, value, original=codegen.CPUCodeLibrary._set_compiled_object):
-    _objects[id(self)] = value
-    original(self, value)
-
-
-codegen.CPUCodeLibrary._set_compiled_object = _set_compiled_object
-
-
-def functions(compiled):
-    """Yield (address, size, name) of all functions in the object that a CFunc came from."""
-    library = compiled._library
-    elf = ELFFile(io.BytesIO(_objects.get(id(library)) or library._get_compiled_object()))
-    symbols = [s for s in elf.get_section_by_name(".symtab").iter_symbols() if s["st_info"]["type"] == "STT_FUNC"]
-    here = {s.name: s for s in symbols}[compiled._wrapper_name]
-    for symbol in symbols:
-        if symbol["st_shndx"] == here["st_shndx"]:
-            yield compiled.address + symbol["st_value"] - here["st_value"], symbol["st_size"], symbol.name
 
 
 def short(name):
@@ -52,10 +26,11 @@ def short(name):
 def write_map():
     """Write the map that `perf report` reads."""
     from emu.core import native
+    from emu.jit import Entry
     lines = []
     for module in [m for name, m in sys.modules.items() if name.startswith("emu.")]:
-        for compiled in [v for v in vars(module).values() if isinstance(v, CFunc)]:
-            lines += [f"{address:x} {size:x} {short(name)}" for address, size, name in functions(compiled)]
+        for compiled in [v for v in vars(module).values() if isinstance(v, Entry)]:
+            lines += [f"{address:x} {size:x} {short(name)}" for name, address, size in compiled.functions]
     stubs = sorted((address, name) for name, address in native.install_addresses().items())
     for (address, name), (after, _) in zip(stubs, [*stubs[1:], (stubs[-1][0] + 64, "")], strict=True):
         lines.append(f"{address:x} {min(after - address, 4096):x} stub {name}")

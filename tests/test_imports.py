@@ -8,8 +8,8 @@ from emu import kernel_cache
 
 ROOT = Path(__file__).resolve().parent.parent
 # Lower layers first.  A module may import its own layer and those before it.
-LAYERS = ("errors", "files", "kernel_cache", "jit", "bits", "spec", "state", "model", "core", "board", "image", "asm", "machine",
-          "debug", "trace", "lab", "tui", "manage", "cli")
+LAYERS = ("errors", "files", "object_code", "kernel_cache", "compiler", "jit", "bits", "spec", "state", "model", "core", "board", "image",
+          "asm", "machine", "debug", "trace", "lab", "tui", "manage", "cli")
 FREE = ("errors",)                                         # every layer may raise
 # Inside a layer: rooms and single modules, the same rule.
 ROOMS = {

@@ -159,3 +159,77 @@ def test_temporary_folder_that_others_can_write_is_not_trusted(script, tmp_path)
     (tmp_path / f"hvlab-{os.getuid()}").chmod(0o777)
     assert [script("file"), script("file")] == [("42\n", 1), ("42\n", 1)]
     assert not list((tmp_path / f"hvlab-{os.getuid()}").iterdir())
+
+
+# ---- C functions: machine code that is loaded without the compiler ------------------------------------------------
+ENTRY = """
+import sys
+from emu.jit import entry, kernel
+
+@kernel
+def twice(value):
+    return value + value
+
+@entry("uint64(uint64)")
+def four(value):
+    return twice(twice(value))
+
+if "numba" in sys.modules:
+    print("compiler", file=sys.stderr)
+print(four.ctypes(21), int(twice.plain(4)))
+"""
+
+
+@pytest.fixture
+def function(tmp_path):
+    """Return a function that runs a script with one entry; it returns whether that imported the compiler."""
+    path = tmp_path / "function.py"
+    path.write_text(ENTRY)
+
+    def run(**environment):
+        done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=True,
+                              env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")} | environment)
+        assert done.stdout == "84 8\n" and done.stderr in ("", "compiler\n")
+        return done.stderr != ""
+
+    run.files = lambda: list((tmp_path / "cache").rglob("function-*/*.o"))
+    return run
+
+
+def test_entry_in_the_cache_needs_no_compiler(function):
+    assert [function(), function()] == [True, False]
+
+
+def test_damaged_machine_code_heals(function):
+    function()
+    path, = function.files()
+    whole, rng = path.read_bytes(), random.Random(3)
+    for damaged in (b"", whole[:100], whole[:-1], whole[:200] + bytes([whole[200] ^ 4]) + whole[201:], rng.randbytes(len(whole))):
+        path.write_bytes(damaged)
+        assert [function(), function()] == [True, False]
+
+
+def test_machine_code_that_cannot_be_loaded_is_made_again(function):
+    """Whole and sealed, but no object file of ours."""
+    function()
+    path, = function.files()
+    kernel_cache.write_sealed(path, b"\x7fELF")
+    assert [function(), function()] == [True, False]
+
+
+def test_machine_code_is_for_one_kind_of_processor(monkeypatch):
+    def four(value):
+        return value
+
+    here = kernel_cache.object_path(four)
+    kernel_cache._object_suffix.cache_clear()
+    monkeypatch.setattr(kernel_cache, "processor", lambda: {"flags": "sse4_1"})
+    there = kernel_cache.object_path(four)
+    kernel_cache._object_suffix.cache_clear()
+    assert here.parent == there.parent and here.name != there.name
+    monkeypatch.setattr(kernel_cache, "processor", dict)
+    assert kernel_cache.object_path(four) is None
+
+
+def test_settings_of_the_compiler_are_part_of_the_key(function):
+    assert [function(), function(NUMBA_OPT="1"), function(NUMBA_OPT="1"), function()] == [True, True, False, False]

@@ -110,11 +110,11 @@ class Board:
         """Reset every device as the reset line does; the clock and CMOS memory, output and input stay."""
         for _, unit in UNITS.values():
             if unit:
-                unit.reset(self.machine)
+                unit.reset.plain(self.machine)
         self._renew()
 
     def _renew(self):
-        self.machine.next_event = events.next_event(self.machine)
+        self.machine.next_event = events.next_event.plain(self.machine)
 
     # ---- console -----------------------------------------------------------------------------------------
 

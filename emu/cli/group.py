@@ -13,10 +13,24 @@ from emu.cli.streams import OUTPUT
 from emu.errors import INTERNAL, INTERRUPTED, OK, USAGE, HvlabError
 from emu.files import kept_apart, printable, shown
 
+# Name: (file in commands/, what the help says of it)
 COMMANDS = {
-    "run": "run", "asm": "asm", "demo": "demo", "bench": "bench",
-    "explain": "explain", "vmcs": "vmcs", "xlate": "xlate", "why": "why", "why-irq": "why_irq", "gdb": "gdb",
-    "vm": "vm", "tui": "tui", "break": "break_on", "trace": "trace", "replay": "replay", "bisect": "bisect",
+    "run":     ("run",      "Run an image on the machine."),
+    "asm":     ("asm",      "Assemble a program and show it."),
+    "demo":    ("demo",     "Boot the hypervisor with two partitions."),
+    "bench":   ("bench",    "Measure speed, with baselines in the same run."),
+    "explain": ("explain",  "Explain exits, VMCS fields, MSRs, hypercalls, checks."),
+    "vmcs":    ("vmcs",     "Show, compare and check the VMCS of a run."),
+    "xlate":   ("xlate",    "Show how a linear address is translated, entry by entry."),
+    "why":     ("why",      "Find who wrote memory, a register or a VMCS field last."),
+    "why-irq": ("why_irq",  "Explain why an interrupt is not delivered."),
+    "gdb":     ("gdb",      "Debug an image with gdb."),
+    "vm":      ("vm",       "Virtual machines under the root partition."),
+    "tui":     ("tui",      "Debug an image full screen."),
+    "break":   ("break_on", "Run until something happens: an exit, an MSR, a fault ..."),
+    "trace":   ("trace",    "Record the trace events of a run: exits, entries, injections ..."),
+    "replay":  ("replay",   "Repeat a recorded run."),
+    "bisect":  ("bisect",   "Find where two recorded runs diverge."),
 }
 
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)       # of a full disk, or one that goes
@@ -72,7 +86,15 @@ class Group(click.Group):
     def get_command(self, context, name):
         if name not in COMMANDS:
             return None
-        return import_module(f"emu.cli.commands.{COMMANDS[name]}").command
+        file, about = COMMANDS[name]
+        command = import_module(f"emu.cli.commands.{file}").command
+        command.short_help = about
+        return command
+
+    def format_commands(self, context, formatter):
+        """List the commands; none is imported for it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
 
 @click.command(cls=Group, help=HELP, context_settings=dict(help_option_names=["-h", "--help"], max_content_width=120))

@@ -3,7 +3,6 @@
 In these kernels `b` is the entry of a block (`emu.core.state.BLOCK`), at host address `slot`.
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
-from numba import types
 
 from emu.bits import ALL_ONES, LOW_16, LOW_32, PAGE_OFFSET, PAGE_SIZE, U64, get, put
 from emu.core import context as at
@@ -357,7 +356,7 @@ def crowd(m, uc):
         poke64(tcg + TCG_CODE_PTR, peek64(tcg + TCG_HIGHWATER))
 
 
-@entry(types.void(types.uint64, types.uint64, types.uint64, types.uint64))
+@entry("void(uint64, uint64, uint64, uint64)")
 def slow(cpu, uc, ra, slot):
     """Decide about a block that the stub could not charge by itself."""
     c = cpu_at(cpu)[0]
@@ -422,7 +421,7 @@ def slow(cpu, uc, ra, slot):
     charge(c, b, slot)
 
 
-@entry(types.uint64(types.uint64, types.uint64))
+@entry("uint64(uint64, uint64)")
 def forget(cpu, cs):
     """The engine at `cs` is about to drop all its blocks (tb_flush)."""
     c = cpu_at(cpu)[0]

@@ -6,7 +6,6 @@ the engine forgets its TLB first and then asks for each access, so that `emu.cor
 A return that may null FS or GS with a base is left to the model, which keeps the base (`emu.model.event`).
 Source: SDM 3A, "Determination of Access Mode"; SDM 2A, "CALL", "IRET/IRETD/IRETQ"; SDM 2B, "RET"
 """
-from numba import types
 
 from emu.bits import ALL_ONES, LOW_16, LOW_32, U64
 from emu.core.fill import leave
@@ -70,7 +69,7 @@ def note_stack(c, k, e, what, operand):
     k.far_sp &= k.far_mask
 
 
-@entry(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64))
+@entry("uint64(uint64, uint64, uint64, uint64)")
 def before(cpu, ra, what, operand):
     """Prepare a helper, called from host address `ra`, that does `what` (FAR) with the stack; returns 0."""
     c = cpu_at(cpu)[0]

@@ -5,7 +5,6 @@ first.  RDTSC, RDTSCP and PAUSE: their helpers do.  The engine then goes on afte
 way (`emu.model.event`), and so does any special circumstance: the results are the same.
 Source: SDM 3C, "VMREAD" and "VMWRITE"; SDM 2B, "PAUSE", "RDTSC", "RDTSCP"
 """
-from numba import types
 
 from emu.bits import ALL_ONES, LOW_32, U64, get
 from emu.core import ledger, rows, undo
@@ -52,7 +51,7 @@ def plain(c, e):
     return U64(e.hflags) & PLAIN_MODE == HFLAGS.CS64 and undisturbed(c, e)
 
 
-@entry(types.uint64(types.uint64, types.uint64))
+@entry("uint64(uint64, uint64)")
 def undefined(cpu, env):
     """Execute VMREAD or VMWRITE at RIP and return 1, or return 0 with nothing done."""
     c, e = cpu_at(cpu)[0], env_of(env)[0]
@@ -102,7 +101,7 @@ def place(b, la):
     return number, after
 
 
-@entry(types.uint64(types.uint64, types.uint64, types.uint64))
+@entry("uint64(uint64, uint64, uint64)")
 def quick(cpu, env, kind):
     """Execute the RDTSC, RDTSCP or PAUSE (kind: INSN) at RIP and return 1, or return 0 with nothing done.
 

@@ -6,8 +6,6 @@ Not modelled: outside 64-bit mode the engine checks neither limit nor type of th
 (instruction fetches, far transfers and event delivery are checked), and #AC is never raised (CR0.AM has no effect).
 Source: Unicorn 2.1.4 `CPUClass.tlb_fill`, `translator_loop`, `check_exit_request`.
 """
-from numba import types
-
 from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_MASK, PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, U64, get
 from emu.core import context as at
 from emu.core import ledger, operation, undo
@@ -259,7 +257,7 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
     return 0
 
 
-@entry(types.uint64(*[types.uint64] * 7))
+@entry("uint64(uint64, uint64, uint64, uint64, uint64, uint64, uint64)")
 def fill(cs, address, size, rw, index, probe, ra):
     """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
     c = cpu_at(peek64(cs + CS_OWNER))[0]
@@ -270,7 +268,7 @@ def fill(cs, address, size, rw, index, probe, ra):
     return found
 
 
-@entry(types.void(types.uint64, types.uint64))
+@entry("void(uint64, uint64)")
 def written(cs, address):
     """The engine would store to a page without a comparison from now on (tlb_set_dirty): where it may."""
     c = cpu_at(peek64(cs + CS_OWNER))[0]
@@ -366,7 +364,7 @@ def note_operands(steps, count, sets):
             sets[how - 1] |= 1 << U64(i)
 
 
-@entry(types.uint64(types.uint64, types.uint64, types.uint64, types.uint64))
+@entry("uint64(uint64, uint64, uint64, uint64)")
 def limit(cpu, block, cs, operands):
     """Return how many instructions a block may hold: those that end on its first page, at most rows.LIMIT.
 

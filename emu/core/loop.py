@@ -4,7 +4,6 @@ One processor is two engines on one host stack at most: a VM entry runs the non-
 engine's event, so that a world switch costs one engine start, not two.
 Source: Unicorn 2.1.4 `cpu_exec`, `cpu_handle_exception`.
 """
-from numba import types
 
 from emu.bits import ALL_ONES, LOW_32, U64, get
 from emu.core import context as at
@@ -310,7 +309,7 @@ def step_watched(c, k, cs):
     c.deadline = 0
 
 
-@entry(types.void(*[types.uint64] * 4))
+@entry("void(uint64, uint64, uint64, uint64)")
 def storing(cs, start, size, ra):
     """The engine is about to store `size` bytes at offset `start` of RAM, of a page with code: keep what is there.
 
@@ -340,7 +339,7 @@ def unstore(c, k):
     k.store_ra = 0
 
 
-@entry(types.void(types.uint64))
+@entry("void(uint64)")
 def modified(cs):
     """The engine is about to leave a block whose store changed its own code (cpu_loop_exit_noexc): it begins again there.
 
@@ -357,7 +356,7 @@ def modified(cs):
     give_back(c, undo.linear(e, e.rip))
 
 
-@entry(types.void(types.voidptr, types.uint32, types.voidptr))
+@entry("void(voidptr, uint32, voidptr)")
 def on_event(engine, number, user):
     """Everything the engine reports (UC_HOOK_INTR): handle it and let the engine go on, or stop it."""
     c = cpu_at(native.address(user))[0]
@@ -403,7 +402,7 @@ def on_event(engine, number, user):
     poke8(cs + CS_EXIT, 1)
 
 
-@entry(types.uint64(types.uint64, types.uint64))
+@entry("uint64(uint64, uint64)")
 def run_processor(cpu, quantum_end):
     """Run one processor until its clock reaches `quantum_end`, it halts, or the machine stops."""
     c = cpu_at(cpu)[0]

@@ -27,19 +27,19 @@ Source: Unicorn 2.1.4, qemu/accel/tcg and qemu/target/i386.  Not portable to oth
 64-bit ELF: `install` checks what it replaces and refuses with EngineError.
 """
 import ctypes
+import hashlib
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
-import llvmlite.binding as llvm
-import llvmlite.ir as ir
 import numpy as np
 from elftools.elf.elffile import ELFFile
-from numba import types
-from numba.extending import intrinsic
 
 from emu.core import far_stubs, simd, strict
 from emu.core.template import expanded, filled, joined, parts
 from emu.errors import EngineError
+from emu.jit import Intrinsic
+from emu.kernel_cache import cache_root, processor, read_sealed, versions, write_sealed
+from emu.object_code import Code
 from emu.spec.engine import ENGINE
 from emu.spec.insn import INSN
 
@@ -92,14 +92,23 @@ class Library:
         def data(name, dtype):
             return np.frombuffer(elf.get_section_by_name(name).data(), dtype)
         self.symbols, self.strings = data(".dynsym", _SYM), elf.get_section_by_name(".dynstr").data()
-        self.slots = np.concatenate([data(".rela.dyn", _RELA), data(".rela.plt", _RELA)])
+        slots = np.concatenate([data(".rela.dyn", _RELA), data(".rela.plt", _RELA)])
+        users = slots["info"] >> np.uint64(32)             # symbol that each refers to
+        order = np.argsort(users, kind="stable")
+        self.slots, self.users = slots[order], users[order]
+        self.indexes, twice = {}, set()                    # place of its name: number of a symbol
+        for number, at in enumerate(self.symbols["name"].tolist()):
+            if at in self.indexes:
+                twice.add(at)
+            self.indexes[at] = number
+        for at in twice:
+            del self.indexes[at]
 
     def _index(self, name):
-        at = self.strings.find(b"\0" + name.encode() + b"\0") + 1
-        found = np.nonzero(self.symbols["name"] == at)[0] if at else []
-        if len(found) != 1:
+        found = self.indexes.get(self.strings.find(b"\0" + name.encode() + b"\0") + 1)
+        if not found:                                      # number 0 is no symbol
             raise EngineError(f"the execution engine has no symbol {name}")
-        return int(found[0])
+        return found
 
     def address(self, name):
         """Return the host address of a function of the library."""
@@ -108,10 +117,11 @@ class Library:
     def replace(self, name, address):
         """Make every reference of the library to function `name` lead to `address` instead."""
         index, old = self._index(name), self.address(name)
-        places = self.slots["offset"][(self.slots["info"] >> np.uint64(32)) == index]
+        first, last = np.searchsorted(self.users, (index, index + 1))
+        places = self.slots["offset"][first:last]
         for place in places:
             where = self.base + int(place)
-            _make_writable(where)
+            _make_writable(where & ~0xFFF)
             word = ctypes.c_uint64.from_address(where)
             if word.value not in (old, 0) and (int(place) % 8 or not self._lazy(word.value)):
                 raise EngineError(f"the execution engine's reference to {name} is not what it should be")
@@ -124,9 +134,9 @@ class Library:
         return self.base <= value < self.base + (64 << 20)
 
 
-def _make_writable(address):
+@cache
+def _make_writable(page):
     libc = ctypes.CDLL(None, use_errno=True)
-    page = address & ~0xFFF
     if libc.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(0x2000), 3):
         raise EngineError("the execution engine's tables cannot be made writable (mprotect failed)")
 
@@ -139,7 +149,7 @@ def library():
 
 # ---- stubs ------------------------------------------------------------------------------------------------
 
-_KEEP = []                                  # compiled stubs live as long as the process
+OUTSIDE = "outside."                        # symbols of what the stubs call: its addresses are others in each process
 _DONE = {}
 _DEFINED = re.compile(r"^define (?!internal)[^@]*@(\w+)", re.MULTILINE)
 
@@ -162,25 +172,30 @@ def install(constants, **functions):
         before(processor, return address, FAR, operand) is called before the helpers of far transfers and segment loads
     Returns the addresses of the stubs by name.
     """
-    if not llvm.get_host_cpu_features().get("sse4.1"):
+    if processor() and "sse4_1" not in processor()["flags"].split():
         raise EngineError("the processor of this computer has no SSE4.1: SSE arithmetic of guests is done by its own instructions")
     if _DONE:
         return _DONE
-    lib = library()
-    constants = dict(constants, loop_exit_restore=lib.address("cpu_loop_exit_restore" + SUFFIX))
-    text, replaced = _stubs(lib, constants, functions)
-    compiled = _compile(expanded(text, constants))
+    lib, places = library(), {}
+
+    def outside(name, address):
+        places[OUTSIDE + name] = address
+        return f"ptrtoint (i8* @{OUTSIDE}{name} to i64)"
+
+    def address(name):
+        return outside(name, lib.address(name + SUFFIX))
+
+    constants = dict(constants, loop_exit_restore=address("cpu_loop_exit_restore"))
+    text, replaced = _stubs(address, constants, {name: outside(name, where) for name, where in functions.items()})
+    found = {name: at for name, at, _ in _loaded(expanded(text, constants), places).functions}
     for name, stub in replaced.items():
-        lib.replace(name + SUFFIX, compiled.get_function_address(stub))
-    _DONE.update({name: compiled.get_function_address(name) for name in _DEFINED.findall(text)})
+        lib.replace(name + SUFFIX, found[stub])
+    _DONE.update({name: found[name] for name in _DEFINED.findall(text)})
     return _DONE
 
 
-def _stubs(lib, constants, functions):
-    """Return (IR, {function of the engine: name of its stub}) of all stubs."""
-    def address(name):
-        return lib.address(name + SUFFIX)
-
+def _stubs(address, constants, functions):
+    """Return (IR, {function of the engine: name of its stub}) of all stubs; `address` gives that of a function of the engine, in IR."""
     texts = [filled(joined((parts("block")["blocks"], parts("find")["find"], parts("stores")["stores"])), **constants, **functions,
                     **{name.removeprefix("helper_"): address(name) for name in REPLACED})]
     replaced = dict(REPLACED)
@@ -227,26 +242,42 @@ def install_addresses():
     return _DONE
 
 
+def _loaded(text, places):
+    """Return the Code of the stubs, from the cache or compiled; places: addresses by name of what they call."""
+    text = joined([text, *(f"@{name} = external global i8" for name in places)])
+    path = cache_root() / "stubs" / f"{hashlib.sha256(f'{versions()}{text}'.encode()).hexdigest()[:20]}.o"
+    data = read_sealed(path)
+    if data is None:
+        data = _compile(text)
+        write_sealed(path, data)
+    try:
+        return Code(data, places)
+    except ValueError as error:
+        raise EngineError(f"the stubs of the execution engine cannot be loaded: {error}") from error
+
+
 def _compile(text):
+    """Return the object file of IR: code for any x86-64, in which every address has room for 64 bits."""
+    import llvmlite.binding as llvm
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()
     module = llvm.parse_assembly(text)
     module.verify()
-    machine = llvm.Target.from_default_triple().create_target_machine(opt=3)
+    machine = llvm.Target.from_default_triple().create_target_machine(opt=3, codemodel="large")
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
-    _KEEP.extend((module, machine, engine))
-    return engine
+    return machine.emit_object(module)
 
 
 # ---- calling C functions from kernels -----------------------------------------------------------------------
 
-@intrinsic
+@Intrinsic
 def call(typing, function, a, b, c, d, e, f):
     """Call the C function at an address with six 64-bit arguments (spare ones are ignored by it)."""
+    from llvmlite import ir
+    from numba import types
+
     def codegen(context, builder, signature, args):
         word = ir.IntType(64)
         target = builder.inttoptr(args[0], ir.FunctionType(word, [word] * 6).as_pointer())
@@ -255,15 +286,21 @@ def call(typing, function, a, b, c, d, e, f):
 
 
 def _access(bits):
-    @intrinsic
+    @Intrinsic
     def peek(typing, address):
+        from llvmlite import ir
+        from numba import types
+
         def codegen(context, builder, signature, args):
             word = builder.load(builder.inttoptr(args[0], ir.IntType(bits).as_pointer()))
             return word if bits == 64 else builder.zext(word, ir.IntType(64))
         return types.uint64(types.uint64), codegen
 
-    @intrinsic
+    @Intrinsic
     def poke(typing, address, value):
+        from llvmlite import ir
+        from numba import types
+
         def codegen(context, builder, signature, args):
             word = args[1] if bits == 64 else builder.trunc(args[1], ir.IntType(bits))
             builder.store(word, builder.inttoptr(args[0], ir.IntType(bits).as_pointer()))
@@ -279,9 +316,12 @@ peek16, poke16 = _access(16)
 peek8, poke8 = _access(8)
 
 
-@intrinsic
+@Intrinsic
 def address(typing, pointer):
     """Return a C pointer as a 64-bit number."""
+    from llvmlite import ir
+    from numba import types
+
     def codegen(context, builder, signature, args):
         return builder.ptrtoint(args[0], ir.IntType(64))
     return types.uint64(types.voidptr), codegen

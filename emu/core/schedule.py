@@ -2,7 +2,6 @@
 
 Halted processors take part with the time of what may wake them; when all are halted the clock jumps there.
 """
-from numba import types
 
 from emu.bits import ALL_ONES, U64
 from emu.core.native import call
@@ -99,7 +98,7 @@ def overtakes(c, chosen):
     return c.activity != ACTIVITY.ACTIVE and cpu_at(chosen)[0].activity == ACTIVITY.ACTIVE
 
 
-@entry(types.uint64(types.uint64, types.uint64, types.uint64))
+@entry("uint64(uint64, uint64, uint64)")
 def run(machine, until, pause):
     """Run the machine until a stop, until the processor whose turn it is reached `until`, or until one has passed `pause`.
 

@@ -1,5 +1,4 @@
 """Device registers in memory: what the engine's accesses to the device window do (see `emu.model.devices.mmio`)."""
-from numba import types
 
 from emu.bits import U64
 from emu.core.native import address
@@ -10,7 +9,7 @@ from emu.spec.cost import COST
 from emu.state import cpu_at
 
 
-@entry(types.uint64(types.voidptr, types.uint64, types.uint32, types.voidptr))
+@entry("uint64(voidptr, uint64, uint32, voidptr)")
 def device_read(engine, offset, size, user):
     """Read `size` bytes at `offset` of the page that the stepped instruction reaches."""
     c = cpu_at(address(user))[0]
@@ -18,7 +17,7 @@ def device_read(engine, offset, size, user):
     return mmio.read(c, core_at(c.core)[0].device_page + offset, U64(size))
 
 
-@entry(types.void(types.voidptr, types.uint64, types.uint32, types.uint64, types.voidptr))
+@entry("void(voidptr, uint64, uint32, uint64, voidptr)")
 def device_write(engine, offset, size, value, user):
     """Write `size` bytes at `offset` of the page that the stepped instruction reaches."""
     c = cpu_at(address(user))[0]

@@ -198,8 +198,8 @@ class Machine:
         from emu.model.interrupts import apic
         self.record[0].stop = 0
         for c in self.cpu:
-            apic.reset(c, False)
-            reset.power_up(c)
+            apic.reset.plain(c, False)
+            reset.power_up.plain(c)
         self.board.reset()
 
     def in_ram(self, address, size):

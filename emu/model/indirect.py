@@ -5,15 +5,17 @@ The port router reaches every device; a kernel that called it directly would con
 import ctypes
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, overload
+
+from emu.jit import Intrinsic, stands_for
 
 _C_FUNCTION = ctypes.CFUNCTYPE(*[ctypes.c_uint64] * 5)
 
 
-@intrinsic
+@Intrinsic
 def _call(typing, address, a, b, c, d):
+    from llvmlite import ir
+    from numba import types
+
     def codegen(context, builder, signature, args):
         word = ir.IntType(64)
         function = builder.inttoptr(args[0], ir.FunctionType(word, [word] * 4).as_pointer())
@@ -26,6 +28,6 @@ def call(address, a, b, c, d):
     return np.uint64(_C_FUNCTION(int(address))(int(a), int(b), int(c), int(d)))
 
 
-@overload(call)
+@stands_for(call)
 def _compiled(address, a, b, c, d):
     return lambda address, a, b, c, d: _call(address, a, b, c, d)

@@ -300,9 +300,10 @@ def _kinds():
     for name, row in ROWS.items():
         for prefixes, number, opcode, forms in encodings(name):
             slots[number, opcode] = _slot(number, opcode, 0, numbers)
+            places = {(_slot(number, opcode, modrm, numbers), modrm >> 3 & 7 | (modrm >= 0xC0) << 3) for modrm in forms}
             for prefix in prefixes:
-                for modrm in forms:
-                    where = _slot(number, opcode, modrm, numbers), prefix, modrm >> 3 & 7 | (modrm >= 0xC0) << 3
+                for slot, form in places:
+                    where = slot, prefix, form
                     if found.setdefault(where, row[0]) != row[0]:
                         raise ValueError(f"INSN.{name}: map {number} opcode {opcode:#x} is already taken")
     table = np.zeros((len(numbers) + 10, 4, 16), np.uint8)

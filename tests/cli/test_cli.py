@@ -3,6 +3,8 @@ import inspect
 import io
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,9 +101,31 @@ def test_no_arguments_show_help(hvlab):
     assert "hvlab demo" in out and "Exit codes:" in out
 
 
+def test_help_imports_nothing_heavy():
+    code = """import sys
+from emu.cli.group import hvlab
+hvlab.main(["--help"], standalone_mode=False)
+print([name for name in ("numba", "numpy", "llvmlite", "unicorn", "emu.machine", "emu.bits") if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout
+    assert all(about in done.stdout for _, about in COMMANDS.values())
+
+
+def test_a_warm_run_imports_no_compiler(tmp_path):
+    image = tmp_path / "end.s"
+    image.write_text("        .use    platform\n        .org    0x100000\nstart:  xor     eax, eax\n        out     PORT_DEBUG_EXIT, eax\n")
+    code = f"""import sys
+from emu.cli.group import hvlab
+code = hvlab.main(["run", {str(image)!r}, "--memory", "16M"], standalone_mode=False)
+print(code, [name for name in ("numba", "llvmlite", "emu.compiler") if name in sys.modules])"""
+    for _ in range(2):                                     # the first may have to compile
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stdout
+
+
 def test_every_module_of_a_command_is_in_the_table():
     folder = Path(bench.__file__).parent
-    assert sorted(COMMANDS.values()) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    assert sorted(file for file, _ in COMMANDS.values()) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -8,7 +8,7 @@ from numba.core import ccallback
 import emu.core
 import emu.model
 from emu.core import build
-from emu.jit import _Kernel
+from emu.jit import Kernel
 
 _entries = []                                              # (name, what the compiler made of it) of every @entry
 _compile = ccallback.CFunc._compile_uncached
@@ -28,7 +28,7 @@ def compiled():
     for package in (emu.model, emu.core):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for name, value in vars(importlib.import_module(module.name)).items():
-                if isinstance(value, _Kernel) and value.py_func.__module__ == module.name:
+                if isinstance(value, Kernel) and value.py_func.__module__ == module.name:
                     yield from ((f"{module.name}.{name}", result) for result in value.overloads.values())
     yield from _entries
 

@@ -38,7 +38,7 @@ def _definitions(context, param, values):
     return found
 
 
-@click.command("asm", help=HELP, short_help="Assemble a program and show it.")
+@click.command("asm", help=HELP)
 @click.argument("file", type=Input())
 @click.option("--list", "show", is_flag=True, help="Write addresses, bytes and source to standard output.")
 @click.option("--symbols", is_flag=True, help="Add the labels to the listing.")

@@ -60,7 +60,7 @@ def _table(title, rows):
     return table
 
 
-@click.command("bench", short_help="Measure speed, with baselines in the same run.")
+@click.command("bench")
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Write the numbers as one JSON object to standard output.")
 @click.option("--quick", is_flag=True, help="One short round each: shows that everything runs, the numbers mean nothing.")

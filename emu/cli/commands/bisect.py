@@ -90,7 +90,7 @@ def _lines_of(found, recordings):
     return _lines(found) if isinstance(found, bisect.Divergence) else _parting(found)
 
 
-@click.command("bisect", help=HELP, short_help="Find where two recorded runs diverge.")
+@click.command("bisect", help=HELP)
 @click.argument("a", type=Input())
 @click.argument("b", type=Input())
 @click.option("--image-a", type=Input(), help="The image of A, when it is not where it was.")

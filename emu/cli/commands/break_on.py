@@ -69,7 +69,7 @@ def _all(session, target, as_json):
     return count
 
 
-@click.command("break", help=HELP, short_help="Run until something happens: an exit, an MSR, a fault ...")
+@click.command("break", help=HELP)
 @click.argument("condition")
 @click.option("--ignore", type=Count(), metavar="N",
               help="Ignore so many hits first; each kind joined by or, and each address of a list, counts by itself.")

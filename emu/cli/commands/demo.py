@@ -15,7 +15,7 @@ handles and checks what it gets back. All of it is emulated code. The table at t
 """
 
 
-@click.command("demo", help=HELP, short_help="Boot the hypervisor with two partitions.")
+@click.command("demo", help=HELP)
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to standard output.")
 @click.option(
     "--max-cycles", type=Count(), default="20G", show_default=True, help="Stop with exit code 5 after this many."

@@ -55,7 +55,7 @@ def _list(kind, as_json):
         printing.write(printing.columns([(f"{number:#x}", str(number), name, text) for number, name, text in rows], 0, ("", "", "cyan")))
 
 
-@click.group("explain", help=HELP, short_help="Explain exits, VMCS fields, MSRs, hypercalls, checks.", no_args_is_help=True)
+@click.group("explain", help=HELP, no_args_is_help=True)
 def command():
     """Hold the kinds of things that can be explained."""
 

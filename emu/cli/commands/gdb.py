@@ -31,7 +31,7 @@ def _settings(context, parameter, wanted):
         context.exit()
 
 
-@click.command("gdb", help=HELP, short_help="Debug an image with gdb.")
+@click.command("gdb", help=HELP)
 @click.option("--listen", default="1234", show_default=True, metavar="[127.0.0.1:]PORT", help="Where to wait for gdb; 0: any free port.")
 @click.option("--init", is_flag=True, is_eager=True, expose_value=False, callback=_settings, help="Write the name of gdb's settings file.")
 @targets.looked_at

@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@click.command("replay", help=HELP, short_help="Repeat a recorded run.")
+@click.command("replay", help=HELP)
 @click.argument("file", type=Input())
 @click.option("--image", type=Input(), help="The image, when it is not where it was.")
 @click.option("--gdb", "listen", metavar="[127.0.0.1:]PORT", help="Wait for gdb before the first instruction; it meets the recorded end.")

@@ -36,7 +36,7 @@ machine from outside, each piece with its cycle, and the digest of the end; hvla
 """
 
 
-@click.command("run", help=HELP, short_help="Run an image on the machine.")
+@click.command("run", help=HELP)
 @targets.to_run
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON object to standard output.")
 @click.option("--trace-exits", type=OUT, help="Write every VM exit to this file, one JSON object a line.")

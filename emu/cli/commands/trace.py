@@ -85,7 +85,7 @@ def _forms(reader, jsonl, perfetto, report):
         _write(report, [report_of.report(reader)])
 
 
-@click.command("trace", help=HELP, short_help="Record the trace events of a run: exits, entries, injections ...")
+@click.command("trace", help=HELP)
 @click.option("-o", "--output", type=OUT, help="The file of rows, FILE.hvt.")
 @click.option("--filter", "text", metavar="CONDITION", help="Only rows for which this holds.")
 @click.option("--jsonl", type=Output(dash=True), help="One JSON object a row; - is standard output.")

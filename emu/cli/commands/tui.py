@@ -20,7 +20,7 @@ It needs the extra `tui`: pip install 'hvlab[tui]'. The run stays the same: what
 """
 
 
-@click.command("tui", help=HELP, short_help="Debug an image full screen.")
+@click.command("tui", help=HELP)
 @targets.looked_at
 def command(target):
     """Show the debugger."""

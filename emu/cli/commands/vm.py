@@ -50,7 +50,7 @@ def default_folder():
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "hvlab" / "vms"
 
 
-@click.group("vm", help=HELP, short_help="Virtual machines under the root partition.")
+@click.group("vm", help=HELP)
 @click.option("--state", "folder", type=Input(file_okay=False), help="The state folder; each has virtual machines of its own.")
 @click.pass_context
 def command(context, folder):

@@ -35,7 +35,7 @@ class Default(click.Group):
         return super().resolve_command(context, args)
 
 
-@click.group("vmcs", cls=Default, help=HELP, short_help="Show, compare and check the VMCS of a run.", no_args_is_help=True,
+@click.group("vmcs", cls=Default, help=HELP, no_args_is_help=True,
              context_settings=dict(ignore_unknown_options=True), subcommand_metavar="[check] IMAGE [OPTIONS]")
 def command():
     """Hold `show` and `check`."""

@@ -76,7 +76,7 @@ def _found(kind, what, history, thread, size, space):
     return why.memory(history, address, size, space, thread)
 
 
-@click.command("why", help=HELP, short_help="Find who wrote memory, a register or a VMCS field last.")
+@click.command("why", help=HELP)
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("what", metavar="ADDRESS|NAME|FIELD")
 @click.option("--size", type=click.IntRange(1, 8), default=8, show_default=True, help="Bytes of memory.")

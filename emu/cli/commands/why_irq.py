@@ -23,7 +23,7 @@ Examples:
 """
 
 
-@click.command("why-irq", help=HELP, short_help="Explain why an interrupt is not delivered.")
+@click.command("why-irq", help=HELP)
 @click.argument("vector")
 @options.at("cycle", "exit", "launch")
 @options.PROCESSOR

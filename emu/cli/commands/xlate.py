@@ -72,7 +72,7 @@ def _guest(stop, partition, vp):
     return chosen.processor, "guest", None if chosen.running else chosen.pointer
 
 
-@click.command("xlate", help=HELP, short_help="Show how a linear address is translated, entry by entry.")
+@click.command("xlate", help=HELP)
 @click.argument("address")
 @options.at("cycle", "exit", "launch")
 @options.PROCESSOR

@@ -130,8 +130,7 @@ def replaced(t, la, old, new, large):
 @kernel
 def clear(t):
     """Empty the table; spaces stay known and are numbered afresh."""
-    for i in range(TLB_WORDS):
-        t.word[i] = 0
+    t.word[:] = 0
     for i in range(SPACES):
         t.space_asid[i] = U64(i) + 1
         t.space_state[i] = 0
