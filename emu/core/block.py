@@ -6,7 +6,7 @@ Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 
 from emu.bits import ALL_ONES, LOW_16, LOW_32, PAGE_OFFSET, PAGE_SIZE, U64, get, put
 from emu.core import context as at
-from emu.core import head, rows, undo
+from emu.core import clock, head, rows, undo
 from emu.core.fill import (
     CS_CFLAGS,
     TB_FLAGS,
@@ -356,14 +356,11 @@ def crowd(m, uc):
         poke64(tcg + TCG_CODE_PTR, peek64(tcg + TCG_HIGHWATER))
 
 
-@entry("void(uint64, uint64, uint64, uint64)")
-def slow(cpu, uc, ra, slot):
-    """Decide about a block that the stub could not charge by itself."""
-    c = cpu_at(cpu)[0]
-    k = core_at(c.core)[0]
+@kernel
+def decide(c, k, uc, world, ra, slot):
+    """Decide about a block that could not charge itself: charge it, or leave."""
     b = block_at(slot)[0]
     last = last_instruction(c)
-    world = 1 if uc == k.uc[1] else 0
     if b.cost == NEW:
         k.blocks[world] = rows.listed(k.blocks[world], slot)
         register(c, k, uc, ra, slot)
@@ -421,14 +418,30 @@ def slow(cpu, uc, ra, slot):
     charge(c, b, slot)
 
 
+@entry("void(uint64, uint64, uint64, uint64)")
+def slow(cpu, uc, ra, slot):
+    """Before a block of the engine `uc`, called from host address `ra`, whose entry is at `slot`: it has not charged itself."""
+    c = cpu_at(cpu)[0]
+    k = core_at(c.core)[0]
+    world = 1 if uc == k.uc[1] else 0
+    e = env_of(k.env[world])[0]
+    clock.arrive(c, k, e)
+    decide(c, k, uc, world, ra, slot)
+    clock.depart(c, k, e)
+
+
 @entry("uint64(uint64, uint64)")
 def forget(cpu, cs):
     """The engine at `cs` is about to drop all its blocks (tb_flush)."""
     c = cpu_at(cpu)[0]
     if c.core:                                 # 0 while the processor is made
         k = core_at(c.core)[0]
-        keep(c, k)
         world = 1 if cs == k.cs[1] else 0
+        e = env_of(c.env)[0]
+        away = clock.arrive(c, k, e)
+        keep(c, k)
+        if away:
+            clock.depart(c, k, e)
         k.blocks[world] = LAST
         found = words(env_of(k.env[world])[0].found, FOUND_WORDS)
         for i in range(FOUND_WORDS):

@@ -7,10 +7,10 @@ Source: SDM 3C, "VMREAD" and "VMWRITE"; SDM 2B, "PAUSE", "RDTSC", "RDTSCP"
 """
 
 from emu.bits import ALL_ONES, LOW_32, U64, get
-from emu.core import ledger, rows, undo
+from emu.core import clock, ledger, rows, undo
 from emu.core.native import peek8
 from emu.core.rows import ROW
-from emu.core.state import block_at
+from emu.core.state import block_at, core_at
 from emu.jit import entry, kernel
 from emu.model import guest_mode
 from emu.model.cpu import cpl, real_mode
@@ -51,10 +51,9 @@ def plain(c, e):
     return U64(e.hflags) & PLAIN_MODE == HFLAGS.CS64 and undisturbed(c, e)
 
 
-@entry("uint64(uint64, uint64)")
-def undefined(cpu, env):
+@kernel
+def field(c, e):
     """Execute VMREAD or VMWRITE at RIP and return 1, or return 0 with nothing done."""
-    c, e = cpu_at(cpu)[0], env_of(env)[0]
     if not plain(c, e):
         return 0
     b = block_at(c.block)[0]
@@ -85,6 +84,17 @@ def undefined(cpu, env):
     return 1
 
 
+@entry("uint64(uint64, uint64)")
+def undefined(cpu, env):
+    """Execute VMREAD or VMWRITE at RIP and return 1, or return 0 with nothing done."""
+    c, e = cpu_at(cpu)[0], env_of(env)[0]
+    k = core_at(c.core)[0]
+    clock.arrive(c, k, e)
+    done = field(c, e)
+    clock.depart(c, k, e)
+    return done
+
+
 @kernel
 def place(b, la):
     """Return (number, cycles of all after it) of the instruction at linear `la` in a block's entry; its count when there is none."""
@@ -101,13 +111,12 @@ def place(b, la):
     return number, after
 
 
-@entry("uint64(uint64, uint64, uint64)")
-def quick(cpu, env, kind):
+@kernel
+def timed(c, e, kind):
     """Execute the RDTSC, RDTSCP or PAUSE (kind: INSN) at RIP and return 1, or return 0 with nothing done.
 
     The block was charged whole when it began: what comes after the instruction has to fit before the deadline with its price, too.
     """
-    c, e = cpu_at(cpu)[0], env_of(env)[0]
     if not undisturbed(c, e) or guest_mode.time_exits(c):
         return 0
     b = block_at(c.block)[0]
@@ -128,3 +137,14 @@ def quick(cpu, env, kind):
     put_time(c, e, kind)
     c.cycles += after
     return 1
+
+
+@entry("uint64(uint64, uint64, uint64)")
+def quick(cpu, env, kind):
+    """Execute the RDTSC, RDTSCP or PAUSE (kind: INSN) at RIP and return 1, or return 0 with nothing done."""
+    c, e = cpu_at(cpu)[0], env_of(env)[0]
+    k = core_at(c.core)[0]
+    clock.arrive(c, k, e)
+    done = timed(c, e, kind)
+    clock.depart(c, k, e)
+    return done

@@ -10,6 +10,8 @@ CORE = record(
     ("depth", U64),                                       # engines of this processor on the host stack now
     ("stopped", U64),                                     # 1 when an event has asked the engine that runs to return
     ("flush_seen", U64, 2), ("switch_seen", U64, 2),      # TLB.engine_flush and engine_switch when each engine last heeded them
+    # emu.core.clock: 1 while ENV.left and ENV.ran are the time, and the cycle at which nothing will be left
+    ("away", U64), ("end", U64),
     ("quantum_end", U64), ("grow_at", U64, 2),
     ("gated", U64, 2),                                    # MACHINE.gated when each engine last looked up its pages
     ("wrapped", U64, 2),                                  # each engine holds code past 4 GiB, under the address that was not wrapped

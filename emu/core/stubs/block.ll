@@ -12,25 +12,6 @@ define void @block(i64 %uc, i32 %slot) {
 ours:
   %code = and i64 %ra, -{code_alignment}
   %e = sub i64 %code, {entry_bytes}
-  %cost = field i64 %e {entry_cost}
-  %count32 = field i32 %e {entry_count}
-  %count = zext i32 %count32 to i64
-  %cycles.p = place i64 %c {cycles}
-  %old = load i64, i64* %cycles.p
-  %new = add i64 %old, %cost
-  %deadline = field i64 %c {deadline}
-  %fits = icmp ule i64 %new, %deadline
-  br i1 %fits, label %charge, label %slow, !prof !1
-charge:
-  store i64 %new, i64* %cycles.p
-  %insns.p = place i64 %c {instructions}
-  %insns = load i64, i64* %insns.p
-  %insns.n = add i64 %insns, %count
-  store i64 %insns.n, i64* %insns.p
-  %block.p = place i64 %c {block}
-  store i64 %e, i64* %block.p
-  ret void
-slow:
   %f = inttoptr i64 {slow} to void (i64, i64, i64, i64)*
   tail call void %f(i64 %c, i64 %uc, i64 %ra, i64 %e)
   ret void
