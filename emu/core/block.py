@@ -5,8 +5,8 @@ Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
 """
 
 from emu.bits import ALL_ONES, LOW_16, LOW_32, PAGE_OFFSET, PAGE_SIZE, U64, get, put
-from emu.core import context as at
 from emu.core import clock, head, rows, undo
+from emu.core import context as at
 from emu.core.fill import (
     CS_CFLAGS,
     TB_FLAGS,

@@ -8,6 +8,7 @@ Source: SDM 3A, "Determination of Access Mode"; SDM 2A, "CALL", "IRET/IRETD/IRET
 """
 
 from emu.bits import ALL_ONES, LOW_16, LOW_32, U64
+from emu.core import clock
 from emu.core.fill import leave
 from emu.core.native import call
 from emu.core.operation import FAR, PARAMETERS, PUSHED
@@ -81,7 +82,9 @@ def before(cpu, ra, what, operand):
     if what == FAR.TABLES if outer else e.cr[4] & CR4.SMAP == 0 or e.eflags & RFLAGS.AC == 0:
         return 0
     note_stack(c, k, e, what, operand & LOW_16)
+    clock.arrive(c, k, e)
     k.far_ra, k.far_at = ra, c.instructions
+    clock.depart(c, k, e)
     call(k.f_flush, k.cs[world], 0, 0, 0, 0, 0)
     k.filled_count[world] = 0
     return 0

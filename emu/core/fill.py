@@ -7,8 +7,8 @@ Not modelled: outside 64-bit mode the engine checks neither limit nor type of th
 Source: Unicorn 2.1.4 `CPUClass.tlb_fill`, `translator_loop`, `check_exit_request`.
 """
 from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_MASK, PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, U64, get
+from emu.core import clock, ledger, operation, undo
 from emu.core import context as at
-from emu.core import ledger, operation, undo
 from emu.core.native import call, peek8, peek32, peek64, poke32, poke64
 from emu.core.rows import LIMIT
 from emu.core.state import block_at, core_at
@@ -262,9 +262,13 @@ def fill(cs, address, size, rw, index, probe, ra):
     """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
     c = cpu_at(peek64(cs + CS_OWNER))[0]
     k = core_at(c.core)[0]
+    e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
+    away = clock.arrive(c, k, e)
     k.amid = 1 if ra and rw & 3 != 2 else 0
     found = answer(c, k, cs, address, size, rw, index, probe, ra)
     k.amid = 0
+    if away:
+        clock.depart(c, k, e)
     return found
 
 

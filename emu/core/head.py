@@ -21,7 +21,7 @@ Source: SDM 2, instruction pages of the above; Unicorn 2.1.4 `gen_tb_start`
 from emu.bits import U64
 from emu.core import clock
 from emu.core import context as at
-from emu.core.native import peek8, peek16, peek64, poke8, poke16, poke32, poke64
+from emu.core.native import peek8, peek16, peek64, poke16, poke32, poke64
 from emu.core.state import BLOCK, block_at
 from emu.jit import kernel
 from emu.state import ENV

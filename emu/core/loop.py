@@ -6,8 +6,8 @@ Source: Unicorn 2.1.4 `cpu_exec`, `cpu_handle_exception`.
 """
 
 from emu.bits import ALL_ONES, LOW_32, U64, get
+from emu.core import clock, ledger, native, rows, undo
 from emu.core import context as at
-from emu.core import ledger, native, rows, undo
 from emu.core.block import renew, repeats_at, roll
 from emu.core.fill import CS_CFLAGS, CS_OWNER
 from emu.core.native import call, peek32, peek64, poke8, poke32
@@ -163,7 +163,7 @@ def execute(c, k, world):
     it goes on as it was, but for having forgotten that one instruction was to run alone.
     Source: Unicorn 2.1.4 `tb_gen_code`
     """
-    uc, cs = k.uc[world], k.cs[world]
+    uc, cs, e = k.uc[world], k.cs[world], env_of(k.env[world])[0]
     k.switches += 1
     k.depth += 1
     while True:
@@ -173,7 +173,9 @@ def execute(c, k, world):
         poke32(cs + CS_TCG_EXIT, 0)
         poke8(uc + UC_STOP, 0)
         poke32(uc + UC_ERROR, 0)
+        clock.depart(c, k, e)
         reason = call(k.f_exec, uc, cs, 0, 0, 0, 0) & LOW_32
+        clock.arrive(c, k, e)
         if k.stopped or reason != CPU_EXEC_STOPPED or peek32(uc + UC_ERROR):
             break
         if c.single == 1:
@@ -182,7 +184,7 @@ def execute(c, k, world):
     k.depth -= 1
     if reason != CPU_EXEC_STOPPED or peek32(uc + UC_ERROR):
         c.stop, c.stop_a, c.stop_b = STOP.INTERNAL, reason, peek32(uc + UC_ERROR)
-        c.stop_rip = env_of(k.env[world])[0].rip
+        c.stop_rip = e.rip
         c.halted_or_stopped = 1
 
 
@@ -309,6 +311,20 @@ def step_watched(c, k, cs):
     c.deadline = 0
 
 
+@kernel
+def store(c, k, start, size, ra):
+    """Keep what is at offset `start` of RAM before `size` bytes are stored there: it may be one piece of an unaligned store."""
+    m = machine_at(c.machine)[0]
+    if start + size > ram.top(m) or size > 8:
+        return
+    if k.store_ra != ra or k.store_at != c.instructions or k.store_from + k.store_count != start or k.store_count > 8:
+        k.store_ra, k.store_at, k.store_from, k.store_count = ra, c.instructions, start, 0
+    now = octets(m.ram + start, size)
+    for i in range(size):
+        k.store_old[k.store_count + U64(i)] = now[U64(i)]
+    k.store_count += size
+
+
 @entry("void(uint64, uint64, uint64, uint64)")
 def storing(cs, start, size, ra):
     """The engine is about to store `size` bytes at offset `start` of RAM, of a page with code: keep what is there.
@@ -318,15 +334,12 @@ def storing(cs, start, size, ra):
     Source: Unicorn 2.1.4 `store_helper`, `notdirty_write`
     """
     c = cpu_at(peek64(cs + CS_OWNER))[0]
-    k, m = core_at(c.core)[0], machine_at(c.machine)[0]
-    if start + size > ram.top(m) or size > 8:
-        return
-    if k.store_ra != ra or k.store_at != c.instructions or k.store_from + k.store_count != start or k.store_count > 8:
-        k.store_ra, k.store_at, k.store_from, k.store_count = ra, c.instructions, start, 0
-    now = octets(m.ram + start, size)
-    for i in range(size):
-        k.store_old[k.store_count + U64(i)] = now[U64(i)]
-    k.store_count += size
+    k = core_at(c.core)[0]
+    e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
+    away = clock.arrive(c, k, e)
+    store(c, k, start, size, ra)
+    if away:
+        clock.depart(c, k, e)
 
 
 @kernel
@@ -347,13 +360,61 @@ def modified(cs):
     """
     c = cpu_at(peek64(cs + CS_OWNER))[0]
     k = core_at(c.core)[0]
-    unstore(c, k)
     e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
+    clock.arrive(c, k, e)
+    unstore(c, k)
     normal_rip(e)
     k.amid = 0
     note_flags(c, k, e)
     undo_x87(c, k, e)
     give_back(c, undo.linear(e, e.rip))
+    clock.depart(c, k, e)
+
+
+@kernel
+def bring_registers(c, k, e, world):
+    """Give the engine the x87 and SSE registers that the other has: its #NM is not the guest's."""
+    c.resumed_at = 0
+    normal_rip(e)
+    give_back(c, undo.linear(e, e.rip))
+    fetch_registers(k, world)
+    e.hflags = U64(e.hflags) & ~(HFLAGS.TS | HFLAGS.MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << 8
+    if c.single:
+        c.single = 1
+        poke32(k.cs[world] + CS_CFLAGS, 1)
+
+
+@kernel
+def respond(c, k, e, world, what):
+    """Handle an event of the engine of `world`; returns whether the engine goes on by itself."""
+    cs = k.cs[world]
+    if what == ENGINE.SPLIT:
+        return True
+    if what == ENGINE.NOT_AVAILABLE and k.owner != world and not e.cr[0] & (CR0.TS | CR0.EM):
+        bring_registers(c, k, e, world)
+        return True
+    amid = what == ENGINE.DEADLINE and c.block and repeats_at(c, undo.linear(e, e.rip))
+    prologue(c, k, e, world, what)
+    if amid:
+        step_iteration(c, k, cs)
+        return True
+    if what == ENGINE.DEVICE:
+        step_device(c, k, cs)
+        return True
+    if what == ENGINE.WATCH:
+        step_watched(c, k, cs)
+        return True
+    call(k.f_model, c.self_address, what, 0, 0, 0, 0)
+    while True:
+        now = world_of(c, k)
+        if c.halted_or_stopped:
+            return False
+        sync(c, k, now)
+        if now == world:
+            return True
+        if now == 0 or k.depth > 1:
+            return False                                   # the other engine is below on the stack, or starts from the loop
+        execute(c, k, now)
 
 
 @entry("void(voidptr, uint32, voidptr)")
@@ -362,44 +423,13 @@ def on_event(engine, number, user):
     c = cpu_at(native.address(user))[0]
     k = core_at(c.core)[0]
     world = world_of(c, k)
-    cs, what = k.cs[world], U64(number)
-    if what == ENGINE.SPLIT:
-        return
     e = env_of(k.env[world])[0]
-    if what == ENGINE.NOT_AVAILABLE and k.owner != world and not e.cr[0] & (CR0.TS | CR0.EM):
-        c.resumed_at = 0
-        normal_rip(e)
-        give_back(c, undo.linear(e, e.rip))
-        fetch_registers(k, world)
-        e.hflags = U64(e.hflags) & ~(HFLAGS.TS | HFLAGS.MP) | (e.cr[0] & (CR0.MP | CR0.TS)) << 8
-        if c.single:
-            c.single = 1
-            poke32(cs + CS_CFLAGS, 1)
+    clock.arrive(c, k, e)
+    if respond(c, k, e, world, U64(number)):
+        clock.depart(c, k, e)
         return
-    amid = what == ENGINE.DEADLINE and c.block and repeats_at(c, undo.linear(e, e.rip))
-    prologue(c, k, e, world, what)
-    if amid:
-        step_iteration(c, k, cs)
-        return
-    if what == ENGINE.DEVICE:
-        step_device(c, k, cs)
-        return
-    if what == ENGINE.WATCH:
-        step_watched(c, k, cs)
-        return
-    call(k.f_model, c.self_address, what, 0, 0, 0, 0)
-    while True:
-        now = world_of(c, k)
-        if c.halted_or_stopped:
-            break
-        sync(c, k, now)
-        if now == world:
-            return                                         # the engine goes on by itself
-        if now == 0 or k.depth > 1:
-            break                                          # the other engine is below on the stack, or starts from the loop
-        execute(c, k, now)
     k.stopped = 1
-    poke8(cs + CS_EXIT, 1)
+    poke8(k.cs[world] + CS_EXIT, 1)
 
 
 @entry("uint64(uint64, uint64)")

@@ -27,9 +27,19 @@ go:
   ret i64 %r
 }
 
-;; keep: a far transfer of protected mode: the state before it
+;; keep: a far transfer of protected mode: the state before it; the next block asks: its deadline is now (emu.core.clock)
   %deadline.p = place i64 %c {deadline}
   store i64 0, i64* %deadline.p
+  %core = field i64 %c {cpu_core}
+  %left.p = place i64 %env {env_left}
+  %left = load i64, i64* %left.p
+  %cycles = lshr i64 %left, 32
+  %counted = and i64 %left, 4294967295
+  store i64 %counted, i64* %left.p
+  %until.p = place i64 %core {core_end}
+  %until = load i64, i64* %until.p
+  %now = sub i64 %until, %cycles
+  store i64 %now, i64* %until.p
   %far = field i64 %c {far_state}
   %rsp = field i64 %env {env_rsp}
   %end.p = place i64 %far {state_bytes}
