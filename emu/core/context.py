@@ -77,7 +77,7 @@ def stub_constants():
                 cs_owner=CS_ENV + owner, env_owner=owner, cs_env=CS_ENV, exception_index=CS_EXCEPTION,
                 tcg_code_ptr=TCG_CODE_PTR, tcg_highwater=TCG_HIGHWATER, tcg_uc=TCG_UC, code_alignment=CODE_ALIGNMENT, new=int(rows.NEW),
                 entry_bytes=BLOCK.itemsize + HEAD_BYTES, entry_next=offset(BLOCK, "next"), entry_cost=offset(BLOCK, "cost"),
-                deadline=offset(CPU, "deadline"), cpu_core=offset(CPU, "core"), env_left=offset(ENV, "left"), core_end=offset(CORE, "end"))
+                deadline=offset(CPU, "deadline"), env_left=offset(ENV, "left"), core_end=offset(CORE, "end"))
 
 
 def _find_constants():

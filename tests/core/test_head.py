@@ -48,8 +48,8 @@ def test_breakpoint_has_them_ask_again(program):
     assert session.run().thread.register("rcx") == left - 1
 
 
-@pytest.mark.parametrize("cost, count, written", [(5, 3, True), (int(head.MOST_COST) + 1, 3, False), (300, 200, True), (5, 6, False), (5, 0, False),
-                                                  (int(rows.BY_MODEL), 1, False)])
+@pytest.mark.parametrize("cost, count, written", [
+    (5, 3, True), (int(head.MOST_COST) + 1, 3, False), (300, 200, True), (5, 6, False), (5, 0, False), (int(rows.BY_MODEL), 1, False)])
 def test_only_a_block_that_fits_is_written(cost, count, written):
     size = int(head.ENTRY_BYTES + head.HEAD_ROOM) + 64
     memory = (ctypes.c_uint8 * (size + 64))()
