@@ -34,7 +34,7 @@ TB_KINDS = 0xFF0E_FFFF                     # bits of its cflags that a look-up c
 TLB, TLB_DESCRIPTORS, TLB_DESCRIPTOR_BYTES, TLB_USED, TLB_TABLES, TLB_TABLE_BYTES, TLB_TABLE_ENTRIES = 2192, 32, 696, 32, 2128, 16, 8
 TLB_ENTRY_SHIFT, ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME, ENTRY_ADDEND = 6, 8, 16, 24, 32
 TLB_MODES = 3
-TLB_VICTIMS, TLB_VICTIM_COUNT = 48, 8     # of a descriptor: entries that were thrown out
+TLB_MOST_USED, TLB_VICTIMS, TLB_VICTIM_COUNT = 24, 48, 8     # of a descriptor: entries used lately; those that were thrown out
 CS_JUMPS, JUMPS = 312, 4096                # CPUState: blocks by their address (tb_jmp_cache)
 # CPUArchState beyond what the ENV record names
 ENV_FEATURES = 5632

@@ -32,7 +32,7 @@ CS_OWNER = U64(at.CS_ENV + at.offset(ENV, "owner"))
 CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_TCG_CTX)
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
 CS_CFLAGS, UC_EXITS = U64(at.CS_CFLAGS_NEXT), U64(at.UC_EXITS)
-GROW_LIMIT = U64(1 << 17)
+GROW_LIMIT, SMALL_TLB = U64(1 << 17), U64(1 << 10)
 ASKED = U64(2)                                                 # see map_page
 KINDS_RAM, KINDS_ROM, KINDS_DEVICE = walk.KIND.RAM, walk.KIND.ROM, walk.KIND.DEVICE
 
@@ -102,12 +102,15 @@ def map_page(c, k, world, page, pa, rw, how):
 
 @kernel
 def grow(k, cs, world, index):
-    """Flush the engine's TLB when it is crowded and missing: it doubles only at a flush."""
+    """Double the engine's TLB, which it does only at a flush, when it is crowded and misses: an address has one place there.
+
+    A large one takes long to clear, so that it has to be more crowded than a small one.
+    """
     env = cs + CS_ENV
     used = peek64(env - ledger.ENGINE_TLB + ledger.DESCRIPTORS + index * ledger.DESCRIPTOR_SIZE + ledger.USED)
     entries = (peek64(env - ledger.ENGINE_TLB + ledger.FAST_TABLES + index * ledger.TABLE_SIZE) >> ledger.ENTRY_SHIFT) + 1
-    if used * 10 > entries * 7 and k.fills > k.grow_at[world] and entries < GROW_LIMIT:
-        call(k.f_flush, cs, 0, 0, 0, 0, 0)
+    if used * 10 > entries * (3 if entries < SMALL_TLB else 7) and k.fills > k.grow_at[world] and entries < GROW_LIMIT:
+        ledger.empty(k, cs, True)
     k.grow_at[world] = k.fills + entries * 4 if k.fills > k.grow_at[world] else k.grow_at[world]
 
 

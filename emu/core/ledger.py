@@ -25,31 +25,20 @@ from emu.state import env_of
 READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
 FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
 FLIPS = U64(0xFF << 40)
-FEW, NOTED, NOTED_GLOBAL = U64(16), U64(NOTED_PAGES), U64(1)        # of CORE.filled
+FEW, SOME, NOTED, NOTED_GLOBAL = U64(8), U64(64), U64(NOTED_PAGES), U64(1)        # of CORE.filled
 WRAP = U64(1 << 32)
 WRITABLE_SHIFT = U64(16)
 ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE = U64(at.TLB), U64(at.TLB_DESCRIPTORS), U64(at.TLB_DESCRIPTOR_BYTES)
 USED, FAST_TABLES, TABLE_SIZE, ENTRY_TABLE = U64(at.TLB_USED), U64(at.TLB_TABLES), U64(at.TLB_TABLE_BYTES), U64(at.TLB_TABLE_ENTRIES)
 ENGINE_MODES, ENTRY_SHIFT, NOT_DIRTY = U64(at.TLB_MODES), U64(at.TLB_ENTRY_SHIFT), U64(1 << 10)
 ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME = U64(at.ENTRY_WRITE), U64(at.ENTRY_CODE), U64(at.ENTRY_FRAME)
-CS_ENV, CS_JUMPS, JUMPS, EPOCH_BITS = U64(at.CS_ENV), U64(at.CS_JUMPS), U64(at.JUMPS), U64(at.EPOCH_BITS)
+CS_ENV, EPOCH_BITS, MOST_USED = U64(at.CS_ENV), U64(at.EPOCH_BITS), U64(at.TLB_MOST_USED)
+CS_JUMPS, JUMPS, JUMPS_OF_PAGE, JUMP_SHIFT = U64(at.CS_JUMPS), U64(at.JUMPS), U64(64), U64(6)
 VICTIMS, VICTIM_COUNT = U64(at.TLB_VICTIMS), U64(at.TLB_VICTIM_COUNT)
 VALID_PAGE = ~U64(0x7FF)                                       # an entry with bit 11 set is not valid
 
 
 # ---- the engine's TLB ---------------------------------------------------------------------------------------
-@kernel
-def flush(k, world):
-    """Make an engine forget its TLB: page by page when it holds few, which spares clearing its tables."""
-    cs, count = k.cs[world], k.filled_count[world]
-    if count > FEW:
-        call(k.f_flush, cs, 0, 0, 0, 0, 0)
-    else:
-        for i in range(count):
-            call(k.f_flush_page, cs, k.filled[world * NOTED + U64(i)] & ~NOTED_GLOBAL, 0, 0, 0, 0)
-    k.filled_count[world] = k.wrapped[world] = 0
-
-
 @kernel
 def _descriptor(cs, mode):
     """Return the host address of the descriptor of one MMU mode's TLB."""
@@ -86,30 +75,65 @@ def _drop_victims(descriptor):
 
 
 @kernel
-def switch(t, k, world):
-    """Make an engine forget its TLB but for translations that are global in ours: it goes on to another address space.
+def _drop_jumps(cs, page):
+    """Drop what the engine keeps of blocks by address (tb_jmp_cache) for linear `page`: 64 places that its address chooses."""
+    first = (page ^ page >> JUMP_SHIFT) >> JUMP_SHIFT & JUMPS - JUMPS_OF_PAGE
+    jumps = words(cs + CS_JUMPS + (first << 3), JUMPS_OF_PAGE)
+    for i in range(JUMPS_OF_PAGE):
+        jumps[U64(i)] = 0
 
-    A page whose translation was global when the engine got it, and is global in the new space, has the same one: what ours loses
-    otherwise the engine is told of.  The new space may have one of its own beside it, which comes first.
+
+@kernel
+def empty(k, cs, bigger):
+    """Make the engine drop its TLB whole; bigger: it doubles the tables while at that.
+
+    It doubles them when they have been more than 70 % full, and halves them when less than 30 % for some of the host's time.
     """
-    cs, count, kept, e = k.cs[world], k.filled_count[world], 0, env_of(k.env[world])[0]
-    if count > NOTED or k.wrapped[world] or e.epoch + 1 >> EPOCH_BITS:
-        flush(k, world)
-        return
+    for mode in range(ENGINE_MODES):
+        entries = (peek64(cs + CS_ENV - ENGINE_TLB + FAST_TABLES + U64(mode) * TABLE_SIZE) >> ENTRY_SHIFT) + 1
+        poke64(_descriptor(cs, U64(mode)) + MOST_USED, entries if bigger else entries >> 1)
+    call(k.f_flush, cs, 0, 0, 0, 0, 0)
+
+
+@kernel
+def _drop_noted(t, k, world, keep):
+    """Make an engine forget the pages that it has got since it forgot all; keep: but for those that are global in ours."""
+    cs, count, kept = k.cs[world], k.filled_count[world], 0
     for i in range(count):
         noted = k.filled[world * NOTED + U64(i)]
-        if noted & NOTED_GLOBAL and tlb.is_global(t, noted):
+        page = noted & ~NOTED_GLOBAL
+        if keep and noted & NOTED_GLOBAL and tlb.is_global(t, page):
             k.filled[world * NOTED + kept] = noted
             kept += 1
-        else:
-            _drop_page(cs, noted & ~NOTED_GLOBAL)
+            continue
+        _drop_page(cs, page)
+        if count <= FEW:
+            _drop_jumps(cs, page)
+            _drop_jumps(cs, page - PAGE_SIZE)              # a block that begins there may end on this one
     for mode in range(ENGINE_MODES):
         _drop_victims(_descriptor(cs, U64(mode)))
-    jumps = words(cs + CS_JUMPS, JUMPS)
-    for i in range(JUMPS):
-        jumps[U64(i)] = 0
-    e.epoch += 1
+    if count > FEW:
+        jumps = words(cs + CS_JUMPS, JUMPS)
+        for i in range(JUMPS):
+            jumps[U64(i)] = 0
     k.filled_count[world] = kept
+
+
+@kernel
+def flush(t, k, world, keep):
+    """Make an engine forget its TLB, page by page when it has got few since: its tables need not be cleared then.
+
+    keep: what is global in ours, `t`, stays: the engine goes on to another address space.  A page whose translation was global when the
+    engine got it, and is global in the new space, has the same one: what ours loses otherwise the engine is told of.  The new space may
+    have one of its own beside it, which comes first.
+    """
+    e = env_of(k.env[world])[0]
+    if k.filled_count[world] > (NOTED if keep else SOME) or k.wrapped[world] or e.epoch + 1 >> EPOCH_BITS:
+        empty(k, k.cs[world], False)
+        k.filled_count[world] = k.wrapped[world] = 0
+        return
+    _drop_noted(t, k, world, keep)
+    e.epoch += 1
 
 
 @kernel
@@ -122,12 +146,12 @@ def forget(t, k, world):
         k.flush_seen[world] = t.engine_flush
         k.switch_seen[world] = t.engine_switch
         t.engine_pages = 0
-        flush(k, world)
+        flush(t, k, world, False)
         return True
     switches = t.engine_switch != k.switch_seen[world]
     if switches:
         k.switch_seen[world] = t.engine_switch
-        switch(t, k, world)
+        flush(t, k, world, True)
     if t.engine_pages == 0:
         return switches
     for i in range(t.engine_pages):
@@ -159,7 +183,7 @@ def drop_everywhere(k, page, engines, code):
         if engines >> U64(i) & 1:
             if code:
                 call(k.f_invalidate, every_uc[i], start, start + PAGE_SIZE, 0, 0, 0)
-            call(k.f_flush, every_cs[i], 0, 0, 0, 0, 0)
+            empty(k, every_cs[i], False)
             k.invalidations += 1
 
 

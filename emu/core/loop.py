@@ -88,7 +88,7 @@ def sync(c, k, world):
     breakpoint.renew(c, e, world)
     if k.gated[world] != m.gated or k.wrapped[world] and U64(e.hflags) & HFLAGS.CS64:
         k.gated[world] = m.gated
-        ledger.flush(k, world)
+        ledger.flush(t, k, world, False)
     ledger.forget(t, k, world)
     if m.stale_count:
         ledger.drop_stale(m, k)

@@ -67,7 +67,7 @@ TRAPS = ("single_step",)
 # Functions of the engine that have a stub of their own in `stubs/block.ll`, `stubs/find.ll` and `stubs/stores.ll`
 REPLACED = {"helper_check_exit_request": "block", "helper_raise_exception": "raise", "tb_flush": "forget", "tcg_tb_alloc": "allot",
             "helper_lookup_tb_ptr": "lookup", "tb_htable_lookup": "table", "tlb_flush_by_mmuidx": "flush",
-            "tlb_flush_page_by_mmuidx": "flush_page", "tlb_set_dirty": "dirty",
+            "tlb_flush_page_by_mmuidx": "flush_page", "tlb_set_dirty": "dirty", "tlb_reset_dirty_by_vaddr": "reset_dirty",
             "cpu_loop_exit_noexc": "again", "tb_invalidate_phys_page_fast": "storing", "translator_loop": "translate"}
 
 
