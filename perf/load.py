@@ -40,7 +40,8 @@ def script():
              "busybox mount -t devtmpfs dev /dev"]
     for name, work in PARTS.items():
         lines += [work, f"echo '{MARK}{name}'"]
-    return "\n".join([*lines, f"echo '{MARK}{END}'", "busybox poweroff -f", ""])
+    written = "busybox stty -echo"                         # its tcsetattr(TCSADRAIN) waits until the line has sent everything
+    return "\n".join([*lines, f"echo '{MARK}{END}'", written, "busybox poweroff -f", ""])
 
 
 def once(command):
