@@ -60,7 +60,7 @@ def fresh(unit):
     """Bring the machine back to its first moment when a packet has ended it or let it go, and forget the points."""
     unit.killed = unit.detached = False
     if unit.exited or unit.ended:
-        unit.exited = unit.ended = False
+        unit.restart()
     for key in list(unit.points):
         breakpoints.drop(unit, key)
     for point in unit.session.breakpoints():
