@@ -24,7 +24,7 @@ CS_CREATED, CS_STOPPED, CS_EXIT_REQUEST, CS_CFLAGS_NEXT, CS_ENV_PTR, CS_CLUSTER,
 CS_HALTED, CS_EXCEPTION, CS_CLASS, CS_TCG_EXIT = 33176, 33184, 33200, 33208
 CS_ENV = 35408                             # the ENV follows CPUState and the TLB at this distance
 # TCGContext: where the next block's code goes, and up to where it may; its uc_struct; what ends translated code
-TCG_CODE_PTR, TCG_HIGHWATER, TCG_UC, TCG_EPILOGUE, TCG_BUFFER_BYTES = 192, 208, 39280, 152, 64 << 20
+TCG_CODE_PTR, TCG_HIGHWATER, TCG_UC, TCG_EPILOGUE, TCG_THROWN, TCG_BUFFER_BYTES = 192, 208, 39280, 152, 216, 64 << 20
 # CPUClass
 CLASS_UNALIGNED, CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 24, 72, 128, 136
 # TranslationBlock
@@ -43,13 +43,15 @@ ENV_SSE_END = 3200                         # x87, MMX and SSE state ends here; i
 # Second descriptor word of a TSS: its type is "busy" (SDM 3A, "TSS Descriptor")
 TASK_BUSY = 1 << 9
 
+OURS = ("owner", "found", "epoch", "left", "ran", "thrown")    # fields of ENV that Unicorn has for what ours never do
+
 # What a far return changes besides RSP: RIP, flags, segments
 STATE_FIRST = ENV.fields["rip"][1]
 STATE_BYTES = ENV.fields["cr"][1] - STATE_FIRST
 
-# The table of found blocks (stubs/find.ll): 2**FOUND_BITS slots of two words; a host address has at most 64 - EPOCH_BITS bits.
-FOUND_BITS, EPOCH_BITS = 14, 16
-FOUND_WORDS = 2 << FOUND_BITS
+# The table of found blocks (stubs/find.ll): 2**FOUND_BITS slots of four words, in one line of the host's cache; then a word for each
+FOUND_BITS, FOUND_ALIGNMENT = 14, 64
+FOUND_WORDS = 5 << FOUND_BITS
 # A block's code begins at a multiple of this; its entry (emu.core.state.BLOCK) lies in front of it, after its TranslationBlock.
 # Between the two: what the block begins with (emu.core.head).
 CODE_ALIGNMENT, HEAD_BYTES = 64, 64
@@ -84,8 +86,8 @@ def _find_constants():
     """Return the numbers of `stubs/find.ll`."""
     found, epoch = offset(ENV, "found"), offset(ENV, "epoch")
     table = TLB_TABLES - TLB                               # from the ENV on
-    return dict(env_found=found, cs_found=CS_ENV + found, env_epoch=epoch, cs_epoch=CS_ENV + epoch, epoch_bits=EPOCH_BITS,
-                epoch_shift=64 - EPOCH_BITS, found_bits=FOUND_BITS, found_mask=(1 << FOUND_BITS) - 1, found_bytes=8 * FOUND_WORDS,
+    return dict(env_found=found, env_epoch=epoch, cs_epoch=CS_ENV + epoch, env_thrown=offset(ENV, "thrown"), found_bits=FOUND_BITS,
+                found_mask=(1 << FOUND_BITS) - 1, found_hosts=32 << FOUND_BITS, found_tb=(1 << 48) - 1,
                 env_rip=offset(ENV, "rip"), env_cs_base=offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1),
                 tlb_mask=table, tlb_entries=table + TLB_TABLE_ENTRIES, tlb_shift=12 - TLB_ENTRY_SHIFT, tlb_code=ENTRY_CODE,
                 tlb_addend=ENTRY_ADDEND, cpl=int(HFLAGS.CPL), smap=int(HFLAGS.SMAP), smap_ac=int(HFLAGS.SMAP | RFLAGS.AC),
@@ -133,8 +135,10 @@ def verify(uc):
     if not -TCG_BUFFER_BYTES < word(tcg + TCG_EPILOGUE) - word(tcg + TCG_CODE_PTR) < TCG_BUFFER_BYTES:
         raise EngineError(f"the engine's translator does not hold the end of translated code at offset {TCG_EPILOGUE}")
     _verify_tlb(maps, cs)
-    if any(word(env + offset(ENV, name)) for name in ("owner", "found", "epoch")):
-        raise EngineError("the engine uses the fields that hvlab marks its engines with and finds blocks by")
+    if word(tcg + TCG_THROWN):
+        raise EngineError(f"the engine's translator does not count the blocks that it throws away at offset {TCG_THROWN}")
+    if any(word(env + offset(ENV, name)) for name in OURS):
+        raise EngineError("the engine uses the fields that hvlab marks its engines with, finds blocks and keeps time by")
     return handle, cs, env
 
 

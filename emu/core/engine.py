@@ -36,7 +36,7 @@ FP_STATUS = slice(_FP_STATUS, _FP_STATUS + 8)              # bytes of ENV: float
 
 def _disown(env_address):
     """Make the engine a foreign one: our records are about to go, and Unicorn drops its blocks when it frees it."""
-    for name in ("owner", "found", "epoch"):
+    for name in at.OURS:
         ctypes.c_uint64.from_address(env_address + at.offset(ENV, name)).value = 0
 
 
@@ -92,9 +92,11 @@ class Engine:
         ctypes.c_uint8.from_address(self.cs + at.CS_CREATED).value = 1
         ctypes.c_uint8.from_address(self.cs + at.CS_STOPPED).value = 0
         self._prepare_intercepts()
-        self.found = np.zeros(at.FOUND_WORDS, np.uint64)
-        ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "found")).value = self.found.ctypes.data
-        ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, "owner")).value = owner
+        found = np.zeros(at.FOUND_WORDS + at.FOUND_ALIGNMENT // 8, np.uint64)
+        self.found = found[-found.ctypes.data % at.FOUND_ALIGNMENT // 8:][:at.FOUND_WORDS]
+        thrown = ctypes.c_uint64.from_address(self.handle + at.UC_TCG_CTX).value + at.TCG_THROWN
+        for name, value in (("found", self.found.ctypes.data), ("thrown", thrown), ("owner", owner)):
+            ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, name)).value = value
         weakref.finalize(self.uc, _disown, self.env_address)     # comes before Unicorn's own, which is older: it frees the engine
 
     def _prepare_intercepts(self):

@@ -32,7 +32,7 @@ ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE = U64(at.TLB), U64(at.TLB_DESCRIPTORS),
 USED, FAST_TABLES, TABLE_SIZE, ENTRY_TABLE = U64(at.TLB_USED), U64(at.TLB_TABLES), U64(at.TLB_TABLE_BYTES), U64(at.TLB_TABLE_ENTRIES)
 ENGINE_MODES, ENTRY_SHIFT, NOT_DIRTY = U64(at.TLB_MODES), U64(at.TLB_ENTRY_SHIFT), U64(1 << 10)
 ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME = U64(at.ENTRY_WRITE), U64(at.ENTRY_CODE), U64(at.ENTRY_FRAME)
-CS_ENV, EPOCH_BITS, MOST_USED = U64(at.CS_ENV), U64(at.EPOCH_BITS), U64(at.TLB_MOST_USED)
+CS_ENV, MOST_USED = U64(at.CS_ENV), U64(at.TLB_MOST_USED)
 CS_JUMPS, JUMPS, JUMPS_OF_PAGE, JUMP_SHIFT = U64(at.CS_JUMPS), U64(at.JUMPS), U64(64), U64(6)
 VICTIMS, VICTIM_COUNT = U64(at.TLB_VICTIMS), U64(at.TLB_VICTIM_COUNT)
 VALID_PAGE = ~U64(0x7FF)                                       # an entry with bit 11 set is not valid
@@ -128,7 +128,7 @@ def flush(t, k, world, keep):
     have one of its own beside it, which comes first.
     """
     e = env_of(k.env[world])[0]
-    if k.filled_count[world] > (NOTED if keep else SOME) or k.wrapped[world] or e.epoch + 1 >> EPOCH_BITS:
+    if k.filled_count[world] > (NOTED if keep else SOME) or k.wrapped[world]:
         empty(k, k.cs[world], False)
         k.filled_count[world] = k.wrapped[world] = 0
         return

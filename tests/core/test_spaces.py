@@ -4,8 +4,7 @@ The oracle is the same machine with each instruction looked up and translated fr
 """
 import pytest
 
-from emu.core import context
-from tests.core.disturbed import EACH, check, end, started
+from tests.core.disturbed import check
 from tests.core.scrambled import lines
 from tests.core.spaces import FRAMES, HEAD, LARGE_ENTRY, LARGE_WINDOW, NESTED, NO_FLUSH, PAIR, PD1, PT, ROOT, TAIL, WINDOW_AT, Spaces
 from tests.machines import program
@@ -73,16 +72,3 @@ def test_large_page_does_not_come_before_a_global_small_one(tmp_path):
     body += f"mov ebx, {LARGE_WINDOW:#x}; invlpg [rbx]; mov rsi, [rbx]; "
     body += put(0, PD1, LARGE_ENTRY // 8, 0x400000 | 0x87) + "mov rax, [rbx + 0x1000]; mov rax, [rbx]; EQ rax, rsi"
     check(written(tmp_path, body), 0)
-
-
-@pytest.mark.parametrize("kind", [ROOT, NESTED], ids=["one", "guest"])
-def test_epochs_run_over(kind, tmp_path):
-    space = Spaces(1, kind)
-    assembly = program(tmp_path, space.alone() if kind is ROOT else space.nested(), "lib.s", "vmxlib.s")
-    unit = started(assembly)
-    last = (1 << context.EPOCH_BITS) - 3
-    for engine in unit.processors[0].engines:
-        engine.env[0]["epoch"] = last
-    unit.run(max_cycles=120_000)
-    assert unit.processors[0].engines[0].env[0]["epoch"] < last, "it began again"
-    assert end(unit) == end(started(assembly, seed=EACH))
