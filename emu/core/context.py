@@ -68,7 +68,8 @@ def stub_constants():
     owner = offset(ENV, "owner")
     return dict(ts=int(HFLAGS.TS), lma=int(HFLAGS.LMA), cs64=int(HFLAGS.CS64), not_busy=~TASK_BUSY,
                 tb_size=TB_SIZE, env_rsp=32, state_first=STATE_FIRST, state_bytes=STATE_BYTES, far_state=offset(CPU, "far_state"),
-                cpu_core=offset(CPU, "core"), core_stores=offset(CORE, "x87_stores"), core_status=offset(CORE, "x87_status"),
+                cpu_core=offset(CPU, "core"), core_value_read=offset(CORE, "value_read"),
+                core_stores=offset(CORE, "x87_stores"), core_status=offset(CORE, "x87_status"),
                 core_place=offset(CORE, "x87_place"), core_tag=offset(CORE, "x87_tag"), core_value=offset(CORE, "x87_value"),
                 **_find_constants(),
                 env_hflags=offset(ENV, "hflags"), env_eflags=offset(ENV, "eflags"), env_cc_src=offset(ENV, "cc_src"),

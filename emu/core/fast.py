@@ -1,9 +1,9 @@
 """Instructions of the model that are done without leaving the translated block's call, in the plain case.
 
 VMREAD and VMWRITE between registers: the engine translates both as undefined opcodes, and its `raise_exception` helper comes here
-first.  RDTSC, RDTSCP and PAUSE: their helpers do.  The engine then goes on after the instruction.  Everything else takes the ordinary
-way (`emu.model.event`), and so does any special circumstance: the results are the same.
-Source: SDM 3C, "VMREAD" and "VMWRITE"; SDM 2B, "PAUSE", "RDTSC", "RDTSCP"
+first.  RDTSC, RDTSCP, PAUSE and MOV from CR: their helpers do.  The engine then goes on after the instruction.  Everything else takes
+the ordinary way (`emu.model.event`), and so does any special circumstance: the results are the same.
+Source: SDM 3C, "VMREAD" and "VMWRITE"; SDM 2B, "MOV—Move to/from Control Registers", "PAUSE", "RDTSC", "RDTSCP"
 """
 
 from emu.bits import ALL_ONES, LOW_32, U64, get
@@ -14,6 +14,7 @@ from emu.core.state import block_at, core_at
 from emu.jit import entry, kernel
 from emu.model import guest_mode
 from emu.model.cpu import cpl, real_mode
+from emu.model.instructions.control import cr_seen
 from emu.model.instructions.miscellaneous import put_time
 from emu.spec.cost import COST
 from emu.spec.cpu import CR4, RFLAGS
@@ -23,7 +24,8 @@ from emu.spec.outcome import MODE, WATCH
 from emu.state import cpu_at, debug_at, env_of, machine_at
 
 REX_PREFIX, REX_MASK, REX_R_SHIFT, REX_B_SHIFT = U64(0x40), U64(0xF0), U64(1), U64(3)
-TWO_BYTE_ESCAPE, OP_VMREAD, OP_VMWRITE, REGISTER_FORM = U64(0x0F), U64(0x78), U64(0x79), U64(0xC0)
+TWO_BYTE_ESCAPE, REGISTER_FORM = U64(0x0F), U64(0xC0)
+OP_MOV_FROM_CR, OP_VMREAD, OP_VMWRITE = U64(0x20), U64(0x78), U64(0x79)
 STATIC = U64(1)                             # cycles that the block stub charged for the instruction
 PLAIN_MODE = HFLAGS.CS64 | HFLAGS.CPL
 SLOW_FLAGS = RFLAGS.TF | RFLAGS.RF
@@ -52,22 +54,27 @@ def plain(c, e):
 
 
 @kernel
-def field(c, e):
-    """Execute VMREAD or VMWRITE at RIP and return 1, or return 0 with nothing done."""
-    if not plain(c, e):
-        return 0
-    b = block_at(c.block)[0]
+def between_registers(e, b):
+    """Return (opcode after 0F, reg, rm, length) of the instruction at RIP: in 64-bit code, between registers, with REX at most; or 0s."""
     if b.host == 0:
-        return 0
-    code, length, rex = b.host + (e.rip - b.pc), 3, 0
+        return U64(0), U64(0), U64(0), U64(0)
+    code, length, rex = b.host + (e.rip - b.pc), U64(3), U64(0)
     if peek8(code) & REX_MASK == REX_PREFIX:
         rex = peek8(code)
         code += 1
         length += 1
     opcode, modrm = peek8(code + 1), peek8(code + 2)
     if peek8(code) != TWO_BYTE_ESCAPE or modrm < REGISTER_FORM:
+        return U64(0), U64(0), U64(0), U64(0)
+    return opcode, modrm >> 3 & 7 | (rex & 4) << REX_R_SHIFT, modrm & 7 | (rex & 1) << REX_B_SHIFT, length
+
+
+@kernel
+def field(c, e):
+    """Execute VMREAD or VMWRITE at RIP and return 1, or return 0 with nothing done."""
+    if not plain(c, e):
         return 0
-    reg, rm = modrm >> 3 & 7 | (rex & 4) << REX_R_SHIFT, modrm & 7 | (rex & 1) << REX_B_SHIFT
+    opcode, reg, rm, length = between_registers(e, block_at(c.block)[0])
     if opcode == OP_VMREAD:
         at, value = guest_mode.read_field(c, e.regs[reg])
         if at == 0:
@@ -139,12 +146,30 @@ def timed(c, e, kind):
     return 1
 
 
+@kernel
+def control(c, e, k):
+    """Execute the MOV from CR at RIP, in 64-bit code at CPL 0, but for what it writes, and return 1; or return 0 with nothing done.
+
+    As where the model executes it: it takes no time beside that of what comes before and after it.
+    """
+    if not undisturbed(c, e) or U64(e.hflags) & PLAIN_MODE != HFLAGS.CS64:
+        return 0
+    b = block_at(c.block)[0]
+    opcode, number, _, _ = between_registers(e, b)
+    n, _ = place(b, e.rip)
+    if opcode != OP_MOV_FROM_CR or n >= b.count or guest_mode.cr_read_exits(c, number):
+        return 0
+    k.value_read = cr_seen(c, e, number)
+    c.cycles -= get(rows.row(b, n), ROW.COST)
+    return 1
+
+
 @entry("uint64(uint64, uint64, uint64)")
 def quick(cpu, env, kind):
-    """Execute the RDTSC, RDTSCP or PAUSE (kind: INSN) at RIP and return 1, or return 0 with nothing done."""
+    """Execute the RDTSC, RDTSCP, PAUSE or MOV from CR (kind: INSN) at RIP and return 1, or return 0 with nothing done."""
     c, e = cpu_at(cpu)[0], env_of(env)[0]
     k = core_at(c.core)[0]
     clock.arrive(c, k, e)
-    done = timed(c, e, kind)
+    done = control(c, e, k) if kind == INSN.MOV_FROM_CR else timed(c, e, kind)
     clock.depart(c, k, e)
     return done

@@ -9,7 +9,7 @@ its global offset table, so that a helper can be replaced before the first engin
 - `helper_lookup_tb_ptr` and `tb_htable_lookup` look into a table first that a flush of the engine's TLB leaves as it is;
   `tlb_flush_by_mmuidx` and `tlb_flush_page_by_mmuidx` count the table's epochs;
 - helpers of sensitive instructions (CPUID, RDMSR, IN, MOV CR, ...) become *intercept stubs*: they leave the
-  block with the processor state exact at that instruction and report an event; RDTSC, RDTSCP and PAUSE ask `quick` first;
+  block with the processor state exact at that instruction and report an event; RDTSC, RDTSCP, PAUSE and MOV from CR ask `quick` first;
 - `translator_loop` gets an instruction limit from `limit`, so that no block of several instructions reaches over its page, and does
   not read what the model executes in its place;
 - `raise_exception` and `tb_flush` pass through `undefined` (VMREAD, VMWRITE) and `forget` (whose blocks are in no list any more);
@@ -51,12 +51,12 @@ _RELA = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 # What the intercept stubs report; helpers that become ones.
 INSTRUCTION, STEPPED, NOT_AVAILABLE = (int(number) for number in (ENGINE.INSTRUCTION, ENGINE.STEPPED, ENGINE.NOT_AVAILABLE))
 INTERCEPTED = (
-    "cpuid", "rdpmc", "rdmsr", "wrmsr", "hlt", "monitor", "mwait", "invlpg", "read_crN",
-    "write_crN", "lmsw", "clts", "set_dr", "get_dr", "xsetbv", "xgetbv", "rdrand", "syscall", "sysret", "sysenter", "sysexit",
+    "cpuid", "rdpmc", "rdmsr", "wrmsr", "hlt", "monitor", "mwait", "invlpg", "write_crN",
+    "lmsw", "clts", "set_dr", "get_dr", "xsetbv", "xgetbv", "rdrand", "syscall", "sysret", "sysenter", "sysexit",
     "inb", "inw", "inl", "outb", "outw", "outl", "lldt", "ltr", "rsm",
 )
 # Those that `quick` may execute within the block.
-QUICK = {"rdtsc": INSN.RDTSC, "rdtscp": INSN.RDTSCP, "pause": INSN.PAUSE}
+QUICK = {"rdtsc": INSN.RDTSC, "rdtscp": INSN.RDTSCP, "pause": INSN.PAUSE, "read_crN": INSN.MOV_FROM_CR}
 # Helpers that use x87 and SSE state without looking at the task-switched flag: #NM is reported while it is set.
 GUARDED = ("xsave", "xsaveopt", "xrstor")
 # Far transfers that may switch tasks, which only legacy protected mode has: (name, RFLAGS that are set then, whether a
@@ -164,7 +164,8 @@ def install(constants, **functions):
             that the engine must not read; sets which of them (bit n for instruction n) have an operand of each kind of
             emu.spec.simd.OPERAND
         undefined(processor, state) -> 1 when it executed what the engine calls undefined
-        quick(processor, state, INSN) -> 1 when it executed the instruction of that kind at RIP within the block
+        quick(processor, state, INSN) -> 1 when it executed the instruction of that kind at RIP within the block; what MOV from CR
+            reads is in CORE.value_read
         forget(processor, CPU state) is called before the engine drops all its blocks: host addresses are used again
         written(CPU state, linear address) lets stores to a page go unnoticed, where they may
         modified(CPU state) takes back what a block that changed itself did not run

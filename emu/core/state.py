@@ -27,6 +27,7 @@ CORE = record(
     ("translations", U64), ("fills", U64), ("events", U64), ("switches", U64), ("invalidations", U64),
     ("mismatch", U64), ("mismatch_pc", U64),              # blocks whose length the engine and our decoder saw differently
     # the far transfer whose helper runs, see emu.core.far: where it is called from, CPU.instructions then, FAR, its stack
+    ("value_read", U64),                                  # what the MOV from CR that emu.core.fast has just executed reads
     ("far_ra", U64), ("far_at", U64), ("far_kind", U64), ("far_base", U64), ("far_sp", U64), ("far_mask", U64), ("far_bytes", U64),
     # answers of emu.core.operation.modifies: for a host address, and `translations` then
     ("known_ra", U64, 16), ("known_at", U64, 16), ("known", U64, 16),

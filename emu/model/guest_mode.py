@@ -27,6 +27,7 @@ from emu.model.vmx.intercept import (
     cr4_to_write,
     cr8_read,
     cr8_write,
+    cr_read_exits,
     exception,
     iret,
     iret_done,
@@ -45,9 +46,9 @@ from emu.model.vmx.vmx import execute, read_field, write_field
 from emu.spec.insn import INSN
 
 __all__ = ["BY_IDT", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen", "cr4_to_write", "cr8_read",
-           "cr8_write", "exception", "execute", "iret", "iret_done", "iret_unblocks", "leave", "next_boundary_deadline", "owns",
-           "read_field", "software_exception", "task_iret", "task_switch", "task_transfer", "time_exits", "tpr_shadow", "window_awaited",
-           "write_field"]
+           "cr8_write", "cr_read_exits", "exception", "execute", "iret", "iret_done", "iret_unblocks", "leave",
+           "next_boundary_deadline", "owns", "read_field", "software_exception", "task_iret", "task_switch", "task_transfer",
+           "time_exits", "tpr_shadow", "window_awaited", "write_field"]
 
 
 @kernel

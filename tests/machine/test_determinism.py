@@ -8,10 +8,10 @@ from tests.guests import guests
 from tests.machines import MIB, assembled, close
 
 SINGLE = ["a20_gate", "accessed_dirty", "apic_timer_periodic", "code_aliases", "code_off_memory", "code_past_4gib", "code_segment_limit",
-          "cpuid_basics", "debug_rearm", "five_level", "iretq_checks", "large_pages", "nmi", "nmi_iret", "noncanonical_crossing",
-          "page_crossing", "page_fault_codes", "pit_pic", "read_modify_write", "real_mode", "resume_flag", "self_modifying",
-          "shadow_repeat", "single_step", "smap_implicit", "sti_shadow", "string_faults", "syscall", "time_in_blocks", "user_far_transfers",
-          "vmx_shadow_violation"]
+          "control_reads_in_blocks", "cpuid_basics", "debug_rearm", "five_level", "iretq_checks", "large_pages", "nmi", "nmi_iret",
+          "noncanonical_crossing", "page_crossing", "page_fault_codes", "pit_pic", "read_modify_write", "real_mode", "resume_flag",
+          "self_modifying", "shadow_repeat", "single_step", "smap_implicit", "sti_shadow", "string_faults", "syscall", "time_in_blocks",
+          "user_far_transfers", "vmx_shadow_violation"]
 SHARED = ["cross_modifying", "mwait_wake", "smp_atomics", "smp_init_order", "smp_init_sipi", "smp_ipi", "smp_shootdown"]
 LIMIT = 200_000_000
 

@@ -27,7 +27,9 @@ ours:
   %no = icmp eq i64 %done, 0
   br i1 %no, label %report, label %out
 out:
-  ret i64 0
+  %core = field i64 %c {cpu_core}
+  %value = field i64 %core {core_value_read}
+  ret i64 %value
 report:
   %ra = caller
   leave {number}

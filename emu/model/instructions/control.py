@@ -172,6 +172,18 @@ def mov_to_cr(c, e, insn):
 
 
 @kernel
+def cr_seen(c, e, number):
+    """Return what MOV from CR `number`, which exists, reads."""
+    if number == 0:
+        return guest_mode.cr0_seen(c)
+    if number == 4:
+        return guest_mode.cr4_seen(c)
+    if number == 8:
+        return guest_mode.cr8_read(c) if guest_mode.tpr_shadow(c) else apic.cr8(c)
+    return e.cr[number]
+
+
+@kernel
 def mov_from_cr(c, e, insn):
     """Execute MOV from CR."""
     number = insn.reg
@@ -179,15 +191,7 @@ def mov_from_cr(c, e, insn):
         return ud(c)
     if cpl(e) != 0:
         return gp0(c)
-    if number == 0:
-        value = guest_mode.cr0_seen(c)
-    elif number == 4:
-        value = guest_mode.cr4_seen(c)
-    elif number == 8:
-        value = guest_mode.cr8_read(c) if guest_mode.tpr_shadow(c) else apic.cr8(c)
-    else:
-        value = e.cr[number]
-    operand.set_reg(e, insn, insn.rm, insn.operand_size, value)
+    operand.set_reg(e, insn, insn.rm, insn.operand_size, cr_seen(c, e, number))
     return RESULT.NEXT
 
 

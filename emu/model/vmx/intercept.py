@@ -14,7 +14,7 @@ from emu.jit import kernel
 from emu.model.fault import raise_exit
 from emu.model.interrupts import apic
 from emu.model.memory import memory
-from emu.model.vmx.intercept_instructions import check
+from emu.model.vmx.intercept_instructions import check, cr_read_exits
 from emu.model.vmx.vmcs import fields
 from emu.spec.apic import PENDING
 from emu.spec.cpu import CR0, EVENT, INTR, RFLAGS, VECTOR, VECTORS
@@ -24,7 +24,7 @@ from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, EXITC, PIN, PROC, 
 from emu.state import env_of
 
 __all__ = ["after_instruction", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen",
-           "cr4_to_write", "cr8_read", "cr8_write", "exception", "iret", "iret_done", "iret_unblocks",
+           "cr4_to_write", "cr8_read", "cr8_write", "cr_read_exits", "exception", "iret", "iret_done", "iret_unblocks",
            "next_boundary_deadline", "software_exception", "time_exits", "tpr_shadow", "window_awaited"]
 
 NO_EXIT = ALL_ONES                                 # boundary: no exit is due

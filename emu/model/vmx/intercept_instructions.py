@@ -14,7 +14,7 @@ from emu.model.vmx.vmcs import fields
 from emu.spec.cpu import CR0, CR4, DESCRIPTOR, GPR, RFLAGS, SEG
 from emu.spec.insn import INSN
 from emu.spec.intercept import CASE, CONTROLS, ENABLE, FORMAT, FORMATS, GUARD, GUARDS, IDENTITY, REASONS, WORD, WORDS
-from emu.spec.outcome import ACCESS, FAULT
+from emu.spec.outcome import ACCESS, FAULT, MODE
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import CRACCESS, INFO, PROC, QUAL_CR, QUAL_DR, QUAL_IO, REASON
 from emu.state import env_of
@@ -210,12 +210,17 @@ def cr3_target(v, value):
 
 
 @kernel
+def cr_read_exits(c, number):
+    """Return whether MOV from CR `number` exits."""
+    if c.vmx_mode != MODE.NONROOT:
+        return False
+    return number == 3 and c.proc & PROC.CR3_STORE != 0 or number == 8 and c.proc & PROC.CR8_STORE != 0
+
+
+@kernel
 def from_cr(c, insn):
     """Decide whether MOV from CR exits."""
-    number = insn.reg
-    if number == 3:
-        return c.proc & PROC.CR3_STORE != 0 and cr_exit(c, insn, number, CRACCESS.FROM)
-    return number == 8 and c.proc & PROC.CR8_STORE != 0 and cr_exit(c, insn, number, CRACCESS.FROM)
+    return cr_read_exits(c, insn.reg) and cr_exit(c, insn, insn.reg, CRACCESS.FROM)
 
 
 @kernel
