@@ -22,7 +22,7 @@ from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import endings, failure, partition, restart, standing
 from emu.machine.host import host
-from emu.machine.result import Result, exit_rows, raise_unmodelled
+from emu.machine.result import Result, exit_rows, raise_unmodelled, times
 from emu.machine.trace_ring import ExitFile, Watch
 from emu.model.memory.memory import PAGE
 from emu.model.observe import monitor
@@ -183,6 +183,7 @@ class Machine:
         self.interrupted = 0                              # the signal by which a person asked `run` to stop between slices
         self.limit = FOREVER                              # the cycle that no run goes beyond: a recording's end
         self.cut = 0                                      # the budget that stopped it last, in cycles
+        self.resets = 0                                   # times that a guest's reset started it again
         self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
         self.reset()
 
@@ -329,6 +330,7 @@ class Machine:
             stop = m.stop = self.cpu[m.stop_cpu].stop = int(STOP.NONE)
         if stop == STOP.RESET and self.config.on_reset == "reboot":
             restart.restart(self)
+            self.resets += 1
             stop = int(STOP.NONE)
         if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
             m.now = max(self.host.now, fed)                  # a processor that sleeps wakes now, not when it fell asleep
@@ -394,6 +396,8 @@ class Machine:
         end = endings.of(partitions, m.exit_code, self.config.on_reset) if reason == "EXIT_CODE" else None
         if end:
             explanation += endings.halted(self, partitions)
+        if self.resets:
+            explanation.append(f"the guest reset the machine {times(self.resets)}, and it started again")
         return Result(
             reason=end.reason if end else reason, exit_code=end.exit_code if end else m.exit_code, ended=end.text if end else "",
             cycles=self.clock, instructions=sum(c.instructions for c in cpus),
@@ -402,7 +406,7 @@ class Machine:
             injected=sum(sum(c.injected) for c in cpus), ept_violations=sum(c.ept_violations for c in cpus),
             partitions=partitions,
             entry_failed=failure.entry_is_to_blame(self, reason, m.exit_code), explanation=explanation,
-            on_reset=self.config.on_reset)
+            on_reset=self.config.on_reset, resets=self.resets)
 
     def trace_exits(self, path):
         """Write every VM exit from now on to a file, one JSON object a line; `close_trace` puts it in its place."""

@@ -47,12 +47,18 @@ class Result:
     explanation: list = field(default_factory=list)       # lines of text on how it ended, for people
     partitions: list = field(default_factory=list)        # a PartitionResult each
     on_reset: str = "fail"                                # what a guest's reset was to be, see Config
+    resets: int = 0                                       # times that a guest's reset started the machine again
     ended: str = ""                                       # how its partitions ended the run, a sentence
 
     @property
     def mips(self):
         """Return millions of instructions per second of wall time."""
         return self.instructions / self.wall_seconds / 1e6 if self.wall_seconds else 0.0
+
+
+def times(count):
+    """Return in words how often something was done."""
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def exit_code(result):

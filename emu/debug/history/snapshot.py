@@ -5,7 +5,7 @@
     restore(machine, before)
 
 A run that goes on from a restored snapshot is the run that went on from where it was taken, to the bit.  Taking changes
-nothing in it.  A page of memory costs room once, however many snapshots hold it: `take` looks only at pages that
+nothing in it.  A page of memory costs room once, however many snapshots hold it: `take` reads only pages that
 the page ledger marks DIRTY, `restore` copies only those and the ones in which the two snapshots differ.
 What the execution engines derived is dropped or known to be right: their TLBs go (so that the next write to a page is
 noticed), translations of pages that change go through the list of stale pages, as when the model writes to code.
@@ -33,7 +33,8 @@ class About:
     """What a snapshot knows besides the machine's state.
 
     cycles, instructions: of each processor; inputs: the machine's, of which the first `fed` had been delivered;
-    partitions: names of those that were loaded; symbols: emu.image Symbols, or None; placed: what the machine started with.
+    partitions: names of those that were loaded; symbols: emu.image Symbols, or None; placed: what the machine started with;
+    resets: how often a guest's reset had started it again.
     """
 
     cycles: tuple
@@ -43,6 +44,7 @@ class About:
     partitions: tuple = ()
     symbols: Any = None
     placed: Any = None
+    resets: int = 0
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ def take(machine):
     table[ram_pages:] = store.keep(rows_of(rows), table[ram_pages:])
     made = Snapshot(machine.config, store, table, About(
         tuple(machine.clocks), tuple(host(c).instructions for c in machine.cpu),
-        tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols, machine.placed))
+        tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols, machine.placed,
+        machine.resets))
     _forget(machine)
     machine.base = made
     return made
@@ -194,7 +197,7 @@ def _take_over(machine, about):
     """Go back in the list of inputs: those that came later come again.  Learn names that the machine does not have."""
     if machine.inputs.log[:about.fed] != list(about.inputs[:about.fed]) or len(machine.inputs.log) < len(about.inputs):
         machine.inputs.log = list(about.inputs)
-    machine.inputs.done = about.fed
+    machine.inputs.done, machine.resets = about.fed, about.resets
     if tuple(p.name for p in machine.partitions) != about.partitions:
         machine.partitions = [Named(name) for name in about.partitions]
     machine.symbols = machine.symbols or about.symbols
