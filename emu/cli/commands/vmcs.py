@@ -119,7 +119,7 @@ def check(target, at_launch, at_exit, at_entry_failure, processor, as_json):
     """Report whether VM entry would accept the VMCS that is current where the run of IMAGE is stopped.
 
     Without a place the run is stopped before the first VM entry that fails; when none does, that is the answer. A snapshot is
-    looked at as it is.
+    examined as it is.
     """
     from emu.debug.history.run_to import Missing
     from emu.debug.views import vmcs

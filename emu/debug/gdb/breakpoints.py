@@ -8,7 +8,7 @@ from emu.debug.gdb.query import MACHINE, NOTHING, OK
 from emu.errors import DebugError
 
 ACCESS = {"2": "write", "3": "read", "4": "access"}
-WATCHED = 1 << 20                                          # bytes of a watchpoint: each access to its pages is looked at
+WATCHED = 1 << 20                                          # bytes of a watchpoint: each access to its pages is checked
 
 
 def condition_of(text):
