@@ -90,7 +90,7 @@ def switch(t, k, world):
     """Make an engine forget its TLB but for translations that are global in ours: it goes on to another address space.
 
     A page whose translation was global when the engine got it, and is global in the new space, has the same one: what ours loses
-    otherwise the engine is told of.  The new space may have one of its own beside it, which comes first.
+    otherwise the engine learns of.  The new space may have one of its own beside it, which comes first.
     """
     cs, count, kept, e = k.cs[world], k.filled_count[world], 0, env_of(k.env[world])[0]
     if count > NOTED or k.wrapped[world] or e.epoch + 1 >> EPOCH_BITS:
