@@ -114,7 +114,7 @@ def test_run_without_a_reset_counts_none(hvlab, program):
 
 
 def test_run_from_a_snapshot_reports_source_lines(hvlab, program, tmp_path):
-    image, saved = program("test:   cli\n        hlt\n"), tmp_path / "a.hvz"
+    image, saved = program("test:   cli\n        hlt\n        jmp     test\n"), tmp_path / "a.hvz"
     assert hvlab("run", image, *M, "--max-cycles", "1K", "--save", saved)[0] == 5
     (code, _, err), (code_of_saved, _, from_saved) = hvlab("run", image, *M), hvlab("run", saved)
     sleeps = [line for line in err.splitlines() if "halted" in line]

@@ -2,6 +2,7 @@
 
 Those of docs/ are run by its pages.
 """
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -31,7 +32,7 @@ def all_commands(command=hvlab, path=()):
 def examples(text):
     """Return the command lines of a text: those that stand indented by themselves, up to a gap that begins an explanation."""
     found = []
-    for line in text.splitlines():
+    for line in inspect.cleandoc(text).splitlines():
         match = re.match(r"(?:  |    |\$ )hvlab (?=\S)(.*)", line)
         if match:
             words = re.split(r"\s{2,}| # | && |; hvlab | > | \| ", match[1])[0]

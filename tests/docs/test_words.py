@@ -85,7 +85,7 @@ def test_words_are_those_of_the_glossary(place):
 def test_every_replaced_word_of_the_glossary_is_refused():
     assert {"behind", "anew", "happening", "for ever", "tell", "talk", "look at", "is no"} <= set(WORDS)
     for word, better in WORDS.items():
-        assert wrong("a.md", [(7, f"It {word} a thing.")])[0].endswith(f": write {better!r}"), word
+        assert any(found.endswith(f": write {better!r}") for found in wrong("a.md", [(7, f"It {word} a thing.")])), word
 
 
 @pytest.mark.parametrize("text, refused", [
