@@ -39,6 +39,8 @@ def test_questions_of_the_sessions_have_answers():
     parts = re.split(r"^(?=## )", SESSIONS, flags=re.MULTILINE)
     assert [part.splitlines()[0] for part in parts if "nothing has changed" in part] == ["## 6. A race between processors"]
     assert "written 4 times with the value that it had" in parts[-1]
+    for part, routine in ((parts[3], "ept_leaf"), (parts[5], "exit_rdmsr")):
+        assert re.search(rf"^    written by  0x\w+ \({routine}\b", part, re.MULTILINE), routine
 
 
 def test_a_bug_that_does_not_fit_is_said(tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ SCHEMA = "hvlab.snapshot.1"
 ZSTD_LEVEL, SECTION_PAGES = 3, 4096                        # of zstd; pages in a section
 SNAPSHOT_LIMIT = 8 << 30                                   # bytes of a file that is read, so that no larger one is written
 MANIFEST_LIMIT, PLACED_LIMIT = 64 << 20, 1 << 30         # bytes of the manifest, of what a reset loads again
-LINES_LIMIT = 256 << 20                                   # bytes of the source lines; more are left out
+SOURCE_LINES_LIMIT = 256 << 20                                   # bytes of the source lines; more are left out
 OPTIONAL = ("placed", "lines")                            # sections that not every file has
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
@@ -106,7 +106,7 @@ def _lines(symbols):
         return b""
     rows = [(at, len(data), *rest) for at, data, *rest in symbols.lines]
     made = msgspec.json.encode(Lines(rows, {name: str(path) for name, path in symbols.files.items()}))
-    return made if len(made) <= LINES_LIMIT else b""
+    return made if len(made) <= SOURCE_LINES_LIMIT else b""
 
 
 def _contents(snapshot):
@@ -196,7 +196,7 @@ def _check_sections(path, manifest, config):
     """Raise SnapshotError unless the sections are those of such a machine, none longer than it can be."""
     ram_pages = config.memory_bytes // PAGE
     most = {"state": parts.offsets(parts.layout(config.processors))[1], "pages": 4 * ram_pages,
-            "placed": min(2 * config.memory_bytes, PLACED_LIMIT), "lines": LINES_LIMIT}
+            "placed": min(2 * config.memory_bytes, PLACED_LIMIT), "lines": SOURCE_LINES_LIMIT}
     names = [section.name for section in manifest.sections if section.name not in OPTIONAL]
     more = [section.name for section in manifest.sections if section.name in OPTIONAL]
     chunks = [f"ram.{n}" for n in range(min(len(names) - 2, -(-ram_pages // SECTION_PAGES)))]
