@@ -104,6 +104,18 @@ def test_load_gives_what_was_saved(small, data, tmp_path):
     assert whole(machine) == before
 
 
+def test_file_without_a_count_of_resets_is_read(data, tmp_path):
+    (tmp_path / "a.hvz").write_bytes(altered(data, lambda manifest: manifest.pop("resets")))
+    assert snapshot_file.load(tmp_path / "a.hvz").about.resets == 0
+
+
+def test_more_source_lines_than_a_file_may_have_are_left_out(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshot_file, "SOURCE_LINES_LIMIT", 10)
+    snapshot_file.save(small[1], tmp_path / "a.hvz")
+    found = snapshot_file.load(tmp_path / "a.hvz").about.symbols
+    assert found.lines == [] and found.addresses == small[0].symbols.addresses
+
+
 def test_zeros_take_no_room(tmp_path):
     machine = Machine(Config(memory_bytes=256 << 20))
     machine.write(100 << 20, b"x")
