@@ -113,13 +113,13 @@ def test_run_without_a_reset_counts_none(hvlab, program):
     assert code == 0 and json.loads(out)["resets"] == 0 and "reset" not in err
 
 
-def test_run_from_a_snapshot_reports_source_lines(hvlab, program, tmp_path):
+@pytest.mark.parametrize("place", ["bare", "partition"])
+def test_run_from_a_snapshot_reports_source_lines(hvlab, program, tmp_path, place):
     image, saved = program("test:   cli\n        hlt\n        jmp     test\n"), tmp_path / "a.hvz"
-    assert hvlab("run", image, *M, "--max-cycles", "1K", "--save", saved)[0] == 5
-    (code, _, err), (code_of_saved, _, from_saved) = hvlab("run", image, *M), hvlab("run", saved)
-    sleeps = [line for line in err.splitlines() if "halted" in line]
-    assert code == code_of_saved == 5 and "program.s:" in sleeps[0]
-    assert [line for line in from_saved.splitlines() if "halted" in line] == sleeps
+    assert hvlab("run", image, *M, "--as", place, "--max-cycles", "1K", "--save", saved)[0] == 5
+    runs = hvlab("run", image, *M, "--as", place), hvlab("run", saved)
+    sleeps, from_saved = ([line for line in err.splitlines() if line.startswith("hvlab: ") and "halted" in line] for _, _, err in runs)
+    assert [code for code, _, _ in runs] == [5, 5] and "program.s:" in sleeps[0] and from_saved == sleeps
 
 
 def test_what_would_wake_a_processor_is_said(hvlab, program):

@@ -20,6 +20,7 @@ from emu.bits import ALL_ONES, PAGE, PAGE_SHIFT, U64
 from emu.debug.history import parts
 from emu.debug.history.page_store import PageStore, put
 from emu.errors import SnapshotError
+from emu.machine.failure import symbols_of
 from emu.machine.host import host
 from emu.model.memory.memory import PAGE as LEDGER
 from emu.model.observe import breakpoint
@@ -34,7 +35,7 @@ class About:
 
     cycles, instructions: of each processor; inputs: the machine's, of which the first `fed` had been delivered;
     partitions: names of those that were loaded; symbols: emu.image Symbols, or None; placed: what the machine started with;
-    resets: how often a guest's reset had started it again.
+    resets: how often a guest's reset had started it again; guest: the Symbols of the image that all its partitions run, or None.
     """
 
     cycles: tuple
@@ -45,13 +46,22 @@ class About:
     symbols: Any = None
     placed: Any = None
     resets: int = 0
+    guest: Any = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """An image of which only the Symbols are known."""
+
+    symbols: Any
 
 
 @dataclass(frozen=True)
 class Named:
-    """A partition of which only the name is known."""
+    """A partition of which only the name is known, and perhaps the names and source lines of its image."""
 
     name: str
+    image: Known | None = None
 
 
 class Snapshot:
@@ -150,7 +160,7 @@ def take(machine):
     made = Snapshot(machine.config, store, table, About(
         tuple(machine.clocks), tuple(host(c).instructions for c in machine.cpu),
         tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols, machine.placed,
-        machine.resets))
+        machine.resets, symbols_of(machine, 1) if machine.partitions else None))
     _forget(machine)
     machine.base = made
     return made
@@ -199,7 +209,8 @@ def _take_over(machine, about):
         machine.inputs.log = list(about.inputs)
     machine.inputs.done, machine.resets = about.fed, about.resets
     if tuple(p.name for p in machine.partitions) != about.partitions:
-        machine.partitions = [Named(name) for name in about.partitions]
+        image = Known(about.guest) if about.guest else None
+        machine.partitions = [Named(name, image) for name in about.partitions]
     machine.symbols = machine.symbols or about.symbols
     machine.placed = about.placed or machine.placed
 

@@ -5,9 +5,10 @@
 
 A file is MAGIC, the size of the manifest (uint32), its SHA-256, the manifest (JSON), then its sections one after another,
 each compressed with zstd: `state` (the parts of `history.parts`), `placed` (JSON of `restart.Placed`, when a reset of the
-guest starts the machine again), `lines` (JSON of `Lines`, when the image has source lines), `pages` (uint32 numbers of RAM
-pages that are not zeros), `ram.0`, `ram.1`, ... (4,096 such pages each).  The manifest names the layout of every part and the
-SHA-256 of every section: what is of another version, truncated or altered is refused with a SnapshotError that says what.
+guest starts the machine again), `lines` and `guest_lines` (JSON of `Lines`, when the image and that of the partitions have
+source lines), `pages` (uint32 numbers of RAM pages that are not zeros), `ram.0`, `ram.1`, ... (4,096 such pages each).  The
+manifest names the layout of every part and the SHA-256 of every section: what is of another version, truncated or altered
+is refused with a SnapshotError that says what.
 """
 import hashlib
 import struct
@@ -36,7 +37,7 @@ ZSTD_LEVEL, SECTION_PAGES = 3, 4096                        # of zstd; pages in a
 SNAPSHOT_LIMIT = 8 << 30                                   # bytes of a file that is read, so that no larger one is written
 MANIFEST_LIMIT, PLACED_LIMIT = 64 << 20, 1 << 30         # bytes of the manifest, of what a reset loads again
 SOURCE_LINES_LIMIT = 256 << 20                                   # bytes of the source lines; more are left out
-OPTIONAL = ("placed", "lines")                            # sections that not every file has
+OPTIONAL = ("placed", "lines", "guest_lines")                            # sections that not every file has
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
@@ -89,6 +90,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     parts: list[PartRow]
     sections: list[Section]
     resets: Number = 0
+    guest_symbols: dict[str, int] = {}
 
 
 class _Schema(msgspec.Struct):
@@ -101,7 +103,7 @@ def _layout(processors):
 
 
 def _lines(symbols):
-    """Return the section `lines` of Symbols, b"" when there are none, or more than a file may have."""
+    """Return a section of the source lines of Symbols, b"" when there are none, or more than a file may have."""
     if not symbols or not symbols.lines:
         return b""
     rows = [(at, len(data), *rest) for at, data, *rest in symbols.lines]
@@ -114,8 +116,9 @@ def _contents(snapshot):
     yield "state", snapshot.state().tobytes()
     if snapshot.config.on_reset == "reboot":
         yield "placed", msgspec.json.encode(snapshot.about.placed)
-    if lines := _lines(snapshot.about.symbols):
-        yield "lines", lines
+    for name, symbols in (("lines", snapshot.about.symbols), ("guest_lines", snapshot.about.guest)):
+        if lines := _lines(symbols):
+            yield name, lines
     table = snapshot.table[:snapshot.ram_pages]
     pages = np.flatnonzero(table).astype(np.uint32)
     yield "pages", pages.tobytes()
@@ -139,7 +142,8 @@ def save(snapshot, path):
         schema=SCHEMA, program=f"hvlab {version('hvlab')}", engine=ENGINE, config=vars(config), cycles=list(about.cycles),
         instructions=list(about.instructions), inputs=[InputRow(i.cycle, i.kind, i.data) for i in about.inputs], fed=about.fed,
         partitions=list(about.partitions), symbols=about.symbols.addresses if about.symbols else {},
-        parts=_layout(config.processors), sections=sections, resets=about.resets))
+        parts=_layout(config.processors), sections=sections, resets=about.resets,
+        guest_symbols=about.guest.addresses if about.guest else {}))
     head = MAGIC + HEAD.pack(len(manifest), hashlib.sha256(manifest).digest())
     write(path, [head, manifest, *stored])
 
@@ -196,7 +200,7 @@ def _check_sections(path, manifest, config):
     """Raise SnapshotError unless the sections are those of such a machine, none longer than it can be."""
     ram_pages = config.memory_bytes // PAGE
     most = {"state": parts.offsets(parts.layout(config.processors))[1], "pages": 4 * ram_pages,
-            "placed": min(2 * config.memory_bytes, PLACED_LIMIT), "lines": SOURCE_LINES_LIMIT}
+            "placed": min(2 * config.memory_bytes, PLACED_LIMIT), "lines": SOURCE_LINES_LIMIT, "guest_lines": SOURCE_LINES_LIMIT}
     names = [section.name for section in manifest.sections if section.name not in OPTIONAL]
     more = [section.name for section in manifest.sections if section.name in OPTIONAL]
     chunks = [f"ram.{n}" for n in range(min(len(names) - 2, -(-ram_pages // SECTION_PAGES)))]
@@ -273,15 +277,15 @@ def _placed(path, sections, config):
     return found
 
 
-def _symbols(path, sections, manifest):
-    """Return the names and source lines of the image, None when it has no names."""
-    text = sections.pop("lines", None)
+def _symbols(path, sections, name, addresses):
+    """Return the Symbols of an image: its names, and the section of its source lines; None when there is neither."""
+    text = sections.pop(name, None)
     try:
         found = msgspec.json.decode(text, type=Lines) if text is not None else Lines([], {})
     except msgspec.MsgspecError as error:
-        raise SnapshotError(f"{path}: the section 'lines' does not hold source lines: {error}") from error
+        raise SnapshotError(f"{path}: the section {name!r} does not hold source lines: {error}") from error
     lines = [(at, range(size), file, number, source) for at, size, file, number, source in found.lines]
-    return Symbols(manifest.symbols, lines, found.files) if manifest.symbols or lines else None
+    return Symbols(addresses, lines, found.files) if addresses or lines else None
 
 
 def load(path):
@@ -293,7 +297,8 @@ def load(path):
     _check_sections(path, manifest, config)
     store = PageStore()
     sections = _sections(path, data, manifest, at)
-    placed, symbols = _placed(path, sections, config), _symbols(path, sections, manifest)
+    placed, symbols = _placed(path, sections, config), _symbols(path, sections, "lines", manifest.symbols)
+    guest = _symbols(path, sections, "guest_lines", manifest.guest_symbols)
     table = _table(path, sections, config, store)
     try:
         inputs = tuple(Input(row.cycle, row.kind, row.data) for row in manifest.inputs)
@@ -303,7 +308,7 @@ def load(path):
         raise SnapshotError(f"{path}: its inputs are not in order")
     return Snapshot(config, store, table, About(
         tuple(manifest.cycles), tuple(manifest.instructions), inputs, manifest.fed, tuple(manifest.partitions),
-        symbols, placed, manifest.resets))
+        symbols, placed, manifest.resets, guest))
 
 
 def machine_of(snapshot, progress=None):
