@@ -22,7 +22,7 @@ from emu.errors import ConfigError
 from emu.image import of_assembly
 from emu.machine import endings, failure, partition, restart, standing
 from emu.machine.host import host
-from emu.machine.result import Result, exit_rows, raise_unmodelled, times
+from emu.machine.result import Result, exit_rows, raise_unmodelled
 from emu.machine.trace_ring import ExitFile, Watch
 from emu.model.memory.memory import PAGE
 from emu.model.observe import monitor
@@ -330,7 +330,6 @@ class Machine:
             stop = m.stop = self.cpu[m.stop_cpu].stop = int(STOP.NONE)
         if stop == STOP.RESET and self.config.on_reset == "reboot":
             restart.restart(self)
-            self.resets += 1
             stop = int(STOP.NONE)
         if stop in (STOP.BUDGET, STOP.IDLE) and fed <= until:
             m.now = max(self.host.now, fed)                  # a processor that sleeps wakes now, not when it fell asleep
@@ -396,8 +395,7 @@ class Machine:
         end = endings.of(partitions, m.exit_code, self.config.on_reset) if reason == "EXIT_CODE" else None
         if end:
             explanation += endings.halted(self, partitions)
-        if self.resets:
-            explanation.append(f"the guest reset the machine {times(self.resets)}, and it started again")
+        explanation += restart.counted(self)
         return Result(
             reason=end.reason if end else reason, exit_code=end.exit_code if end else m.exit_code, ended=end.text if end else "",
             cycles=self.clock, instructions=sum(c.instructions for c in cpus),

@@ -56,11 +56,6 @@ class Result:
         return self.instructions / self.wall_seconds / 1e6 if self.wall_seconds else 0.0
 
 
-def times(count):
-    """Return in words how often something was done."""
-    return "once" if count == 1 else f"{count:,} times"
-
-
 def exit_code(result):
     """Return the exit code of the command for a Result.
 
