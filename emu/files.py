@@ -47,7 +47,7 @@ def kept_apart():
 
 
 def _identity(path):
-    """Return what two names of one file have in common; None for what is no regular file."""
+    """Return what two names of one file have in common; None for what is not a regular file."""
     with suppress(OSError, ValueError):
         found = os.stat(path)
         return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
@@ -165,7 +165,7 @@ def _short(name):
 
 
 def _sweep(target):
-    """Remove the parts of a file that nobody makes any more; what has the name of one and is no regular file stays, unopened."""
+    """Remove the parts of a file that nobody makes any more; what has the name of one and is not a regular file stays, unopened."""
     ours = re.compile(re.escape(f".{_short(target.name)}.") + r"\d+\.\d+" + re.escape(PART))
     with suppress(OSError):
         for name in filter(ours.fullmatch, os.listdir(target.parent)):

@@ -85,7 +85,7 @@ def cache_root():
 # ---- keys -------------------------------------------------------------------------------------------------
 @cache
 def versions():
-    """Return what tells apart the programs that compile, none of which is imported for it: the names of their installed versions."""
+    """Return what distinguishes the programs that compile, none of which is imported for it: the names of their installed versions."""
     found = [sys.version, *(os.environ.get(name) for name in SETTINGS)]
     for name in COMPILERS:
         spec = find_spec(name)

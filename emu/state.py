@@ -170,7 +170,7 @@ MACHINE = record(
 # ---- a debugger's points (emu.model.observe.breakpoint) -------------------------------------------------
 POINTS = 256
 DEBUG = record(
-    ("count", U64), ("near", U64),                        # places in use, some perhaps free again; whether each boundary is looked at
+    ("count", U64), ("near", U64),                        # places in use, some perhaps free again; whether each boundary is examined
     ("kind", U64, POINTS), ("address", U64, POINTS), ("length", U64, POINTS),    # kind: emu.spec.debug.POINT
     ("world", U64, POINTS), ("eptp", U64, POINTS), ("space", U64, POINTS),       # scope, all ones: any; space: CR3 without its flags
     ("ignore", U64, POINTS), ("hits", U64, POINTS), ("value", U64, POINTS),      # value: of a CHANGE point's word, last seen
@@ -180,7 +180,7 @@ DEBUG = record(
     ("hit", U64), ("met", U64, POINTS),                   # how many points were met at this boundary, and in which places, in order
     ("met_address", U64, POINTS), ("met_size", U64, POINTS), ("met_write", U64, POINTS),   # by place: the access that met it
     ("ended", U64),                                       # what was waited for came: the last step, the change of worlds
-    ("followed", U64), ("followed_value", U64),           # a 64-bit word (host address, 0: none) looked at after each step, last seen
+    ("followed", U64), ("followed_value", U64),           # a 64-bit word (host address, 0: none) compared after each step, last seen
     ("changes", U64), ("changed_left", U64),              # how often it changed, CPU.steps after the last change
 )
 
@@ -188,7 +188,7 @@ DEBUG = record(
 WATCHES, PROGRAM_WORDS, WATCH_KEYS, RING_ROWS = 1536, 32, 1024, 1 << 16
 MET_ROWS = 2 * WATCHES                                     # the first row of each place always fits, and as many further ones
 WATCH = record(
-    ("off", U64), ("everything", U64),                    # nothing is looked at; every row stays in the ring
+    ("off", U64), ("everything", U64),                    # nothing is watched; every row stays in the ring
     ("ring", U64), ("count", U64), ("drained", U64),      # host address of uint64[RING_ROWS, 8]; rows so far; rows that the host has read
     ("first", U64, WATCH_KEYS), ("next", U64, WATCHES),   # lists by kind << 7 | exit reason (127: any): place + 1, 0 at the end
     ("action", U64, WATCHES), ("ignore", U64, WATCHES), ("hits", U64, WATCHES),

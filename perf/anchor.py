@@ -1,6 +1,6 @@
 """The measuring kernel as people run it: `hvlab run IMAGE`, timed from outside by the lines of its serial port.
 
-Beside it the same image under QEMU TCG, which has no VMX: its exits are SVM's.  The serial port is looked at every
+Beside it the same image under QEMU TCG, which has no VMX: its exits are SVM's.  The serial port is read every
 20 million cycles, so the counts make each loop last half a second and more.
 """
 import sys

@@ -49,14 +49,14 @@ def write_kernel(folder):
 
 
 def place(loop):
-    """Return the measuring kernel as an Image that runs a loop forever."""
+    """Return the measuring kernel as an Image that runs a loop without end."""
     from emu import image
     with tempfile.TemporaryDirectory() as folder:
         return image.load(write_kernel(folder), MEMORY_BYTES, f"{loop} 0 0")
 
 
 class Running:
-    """A machine that runs forever, measured a slice at a time."""
+    """A machine that runs without end, measured a slice at a time."""
 
     def __init__(self, machine):
         self.machine = machine

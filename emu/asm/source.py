@@ -1,6 +1,6 @@
 """From files to statements: comments, includes, macros, conditions, repetition.
 
-`Source(...).read(path)` gives a flat list of statements, each with the file and line a person would look at.
+`Source(...).read(path)` gives a flat list of statements, each with the file and line a person would open.
 Not modelled: `.irp`, `.altmacro`, nested `.macro` definitions, sections.
 """
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from emu import files
 
-READ_BYTES, LOOK_SECONDS = 4096, 0.2                       # LOOK_SECONDS: seconds between looks at a signal while nothing is typed
+READ_BYTES, LOOK_SECONDS = 4096, 0.2                       # LOOK_SECONDS: seconds between two checks for a signal while nothing is typed
 INPUT_LIMIT = 64 << 20                                     # bytes of what is typed at once
 
 
@@ -34,7 +34,7 @@ def feed(machine, path, cycle):
     elif sys.stdin.isatty():
         return Typed(machine)
     else:
-        with suppress(OSError, ValueError):                # it is no file
+        with suppress(OSError, ValueError):                # it is not a file
             files.heed("standard input", os.fstat(sys.stdin.fileno()))
         data = sys.stdin.buffer.read()
     if data:

@@ -25,7 +25,8 @@ IMAGE = (
                  help="A multiboot module with its arguments, or the initial RAM disk of a Linux image. May be repeated."),
     click.option("--initrd", type=IN, help="The initial RAM disk of a Linux image; --module is the same for it."),
     click.option("--on-reset", type=click.Choice(ON_RESET), default=ON_RESET[0], show_default=True,
-                 help="When the guest resets the machine: end with exit code 7, end with exit code 0, or start again from the boot ROM."),
+                 help="When the guest resets the machine: end with exit code 7, end with exit code 0, or start again from the boot ROM. "
+                      "The report counts how often it started again."),
     click.option("--physical-bits", type=click.IntRange(LEAST_BITS, MOST_BITS), default=PHYSICAL_BITS, show_default=True,
                  help="Width of physical addresses (MAXPHYADDR)."),
     click.option("--symbols", "map_file", type=IN,

@@ -64,6 +64,8 @@ def _totals(result):
             ("injected vectors", f"{result.injected:,}"),
             ("EPT violations", f"{result.ept_violations:,}"),
         ]
+    if result.resets:
+        rows.append(("resets", f"{result.resets:,}"))
     for row in rows:
         made.add_row(*row)
     return made
@@ -95,6 +97,7 @@ def as_json(schema, result, **more):
         ept_violations=result.ept_violations,
         entry_failed=getattr(result, "entry_failed", False),
         explanation=list(getattr(result, "explanation", ())),
+        resets=result.resets,
         partitions=[asdict(each) for each in result.partitions],
     )
     body |= {name: value for name, value in more.items() if value is not None}

@@ -47,7 +47,7 @@ class Target:
 
     @property
     def frozen(self):
-        """Return whether the image is a snapshot: without a place to run to it is looked at as it is."""
+        """Return whether the image is a snapshot: without a place to run to it is examined as it is."""
         return self.image.suffix == SNAPSHOT
 
     def check(self):

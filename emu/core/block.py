@@ -1,4 +1,4 @@
-"""The slow path of the block stub: a block that nobody has looked at yet, or that may not run whole.
+"""The slow path of the block stub: a block that nobody has examined yet, or that may not run whole.
 
 In these kernels `b` is the entry of a block (`emu.core.state.BLOCK`), at host address `slot`.
 Source: Unicorn 2.1.4 `tcg_tb_lookup`, `CPUState.cflags_next_tb`.
@@ -192,7 +192,7 @@ def register(c, k, uc, ra, slot):
 
 @kernel
 def renew(first):
-    """Have each block of the list that begins at host address `first` looked at again, before it runs."""
+    """Have each block of the list that begins at host address `first` examined again, before it runs."""
     while first != LAST:
         b = block_at(first)[0]
         b.cost = NEW

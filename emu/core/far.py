@@ -1,7 +1,7 @@
 """What precedes the engine's helpers of far transfers and segment loads, called by the stubs of `emu.core.native`.
 
 The helpers reach stack and descriptors through the same entries of the engine's TLB.  Where the two differ in privilege,
-the engine forgets its TLB first and then asks for each access, so that `emu.core.fill` can tell them apart
+the engine forgets its TLB first and then asks for each access, so that `emu.core.fill` can distinguish them
 (`emu.core.operation`): at CPL 3 for what uses the stack, and elsewhere while SMAP is on and RFLAGS.AC is 1.
 A return that may null FS or GS with a base is left to the model, which keeps the base (`emu.model.event`).
 Source: SDM 3A, "Determination of Access Mode"; SDM 2A, "CALL", "IRET/IRETD/IRETQ"; SDM 2B, "RET"

@@ -42,7 +42,7 @@ def undisturbed(c, e):
     if c.watch and (c.watch != WATCH.IF or e.eflags & RFLAGS.IF):
         return False
     debug = machine_at(c.machine)[0].debug
-    return not debug or not (c.steps or debug_at(debug)[0].near)           # a debugger looks at each boundary
+    return not debug or not (c.steps or debug_at(debug)[0].near)           # a debugger examines each boundary
 
 
 @kernel

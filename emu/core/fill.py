@@ -314,7 +314,7 @@ def begins(kind):
     """Return whether instructions of this kind begin a block.
 
     Of those that the engine executes, SETcc: see emu.core.loop.note_flags.  And LOOPE and LOOPNE: after an instruction that sets flags,
-    the engine would note how they are computed only for the way on which it looks at ZF, not for the one on which the count is zero.
+    the engine would note how they are computed only for the way on which it tests ZF, not for the one on which the count is zero.
     And what leaves some flags as they are, BT and its like and CMPXCHG8B: what it knows of them is whole only where a block begins.
     Source: Unicorn 2.1.4 `disas_insn`, cases 0xe0, bt_op and 0x1c7
     """

@@ -124,7 +124,7 @@ def flush(t, k, world, keep):
     """Make an engine forget its TLB, page by page when it has got few since: its tables need not be cleared then.
 
     keep: what is global in ours, `t`, stays: the engine goes on to another address space.  A page whose translation was global when the
-    engine got it, and is global in the new space, has the same one: what ours loses otherwise the engine is told of.  The new space may
+    engine got it, and is global in the new space, has the same one: what ours loses otherwise the engine learns of.  The new space may
     have one of its own beside it, which comes first.
     """
     e = env_of(k.env[world])[0]

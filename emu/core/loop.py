@@ -108,7 +108,7 @@ def sync(c, k, world):
 
 @kernel
 def forget_costs(m):
-    """Have each block of every engine looked at again, whether a breakpoint is in it."""
+    """Have each block of every engine examined again, whether a breakpoint is in it."""
     for i in range(m.cpu_count):
         k = core_at(cpu_at(m.cpus[U64(i)])[0].core)[0]
         renew(k.blocks[0])
@@ -159,7 +159,7 @@ def guard_lines(m, k):
 def execute(c, k, world):
     """Run an engine until one of its events stops it.
 
-    It also stops when its code buffer is full, before a block that it would translate, and has emptied it then.  That is no event:
+    It also stops when its code buffer is full, before a block that it would translate, and has emptied it then.  That is not an event:
     it goes on as it was, but for having forgotten that one instruction was to run alone.
     Source: Unicorn 2.1.4 `tb_gen_code`
     """

@@ -57,10 +57,10 @@ INTERCEPTED = (
 )
 # Those that `quick` may execute within the block.
 QUICK = {"rdtsc": INSN.RDTSC, "rdtscp": INSN.RDTSCP, "pause": INSN.PAUSE, "read_crN": INSN.MOV_FROM_CR}
-# Helpers that use x87 and SSE state without looking at the task-switched flag: #NM is reported while it is set.
+# Helpers that use x87 and SSE state without checking the task-switched flag: #NM is reported while it is set.
 GUARDED = ("xsave", "xsaveopt", "xrstor")
 # Far transfers that may switch tasks, which only legacy protected mode has: (name, RFLAGS that are set then, whether a
-# transfer that the model has looked at goes through).  The model looks at them first (`emu.model.vmx.task`).
+# transfer that the model has examined goes through).  The model examines them first (`emu.model.vmx.task`).
 SWITCHES = (("ljmp_protected", 0, -1), ("lcall_protected", 0, -1), ("iret_protected", 1 << 14, 0))
 # Called after an instruction, when the state is already that of the next: reported without restoring.
 TRAPS = ("single_step",)
@@ -106,7 +106,7 @@ class Library:
 
     def _index(self, name):
         found = self.indexes.get(self.strings.find(b"\0" + name.encode() + b"\0") + 1)
-        if not found:                                      # number 0 is no symbol
+        if not found:                                      # number 0 stands for none
             raise EngineError(f"the execution engine has no symbol {name}")
         return found
 

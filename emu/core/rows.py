@@ -1,7 +1,7 @@
 """A block's entry (`emu.core.state.BLOCK`), which lies in front of its code: marks of its cost, and its instructions.
 
 The stub of `emu.core.native` charges a block whose cost carries no mark; one that has to ask before it runs carries marks above
-its cycles, so that it never fits before a deadline, and comes to `emu.core.block.slow`.  So does one that nobody has looked at yet.
+its cycles, so that it never fits before a deadline, and comes to `emu.core.block.slow`.  So does one that nobody has examined yet.
 """
 from emu.bits import U64, get, layout
 from emu.core.state import BLOCK, block_at
@@ -14,7 +14,7 @@ ROWS = U64(4)                              # in a word
 LIMIT = ROW_WORDS * ROWS                   # instructions of a block
 WORDS, BYTES = U64(BLOCK.itemsize // 8), U64(BLOCK.itemsize)
 
-NEW = U64(1 << 63)                         # cost of a block that nobody has looked at, or has to look at again
+NEW = U64(1 << 63)                         # cost of a block that nobody has examined, or that must be examined again
 BY_MODEL = U64(1 << 62)                    # cycles of a block that the engine must not run: never below a deadline
 # Added to the cycles of a block with a breakpoint in it, of one translated with RF set, of one that may end past the limit of CS.
 ASKS = U64(1 << 61)

@@ -2,7 +2,7 @@
 
 A file holds the parts of one unit of `emu.core`.  A part begins at a line `;; NAME: what it is` and ends before the next; what precedes
 the first says what the file is about.  `{name}` is a hole that the unit fills (`~{name}` is not: so LLVM writes what an instruction
-changes); a part without a `define` stands in a hole of another.  `{{` is no brace: these are not Python's format strings.
+changes); a part without a `define` stands in a hole of another.  `{{` is not a brace: these are not Python's format strings.
 
 The words are macros; what they stand for is in `stubs/words.ll`:
 

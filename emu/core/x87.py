@@ -1,7 +1,7 @@
 """x87 exceptions: stubs that put what the engine's software library finds into the status word, and check the stack.
 
 The library notes invalid operation, zero divide, overflow, underflow and inexact results in a place that the engine never
-looks at.  A stub clears it, lets the helper compute, and merges it into the status word with the denormal-operand and the stack
+reads.  A stub clears it, lets the helper compute, and merges it into the status word with the denormal-operand and the stack
 fault, which only the operands show; with an exception of an operand unmasked the destination keeps its value, and the summary bit is
 set (what waits for it is in `emu.core.strict`).  An operand from an empty register is the indefinite NaN.
 

@@ -17,7 +17,7 @@ from emu.image.space import HIGH_START, Space
 from emu.image.symbols import Symbols, from_assembly
 
 __all__ = ["Entry", "Image", "ImageError", "Symbols", "load", "of_assembly"]
-RAW_LIMIT = 1 << 20                                        # bytes of a .bin that are looked at: it takes fewer
+RAW_LIMIT = 1 << 20                                        # bytes of a .bin that are read: it takes fewer
 KINDS = "ELF32 or ELF64 executable, multiboot-1 image, Linux bzImage, raw .bin (the first three also packed by gzip or xz)"
 
 

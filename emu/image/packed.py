@@ -1,4 +1,4 @@
-"""Packed images: gzip and xz, unpacked as GRUB does before it looks at the kernel.
+"""Packed images: gzip and xz, unpacked as GRUB does before it reads the kernel.
 
 Modules and initial RAM disks are placed as they are: what they hold is the kernel's business.
 """

@@ -189,6 +189,7 @@ class Machine:
         self.interrupted = 0                              # the signal by which a person asked `run` to stop between slices
         self.limit = FOREVER                              # the cycle that no run goes beyond: a recording's end
         self.cut = 0                                      # the budget that stopped it last, in cycles
+        self.resets = 0                                   # times that a guest's reset started it again
         self.base = None                                  # the Snapshot that RAM equals but for pages marked DIRTY; None: zeros
         self.reset()
 
@@ -409,6 +410,7 @@ class Machine:
         end = endings.of(partitions, m.exit_code, self.config.on_reset) if reason == "EXIT_CODE" else None
         if end:
             explanation += endings.halted(self, partitions)
+        explanation += restart.counted(self)
         return Result(
             reason=end.reason if end else reason, exit_code=end.exit_code if end else m.exit_code, ended=end.text if end else "",
             cycles=self.clock, instructions=sum(c.instructions for c in cpus),
@@ -417,7 +419,7 @@ class Machine:
             injected=sum(sum(c.injected) for c in cpus), ept_violations=sum(c.ept_violations for c in cpus),
             partitions=partitions,
             entry_failed=failure.entry_is_to_blame(self, reason, m.exit_code), explanation=explanation,
-            on_reset=self.config.on_reset)
+            on_reset=self.config.on_reset, resets=self.resets)
 
     def trace_exits(self, path):
         """Write every VM exit from now on to a file, one JSON object a line; `close_trace` puts it in its place."""

@@ -77,3 +77,10 @@ def restart(machine):
     for address, size in machine.placed.ranges:
         machine.write(address, bytes(size))
     machine.place()
+    machine.resets += 1
+
+
+def counted(machine):
+    """Return the line on how often a guest's reset started a machine again, none when it never did."""
+    often = "once" if machine.resets == 1 else f"{machine.resets:,} times"
+    return [f"the guest reset the machine {often}, and it started again"] if machine.resets else []

@@ -47,6 +47,7 @@ class Result:
     explanation: list = field(default_factory=list)       # lines of text on how it ended, for people
     partitions: list = field(default_factory=list)        # a PartitionResult each
     on_reset: str = "fail"                                # what a guest's reset was to be, see Config
+    resets: int = 0                                       # times that a guest's reset started the machine again
     ended: str = ""                                       # how its partitions ended the run, a sentence
 
     @property

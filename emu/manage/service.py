@@ -23,9 +23,9 @@ from emu.manage.running import Running
 from emu.manage.store import Store
 from emu.spec.root import VDISK
 
-STEP = 5_000_000                                          # cycles between two looks at what else there is
-AHEAD = 0.002                                             # seconds that the machine may be ahead of the host's clock
-LOOK, OFTEN = 1.0, 0.02                                   # seconds between two looks at what gives no signal; while somebody waits for it
+STEP = 5_000_000                                          # cycles between two checks of what else there is
+AHEAD = 0.002                                             # seconds that the machine's clock may be past the host's
+LOOK, OFTEN = 1.0, 0.02                                   # seconds between two checks of what gives no signal; while somebody waits for it
 END_PATIENCE = 15                                         # seconds for all workers at the service's end
 LOCK_PATIENCE = 5                                         # seconds for a command that holds the folder's lock
 
@@ -124,7 +124,7 @@ class Service:
         self.hear()
 
     def _look(self):
-        """Look at what gives no signal: workers that end, slow clients, states that wait for the database, the folder."""
+        """Check what gives no signal: workers that end, slow clients, states that wait for the database, the folder."""
         self.looked = time.monotonic()
         for vm in list(self.vms.values()):
             if vm.link:

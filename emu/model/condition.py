@@ -1,9 +1,9 @@
 """The conditions of a debugger's breakpoints, asked by the machine before an instruction: those that do not hold cost no stop.
 
-They are programs as those on trace events (`emu.model.observe.watch`) and may look at memory and at more registers than those, with
+They are programs as those on trace events (`emu.model.observe.watch`) and may read memory and more registers than those, with
 signed arithmetic and jumps forward.  A program that cannot go on, as memory is not mapped or it divides by zero, holds: the
 debugger then sees for itself.  Who writes a program (emu.debug.session.conditions, emu.debug.gdb.bytecode) answers for its stack.
-Nothing here changes what the machine does: memory is looked at by a fresh walk that sets no flag and fills no TLB.
+Nothing here changes what the machine does: memory is read by a fresh walk that sets no flag and fills no TLB.
 """
 from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_OFFSET, PAGE_SIZE, U64
 from emu.jit import kernel, words

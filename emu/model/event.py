@@ -108,7 +108,7 @@ def note_shadow(c, e):
     MOV or POP SS stands there.  The engine keeps it for all of a repeated string instruction; it ends with the first iteration.
     """
     known = c.interruptibility & BLOCKING_SHADOW if c.shadow_at == c.instructions + 1 else 0
-    c.shadow_at = 0                                        # what it was is no state: it tells where the run was interrupted
+    c.shadow_at = 0                                        # what it was is not state: it shows where the run was interrupted
     c.interruptibility &= ~BLOCKING_SHADOW
     if U64(e.hflags) & HFLAGS.INHIBIT and c.repeated_at == 0:
         if known == 0:
@@ -179,7 +179,7 @@ def mend_bases(c, e):
 
 @kernel
 def transfer(c, e, insn):
-    """Look at a far transfer that may switch tasks, or that nulls FS or GS, before the engine runs it alone.
+    """Examine a far transfer that may switch tasks, or that nulls FS or GS, before the engine runs it alone.
 
     It has not run at the boundary that follows.
     """

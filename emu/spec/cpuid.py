@@ -103,4 +103,4 @@ ROWS = [
 # ---- the same rows for kernels: sorted by key ------------------------------------------------------------
 KEY = np.array([row[0] << 32 | (row[1] or 0) for row in ROWS], np.uint64)
 VALUES = np.array([row[2:] for row in ROWS], np.uint64).reshape(-1)           # EAX EBX ECX EDX of each row
-SUBLEAVES = np.array(sorted({row[0] for row in ROWS if row[1] is not None}), np.uint64)   # leaves that look at ECX
+SUBLEAVES = np.array(sorted({row[0] for row in ROWS if row[1] is not None}), np.uint64)   # leaves that read ECX

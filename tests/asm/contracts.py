@@ -199,7 +199,7 @@ class Flow:
         return None, held, stack
 
     def data(self, at, insn, name, first, held, stack):
-        """Let an instruction that is no branch act on the registers; returns the stack."""
+        """Let an instruction other than a branch act on the registers; returns the stack."""
         register = WHOLE.get(insn.reg_name(first.reg)) if first and first.type == x86.X86_OP_REG else None
         if name in ("push", "pushfq", "pushfd"):
             self.use(held, set() if register else self.access(insn)[0] - {"rsp"})

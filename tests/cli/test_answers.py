@@ -85,6 +85,43 @@ def test_sigterm_before_the_run_is_reported(where, program):
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "hvlab: interrupted by SIGTERM\n")
 
 
+RESETS = """
+test:   mov     ebx, 0x800000
+        inc     dword ptr [rbx]
+        cmp     dword ptr [rbx], {times}
+        ja      .done
+        mov     al, 0xFE
+        out     0x64, al
+.wait:  hlt
+        jmp     .wait
+.done:  PASS
+"""
+
+
+@pytest.mark.parametrize("times, said", [(1, "once"), (3, "3 times")])
+def test_resets_after_which_the_machine_starts_again_are_counted(hvlab, program, tmp_path, times, said):
+    image, saved = program(RESETS.format(times=times)), tmp_path / "a.hvz"
+    code, _, err = hvlab("run", image, *M, "--on-reset", "reboot", "--save", saved)
+    assert code == 0 and f"hvlab: the guest reset the machine {said}, and it started again\n" in err
+    assert [line.split() for line in err.splitlines() if line.strip().startswith("resets")] == [["resets", str(times)]]
+    assert json.loads(hvlab("run", image, *M, "--on-reset", "reboot", "--json")[1])["resets"] == times
+    assert json.loads(hvlab("run", saved, "--json")[1])["resets"] == times           # a snapshot keeps the count
+
+
+def test_run_without_a_reset_counts_none(hvlab, program):
+    code, out, err = hvlab("run", program("test:   PASS\n"), *M, "--json")
+    assert code == 0 and json.loads(out)["resets"] == 0 and "reset" not in err
+
+
+@pytest.mark.parametrize("place", ["bare", "partition"])
+def test_run_from_a_snapshot_reports_source_lines(hvlab, program, tmp_path, place):
+    image, saved = program("test:   cli\n        hlt\n        jmp     test\n"), tmp_path / "a.hvz"
+    assert hvlab("run", image, *M, "--as", place, "--max-cycles", "1K", "--save", saved)[0] == 5
+    runs = hvlab("run", image, *M, "--as", place), hvlab("run", saved)
+    sleeps, from_saved = ([line for line in err.splitlines() if line.startswith("hvlab: ") and "halted" in line] for _, _, err in runs)
+    assert [code for code, _, _ in runs] == [5, 5] and "program.s:" in sleeps[0] and from_saved == sleeps
+
+
 def test_what_would_wake_a_processor_is_said(hvlab, program):
     assert "would wake by an NMI or INIT only: interrupts are off" in hvlab("run", program("test:   cli\n        hlt\n"), *M)[2]
     assert "its local APIC timer is masked" in hvlab("run", program("test:   sti\n        hlt\n"), *M)[2]
@@ -105,6 +142,9 @@ def test_two_builds_part_where_they_do_something_else(hvlab, program, tmp_path):
     code, out, _ = hvlab("bisect", *recordings)
     assert code == 1 and out.startswith("the images differ: what the runs do is compared")
     assert "HLT" in out.splitlines()[-1] and "VMCALL" in out.splitlines()[-2]
+    body = json.loads(hvlab("bisect", *recordings, "--json")[1])
+    assert [body["a"], body["b"]] == [str(path) for path in recordings]
+    assert [body["event_a"]["name"], body["event_b"]["name"]] == ["VMCALL", "HLT"]
 
 
 def test_two_builds_that_do_the_same_are_not_called_the_same_run(hvlab, program, tmp_path):

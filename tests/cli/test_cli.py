@@ -80,7 +80,7 @@ def test_stand_in_takes_what_the_machine_takes():
 
 @pytest.fixture
 def hvlab(hvlab, monkeypatch):
-    """Return a function: command line -> (exit code, standard output, standard error), with `machine` to look at."""
+    """Return a function: command line -> (exit code, standard output, standard error), and `machine`, to examine."""
     def call(*arguments, machine=None):
         call.machine = machine or Machine()
         call.asked = []

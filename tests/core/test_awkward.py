@@ -80,7 +80,7 @@ def host_has():
     return frozenset(next(line for line in lines if line.startswith("flags")).split(":")[1].split())
 
 
-# Instructions that only some processors have: feature, map, opcodes, prefixes ("" is no prefix).
+# Instructions that only some processors have: feature, map, opcodes, prefixes ("": none).
 OPTIONAL = (
     ("movbe", 2, {0xF0, 0xF1}, {"", "66"}), ("adx", 2, {0xF6}, {"66", "F3"}), ("aes", 2, {0xDB, 0xDC, 0xDD, 0xDE, 0xDF}, {"66"}),
     ("aes", 3, {0xDF}, {"66"}), ("pclmulqdq", 3, {0x44}, {"66"}), ("rdseed", 1, {0xC7}, {"", "66"}), ("rdpid", 1, {0xC7}, {"F3"}),

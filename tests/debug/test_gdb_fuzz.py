@@ -49,7 +49,7 @@ def unit(tmp_path_factory):
         return made[-1]
 
     stub = Stub(make)
-    stub.poll = lambda: True                               # as Ctrl-C does: a packet may let the machine go anywhere, and run forever
+    stub.poll = lambda: True                               # as Ctrl-C does: a packet may let the machine go anywhere, and run without end
     yield stub
     stub.session.close()
     for machine in made:

@@ -296,7 +296,7 @@ CYCLES = 1000                                              # of a quantum: some 
 
 @cache
 def undisturbed():
-    """Return the digest of a run of four processors that nobody looks at."""
+    """Return the digest of a run of four processors that nobody watches."""
     machine = short_turns()
     assert machine.run().exit_code == 0
     digest = machine.digest()

@@ -60,7 +60,7 @@ def steps(session, dice, code):
 
 
 def changes(session, dice, code):
-    """Words of the host that only translated code changes are looked at while stepping."""
+    """Words of the host that only translated code changes are compared at each step."""
     session.watch_word("r13", session.machine.processors[0].engines[0].env["regs"].ctypes.data + 8 * 13, ignore=dice.randrange(500))
     session.run(max_cycles=LIMIT)
     session.remove(1)

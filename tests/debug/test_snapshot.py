@@ -16,7 +16,7 @@ GUESTS = ["accessed_dirty", "apic_timer_deadline", "apic_timer_periodic", "cross
           "vmx_preemption_timer", "vmx_round_trip"]
 SPOTS = (0.13, 0.42, 0.71, 0.97)
 LIMIT = 2_000_000_000
-# Where the run was cut, what the last translation left, and that a masked timer has ended, which is noted when it is looked at.
+# Where the run was cut, what the last translation left, and that a masked timer has ended, which is noted when it is read.
 CUT = dict(apic=["count"], machine=["now"], cpu=["deadline", "due", "quantum_end", "fault_gpa"])
 
 

@@ -94,11 +94,26 @@ def test_load_gives_what_was_saved(small, data, tmp_path):
     assert (found.config, found.now) == (snapshot.config, snapshot.now)
     assert (found.state() == snapshot.state()).all() and not len(found.differs(snapshot))
     assert found.about.symbols.address("start") == machine.symbols.address("start")
+    at = machine.symbols.address("test")
+    assert found.about.symbols.where(at) == machine.symbols.where(at) is not None
+    assert found.about.symbols.files == machine.symbols.files
     snapshot_file.save(found, path)
     assert path.read_bytes() == data
     before = whole(machine)
     restore(machine, found)
     assert whole(machine) == before
+
+
+def test_file_without_a_count_of_resets_is_read(data, tmp_path):
+    (tmp_path / "a.hvz").write_bytes(altered(data, lambda manifest: manifest.pop("resets")))
+    assert snapshot_file.load(tmp_path / "a.hvz").about.resets == 0
+
+
+def test_more_source_lines_than_a_file_may_have_are_left_out(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshot_file, "SOURCE_LINES_LIMIT", 10)
+    snapshot_file.save(small[1], tmp_path / "a.hvz")
+    found = snapshot_file.load(tmp_path / "a.hvz").about.symbols
+    assert found.lines == [] and found.addresses == small[0].symbols.addresses
 
 
 def test_zeros_take_no_room(tmp_path):
@@ -159,7 +174,10 @@ def test_any_flipped_bit(data, tmp_path_factory, choice):
     (lambda m: m["parts"].reverse(), "not in the order"),
     (lambda m: m["sections"].pop(), "truncated or extended"),
     (lambda m: m["sections"][0].update(bytes=12), "the section 'state' cannot be unpacked|has .* bytes, not 12"),
-    (lambda m: m["sections"][2].update(name="ram.1"), "its sections are not state, pages, ram.0"),
+    (lambda m: m["sections"][-1].update(name="ram.1"), "its sections are not state, pages, ram.0"),
+    (lambda m: m["sections"].insert(1, m["sections"][1]), "its sections are not state, pages, ram.0"),
+    (lambda m: m["sections"][1].update(bytes=1 << 40), "the section 'lines' has 1,099,511,627,776 bytes; at most"),
+    (lambda m: m.update(resets=-1), "the manifest is not one of"),
     (lambda m: m.update(fed=1), "its inputs are not in order"),
     (lambda m: m.update(inputs=[dict(cycle=5, kind="mouse", data="YQ==")]), "an input is one of console, keys, memory, not 'mouse'"),
 ], ids=lambda value: value[:24] if isinstance(value, str) else "")
@@ -205,6 +223,8 @@ def field(name, field, value):
     ("state", lambda content: content.extend(bytes(4096)), "the section 'state' has"),
     ("pages", lambda content: content.__setitem__(slice(0, 4), b"\xff" * 4), "names pages that the machine does not have, or not in order"),
     ("pages", lambda content: content.extend(b"\xff" * 4), "names pages that the machine does not have"),
+    ("lines", lambda content: content.clear(), "the section 'lines' does not hold source lines"),
+    ("lines", lambda content: content.__setitem__(slice(None), b'{"lines":[[1,-1,"a.s",1,""]],"files":{}}'), "does not hold source lines"),
     ("ram.0", lambda content: content.extend(bytes(4096)), "does not hold"),
 ])
 def test_sections_that_do_not_fit(data, refused, section, change, said):

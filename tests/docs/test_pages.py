@@ -34,6 +34,15 @@ def test_commands_that_build_on_each_other_print_what_the_page_says(text, tmp_pa
     assert pages.render(text, tmp_path) == text, MEANT
 
 
+def test_questions_of_the_sessions_have_answers():
+    """Addresses move with hv/: a session that asks for one where nothing lies any more shows that nothing has changed there."""
+    parts = re.split(r"^(?=## )", SESSIONS, flags=re.MULTILINE)
+    assert [part.splitlines()[0] for part in parts if "nothing has changed" in part] == ["## 6. A race between processors"]
+    assert "written 4 times with the value that it had" in parts[-1]
+    for part, routine in ((parts[3], "ept_leaf"), (parts[5], "exit_rdmsr")):
+        assert re.search(rf"^    written by  0x\w+ \({routine}\b", part, re.MULTILINE), routine
+
+
 def test_a_bug_that_does_not_fit_is_said(tmp_path, monkeypatch):
     assert "ret" in (pages.planted(tmp_path, "advance") / "exits/msr.s").read_text()
     monkeypatch.setattr(pages.tomllib, "loads", lambda text: {"gone": {"file": "exits/msr.s", "old": "no such line", "new": ""}})

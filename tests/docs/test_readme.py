@@ -29,3 +29,18 @@ def test_ci_runs_the_readmes_test_command():
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_times_of_a_start_are_those_of_the_performance_page():
+    page, words = (ROOT / "docs" / "performance.md").read_text(), " ".join(README.split())
+    compiled, warm = (float(re.search(rf"^\| hvlab run, {row} \| ([\d.]+) \| s \|", page, re.MULTILINE).group(1))
+                      for row in ("kernels compiled", "warm"))
+    assert "less than a minute on two cores; later ones take less than two seconds" in words
+    assert compiled < 60 and warm < 2
+
+
+def test_first_screen_has_two_commands_to_set_up_and_eight_to_use():
+    first = README.split("![")[0]
+    commands = re.findall(r"^    hvlab (\w+)", first, re.MULTILINE)
+    assert len(re.findall(r"^    python3 -m venv", first, re.MULTILINE)) == 2
+    assert len(commands) == len(set(commands)) == 8

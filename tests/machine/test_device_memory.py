@@ -1,4 +1,4 @@
-"""What the processor finds in a device's page and is no operand of an instruction stops the machine by name."""
+"""What the processor finds in a device's page, other than an operand of an instruction, stops the machine by name."""
 import pytest
 
 from emu.errors import Unmodelled

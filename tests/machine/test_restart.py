@@ -5,7 +5,7 @@ from emu.debug.history import record, snapshot, snapshot_file
 from emu.machine import Machine
 from tests.machines import close
 
-# The first time: leave a mark in memory that the image does not hold, spoil data of the image, reset.  Then: look at both.
+# The first time: leave a mark in memory that the image does not hold, spoil data of the image, reset.  Then: check both.
 TWICE = """
         .equ    MARK, 0x800000
 test:   mov     rbx, MARK

@@ -37,7 +37,7 @@ def live(lab, stop):
 
 
 def kill_at_random(lab, moments, seed):
-    """Kill the service or a worker at so many moments, and look at what is left each time."""
+    """Kill the service or a worker at so many moments, and examine what is left each time."""
     lab.dice = dice = random.Random(seed)
     lab("create", "one", "--kernel", str(files.Path(__file__).parent / "echo.s"), "--disk-size", "64K", "--memory", "4M")
     lab("create", "other", "--kernel", str(files.Path(__file__).parent / "echo.s"), "--disk-size", "64K", "--memory", "4M")

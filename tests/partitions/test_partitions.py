@@ -37,7 +37,7 @@ TRIPLE, HALTED, RESET, ACCESS = 0xE000_0001, 0xE000_0002, 0xE000_0003, 0xE000_00
 NOT_HERE = {
     "acpi_power_off": "ends the partition", "port_reset": "ends the partition", "triple_fault": "ends the partition",
     "uart_interrupt": "the transmitter is always empty at once",
-    "debug_io": "hv answers port accesses without looking at I/O breakpoints",
+    "debug_io": "hv answers port accesses without checking I/O breakpoints",
     "msr_rules": "no MTRRs, no IA32_FEATURE_CONTROL",
     "code_off_memory": "a fetch from where the partition has no memory is #UD",
     "read_modify_write": "a partition has no XSAVE",

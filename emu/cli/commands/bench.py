@@ -69,6 +69,11 @@ def command(names, as_json, quick, only_list):
     """Measure how fast the machine is, beside baselines taken in the same run.
 
     NAMES are files of perf/, without .py; all of them when none is given.
+
+    \b
+    Examples:
+      hvlab bench --list
+      hvlab bench exits loops --json
     """
     found = questions(FOLDER)
     unknown = [name for name in names if name not in found]

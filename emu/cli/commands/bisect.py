@@ -72,6 +72,12 @@ def _ends(found):
     return lines + printing.columns(list(zip("AB", found.ends, strict=True)))
 
 
+def _body(found):
+    """Return what was found as JSON has it: `a` and `b` are the recordings there, so the events of a Parting are `event_a`, `event_b`."""
+    names = {"a": "event_a", "b": "event_b"}
+    return {names.get(name, name): value for name, value in asdict(found).items()}
+
+
 def _lines_of(found, recordings):
     """Return what was found as lines of Text."""
     from emu.debug.history import bisect, builds
@@ -108,7 +114,7 @@ def command(a, b, image_a, image_b, as_json):
         body = dict(schema="hvlab.bisect.1", a=str(a), b=str(b), same=found is None,
                     images_differ=recordings[0].start != recordings[1].start)
         if found is not None:
-            body |= asdict(found)
+            body |= _body(found)
         if isinstance(found, builds.Undecided):
             body["same"] = None
         report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))

@@ -12,6 +12,11 @@ HELP = """Boot the hypervisor with two partitions and show what they do.
 From the reset vector the firmware brings the processor to 64-bit mode and enters the hypervisor, which runs two
 partitions by turns: one computes while its timer interrupts it, the other provokes every exit that the hypervisor
 handles and checks what it gets back. All of it is emulated code. The table at the end shows what it cost.
+
+\b
+Examples:
+  hvlab demo
+  hvlab demo --json
 """
 
 

@@ -63,10 +63,16 @@ def command():
 JSON = click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 
 
-def _kind(name, what, value=None):
+def _help(text, *examples):
+    """Return the help of a command with its examples."""
+    return "\n".join((text, "", "\b", "Examples:", *(f"  hvlab explain {each}" for each in examples)))
+
+
+def _kind(name, what, value, *examples):
     """Add a command for things known by a number or a name, with a value to decode if they have one."""
 
-    @command.command(name, short_help=f"Explain {what}.", help=f"Explain {what}; without {name.upper()} list all of them.")
+    @command.command(name, short_help=f"Explain {what}.",
+                     help=_help(f"Explain {what}; without {name.upper()} list all of them.", *(f"{name} {each}" for each in examples)))
     @click.argument("which", metavar=f"[{name.upper()}]", required=False)
     @JSON
     def one(which, as_json, **values):
@@ -82,16 +88,16 @@ def _kind(name, what, value=None):
     return one
 
 
-for _name, _what, _value in (
-    ("field", "a VMCS field, and what a value of it means", "VALUE"),
-    ("msr", "a model-specific register, and what a value of it means", "VALUE"),
-    ("error", "a VM-instruction error", None),
-    ("check", "a check of VM entry", None),
-    ("hypercall", "a hypercall", None),
-    ("status", "the status of a hypercall", None),
-    ("vector", "an exception vector", None),
+for _row in (
+    ("field", "a VMCS field, and what a value of it means", "VALUE", "0x6802", "pin_based 0x81"),
+    ("msr", "a model-specific register, and what a value of it means", "VALUE", "0x48b", "efer 0xd01"),
+    ("error", "a VM-instruction error", None, "7"),
+    ("check", "a check of VM entry", None, "guest.cr0"),
+    ("hypercall", "a hypercall", None, "0x5c"),
+    ("status", "the status of a hypercall", None, "5"),
+    ("vector", "an exception vector", None, "14"),
 ):
-    _kind(_name, _what, _value)
+    _kind(*_row)
 
 
 @command.command("exit", short_help="Explain a VM exit, its qualification and its information fields.")
@@ -105,6 +111,11 @@ def exit_command(which, qualification, interruption, vectoring, information, as_
     """Explain a VM exit; without EXIT list all exit reasons.
 
     EXIT is a basic exit reason or the whole exit-reason field.
+
+    \b
+    Examples:
+      hvlab explain exit 48 0x182
+      hvlab explain exit 0 0x1000 --interruption-info 0x80000b0e
     """
     from emu.debug.explain import explain
 
@@ -113,8 +124,9 @@ def exit_command(which, qualification, interruption, vectoring, information, as_
     return _print(explain.exit(which, qualification, interruption, vectoring, information), as_json)
 
 
-def _register(name):
-    @command.command(name, short_help=f"Explain the bits of {name.upper()}.", help=f"Explain the bits of {name.upper()}, or a value of it.")
+def _register(name, value):
+    @command.command(name, short_help=f"Explain the bits of {name.upper()}.",
+                     help=_help(f"Explain the bits of {name.upper()}, or a value of it.", f"{name} {value:#x}"))
     @click.argument("value", type=Number(), required=False)
     @JSON
     def one(value, as_json):
@@ -123,5 +135,6 @@ def _register(name):
         _print(explain.register(name, value), as_json)
 
 
-for _name in ("cr0", "cr3", "cr4", "efer", "rflags", "dr6", "dr7", "pfec"):
-    _register(_name)
+for _name, _example in dict(cr0=0x80010033, cr3=0x105018, cr4=0x2020, efer=0xD01, rflags=0x10246, dr6=0xFFFF4FF0, dr7=0x403,
+                            pfec=0xB).items():
+    _register(_name, _example)

@@ -14,11 +14,11 @@ In one terminal, and in another:
   hvlab gdb kernel.elf --listen 1234
   gdb -ex 'target extended-remote :1234' -x "$(hvlab gdb --init)"
 
-gdb's `stepi` over VMLAUNCH lands on the guest's first instruction, over an instruction that exits on the hypervisor's entry
-point. Breakpoints and watchpoints are in the model, not in memory: any number, invisible to the guest, exact to the byte.
+In gdb `stepi` over VMLAUNCH ends on the guest's first instruction, and over an instruction that exits it ends on the hypervisor's
+entry point. Breakpoints and watchpoints are in the model, not in memory: any number, invisible to the guest, exact to the byte.
 Processor threads are process 1; each partition is a process of its own after `partitions` (or `add-inferior`, `attach 2`).
-The commands vmcs, exits, xlate, why-irq, state ask the machine, as does `monitor help`. The run stays the same: what
-`hvlab run --hash` prints does not change by a debugger.
+The commands vmcs, exits, xlate, why-irq and state ask the machine; `monitor help` lists more. A debugger leaves the run as
+it is: `hvlab run --hash` prints the same digest with and without.
 
 --init writes the name of a file of gdb settings and commands.
 """

@@ -11,7 +11,7 @@ HELP = """Repeat a recorded run, to the bit, and stop where it ended.
 
 FILE is a recording (.hvr) that `hvlab run IMAGE --record FILE` wrote. The image is loaded with the recorded options; what came
 into the machine from outside comes again, each piece at its cycle. Console, result and exit code are those of the recorded
-run. When the image has changed, or the run is another one, that is said and the exit code is 1.
+run. When the image has changed, or the run differs from the recorded one, a message reports it and the exit code is 1.
 
 \b
 Examples:

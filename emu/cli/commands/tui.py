@@ -16,7 +16,12 @@ Keys, as in gdb's TUI:
   :         a command: b main, w 0x7000 4, on exit=cpuid, seek 2000000, why vmcs guest_rip, vmcs check ...
   ? help    q quit
 
-It needs the extra `tui`: pip install 'hvlab[tui]'. The run stays the same: what `hvlab run --hash` prints does not change.
+\b
+Examples:
+  hvlab tui kernel.elf
+  hvlab tui booted.hvz
+
+It needs the extra `tui`: pip install 'hvlab[tui]'. It leaves the run as it is: `hvlab run --hash` prints the same digest with and without.
 """
 
 

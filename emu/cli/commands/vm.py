@@ -135,7 +135,14 @@ def _needed(folder, **request):
 @click.option("--memory", type=Memory(), default="16M", show_default=True, help="Its memory, such as 16M: whole 2 MiB.")
 @click.pass_obj
 def create(folder, name, kernel, initrd, append, disk, disk_size, processors, memory):
-    """Make a virtual machine that is off, with a disk made of --kernel, or --disk."""
+    """Make a virtual machine that is off, with a disk made of --kernel, or --disk.
+
+    \b
+    Examples:
+      hvlab vm create first --kernel kernel.elf --memory 16M --disk-size 1M
+      hvlab vm create linux --kernel bzImage --initrd initrd.img --append console=ttyS0 --memory 256M
+      hvlab vm create other --disk disk.raw
+    """
     from emu.manage import files
     from emu.manage.store import check_name
     check_name(name)
@@ -187,7 +194,7 @@ def _act(verb, said):
         _needed(folder, do=verb, name=name)
         echo(f"{name}: {said[0]}", err=True)
         return OK
-    act.help = said[1]
+    act.help = f"{said[1]}\n\n\b\nExamples:\n  hvlab vm {verb} first"
     return act
 
 
@@ -199,12 +206,17 @@ for _verb, _said in {"start": ("running", "Start a virtual machine, and the serv
     _act(_verb, _said)
 
 
-@command.command("type", short_help="Bytes for its serial line.")
+@command.command("type", short_help="Send bytes to its serial line.")
 @click.argument("name")
 @click.argument("text")
 @click.pass_obj
 def type_(folder, name, text):
-    """Give TEXT to the serial line of a virtual machine; \\n, \\t, \\xNN as in C."""
+    """Give TEXT to the serial line of a virtual machine; \\n, \\t, \\xNN as in C.
+
+    \b
+    Examples:
+      hvlab vm type first 'hello\\n'
+    """
     try:
         data = os.fsencode(text).decode("unicode_escape").encode("latin-1")
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
@@ -213,11 +225,16 @@ def type_(folder, name, text):
     return OK
 
 
-@command.command("console", short_help="What its serial line has sent.")
+@command.command("console", short_help="Print what its serial line has sent.")
 @click.argument("name")
 @click.pass_obj
 def console(folder, name):
-    """Print what the serial line of a virtual machine has sent since it was created."""
+    """Print what the serial line of a virtual machine has sent since it was created.
+
+    \b
+    Examples:
+      hvlab vm console first
+    """
     from emu.manage.files import CONSOLE, shown
     path = _store(folder).row(name).path(CONSOLE)
     try:
@@ -242,11 +259,17 @@ def _rows(folder):
     return [{**each, "disk": shown(each["disk"]), "folder": shown(each["folder"])} for each in answer["vms"]], answer["service"]
 
 
-@command.command("list", short_help="Every virtual machine and its state.")
+@command.command("list", short_help="List every virtual machine and its state.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 @click.pass_obj
 def list_(folder, as_json):
-    """List the virtual machines of the state folder."""
+    """List the virtual machines of the state folder.
+
+    \b
+    Examples:
+      hvlab vm list
+      hvlab vm --state my-state list --json
+    """
     rows, service = _rows(folder)
     if as_json:
         click.echo(msgspec.json.encode({"schema": "hvlab.vms.1", "service": service, "vms": rows}).decode())
@@ -261,12 +284,17 @@ def list_(folder, as_json):
     return OK
 
 
-@command.command("show", short_help="One virtual machine.")
+@command.command("show", short_help="Show one virtual machine.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 @click.pass_obj
 def show(folder, name, as_json):
-    """Show one virtual machine."""
+    """Show one virtual machine.
+
+    \b
+    Examples:
+      hvlab vm show first
+    """
     rows, service = _rows(folder)
     found = [each for each in rows if each["name"] == name]
     row = found[0] if found else _store(folder).row(name).__dict__                    # raises, naming those there are
@@ -283,7 +311,12 @@ def show(folder, name, as_json):
 @click.argument("name")
 @click.pass_obj
 def delete(folder, name):
-    """Forget a virtual machine that does not run. A disk that `create` made, and its console, are removed; a disk of yours stays."""
+    """Forget a virtual machine that does not run. A disk that `create` made, and its console, are removed; a disk of yours stays.
+
+    \b
+    Examples:
+      hvlab vm delete first
+    """
     _store(folder).row(name)
     while _ask(folder, do="delete", name=name) is None:
         with _no_service(folder) as store:
@@ -297,7 +330,12 @@ def delete(folder, name):
 @command.command("shutdown", short_help="End the service, and all that runs.")
 @click.pass_obj
 def shutdown(folder):
-    """End the service of the state folder."""
+    """End the service of the state folder.
+
+    \b
+    Examples:
+      hvlab vm shutdown
+    """
     if _ask(folder, do="shutdown") is None:
         with _no_service(folder) as store:                # one that ends, or begins, just now is waited for
             if store is not None:

@@ -60,7 +60,13 @@ def _fields(rows):
 @JSON
 @targets.looked_at
 def show(target, at_exit, at_launch, at_entry_failure, processor, diff, groups, as_json):
-    """Show the VMCS that is current where the run of IMAGE is stopped."""
+    """Show the VMCS that is current where the run of IMAGE is stopped.
+
+    \b
+    Examples:
+      hvlab vmcs kernel.elf --at-exit 2 --group guest
+      hvlab vmcs kernel.elf --diff 1 2
+    """
     from emu.debug.views.vmcs import Vmcs
 
     if diff:
@@ -119,7 +125,12 @@ def check(target, at_launch, at_exit, at_entry_failure, processor, as_json):
     """Report whether VM entry would accept the VMCS that is current where the run of IMAGE is stopped.
 
     Without a place the run is stopped before the first VM entry that fails; when none does, that is the answer. A snapshot is
-    looked at as it is.
+    examined as it is.
+
+    \b
+    Examples:
+      hvlab vmcs check kernel.elf
+      hvlab vmcs check kernel.elf --at-launch 1
     """
     from emu.debug.history.run_to import Missing
     from emu.debug.views import vmcs

@@ -9,7 +9,7 @@ from emu.errors import DebugError
 
 ACCESS = {"2": "write", "3": "read", "4": "access"}
 NAMES = tuple(None if callable(register.source) else register.source for register in description.ALL)      # by gdb's number
-WATCHED = 1 << 20                                          # bytes of a watchpoint: each access to its pages is looked at
+WATCHED = 1 << 20                                          # bytes of a watchpoint: each access to its pages is checked
 
 
 def programs_of(text):

@@ -138,7 +138,7 @@ def _extended(bits, signed):
 
 
 def _words(found, operand, names):
-    """Return the program of a bytecode that is no jump, None when there is none.  names: of gdb's registers, in order; None: unknown."""
+    """Return the program of a bytecode other than a jump, None when there is none.  names: of gdb's registers, in order; None: unknown."""
     name = found.name
     if name in DIRECT:
         return (int(DIRECT[name]),)

@@ -53,7 +53,7 @@ class Monitor:
             "xlate": (self._xlate, "ADDRESS [write|fetch|user]", "how a linear address is translated"),
             "why-irq": (self._irq, "VECTOR", "why an interrupt is not delivered"),
             "why": (self._why, "memory ADDRESS [SIZE] | register NAME | vmcs FIELD", "who wrote it last; nothing moves"),
-            "seek": (self._seek, "CYCLE", "go to a cycle of this processor, back or ahead; then: maintenance flush register-cache"),
+            "seek": (self._seek, "CYCLE", "go to a cycle of this processor, backward or forward; then: maintenance flush register-cache"),
             "type": (self._type, "TEXT", "bytes for the serial port; \\r, \\n, \\t, \\xNN as in C; a line ends with \\r"),
             "save": (self._save, "FILE.hvz", "a snapshot of the machine, as `hvlab run --save` writes it"),
             "explain": (self._explain, "exit|field|msr|... NUMBER [VALUE]", "what a number means, as `hvlab explain`"),

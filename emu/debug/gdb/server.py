@@ -41,7 +41,7 @@ class Server:
     """
 
     def __init__(self, address, stub_of, log=None):
-        """address: (host, port), port 0: any; stub_of(poll, tell): makes the Stub; log(text): what happens, for people."""
+        """address: (host, port), port 0: any; `stub_of(poll, tell)` makes the Stub; log(text): what happens, for people."""
         self.log = log or (lambda text: None)
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -102,7 +102,7 @@ class Server:
         self.dropped, self.waiting = True, []
 
     def _ready(self, seconds=0.0):
-        """Look at the sockets: refuse a second client, take what the first sent."""
+        """Serve the sockets: refuse a second client, take what the first sent."""
         watched = ([self.client] if self.client and not self.dropped else []) + [self.listener]
         for each in select.select(watched, [], [], 0 if self.dropped else seconds)[0]:
             if each is self.client:
@@ -187,7 +187,7 @@ class Server:
         """Let the machine run without a debugger until it ends or one connects; returns whether one did."""
         def connected():
             self._ready()
-            if self.client and self.dropped:               # no debugger: it is no reason to stop
+            if self.client and self.dropped:               # not a debugger, so not a reason to stop
                 self._let_go()
             return any(each.kind == "packet" for each in self.waiting)
 

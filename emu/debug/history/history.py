@@ -4,7 +4,7 @@
     session.run(); history.reverse_step()
 
 A moment is named by the sum of all processors' clocks (`snapshot.position`), which grows with everything that happens.
-A run goes the same way each time, so snapshots of what is ahead stay good until a debugger changes something.
+A run goes the same way each time, so snapshots later than now stay good until a debugger changes something.
 """
 from contextlib import contextmanager
 from dataclasses import replace
@@ -41,7 +41,7 @@ class History:
 
     # ---- what the session reports -----------------------------------------------------------------------------------------
     def begin(self):
-        """Note that the machine is about to go on: after a change by the debugger another future lies ahead."""
+        """Note that the machine is about to go on: after a change by the debugger the run goes another way."""
         self._left = None
         if self.machine.edits == self._edits:
             return

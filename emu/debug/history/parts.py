@@ -160,7 +160,7 @@ def read(machine):
             at += len(piece)
         if part.kind in KEPT:
             _portable(machine, part, memory[start:at].view(part.dtype)[0])
-        elif part.kind == "env":                           # what no processor has is no state: it may differ from run to run
+        elif part.kind == "env":                           # what no processor has is not state: it may differ from run to run
             memory[start + FLOATS:start + FLOATS + FLOAT_BYTES] = floats(part.record)
             memory[start + XMM_AT:start + XMM_AT + VECTOR_BYTES] = vectors(part.record)
             for first, end in SCRATCH:
@@ -198,9 +198,9 @@ def _out_of_bounds(name, kind, record):
     for field, most in BOUNDS.get(kind, {}).items():
         if record[field] > most:
             return f"the part {name!r} has {field} = {int(record[field])}; at most {most} is possible"
-    for ahead, after in RINGS.get(kind, ()):
-        if int(record[ahead]) - int(record[after]) not in range(RING + 1):
-            return f"the part {name!r} has {int(record[ahead]) - int(record[after]):,} bytes between {after} and {ahead}, not 0 to {RING:,}"
+    for first, last in RINGS.get(kind, ()):
+        if int(record[first]) - int(record[last]) not in range(RING + 1):
+            return f"the part {name!r} has {int(record[first]) - int(record[last]):,} bytes between {last} and {first}, not 0 to {RING:,}"
     if kind == "tlb" and np.count_nonzero(record["word"][::2]) > record["used"]:
         return f"the part {name!r} has more entries than it counts"
     return ""

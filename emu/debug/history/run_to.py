@@ -13,7 +13,7 @@ from emu.machine.trace_ring import ALWAYS, key
 from emu.spec.outcome import STOP
 from emu.spec.trace import ACTION, COMMON, EVENT_KIND, read
 
-CUTS = 2000                                                # cuts of a turn that one more run looks at
+CUTS = 2000                                                # cuts of a turn that one more run makes
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Playback:
         return not self.ended
 
     def to(self, place):
-        """Play on to a Place that lies ahead."""
+        """Play on to a later Place."""
         while self.turns < place.turn and self.play():
             pass
         if not self.ended:

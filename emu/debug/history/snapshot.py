@@ -5,7 +5,7 @@
     restore(machine, before)
 
 A run that goes on from a restored snapshot is the run that went on from where it was taken, to the bit.  Taking changes
-nothing in it.  A page of memory costs room once, however many snapshots hold it: `take` looks only at pages that
+nothing in it.  A page of memory costs room once, however many snapshots hold it: `take` reads only pages that
 the page ledger marks DIRTY, `restore` copies only those and the ones in which the two snapshots differ.
 What the execution engines derived is dropped or known to be right: their TLBs go (so that the next write to a page is
 noticed), translations of pages that change go through the list of stale pages, as when the model writes to code.
@@ -20,6 +20,7 @@ from emu.bits import ALL_ONES, PAGE, PAGE_SHIFT, U64
 from emu.debug.history import parts
 from emu.debug.history.page_store import PageStore, put
 from emu.errors import SnapshotError
+from emu.machine.failure import symbols_of
 from emu.machine.host import host
 from emu.model.memory.memory import PAGE as LEDGER
 from emu.model.observe import breakpoint
@@ -33,7 +34,8 @@ class About:
     """What a snapshot knows besides the machine's state.
 
     cycles, instructions: of each processor; inputs: the machine's, of which the first `fed` had been delivered;
-    partitions: names of those that were loaded; symbols: emu.image Symbols, or None; placed: what the machine started with.
+    partitions: names of those that were loaded; symbols: emu.image Symbols, or None; placed: what the machine started with;
+    resets: how often a guest's reset had started it again; guest: the Symbols of the image that all its partitions run, or None.
     """
 
     cycles: tuple
@@ -43,13 +45,23 @@ class About:
     partitions: tuple = ()
     symbols: Any = None
     placed: Any = None
+    resets: int = 0
+    guest: Any = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """An image of which only the Symbols are known."""
+
+    symbols: Any
 
 
 @dataclass(frozen=True)
 class Named:
-    """A partition of which only the name is known."""
+    """A partition of which only the name is known, and perhaps the names and source lines of its image."""
 
     name: str
+    image: Known | None = None
 
 
 class Snapshot:
@@ -147,7 +159,8 @@ def take(machine):
     table[ram_pages:] = store.keep(rows_of(rows), table[ram_pages:])
     made = Snapshot(machine.config, store, table, About(
         tuple(machine.clocks), tuple(host(c).instructions for c in machine.cpu),
-        tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols, machine.placed))
+        tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols, machine.placed,
+        machine.resets, symbols_of(machine, 1) if machine.partitions else None))
     _forget(machine)
     machine.base = made
     return made
@@ -194,9 +207,10 @@ def _take_over(machine, about):
     """Go back in the list of inputs: those that came later come again.  Learn names that the machine does not have."""
     if machine.inputs.log[:about.fed] != list(about.inputs[:about.fed]) or len(machine.inputs.log) < len(about.inputs):
         machine.inputs.log = list(about.inputs)
-    machine.inputs.done = about.fed
+    machine.inputs.done, machine.resets = about.fed, about.resets
     if tuple(p.name for p in machine.partitions) != about.partitions:
-        machine.partitions = [Named(name) for name in about.partitions]
+        image = Known(about.guest) if about.guest else None
+        machine.partitions = [Named(name, image) for name in about.partitions]
     machine.symbols = machine.symbols or about.symbols
     machine.placed = about.placed or machine.placed
 

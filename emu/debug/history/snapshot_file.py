@@ -5,9 +5,10 @@
 
 A file is MAGIC, the size of the manifest (uint32), its SHA-256, the manifest (JSON), then its sections one after another,
 each compressed with zstd: `state` (the parts of `history.parts`), `placed` (JSON of `restart.Placed`, when a reset of the
-guest starts the machine again), `pages` (uint32 numbers of RAM pages that are not zeros), `ram.0`, `ram.1`, ... (4,096 such
-pages each).  The manifest names the layout of every part and the SHA-256 of
-every section: what is of another version, truncated or altered is refused with a SnapshotError that says what.
+guest starts the machine again), `lines` and `guest_lines` (JSON of `Lines`, when the image and that of the partitions have
+source lines), `pages` (uint32 numbers of RAM pages that are not zeros), `ram.0`, `ram.1`, ... (4,096 such pages each).  The
+manifest names the layout of every part and the SHA-256 of every section: what is of another version, truncated or altered
+is refused with a SnapshotError that says what.
 """
 import hashlib
 import struct
@@ -35,6 +36,8 @@ SCHEMA = "hvlab.snapshot.1"
 ZSTD_LEVEL, SECTION_PAGES = 3, 4096                        # of zstd; pages in a section
 SNAPSHOT_LIMIT = 8 << 30                                   # bytes of a file that is read, so that no larger one is written
 MANIFEST_LIMIT, PLACED_LIMIT = 64 << 20, 1 << 30         # bytes of the manifest, of what a reset loads again
+SOURCE_LINES_LIMIT = 256 << 20                                   # bytes of the source lines; more are left out
+OPTIONAL = ("placed", "lines", "guest_lines")                            # sections that not every file has
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
@@ -64,6 +67,13 @@ class InputRow(msgspec.Struct, forbid_unknown_fields=True):
     data: bytes
 
 
+class Lines(msgspec.Struct, forbid_unknown_fields=True):
+    """The source lines of an image: (address, bytes, file, line, source) each; files: the whole path of a file."""
+
+    lines: list[tuple[int, Number, str, Number, str]]
+    files: dict[str, str]
+
+
 class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     """What a file says about itself."""
 
@@ -79,6 +89,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     symbols: dict[str, int]
     parts: list[PartRow]
     sections: list[Section]
+    resets: Number = 0
+    guest_symbols: dict[str, int] = {}
 
 
 class _Schema(msgspec.Struct):
@@ -90,11 +102,23 @@ def _layout(processors):
     return [PartRow(name, kind, size, parts.schema(dtype)) for name, kind, dtype, size in parts.layout(processors)]
 
 
+def _lines(symbols):
+    """Return a section of the source lines of Symbols, b"" when there are none, or more than a file may have."""
+    if not symbols or not symbols.lines:
+        return b""
+    rows = [(at, len(data), *rest) for at, data, *rest in symbols.lines]
+    made = msgspec.json.encode(Lines(rows, {name: str(path) for name, path in symbols.files.items()}))
+    return made if len(made) <= SOURCE_LINES_LIMIT else b""
+
+
 def _contents(snapshot):
     """Yield (name, bytes) of each section."""
     yield "state", snapshot.state().tobytes()
     if snapshot.config.on_reset == "reboot":
         yield "placed", msgspec.json.encode(snapshot.about.placed)
+    for name, symbols in (("lines", snapshot.about.symbols), ("guest_lines", snapshot.about.guest)):
+        if lines := _lines(symbols):
+            yield name, lines
     table = snapshot.table[:snapshot.ram_pages]
     pages = np.flatnonzero(table).astype(np.uint32)
     yield "pages", pages.tobytes()
@@ -118,7 +142,8 @@ def save(snapshot, path):
         schema=SCHEMA, program=f"hvlab {version('hvlab')}", engine=ENGINE, config=vars(config), cycles=list(about.cycles),
         instructions=list(about.instructions), inputs=[InputRow(i.cycle, i.kind, i.data) for i in about.inputs], fed=about.fed,
         partitions=list(about.partitions), symbols=about.symbols.addresses if about.symbols else {},
-        parts=_layout(config.processors), sections=sections))
+        parts=_layout(config.processors), sections=sections, resets=about.resets,
+        guest_symbols=about.guest.addresses if about.guest else {}))
     head = MAGIC + HEAD.pack(len(manifest), hashlib.sha256(manifest).digest())
     write(path, [head, manifest, *stored])
 
@@ -175,11 +200,12 @@ def _check_sections(path, manifest, config):
     """Raise SnapshotError unless the sections are those of such a machine, none longer than it can be."""
     ram_pages = config.memory_bytes // PAGE
     most = {"state": parts.offsets(parts.layout(config.processors))[1], "pages": 4 * ram_pages,
-            "placed": min(2 * config.memory_bytes, PLACED_LIMIT)}
-    names = [section.name for section in manifest.sections if section.name != "placed"]
+            "placed": min(2 * config.memory_bytes, PLACED_LIMIT), "lines": SOURCE_LINES_LIMIT, "guest_lines": SOURCE_LINES_LIMIT}
+    names = [section.name for section in manifest.sections if section.name not in OPTIONAL]
+    more = [section.name for section in manifest.sections if section.name in OPTIONAL]
     chunks = [f"ram.{n}" for n in range(min(len(names) - 2, -(-ram_pages // SECTION_PAGES)))]
     most |= dict.fromkeys(chunks, SECTION_PAGES * PAGE)
-    if names != ["state", "pages", *chunks] or len(manifest.sections) > len(names) + 1:
+    if names != ["state", "pages", *chunks] or len(more) != len(set(more)):
         raise SnapshotError(f"{path}: its sections are not state, pages, ram.0, ram.1, ... of a machine of {config.memory_bytes:,} bytes")
     for section in manifest.sections:
         if section.bytes > most[section.name]:
@@ -251,6 +277,17 @@ def _placed(path, sections, config):
     return found
 
 
+def _symbols(path, sections, name, addresses):
+    """Return the Symbols of an image: its names, and the section of its source lines; None when there is neither."""
+    text = sections.pop(name, None)
+    try:
+        found = msgspec.json.decode(text, type=Lines) if text is not None else Lines([], {})
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(f"{path}: the section {name!r} does not hold source lines: {error}") from error
+    lines = [(at, range(size), file, number, source) for at, size, file, number, source in found.lines]
+    return Symbols(addresses, lines, found.files) if addresses or lines else None
+
+
 def load(path):
     """Return the Snapshot of a file; raises SnapshotError when it is not one that this program can go on from."""
     data = read(path, SNAPSHOT_LIMIT, SnapshotError, MAGIC)
@@ -260,7 +297,8 @@ def load(path):
     _check_sections(path, manifest, config)
     store = PageStore()
     sections = _sections(path, data, manifest, at)
-    placed = _placed(path, sections, config)
+    placed, symbols = _placed(path, sections, config), _symbols(path, sections, "lines", manifest.symbols)
+    guest = _symbols(path, sections, "guest_lines", manifest.guest_symbols)
     table = _table(path, sections, config, store)
     try:
         inputs = tuple(Input(row.cycle, row.kind, row.data) for row in manifest.inputs)
@@ -270,7 +308,7 @@ def load(path):
         raise SnapshotError(f"{path}: its inputs are not in order")
     return Snapshot(config, store, table, About(
         tuple(manifest.cycles), tuple(manifest.instructions), inputs, manifest.fed, tuple(manifest.partitions),
-        Symbols(manifest.symbols) if manifest.symbols else None, placed))
+        symbols, placed, manifest.resets, guest))
 
 
 def machine_of(snapshot, progress=None):

@@ -1,4 +1,4 @@
-"""Breakpoints and watchpoints of a debugger: their numbers, scopes and counts, in the record that the kernels look at.
+"""Breakpoints and watchpoints of a debugger: their numbers, scopes and counts, in the record that the kernels read.
 
 Setting one changes nothing in guest memory; the engines are made to examine blocks and pages again.
 """
@@ -217,7 +217,7 @@ class Points:
         d.hit, d.met[:len(kept)] = len(kept), kept
 
     def apply(self):
-        """Have the engines look at all blocks and pages again, and words be compared with what they are now."""
+        """Have the engines check all blocks and pages again, and words be compared with what they are now."""
         for point in self.numbers.values():
             for place in point.places if point.access == "change" else ():
                 self.record.value[place] = words(int(self.record.address[place]), 1)[0]
@@ -225,7 +225,7 @@ class Points:
         self._arm_pages()
 
     def _apply(self, point):
-        """Have the engines look at blocks or pages again, whichever the point is about."""
+        """Have the engines check blocks or pages again, whichever the point is about."""
         self.record.near = any(other.access == "change" for other in self.numbers.values())
         if point.access == "execute":
             self.machine.record[0].marks_changed = 1

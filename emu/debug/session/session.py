@@ -35,7 +35,7 @@ from emu.spec.vmcs import VMCS
 
 BREAK = int(STOP.BREAK)
 THREADS = 256                                             # that are kept
-STEPS_WITHOUT_END, STEP_CYCLES = 1 << 40, 200_000         # STEP_CYCLES: of a slice in which each boundary is looked at
+STEPS_WITHOUT_END, STEP_CYCLES = 1 << 40, 200_000         # STEP_CYCLES: of a slice in which each boundary is checked
 TRANSITIONS = {"entry": int(UNTIL.ENTRY), "exit": int(UNTIL.EXIT)}
 
 
@@ -151,7 +151,7 @@ class Session:
     def watch_word(self, what, address, *, condition=None, ignore=0, temporary=False):
         """Stop after the instruction, VM entry or VM exit that changes the 64-bit word at a host address; returns the number.
 
-        what: its name, for people.  A word that only translated code changes (a register) is looked at while stepping.
+        what: its name, for people.  A word that only translated code changes (a register) is compared at each step.
         """
         point = Breakpoint(0, "change", what, address, 8, None, None, None, condition, temporary)
         return self._enter(point, [(address, 8)], ignore)
@@ -392,7 +392,7 @@ class Session:
         self._resume(processor)
         self._begin_steps(processor, count)
         stop, cut, until = STOP.NONE, self.machine.cut, self.machine.clock
-        while stop == STOP.NONE:                           # cut by the clock: a turn may be long, and each of its boundaries is looked at
+        while stop == STOP.NONE:                           # cut by the clock: a turn may be long, and each of its boundaries is checked
             until = max(until, self.machine.clock) + STEP_CYCLES     # the clock stands still while every processor sleeps
             stop = self.machine.advance(until)
             if stop == STOP.BUDGET and until < self.machine.limit:

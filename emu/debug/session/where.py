@@ -32,6 +32,6 @@ class Where:
         return e.rip + segments[3 * CS + 1] & 0xFFFF_FFFF
 
     def guest(self, number):
-        """Return (address of the current VMCS, what tells its partition: its EPT PML4 table, or the VMCS) of a processor in a guest."""
+        """Return (address of the current VMCS, its partition: its EPT PML4 table, or the VMCS) of a processor in a guest."""
         c = self.cpu[number]
         return c.vmcs_pointer, (c.eptp & FRAME if c.proc2 & EPT else 0) or c.vmcs_pointer

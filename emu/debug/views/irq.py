@@ -53,7 +53,7 @@ def why(machine, processor, vector):
 
 
 def _silent(virtually):
-    """Return whether the guest's controller, too, has nothing to do with a vector, or was not looked at."""
+    """Return whether the guest's controller, too, has nothing to do with a vector, or was not examined."""
     return {reason.id for reason in virtually} <= {"partition_ended", "virtual_not_requested", "not_looked_at"}
 
 

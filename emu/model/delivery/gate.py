@@ -1,7 +1,7 @@
 """What every protected-mode delivery reads and checks: the gate, the code segment, the stack pointer in the TSS.
 
 Each function raises the exception that the manual gives (error code with EXT) and leaves it in `c.fault`;
-callers look at `c.fault` before they use the value.
+callers check `c.fault` before they use the value.
 Source: SDM 2A, "INT n/INTO/INT3/INT1"; SDM 3A, "Exception and Interrupt Handling in Protected Mode"
 """
 from emu.bits import U64

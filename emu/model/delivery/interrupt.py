@@ -2,7 +2,7 @@
 
 The event unit calls `prepare` for an event that the processor itself raised (not for one injected by VM entry:
 injection leaves CR2, DR6, DR7 and RFLAGS.RF as they are), then `deliver`; when that leaves an exception in
-`c.fault*`, `combine` tells what becomes of the two.
+`c.fault*`, `combine` decides what becomes of the two.
 Not modelled: task gates, CR4.VME, shadow stacks, FRED, user interrupts.
 Source: SDM 3A, "Interrupt and Exception Handling"; SDM 2A, "INT n/INTO/INT3/INT1"
 """

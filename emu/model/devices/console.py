@@ -36,7 +36,7 @@ def put_tagged(c, m, r, byte):
 
 @kernel
 def read(m, port):
-    """Return a byte: the last self-test code, or the port number that tells software a console is there."""
+    """Return a byte: the last self-test code, or the port number, by which software finds that a console is there."""
     if port == PORT.POST:
         return console_at(m.devices[DEVICE.CONSOLE])[0].post
     return PORT.DEBUG_CONSOLE

@@ -107,7 +107,7 @@ def _take(r):
 
 @kernel
 def _until_alarm(r):
-    """Return how many updates ahead (1 ..) the alarm bytes match next, at most a day; 0 when never."""
+    """Return after how many updates (1 ..) the alarm bytes match next, at most a day; 0 when never."""
     now, ahead = _since_first(r) % DAY, 1
     while ahead <= DAY:
         at = (now + ahead) % DAY

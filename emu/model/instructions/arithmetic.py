@@ -10,7 +10,7 @@ from emu.model.processor import decode, operand
 from emu.spec.cpu import GPR, RFLAGS
 from emu.spec.outcome import ACCESS, FAULT, RESULT
 
-COUNT, COUNT_64 = U64(31), U64(63)                        # COUNT: bits of a shift count that are looked at
+COUNT, COUNT_64 = U64(31), U64(63)                        # COUNT: bits of a shift count that count
 SHIFT_BY_ONE, SHIFT_BY_CL = U64(0xD0), U64(0xD2)           # opcodes: from these on; below, by an immediate byte
 
 

@@ -151,7 +151,7 @@ def acknowledge(c, vector):
 
 @kernel
 def eoi(c):
-    """End the highest interrupt in service; a level-triggered one is told to the I/O APIC unless suppressed.
+    """End the highest interrupt in service; a level-triggered one is reported to the I/O APIC unless suppressed.
 
     Source: SDM 3A, "Signaling Interrupt Servicing Completion"
     """

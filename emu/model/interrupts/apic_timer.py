@@ -1,4 +1,4 @@
-"""The timer of the local APIC: one-shot, periodic, TSC-deadline; computed from cycles when looked at.
+"""The timer of the local APIC: one-shot, periodic, TSC-deadline; computed from cycles when read.
 
 The timer's clock before the divider is the processor's cycle (CPUID leaf 0x15 says so).
 Source: SDM 3A, "APIC Timer"; "TSC-Deadline Mode"

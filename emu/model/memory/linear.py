@@ -70,7 +70,7 @@ def reach(c, la, size, access):
 
 @kernel
 def read(c, la, size, access):
-    """Return `size` (1..8) bytes at linear address `la`; c.fault tells whether it is valid."""
+    """Return `size` (1..8) bytes at linear address `la`; c.fault shows whether it is valid."""
     first, second = _places(c, la, size, access | ACCESS.READ)
     if c.fault != FAULT.NONE:
         return 0

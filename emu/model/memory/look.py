@@ -1,4 +1,4 @@
-"""Looking at memory as the processor sees it now, without an access: nothing remembers that it happened.
+"""Memory as the processor sees it now, without an access: nothing remembers that it happened.
 
 No accessed or dirty flag, no translation in our TLB, no cycle, no fault: who explains, decodes or decides something between
 a fault and its delivery looks, and the record of the fault (`c.fault*`) stays what the faulting access made it.
@@ -61,7 +61,7 @@ def _guest_word(c, e, mode, la):
 def physical(c, la, access):
     """Return the physical address of the byte at linear `la`, or ALL_ONES where an access of this kind would fault.
 
-    access: ACCESS bits.  Whether EPT lets the walk set an A or D flag is not looked at.
+    access: ACCESS bits.  Whether EPT lets the walk set an A or D flag is not examined.
     """
     e = env_of(c.env)[0]
     if e.efer & EFER.LMA == 0:

@@ -63,7 +63,7 @@ def _probe(t, tag):
 def find(t, la):
     """Return the index (of the tag; the TLBE follows) of the translation of `la` in the spaces in use, or NONE.
 
-    Of several the smallest: a larger one that another page brings in later changes nothing, so that the engine need not be told.
+    Of several the smallest: a larger one that another page brings in later changes nothing, so that the engine need not know.
     """
     sizes, size = t.sizes, U64(0)
     while sizes != 0:
@@ -102,7 +102,7 @@ def _remove(t, la, asid):
 
 @kernel
 def drop_engine_page(t, la):
-    """Tell the engine to drop the page of `la`."""
+    """Have the engine drop the page of `la`."""
     if t.engine_pages < ENGINE_PAGES:
         t.engine_page[t.engine_pages] = la & ~OFFSET[0]
         t.engine_pages += 1
@@ -119,7 +119,7 @@ def remove(t, la):
 
 @kernel
 def replaced(t, la, old, new, large):
-    """Tell the engine to drop what it has of `la`, unless `new` (ALL_ONES: nothing) allows all that `old` allowed."""
+    """Have the engine drop what it has of `la`, unless `new` (ALL_ONES: nothing) allows all that `old` allowed."""
     if (old ^ new) & ALIKE or old & GRANTS & ~new or new & ~old & TLBE.XD:
         if large:
             t.engine_flush += 1
@@ -234,7 +234,7 @@ def current_pcid(c):
 def select(c):
     """Choose the spaces in use after CR3, control registers, VPID, EPTP or the world changed.
 
-    When they change, or with them what the same translations allow (WP, SMEP, SMAP, ...), the engine is told.
+    When they change, or with them what the same translations allow (WP, SMEP, SMAP, ...), the engine learns of it.
     """
     t = tlb_at(c.tlb)[0]
     e = env_of(c.env)[0]

@@ -36,7 +36,7 @@ def rings(c, address, size):
 
 @kernel
 def stored(m, but, address, size):
-    """Tell processors that `size` bytes at physical `address` are stored; but: id of one that did it, all ones for none.
+    """Let processors know that `size` bytes at physical `address` are stored; but: id of one that did it, all ones for none.
 
     One that waits wakes: it sees at its next turn that it is not armed any more.
     """

@@ -101,7 +101,7 @@ def holds(c, w, row, place):
 # ---- partitions -------------------------------------------------------------------------------------------------
 @kernel
 def hierarchy(m, pointer):
-    """Return what tells the partition of a VMCS at physical `pointer`: its EPT PML4 table, or `pointer` when it has none."""
+    """Return what identifies the partition of a VMCS at physical `pointer`: its EPT PML4 table, or `pointer` when it has none."""
     v = words(m.ram + pointer, U64(REGION_WORDS))
     if v[FIELD.PRIMARY_CONTROLS] & PROC.SECONDARY and v[FIELD.SECONDARY_CONTROLS] & PROC2.EPT:
         return v[FIELD.EPT_POINTER] & PAGE_MASK
@@ -225,7 +225,7 @@ def exit_row(c, v, reason):
 
 @kernel
 def vm_exit(c, v, reason):
-    """Remember a VM exit for whoever asks why a run did not end, and tell of it, if anybody watches."""
+    """Remember a VM exit for whoever asks why a run did not end, and report it, if anybody watches."""
     rip, place = v[FIELD.GUEST_RIP], (c.recent_count & LAST_RECENT) << 2
     c.recent[place], c.recent[place + 1], c.recent[place + 2] = c.exit_began, reason, rip
     c.recent[place + 3] = v[FIELD.EXIT_QUALIFICATION]
@@ -241,7 +241,7 @@ def vm_exit(c, v, reason):
 
 @kernel
 def vm_entry(c, v, rip, launch, spent):
-    """Tell of a VM entry by the instruction at `rip`, `spent` cycles after the last exit (0: there was none)."""
+    """Report a VM entry by the instruction at `rip`, `spent` cycles after the last exit (0: there was none)."""
     if c.same_vmcs == c.vmcs_pointer and c.same_rip != v[FIELD.GUEST_RIP]:
         c.same_count = 0                                   # it has moved
     if machine_at(c.machine)[0].watch:
@@ -253,7 +253,7 @@ def vm_entry(c, v, rip, launch, spent):
 
 @kernel
 def failure(c, number, qualification):
-    """Tell of a VMX instruction that fails: a VMERROR number (0: VMfailInvalid), or an exit reason with bit 31.
+    """Report a VMX instruction that fails: a VMERROR number (0: VMfailInvalid), or an exit reason with bit 31.
 
     VMREAD and VMWRITE leave the encoding in `c.field_asked`.
     """
@@ -268,7 +268,7 @@ def failure(c, number, qualification):
 
 @kernel
 def delivery(c, rip, info, error):
-    """Tell of an event that was delivered through the IDT; rip: where it came."""
+    """Report an event that was delivered through the IDT; rip: where it came."""
     if machine_at(c.machine)[0].watch:
         e = env_of(c.env)[0]
         note(c, EVENT_KIND.DELIVERY, ANY_REASON, c.cycles, rip, info & LOW_32, error, e.rip, e.cr[2])
@@ -276,14 +276,14 @@ def delivery(c, rip, info, error):
 
 @kernel
 def msr(c, index, value, write):
-    """Tell of RDMSR (write = 0) or WRMSR (1) that was carried out."""
+    """Report RDMSR (write = 0) or WRMSR (1) that was carried out."""
     if machine_at(c.machine)[0].watch:
         note(c, EVENT_KIND.MSR, ANY_REASON, c.cycles, env_of(c.env)[0].rip, put(index, IN_MSR.write, U64(write)), value, 0, 0)
 
 
 @kernel
 def port(c, number, size, value, write):
-    """Tell of an access to a port that was carried out."""
+    """Report an access to a port that was carried out."""
     if machine_at(c.machine)[0].watch:
         first = put(put(number, IN_PORT.size, size), IN_PORT.write, U64(write))
         note(c, EVENT_KIND.PORT, ANY_REASON, c.cycles, env_of(c.env)[0].rip, first, value, 0, 0)
@@ -303,7 +303,7 @@ def paging_mode(e):
 
 @kernel
 def mode(c, e, before):
-    """Tell of a change of the paging mode from what it was before."""
+    """Report a change of the paging mode from what it was before."""
     if machine_at(c.machine)[0].watch:
         now = paging_mode(e)
         if now != before:

@@ -48,7 +48,7 @@ def effective_leaf(c, leaf):
 
 @kernel
 def log2_ceiling(count):
-    """Return how many bits tell `count` things apart."""
+    """Return how many bits distinguish `count` things."""
     bits = 0
     while 1 << bits < count:
         bits += 1
@@ -116,7 +116,7 @@ def _adjust(c, e, leaf, subleaf, found):
 
 @kernel
 def has_subleaves(leaf):
-    """Return whether a leaf looks at ECX."""
+    """Return whether a leaf reads ECX."""
     for other in SUBLEAVES:
         if other == leaf:
             return True

@@ -375,7 +375,7 @@ def decode(code, count, mode, insn):
     """Decode the instruction at code[0] into the INSN record `insn`.
 
     code:  uint8[n], n >= count
-    count: uint64, bytes of `code` that may be looked at
+    count: uint64, bytes of `code` that may be read
     mode:  uint64, 16, 32 or 64: the default width of the code segment
 
     Returns the length (uint64), or 0: then insn.kind is UNDEFINED (no such opcode), TOO_LONG (more than 15 bytes)

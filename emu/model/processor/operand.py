@@ -135,7 +135,7 @@ def explicit(e):
 
 @kernel
 def read_at(c, s, off, size):
-    """Return `size` (1..8) bytes at offset `off` of segment `s`; c.fault tells whether it is valid."""
+    """Return `size` (1..8) bytes at offset `off` of segment `s`; c.fault shows whether it is valid."""
     where = U64(check(c, s, off, size, False))
     if c.fault != FAULT.NONE:
         return 0
@@ -153,7 +153,7 @@ def write_at(c, s, off, size, value):
 
 @kernel
 def load(c, insn, size):
-    """Return `size` (1..8) bytes of the r/m operand, register or memory; c.fault tells whether it is valid."""
+    """Return `size` (1..8) bytes of the r/m operand, register or memory; c.fault shows whether it is valid."""
     if not insn.memory:
         c.fault = FAULT.NONE
         return get_reg(env_of(c.env)[0], insn, insn.rm, size)

@@ -49,7 +49,7 @@ def note(c, table, bad):
 def qualification(bad, other):
     """Return the exit qualification for failing GUEST rows `bad`; `other`: rows of segments fail too.
 
-    A failure with a qualification of its own is told only if nothing else fails.
+    A failure with a qualification of its own is reported only if nothing else fails.
     Source: SDM 3C, "VM-Entry Failures During or After Loading Guest State"
     """
     if other or bad & ~(LINK | PDPTE | NMI_STI):
@@ -64,7 +64,7 @@ def entry(c):
     """Judge the current VMCS for VM entry from the world that runs now.
 
     Returns 0, VMERROR 7 or 8, or the exit reason 33 with bit 31 set and c.fault_qualification its
-    qualification; c.failed (row numbers) and c.failed_count tell the failing rows of the class that decided.
+    qualification; c.failed (row numbers) and c.failed_count hold the failing rows of the class that decided.
     """
     c.failed_count = 0
     v = fields(c)

@@ -1,6 +1,6 @@
 """Checks on VM-execution, VM-exit and VM-entry control fields: a bitmap of the rows of CONTROL that fail.
 
-`emu.spec.checks.MISSING` tells what is not checked.
+`emu.spec.checks.MISSING` lists what is not checked.
 """
 from emu.bits import PAGE_OFFSET, U64, get, one_of
 from emu.jit import kernel

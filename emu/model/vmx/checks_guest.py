@@ -1,6 +1,6 @@
 """Checks on the guest-state area except segments: a bitmap of the rows of GUEST that fail.
 
-`emu.spec.checks.MISSING` tells what is not checked.
+`emu.spec.checks.MISSING` lists what is not checked.
 """
 from emu.bits import ALL_ONES, PAGE_OFFSET, U64, every, get
 from emu.jit import kernel

@@ -1,6 +1,6 @@
 """Checks on the host-state area: a bitmap of the rows of HOST that fail.
 
-`emu.spec.checks.MISSING` tells what is not checked.
+`emu.spec.checks.MISSING` lists what is not checked.
 """
 from emu.bits import U64
 from emu.jit import kernel

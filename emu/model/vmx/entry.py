@@ -4,7 +4,7 @@ The verdict of `emu.model.vmx.checks` is remembered: `c.entry_valid_key` is set 
 (`forget_verdict`) by VMWRITE to a field that is not in HOT, VMPTRLD, VMCLEAR and VMXON.  State that
 a VM exit can change without VMWRITE (segments, CR0, CR4, EFER, IA-32e mode, the root world's own mode) is hashed into a key,
 and only keys that passed are remembered; RIP, RFLAGS, interruptibility, activity, pending debug exceptions and event
-injection are looked at each time, and any but the plainest values lead to a full check, as do PAE paging, a VMCS
+injection are checked each time, and any but the plainest values lead to a full check, as do PAE paging, a VMCS
 link pointer and virtual-8086 mode, whose checks read memory or many fields.
 Not modelled: entry to SMM, trace and performance MSRs.
 """
@@ -35,7 +35,7 @@ TPR, CLASS_SHIFT = U64(0x80), U64(4)
 VALID_DEBUG = PENDING.ENABLED | PENDING.BS
 ENTERED, ABORTED = U64(0), ALL_ONES
 
-# Fields whose change by VMWRITE leaves a remembered verdict standing: each entry looks at them, or no check reads them.
+# Fields whose change by VMWRITE leaves a remembered verdict standing: each entry checks them, or no check reads them.
 HOT = ("GUEST_RIP", "GUEST_RSP", "GUEST_RFLAGS", "GUEST_INTERRUPTIBILITY", "GUEST_ACTIVITY", "GUEST_PENDING_DEBUG",
        "ENTRY_INTERRUPTION_INFO", "ENTRY_EXCEPTION_ERROR_CODE",
        "ENTRY_INSTRUCTION_LENGTH", "TPR_THRESHOLD", "EXCEPTION_BITMAP",
@@ -58,7 +58,7 @@ def forget_verdict(c):
 
 @kernel
 def plain(c, v):
-    """Return whether the fields that are looked at each time have values that surely pass their checks."""
+    """Return whether the fields that are checked each time have values that surely pass their checks."""
     flags, controls = v[FIELD.GUEST_RFLAGS], v[FIELD.ENTRY_CONTROLS]
     if flags & ~RFLAGS_KNOWN or not flags & RFLAGS.ONE:
         return False

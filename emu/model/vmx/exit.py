@@ -110,7 +110,7 @@ def superseded(v, reason):
 
 @kernel
 def _note_unblocking(v, reason):
-    """Tell that the IRET that caused this exit had removed NMI blocking."""
+    """Report that the IRET that caused this exit had removed NMI blocking."""
     if reason == REASON.EXCEPTION:
         if not is_hard(v[FIELD.EXIT_INTERRUPTION_INFO], VECTOR.DF):
             v[FIELD.EXIT_INTERRUPTION_INFO] |= INTR.NMI_UNBLOCK

@@ -75,7 +75,7 @@ def software_exception(c, kind, vector):
 def iret(c):
     """Account for an IRET that completes or faults: blocking by NMI is removed, also when it faults.
 
-    Call `iret_done` when what follows has been routed: an exit before that tells that blocking was removed.
+    Call `iret_done` when what follows has been routed: an exit before that reports that blocking was removed.
     Source: SDM 3C, "Changes to Instruction Behavior in VMX Non-Root Operation"; "Interruptibility State"
     """
     c.nmi_unblocked = 0

@@ -1,4 +1,4 @@
-"""Which instructions exit from VMX non-root operation, before they execute, and what the exit tells.
+"""Which instructions exit from VMX non-root operation, before they execute, and what the exit reports.
 
 `emu.model.vmx.intercept` offers `check`.  REP INS and OUTS with a count of 0 do not exit.
 """
@@ -26,7 +26,7 @@ BITMAP_HALF, BYTE_SHIFT = U64(0x8000), U64(3)
 MSR_HIGH, MSR_WINDOW, WRITE_MAP, HIGH_MAP = U64(0xC000_0000), U64(0x1FFF), U64(0x800), U64(0x400)
 
 
-# ---- what an instruction's exit tells ---------------------------------------------------------------------
+# ---- what an instruction's exit reports -------------------------------------------------------------------
 @kernel
 def memory_info(insn):
     """Return the memory-operand part of VM-exit instruction information."""
@@ -37,7 +37,7 @@ def memory_info(insn):
 
 @kernel
 def operand_info(insn):
-    """Return the part of VM-exit instruction information that tells an r/m operand."""
+    """Return the part of VM-exit instruction information that describes an r/m operand."""
     return memory_info(insn) if insn.memory else put(INFO.REGISTER, INFO.REG1, insn.rm)
 
 
@@ -77,7 +77,7 @@ def displacement(e, insn):
 
 @kernel
 def depart(c, e, insn, reason):
-    """Raise the exit of an instruction whose row tells all; returns True."""
+    """Raise the exit of an instruction whose row has everything; returns True."""
     how = FORMATS[insn.kind]
     qualification = 0
     if how == FORMAT.ADDRESS:

@@ -289,7 +289,7 @@ def launch(c, first):
 # ---- INVEPT and INVVPID -----------------------------------------------------------------------------------
 @kernel
 def type_operand(e, insn):
-    """Return the register operand that tells the type of an invalidation."""
+    """Return the register operand that holds the type of an invalidation."""
     return e.regs[insn.reg] if code_64(e) else e.regs[insn.reg] & LOW_32
 
 
@@ -304,7 +304,7 @@ def eptp_valid(c, eptp):
 
 @kernel
 def invept(c, e, insn):
-    """INVEPT reg, m128; the upper half of the descriptor is reserved and not looked at.  Source: SDM 3C, "INVEPT" """
+    """INVEPT reg, m128; the upper half of the descriptor is reserved and not checked.  Source: SDM 3C, "INVEPT" """
     kind = type_operand(e, insn)
     if not operand.check_whole(c, insn, 16, False):
         return RESULT.FAULT

@@ -88,7 +88,7 @@ def about():
 
 
 def outputs():
-    """Yield calls whose output list is not aligned: who returns nothing does not look at it."""
+    """Yield calls whose output list is not aligned: a call that returns nothing does not check it."""
     ports = (("CREATE_PORT", (0,) * 6), ("CREATE_PORT_1", (0,) * 5), ("CONNECT_PORT", (0,) * 8), ("CONNECT_PORT_1", (0,) * 4), *PORTS)
     for name, words, count in (*ABOUT, *((name, words, 0) for name, words in ports)):
         if name in RETURNS:
@@ -253,7 +253,7 @@ def for_all():
 
 
 def wrong_input():
-    """Yield what is wrong with the input value or the list, for every call; it is found before any privilege is looked at."""
+    """Yield what is wrong with the input value or the list, for every call; it is found before any privilege is checked."""
     repeats = {name for name, _, count in ABOUT if count} | {"FLUSH_LIST", "FLUSH_LIST_EX"}
     for name in HVCALL._fields:
         count = 1 if name in repeats else 0

@@ -140,7 +140,7 @@ def test_first_initialisation_word_clears_what_came_before(base, offset):
     rig.write(base + 1, 0x5A)
     assert (int(p.isr[i]), int(p.lowest[i]), int(p.special[i]), rig.read(base + 1), rig.read(base)) == (8, 4, 1, 0x5A, 8)
     initialise(rig, base)
-    assert (rig.read(base + 1), rig.read(base), read_isr(rig, base)) == (0, 0, 0), "the line's level is no edge"
+    assert (rig.read(base + 1), rig.read(base), read_isr(rig, base)) == (0, 0, 0), "the line's level is not an edge"
     for line in (5, 7, 1):
         irq.set_line(rig.machine, U(offset + line), U(1))
     rig.write(base, 0x0C)

@@ -1,4 +1,4 @@
-"""Looking at memory: what an access would find, and nothing that remembers it; compiled and as plain Python."""
+"""Reading memory as a debugger does: what an access would find, and nothing that remembers it; compiled and as plain Python."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
