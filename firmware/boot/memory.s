@@ -6,7 +6,8 @@
         .equ    BDA_KIB, 0x413                  # KiB of memory below it
 
         .code32
-# memory_map - Write the map at LOW_E820, and what the BIOS data area says of low memory.  Entry: memory size known.  Changes eax, ecx, edx, esi, edi.
+# memory_map - Write the map at LOW_E820, and what the BIOS data area says of low memory.  Entry: memory size known.  Exit: nothing.
+# Changes eax, ecx, edx, esi, edi.
 memory_map:
         mov     esi, offset map_template
         mov     edi, LOW_E820
@@ -55,7 +56,7 @@ map_end:
 
         .equ    PRESENT, 0x03                   # P and RW
         .equ    PRESENT_2M, 0x83                # and PS
-# tables_build - Identity map of 4 GiB by 2 MiB pages at LOW_PML4.  Changes eax, ecx, edi.
+# tables_build - Identity map of 4 GiB by 2 MiB pages at LOW_PML4.  Entry: nothing.  Exit: nothing.  Changes eax, ecx, edi.
 tables_build:
         mov     edi, LOW_PML4
         mov     ecx, 6 * 0x1000 / 4

@@ -7,7 +7,8 @@
         .equ    COUNT, LOW_TRAMPOLINE + (arrived - trampoline)
 
         .code32
-# others_start - INIT, start-up, start-up to all; returns when each has arrived.  Changes eax, ecx, esi, edi.
+# others_start - INIT, start-up, start-up to all; returns when each has arrived.  Entry: nothing.  Exit: nothing.
+# Changes eax, ecx, esi, edi.
 others_start:
         mov     edi, LOW_MAILBOXES
         mov     ecx, 16 * MAILBOX_SIZE / 4
@@ -42,7 +43,7 @@ others_start:
         jb      .all
 .done:  ret
 
-# others_send - Write the ICR and wait until it is sent.  Entry: eax = its low half.  Keeps every register.
+# others_send - Write the ICR and wait until it is sent.  Entry: eax = its low half.  Exit: nothing.  Keeps every register.
 others_send:
         mov     dword ptr [MEMORY_LOCAL_APIC + APIC_ICR_HIGH*16], 0
         mov     [MEMORY_LOCAL_APIC + APIC_ICR*16], eax

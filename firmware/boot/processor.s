@@ -7,7 +7,7 @@
         .equ    MTRR_VALID, 0x800
 
         .code32
-# processor_init - Memory types; VMX allowed and locked.  Changes eax, ebx, ecx, edx, esi.
+# processor_init - Memory types; VMX allowed and locked.  Entry: nothing.  Exit: nothing.  Changes eax, ebx, ecx, edx, esi.
 processor_init:
         mov     eax, 1
         cpuid
@@ -54,7 +54,8 @@ processor_init:
         wrmsr
 .done:  ret
 
-# lint_init - First processor only: 8259 pair through LINT0, NMI through LINT1.  Keeps every register.
+# lint_init - First processor only: 8259 pair through LINT0, NMI through LINT1.  Entry: nothing.  Exit: nothing.
+# Keeps every register.
 # Source  SDM 3A, "Local Vector Table"; MultiProcessor Specification, "Virtual Wire Mode"
 lint_init:
         mov     dword ptr [MEMORY_LOCAL_APIC + APIC_SVR*16], SVR_ENABLE | 0xFF

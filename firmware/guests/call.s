@@ -5,7 +5,7 @@
         .equ    GUEST_OS, 0x8100000000010000    # open source, identity 1, version 1
 
 # call_init - Identify ourselves, have the hypercall page put at call_page.
-# Exit: zero flag set when there is no hypervisor that we know.  Changes rax, rcx, rdx.
+# Entry: nothing.  Exit: zero flag set when there is no hypervisor that we know.  Changes rax, rcx, rdx.
 call_init:
         push    rbx
         mov     eax, 1

@@ -123,7 +123,7 @@ stop:   mov     eax, ebx
         out     dx, eax
         hlt
 
-# say - Entry: rsi = text, ended by a zero byte.  Changes rax, rdx, rsi.
+# say - Entry: rsi = text, ended by a zero byte.  Exit: nothing.  Changes rax, rdx, rsi.
 say:    lodsb
         test    al, al
         jz      1f

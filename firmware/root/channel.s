@@ -10,7 +10,7 @@
         .field  SECOND, 8
         .endrecord
 
-# channel_say - Entry: al = ROOTSAY, ah = slot, ecx = bytes of `said`.  Changes rax, rcx, rdx, rsi.
+# channel_say - Entry: al = ROOTSAY, ah = slot, ecx = bytes of `said`.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 channel_say:
         push    rbx
         mov     ebx, eax
@@ -28,7 +28,7 @@ channel_say:
         jmp     1b
 2:      pop     rbx
         ret
-# channel_byte - Entry: al.  Changes rax, rdx.
+# channel_byte - Entry: al.  Exit: nothing.  Changes rax, rdx.
 channel_byte:
         mov     ah, al
         mov     al, CHANNEL_TAG_CHANNEL
@@ -36,7 +36,8 @@ channel_byte:
         out     dx, ax
         ret
 
-# mailbox_serve - A command, if there is a new one; its answer has its number.  Keeps rbx, rbp, r12-r15.
+# mailbox_serve - A command, if there is a new one; its answer has its number.  Entry: nothing.  Exit: nothing.
+# Keeps rbx, rbp, r12-r15.
 mailbox_serve:
         mov     eax, [ROOTS_MAILBOX + MAIL_SEQUENCE]
         cmp     eax, [rel sequence]

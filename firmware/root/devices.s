@@ -40,7 +40,7 @@ timer_write:
         cmp     esi, 4
         jne     timer_begin.done
         mov     [rbx + VM_PERIOD], rdx
-# timer_begin - The first period begins now, if there is one.  Entry: rbx = VM.  Changes rax, rcx, rdx.
+# timer_begin - The first period begins now, if there is one.  Entry: rbx = VM.  Exit: nothing.  Changes rax, rcx, rdx.
 timer_begin:
         xor     eax, eax
         cmp     qword ptr [rbx + VM_PERIOD], 0
@@ -49,7 +49,7 @@ timer_begin:
         add     rax, [rbx + VM_PERIOD]
 1:      mov     [rbx + VM_TIMER], rax
 .done:  ret
-# time_now - Exit: rax = reference time.  Changes rcx, rdx.
+# time_now - Entry: nothing.  Exit: rax = reference time.  Changes rcx, rdx.
 time_now:
         mov     ecx, HVMSR_TIME_REF_COUNT
         rdmsr
@@ -57,7 +57,7 @@ time_now:
         or      rax, rdx
         ret
 
-# devices_serve - What is due of every child that runs: its timer, what was typed.  Keeps r12-r15.
+# devices_serve - What is due of every child that runs: its timer, what was typed.  Entry: nothing.  Exit: nothing.  Keeps r12-r15.
 devices_serve:
         push    r12
         call    time_now

@@ -4,12 +4,12 @@
 # informed before anything else happens to it.
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt"; Intel 8259A data sheet, "Interrupt Sequence"
 
-# line_raise - An edge.  Entry: edi = line, rbx = rbp = VM.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# line_raise - An edge.  Entry: edi = line, rbx = rbp = VM.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 line_raise:
         call    pic_raise
 
 # interrupts_offer - Assert what the pair asks for, if that is something new.  Entry: rbx = rbp = VM.
-# Changes rax, rcx, rdx, rdi, rsi, r8.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 interrupts_offer:
         call    pic_asks
         cmp     eax, [rbx + VM_ASSERTED]
@@ -40,7 +40,7 @@ interrupts_offer:
         jmp     interrupts_offer
 
 # interrupts_settle - Inform the pair when the line that is asserted was acknowledged.  Entry: rbx = rbp = VM.
-# Changes rax, rcx, rdx, rdi, rsi, r8.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 interrupts_settle:
         cmp     dword ptr [rbx + VM_ASSERTED], 0
         jl      interrupts_offer.done

@@ -49,7 +49,7 @@ give_up:                                        # eax = status
         out     PORT_DEBUG_EXIT, eax
         hlt
 
-# idt_init - Both vectors only wake.  Changes rax, rcx, rdx, rdi.
+# idt_init - Both vectors only wake.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rdi.
 idt_init:
         lea     rax, [rel wake]
         lea     rdi, [rel idt]

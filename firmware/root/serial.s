@@ -51,7 +51,7 @@ uart_forget:
         mov     [rbx + VM_TAIL], edx
         ret
 
-# serial_serve - Has the host placed more?  Entry: rbx = rbp = VM.  Keeps rbx, rbp, r12-r15.
+# serial_serve - Has the host placed more?  Entry: rbx = rbp = VM.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 serial_serve:
         call    serial_page
         mov     eax, [rcx]

@@ -63,7 +63,7 @@ winhv_call:
         movzx   eax, ax
         ret
 
-# winhv_clear - An empty input list.  Keeps every register.
+# winhv_clear - An empty input list.  Entry: nothing.  Exit: nothing.  Keeps every register.
 winhv_clear:
         push    rdi
         push    rcx

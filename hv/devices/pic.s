@@ -20,7 +20,7 @@
         .equ    PIC_SLAVE, PART_PIC + PIC_SIZE
         .equ    CASCADE, 1 << IRQ_CASCADE
 
-# pic_raise - An edge on an input.  Entry: edi = line 0..15, rbx = VP, rbp = partition.  Changes rcx, rdx.
+# pic_raise - An edge on an input.  Entry: edi = line 0..15, rbx = VP, rbp = partition.  Exit: nothing.  Changes rcx, rdx.
 pic_raise:
         mov     ecx, edi
         and     ecx, 7
@@ -111,7 +111,7 @@ pic_read:
         mov     al, [rsi + PIC_ISR]
 1:      ret
 
-# pic_write - Entry: edi = port, edx = value, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rsi.
+# pic_write - Entry: edi = port, edx = value, rbx = VP, rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 pic_write:
         WORK    WORK_EVENT
         call    pic_place

@@ -175,7 +175,7 @@ pit_deadline:
 .done:  ret
 
 # pit_fire - Counter 0 has reached its end: line 0, and in modes 2 and 3 the next period.  Entry: rbx = VP, rbp = partition.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 pit_fire:
         xor     edi, edi
         call    line_raise

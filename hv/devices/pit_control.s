@@ -28,7 +28,8 @@ pit_control:                                    # edx = control word
         mov     byte ptr [rsi + COUNTER_LATCHED], 0
         jmp     pit_schedule
 
-# pit_latch - A latched value stays until it has been read.  Entry: rsi = counter, rbp = partition.  Changes rax, rcx, rdx, rdi.
+# pit_latch - A latched value stays until it has been read.  Entry: rsi = counter, rbp = partition.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi.
 pit_latch:
         cmp     byte ptr [rsi + COUNTER_LATCHED], 0
         jne     1f
@@ -66,7 +67,7 @@ pit_read_back:                                  # bits 1..3 choose counters, bit
         ret
 
 # pit_status - Latch a counter's status: output, null count, access, mode.  Entry: rsi = counter, rbp = partition.
-# Changes rax, rcx, rdx, rdi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi.
 pit_status:
         cmp     byte ptr [rsi + COUNTER_STATUS_LATCHED], 0
         jne     1f
@@ -115,7 +116,8 @@ speaker_write:
         jmp     pit_restart
 1:      ret
 
-# partition_devices - Power-up state of a partition's devices that is not zero.  Entry: rbp = partition.  Changes rax, rcx.
+# partition_devices - Power-up state of a partition's devices that is not zero.  Entry: rbp = partition.  Exit: nothing.
+# Changes rax, rcx.
 partition_devices:
         mov     dword ptr [rbp + PIC_MASTER], put(0xFF0000, 0xFF) | 0x08 << 24  # masked, vectors as a PC's firmware sets them
         mov     dword ptr [rbp + PIC_SLAVE], put(0xFF0000, 0xFF) | 0x70 << 24

@@ -59,7 +59,7 @@ port_read:
         call    qword ptr [rax + PORT_READ]
         jmp     5b
 
-# port_write - Entry: edi = port, esi = bytes, edx = value, rbx = VP, rbp = partition.  Keeps rbx, rbp, r12-r15.
+# port_write - Entry: edi = port, esi = bytes, edx = value, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 port_write:
         push    r12
         push    r13

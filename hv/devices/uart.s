@@ -127,7 +127,7 @@ uart_write_ier:
         mov     [rbp + SERIAL + SERIAL_EMPTY], dl
         call    uart_heard
 # uart_line - Line 4 when "transmitter empty" waits and OUT2 lets it out.  Entry: rbx = VP, rbp = partition.
-# Keeps rdx, rbx, rbp, r12-r15.
+# Exit: nothing.  Keeps rdx, rbx, rbp, r12-r15.
 uart_line:
         cmp     byte ptr [rbp + SERIAL + SERIAL_EMPTY], 0
         je      7f
@@ -144,7 +144,8 @@ uart_read_status:
         or      al, LSR_THRE | LSR_TEMT
         ret
 
-# uart_heard - Something has come: line 4, when the guest wants to know.  Entry: rbx = VP, rbp = partition.  Keeps rdx.
+# uart_heard - Something has come: line 4, when the guest wants to know.  Entry: rbx = VP, rbp = partition.  Exit: nothing.
+# Keeps rdx.
 uart_heard:
         test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
         jz      8f

@@ -150,12 +150,12 @@ pdptes_load:
 3:      stc
         ret
 
-# vpid_flush - Drop all translations of this VP.  Entry: rbx = VP.  Changes rax, rdi.
+# vpid_flush - Drop all translations of this VP.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rdi.
 # Source  SDM 3C, "INVVPID"
 vpid_flush:
         mov     eax, INVVPID_TYPE_SINGLE
         xor     edi, edi
-# vpid_invalidate - Entry: rax = type, rdi = linear address, rbx = VP.  Keeps every register.
+# vpid_invalidate - Entry: rax = type, rdi = linear address, rbx = VP.  Exit: nothing.  Keeps every register.
 vpid_invalidate:
         push    rdi
         push    qword ptr [rbx + VP_VPID]

@@ -9,7 +9,7 @@
         .equ    CPUID_READY, 16
         .equ    PRESENT, 0x80000000             # leaf 1 ECX[31]: a hypervisor is present
 
-# cpuid_init - Fill the sets of prepared rows.  Changes all but rbx, rbp, r12-r15.
+# cpuid_init - Fill the sets of prepared rows.  Entry: nothing.  Exit: nothing.  Changes all but rbx, rbp, r12-r15.
 cpuid_init:
         push    r12
         push    r13

@@ -185,7 +185,7 @@ gpr_read:
         ret
 1:      VMGET   rax, VMCS_GUEST_RSP
         ret
-# gpr_write - Entry: ecx = register number, rax = value, rbx = VP.  Changes rcx.
+# gpr_write - Entry: ecx = register number, rax = value, rbx = VP.  Exit: nothing.  Changes rcx.
 gpr_write:
         cmp     ecx, GPR_RSP
         je      1f

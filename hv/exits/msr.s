@@ -3,7 +3,8 @@
 # Source  SDM 3C, "MSR-Bitmap Address"; SDM 4, "Architectural MSRs"; TLFS, "Model-Specific Registers" (virtualized MSRs)
 
 # msr_bitmap_init - Everything exits, except the rows of msr_direct, and reads of msr_read_direct.  Bit = 1 exits.
-# Four areas of 1 KiB: read low, read high, write low, write high.  Changes rax, rcx, rdx, rdi, rsi.
+# Four areas of 1 KiB: read low, read high, write low, write high.  Entry: nothing.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi, rsi.
 msr_bitmap_init:
         lea     rdi, [rel msr_bitmap]
         mov     rsi, rdi
@@ -16,7 +17,7 @@ msr_bitmap_init:
         lea     rdx, [rel msr_read_direct]
         xor     edi, edi
 # msr_bitmap_clear - Entry: rdx = MSRs, ended by 0; rsi = bitmap, edi = bits from a read's bit to another one's.
-# Changes rax, rcx, rdx.
+# Exit: nothing.  Changes rax, rcx, rdx.
 msr_bitmap_clear:
         mov     ecx, [rdx]
         test    ecx, ecx

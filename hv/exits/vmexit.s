@@ -125,7 +125,7 @@ vmfail_told:
         jmp     vm_work
 
 # advance - move the guest past the instruction that exited.
-# Entry: rbx = VP.  Changes rax, rcx, rdx.
+# Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx.
 # An STI or MOV SS shadow ends, RF is cleared (the exit of an access has saved it set), a single-step trap is left pending.
 # VP_KNOWN and VP_FLAGS say so to who asks later.
 # Source  SDM 3C, "Guest Non-Register State"; SDM 3B, "Single-Step Exception Condition"
@@ -139,7 +139,7 @@ advance:
         jc      advance_wrap
 advance_rip:
         VMPUT   VMCS_GUEST_RIP, rdx
-# advance_shadow - The same, of a guest whose RIP has moved.  Entry: rbx = VP.  Changes rax, rcx.
+# advance_shadow - The same, of a guest whose RIP has moved.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx.
 advance_shadow:
         VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
         test    eax, BLOCKING_STI | BLOCKING_MOV_SS
@@ -170,7 +170,7 @@ advance_wrap:
         mov     edx, edx
         jmp     advance_rip
 
-# guest_is_long - Exit: rax = CS rights bit L and LMA, zero flag accordingly.  Changes rcx, rdx.
+# guest_is_long - Entry: nothing.  Exit: rax = CS rights bit L and LMA, zero flag accordingly.  Changes rcx, rdx.
 guest_is_long:
         VMGET   rdx, VMCS_GUEST_EFER
         xor     eax, eax
@@ -181,7 +181,7 @@ guest_is_long_done:
         and     eax, AR_L
         ret
 
-# guest_cpl - Exit: rax = current privilege level (SS.DPL).  Changes rcx.
+# guest_cpl - Entry: nothing.  Exit: rax = current privilege level (SS.DPL).  Changes rcx.
 guest_cpl:
         VMGET   rax, VMCS_GUEST_SS_ACCESS_RIGHTS
         shr     eax, shift(AR_DPL)

@@ -122,7 +122,7 @@ call_unmap_state:
         xor     eax, eax
 .done:  ret
 
-# state_drop - Entry: r11 = VP, r10 = its partition, rbx = VP this processor is about.  Keeps r10-r15, rbx, rbp.
+# state_drop - Entry: r11 = VP, r10 = its partition, rbx = VP this processor is about.  Exit: nothing.  Keeps r10-r15, rbx, rbp.
 state_drop:
         push    rbp
         push    r10
@@ -142,7 +142,7 @@ state_drop:
         ret
 
 # state_fill - Entry: rbx = VP that has stopped for an intercept, its VMCS current, the rest of it in memory.
-# Changes all but rbx, rbp, rsp.
+# Exit: nothing.  Changes all but rbx, rbp, rsp.
 state_fill:
         mov     r12, [rbx + VP_STATE_PAGE + OVERLAY_FRAME]
         test    r12, r12

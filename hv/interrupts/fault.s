@@ -23,7 +23,8 @@ fault_pf:
         ret
 
 # iret_blocks - An IRET that faulted had unblocked NMIs.  The parent may let it run again: they are blocked as before it.  When the
-# parent gives the fault back, reg_pending_write unblocks them.  Entry: rbx = VP, r12 = exit interruption information.  Changes rax, rcx.
+# parent gives the fault back, reg_pending_write unblocks them.  Entry: rbx = VP, r12 = exit interruption information.
+# Exit: nothing.  Changes rax, rcx.
 # Source  SDM 3C, "Information About NMI Unblocking Due to IRET", "Resuming Guest Software after Handling an Exception"
 iret_blocks:
         mov     dword ptr [rbx + VP_IRET], 0

@@ -24,7 +24,7 @@ ioapic_reset:
         ret
 
 # line_raise - An edge of a device, to both interrupt controllers.  Entry: edi = ISA line, rbx = VP, rbp = partition.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 line_raise:
         push    rdi
         call    pic_raise
@@ -70,7 +70,7 @@ ioapic_raise:                                   # edi = pin
 3:      ret
 
 # ioapic_send - Entry: r12 = entry's low half, r14 = VP it goes to, r15 = the entry, rbx = VP this processor is about.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 ioapic_send:
         mov     rsi, r14
         mov     ecx, r12d

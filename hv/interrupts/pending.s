@@ -56,7 +56,7 @@ pic_pending:
         ret
 
 # clock_fire - Let what is due happen: APIC timer, synthetic timers, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.
-# Changes rax, rcx, rdx, rdi, rsi, r8.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 clock_fire:
         push    rbp
         mov     rbp, [rbx + VP_PARTITION]

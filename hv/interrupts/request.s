@@ -23,7 +23,7 @@ level_assert:
         lock and qword ptr [rsi + VP_REQUESTED_LEVEL + 24], 0
         jmp     request
 
-# level_withdraw - Level-triggered requests in the IRR.  Entry: rbx = VP, on its processor.  Keeps rax.
+# level_withdraw - Level-triggered requests in the IRR.  Entry: rbx = VP, on its processor.  Exit: nothing.  Keeps rax.
 level_withdraw:
         push    rax
         mov     ecx, 7 * 16
@@ -37,7 +37,7 @@ level_withdraw:
         ret
 
 # level_eoi - A level-triggered vector has ended: reported to a parent, to the I/O APIC of a partition of the table otherwise.
-# Entry: edi = vector, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rdi, rsi.
+# Entry: edi = vector, rbx = VP, rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 level_eoi:
         test    dword ptr [rbp + PART_FLAGS], CREATED
         jz      ioapic_eoi
@@ -60,7 +60,7 @@ level_eoi:
 1:      ret
 
 # eoi_fill - The lowest vector that ended, before its message is copied.  eoi_freed - It was copied: are there more?
-# Entry: r15 = node, in its VP's page; rbx = reader.  Changes rax, rcx, rdx, rdi, rsi.
+# Entry: r15 = node, in its VP's page; rbx = reader.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 eoi_fill:
         mov     rdx, r15
         and     rdx, -PAGE
@@ -100,7 +100,7 @@ eoi_left:
         or      rax, [rdx + VP_EOI_DUE + 24]
 .done:  ret
 
-# eoi_forget - Take the message back.  Entry: r11 = VP, suspended.  Changes rax, rcx, rdx, rdi, rsi.
+# eoi_forget - Take the message back.  Entry: r11 = VP, suspended.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 eoi_forget:
         lea     rdi, [r11 + VP_EOI_DUE]
         mov     ecx, 4

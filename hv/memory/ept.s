@@ -126,13 +126,13 @@ ept_leaf:
 5:      ret
 
 # ept_map - Set the 4 KiB entry of a guest-physical address.  Entry: rdi = address, rsi = entry, rbp = partition.
-# Keeps rbx, rbp, r12-r15.
+# Exit: nothing.  Keeps rbx, rbp, r12-r15.
 ept_map:
         call    ept_leaf
         mov     [rax], rsi
         ret
 
-# ept_flush - Drop what the processor remembers of a partition's tables.  Entry: rbp = partition.  Changes rax.
+# ept_flush - Drop what the processor remembers of a partition's tables.  Entry: rbp = partition.  Exit: nothing.  Changes rax.
 # Source  SDM 3C, "INVEPT"
 ept_flush:
         push    0

@@ -72,7 +72,7 @@ mmio_impossible:
         jmp     line_end
 
 # mmio_access - Carry out what insn_decode found.  Entry: r12 = guest-physical address, rbx = VP, rbp = partition.
-# Keeps rbx, rbp, r12-r15.
+# Exit: nothing.  Keeps rbx, rbp, r12-r15.
 mmio_access:
         cmp     dword ptr [rbx + VP_OP_ALU], OP_MOV
         jne     mmio_alu

@@ -32,12 +32,12 @@ pool_take:
         stc
         ret
 
-# pool_give - A page comes back.  Entry: rbp = partition, rdi = page, or 0.  Changes rax.
+# pool_give - A page comes back.  Entry: rbp = partition, rdi = page, or 0.  Exit: nothing.  Changes rax.
 pool_give:
         test    rdi, rdi
         jz      pool_add.done
         dec     qword ptr [rbp + PART_POOL_USED]
-# pool_add - A page that was not in use.  Entry: rbp = partition, rdi = page.  Changes rax.
+# pool_add - A page that was not in use.  Entry: rbp = partition, rdi = page.  Exit: nothing.  Changes rax.
 pool_add:
         SPIN    rbp + PART_POOL_LOCK
         mov     rax, [rbp + PART_POOL_FREE]

@@ -26,7 +26,8 @@ partition_fatal:
         call    say_hex
         jmp     line_end
 
-# partition_ends - The guest asked for it.  Entry: rbx = VP, rbp = partition, esi = end code.  Keeps rbx, rbp, r12-r15.
+# partition_ends - The guest asked for it.  Entry: rbx = VP, rbp = partition, esi = end code.  Exit: nothing.
+# Keeps rbx, rbp, r12-r15.
 partition_ends:
         test    dword ptr [rbp + PART_FLAGS], CREATED
         jnz     child_fatal

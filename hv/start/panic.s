@@ -48,7 +48,8 @@ machine_end:
         hlt
         jmp     1b
 
-# say_vmcs - Print the fields of vmcs_words, one a line.  A current VMCS exists.  Keeps rbx, rbp, r12-r15.
+# say_vmcs - Print the fields of vmcs_words, one a line.  A current VMCS exists.  Entry: nothing.  Exit: nothing.
+# Keeps rbx, rbp, r12-r15.
 say_vmcs:
         push    r12
         push    r13

@@ -43,7 +43,7 @@ trap_spurious:
         iretq
 
 # idt_init - Fill the table: exceptions, the timer, and nothing for the rest.  Once, on the first processor.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 idt_init:
         lea     rdi, [rel host_idt]
         lea     rsi, [rel trap_stubs]

@@ -98,7 +98,8 @@ call_disconnect_port:
         xor     eax, eax
 1:      ret
 
-# port_free - Entry: r11 = port, in no list, rbp = its owner.  Messages that wait are gone.  Changes all but rbx, rbp, r12-r15.
+# port_free - Entry: r11 = port, in no list, rbp = its owner.  Messages that wait are gone.  Exit: nothing.
+# Changes all but rbx, rbp, r12-r15.
 port_free:
         mov     rax, [r11 + PORT_CONNECTION]
         test    rax, rax
@@ -133,7 +134,7 @@ port_node:
         add     rdi, rax
         ret
 
-# connection_free - Entry: r11 = connection, in no list, rbp = its owner.  Changes rax, rdi.
+# connection_free - Entry: r11 = connection, in no list, rbp = its owner.  Exit: nothing.  Changes rax, rdi.
 connection_free:
         mov     rax, [r11 + CONNECTION_PORT]
         test    rax, rax
@@ -142,7 +143,7 @@ connection_free:
 1:      mov     rdi, r11
         jmp     pool_give
 
-# ports_close - All of a partition that ends.  Entry: rbp = partition.  Keeps rbx, rbp, r12-r15.
+# ports_close - All of a partition that ends.  Entry: rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 ports_close:
         mov     r11, [rbp + PART_PORTS]
         test    r11, r11

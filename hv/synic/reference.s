@@ -9,7 +9,7 @@
         .field  OFFSET, 8
         .endrecord
 
-# tsc_now - Exit: rax = TSC.  Changes rdx.
+# tsc_now - Entry: nothing.  Exit: rax = TSC.  Changes rdx.
 tsc_now:
         rdtsc
         shl     rdx, 32
@@ -73,7 +73,7 @@ reference_write_page:
         clc
 1:      ret
 
-# reference_lost - A VP has moved its TSC: the page is of no use any more.  Entry: rbx = VP.  Changes rax, rdx.
+# reference_lost - A VP has moved its TSC: the page is of no use any more.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rdx.
 reference_lost:
         mov     rdx, [rbx + VP_PARTITION]
         mov     dword ptr [rdx + PART_TSC_MOVED], 1
@@ -112,7 +112,7 @@ crash_write:
         ret
 
 # crash_text - Print the text at P3 of P4 bytes, as far as it lies in one page.  Entry: rbp = partition.
-# Changes rax, rdx, rdi, r12, r13.
+# Exit: nothing.  Changes rax, rdx, rdi, r12, r13.
 crash_text:
         mov     rdi, [rbp + PART_CRASH + 24]
         mov     r13d, edi

@@ -80,7 +80,7 @@ stimer_first:
         clc
         ret
 
-# stimer_fire - Let what is due expire.  Entry: rdi = TSC now, rbx = VP, rbp = partition.  Keeps r12-r15.
+# stimer_fire - Let what is due expire.  Entry: rdi = TSC now, rbx = VP, rbp = partition.  Exit: nothing.  Keeps r12-r15.
 stimer_fire:
         push    r12
         push    r13
@@ -104,7 +104,7 @@ stimer_fire:
         jmp     stimer_first
 
 # stimer_expire - Entry: r8 = timer that is due, r12d = its number, r13 = reference time, rbx = VP, rbp = partition.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 stimer_expire:
         mov     rcx, [r8 + STIMER_OF_CONFIG]
         test    ecx, STIMER_DIRECT
@@ -151,7 +151,7 @@ stimer_once:
         mov     [r8 + STIMER_OF_DEADLINE], rax
         ret
 
-# stimer_message - Entry: r8 = timer, its node free, r12d = its number, rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
+# stimer_message - Entry: r8 = timer, its node free, r12d = its number, rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 stimer_message:
         lea     rdi, [r8 + STIMER_OF_NODE]
         mov     dword ptr [rdi + NODE_TYPE], HVMESSAGE_TIMER_EXPIRED

@@ -2,7 +2,7 @@
 #
 # Source  TLFS, "Synthetic Interrupt Controller", "Virtual Interrupt Controller" (EOI Assist)
 
-# synic_reset - Entry: rbx = VP.  Changes rax, rcx, rdi.
+# synic_reset - Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdi.
 synic_reset:
         mov     qword ptr [rbx + VP_SCONTROL], 0
         mov     qword ptr [rbx + VP_SIMP], 0
@@ -89,7 +89,8 @@ synic_write_sint:
         clc
 3:      ret
 
-# synic_raise - The interrupt of a source, if it wants one.  Entry: edi = SINT, rbx = VP.  Changes rax, rcx, rdx, rdi.
+# synic_raise - The interrupt of a source, if it wants one.  Entry: edi = SINT, rbx = VP.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi.
 synic_raise:
         mov     rdi, [rbx + rdi*8 + VP_SINT]
         test    edi, SINT_MASKED | SINT_POLLING
@@ -104,7 +105,7 @@ synic_raise:
         .equ    ASSIST_NO_EOI, 1
 
 # assist_offer - A vector has gone into service: may its EOI be left out?  Only an edge-triggered one that is alone.
-# Entry: edi = vector, rbx = VP.  Changes rax, rcx, rdx.
+# Entry: edi = vector, rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx.
 assist_offer:
         test    dword ptr [rbx + VP_ASSIST_MSR], HVPAGE_ENABLE
         jz      1f
@@ -126,7 +127,8 @@ assist_offer:
         mov     dword ptr [rbx + VP_OFFERED], 1
 1:      ret
 
-# assist_settle - Has the guest used the offer?  Then its interrupt is over.  Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
+# assist_settle - Has the guest used the offer?  Then its interrupt is over.  Entry: rbx = VP.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi, rsi.
 assist_settle:
         cmp     dword ptr [rbx + VP_OFFERED], 0
         je      1f
@@ -137,7 +139,7 @@ assist_settle:
         jmp     apic_eoi_plain
 1:      ret
 
-# assist_withdraw - From now on an EOI is wanted.  Entry: rbx = VP.  Changes rax.
+# assist_withdraw - From now on an EOI is wanted.  Entry: rbx = VP.  Exit: nothing.  Changes rax.
 assist_withdraw:
         cmp     dword ptr [rbx + VP_OFFERED], 0
         je      1f

@@ -9,7 +9,7 @@
         .equ    CPU_WHOLE, 0x10000
         .equ    CPU_USUAL, 100
 
-# share_begin - A look at the ring begins.  Entry: r12 = TSC.  Changes rax, rcx, rdx.
+# share_begin - A look at the ring begins.  Entry: r12 = TSC.  Exit: nothing.  Changes rax, rcx, rdx.
 share_begin:
         mov     rax, r12
         xor     edx, edx
@@ -19,12 +19,12 @@ share_begin:
         mov     qword ptr gs:[CPU_CANDIDATE], 0
         ret
 
-# share_used - Count what a VP has had.  Entry: rax = cycles it ran, rbx = VP.  Changes rcx.
+# share_used - Count what a VP has had.  Entry: rax = cycles it ran, rbx = VP.  Exit: nothing.  Changes rcx.
 share_used:
         call    share_period
         add     [rbx + VP_USED], rax
         ret
-# share_period - In a new period nothing is used yet.  Entry: rbx = VP.  Changes rcx.
+# share_period - In a new period nothing is used yet.  Entry: rbx = VP.  Exit: nothing.  Changes rcx.
 share_period:
         mov     rcx, gs:[CPU_PERIOD]
         cmp     rcx, [rbx + VP_PERIOD_SEEN]

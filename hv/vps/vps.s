@@ -55,7 +55,7 @@ vp_index_taken:
         ret
 
 # vp_create - Entry: rbx = cleared VP with partition and index, rbp = partition, whose pool has the pages.
-# Changes rax, rcx, rdx, rdi, rsi, r8, r12.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8, r12.
 vp_create:
         call    pool_take
         mov     [rbx + VP_VMCS], rax
@@ -115,15 +115,17 @@ vp_hold:
         stc
 1:      ret
 
-# vp_release - It may run again, for all that we want.  Entry: r11 = VP, rbx = caller's.  Changes rax, rdx.
+# vp_release - It may run again, for all that we want.  Entry: r11 = VP, rbx = caller's.  Exit: nothing.  Changes rax, rdx.
 vp_release:
         mov     eax, SUSPEND_HELD
-# vp_resume - Clear SUSPEND bits, and let it run when none is left.  Entry: eax = bits, r11 = VP, rbx = caller's.  Changes rax, rdx.
+# vp_resume - Clear SUSPEND bits, and let it run when none is left.  Entry: eax = bits, r11 = VP, rbx = caller's.  Exit: nothing.
+# Changes rax, rdx.
 vp_resume:
         not     eax
         lock and [r11 + VP_SUSPENDED], eax
         jnz     vp_rejoin.done
-# vp_rejoin - Unless somebody else does it just now.  Entry: r11 = VP without SUSPEND bits, rbx = caller's.  Changes rax, rdx.
+# vp_rejoin - Unless somebody else does it just now.  Entry: r11 = VP without SUSPEND bits, rbx = caller's.  Exit: nothing.
+# Changes rax, rdx.
 vp_rejoin:
         mov     eax, VP_SUSPENDED_STATE
         mov     edx, VP_JOINING

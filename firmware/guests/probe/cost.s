@@ -22,7 +22,7 @@
         call    line_number
         .endm
 
-# probe_cost - One line.  Changes all.
+# probe_cost - One line.  Entry: nothing.  Exit: nothing.  Changes all.
 probe_cost:
         SAY     "cycles of a round trip: CPUID "
         COST    cpuid

@@ -66,7 +66,7 @@ probe_hypercalls:
         CALL    HVCALL_SIGNAL_EVENT | HVINPUT_FAST, HVSTATUS_INVALID_CONNECTION_ID, 0
         ret
 
-# probe_calls - The calls themselves.  Changes rax, rcx, rdx, r8-r11.
+# probe_calls - The calls themselves.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, r8-r11.
 probe_calls:
         CALL    HVCALL_SPIN_WAIT | HVINPUT_FAST, HVSTATUS_SUCCESS, 100
         CALL    HVCALL_SPIN_WAIT, HVSTATUS_SUCCESS

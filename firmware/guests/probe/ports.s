@@ -3,7 +3,7 @@
 # Source  hv/README.md, "What a partition finds"
 
         .equ    EMPTY_PORT, 0x1234
-# probe_ports - All of it.  Changes rax, rcx, rdx, rdi, rsi, r12.
+# probe_ports - All of it.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r12.
 probe_ports:
         mov     edx, EMPTY_PORT
         mov     rax, 0x1111111122222222
