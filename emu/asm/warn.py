@@ -35,7 +35,8 @@ BRANCHES = ("call", "j", "loop", "lcall", "ljmp")
 SILENT = (".align", ".balign", ".p2align", ".equ", ".set", ".assert", ".code16", ".code32", ".code64", ".global", ".globl", ".type")
 NAMES_SHOWN = 3
 
-Routine = namedtuple("Routine", "index label comment place")  # index of its statement; comment over it; where its address is taken
+# index: of its statement; comment: over it; place: the statement that takes its address, or None; shared: its contract is a table's.
+Routine = namedtuple("Routine", "index label comment place shared")
 
 
 def find(statements, texts):
@@ -94,24 +95,29 @@ def routines(statements, texts):
     for index, label in names:
         if label in called and label in code:
             over = comment(statements[index], texts, begin)
-            if (shared := SHARED.search(over)) and shared[1] in where:
-                over = SHARED.sub("", over) + "\n" + comment(statements[where[shared[1]]], texts, begin)
-            yield Routine(index, label, over, called[label])
+            if shared := SHARED.search(over):
+                table = comment(statements[where[shared[1]]], texts, begin) if shared[1] in where else ""
+                over = SHARED.sub("", over) + "\n" + table if lacking(table) == [] else over
+            yield Routine(index, label, over, called[label], shared is not None)
 
 
 def uncontracted(statements, texts):
     """Yield (index, message) for each called routine without a contract."""
-    for index, label, over, place in routines(statements, texts):
+    for index, label, over, place, _ in routines(statements, texts):
         taken = f" (its address is taken at {place.where()})" if place else ""
         shared = SHARED.search(over)
-        found = [part for part, pattern in PARTS.items() if not pattern.search("" if shared else over)]
-        lacks = [f"over {label} stands {', '.join(found)}"] if found else []
-        if shared:
+        lacks = [f"over {label} stands {', '.join(found)}"] if (found := lacking(over)) else []
+        if shared:  # still: it was not replaced
             lacks = [f"over {label} stands that of {shared[1]}, and there is none"]
         if not SOURCE.search(over) and not SOURCE.search(head(texts[statements[index].file])):
             lacks.append(f"a Source stands neither {'there' if lacks else f'over {label}'} nor at the head of its file")
         if lacks:
             yield index, f"called routine without a contract{taken}: {'; '.join(lacks)}"
+
+
+def lacking(over):
+    """Return what a comment lacks of a contract, in words; a reference to another contract is not one itself."""
+    return [part for part, pattern in PARTS.items() if not pattern.search(SHARED.sub("", over))]
 
 
 def routine_labels(statements):

@@ -1,6 +1,7 @@
 # memory.s - the memory map and the identity page tables.
 #
-# Source  ACPI, "System Address Map Interfaces"; the BIOS data area of the IBM PC AT Technical Reference; SDM 3A, "4-Level Paging and 5-Level Paging"
+# Source  ACPI, "System Address Map Interfaces"; the BIOS data area of the IBM PC AT Technical Reference; SDM 3A, "4-Level Paging
+# and 5-Level Paging"
 
         .equ    BDA_EBDA, 0x40E                 # segment of the extended BIOS data area
         .equ    BDA_KIB, 0x413                  # KiB of memory below it

@@ -2,7 +2,8 @@
 #
 # Source  firmware/root/README.md, "Commands"
 
-# vm_read, vm_write - Registers of a machine that is suspended: names and values as HvCallSetVpRegisters has them, in ROOTS_REGISTERS.
+# vm_read, vm_write - Registers of a machine that is suspended: names and values as HvCallSetVpRegisters has them, in
+# ROOTS_REGISTERS.
 # Entry: edi = slot, rsi = how many, up to 64, r9 = VP.  Exit: eax = status.
 vm_read:
         push    rbx
@@ -70,7 +71,8 @@ registers_check:
         test    rbx, rbx                        # zero flag clear
         ret
 
-# vm_save - The record and the reference time into ROOTS_RECORD.  vm_restore - Devices and reference time from there.  Entry: edi = slot.
+# vm_save - The record and the reference time into ROOTS_RECORD.  vm_restore - Devices and reference time from there.
+# Entry: edi = slot.
 vm_save:
         push    rbx
         push    r12

@@ -49,7 +49,8 @@ pic_chip:
 1:      mov     eax, -1
 2:      ret
 
-# pic_asks - Exit: eax = line 0..15 that the pair's INTR stands for, or negative.  Entry: rbp = partition.  Changes rcx, rdx, rdi, rsi.
+# pic_asks - Exit: eax = line 0..15 that the pair's INTR stands for, or negative.  Entry: rbp = partition.
+# Changes rcx, rdx, rdi, rsi.
 pic_asks:
         lea     rdi, [rbp + PIC_SLAVE]
         xor     esi, esi
@@ -101,6 +102,7 @@ pic_place:
 1:      test    edi, 1
         ret
 
+# pic_read - Entry, Exit, Keeps: as a device of port_read.
 pic_read:
         call    pic_place
         mov     al, [rsi + PIC_IMR]
@@ -176,11 +178,12 @@ pic_data:
         xor     eax, eax
         jmp     6b
 
-# elcr_read, elcr_write - Edge/level control: kept, all our inputs are edges.
+# elcr_read - Edge/level control: kept, all our inputs are edges.  Entry, Exit, Keeps: as a device of port_read.
 elcr_read:
         call    elcr_place
         mov     al, [rsi]
         ret
+# elcr_write - Entry, Exit, Keeps: as a device of port_write.
 elcr_write:
         call    elcr_place
         mov     [rsi], dl

@@ -94,6 +94,7 @@ pit_output:
         setne   al
         ret
 
+# pit_read - Entry, Exit, Keeps: as a device of port_read.
 pit_read:
         cmp     edi, PORT_PIT_CONTROL
         je      pit_nothing
@@ -122,6 +123,7 @@ pit_nothing:
         mov     eax, 0xFF
         ret
 
+# pit_write - Entry, Exit, Keeps: as a device of port_write.
 pit_write:
         cmp     edi, PORT_PIT_CONTROL
         je      pit_control

@@ -86,6 +86,7 @@ pit_status:
         mov     byte ptr [rsi + COUNTER_STATUS_LATCHED], 1
 1:      ret
 
+# speaker_read - Entry, Exit, Keeps: as a device of port_read.
 speaker_read:
         mov     ecx, 2
         call    pit_numbered
@@ -102,7 +103,9 @@ speaker_read:
         or      eax, [rbp + PART_SPEAKER]
         ret
 
-# A gate that opens starts counter 2 again (exact for modes 1, 2, 3, 5; counts of modes 0 and 4 are loaded after it).
+# speaker_write - A gate that opens starts counter 2 again (exact for modes 1, 2, 3, 5; counts of modes 0 and 4 are loaded after
+# it).
+# Entry, Exit, Keeps: as a device of port_write.
 speaker_write:
         mov     eax, [rbp + PART_SPEAKER]
         and     edx, SPEAKER_KEPT

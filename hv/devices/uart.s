@@ -2,9 +2,11 @@
 #
 # What is typed reaches the first partition of the table that is not the root (`listener`). The machine's UART interrupts that
 # partition's processor, which makes an edge on line 4.  Calling convention: the table in io.s.
-# Who receives and how is the image's own: uart_ready (al = LSR_DR, LSR_OE), uart_take, uart_forget.  The root partition keeps such ports
+# Who receives and how is the image's own: uart_ready (al = LSR_DR, LSR_OE), uart_take, uart_forget.
+# The root partition keeps such ports
 # for its children by this very file.
-# Source  PC16550D data sheet, "Interrupt Identification Register", "Line Status Register"; 82093AA data sheet, "I/O Redirection Table"
+# Source  PC16550D data sheet, "Interrupt Identification Register", "Line Status Register"; 82093AA data sheet, "I/O Redirection
+# Table"
 
         .record SERIAL
         .field  DLL, 1
@@ -19,6 +21,7 @@
         .equ    SERIAL, PART_UART
         .equ    IIR_FIFOS, 0xC0
 
+# uart_read - Entry, Exit, Keeps: as a device of port_read.
 uart_read:
         sub     edi, PORT_UART
         jz      uart_read_data
@@ -79,6 +82,7 @@ uart_read_modem:
 uart_loop:
         .byte   0x00, 0x20, 0x10, 0x30, 0x40, 0x60, 0x50, 0x70, 0x80, 0xA0, 0x90, 0xB0, 0xC0, 0xE0, 0xD0, 0xF0
 
+# uart_write - Entry, Exit, Keeps: as a device of port_write.
 uart_write:
         sub     edi, PORT_UART
         jz      uart_write_data

@@ -2,6 +2,7 @@
 #
 # Source  SDM 3A, "Control Registers", "Initializing IA-32e Mode"; SDM 2B, "MOV - Move to/from Control Registers"
 
+# exit_cr - MOV to or from CR0, CR4, CR8.  Entry, Exit, Keeps: as a handler of exits.
 exit_cr:
         VMGET   rax, VMCS_EXIT_QUALIFICATION
         mov     edx, eax

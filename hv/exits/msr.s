@@ -34,7 +34,7 @@ msr_bitmap_clear:
         jmp     msr_bitmap_clear
 1:      ret
 
-# exit_rdmsr - Entry: rbx = VP, rbp = partition; the number is in the guest's ECX.
+# exit_rdmsr - The number is in the guest's ECX.  Entry, Exit, Keeps: as a handler of exits.
 exit_rdmsr:
         mov     edi, [rbx + VP_RCX]
         mov     dword ptr [rbx + VP_MSR_THERE], 0
@@ -47,6 +47,7 @@ exit_rdmsr:
         mov     [rbx + VP_RDX], rax
         jmp     advance
 
+# exit_wrmsr - The same of WRMSR, with the value in EDX:EAX.  Entry, Exit, Keeps: as a handler of exits.
 exit_wrmsr:
         mov     edi, [rbx + VP_RCX]
         mov     esi, [rbx + VP_RAX]
@@ -68,7 +69,8 @@ msr_refused:
         jne     fault_gp
         jmp     seen_msr
 
-# msr_find - Entry: edi = number, rbx = VP.  Exit: rdx = its row, or carry set.  Changes rax.
+# msr_find - Entry: edi = number, rbx = VP.  Exit: rdx = its row and eax = number, carry clear; or carry set, eax all ones.
+# Changes nothing else.
 msr_find:
         mov     dword ptr [rbx + VP_MSR_THERE], 1
         lea     rdx, [rel msr_rows]
@@ -111,6 +113,7 @@ msr_read:
         clc
 1:      ret
 2:      jmp     rax
+# msr_read_debugctl - Entry: rbx = VP.  Exit: rax, carry clear.  Changes rcx.
 msr_read_debugctl:
         VMGET   rax, VMCS_GUEST_DEBUGCTL
         clc

@@ -20,6 +20,7 @@
         .equ    CALL_LOCKED, 4                  # under parts_lock
         .equ    CALL_LATER, 0x10000             # no status: RIP stays at VMCALL, the guest calls again
 
+# exit_vmcall - A hypercall, from privilege level 0.  Entry, Exit, Keeps: as a handler of exits.
 exit_vmcall:
         test    dword ptr [rbp + PART_FLAGS], ENLIGHTENED
         jz      fault_ud
@@ -116,7 +117,7 @@ call_do:
         jc      call_misaligned
 
 # call_run - The lists are known: privilege, then the handler.  Entry: r12, r15 as above, rbx = VP, rbp = partition.
-# Exit as call_do's.  Keeps rbx, rbp.
+# Exit: rax and carry as call_do's.  Keeps rbx, rbp.
 call_run:
         mov     rax, [r15 + CALL_PRIVILEGE]
         test    rax, rax
@@ -129,7 +130,7 @@ call_run:
         call    call_handle
         mov     dword ptr [rel parts_lock], 0   # MOV leaves the carry
         ret
-# call_handle - Entry: r12, r15 as above, rbx = VP, rbp = partition.  Exit as call_do's.  Keeps rbx, rbp.
+# call_handle - Entry: r12, r15 as above, rbx = VP, rbp = partition.  Exit: rax and carry as call_do's.  Keeps rbx, rbp.
 call_handle:
         test    word ptr [r15 + CALL_FLAGS], CALL_REP
         jnz     call_rep

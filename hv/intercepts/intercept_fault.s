@@ -179,7 +179,7 @@ node_forget:                                    # rdi = a node of its, for the p
         xor     edx, edx
         jmp     message_forget
 1:      ret
-# intercept_parent - Entry: rbx = VP.  Exit as intercept_reader's.  Changes rsi.
+# intercept_parent - Entry: rbx = VP.  Exit: rsi and zero flag as intercept_reader's.  Changes nothing else.
 intercept_parent:
         mov     rsi, [rbx + VP_PARTITION]
         jmp     intercept_reader.parent

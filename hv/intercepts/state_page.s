@@ -1,4 +1,5 @@
-# state_page.s - the register page of a child's VP, in the parent's memory: what an intercept's answer needs, without a call for each.
+# state_page.s - the register page of a child's VP, in the parent's memory: what an intercept's answer needs, without a call for
+# each.
 #
 # Written when the VP has stopped for an intercept; what the parent marks as changed is taken when it clears InterceptSuspend.
 # Source  TLFS, "HvCallMapVpStatePage", "HvCallUnmapVpStatePage", "HV_VP_REGISTER_PAGE"
@@ -62,6 +63,7 @@ state_target:
 1:      stc
 2:      ret
 
+# call_map_state - HvCallMapVpStatePage.  Entry, Exit, Keeps: as a handler of calls.
 call_map_state:
         call    state_target
         jc      3f
@@ -112,6 +114,7 @@ state_unmap:
         mov     eax, HVSTATUS_INSUFFICIENT_MEMORY
         ret
 
+# call_unmap_state - HvCallUnmapVpStatePage.  Entry, Exit, Keeps: as a handler of calls.
 call_unmap_state:
         call    state_target
         jc      .done
@@ -182,6 +185,7 @@ state_fill:
         .quad   \reader
         .endm
         .balign 8
+# state_rows - Their readers: Entry: r10 = argument, rbx = VP, its VMCS current.  Exit: rdx:rax.  Changes rcx.
 state_rows:
         STATEROW REGPAGE_SEGMENT, 0, reg_segment
         STATEROW REGPAGE_SEGMENT + 16, 2, reg_segment

@@ -85,8 +85,8 @@ apic_meant:
         ret
 1:      test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
         jnz     apic_meant_x2
-# apic_addressed - The same by an 8-bit destination.  Entry: r14 = VP, r12 as above, r13 = destination.  Exit as above.
-# Changes rax, rcx.
+# apic_addressed - The same by an 8-bit destination.  Entry: r14 = VP, r12 as above, r13 = destination.
+# Exit: zero flag clear when it is.  Changes rax, rcx.
 apic_addressed:
         cmp     r13d, 0xFF
         je      apic_is_meant

@@ -1,4 +1,5 @@
-# request.s - lasting requests of a parent: level-triggered ones, whose EOI is reported to it, and the external one (ExtINT) of VP 0.
+# request.s - lasting requests of a parent: level-triggered ones, whose EOI is reported to it, and the external one (ExtINT) of VP
+# 0.
 #
 # Vectors come from any processor: locked instructions only.  The VP's own processor takes them over (mailbox.s).
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt", "HV_X64_APIC_EOI_MESSAGE"
@@ -7,7 +8,8 @@
         .equ    EXTERNAL_WAITS, 0x100
         .equ    EXTERNAL_TAKEN, 0x200           # acknowledged, not cleared
 
-# level_assert - A level-triggered vector, or none: those that wait are withdrawn.  Convention of assert.s.
+# level_assert - A level-triggered vector, or none: those that wait are withdrawn.
+# Entry, Exit, Changes: as a request of assert_edge.
 level_assert:
         shr     rdi, 32
         mov     rsi, r14
@@ -144,6 +146,7 @@ external_vp:
 3:      ret
 
 # call_clear - HvCallClearVirtualInterrupt: the external interrupt was acknowledged, another one may come.
+# Entry, Exit, Keeps: as a handler of calls.
 call_clear:
         call    map_target
         jc      external_vp.none                # eax = status
@@ -157,7 +160,8 @@ call_clear:
         xor     eax, eax
 1:      ret
 
-# external_accept - Take what waits.  Exit: edi = vector, carry set when it was withdrawn meanwhile.  Entry: rbx = VP.  Changes rax, rdx.
+# external_accept - Take what waits.  Exit: edi = vector, carry set when it was withdrawn meanwhile.  Entry: rbx = VP.
+# Changes rax, rdx.
 external_accept:
         mov     eax, [rbx + VP_EXTERNAL]
         test    eax, EXTERNAL_WAITS

@@ -3,7 +3,7 @@
 # Source  SDM 3C, "EPT Violations", "Information About NMI Unblocking Due to IRET"; TLFS, "Local APIC Memory-mapped Accesses" (other
 #         forms: #GP); hv/README.md, "What a partition finds"
 
-# exit_ept - Entry: rbx = VP, rbp = partition.
+# exit_ept - An access that the partition's tables do not allow.  Entry, Exit, Keeps: as a handler of exits.
 exit_ept:
         inc     qword ptr [rbp + PART_VIOLATIONS]
         call    event_keep
@@ -167,6 +167,8 @@ mmio_alu:
         ret
         .endm
         .balign 8
+# alu - Eight bytes for each operation and size.  Entry: rax, rdx = operands, and the carry.  Exit: rax, flags.
+# Keeps every register.
 alu:    ALU     add
         ALU     or
         ALU     adc

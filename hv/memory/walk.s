@@ -138,7 +138,8 @@ walk_32:                                        # 32-bit entries, two levels
         mov     r9d, 12
         jmp     walk_page
 
-# walk_rights - Entry: rax = address, esi = wanted, r13d = rights, r11 = XD, r14d = CR0.  Exit: as guest_walk.  Changes rax.
+# walk_rights - Entry: rax = address, esi = wanted, r13d = rights, r11 = XD, r14d = CR0.  Exit: rax and carry as guest_walk's.
+# Changes nothing else.
 walk_rights:
         test    esi, PFEC_US
         jz      1f

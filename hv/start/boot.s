@@ -52,7 +52,7 @@ processors_wake:
 4:      pop     rbx
         ret
 
-# processor_start - Entry: another processor, 64-bit mode, rdi = its block.
+# processor_start - Entry: another processor, 64-bit mode, rdi = its block.  Exit: never.
 processor_start:
         cli
         cld

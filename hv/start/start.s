@@ -137,6 +137,9 @@ processor_init:
         lea     rax, [rel processor_in_gdt]
         push    rax
         retfq
+# processor_in_gdt - The rest, in the new code segment.  Entry: rbx = processor block, the caller's rbx on the stack.
+# Exit: rbx = that.
+# Keeps rbp, r12-r15.
 processor_in_gdt:
         mov     eax, HOST_TR
         ltr     ax

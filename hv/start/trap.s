@@ -11,6 +11,8 @@
 
 # One stub an exception: vector on the stack above its error code (0 where the processor pushes none).
         .balign STUB_BYTES
+# trap_stubs - One an exception: vector on the stack above its error code (0 where the processor pushes none).
+# Entry: from hardware.  Exit: never.
 trap_stubs:
         .rept   EXCEPTIONS
         .balign STUB_BYTES
@@ -29,16 +31,18 @@ trap:   mov     rdi, [rsp]
         mov     rax, cr2
         jmp     panic_trap
 
-# trap_uart - The same, and note that something was typed.
+# trap_uart - Something was typed.  Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 trap_uart:
         mov     dword ptr [rel uart_waits], 1
-# trap_timer - Wake from host_sleep: its deadline, or another processor's request.
+# trap_timer - Wake from host_sleep: its deadline, or another processor's request.  Entry: from hardware.  Exit: IRETQ.
+# Keeps every register.
 trap_timer:
         push    rdx
         mov     edx, MEMORY_LOCAL_APIC
         mov     dword ptr [rdx + APIC_EOI*16], 0
         pop     rdx
         iretq
+# trap_spurious - Nothing to do.  Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 trap_spurious:
         iretq
 

@@ -11,6 +11,7 @@
         .field  TYPE, 8
         .endrecord
 
+# call_connect_port - HvCallConnectPort.  Entry, Exit, Keeps: as a handler of calls.
 call_connect_port:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CONNECT_PORT
@@ -18,6 +19,7 @@ call_connect_port:
         jc      call_connect_port_1.done
         cmp     byte ptr [rsi + CONNECT_VTL], 0
         jne     port_bad
+# call_connect_port_1 - Its older form.  Entry, Exit, Keeps: as a handler of calls.
 call_connect_port_1:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CONNECT_PORT
@@ -72,6 +74,7 @@ call_connect_port_1:
 3:      pop     rbp
 .done:  ret
 
+# call_disconnect_port - HvCallDisconnectPort.  Entry, Exit, Keeps: as a handler of calls.
 call_disconnect_port:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CONNECT_PORT
@@ -161,6 +164,7 @@ ports_close:
         jmp     1b
 2:      ret
 
+# call_delete_port - HvCallDeletePort.  Entry, Exit, Keeps: as a handler of calls.
 call_delete_port:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CREATE_PORT

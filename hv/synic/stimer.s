@@ -3,12 +3,13 @@
 # A timer whose message still waits holds its next expiry back until the node is free; a lazy one leaves such periods out.
 # Source  TLFS, "Synthetic Timers"
 
-# stimer_read, stimer_write - MSRs STIMERn_CONFIG (even) and STIMERn_COUNT.  Entry: edi = MSR, rsi = value, rbx, rbp.
+# stimer_read - MSRs STIMERn_CONFIG (even) and STIMERn_COUNT.  Entry, Exit, Keeps: as a reader of synthetic_at.
 stimer_read:
         call    stimer_of
         mov     rax, [r8 + rax]
         clc
         ret
+# stimer_write - Entry, Exit, Keeps: as a writer of synthetic_at.
 stimer_write:
         call    stimer_of
         test    eax, eax

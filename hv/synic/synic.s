@@ -28,11 +28,13 @@ synic_reset:
         jnz     1b
         ret
 
+# synic_write_control - Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_control:
         mov     [rbx + VP_SCONTROL], rsi
         WORK    WORK_REQUESTS                   # what waits may go on now
         clc
         ret
+# synic_write_siefp - The event flags page.  Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_siefp:
         push    rsi
         lea     r8, [rbx + VP_SIEF]
@@ -42,6 +44,7 @@ synic_write_siefp:
         jc      1f
         mov     [rbx + VP_SIEFP], rsi
 1:      ret
+# synic_write_simp - The message page.  Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_simp:
         push    rsi
         lea     r8, [rbx + VP_SIM]
@@ -53,17 +56,20 @@ synic_write_simp:
         WORK    WORK_REQUESTS
         clc
 1:      ret
+# synic_write_eom - A slot is free.  Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_eom:
         WORK    WORK_REQUESTS
         clc
         ret
 
+# synic_read_sint - Entry, Exit, Keeps: as a reader of synthetic_at.
 synic_read_sint:
         lea     eax, [rdi - HVMSR_SINT0]
         mov     rax, [rbx + rax*8 + VP_SINT]
         clc
         ret
-# A vector of an exception is refused, unless the source is masked.
+# synic_write_sint - A vector of an exception is refused, unless the source is masked.
+# Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_sint:
         test    esi, SINT_MASKED
         jnz     1f

@@ -14,6 +14,7 @@
         .equ    VP_MOST, 64
         .equ    VP_PAGES, 5                     # VP, VMCS, SIM, SIEF, assist page
 
+# call_create_vp - HvCallCreateVp.  Entry, Exit, Keeps: as a handler of calls.
 call_create_vp:
         call    map_target
         jc      1f
@@ -103,7 +104,8 @@ vp_create:
         mov     qword ptr [rbx + VP_LAUNCHED], 0
         ret
 
-# vp_hold - Let a VP leave its processor.  Entry: r11 = VP, rbx = caller's.  Exit: carry set while it has not.  Changes rax, rcx, rdx, rsi.
+# vp_hold - Let a VP leave its processor.  Entry: r11 = VP, rbx = caller's.  Exit: carry set while it has not.
+# Changes rax, rcx, rdx, rsi.
 vp_hold:
         cmp     dword ptr [r11 + VP_STATE], VP_SUSPENDED_STATE
         je      1f

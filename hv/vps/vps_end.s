@@ -55,6 +55,7 @@ vp_free:
         mov     rdi, r11
         jmp     pool_give
 
+# call_delete_vp - HvCallDeleteVp.  Entry, Exit, Keeps: as a handler of calls.
 call_delete_vp:
         call    map_target
         jc      2f
