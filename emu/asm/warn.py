@@ -10,7 +10,7 @@
 
 A routine is called if a CALL names it; or if its address is taken (in data of 4 or 8 bytes, by LEA, or as an immediate) in a
 source that somewhere calls or jumps through a register or memory.  What a label stands for is a routine if an instruction
-follows.  Not noticed: an address that is computed from something else than the label, and who calls what.
+follows in its file.  Not noticed: an address that is computed from something else than the label, and who calls what.
 """
 
 import re
@@ -121,9 +121,11 @@ def lacking(over):
 
 
 def routine_labels(statements):
-    """Return the labels that an instruction follows."""
-    found, waiting = set(), []
+    """Return the labels that an instruction follows in their file: what ends a file is its end."""
+    found, waiting, file = set(), [], None
     for statement in statements:
+        if statement.file != file:
+            waiting, file = [], statement.file
         waiting += filter(named, statement.labels)
         if statement.word and statement.word not in SILENT:
             found |= set(waiting if statement.word[0] != "." else ())

@@ -75,7 +75,7 @@ enter_long:
         mov     \name, [LOW_BLOCK + BLOCK_REGS + 8 * \number]
         .endm
 
-# long - Entry: 64-bit mode.  Registers of the boot block; rdi = 0 there means the boot information.
+# long - Registers of the boot block; rdi = 0 there means the boot information.  Entry: 64-bit mode.  Exit: never.
 long:   REG64   rax, GPR_RSP
         mov     esp, esp                        # the switch of modes leaves the upper half undefined
         test    rax, rax

@@ -53,7 +53,7 @@ others_send:
         ret
 
 # other_main - A started processor in 32-bit mode: no stack is shared, so everything stays in registers.
-# Entry   flat segments, interrupts off
+# Entry: flat segments, interrupts off.  Exit: never.
 other_main:
         mov     eax, [MEMORY_LOCAL_APIC + APIC_ID*16]
         shr     eax, 24
@@ -76,7 +76,7 @@ other_main:
         jmp     enter_long
 
         .code64
-# other_long - Entry: 64-bit mode, rbp = mailbox, rsp = park stack.
+# other_long - Entry: 64-bit mode, rbp = mailbox, rsp = park stack.  Exit: never.
 other_long:
         mov     dword ptr [rbp + MAILBOX_STATE], PARK_PARKED
 .poll:  pause
@@ -87,9 +87,9 @@ other_long:
         mov     dword ptr [rbp + MAILBOX_STATE], PARK_LEFT
         jmp     rax
 
-# trampoline - Copied to LOW_TRAMPOLINE.  Entry: real mode, CS = LOW_TRAMPOLINE / 16, IP = 0.
         .align  16
         .code16
+# trampoline - Copied to LOW_TRAMPOLINE.  Entry: real mode, CS = LOW_TRAMPOLINE / 16, IP = 0.  Exit: never.
 trampoline:
         cli
         fninit

@@ -33,4 +33,5 @@ hypercall:
         .align  8
 call_ready:     .quad 0
         .align  4096
+# call_page - The hypervisor's code.  Entry: rcx = input value, rdx, r8 = parameters.  Exit: rax = result.  Changes nothing else.
 call_page:      .fill 4096, 1, 0xCC

@@ -141,6 +141,7 @@ start:  mov     rsp, STACK
         .equ    HAVE_ERROR_1, 1 << VECTOR_DF | 1 << VECTOR_TS | 1 << VECTOR_NP | 1 << VECTOR_SS | 1 << VECTOR_GP
         .equ    HAVE_ERROR, HAVE_ERROR_1 | 1 << VECTOR_PF | 1 << VECTOR_AC | 1 << VECTOR_CP
         .align  16
+# stubs - One an event, 16 bytes each.  Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 stubs:
         .rept   256
         .align  16
@@ -216,6 +217,7 @@ failed:         .quad 0
 idt_pointer:    .word 0xFFF
                 .quad idt
         .align  8
+# hooks - Of events, by vector.  Entry: rdi = FRAME.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 hooks:          .fill 256, 8
         .align  16
 idt:            .fill 256, 16

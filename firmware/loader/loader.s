@@ -32,6 +32,7 @@ start:  mov     r15, rdi
         lea     rax, [rel flat]
         push    rax
         retfq
+# flat - The rest, in the new code segment.  Entry: r15 = bytes of memory, rbp = boot information.  Exit: never.
 flat:   mov     eax, 0x18
         mov     ds, ax
         mov     es, ax
@@ -66,7 +67,7 @@ kernel: mov     rdi, r15
         mov     rsp, 0x7C00
         jmp     qword ptr [BUFFER + HEAD_ENTRY]
 
-# piece - Read a piece.  Entry: rbx = its row, r15 = bytes of memory.  Keeps rbx, rbp, r11, r15.
+# piece - Read a piece.  Entry: rbx = its row, r15 = bytes of memory.  Exit: nothing.  Keeps rbx, rbp, r11, r15.
 piece:  mov     r12d, [rbx + PIECE_FIRST]
         mov     r13d, [rbx + PIECE_SECTORS]
         mov     r14, [rbx + PIECE_ADDRESS]
@@ -97,7 +98,7 @@ piece:  mov     r12d, [rbx + PIECE_FIRST]
         jmp     stop
 3:      ret
 
-# read - Entry: eax = sector, ecx = sectors, edi = address.  Changes rax, rdx.
+# read - Entry: eax = sector, ecx = sectors, edi = address.  Exit: nothing.  Changes rax, rdx.
 read:   mov     edx, VPORT_DISK_SECTOR
         out     dx, eax
         mov     eax, ecx

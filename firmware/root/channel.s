@@ -61,9 +61,11 @@ mailbox_serve:
         mov     ecx, 16
         jmp     channel_say
 2:      ret
+# op_unknown - Entry, Exit, Keeps: as a command of ops.
 op_unknown:
         mov     eax, ROOTSTATUS_UNKNOWN
         ret
+# op_hello - How many pages of its pool are free.  Entry, Exit, Keeps: as a command of ops.
 op_hello:                                       # how many pages of its pool are free
         call    winhv_clear
         mov     qword ptr [INPUT], SELF_ID
@@ -71,5 +73,7 @@ op_hello:                                       # how many pages of its pool are
         mov     rdx, [OUTPUT]
         ret
         .balign 8
+# ops - Commands by ROOTOP.  Entry: edi = slot, rsi, r9 = arguments.  Exit: eax = status, rdx = what the answer has besides.
+# Keeps rbx, rbp, r12-r15.
 ops:    .quad   op_unknown, op_hello, vm_create, vm_start, vm_pause, vm_resume, vm_stop, disk_done, vm_read, vm_write, vm_save, vm_restore
         .equ    OPS, (. - ops) / 8

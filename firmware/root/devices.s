@@ -4,13 +4,17 @@
 
         .equ    END_RESET, 0xE0000003           # as the hypervisor's own partitions end by a reset
 
+# ones_read - Nothing is there.  Entry, Exit, Keeps: as a device of port_read.
 ones_read:
         mov     eax, -1
         ret
+# exit_write - Entry, Exit, Keeps: as a device of port_write.
 exit_write:
         cmp     esi, 4
         je      vm_ends
         ret
+# reset_write - A byte register inside the PCI configuration address, which is not there.
+# Entry, Exit, Keeps: as a device of port_write.
 reset_write:                                    # a byte register inside the PCI configuration address, which is not there
         cmp     edi, PORT_RESET_CONTROL
         jne     1f
@@ -36,6 +40,7 @@ vm_ends:
         jmp     channel_say
 
 # ---- timer: an interrupt each period, to the millisecond ----
+# timer_write - The period, or 0.  Entry, Exit, Keeps: as a device of port_write.
 timer_write:
         cmp     esi, 4
         jne     timer_begin.done

@@ -55,12 +55,13 @@ interrupts_settle:
         xchg    eax, [rbx + VM_ASSERTED]
         jmp     pic_accept
 
-# The ports of the pair.
+# interrupts_read - A port of the pair.  Entry, Exit, Keeps: as a device of port_read.
 interrupts_read:
         push    rdi
         call    interrupts_settle
         pop     rdi
         jmp     pic_read
+# interrupts_write - A port of the pair.  Entry, Exit, Keeps: as a device of port_write.
 interrupts_write:
         push    rdi
         push    rdx

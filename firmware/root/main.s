@@ -11,6 +11,7 @@ start:  cld
         lea     rax, [rel flat]
         push    rax
         retfq
+# flat - The rest, in the new code segment.  Entry: from start.  Exit: never.
 flat:   mov     eax, 0x10
         mov     ds, ax
         mov     es, ax
@@ -65,6 +66,7 @@ idt_init:
         dec     ecx
         jnz     1b
         ret
+# wake - Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 wake:   push    rax
         push    rcx
         push    rdx

@@ -51,6 +51,7 @@ memory_find:
         ret
 
 # vm_create - Entry: edi = slot, rsi = bytes, r9 = processors.  Exit: eax = status, rdx = where its memory lies.
+# Keeps rbx, rbp, r12-r15.
 vm_create:
         push    rbx
         push    r12

@@ -22,7 +22,7 @@ vm_in:  call    vm_slot
 2:      cmp     eax, eax
         ret
 
-# vm_start - Entry: edi = slot, rsi = address of its first instruction.  Exit: eax = status.
+# vm_start - Entry: edi = slot, rsi = address of its first instruction.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_start:
         push    rbx
         push    r12
@@ -105,12 +105,13 @@ start_registers:
         REGISTER RFLAGS, RFLAGS_ONE
         .equ    START_REGISTERS, (. - start_registers) / 32
 
-# vm_pause, vm_resume - Entry: edi = slot.  Exit: eax = status.
+# vm_pause - Entry: edi = slot.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_pause:
         mov     edx, ROOTVM_RUNS
         mov     ecx, ROOTVM_PAUSED
         mov     r8d, 1
         jmp     vm_resume.change
+# vm_resume - Entry: edi = slot.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_resume:
         push    rbx
         call    vm_slot

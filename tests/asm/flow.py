@@ -63,10 +63,11 @@ class Flow:
     tables: {label: (name of a table, registers that its routines may change)}, of the code after the label, which calls or jumps
     through a register or memory; restores: {routine: registers that are the caller's again after it}; instead: {routine: the one
     that is called in its place}; ends: labels that are never left; loaded: {routine: registers that it has set where it reads them}.
-    `unclear` lists what was met and is not known.
+    resume: label of the word that holds where a routine goes on after an instruction that faults.  `unclear` lists what was met and is
+    not known.
     """
 
-    def __init__(self, path, bits=64, tables=(), restores=(), instead=(), ends=(), loaded=()):
+    def __init__(self, path, bits=64, tables=(), restores=(), instead=(), ends=(), loaded=(), resume=None):
         files, folder = asm._paths(path)
         self.source, given = asm._read(files, folder, {})
         layout = Layout(self.source.statements, given, None)
@@ -79,6 +80,7 @@ class Flow:
         self.instead = {self.labels[name]: self.labels[other] for name, other in dict(instead).items() if name in self.labels}
         self.ends = {self.labels[name] for name in ends if name in self.labels}
         self.loaded = {self.labels[name]: registers for name, registers in dict(loaded).items() if name in self.labels}
+        self.resume = self.labels.get(resume)
         self.known = {}  # address: the Effect of a routine that is not to be followed
         self.effects, self.wanted, self.passed, self.unclear = {}, {}, {}, set()
 
@@ -164,7 +166,14 @@ class Flow:
             self.ordinary(insn, name, held)
             return [(first.imm, held, stack), (after, held, stack)]
         stack = self.data(at, insn, name, first, held, stack)
+        if name == "mov" and first.type == x86.X86_OP_MEM and self.resume is not None and self.address(insn, first) == self.resume:
+            return [(after, held, stack), (insn.operands[1].imm, held, stack)]
         return [(after, held, stack)]
+
+    @staticmethod
+    def address(insn, part):
+        """Return the address of a memory operand relative to RIP, None of another."""
+        return insn.address + insn.size + part.mem.disp if part.mem.base == x86.X86_REG_RIP else None
 
     def leave(self, at, name, held, stack):
         """RET, or a far return to what was pushed: a jump, within the routine if selector and offset alone were pushed."""

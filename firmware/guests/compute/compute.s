@@ -94,6 +94,7 @@ ticks_say:
         call    line_number
         jmp     line_send
 
+# ticked - Entry, Exit, Keeps: as a hook of hooks.
 ticked: inc     dword ptr [rel ticks]
         WRMSR   HVMSR_EOI, 0
         ret

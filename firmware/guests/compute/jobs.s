@@ -1,4 +1,6 @@
 # jobs.s - work with known results.
+#
+# Source  hvlab's own; OEIS A000720 (primes), A006877 (longest paths to 1)
 
         .equ    PRIMES_BELOW, 1000000
         .equ    PRIMES_RESULT, 78498

@@ -1,4 +1,6 @@
 # cost.s - how many cycles a round trip to the hypervisor takes, as the guest sees it.
+#
+# Source  hvlab's own, hv/README.md, "Numbers"
 
         .equ    ROUNDS, 2000
         .macro  COST instruction

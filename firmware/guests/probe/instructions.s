@@ -56,7 +56,7 @@ probe_cpuid:
         CAUGHT
         .endm
 # probe_instructions - VMX and its kin are undefined; RDPMC, INVD, RDTSC; a single step over an exit.
-# Changes rax, rcx, rdx, rbx, r12.
+# Entry: rdx, of any value.  Exit: nothing.  Changes rax, rcx, rdx, rbx, r12.
 probe_instructions:
         lea     rbx, [rel operand]
         xor     eax, eax
