@@ -31,7 +31,6 @@ PUSHES, POPS = ("push", "pushfq", "pushfd", "pushf"), ("pop", "popfq", "popfd", 
 UNLISTED = {"xlatb": ({"rax", "rbx"}, {"rax"}), "syscall": (set(), {"rcx", "r11"})}  # that the decoder does not list: read, written
 TESTED = sum(getattr(x86, f"X86_EFLAGS_TEST_{flag}") for flag in ("CF", "ZF", "SF", "OF", "PF", "AF"))
 FLAGS_SET = sum(getattr(x86, f"X86_EFLAGS_{how}_{flag}") for how in ("MODIFY", "RESET", "SET") for flag in ("CF", "ZF", "SF"))
-STACK_POINTERS = (x86.X86_REG_RSP, x86.X86_REG_ESP)
 VMX = ("vm", "inv")  # set flags, which the decoder does not list
 
 # changes: None when it never returns.  What is held is a set of: a register of the entry; a Result; a Place; nothing of these.
@@ -180,7 +179,8 @@ class Flow:
         if not stack:
             return [(None, held, stack)]
         if name in ("retf", "retfq") and len(stack) > 1:
-            return [(at + self.decode(at).size, held, stack[:-2])]
+            top = {"rsp": frozenset({Place(-(len(stack) - 2) * self.word, True)})}
+            return [(at + self.decode(at).size, held | top, stack[:-2])]
         if name[0] != "i":
             self.note(at, f"{name.upper()} with words on the stack")
             return [(None, held, stack)]
@@ -256,6 +256,8 @@ class Flow:
         memory = next((part for part in insn.operands if part.type == x86.X86_OP_MEM), None)
         place = self.place(insn, memory, held) if memory else None
         at_word = self.word_at(place, memory, stack) if place else None
+        if name in STRING_STORES and any(isinstance(value, Place) for value in held["rdi"]):
+            place = Place(ANYWHERE, False)
         if name == "xchg" and len(whole) == 2:
             held[whole[0]], held[whole[1]] = held[whole[1]], held[whole[0]]
         elif name == "mov" and len(whole) == 2 and None not in whole:
@@ -265,7 +267,7 @@ class Flow:
             self.reads |= stack[at_word]
             held[whole[0]] = stack[at_word]
         elif name == "lea" and place and whole:
-            held[whole[0]] = frozenset({self.led(place, memory)})
+            held[whole[0]] = frozenset({self.led(insn, memory, held, place)})
         else:
             if name != "lea" and place and memory.access & capstone.CS_AC_READ:
                 self.reads |= SOMETHING.union(*self.reached(place, memory.size, stack))
@@ -275,9 +277,7 @@ class Flow:
     def stored(self, name, held, stack, memory, place, whole, at_word):
         """Return the stack after what an instruction writes to memory."""
         size = memory.size if memory else 0
-        if name in STRING_STORES:
-            place = next((Place(ANYWHERE, False) for value in held["rdi"] if isinstance(value, Place)), None)
-        elif not (memory and name != "lea" and memory.access & capstone.CS_AC_WRITE):
+        if not (memory and name != "lea" and memory.access & capstone.CS_AC_WRITE):
             return stack
         kept = held[whole[0]] if name == "mov" and len(whole) == 1 and at_word is not None else SOMETHING
         lost = [at for at in range(len(stack)) if place and self.overlap(place, size, at)]
@@ -288,12 +288,13 @@ class Flow:
         low = -(at + 1) * self.word
         return low + self.word > place.offset and (not place.exact or low < place.offset + size)
 
-    @staticmethod
-    def led(place, memory):
+    def led(self, insn, memory, held, place):
         """Return the Place that LEA gives: from another register than RSP it is not exact, so that a loop comes to an end."""
-        if memory.mem.base in STACK_POINTERS:
+        base, index = (WHOLE.get(insn.reg_name(part)) for part in (memory.mem.base, memory.mem.index))
+        if base == "rsp" and not index:
             return place
-        return Place(place.offset - memory.mem.disp if memory.mem.disp >= 0 else ANYWHERE, False)
+        places = [value.offset for name in (base, index) if name for value in held[name] if isinstance(value, Place)]
+        return Place(min(places) if memory.mem.disp >= 0 and not index else ANYWHERE, False)
 
     def reached(self, place, size, stack):
         return [value for at, value in enumerate(stack) if self.overlap(place, size, at)]
