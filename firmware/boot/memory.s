@@ -55,8 +55,8 @@ map_end:
         .equ    MAP_HIGH, map_high - map_template
         .equ    MAP_ABOVE, map_above - map_template
 
-        .equ    PRESENT, 0x03                   # P and RW
-        .equ    PRESENT_2M, 0x83                # and PS
+        .equ    PRESENT, PDE_P | PDE_RW
+        .equ    PRESENT_2M, PRESENT | PDE_2M_PS
 # tables_build - Identity map of 4 GiB by 2 MiB pages at LOW_PML4.  Entry: nothing.  Exit: nothing.  Changes eax, ecx, edi.
 tables_build:
         mov     edi, LOW_PML4

@@ -15,7 +15,7 @@ uart_init:
         xor     eax, eax
         out     dx, al
         mov     dx, PORT_UART + UART_LCR
-        mov     al, 3                           # eight bits
+        mov     al, put(LCR_WORD, 8 - 5)        # eight bits
         out     dx, al
         mov     dx, PORT_UART + UART_IER
         xor     eax, eax

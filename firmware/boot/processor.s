@@ -4,6 +4,7 @@
 
         .equ    WB, 0x06
         .equ    DEVICE_HOLE, 0xC0000000         # uncached: 3 GiB to 4 GiB
+        .equ    FIXED_WB, MEMTYPE_WB * 0x01010101       # four ranges
         .equ    MTRR_VALID, 0x800
 
         .code32
@@ -65,11 +66,11 @@ lint_init:
 
         .align  4
 mtrr_rows:
-        .long   MSR_MTRR_FIX64K_00000, 0x06060606
-        .long   MSR_MTRR_FIX16K_80000, 0x06060606
+        .long   MSR_MTRR_FIX64K_00000, FIXED_WB
+        .long   MSR_MTRR_FIX16K_80000, FIXED_WB
         .long   MSR_MTRR_FIX16K_A0000, 0        # VGA
-        .long   MSR_MTRR_FIX4K_C0000, 0x06060606, MSR_MTRR_FIX4K_C8000, 0x06060606
-        .long   MSR_MTRR_FIX4K_D0000, 0x06060606, MSR_MTRR_FIX4K_D8000, 0x06060606
-        .long   MSR_MTRR_FIX4K_E0000, 0x06060606, MSR_MTRR_FIX4K_E8000, 0x06060606
-        .long   MSR_MTRR_FIX4K_F0000, 0x06060606, MSR_MTRR_FIX4K_F8000, 0x06060606
+        .long   MSR_MTRR_FIX4K_C0000, FIXED_WB, MSR_MTRR_FIX4K_C8000, FIXED_WB
+        .long   MSR_MTRR_FIX4K_D0000, FIXED_WB, MSR_MTRR_FIX4K_D8000, FIXED_WB
+        .long   MSR_MTRR_FIX4K_E0000, FIXED_WB, MSR_MTRR_FIX4K_E8000, FIXED_WB
+        .long   MSR_MTRR_FIX4K_F0000, FIXED_WB, MSR_MTRR_FIX4K_F8000, FIXED_WB
         .long   0

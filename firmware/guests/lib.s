@@ -4,7 +4,7 @@
 # Exit    jumps to main
 # Source  hv/README.md; SDM 3A, "64-Bit Mode IDT"
 
-        .use    cpu, platform, apic, uart, msr, tlfs, paging, cpuid
+        .use    cpu, platform, apic, uart, msr, tlfs, paging, cpuid, pit
 
         .org    0x100000
         .equ    CODE, 0x10                      # selectors of the hypervisor's GDT
@@ -127,7 +127,7 @@ start:  mov     rsp, STACK
         mov     ecx, 256
 1:      mov     [rdi], ax
         mov     word ptr [rdi + 2], CODE
-        mov     word ptr [rdi + 4], 0x8E00
+        mov     word ptr [rdi + 4], GATE_INTERRUPT
         mov     edx, eax
         shr     edx, 16
         mov     [rdi + 6], edx

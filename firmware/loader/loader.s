@@ -5,7 +5,7 @@
 # Exit    at the kernel's entry; or the child ends with 0xB001 (no kernel), 0xB002 (the disk fails), 0xB003 (no room)
 # Source  firmware/root/README.md, "Disk of a kernel"; Linux x86 boot protocol, "64-bit Boot Protocol" (segments)
 
-        .use    root, uart, platform
+        .use    root, uart, platform, cpu
 
         .org    0x7C00
         .equ    PIECES_MOST, 28
@@ -135,7 +135,7 @@ say:    lodsb
 1:      ret
 text_name: .asciz "loader: reading the kernel\n"
         .balign 8
-gdt:    .quad   0, 0x00AF9B000000FFFF, 0x00AF9B000000FFFF, 0x00CF93000000FFFF
+gdt:    .quad   0, GDT_CODE64, GDT_CODE64, GDT_DATA
 gdt_pointer:
         .word   . - gdt - 1
         .quad   gdt

@@ -57,7 +57,7 @@ idt_init:
         mov     ecx, 256
 1:      mov     [rdi], ax
         mov     word ptr [rdi + 2], 0x08
-        mov     word ptr [rdi + 4], 0x8E00
+        mov     word ptr [rdi + 4], GATE_INTERRUPT
         mov     rdx, rax
         shr     rdx, 16
         mov     [rdi + 6], dx

@@ -33,9 +33,9 @@ vm_start:
         mov     rsi, [rbx + VM_BASE]
         lea     rdi, [rsi + C_GDT]
         mov     qword ptr [rdi], 0
-        mov     rax, 0x00AF9B000000FFFF
+        mov     rax, GDT_CODE64
         mov     [rdi + 8], rax
-        mov     rax, 0x00CF93000000FFFF
+        mov     rax, GDT_DATA
         mov     [rdi + 16], rax
         mov     dword ptr [rsi + C_TABLES], C_TABLES + 0x1000 | PDE_P | PDE_RW
         xor     ecx, ecx

@@ -75,12 +75,14 @@ uart_read_modem:
         test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
         jz      uart_read.done
         mov     cl, [rbp + SERIAL + SERIAL_MCR] # loop-back: DTR to DSR, RTS to CTS, OUT1 to RI, OUT2 to DCD
-        and     ecx, 15
+        and     ecx, MCR_DTR | MCR_RTS | MCR_OUT1 | MCR_OUT2
         lea     rdx, [rel uart_loop]
         mov     al, [rdx + rcx]
         ret
 uart_loop:
-        .byte   0x00, 0x20, 0x10, 0x30, 0x40, 0x60, 0x50, 0x70, 0x80, 0xA0, 0x90, 0xB0, 0xC0, 0xE0, 0xD0, 0xF0
+        .rept   MCR_LOOP
+        .byte   get(\+, MCR_DTR) * MSR_DSR | get(\+, MCR_RTS) * MSR_CTS | get(\+, MCR_OUT1) * MSR_RI | get(\+, MCR_OUT2) * MSR_DCD
+        .endr
 
 # uart_write - Entry, Exit, Keeps: as a device of port_write.
 uart_write:

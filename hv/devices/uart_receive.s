@@ -41,7 +41,7 @@ uart_wanted:
 3:      cmp     rbp, rbp
         ret
 
-# uart_poll - The machine's UART has interrupted since the last look.  Entry: rbx = VP, rbp = partition.
+# uart_poll - The machine's UART has interrupted since the last poll.  Entry: rbx = VP, rbp = partition.
 # Exit: nothing.  Changes rax, rcx, rdi, rsi.
 uart_poll:
         cmp     rbp, [rel listener]

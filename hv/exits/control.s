@@ -114,7 +114,6 @@ cr0_store:
         call    vpid_flush
         jmp     advance
 
-        .equ    PDPTE_RESERVED, 0x1E6           # and what lies beyond the physical address
 # pdptes_load - From the guest's CR3.  Entry: rbp = partition.  Exit: carry set when a present entry has reserved bits set.
 # Changes rax, rcx, rdx, rdi, rsi, r8.
 # Source  SDM 3A, "PDPTE Registers"
@@ -128,7 +127,7 @@ pdptes_load:
         mov     ecx, [rel cpuid_hv_width]
         mov     r8, NEVER
         shl     r8, cl
-        or      r8, PDPTE_RESERVED
+        or      r8, lo32(PDPTE_PAE_RESERVED)    # and what lies beyond the physical address
         xor     edx, edx
 1:      mov     rax, [rsi + rdx*8]
         test    al, PDPTE_P

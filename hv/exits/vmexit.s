@@ -113,9 +113,9 @@ vmfail_hot:
 vmfail: mov     rbx, rsp
         mov     rsp, gs:[CPU_SELF]
         xor     edx, edx
-        jc      vmfail_told                     # no current VMCS: there is no error field
+        jc      vmfail_known                     # no current VMCS: there is no error field
         VMGET   rdx, VMCS_VM_INSTRUCTION_ERROR
-vmfail_told:
+vmfail_known:
         mov     r12, rdx
         mov     esi, CODE_ENTRY
         lea     rdi, [rel text_entry_failed]

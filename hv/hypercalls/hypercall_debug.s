@@ -41,10 +41,8 @@ reg_dr6_write:                                  # by a parent: the VP is nobody'
         mov     eax, esi
         cmp     rax, rsi
         jne     reg_refused
-        or      eax, DR6_FIXED
+        or      eax, DR6_RESET                  # as MOV to DR6 leaves them: no bus locks are detected
         and     eax, ~DR6_ZERO & 0xFFFFFFFF
         mov     [rbx + VP_DR6], rax
         xor     eax, eax
         ret
-        .equ    DR6_FIXED, 0xFFFF0FF0           # as MOV to DR6 leaves them: no bus locks are detected
-        .equ    DR6_ZERO, 0x1000

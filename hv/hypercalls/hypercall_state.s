@@ -6,7 +6,6 @@
         .equ    FX_CONTROL, 16                  # offsets in the FXSAVE area
         .equ    FX_ST, 32
         .equ    FX_XMM, 160
-        .equ    MXCSR_KNOWN, 0xFFFF
 
 # reg_fx - 16 bytes of the FXSAVE area.  Entry, Exit, Keeps: as a reader of regs.
 reg_fx: cmp     rbx, gs:[CPU_CURRENT]

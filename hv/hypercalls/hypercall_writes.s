@@ -6,7 +6,6 @@ reg_refused:
         mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
         ret
 
-        .equ    RFLAGS_KNOWN, 0x3F7FD7
 # reg_rflags_write - Entry: rsi = value, r10 = field.  Exit: eax = status.  Changes rsi.
 reg_rflags_write:
         test    rsi, ~RFLAGS_KNOWN
@@ -16,7 +15,6 @@ reg_rflags_write:
         xor     eax, eax
         ret
 
-        .equ    CR0_KNOWN, 0xE005003F
 # reg_cr0_write - Entry, Exit, Keeps: as a writer of regs.
 reg_cr0_write:
         mov     eax, CR0_KNOWN
@@ -45,7 +43,6 @@ reg_cr3_write:
         vmwrite r10, rsi
         jmp     reg_paging
 
-        .equ    EFER_KNOWN, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE
 # reg_efer_write - Entry, Exit, Keeps: as a writer of regs.
 reg_efer_write:
         test    rsi, ~EFER_KNOWN

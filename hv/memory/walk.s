@@ -1,7 +1,7 @@
 # walk.s - the guest's own page tables, walked by software: for the bytes of an instruction and operands of INS and OUTS.
 #
 # 32-bit (with 4 MiB pages), PAE, 4-level and 5-level paging, or none.  A page that the partition does not have counts as not
-# present.  Not looked at: reserved bits and SMAP; accessed and dirty bits are not set.
+# present.  Not examined: reserved bits and SMAP; accessed and dirty bits are not set.
 # Source  SDM 3A, "Paging"
 
 # guest_walk - Entry: rdi = linear address, esi = PFEC_WR, PFEC_US, PFEC_ID wanted; rbx = VP, rbp = partition.

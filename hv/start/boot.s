@@ -105,8 +105,8 @@ mailboxes:      .quad 0
 firmware_rsdp:  .quad 0
 processors:     .fill PROCESSORS, 8, 0
 host_gdt:       .quad 0
-                .quad 0x00AF9B000000FFFF        # code: 64-bit, DPL 0
-                .quad 0x00CF93000000FFFF        # data: flat, DPL 0
+                .quad GDT_CODE64                # code: 64-bit, DPL 0
+                .quad GDT_DATA                  # data: flat, DPL 0
 processor_count: .long 0
 text_welcome:   .asciz "hvlab hypervisor: "
 text_processors: .asciz " processors, "

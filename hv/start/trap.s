@@ -7,7 +7,6 @@
         .equ    STUB_BYTES, 16
         .equ    ERROR_CODES_1, 1 << VECTOR_DF | 1 << VECTOR_TS | 1 << VECTOR_NP | 1 << VECTOR_SS | 1 << VECTOR_GP
         .equ    ERROR_CODES, ERROR_CODES_1 | 1 << VECTOR_PF | 1 << VECTOR_AC | 1 << VECTOR_CP
-        .equ    GATE, 0x8E00                    # present, DPL 0, 64-bit interrupt gate
 
 # One stub an exception: vector on the stack above its error code (0 where the processor pushes none).
         .balign STUB_BYTES
@@ -84,7 +83,7 @@ idt_gate:
         jb      1f
         xor     edx, edx
 1:      mov     [rdi + 4], dl
-        mov     byte ptr [rdi + 5], GATE >> 8
+        mov     byte ptr [rdi + 5], GATE_INTERRUPT >> 8
         shr     eax, 16
         mov     [rdi + 6], ax
         mov     qword ptr [rdi + 8], 0

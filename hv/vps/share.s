@@ -10,7 +10,7 @@
         .equ    CPU_WHOLE, 0x10000
         .equ    CPU_USUAL, 100
 
-# share_begin - A look at the ring begins.  Entry: r12 = TSC.  Exit: nothing.  Changes rax, rcx, rdx.
+# share_begin - The ring is examined from its start.  Entry: r12 = TSC.  Exit: nothing.  Changes rax, rcx, rdx.
 share_begin:
         mov     rax, r12
         xor     edx, edx

@@ -1,6 +1,6 @@
 # vps.s - virtual processors of created partitions: made, held, freed.
 #
-# A VP that is suspended is in no ring, its VMCS is clear: whoever holds parts_lock may look at it.
+# A VP that is suspended is in no ring, its VMCS is clear: whoever holds parts_lock may examine it.
 # Source  TLFS, "HvCallCreateVp", "HvCallDeleteVp", "Virtual Processor States"
 
         .record CREATE_VP

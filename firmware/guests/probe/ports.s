@@ -95,7 +95,7 @@ probe_ports:
         sub     eax, r12d
         and     eax, 0xFFFFFF
         ABOVE   eax, 100
-        mov     al, 0x34                        # PIT: counts
+        mov     al, put(PITCONTROL_ACCESS, PITACCESS_BOTH) | put(PITCONTROL_MODE, PITMODE_RATE)
         out     PORT_PIT_CONTROL, al
         xor     eax, eax
         out     PORT_PIT0, al
