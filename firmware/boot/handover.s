@@ -21,7 +21,7 @@ handover:
         mov     edi, offset long
         jmp     enter_long
 
-# nothing - No boot block, or an unknown kind: say so and end the run as failed.
+# nothing - No boot block, or an unknown kind: report it and end the run as failed.
 nothing:
         mov     esi, offset text_nothing
         call    print

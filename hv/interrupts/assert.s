@@ -1,6 +1,6 @@
 # assert.s - HvCallAssertVirtualInterrupt and HvCallClearVirtualInterrupt: a parent interrupts a child.
 #
-# Level-triggered and external requests, and what their end reports to the parent, are in request.s.
+# Level-triggered and external requests, and what their end reports to the parent, are in assert_lasting.s.
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt", "HV_INTERRUPT_CONTROL", "HV_INTERRUPT_TYPE"
 
         .record ASSERT

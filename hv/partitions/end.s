@@ -2,7 +2,7 @@
 #
 # Source  hv/README.md, "What a partition finds" (end codes), "Console of the machine"
 
-# partition_fatal - Say why a partition must end, and let it end before its next entry.
+# partition_fatal - Print why a partition must end, and let it end before its next entry.
 # Entry: rbx = VP (its VMCS current), rdi = text, esi = end code.  Exit: rbp = partition.  Keeps rbx, r12-r15.
 partition_fatal:
         mov     rbp, [rbx + VP_PARTITION]

@@ -2,7 +2,7 @@
 #
 # Source  SDM 3C, "Basic VM-Exit Information"
 
-# fatal - Say why and end the machine.  Entry: rdi = text.
+# fatal - Print why and end the machine.  Entry: rdi = text.
 fatal:  mov     rbx, rdi
         mov     dword ptr [rel console_lock], 0 # whoever held it: this is the last line
         call    line_begin

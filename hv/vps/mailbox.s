@@ -1,4 +1,4 @@
-# mailbox.s - what others request of a VP: bits set by anyone, taken over by the VP's own processor before it enters it.
+# mailbox.s - the request mailbox of a VP: bits set by anyone, taken over by the VP's own processor before it enters it.
 #
 # Source  hv/README.md, "Scheduling, locks, isolation"
 

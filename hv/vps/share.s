@@ -41,7 +41,7 @@ share_of:
         shr     rax, shift(CPU_WHOLE)
         ret
 
-# share_check - May a VP that can run, run now?  Entry: rbx = VP, rbp = partition, r14 = when to look again at the latest.
+# share_check - May a VP that can run, run now?  Entry: rbx = VP, rbp = partition, r14 = when to check again at the latest.
 # Exit: carry set when not, and r14 is at most the next period; zero flag set when it goes before others.  Changes rax, rcx, rdx.
 share_check:
         call    share_period
