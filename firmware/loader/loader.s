@@ -1,7 +1,7 @@
 # loader.s - the boot loader of a child: reads what the disk's first sector names, and jumps to it.
 #
-# Entry   64-bit mode, first 4 GiB identity mapped, rdi = bytes of memory, rsi = processors (firmware/root/README.md, "What a child
-# finds")
+# Entry   64-bit mode, first 4 GiB identity mapped, rdi = bytes of memory, rsi = processors
+#         (firmware/root/README.md, "What a child finds")
 # Exit    at the kernel's entry; or the child ends with 0xB001 (no kernel), 0xB002 (the disk fails), 0xB003 (no room)
 # Source  firmware/root/README.md, "Disk of a kernel"; Linux x86 boot protocol, "64-bit Boot Protocol" (segments)
 

@@ -66,7 +66,7 @@ op_unknown:
         mov     eax, ROOTSTATUS_UNKNOWN
         ret
 # op_hello - How many pages of its pool are free.  Entry, Exit, Keeps: as a command of ops.
-op_hello:                                       # how many pages of its pool are free
+op_hello:
         call    winhv_clear
         mov     qword ptr [INPUT], SELF_ID
         call    winhv_memory_balance

@@ -15,7 +15,7 @@ exit_write:
         ret
 # reset_write - A byte register inside the PCI configuration address, which is not there.
 # Entry, Exit, Keeps: as a device of port_write.
-reset_write:                                    # a byte register inside the PCI configuration address, which is not there
+reset_write:
         cmp     edi, PORT_RESET_CONTROL
         jne     1f
         cmp     esi, 1

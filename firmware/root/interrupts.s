@@ -1,5 +1,5 @@
-# interrupts.s - lines of a child's 8259 pair (hv/devices/pic.s) and its processor: one is asserted as the external interrupt of VP
-# 0.
+# interrupts.s - lines of a child's 8259 pair (hv/devices/pic.s) and its processor:
+# one is asserted as the external interrupt of VP 0.
 #
 # The hypervisor takes it when the guest can; HvCallClearVirtualInterrupt then shows that it was acknowledged, and the pair is
 # informed before anything else happens to it.

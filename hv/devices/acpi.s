@@ -1,4 +1,4 @@
-# acpi.s - ACPI PM1 registers and timer of a partition.  Calling convention: the table in io.s.
+# acpi.s - ACPI PM1 registers and timer of a partition.  Calling convention: port_table.s.
 #
 # The root partition keeps such registers for its children by this very file.
 # Source  ACPI, "ACPI Hardware Specification"; PC16550D, "Registers"

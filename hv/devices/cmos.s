@@ -1,6 +1,6 @@
 # cmos.s - the clock and CMOS memory of a partition: status registers that do not make a reader wait, and a midnight.
 #
-# Calling convention: the table in io.s.  The root partition keeps such a clock for its children by this very file.
+# Calling convention: port_table.s.  The root partition keeps such a clock for its children by this very file.
 # Source  MC146818A data sheet, "Registers"
 
 # cmos_read - Entry, Exit, Keeps: as a device of port_read.

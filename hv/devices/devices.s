@@ -1,4 +1,4 @@
-# devices.s - the small devices at a partition's ports.  Calling convention: the table in io.s.
+# devices.s - the small devices at a partition's ports.  Calling convention: port_table.s.
 #
 # None of them reaches anything outside the partition but the console port.
 # Source  hv/README.md, "What a partition finds"; ACPI, "PM1 Control Registers", "Power Management Timer"
@@ -74,7 +74,7 @@ system_a_write:
         ret
 # reset_read - A byte register inside the PCI configuration address, which is not there.
 # Entry, Exit, Keeps: as a device of port_read.
-reset_read:                                     # a byte register inside the PCI configuration address, which is not there
+reset_read:
         call    reset_meant
         mov     eax, -1
         jne     1f

@@ -1,12 +1,11 @@
 # uart.s - COM1 of a partition, a 16550: a transmitter that is always ready, and for one partition the machine's receiver.
 #
 # What is typed reaches the first partition of the table that is not the root (`listener`). The machine's UART interrupts that
-# partition's processor, which makes an edge on line 4.  Calling convention: the table in io.s.
+# partition's processor, which makes an edge on line 4.  Calling convention: port_table.s.
 # Who receives and how is the image's own: uart_ready (al = LSR_DR, LSR_OE), uart_take, uart_forget.
-# The root partition keeps such ports
-# for its children by this very file.
-# Source  PC16550D data sheet, "Interrupt Identification Register", "Line Status Register"; 82093AA data sheet, "I/O Redirection
-# Table"
+# The root partition keeps such ports for its children by this very file.
+# Source  PC16550D data sheet, "Interrupt Identification Register", "Line Status Register";
+#         82093AA data sheet, "I/O Redirection Table"
 
         .record SERIAL
         .field  DLL, 1

@@ -1,6 +1,6 @@
 # synthetic.s - the hypervisor's own MSRs: found by number, allowed by a privilege of the partition.
 #
-# Readers (exit: rax) and writers (entry: rsi = value): edi = MSR, rdx = row, rbx = VP, rbp = partition; carry set for #GP.
+# Readers and writers follow the contract at synthetic_at (synthetic_rows.s).
 # Source  TLFS, "Synthetic MSRs", "Establishing the Hypercall Interface", "Reset MSR", "Virtual Processor Idle Sleep State"
 
         .equ    SYNTHETIC_MSRS, 0x200           # numbers that are ours

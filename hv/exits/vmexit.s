@@ -1,14 +1,12 @@
 # vmexit.s - the hot path: take an exit, answer CPUID at once, dispatch the rest, go back to the guest.
 #
-# Handlers (exit_*): entry with rbx = VP, rbp = its partition, every guest register in the VP; they keep rbx alone, set
-# WORK bits, and return.  Every other routine keeps rbx, rbp, r12-r15 unless its contract says less; arguments rdi rsi rdx, result
-# rax.
+# Handlers (exit_*) follow the contract at exits.  Every other routine keeps rbx, rbp, r12-r15 unless its contract says less;
+# arguments rdi rsi rdx, result rax.
 # Source  SDM 3C, "VM Exits", "VM-Entry Checks and Loading"
 
 # vmexit - Entry: from hardware at HOST_RIP, interrupts off, rsp = VP, every register else the guest's.  Exit: never.
 # VMRESUME follows, or vmfail.  A prepared CPUID row is answered with four registers saved, unless the guest single-steps (TF) or
-# is in
-# the shadow of STI or MOV SS: advance knows what is due then.
+# is in the shadow of STI or MOV SS: advance knows what is due then.
 vmexit: mov     [rsp + VP_RAX], rax
         mov     [rsp + VP_RCX], rcx
         mov     [rsp + VP_RDX], rdx

@@ -1,9 +1,7 @@
 # hypercall.s - the hypercall interface: who may call, how the input is laid out, what comes back.
 #
 # Inside: r12 = input value, r13 = input GPA or first fast quadword, r14 = output GPA or second, r15 = row of the call.
-# Handlers: entry rsi = input header, ecx = quadwords of variable header after it, rdi = output, and of a repeat call edx = element
-# number, r8 = element, r9 = its output; rbx = VP, rbp = partition; exit eax = HVSTATUS or CALL_LATER; they keep rbx, rbp, r12-r15
-# (call_create_vp changes r12: nothing reads it after that).
+# Handlers follow the contract at calls (hypercall_rows.s).
 # Source  TLFS, "Hypercall Interface"
 
 # A row: bytes of the input header, of an input element and of the output (of an element), CALL flags, privilege, handler.

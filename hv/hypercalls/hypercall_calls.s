@@ -1,4 +1,4 @@
-# hypercall_calls.s - TLB flushes, spin notification, IPIs.  Calling convention: hypercall.s.
+# hypercall_calls.s - TLB flushes, spin notification, IPIs.  Calling convention: calls, in hypercall_rows.s.
 #
 # Bits of masks that name VPs that do not exist are ignored.
 # Source  TLFS, "Hypercall Reference"

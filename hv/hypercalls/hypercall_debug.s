@@ -37,7 +37,7 @@ reg_dr6:
         mov     rax, dr6
 4:      ret
 # reg_dr6_write - By a parent: the VP is nobody's.  Entry, Exit, Keeps: as a writer of regs.
-reg_dr6_write:                                  # by a parent: the VP is nobody's
+reg_dr6_write:
         mov     eax, esi
         cmp     rax, rsi
         jne     reg_refused

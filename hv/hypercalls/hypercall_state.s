@@ -19,7 +19,7 @@ reg_mxcsr_write:
         test    edi, ~MXCSR_KNOWN & 0xFFFFFFFF
         jnz     reg_refused
 # reg_fx_write - By a parent: the VP is nobody's.  Entry, Exit, Keeps: as a writer of regs.
-reg_fx_write:                                   # by a parent: the VP is nobody's
+reg_fx_write:
         mov     [rbx + r10 + VP_FX], rsi
         mov     [rbx + r10 + VP_FX + 8], rdi
         xor     eax, eax

@@ -1,7 +1,7 @@
 # hypercall_values.s - how VP registers are read and written.
 #
-# Readers: r10 = argument, exit rdx:rax.  Writers: rdi:rsi = value, r10 = argument, exit eax = status.  rbx = VP, its VMCS current,
-# rbp = partition; what else the processor holds is this VP's when it is CPU_CURRENT; they keep r8, r9, r11.
+# Readers and writers follow the contract at regs (hypercall_names.s).  What else the processor holds is the VP's when it is
+# CPU_CURRENT.
 # A parent's writes are checked for reserved bits alone; what does not fit together shows when the VP is entered.
 # Source  TLFS, "Virtual Processor Registers"
 
@@ -16,7 +16,7 @@ reg_word_write:
         xor     eax, eax
         ret
 # reg_leaf - A row of the hypervisor's CPUID leaves.  Entry, Exit, Keeps: as a reader of regs.
-reg_leaf:                                       # a row of the hypervisor's CPUID leaves
+reg_leaf:
         lea     rcx, [rel cpuid_hv]
         mov     rax, [rcx + r10]
         mov     rdx, [rcx + r10 + 8]
@@ -89,7 +89,7 @@ reg_msr:
         xor     edx, edx
         ret
 # reg_base_write - Addresses must be canonical as WRMSR checks it.  Entry, Exit, Keeps: as a writer of regs.
-reg_base_write:                                 # addresses must be canonical as WRMSR checks it
+reg_base_write:
         mov     rax, rsi
         sar     rax, LINEAR_BITS - 1
         inc     rax

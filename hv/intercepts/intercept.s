@@ -38,7 +38,7 @@ call_install_intercept:
         jmp     rcx
 2:      ret
 
-# Row: offset of the routine, and the access mask that the type wants.
+# A row: offset of the routine, and the access mask that the type wants.
         .macro  TYPEROW routine, mask
         .long   \routine - intercept_types, \mask
         .endm
@@ -55,7 +55,7 @@ intercept_types:
         TYPEROW install_ports, ACCESS_BOTH
 
 # install_ports - First port in bits 15:0, last one in 31:16.  Entry, Exit, Changes: as an installer of intercept_types.
-install_ports:                                  # first and last
+install_ports:
         movzx   ecx, di
         shr     rdi, 16
         cmp     rdi, rcx

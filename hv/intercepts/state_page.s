@@ -1,5 +1,5 @@
-# state_page.s - the register page of a child's VP, in the parent's memory: what an intercept's answer needs, without a call for
-# each.
+# state_page.s - the register page of a child's VP, in the parent's memory: what an intercept's answer needs,
+# without a call for each.
 #
 # Written when the VP has stopped for an intercept; what the parent marks as changed is taken when it clears InterceptSuspend.
 # Source  TLFS, "HvCallMapVpStatePage", "HvCallUnmapVpStatePage", "HV_VP_REGISTER_PAGE"

@@ -121,7 +121,7 @@ assert_edge:
         jne     apic_send
         ret                                     # there is nothing to withdraw
 # assert_local - By the entry of its local vector table.  Entry, Exit, Changes: as a request of assert_edge.
-assert_local:                                   # by the entry of the local vector table
+assert_local:
         mov     eax, APIC_LVT_LINT0 * 16
         cmp     edi, ASSERT_LINT0
         je      1f

@@ -1,8 +1,8 @@
 # assert_lasting.s - what a parent asserts and what lasts: level-triggered interrupts, whose EOI is reported to it, and the external
 # one (ExtINT) of VP 0.
 #
-# Vectors come from any processor: locked instructions only.  The VP's own processor takes them out of its request mailbox
-# (vps/mailbox.s).
+# Vectors come from any processor: locked instructions only.
+# The VP's own processor takes them out of its request mailbox (vps/mailbox.s).
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt", "HV_X64_APIC_EOI_MESSAGE"
 
         .equ    EXTERNAL_VECTOR, 0xFF           # VP_EXTERNAL: its vector, while one of the two holds

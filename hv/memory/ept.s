@@ -59,8 +59,7 @@ ept_build_done:
 
 # ept_directory - Find the page-directory entry of a guest-physical address, making the directory when it is missing.
 # Entry: rdi = address, rbp = partition.  Exit: rax = host-physical address of the entry, or carry set when there is no memory for
-# it.
-# Keeps rdi, rsi.
+# it.  Keeps rdi, rsi.
 ept_directory:
         push    rdi
         push    rsi

@@ -5,7 +5,7 @@
         .record PROPERTY
         .field  CODE, 4
         .field  STATES, 4                       # in which it may be set; 0: read-only
-        .field  READ, 8                         # routine: r10 = partition, rdx = argument, exit rax
+        .field  READ, 8                         # routine: the contract at properties
         .field  ARGUMENT, 8                     # offset, or constant
         .field  LEAST, 8                        # or AS_MASK
         .field  MOST, 8                         # or the bits that may be set

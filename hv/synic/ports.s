@@ -1,8 +1,7 @@
 # ports.s - ports and connections: where messages and events arrive, and through what they are sent.
 #
 # A port belongs to the receiver, a connection to the sender; each is a page of its owner's pool, a port of messages has a second
-# one
-# for its nodes.  All of it changes under parts_lock.
+# one for its nodes.  All of it changes under parts_lock.
 # Source  TLFS, "Inter-Partition Communication", "HvCallCreatePort", "HvCallConnectPort", "HvCallDeletePort", "HvCallDisconnectPort"
 
         .equ    PORT_NODE_BYTES, NODE_PAYLOAD + SLOTS_PAYLOAD

@@ -1,8 +1,7 @@
 # share.s - how much of a processor a VP may have: weight, cap and reserve of its partition.
 #
 # Time goes by periods of PERIOD_CYCLES.  A VP that has used its cap waits for the next; one that has not had its reserve goes
-# first;
-# the rest take turns, each for a slice in proportion to its weight.  All of it is of one processor.
+# first; the rest take turns, each for a slice in proportion to its weight.  All of it is of one processor.
 # Source  TLFS, "Scheduling Resources" (HvPartitionPropertyCpuReserve, CpuCap, CpuWeight)
 
         .equ    PERIOD_CYCLES, 10 * SLICE_CYCLES

@@ -2,8 +2,7 @@
 #
 # It is in the VP while the VP does not run.  CPU_HELD says what the processor's registers hold, so that what is the same in the
 # next VP is left.  DR0-DR3 are loaded when the guest first touches debug registers (MOV-DR exiting) or has a breakpoint on; of the
-# MSRs
-# but KERNEL_GS_BASE, which SWAPGS changes, the VP always has the value, because their writes exit.
+# MSRs but KERNEL_GS_BASE, which SWAPGS changes, the VP always has the value, because their writes exit.
 # Source  SDM 3C, "VMCS Data Structures" (what is not in it); SDM 4, "Architectural MSRs"
 
         .equ    SWITCHED_GS, 4 * 8              # KERNEL_GS_BASE among switched_msrs
