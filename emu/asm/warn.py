@@ -35,7 +35,8 @@ BRANCHES = ("call", "j", "loop", "lcall", "ljmp")
 SILENT = (".align", ".balign", ".p2align", ".equ", ".set", ".assert", ".code16", ".code32", ".code64", ".global", ".globl", ".type")
 NAMES_SHOWN = 3
 
-# index: of its statement; comment: over it; place: the statement that takes its address, or None; shared: its contract is a table's.
+# index: of its statement; comment: over it; place: the statement that takes its address, if one does; shared: whether the
+# contract is a table's.
 Routine = namedtuple("Routine", "index label comment place shared")
 
 

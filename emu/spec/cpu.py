@@ -58,7 +58,7 @@ DR7 = layout("DR7", 64, 'SDM 3B, "Debug Control Register (DR7)"',
     RW0=(17, 16, "condition 0"), LEN0=(19, 18, "length 0"), RW1=(21, 20, "condition 1"), LEN1=(23, 22, "length 1"),
     RW2=(25, 24, "condition 2"), LEN2=(27, 26, "length 2"), RW3=(29, 28, "condition 3"), LEN3=(31, 30, "length 3"))
 
-# After power-up (SDM 3A, "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT") and FNINIT (SDM 2A, "FINIT/FNINIT").
+# After power-up (SDM 3A, "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT") and FNINIT (SDM 2A, "FINIT").
 DR6_RESET, DR7_RESET = U64(0xFFFF_0FF0), DR7.ONE
 MXCSR_RESET = MXCSR.IM | MXCSR.DM | MXCSR.ZM | MXCSR.OM | MXCSR.UM | MXCSR.PM
 FCW_RESET, FCW_INIT = U64(0x40), U64(0x37F)

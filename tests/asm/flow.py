@@ -1,4 +1,4 @@
-"""What the routines of an image do: the registers that each changes, those it reads before it sets them, what callers read after it.
+"""What the routines of an image do: registers that each changes, those it reads before it sets them, what callers read after it.
 
 A routine is followed from its label along every branch.  A register holds what a register held at the entry, or what a call left in
 it, or the address of a place on the stack, or something else; PUSH, POP, XCHG and MOV take that along, calls do what the routine
@@ -61,9 +61,9 @@ class Flow:
 
     tables: {label: (name of a table, registers that its routines may change)}, of the code after the label, which calls or jumps
     through a register or memory; restores: {routine: registers that are the caller's again after it}; instead: {routine: the one
-    that is called in its place}; ends: labels that are never left; loaded: {routine: registers that it has set where it reads them}.
-    resume: label of the word that holds where a routine goes on after an instruction that faults.  `unclear` lists what was met and is
-    not known.
+    that is called in its place}; ends: labels that are never left; loaded: {routine: registers that it has set where it reads
+    them}; resume: label of the word that holds where a routine goes on after an instruction that faults.  `unclear` lists what was
+    met and is not known.
     """
 
     def __init__(self, path, bits=64, tables=(), restores=(), instead=(), ends=(), loaded=(), resume=None):
@@ -252,7 +252,8 @@ class Flow:
 
     def move(self, at, insn, name, held, stack):
         """Let an instruction that leaves the stack pointer alone act on the registers; returns the stack."""
-        whole = [WHOLE.get(insn.reg_name(part.reg)) for part in insn.operands if part.type == x86.X86_OP_REG and part.size == self.word]
+        parts = [part for part in insn.operands if part.type == x86.X86_OP_REG and part.size == self.word]
+        whole = [WHOLE.get(insn.reg_name(part.reg)) for part in parts]
         memory = next((part for part in insn.operands if part.type == x86.X86_OP_MEM), None)
         place = self.place(insn, memory, held) if memory else None
         at_word = self.word_at(place, memory, stack) if place else None
@@ -318,7 +319,8 @@ class Flow:
         last, here = insn.operands[1], -len(stack) * self.word
         if name in ("lea", "mov"):
             memory = name == "lea"
-            register = WHOLE.get(insn.reg_name(last.mem.base if memory else last.reg)) if memory or last.type == x86.X86_OP_REG else None
+            known = memory or last.type == x86.X86_OP_REG
+            register = WHOLE.get(insn.reg_name(last.mem.base if memory else last.reg)) if known else None
             places = held.get(register, SOMETHING)
             exact = [value for value in places if isinstance(value, Place) and value.exact] if len(places) == 1 else []
             target = exact[0].offset + (last.mem.disp if memory else 0) if exact and not (memory and last.mem.index) else None

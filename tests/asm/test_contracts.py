@@ -19,8 +19,8 @@ IMAGES = {
     "hv": dict(
         tables={
             **dict.fromkeys(("call_get_register", "call_set_register"), "regs"),
-            **HYPERCALLS, **PORTS, "vmexit_any": "exits", "call_get_property": "properties", "call_install_intercept": "intercept_types",
-            "assert_all": "assert_edge", "start_context": "regs", "msr_read": "msr_read_debugctl", "synthetic_go": "synthetic_at",
+            **HYPERCALLS, **PORTS, "vmexit_any": "exits", "call_get_property": "properties",
+            "call_install_intercept": "intercept_types", "assert_all": "assert_edge", "start_context": "regs", "msr_read": "msr_read_debugctl", "synthetic_go": "synthetic_at",
             "state_fill": "state_rows", "port_reader": "vp_takes_events", "mmio_alu": "alu",
         },
         restores={"vp_return": ("rbx", "rbp")},  # they are in the processor's block
@@ -39,7 +39,7 @@ UNCLEAR = {
     "hv": {
         "say_number: the stack has two depths",  # digits are pushed and popped in two loops
         "panic_trap: the stack has two depths",  # it prints and does not come back
-        *(f"{each}: RSP is set" for each in ("vmexit_any", "vm_enter", "vmfail", "schedule", "schedule_first")),  # a stack, or the VP
+        *(f"{each}: RSP is set" for each in ("vmexit_any", "vm_enter", "vmfail", "schedule", "schedule_first")),  # a stack, the VP
         *(f"{each}: RSP is set" for each in ("processor_start", "processor_rest")),
     },
     "firmware/boot": {"other_main: RSP is set"},
@@ -52,15 +52,16 @@ RIGHT = {
         "io_store: reads r13, which Entry does not name",
         *(f"{each}: does not keep rbp" for each in ("reg_synthetic", "reg_synthetic_write")),  # loaded with what it held
     },
-    **dict.fromkeys(("firmware/guests/compute", "firmware/guests/probe"), {"stubs: does not keep r11"}),  # in FRAME, which a hook gets
+    # In FRAME, which a hook gets.
+    **dict.fromkeys(("firmware/guests/compute", "firmware/guests/probe"), {"stubs: does not keep r11"}),
     "firmware/loader": {  # a CMOV of the end code comes before a JNZ to the end
         "piece: does not keep rbx", "piece: callers read rbx after it, which Exit does not name",
         "read: changes rbx too", "read: callers read rbx after it, which Exit does not name",
     },
 }
 FAULTS = {  # true findings, to be repaired in the code
-    "hv": {  # the number of the element, RDX, is gone after these in HvCallFlushVirtualAddressList and its Ex form, which read it then
-        f"{name}: callers read rdx after it, which Exit does not name" for name in ("flush_flags", "flush_header", "flush_header_ex")
+    "hv": {  # RDX, the number of the element, is gone in HvCallFlushVirtualAddressList and its Ex form, which read it after these
+        f"{each}: callers read rdx after it, which Exit does not name" for each in ("flush_flags", "flush_header", "flush_header_ex")
     },
     "firmware/root": {"port_read: callers read rsi after it, which Exit does not name"},  # messages_serve: bytes of an access
 }
@@ -112,8 +113,8 @@ def test_contracts_are_true(name):
 
 
 ROWS = {  # macro of a table's rows: the label over which the contract stands
-    "EXIT": "exits", "CALLROW": "calls", "REGROW": "regs", "STATEROW": "state_rows", "SYNROW": "synthetic_at", "PROPERTYROW": "properties",
-    "TYPEROW": "intercept_types", "PORTS": "port_read",
+    "EXIT": "exits", "CALLROW": "calls", "REGROW": "regs", "STATEROW": "state_rows", "SYNROW": "synthetic_at",
+    "PROPERTYROW": "properties", "TYPEROW": "intercept_types", "PORTS": "port_read",
 }
 
 
