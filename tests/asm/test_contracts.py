@@ -20,7 +20,8 @@ IMAGES = {
         tables={
             **dict.fromkeys(("call_get_register", "call_set_register"), "regs"),
             **HYPERCALLS, **PORTS, "vmexit_any": "exits", "call_get_property": "properties",
-            "call_install_intercept": "intercept_types", "assert_all": "assert_edge", "start_context": "regs", "msr_read": "msr_read_debugctl", "synthetic_go": "synthetic_at",
+            "call_install_intercept": "intercept_types", "assert_all": "assert_edge",
+            "start_context": "regs", "msr_read": "msr_read_debugctl", "synthetic_go": "synthetic_at",
             "state_fill": "state_rows", "port_reader": "vp_takes_events", "mmio_alu": "alu",
         },
         restores={"vp_return": ("rbx", "rbp")},  # they are in the processor's block
@@ -61,7 +62,8 @@ RIGHT = {
 }
 FAULTS = {  # true findings, to be repaired in the code
     "hv": {  # RDX, the number of the element, is gone in HvCallFlushVirtualAddressList and its Ex form, which read it after these
-        f"{each}: callers read rdx after it, which Exit does not name" for each in ("flush_flags", "flush_header", "flush_header_ex")
+        f"{each}: callers read rdx after it, which Exit does not name"
+        for each in ("flush_flags", "flush_header", "flush_header_ex")
     },
     "firmware/root": {"port_read: callers read rsi after it, which Exit does not name"},  # messages_serve: bytes of an access
 }
