@@ -2,15 +2,13 @@
 #
 # Source  SDM 3A, "Memory Type Range Registers (MTRRs)"; SDM 3D, "Enabling and Entering VMX Operation"
 
-        .equ    WB, 0x06
         .equ    DEVICE_HOLE, 0xC0000000         # uncached: 3 GiB to 4 GiB
         .equ    FIXED_WB, MEMTYPE_WB * 0x01010101       # four ranges
-        .equ    MTRR_VALID, 0x800
 
         .code32
 # processor_init - Memory types; VMX allowed and locked.  Entry: nothing.  Exit: nothing.  Changes eax, ebx, ecx, edx, esi.
 processor_init:
-        mov     eax, 1
+        mov     eax, LEAF_FEATURES
         cpuid
         mov     esi, ecx
         test    edx, FEATURE_D_MTRR
@@ -24,7 +22,7 @@ processor_init:
         wrmsr
         add     ebx, 8
         jmp     .fixed
-.hole:  mov     eax, 0x80000008
+.hole:  mov     eax, LEAF_ADDRESSES
         cpuid
         mov     cl, al
         sub     cl, 32
@@ -36,11 +34,11 @@ processor_init:
         xor     edx, edx
         wrmsr
         mov     ecx, MSR_MTRR_PHYSMASK0
-        mov     eax, DEVICE_HOLE | MTRR_VALID
+        mov     eax, DEVICE_HOLE | PHYSMASK_V
         mov     edx, ebx
         wrmsr
         mov     ecx, MSR_MTRR_DEF_TYPE
-        mov     eax, MTRRDEF_E | MTRRDEF_FE | WB
+        mov     eax, MTRRDEF_E | MTRRDEF_FE | MEMTYPE_WB
         xor     edx, edx
         wrmsr
 
