@@ -52,7 +52,7 @@ flat:   REG32   eax, GPR_RSP
         REG32   edi, GPR_RDI
         ret                                     # pops the entry: esp is the payload's again
 
-# enter_long - Turn on 64-bit mode and jump to edi.  Entry: tables at LOW_PML4.  Changes eax, ecx, edx.
+# enter_long - Turn on 64-bit mode and jump to edi.  Entry: edi = where to, tables at LOW_PML4.  Exit: never.
 enter_long:
         mov     eax, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT
         mov     cr4, eax

@@ -5,7 +5,7 @@
 
         .equ    INPUT_MOST, PAGE - 4
 
-# partition_putc - Entry: al = character.  Changes rax, rcx, rdx.
+# partition_putc - Entry: al = character, rbx = VM.  Exit: nothing.  Changes rax, rcx, rdx.
 partition_putc:
         mov     ecx, eax
         call    vm_number

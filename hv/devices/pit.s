@@ -163,7 +163,7 @@ pit_schedule:                                   # counter 0: when does its outpu
         mov     [rbp + PART_PIT_NEXT], rax
         WORK    WORK_CLOCK
 
-# pit_deadline - The tick PART_PIT_NEXT as a TSC.  Changes rax, rcx, rdx.
+# pit_deadline - The tick PART_PIT_NEXT as a TSC.  Entry: rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx.
 pit_deadline:
         mov     rax, [rbp + PART_PIT_NEXT]
         mov     ecx, HZ_TSC

@@ -125,7 +125,7 @@ call_cluster_ipi:
         jnz     call_done
         mov     r10, [rsi + IPI_MASK]
 
-# ipi_send - Entry: edi = vector, r10 = mask of VPs, rbp = partition.  Exit: eax = status 0.  Changes rcx, rdx, rsi.
+# ipi_send - Entry: edi = vector, r10 = mask of VPs, rbx = VP, rbp = partition.  Exit: eax = status 0.  Changes rcx, rdx, rsi.
 ipi_send:
         mov     rsi, [rbp + PART_VP]
 1:      mov     ecx, [rsi + VP_INDEX]

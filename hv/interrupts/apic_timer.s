@@ -13,7 +13,7 @@ apic_timer_shift:
         and     ecx, 7                          # 111 divides by 1
         ret
 
-# apic_timer_start - A new initial count: the deadline follows.  Changes rax, rcx, rdx.
+# apic_timer_start - A new initial count: the deadline follows.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx.
 apic_timer_start:
         mov     eax, [rbx + VP_APIC + APIC_LVT_TIMER*16]
         and     eax, LVT_TIMER

@@ -175,7 +175,8 @@ external_accept:
         clc
 1:      ret
 
-# external_return - Its delivery was cut off and something else goes first: it waits again.  Entry: edi = vector.  Changes rax, rdx.
+# external_return - Its delivery was cut off and something else goes first: it waits again.  Entry: edi = vector, rbx = VP.
+# Exit: nothing.  Changes rax, rdx.
 external_return:
         lea     eax, [rdi + EXTERNAL_TAKEN]
         lea     edx, [rdi + EXTERNAL_WAITS]
