@@ -47,12 +47,15 @@ choose a size.
 An instruction that the assembler does not know is written with .byte.
 
 Warnings (`image.warnings`, `assemble(path, werror=True)`, `hvlab asm --warn`; emu.asm.warn): a numeric jump across a named label,
-"numeric jump across a named label: 1b is line 101, beyond vp_takes_events"; and a routine that is called by name without a contract,
-a comment over its label such as
+"numeric jump across a named label: 1b is line 101, beyond vp_takes_events"; and a called routine without a contract, a comment over
+its label such as
 
     # pool_take - A cleared page.  Entry: rbp = partition.  Exit: rax; carry set when there is none.  Changes rcx.
 
-in which the word Changes or Keeps must stand.  What Exit names is changed, too; `Source` names the manual's section.
+The words Entry, Exit, and Changes or Keeps must stand in it ("Entry: nothing" will do, and "Exit: never" instead of the last), and
+there or at the head of the file Source, with the manual's section.  What Exit names is changed, too.  A routine is called by a CALL
+with its name, or when its address is taken (.quad, .long, LEA, an immediate) in a source that calls or jumps through a register or
+memory.  Routines of a table may refer to the contract over its label: "Entry, Exit, Keeps: as a handler of exits".
 
 An undefined symbol, a truncated value or an encoding that disassembles to something else is an AssemblyError that names
 file, line, symbol and source text.  Results are remembered in the cache folder, keyed by all texts that went in.

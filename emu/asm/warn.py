@@ -2,18 +2,42 @@
 
 - A numeric reference (`jz 1b`) with a named label between it and its target: it looks local and leaves the routine.  Local labels,
   `.name:`, do not count.
-- A routine that is called by its name without a contract: the comment directly over its label (or over lines above it that begin
-  with a label) says what the routine `Changes` or `Keeps`, and at `Entry` and `Exit` what goes in and what comes out.
+- A called routine without a contract: the comment directly over its label (or over lines above it that begin with a label) says
+  at `Entry` and `Exit` what goes in and what comes out ("nothing", if so), and what the routine `Changes` or `Keeps` (of one that
+  does not come back, `Exit: never` is enough); `Source` stands there or in the comment at the head of the file.  Routines that
+  share a convention may name the table that holds them: "Entry, Exit, Changes: as a handler of NAME", when such a contract
+  stands over NAME.
+
+A routine is called if a CALL names it; or if its address is taken (in data of 4 or 8 bytes, by LEA, or as an immediate) in a
+source that somewhere calls or jumps through a register or memory.  What a label stands for is a routine if an instruction
+follows in its file.  Not noticed: an address that is computed from something else than the label, and who calls what.
 """
 
 import re
 from bisect import bisect_right
+from collections import namedtuple
+
+from emu.asm import expression
+from emu.errors import AssemblyError
 
 REFERENCE = re.compile(r"(?<![\w.$])(\d+)([bf])\b")
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
-CONTRACT = re.compile(r"\b(?:Changes|Keeps)\b")
+SHARED = re.compile(r"\bEntry, Exit(?:,| and) (?:Changes|Keeps):? as [^.;:]*?\bof\s+(?:[#;/]+\s*)?(\w+)")
+PARTS = {  # of a contract: how the message names one that is missing
+    "no Entry": re.compile(r"\bEntry\b"),
+    "no Exit": re.compile(r"\bExit\b"),
+    "neither Changes nor Keeps": re.compile(r"\b(?:Changes|Keeps)\b|\bExit:?\s+never\b"),
+}
+SOURCE = re.compile(r"\bSource\b")
 COMMENT = ("#", ";", "//")
+ADDRESSES = (".long", ".int", ".quad")
+BRANCHES = ("call", "j", "loop", "lcall", "ljmp")
+SILENT = (".align", ".balign", ".p2align", ".equ", ".set", ".assert", ".code16", ".code32", ".code64", ".global", ".globl", ".type")
 NAMES_SHOWN = 3
+
+# index: of its statement; comment: over it; place: the statement that takes its address, if one does; shared: whether the
+# contract is a table's.
+Routine = namedtuple("Routine", "index label comment place shared")
 
 
 def find(statements, texts):
@@ -61,21 +85,53 @@ def crossings(statements):
                 yield index, f"numeric jump across a named label: {number}{way} is {where}, beyond {shown}"
 
 
+# ---- called routines -------------------------------------------------------------------------------------------------
+
+
 def routines(statements, texts):
-    """Yield (index, label, comment over it) for each named label that is called."""
-    called = {name for statement in statements if (name := callee(statement))}
-    names = [(index, label) for index, label in labels(statements) if named(label)]
-    begin = {(statements[index].file, statements[index].line) for index, _ in names}
+    """Yield a Routine for each named label that is called; a comment that names a table has the table's in its place."""
+    code, names = routine_labels(statements), [(index, label) for index, label in labels(statements) if named(label)]
+    called = dict.fromkeys(filter(None, map(callee, statements))) | addresses(statements, code)
+    begin, where = {(statements[index].file, statements[index].line) for index, _ in names}, dict((b, a) for a, b in names)
     for index, label in names:
-        if label in called:
-            yield index, label, comment(statements[index], texts, begin)
+        if label in called and label in code:
+            over = comment(statements[index], texts, begin)
+            if shared := SHARED.search(over):
+                table = comment(statements[where[shared[1]]], texts, begin) if shared[1] in where else ""
+                over = SHARED.sub("", over) + "\n" + table if lacking(table) == [] else over
+            yield Routine(index, label, over, called[label], shared is not None)
 
 
 def uncontracted(statements, texts):
-    """Yield (index, message) for each routine that is called and has no contract."""
-    for index, label, over in routines(statements, texts):
-        if not CONTRACT.search(over):
-            yield index, f"called routine without a contract: no comment over {label} says what it Changes or Keeps"
+    """Yield (index, message) for each called routine without a contract."""
+    for index, label, over, place, _ in routines(statements, texts):
+        taken = f" (its address is taken at {place.where()})" if place else ""
+        shared = SHARED.search(over)
+        lacks = [f"over {label} stands {', '.join(found)}"] if (found := lacking(over)) else []
+        if shared:  # still: it was not replaced
+            lacks = [f"over {label} stands that of {shared[1]}, and there is none"]
+        if not SOURCE.search(over) and not SOURCE.search(head(texts[statements[index].file])):
+            lacks.append(f"a Source stands neither {'there' if lacks else f'over {label}'} nor at the head of its file")
+        if lacks:
+            yield index, f"called routine without a contract{taken}: {'; '.join(lacks)}"
+
+
+def lacking(over):
+    """Return what a comment lacks of a contract, in words; a reference to another contract is not one itself."""
+    return [part for part, pattern in PARTS.items() if not pattern.search(SHARED.sub("", over))]
+
+
+def routine_labels(statements):
+    """Return the labels that an instruction follows in their file: what ends a file is its end."""
+    found, waiting, file = set(), [], None
+    for statement in statements:
+        if statement.file != file:
+            waiting, file = [], statement.file
+        waiting += filter(named, statement.labels)
+        if statement.word and statement.word not in SILENT:
+            found |= set(waiting if statement.word[0] != "." else ())
+            waiting = []
+    return found
 
 
 def callee(statement):
@@ -84,6 +140,50 @@ def callee(statement):
     if getattr(plan, "mnemonic", None) != "call" or len(plan.operands) != 1 or not isinstance(plan.operands[0], tuple):
         return None
     return plan.operands[0][1] if plan.operands[0][0] == "symbol" else None
+
+
+def addresses(statements, code):
+    """Return {label of an instruction: the statement that takes its address}, if something is called or jumped to by an address."""
+    if not any(map(through, statements)):
+        return {}
+    found = {}
+    for statement in statements:
+        for signs in sums(statement):
+            if not any(sign < 0 and name in code for sign, name in signs):  # the distance of two places is no address
+                for sign, name in signs:
+                    if sign > 0 and name in code:
+                        found.setdefault(name, statement)
+    return found
+
+
+def through(statement):
+    """Return whether an instruction calls or jumps through a register or memory."""
+    plan = statement.plan
+    return getattr(plan, "mnemonic", None) in ("call", "jmp") and not isinstance(plan.operands[0] if plan.operands else (), tuple)
+
+
+def sums(statement):
+    """Yield the names in each address that a statement takes, as [(1 or -1, name)]."""
+    if statement.word in ADDRESSES:
+        for part in expression.split(statement.rest):
+            try:
+                yield signed(1, expression.parse(part))
+            except AssemblyError:
+                continue  # in what is not evaluated
+    for part in getattr(statement.plan, "operands", ()):
+        if isinstance(part, tuple) and not statement.plan.mnemonic.startswith(BRANCHES):
+            yield signed(1, part[2] if part[0] == "sized" else part)
+        elif statement.plan.mnemonic == "lea" and hasattr(part, "terms"):
+            yield [row for sign, tree in part.terms for row in signed(sign, tree)]
+
+
+def signed(sign, tree):
+    """Return [(sign, name)] of the symbols that a sum adds or subtracts."""
+    if tree[0] == "symbol":
+        return [(sign, tree[1])]
+    if tree[0] == "binary" and tree[1] in "+-":
+        return signed(sign, tree[2]) + signed(-sign if tree[1] == "-" else sign, tree[3])
+    return []
 
 
 def comment(statement, texts, begin):
@@ -95,3 +195,10 @@ def comment(statement, texts, begin):
     while at > 1 and lines[at - 2].lstrip().startswith(COMMENT):
         at -= 1
     return "\n".join(lines[at - 1 : last - 1])
+
+
+def head(lines):
+    """Return the comment at the head of a file."""
+    first = next((at for at, line in enumerate(lines) if line.strip()), 0)
+    end = next((at for at in range(first, len(lines)) if not lines[at].lstrip().startswith(COMMENT)), len(lines))
+    return "\n".join(lines[first:end])

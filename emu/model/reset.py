@@ -10,7 +10,7 @@ from emu.model.memory import tlb
 from emu.model.processor import msr
 from emu.spec import cpuid
 from emu.spec.apic import APICBASE
-from emu.spec.cpu import CR0, SEG
+from emu.spec.cpu import CR0, DR6_RESET, DR7_RESET, FCW_RESET, MXCSR_RESET, SEG
 from emu.spec.debug import ARMED
 from emu.spec.msr import PAT_RESET
 from emu.spec.outcome import MODE
@@ -21,10 +21,8 @@ RESET_CS, RESET_CS_BASE, RESET_RIP, RESET_LIMIT = U64(0xF000), U64(0xFFFF_0000),
 RESET_CODE, RESET_DATA, RESET_LDT, RESET_TSS = U64(0x9B00), U64(0x9300), U64(0x8200), U64(0x8B00)
 CR0_RESET = CR0.CD | CR0.NW | CR0.ET
 CR0_KEPT_BY_INIT = CR0.CD | CR0.NW
-DR6_RESET, DR7_RESET = U64(0xFFFF_0FF0), U64(0x400)
 SIGNATURE = U64(cpuid.SIGNATURE)                         # RDX: CPUID.1:EAX
 SELECTOR_SHIFT = U64(8)
-FPU_CONTROL, MXCSR = U64(0x40), U64(0x1F80)
 
 
 @kernel
@@ -60,7 +58,7 @@ def power_up(c):
     e = env_of(c.env)[0]
     registers(c, e)
     e.cr[0] = CR0_RESET
-    e.pat, e.xcr0, e.mxcsr, e.fpuc = U64(PAT_RESET), 1, MXCSR, FPU_CONTROL
+    e.pat, e.xcr0, e.mxcsr, e.fpuc = U64(PAT_RESET), 1, MXCSR_RESET, FCW_RESET
     e.star = e.lstar = e.cstar = e.fmask = e.kernel_gs_base = e.tsc_aux = 0
     e.sysenter_cs = e.sysenter_esp = e.sysenter_eip = 0
     for n in range(8):

@@ -1,5 +1,5 @@
 """Processor registers and exceptions: CR0, CR4, EFER, RFLAGS, DR6, DR7, descriptors, vectors."""
-from emu.bits import codes, layout, sets
+from emu.bits import U64, codes, every, layout, sets
 
 GPR = codes("GPR", 'SDM 2A, "REX Prefixes"',
     RAX=(0, "accumulator"), RCX=(1, "count"), RDX=(2, "data"), RBX=(3, "base"), RSP=(4, "stack pointer"),
@@ -58,6 +58,14 @@ DR7 = layout("DR7", 64, 'SDM 3B, "Debug Control Register (DR7)"',
     RW0=(17, 16, "condition 0"), LEN0=(19, 18, "length 0"), RW1=(21, 20, "condition 1"), LEN1=(23, 22, "length 1"),
     RW2=(25, 24, "condition 2"), LEN2=(27, 26, "length 2"), RW3=(29, 28, "condition 3"), LEN3=(31, 30, "length 3"))
 
+# After power-up (SDM 3A, "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT") and FNINIT (SDM 2A, "FINIT").
+DR6_RESET, DR7_RESET = U64(0xFFFF_0FF0), DR7.ONE
+MXCSR_RESET = MXCSR.IM | MXCSR.DM | MXCSR.ZM | MXCSR.OM | MXCSR.UM | MXCSR.PM
+FCW_RESET, FCW_INIT = U64(0x40), U64(0x37F)
+DR6_ZERO = U64(1 << 12)                          # of the low half; the other bits without a name are 1, as in DR6_RESET
+# What is not reserved.
+RFLAGS_KNOWN, CR0_KNOWN, EFER_KNOWN, MXCSR_KNOWN = every(RFLAGS), every(CR0), every(EFER), every(MXCSR)
+
 VECTOR = codes("VECTOR", 'SDM 3A, "Exception and Interrupt Vectors"',
     DE=(0, "divide error"), DB=(1, "debug"), NMI=(2, "non-maskable interrupt"), BP=(3, "breakpoint"), OF=(4, "overflow"),
     BR=(5, "bound range exceeded"), UD=(6, "invalid opcode"), NM=(7, "device not available"), DF=(8, "double fault"),
@@ -77,6 +85,14 @@ DESCRIPTOR = layout("DESCRIPTOR", 32, 'SDM 3A, "Segment Descriptors" (second dou
     P=(15, 15, "present"), LIMIT_19_16=(19, 16, "limit 19:16"), AVL=(20, 20, "available to software"),
     L=(21, 21, "64-bit code"), DB=(22, 22, "default operation size"), G=(23, 23, "granularity"),
     BASE_31_24=(31, 24, "base 31:24"))
+
+# Descriptors of base 0 and limit 4 GiB, privilege level 0, accessed, as the eight bytes of a table.
+def _flat(kind, size):
+    return int(DESCRIPTOR.P | DESCRIPTOR.S | DESCRIPTOR.G | DESCRIPTOR.LIMIT_19_16 | U64(kind << 8) | size) << 32 | 0xFFFF
+
+
+GDT_CODE64, GDT_CODE32, GDT_DATA = _flat(11, DESCRIPTOR.L), _flat(11, DESCRIPTOR.DB), _flat(3, DESCRIPTOR.DB)
+GATE_INTERRUPT = int(DESCRIPTOR.P) | 14 << 8      # bits 15:0 of the second doubleword: of a table of 32 or 64 bits
 
 # Interruption information: VM-entry, VM-exit and IDT-vectoring; the model uses it for every event.
 INTR = layout("INTR", 32, 'SDM 3C, "VM-Entry Controls for Event Injection"',

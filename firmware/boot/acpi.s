@@ -12,7 +12,8 @@
         .equ    AT, LOW_ACPI - acpi_template    # from the ROM's copy to the place in memory
 
         .code32
-# acpi_build - Copy the templates, append processors to the MADT, set checksums.  Changes all but esp.
+# acpi_build - Copy the templates, append processors to the MADT, set checksums.  Entry: nothing.  Exit: nothing.
+# Changes all but esp.
 acpi_build:
         mov     esi, offset acpi_template
         mov     edi, LOW_ACPI
@@ -49,7 +50,8 @@ acpi_build:
         mov     dword ptr [LOW_BOOT + BOOT_RSDP], RSDP_AT
         ret
 
-# checksum - Make bytes sum to 0 by one of them.  Entry: eax = first, ecx = how many, edi = the one.  Changes ecx, edx.
+# checksum - Make bytes sum to 0 by one of them.  Entry: eax = first, ecx = how many, edi = the one.  Exit: nothing.
+# Changes ecx, edx.
 checksum:
         mov     byte ptr [edi], 0
         xor     edx, edx

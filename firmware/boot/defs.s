@@ -1,6 +1,6 @@
 # defs.s - constants of the boot ROM and its first address.
 
-        .use    cpu, firmware, platform, apic, uart, msr, cpuid
+        .use    cpu, firmware, platform, apic, uart, msr, cpuid, paging
 
         .equ    ROM, 0xFFFE0000
         .equ    SEGMENT, 0xFFFF0000             # base of CS after reset: IP is an offset into it

@@ -3,7 +3,8 @@
 # Source  QEMU, "QEMU Firmware Configuration (fw_cfg) Device"
 
         .code32
-# fwcfg_read - Fill magic, processors and memory of the boot information.  Changes eax, ecx, edx, edi.
+# fwcfg_read - Fill magic, processors and memory of the boot information.  Entry: nothing.  Exit: nothing.
+# Changes eax, ecx, edx, edi.
 fwcfg_read:
         mov     edi, LOW_BOOT
         mov     ecx, BOOT_SIZE / 4
@@ -22,7 +23,7 @@ fwcfg_read:
         mov     edi, LOW_BOOT + BOOT_PROCESSORS
         mov     ecx, 2
 
-# fwcfg_item - Copy an item.  Entry: ax = its key, ecx = bytes, edi = where they go.  Changes ecx, edx, edi.
+# fwcfg_item - Copy an item.  Entry: ax = its key, ecx = bytes, edi = where they go.  Exit: nothing.  Changes ecx, edx, edi.
 fwcfg_item:
         mov     dx, PORT_FW_SELECTOR
         out     dx, ax

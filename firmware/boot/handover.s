@@ -21,7 +21,7 @@ handover:
         mov     edi, offset long
         jmp     enter_long
 
-# nothing - No boot block, or an unknown kind: say so and end the run as failed.
+# nothing - No boot block, or an unknown kind: report it and end the run as failed.
 nothing:
         mov     esi, offset text_nothing
         call    print
@@ -52,7 +52,7 @@ flat:   REG32   eax, GPR_RSP
         REG32   edi, GPR_RDI
         ret                                     # pops the entry: esp is the payload's again
 
-# enter_long - Turn on 64-bit mode and jump to edi.  Entry: tables at LOW_PML4.  Changes eax, ecx, edx.
+# enter_long - Turn on 64-bit mode and jump to edi.  Entry: edi = where to, tables at LOW_PML4.  Exit: never.
 enter_long:
         mov     eax, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT
         mov     cr4, eax
@@ -75,7 +75,7 @@ enter_long:
         mov     \name, [LOW_BLOCK + BLOCK_REGS + 8 * \number]
         .endm
 
-# long - Entry: 64-bit mode.  Registers of the boot block; rdi = 0 there means the boot information.
+# long - Registers of the boot block; rdi = 0 there means the boot information.  Entry: 64-bit mode.  Exit: never.
 long:   REG64   rax, GPR_RSP
         mov     esp, esp                        # the switch of modes leaves the upper half undefined
         test    rax, rax

@@ -26,7 +26,7 @@ main:   call    uart_init
         call    banner
         jmp     handover
 
-# banner - Print "hvlab firmware: N processors, M MiB".  Changes eax, ecx, edx, esi.
+# banner - Print "hvlab firmware: N processors, M MiB".  Entry: nothing.  Exit: nothing.  Changes eax, ecx, edx, esi.
 banner: mov     esi, offset text_name
         call    print
         mov     eax, [LOW_BOOT + BOOT_PROCESSORS]
@@ -40,7 +40,8 @@ banner: mov     esi, offset text_name
         mov     esi, offset text_mib
         jmp     print
 
-# pic_init - Leave the 8259 pair at vectors 0x08 and 0x70, as PC firmware does, all lines masked.  Changes eax.
+# pic_init - Leave the 8259 pair at vectors 0x08 and 0x70, as PC firmware does, all lines masked.  Entry: nothing.  Exit: nothing.
+# Changes eax.
 # Source  Intel 8259A data sheet, "Initialization Command Words"
 pic_init:
         mov     al, 0x11                        # ICW1: edge, cascade, ICW4 follows
@@ -62,7 +63,7 @@ pic_init:
         out     PORT_PIC2_DATA, al
         ret
 
-# a20_init - Address line 20 follows the processor.  Changes eax.
+# a20_init - Address line 20 follows the processor.  Entry: nothing.  Exit: nothing.  Changes eax.
 a20_init:
         in      al, PORT_SYSTEM_A
         or      al, 0x02
@@ -70,7 +71,7 @@ a20_init:
         out     PORT_SYSTEM_A, al
         ret
 
-# screen_clear - Blank the text screen: spaces, grey on black.  Changes eax, ecx, edi.
+# screen_clear - Blank the text screen: spaces, grey on black.  Entry: nothing.  Exit: nothing.  Changes eax, ecx, edi.
 screen_clear:
         mov     edi, MEMORY_VGA_TEXT
         mov     ecx, 80 * 25 / 2

@@ -1,12 +1,14 @@
 # memory.s - the memory map and the identity page tables.
 #
-# Source  ACPI, "System Address Map Interfaces"; the BIOS data area of the IBM PC AT Technical Reference; SDM 3A, "4-Level Paging and 5-Level Paging"
+# Source  ACPI, "System Address Map Interfaces"; the BIOS data area of the IBM PC AT Technical Reference; SDM 3A, "4-Level Paging
+# and 5-Level Paging"
 
         .equ    BDA_EBDA, 0x40E                 # segment of the extended BIOS data area
         .equ    BDA_KIB, 0x413                  # KiB of memory below it
 
         .code32
-# memory_map - Write the map at LOW_E820, and what the BIOS data area says of low memory.  Entry: memory size known.  Changes eax, ecx, edx, esi, edi.
+# memory_map - Write the map at LOW_E820, and what the BIOS data area says of low memory.  Entry: memory size known.  Exit: nothing.
+# Changes eax, ecx, edx, esi, edi.
 memory_map:
         mov     esi, offset map_template
         mov     edi, LOW_E820
@@ -53,9 +55,9 @@ map_end:
         .equ    MAP_HIGH, map_high - map_template
         .equ    MAP_ABOVE, map_above - map_template
 
-        .equ    PRESENT, 0x03                   # P and RW
-        .equ    PRESENT_2M, 0x83                # and PS
-# tables_build - Identity map of 4 GiB by 2 MiB pages at LOW_PML4.  Changes eax, ecx, edi.
+        .equ    PRESENT, PDE_P | PDE_RW
+        .equ    PRESENT_2M, PRESENT | PDE_2M_PS
+# tables_build - Identity map of 4 GiB by 2 MiB pages at LOW_PML4.  Entry: nothing.  Exit: nothing.  Changes eax, ecx, edi.
 tables_build:
         mov     edi, LOW_PML4
         mov     ecx, 6 * 0x1000 / 4

@@ -12,7 +12,8 @@
         .equ    MP_APIC_VERSION, 0x14
 
         .code32
-# mp_build - Pointer, header, processors, then bus, I/O APIC and interrupts; checksums.  Changes all but esp.
+# mp_build - Pointer, header, processors, then bus, I/O APIC and interrupts; checksums.  Entry: nothing.  Exit: nothing.
+# Changes all but esp.
 mp_build:
         mov     eax, 1
         cpuid

@@ -7,7 +7,8 @@
         .equ    COUNT, LOW_TRAMPOLINE + (arrived - trampoline)
 
         .code32
-# others_start - INIT, start-up, start-up to all; returns when each has arrived.  Changes eax, ecx, esi, edi.
+# others_start - INIT, start-up, start-up to all; returns when each has arrived.  Entry: nothing.  Exit: nothing.
+# Changes eax, ecx, esi, edi.
 others_start:
         mov     edi, LOW_MAILBOXES
         mov     ecx, 16 * MAILBOX_SIZE / 4
@@ -42,7 +43,7 @@ others_start:
         jb      .all
 .done:  ret
 
-# others_send - Write the ICR and wait until it is sent.  Entry: eax = its low half.  Keeps every register.
+# others_send - Write the ICR and wait until it is sent.  Entry: eax = its low half.  Exit: nothing.  Keeps every register.
 others_send:
         mov     dword ptr [MEMORY_LOCAL_APIC + APIC_ICR_HIGH*16], 0
         mov     [MEMORY_LOCAL_APIC + APIC_ICR*16], eax
@@ -52,7 +53,7 @@ others_send:
         ret
 
 # other_main - A started processor in 32-bit mode: no stack is shared, so everything stays in registers.
-# Entry   flat segments, interrupts off
+# Entry: flat segments, interrupts off.  Exit: never.
 other_main:
         mov     eax, [MEMORY_LOCAL_APIC + APIC_ID*16]
         shr     eax, 24
@@ -75,7 +76,7 @@ other_main:
         jmp     enter_long
 
         .code64
-# other_long - Entry: 64-bit mode, rbp = mailbox, rsp = park stack.
+# other_long - Entry: 64-bit mode, rbp = mailbox, rsp = park stack.  Exit: never.
 other_long:
         mov     dword ptr [rbp + MAILBOX_STATE], PARK_PARKED
 .poll:  pause
@@ -86,9 +87,9 @@ other_long:
         mov     dword ptr [rbp + MAILBOX_STATE], PARK_LEFT
         jmp     rax
 
-# trampoline - Copied to LOW_TRAMPOLINE.  Entry: real mode, CS = LOW_TRAMPOLINE / 16, IP = 0.
         .align  16
         .code16
+# trampoline - Copied to LOW_TRAMPOLINE.  Entry: real mode, CS = LOW_TRAMPOLINE / 16, IP = 0.  Exit: never.
 trampoline:
         cli
         fninit

@@ -3,7 +3,7 @@
 # Source  PC16550D data sheet, "Registers"
 
         .code32
-# uart_init - COM1: 115200 baud, 8N1, FIFOs on, interrupts off.  Changes eax, edx.
+# uart_init - COM1: 115200 baud, 8N1, FIFOs on, interrupts off.  Entry: nothing.  Exit: nothing.  Changes eax, edx.
 uart_init:
         mov     dx, PORT_UART + UART_LCR
         mov     al, LCR_DLAB
@@ -15,7 +15,7 @@ uart_init:
         xor     eax, eax
         out     dx, al
         mov     dx, PORT_UART + UART_LCR
-        mov     al, 3                           # eight bits
+        mov     al, put(LCR_WORD, 8 - 5)        # eight bits
         out     dx, al
         mov     dx, PORT_UART + UART_IER
         xor     eax, eax
@@ -28,7 +28,8 @@ uart_init:
         out     dx, al
         ret
 
-# print - Send a text; a line feed gets a carriage return.  Entry: esi = text, ended by a zero byte.  Changes eax, edx, esi.
+# print - Send a text; a line feed gets a carriage return.  Entry: esi = text, ended by a zero byte.  Exit: nothing.
+# Changes eax, edx, esi.
 print:  lodsb
         test    al, al
         jz      .done
@@ -41,7 +42,7 @@ print:  lodsb
         jmp     print
 .done:  ret
 
-# print_character - Entry: al.  Changes edx.
+# print_character - Entry: al.  Exit: nothing.  Changes edx.
 print_character:
         push    eax
         mov     dx, PORT_UART + UART_LSR
@@ -53,7 +54,7 @@ print_character:
         out     dx, al
         ret
 
-# print_number - Send a number in decimal.  Entry: eax.  Changes eax, ecx, edx.
+# print_number - Send a number in decimal.  Entry: eax.  Exit: nothing.  Changes eax, ecx, edx.
 print_number:
         mov     ecx, 10
         xor     edx, edx

@@ -2,14 +2,13 @@
 #
 # Source  SDM 3A, "Memory Type Range Registers (MTRRs)"; SDM 3D, "Enabling and Entering VMX Operation"
 
-        .equ    WB, 0x06
         .equ    DEVICE_HOLE, 0xC0000000         # uncached: 3 GiB to 4 GiB
-        .equ    MTRR_VALID, 0x800
+        .equ    FIXED_WB, MEMTYPE_WB * 0x01010101       # four ranges
 
         .code32
-# processor_init - Memory types; VMX allowed and locked.  Changes eax, ebx, ecx, edx, esi.
+# processor_init - Memory types; VMX allowed and locked.  Entry: nothing.  Exit: nothing.  Changes eax, ebx, ecx, edx, esi.
 processor_init:
-        mov     eax, 1
+        mov     eax, LEAF_FEATURES
         cpuid
         mov     esi, ecx
         test    edx, FEATURE_D_MTRR
@@ -23,7 +22,7 @@ processor_init:
         wrmsr
         add     ebx, 8
         jmp     .fixed
-.hole:  mov     eax, 0x80000008
+.hole:  mov     eax, LEAF_ADDRESSES
         cpuid
         mov     cl, al
         sub     cl, 32
@@ -35,11 +34,11 @@ processor_init:
         xor     edx, edx
         wrmsr
         mov     ecx, MSR_MTRR_PHYSMASK0
-        mov     eax, DEVICE_HOLE | MTRR_VALID
+        mov     eax, DEVICE_HOLE | PHYSMASK_V
         mov     edx, ebx
         wrmsr
         mov     ecx, MSR_MTRR_DEF_TYPE
-        mov     eax, MTRRDEF_E | MTRRDEF_FE | WB
+        mov     eax, MTRRDEF_E | MTRRDEF_FE | MEMTYPE_WB
         xor     edx, edx
         wrmsr
 
@@ -54,7 +53,8 @@ processor_init:
         wrmsr
 .done:  ret
 
-# lint_init - First processor only: 8259 pair through LINT0, NMI through LINT1.  Keeps every register.
+# lint_init - First processor only: 8259 pair through LINT0, NMI through LINT1.  Entry: nothing.  Exit: nothing.
+# Keeps every register.
 # Source  SDM 3A, "Local Vector Table"; MultiProcessor Specification, "Virtual Wire Mode"
 lint_init:
         mov     dword ptr [MEMORY_LOCAL_APIC + APIC_SVR*16], SVR_ENABLE | 0xFF
@@ -64,11 +64,11 @@ lint_init:
 
         .align  4
 mtrr_rows:
-        .long   MSR_MTRR_FIX64K_00000, 0x06060606
-        .long   MSR_MTRR_FIX16K_80000, 0x06060606
+        .long   MSR_MTRR_FIX64K_00000, FIXED_WB
+        .long   MSR_MTRR_FIX16K_80000, FIXED_WB
         .long   MSR_MTRR_FIX16K_A0000, 0        # VGA
-        .long   MSR_MTRR_FIX4K_C0000, 0x06060606, MSR_MTRR_FIX4K_C8000, 0x06060606
-        .long   MSR_MTRR_FIX4K_D0000, 0x06060606, MSR_MTRR_FIX4K_D8000, 0x06060606
-        .long   MSR_MTRR_FIX4K_E0000, 0x06060606, MSR_MTRR_FIX4K_E8000, 0x06060606
-        .long   MSR_MTRR_FIX4K_F0000, 0x06060606, MSR_MTRR_FIX4K_F8000, 0x06060606
+        .long   MSR_MTRR_FIX4K_C0000, FIXED_WB, MSR_MTRR_FIX4K_C8000, FIXED_WB
+        .long   MSR_MTRR_FIX4K_D0000, FIXED_WB, MSR_MTRR_FIX4K_D8000, FIXED_WB
+        .long   MSR_MTRR_FIX4K_E0000, FIXED_WB, MSR_MTRR_FIX4K_E8000, FIXED_WB
+        .long   MSR_MTRR_FIX4K_F0000, FIXED_WB, MSR_MTRR_FIX4K_F8000, FIXED_WB
         .long   0

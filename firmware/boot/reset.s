@@ -32,9 +32,9 @@ reset_32:
 # Descriptors are accessed already, so that the processor never writes to the ROM.
         .align  8
 gdt:    .quad   0
-        .quad   0x00AF9B000000FFFF              # CODE64: 64-bit, DPL 0
-        .quad   0x00CF9B000000FFFF              # CODE32: flat, DPL 0
-        .quad   0x00CF93000000FFFF              # DATA: flat, writable
+        .quad   GDT_CODE64                      # CODE64: 64-bit, DPL 0
+        .quad   GDT_CODE32                      # CODE32: flat, DPL 0
+        .quad   GDT_DATA                        # DATA: flat, writable
 gdt_end:
 gdt_pointer:
         .word   gdt_end - gdt - 1

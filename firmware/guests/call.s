@@ -5,7 +5,7 @@
         .equ    GUEST_OS, 0x8100000000010000    # open source, identity 1, version 1
 
 # call_init - Identify ourselves, have the hypercall page put at call_page.
-# Exit: zero flag set when there is no hypervisor that we know.  Changes rax, rcx, rdx.
+# Entry: nothing.  Exit: zero flag set when there is no hypervisor that we know.  Changes rax, rcx, rdx.
 call_init:
         push    rbx
         mov     eax, 1
@@ -33,4 +33,5 @@ hypercall:
         .align  8
 call_ready:     .quad 0
         .align  4096
+# call_page - The hypervisor's code.  Entry: rcx = input value, rdx, r8 = parameters.  Exit: rax = result.  Changes nothing else.
 call_page:      .fill 4096, 1, 0xCC

@@ -4,7 +4,7 @@
 # Exit    jumps to main
 # Source  hv/README.md; SDM 3A, "64-Bit Mode IDT"
 
-        .use    cpu, platform, apic, uart, msr, tlfs, paging, cpuid
+        .use    cpu, platform, apic, uart, msr, tlfs, paging, cpuid, pit
 
         .org    0x100000
         .equ    CODE, 0x10                      # selectors of the hypervisor's GDT
@@ -127,7 +127,7 @@ start:  mov     rsp, STACK
         mov     ecx, 256
 1:      mov     [rdi], ax
         mov     word ptr [rdi + 2], CODE
-        mov     word ptr [rdi + 4], 0x8E00
+        mov     word ptr [rdi + 4], GATE_INTERRUPT
         mov     edx, eax
         shr     edx, 16
         mov     [rdi + 6], edx
@@ -141,6 +141,7 @@ start:  mov     rsp, STACK
         .equ    HAVE_ERROR_1, 1 << VECTOR_DF | 1 << VECTOR_TS | 1 << VECTOR_NP | 1 << VECTOR_SS | 1 << VECTOR_GP
         .equ    HAVE_ERROR, HAVE_ERROR_1 | 1 << VECTOR_PF | 1 << VECTOR_AC | 1 << VECTOR_CP
         .align  16
+# stubs - One an event, 16 bytes each.  Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 stubs:
         .rept   256
         .align  16
@@ -193,7 +194,7 @@ event_return:
         add     rsp, 16
         iretq
 
-# check_failed - Say the number of the check, end by it.
+# check_failed - Print the number of the check, end by it.
 check_failed:
         cli
         lea     rsi, [rel text_failed]
@@ -216,6 +217,7 @@ failed:         .quad 0
 idt_pointer:    .word 0xFFF
                 .quad idt
         .align  8
+# hooks - Of events, by vector.  Entry: rdi = FRAME.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 hooks:          .fill 256, 8
         .align  16
 idt:            .fill 256, 16

@@ -2,7 +2,7 @@
 #
 # Source  hv/README.md, "What a partition finds" (console); PC16550D data sheet, "Registers"
 
-# line_text - Append a text.  Entry: rsi = its bytes, ended by a zero.  Changes rax, rcx, rdx, rsi.
+# line_text - Append a text.  Entry: rsi = its bytes, ended by a zero.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 line_text:
         mov     ecx, [rel line_length]
 1:      mov     al, [rsi]
@@ -18,7 +18,7 @@ line_text:
 2:      mov     [rel line_length], ecx
         ret
 
-# line_number - Append a number in decimal.  Entry: rax.  Changes rax, rcx, rdx, rsi.
+# line_number - Append a number in decimal.  Entry: rax.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 line_number:
         lea     rsi, [rel digits_end]
         mov     ecx, 10
@@ -31,7 +31,8 @@ line_number:
         jnz     1b
         jmp     line_text
 
-# line_send - Send the line: a message when there is a hypercall page, else COM1.  Changes all but rbx, rbp, r12-r15.
+# line_send - Send the line: a message when there is a hypercall page, else COM1.  Entry: nothing.
+# Exit: nothing.  Changes all but rbx, rbp, r12-r15.
 line_send:
         cmp     dword ptr [rel call_ready], 0
         je      1f
@@ -56,7 +57,7 @@ line_send:
         call    line_byte
         mov     dword ptr [rel line_length], 0
         ret
-# line_byte - Entry: al.  Changes rdx.
+# line_byte - Entry: al.  Exit: nothing.  Changes rdx.
 line_byte:
         push    rax
         mov     edx, PORT_UART + UART_LSR

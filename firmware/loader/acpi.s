@@ -10,7 +10,7 @@
         .equ    MADT_PROCESSOR, 8               # bytes of a processor local APIC entry
         .equ    AT, LOW_ACPI - acpi_template    # from here to the place in memory
 
-# acpi_build - Entry: rbp = processors.  Changes rax, rcx, rdx, rsi, rdi.
+# acpi_build - Entry: rbp = processors.  Exit: nothing.  Changes rax, rcx, rdx, rsi, rdi.
 acpi_build:
         lea     rsi, [rel acpi_template]
         mov     edi, LOW_ACPI
@@ -42,7 +42,8 @@ acpi_build:
         call    acpi_checksum
         mov     ecx, 36
         mov     edi, LOW_ACPI + 32
-# acpi_checksum - Make bytes sum to 0 by one of them.  Entry: rax = first, ecx = how many, rdi = the one.  Changes rcx, rdx.
+# acpi_checksum - Make bytes sum to 0 by one of them.  Entry: rax = first, ecx = how many, rdi = the one.  Exit: nothing.
+# Changes rcx, rdx.
 acpi_checksum:
         mov     byte ptr [rdi], 0
         xor     edx, edx

@@ -1,10 +1,11 @@
 # loader.s - the boot loader of a child: reads what the disk's first sector names, and jumps to it.
 #
-# Entry   64-bit mode, first 4 GiB identity mapped, rdi = bytes of memory, rsi = processors (firmware/root/README.md, "What a child finds")
+# Entry   64-bit mode, first 4 GiB identity mapped, rdi = bytes of memory, rsi = processors
+#         (firmware/root/README.md, "What a child finds")
 # Exit    at the kernel's entry; or the child ends with 0xB001 (no kernel), 0xB002 (the disk fails), 0xB003 (no room)
 # Source  firmware/root/README.md, "Disk of a kernel"; Linux x86 boot protocol, "64-bit Boot Protocol" (segments)
 
-        .use    root, uart, platform
+        .use    root, uart, platform, cpu
 
         .org    0x7C00
         .equ    PIECES_MOST, 28
@@ -31,6 +32,7 @@ start:  mov     r15, rdi
         lea     rax, [rel flat]
         push    rax
         retfq
+# flat - The rest, in the new code segment.  Entry: r15 = bytes of memory, rbp = boot information.  Exit: never.
 flat:   mov     eax, 0x18
         mov     ds, ax
         mov     es, ax
@@ -65,7 +67,7 @@ kernel: mov     rdi, r15
         mov     rsp, 0x7C00
         jmp     qword ptr [BUFFER + HEAD_ENTRY]
 
-# piece - Read a piece.  Entry: rbx = its row, r15 = bytes of memory.  Keeps rbx, rbp, r11, r15.
+# piece - Read a piece.  Entry: rbx = its row, r15 = bytes of memory.  Exit: nothing.  Keeps rbx, rbp, r11, r15.
 piece:  mov     r12d, [rbx + PIECE_FIRST]
         mov     r13d, [rbx + PIECE_SECTORS]
         mov     r14, [rbx + PIECE_ADDRESS]
@@ -96,7 +98,7 @@ piece:  mov     r12d, [rbx + PIECE_FIRST]
         jmp     stop
 3:      ret
 
-# read - Entry: eax = sector, ecx = sectors, edi = address.  Changes rax, rdx.
+# read - Entry: eax = sector, ecx = sectors, edi = address.  Exit: nothing.  Changes rax, rdx.
 read:   mov     edx, VPORT_DISK_SECTOR
         out     dx, eax
         mov     eax, ecx
@@ -123,7 +125,7 @@ stop:   mov     eax, ebx
         out     dx, eax
         hlt
 
-# say - Entry: rsi = text, ended by a zero byte.  Changes rax, rdx, rsi.
+# say - Entry: rsi = text, ended by a zero byte.  Exit: nothing.  Changes rax, rdx, rsi.
 say:    lodsb
         test    al, al
         jz      1f
@@ -133,7 +135,7 @@ say:    lodsb
 1:      ret
 text_name: .asciz "loader: reading the kernel\n"
         .balign 8
-gdt:    .quad   0, 0x00AF9B000000FFFF, 0x00AF9B000000FFFF, 0x00CF93000000FFFF
+gdt:    .quad   0, GDT_CODE64, GDT_CODE64, GDT_DATA
 gdt_pointer:
         .word   . - gdt - 1
         .quad   gdt

@@ -10,7 +10,7 @@
         .field  SECOND, 8
         .endrecord
 
-# channel_say - Entry: al = ROOTSAY, ah = slot, ecx = bytes of `said`.  Changes rax, rcx, rdx, rsi.
+# channel_say - Entry: al = ROOTSAY, ah = slot, ecx = bytes of `said`.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 channel_say:
         push    rbx
         mov     ebx, eax
@@ -28,7 +28,7 @@ channel_say:
         jmp     1b
 2:      pop     rbx
         ret
-# channel_byte - Entry: al.  Changes rax, rdx.
+# channel_byte - Entry: al.  Exit: nothing.  Changes rax, rdx.
 channel_byte:
         mov     ah, al
         mov     al, CHANNEL_TAG_CHANNEL
@@ -36,7 +36,8 @@ channel_byte:
         out     dx, ax
         ret
 
-# mailbox_serve - A command, if there is a new one; its answer has its number.  Keeps rbx, rbp, r12-r15.
+# mailbox_serve - A command, if there is a new one; its answer has its number.  Entry: nothing.  Exit: nothing.
+# Keeps rbx, rbp, r12-r15.
 mailbox_serve:
         mov     eax, [ROOTS_MAILBOX + MAIL_SEQUENCE]
         cmp     eax, [rel sequence]
@@ -60,15 +61,19 @@ mailbox_serve:
         mov     ecx, 16
         jmp     channel_say
 2:      ret
+# op_unknown - Entry, Exit, Keeps: as a command of ops.
 op_unknown:
         mov     eax, ROOTSTATUS_UNKNOWN
         ret
-op_hello:                                       # how many pages of its pool are free
+# op_hello - How many pages of its pool are free.  Entry, Exit, Keeps: as a command of ops.
+op_hello:
         call    winhv_clear
         mov     qword ptr [INPUT], SELF_ID
         call    winhv_memory_balance
         mov     rdx, [OUTPUT]
         ret
         .balign 8
+# ops - Commands by ROOTOP.  Entry: edi = slot, rsi, r9 = arguments.  Exit: eax = status, rdx = what the answer has besides.
+# Keeps rbx, rbp, r12-r15.
 ops:    .quad   op_unknown, op_hello, vm_create, vm_start, vm_pause, vm_resume, vm_stop, disk_done, vm_read, vm_write, vm_save, vm_restore
         .equ    OPS, (. - ops) / 8

@@ -2,8 +2,8 @@
 
         .balign 16
 gdt:    .quad   0
-        .quad   0x00AF9B000000FFFF              # code: 64-bit
-        .quad   0x00CF93000000FFFF              # data
+        .quad   GDT_CODE64                      # code: 64-bit
+        .quad   GDT_DATA                        # data
 gdt_pointer:
         .word   . - gdt - 1
         .quad   gdt

@@ -4,14 +4,18 @@
 
         .equ    END_RESET, 0xE0000003           # as the hypervisor's own partitions end by a reset
 
+# ones_read - Nothing is there.  Entry, Exit, Keeps: as a device of port_read.
 ones_read:
         mov     eax, -1
         ret
+# exit_write - Entry, Exit, Keeps: as a device of port_write.
 exit_write:
         cmp     esi, 4
         je      vm_ends
         ret
-reset_write:                                    # a byte register inside the PCI configuration address, which is not there
+# reset_write - A byte register inside the PCI configuration address, which is not there.
+# Entry, Exit, Keeps: as a device of port_write.
+reset_write:
         cmp     edi, PORT_RESET_CONTROL
         jne     1f
         cmp     esi, 1
@@ -36,11 +40,12 @@ vm_ends:
         jmp     channel_say
 
 # ---- timer: an interrupt each period, to the millisecond ----
+# timer_write - The period, or 0.  Entry, Exit, Keeps: as a device of port_write.
 timer_write:
         cmp     esi, 4
         jne     timer_begin.done
         mov     [rbx + VM_PERIOD], rdx
-# timer_begin - The first period begins now, if there is one.  Entry: rbx = VM.  Changes rax, rcx, rdx.
+# timer_begin - The first period begins now, if there is one.  Entry: rbx = VM.  Exit: nothing.  Changes rax, rcx, rdx.
 timer_begin:
         xor     eax, eax
         cmp     qword ptr [rbx + VM_PERIOD], 0
@@ -49,7 +54,7 @@ timer_begin:
         add     rax, [rbx + VM_PERIOD]
 1:      mov     [rbx + VM_TIMER], rax
 .done:  ret
-# time_now - Exit: rax = reference time.  Changes rcx, rdx.
+# time_now - Entry: nothing.  Exit: rax = reference time.  Changes rcx, rdx.
 time_now:
         mov     ecx, HVMSR_TIME_REF_COUNT
         rdmsr
@@ -57,7 +62,7 @@ time_now:
         or      rax, rdx
         ret
 
-# devices_serve - What is due of every child that runs: its timer, what was typed.  Keeps r12-r15.
+# devices_serve - What is due of every child that runs: its timer, what was typed.  Entry: nothing.  Exit: nothing.  Keeps r12-r15.
 devices_serve:
         push    r12
         call    time_now

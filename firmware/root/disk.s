@@ -3,6 +3,7 @@
 # Source  firmware/root/README.md, "Devices of a child"
 
 # ---- registers: words of 32 bits ----
+# disk_read - Entry, Exit, Keeps: as a device of port_read.
 disk_read:
         mov     eax, -1
         cmp     edi, VPORT_DISK_COMMAND
@@ -11,6 +12,7 @@ disk_read:
         mov     rcx, [rbx + VM_VDISK_FAILED]
         lea     eax, [rax + rcx*2]              # VDISK_BUSY, VDISK_FAILED
 .done:  ret
+# disk_write - Entry, Exit, Keeps: as a device of port_write.
 disk_write:
         cmp     esi, 4
         jne     disk_read.done
@@ -64,7 +66,7 @@ disk_command:
         mov     ecx, 32
         jmp     channel_say
 1:      ret
-# disk_done - Entry: edi = slot, rsi = 0, or 1 when it failed.  Exit: eax = status.
+# disk_done - Entry: edi = slot, rsi = 0, or 1 when it failed.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 disk_done:
         push    rbx
         call    vm_slot

@@ -1,15 +1,16 @@
-# interrupts.s - lines of a child's 8259 pair (hv/devices/pic.s) and its processor: one is asserted as the external interrupt of VP 0.
+# interrupts.s - lines of a child's 8259 pair (hv/devices/pic.s) and its processor:
+# one is asserted as the external interrupt of VP 0.
 #
 # The hypervisor takes it when the guest can; HvCallClearVirtualInterrupt then shows that it was acknowledged, and the pair is
 # informed before anything else happens to it.
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt"; Intel 8259A data sheet, "Interrupt Sequence"
 
-# line_raise - An edge.  Entry: edi = line, rbx = rbp = VM.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# line_raise - An edge.  Entry: edi = line, rbx = rbp = VM.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 line_raise:
         call    pic_raise
 
 # interrupts_offer - Assert what the pair asks for, if that is something new.  Entry: rbx = rbp = VM.
-# Changes rax, rcx, rdx, rdi, rsi, r8.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 interrupts_offer:
         call    pic_asks
         cmp     eax, [rbx + VM_ASSERTED]
@@ -40,7 +41,7 @@ interrupts_offer:
         jmp     interrupts_offer
 
 # interrupts_settle - Inform the pair when the line that is asserted was acknowledged.  Entry: rbx = rbp = VM.
-# Changes rax, rcx, rdx, rdi, rsi, r8.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 interrupts_settle:
         cmp     dword ptr [rbx + VM_ASSERTED], 0
         jl      interrupts_offer.done
@@ -54,12 +55,13 @@ interrupts_settle:
         xchg    eax, [rbx + VM_ASSERTED]
         jmp     pic_accept
 
-# The ports of the pair.
+# interrupts_read - A port of the pair.  Entry, Exit, Keeps: as a device of port_read.
 interrupts_read:
         push    rdi
         call    interrupts_settle
         pop     rdi
         jmp     pic_read
+# interrupts_write - A port of the pair.  Entry, Exit, Keeps: as a device of port_write.
 interrupts_write:
         push    rdi
         push    rdx

@@ -11,6 +11,7 @@ start:  cld
         lea     rax, [rel flat]
         push    rax
         retfq
+# flat - The rest, in the new code segment.  Entry: from start.  Exit: never.
 flat:   mov     eax, 0x10
         mov     ds, ax
         mov     es, ax
@@ -49,14 +50,14 @@ give_up:                                        # eax = status
         out     PORT_DEBUG_EXIT, eax
         hlt
 
-# idt_init - Both vectors only wake.  Changes rax, rcx, rdx, rdi.
+# idt_init - Both vectors only wake.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rdi.
 idt_init:
         lea     rax, [rel wake]
         lea     rdi, [rel idt]
         mov     ecx, 256
 1:      mov     [rdi], ax
         mov     word ptr [rdi + 2], 0x08
-        mov     word ptr [rdi + 4], 0x8E00
+        mov     word ptr [rdi + 4], GATE_INTERRUPT
         mov     rdx, rax
         shr     rdx, 16
         mov     [rdi + 6], dx
@@ -65,6 +66,7 @@ idt_init:
         dec     ecx
         jnz     1b
         ret
+# wake - Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 wake:   push    rax
         push    rcx
         push    rdx

@@ -5,7 +5,7 @@
 
         .equ    INPUT_MOST, PAGE - 4
 
-# partition_putc - Entry: al = character.  Changes rax, rcx, rdx.
+# partition_putc - Entry: al = character, rbx = VM.  Exit: nothing.  Changes rax, rcx, rdx.
 partition_putc:
         mov     ecx, eax
         call    vm_number
@@ -51,7 +51,7 @@ uart_forget:
         mov     [rbx + VM_TAIL], edx
         ret
 
-# serial_serve - Has the host placed more?  Entry: rbx = rbp = VM.  Keeps rbx, rbp, r12-r15.
+# serial_serve - Has the host placed more?  Entry: rbx = rbp = VM.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 serial_serve:
         call    serial_page
         mov     eax, [rcx]

@@ -10,7 +10,8 @@
         .equ    SEEN_INFO, SEEN + 42
         .equ    SEEN_RAX, SEEN + 48
 
-# messages_serve - One message of SINT 0: a child that asks all the time does not keep the host waiting.  Keeps r12-r15.
+# messages_serve - One message of SINT 0: a child that asks all the time does not keep the host waiting.  Entry: nothing.
+# Exit: nothing.  Keeps r12-r15.
 messages_serve:
         cmp     dword ptr [SIM_PAGE], HVMESSAGE_NONE
         je      4f
@@ -46,7 +47,7 @@ messages_serve:
 5:      jmp     message_done                    # it has ended: it stays suspended
 4:      ret
 
-# message_done - The slot is free for the next one.  Changes rax, rcx, rdx.
+# message_done - The slot is free for the next one.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx.
 message_done:
         mov     dword ptr [SIM_PAGE], HVMESSAGE_NONE
         MSR     HVMSR_EOM, 0

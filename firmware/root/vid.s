@@ -24,7 +24,8 @@ vm_number:
         shr     eax, shift(VM_BYTES)
         ret
 
-# memory_find - Room for a machine: whole 2 MiB, one after the other.  Entry: rdi = bytes.  Exit: rax = address, or 0.  Changes rcx, rdx, rsi, r8.
+# memory_find - Room for a machine: whole 2 MiB, one after the other.  Entry: rdi = bytes.  Exit: rax = address, or 0.
+# Changes rcx, rdx, rsi, r8.
 memory_find:
         mov     eax, ROOTS_MEMORY
 1:      lea     rcx, [rax + rdi]
@@ -50,6 +51,7 @@ memory_find:
         ret
 
 # vm_create - Entry: edi = slot, rsi = bytes, r9 = processors.  Exit: eax = status, rdx = where its memory lies.
+# Keeps rbx, rbp, r12-r15.
 vm_create:
         push    rbx
         push    r12

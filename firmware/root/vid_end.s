@@ -2,7 +2,7 @@
 #
 # Source  TLFS, "Partition States" (the order of calls); firmware/root/README.md, "Commands"
 
-# vm_stop - Entry: edi = slot, in any state but NONE.  Exit: eax = status.
+# vm_stop - Entry: edi = slot, in any state but NONE.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_stop:
         push    rbx
         call    vm_slot

@@ -22,7 +22,7 @@ vm_in:  call    vm_slot
 2:      cmp     eax, eax
         ret
 
-# vm_start - Entry: edi = slot, rsi = address of its first instruction.  Exit: eax = status.
+# vm_start - Entry: edi = slot, rsi = address of its first instruction.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_start:
         push    rbx
         push    r12
@@ -33,9 +33,9 @@ vm_start:
         mov     rsi, [rbx + VM_BASE]
         lea     rdi, [rsi + C_GDT]
         mov     qword ptr [rdi], 0
-        mov     rax, 0x00AF9B000000FFFF
+        mov     rax, GDT_CODE64
         mov     [rdi + 8], rax
-        mov     rax, 0x00CF93000000FFFF
+        mov     rax, GDT_DATA
         mov     [rdi + 16], rax
         mov     dword ptr [rsi + C_TABLES], C_TABLES + 0x1000 | PDE_P | PDE_RW
         xor     ecx, ecx
@@ -105,12 +105,13 @@ start_registers:
         REGISTER RFLAGS, RFLAGS_ONE
         .equ    START_REGISTERS, (. - start_registers) / 32
 
-# vm_pause, vm_resume - Entry: edi = slot.  Exit: eax = status.
+# vm_pause - Entry: edi = slot.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_pause:
         mov     edx, ROOTVM_RUNS
         mov     ecx, ROOTVM_PAUSED
         mov     r8d, 1
         jmp     vm_resume.change
+# vm_resume - Entry: edi = slot.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_resume:
         push    rbx
         call    vm_slot

@@ -2,8 +2,8 @@
 #
 # Source  firmware/root/README.md, "Commands"
 
-# vm_read, vm_write - Registers of a machine that is suspended: names and values as HvCallSetVpRegisters has them, in ROOTS_REGISTERS.
-# Entry: edi = slot, rsi = how many, up to 64, r9 = VP.  Exit: eax = status.
+# vm_read - Registers of a machine that is suspended: names and values as HvCallSetVpRegisters has them, in ROOTS_REGISTERS.
+# Entry: edi = slot, rsi = how many, up to 64, r9 = VP.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_read:
         push    rbx
         push    r12
@@ -35,6 +35,7 @@ vm_read:
 .leave: pop     r12
         pop     rbx
         ret
+# vm_write - From there into the machine.  Entry: as vm_read: edi, rsi, r9.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_write:
         push    rbx
         push    r12
@@ -70,7 +71,8 @@ registers_check:
         test    rbx, rbx                        # zero flag clear
         ret
 
-# vm_save - The record and the reference time into ROOTS_RECORD.  vm_restore - Devices and reference time from there.  Entry: edi = slot.
+# vm_save - The record and the reference time into ROOTS_RECORD.  Entry: edi = slot, r9 = VP.  Exit: eax = status, rdx = time.
+# Keeps rbx, rbp, r12-r15.
 vm_save:
         push    rbx
         push    r12
@@ -93,6 +95,7 @@ vm_save:
         mov     rdx, [OUTPUT]
         mov     [ROOTS_RECORD + VM_BYTES], rdx
         jmp     vm_read.leave
+# vm_restore - Devices and reference time from there.  Entry: edi = slot, r9 = VP.  Exit: eax = status.  Keeps rbx, rbp, r12-r15.
 vm_restore:
         push    rbx
         push    r12

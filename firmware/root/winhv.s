@@ -52,6 +52,7 @@ winhv_\name:
 winhv_repeat:                                   # ecx = code, edx = elements
         shl     rdx, shift(HVINPUT_COUNT)
         or      rcx, rdx
+# winhv_call - Entry: rcx = input value.  Exit: eax = HV_STATUS, edx = elements done.  Changes rax, r8.
 winhv_call:
         mov     edx, INPUT
         mov     r8d, OUTPUT
@@ -63,7 +64,7 @@ winhv_call:
         movzx   eax, ax
         ret
 
-# winhv_clear - An empty input list.  Keeps every register.
+# winhv_clear - An empty input list.  Entry: nothing.  Exit: nothing.  Keeps every register.
 winhv_clear:
         push    rdi
         push    rcx

@@ -1,4 +1,4 @@
-# acpi.s - ACPI PM1 registers and timer of a partition.  Calling convention: the table in io.s.
+# acpi.s - ACPI PM1 registers and timer of a partition.  Calling convention: port_table.s.
 #
 # The root partition keeps such registers for its children by this very file.
 # Source  ACPI, "ACPI Hardware Specification"; PC16550D, "Registers"
@@ -14,12 +14,14 @@ reference_ticks:
         div     rcx
         ret
 
+# pm_timer_read - Entry, Exit, Keeps: as a device of port_read.
 pm_timer_read:
         mov     edi, HZ_PM_TIMER
         call    reference_ticks
         and     eax, (1 << ACPI_VALUES_TIMER_BITS) - 1
         ret
 
+# pm1_read - Entry, Exit, Keeps: as a device of port_read.
 pm1_read:
         xor     eax, eax
         cmp     edi, PORT_PM1_ENABLE
@@ -30,6 +32,7 @@ pm1_read:
         mov     eax, [rbp + PART_PM1_CONTROL]
         or      eax, PM1CNT_SCI_EN
 1:      ret
+# pm1_write - Entry, Exit, Keeps: as a device of port_write.
 pm1_write:
         cmp     edi, PORT_PM1_ENABLE
         jb      2f

@@ -1,8 +1,9 @@
 # cmos.s - the clock and CMOS memory of a partition: status registers that do not make a reader wait, and a midnight.
 #
-# Calling convention: the table in io.s.  The root partition keeps such a clock for its children by this very file.
+# Calling convention: port_table.s.  The root partition keeps such a clock for its children by this very file.
 # Source  MC146818A data sheet, "Registers"
 
+# cmos_read - Entry, Exit, Keeps: as a device of port_read.
 cmos_read:
         mov     eax, [rbp + PART_CMOS_INDEX]
         cmp     edi, PORT_RTC_INDEX
@@ -17,6 +18,7 @@ cmos_read:
         ret
 1:      xor     eax, eax
 3:      ret
+# cmos_write - Entry, Exit, Keeps: as a device of port_write.
 cmos_write:
         cmp     edi, PORT_RTC_INDEX
         jne     4f

@@ -2,6 +2,7 @@
 #
 # Source  SDM 3C, "Exit Qualification for I/O Instructions"; SDM 2A, "IN", "OUT"
 
+# exit_io - IN, OUT, INS, OUTS.  Entry, Exit, Keeps: as a handler of exits.
 exit_io:
         VMGET   r12, VMCS_EXIT_QUALIFICATION
         test    dword ptr [rbp + PART_FLAGS], CREATED

@@ -68,7 +68,7 @@ io_step:                                        # the index register moves by an
         ret
 
 # io_put - Write a register; a 32-bit write clears the upper half.  Entry: rdi = where it is, rax = value, r13 = mask.
-# Changes rax, rdx.
+# Exit: nothing.  Changes rax, rdx.
 io_put: and     rax, r13
         mov     rdx, r13
         shr     rdx, 16
@@ -135,7 +135,7 @@ io_load:
 2:      pop     rax
         pop     r13
         ret
-# io_store - Entry: eax = the element; r12, r14, r15, rbp as io_reach.  Keeps rax, rbx, rbp, r12-r15.
+# io_store - Entry: eax = the element; r12, r14, r15, rbp as io_reach.  Exit: nothing.  Keeps rax, rbx, rbp, r12-r15.
 io_store:
         push    r13
         push    rax

@@ -20,7 +20,7 @@
         .equ    PIC_SLAVE, PART_PIC + PIC_SIZE
         .equ    CASCADE, 1 << IRQ_CASCADE
 
-# pic_raise - An edge on an input.  Entry: edi = line 0..15, rbx = VP, rbp = partition.  Changes rcx, rdx.
+# pic_raise - An edge on an input.  Entry: edi = line 0..15, rbx = VP, rbp = partition.  Exit: nothing.  Changes rcx, rdx.
 pic_raise:
         mov     ecx, edi
         and     ecx, 7
@@ -49,7 +49,8 @@ pic_chip:
 1:      mov     eax, -1
 2:      ret
 
-# pic_asks - Exit: eax = line 0..15 that the pair's INTR stands for, or negative.  Entry: rbp = partition.  Changes rcx, rdx, rdi, rsi.
+# pic_asks - Exit: eax = line 0..15 that the pair's INTR stands for, or negative.  Entry: rbp = partition.
+# Changes rcx, rdx, rdi, rsi.
 pic_asks:
         lea     rdi, [rbp + PIC_SLAVE]
         xor     esi, esi
@@ -101,6 +102,7 @@ pic_place:
 1:      test    edi, 1
         ret
 
+# pic_read - Entry, Exit, Keeps: as a device of port_read.
 pic_read:
         call    pic_place
         mov     al, [rsi + PIC_IMR]
@@ -111,7 +113,7 @@ pic_read:
         mov     al, [rsi + PIC_ISR]
 1:      ret
 
-# pic_write - Entry: edi = port, edx = value, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rsi.
+# pic_write - Entry: edi = port, edx = value, rbx = VP, rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 pic_write:
         WORK    WORK_EVENT
         call    pic_place
@@ -176,11 +178,12 @@ pic_data:
         xor     eax, eax
         jmp     6b
 
-# elcr_read, elcr_write - Edge/level control: kept, all our inputs are edges.
+# elcr_read - Edge/level control: kept, all our inputs are edges.  Entry, Exit, Keeps: as a device of port_read.
 elcr_read:
         call    elcr_place
         mov     al, [rsi]
         ret
+# elcr_write - Entry, Exit, Keeps: as a device of port_write.
 elcr_write:
         call    elcr_place
         mov     [rsi], dl

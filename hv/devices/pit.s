@@ -1,6 +1,6 @@
 # pit.s - the 8254: three counters that run by reference time, and port 0x61.
 #
-# A counter's value follows from the tick at which it was loaded, so nothing has to happen between two looks.
+# A counter's value follows from the tick at which it was loaded, so nothing has to happen between two reads.
 # Modes 0, 2, 3 (1, 4 and 5 count like 0); BCD counts as binary.  Counter 0 raises line 0 of the 8259.
 # Source  Intel 8254 data sheet, "Programming the 8254", "Read-Back Command", "Mode Definitions"
 
@@ -11,8 +11,8 @@
         .field  LATCHED, 1                      # bytes of it still to be read
         .field  STATUS_LATCHED, 1
         .field  STATUS, 1                       # latched status
-        .field  ACCESS, 1                       # 1 low, 2 high, 3 low then high
-        .field  MODE, 1
+        .field  ACCESS, 1                       # PITACCESS
+        .field  MODE, 1                         # PITMODE
         .field  READ_HIGH, 1                    # next byte read is the high one
         .field  WRITE_HIGH, 1
         .field  LOW, 1                          # low byte written first
@@ -45,9 +45,9 @@ pit_value:
         mov     ecx, [rsi + COUNTER_RELOAD]
         test    ecx, ecx
         jz      3f
-        cmp     byte ptr [rsi + COUNTER_MODE], 2
+        cmp     byte ptr [rsi + COUNTER_MODE], PITMODE_RATE
         je      1f
-        cmp     byte ptr [rsi + COUNTER_MODE], 3
+        cmp     byte ptr [rsi + COUNTER_MODE], PITMODE_SQUARE
         je      2f
         sub     ecx, eax                        # one-shot modes run on below 0
         movzx   eax, cx
@@ -58,7 +58,7 @@ pit_value:
         mov     eax, ecx
         sub     eax, edx
         movzx   eax, ax
-        cmp     byte ptr [rsi + COUNTER_MODE], 3
+        cmp     byte ptr [rsi + COUNTER_MODE], PITMODE_SQUARE
         jne     4f
         and     eax, ~1
 4:      ret
@@ -71,9 +71,9 @@ pit_output:
         mov     ecx, [rsi + COUNTER_RELOAD]
         test    ecx, ecx
         jz      2f
-        cmp     byte ptr [rsi + COUNTER_MODE], 3
+        cmp     byte ptr [rsi + COUNTER_MODE], PITMODE_SQUARE
         je      1f
-        cmp     byte ptr [rsi + COUNTER_MODE], 2
+        cmp     byte ptr [rsi + COUNTER_MODE], PITMODE_RATE
         je      3f
         cmp     rax, rcx                        # terminal count
         setae   al
@@ -90,10 +90,11 @@ pit_output:
 3:      mov     eax, 1
         ret
 2:      xor     eax, eax
-        cmp     byte ptr [rsi + COUNTER_MODE], 0
+        cmp     byte ptr [rsi + COUNTER_MODE], PITMODE_TERMINAL
         setne   al
         ret
 
+# pit_read - Entry, Exit, Keeps: as a device of port_read.
 pit_read:
         cmp     edi, PORT_PIT_CONTROL
         je      pit_nothing
@@ -110,9 +111,9 @@ pit_read:
         jmp     3f
 2:      call    pit_value
 3:      mov     cl, [rsi + COUNTER_ACCESS]
-        cmp     cl, 1
+        cmp     cl, PITACCESS_LOW
         je      4f
-        cmp     cl, 2
+        cmp     cl, PITACCESS_HIGH
         je      5f
         xor     byte ptr [rsi + COUNTER_READ_HIGH], 1
         jnz     4f                              # was low, next is high
@@ -122,16 +123,17 @@ pit_nothing:
         mov     eax, 0xFF
         ret
 
+# pit_write - Entry, Exit, Keeps: as a device of port_write.
 pit_write:
         cmp     edi, PORT_PIT_CONTROL
         je      pit_control
         call    pit_counter
         mov     cl, [rsi + COUNTER_ACCESS]
         movzx   eax, dl
-        cmp     cl, 1
+        cmp     cl, PITACCESS_LOW
         je      pit_load
         shl     eax, 8
-        cmp     cl, 2
+        cmp     cl, PITACCESS_HIGH
         je      pit_load
         xor     byte ptr [rsi + COUNTER_WRITE_HIGH], 1
         jz      1f
@@ -161,7 +163,7 @@ pit_schedule:                                   # counter 0: when does its outpu
         mov     [rbp + PART_PIT_NEXT], rax
         WORK    WORK_CLOCK
 
-# pit_deadline - The tick PART_PIT_NEXT as a TSC.  Changes rax, rcx, rdx.
+# pit_deadline - The tick PART_PIT_NEXT as a TSC.  Entry: rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx.
 pit_deadline:
         mov     rax, [rbp + PART_PIT_NEXT]
         mov     ecx, HZ_TSC
@@ -175,7 +177,7 @@ pit_deadline:
 .done:  ret
 
 # pit_fire - Counter 0 has reached its end: line 0, and in modes 2 and 3 the next period.  Entry: rbx = VP, rbp = partition.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 pit_fire:
         xor     edi, edi
         call    line_raise
@@ -183,8 +185,8 @@ pit_fire:
         mov     rax, NEVER
         mov     [rbx + VP_PIT_DEADLINE], rax
         mov     al, [rsi + COUNTER_MODE]
-        and     al, ~1
-        cmp     al, 2
+        and     al, ~(PITMODE_RATE ^ PITMODE_SQUARE)
+        cmp     al, PITMODE_RATE
         jne     pit_deadline.done
         call    pit_elapsed                     # ticks since the load
         mov     ecx, [rsi + COUNTER_RELOAD]

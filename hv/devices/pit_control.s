@@ -2,24 +2,25 @@
 #
 # Source  Intel 8254 data sheet, "Read-Back Command"; PIIX3 data sheet, "NMI Status and Control Register"
 
-        .equ    SPEAKER_GATE, 1
-        .equ    SPEAKER_KEPT, 0x0F
+        .equ    SPEAKER_KEPT, SPEAKER_GATE | SPEAKER_DATA | SPEAKER_NO_SERR | SPEAKER_NO_IOCHK
+        .equ    COUNTERS, 3
         .equ    REFRESH_SHIFT, 14               # the refresh bit changes every 16,384 cycles (about 15 us)
 
 pit_control:                                    # edx = control word
         mov     ecx, edx
-        shr     ecx, 6
-        cmp     ecx, 3
+        shr     ecx, shift(PITCONTROL_COUNTER)
+        cmp     ecx, COUNTERS
         je      pit_read_back
         call    pit_numbered
         mov     ecx, edx
-        shr     ecx, 4
-        and     ecx, 3
+        shr     ecx, shift(PITCONTROL_ACCESS)
+        and     ecx, get(PITCONTROL_ACCESS, PITCONTROL_ACCESS)
+        .assert PITACCESS_LATCH == 0
         jz      pit_latch
         mov     [rsi + COUNTER_ACCESS], cl
-        shr     edx, 1
-        and     edx, 7
-        cmp     edx, 6
+        shr     edx, shift(PITCONTROL_MODE)
+        and     edx, get(PITCONTROL_MODE, PITCONTROL_MODE)
+        cmp     edx, PITMODE_HARD_STROBE + 1
         jb      1f
         and     edx, 3                          # 6 and 7 mean 2 and 3
 1:      mov     [rsi + COUNTER_MODE], dl
@@ -28,55 +29,56 @@ pit_control:                                    # edx = control word
         mov     byte ptr [rsi + COUNTER_LATCHED], 0
         jmp     pit_schedule
 
-# pit_latch - A latched value stays until it has been read.  Entry: rsi = counter, rbp = partition.  Changes rax, rcx, rdx, rdi.
+# pit_latch - A latched value stays until it has been read.  Entry: rsi = counter, rbp = partition.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi.
 pit_latch:
         cmp     byte ptr [rsi + COUNTER_LATCHED], 0
         jne     1f
         call    pit_value
         mov     [rsi + COUNTER_LATCH], eax
         mov     al, 1
-        cmp     byte ptr [rsi + COUNTER_ACCESS], 3
+        cmp     byte ptr [rsi + COUNTER_ACCESS], PITACCESS_BOTH
         jne     2f
         inc     eax
         mov     byte ptr [rsi + COUNTER_READ_HIGH], 0
 2:      mov     [rsi + COUNTER_LATCHED], al
 1:      ret
 
-pit_read_back:                                  # bits 1..3 choose counters, bit 5 = 0 latches counts, bit 4 = 0 status
+pit_read_back:                                  # edx = PITBACK
         push    r12
         push    r13
         mov     r12d, edx
         xor     r13d, r13d
-1:      lea     ecx, [r13 + 1]
+1:      lea     ecx, [r13 + shift(PITBACK_COUNTER0)]
         bt      r12d, ecx
         jnc     3f
         mov     ecx, r13d
         call    pit_numbered
-        test    r12d, 0x20
+        test    r12d, PITBACK_NO_COUNT
         jnz     2f
         call    pit_latch
-2:      test    r12d, 0x10
+2:      test    r12d, PITBACK_NO_STATUS
         jnz     3f
         call    pit_status
 3:      inc     r13d
-        cmp     r13d, 3
+        cmp     r13d, COUNTERS
         jb      1b
         pop     r13
         pop     r12
         ret
 
 # pit_status - Latch a counter's status: output, null count, access, mode.  Entry: rsi = counter, rbp = partition.
-# Changes rax, rcx, rdx, rdi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi.
 pit_status:
         cmp     byte ptr [rsi + COUNTER_STATUS_LATCHED], 0
         jne     1f
         call    pit_output
-        shl     eax, 7
+        shl     eax, shift(PITSTATUS_OUTPUT)
         cmp     dword ptr [rsi + COUNTER_RELOAD], 0
         jne     2f
-        or      eax, 0x40
+        or      eax, PITSTATUS_NULL
 2:      movzx   ecx, byte ptr [rsi + COUNTER_ACCESS]
-        shl     ecx, 4
+        shl     ecx, shift(PITSTATUS_ACCESS)
         or      eax, ecx
         movzx   ecx, byte ptr [rsi + COUNTER_MODE]
         add     ecx, ecx
@@ -85,23 +87,25 @@ pit_status:
         mov     byte ptr [rsi + COUNTER_STATUS_LATCHED], 1
 1:      ret
 
+# speaker_read - Entry, Exit, Keeps: as a device of port_read.
 speaker_read:
         mov     ecx, 2
         call    pit_numbered
         call    pit_output
-        shl     eax, 5
+        shl     eax, shift(SPEAKER_OUTPUT)
         mov     r8d, eax
         rdtsc
         shl     rdx, 32
         or      rax, rdx
         shr     rax, REFRESH_SHIFT
         and     eax, 1
-        shl     eax, 4
+        shl     eax, shift(SPEAKER_REFRESH)
         or      eax, r8d
         or      eax, [rbp + PART_SPEAKER]
         ret
 
-# A gate that opens starts counter 2 again (exact for modes 1, 2, 3, 5; counts of modes 0 and 4 are loaded after it).
+# speaker_write - A gate that opens starts counter 2 again: exact for modes 1, 2, 3, 5; counts of modes 0 and 4 are loaded later.
+# Entry, Exit, Keeps: as a device of port_write.
 speaker_write:
         mov     eax, [rbp + PART_SPEAKER]
         and     edx, SPEAKER_KEPT
@@ -115,7 +119,8 @@ speaker_write:
         jmp     pit_restart
 1:      ret
 
-# partition_devices - Power-up state of a partition's devices that is not zero.  Entry: rbp = partition.  Changes rax, rcx.
+# partition_devices - Power-up state of a partition's devices that is not zero.  Entry: rbp = partition.  Exit: nothing.
+# Changes rax, rcx.
 partition_devices:
         mov     dword ptr [rbp + PIC_MASTER], put(0xFF0000, 0xFF) | 0x08 << 24  # masked, vectors as a PC's firmware sets them
         mov     dword ptr [rbp + PIC_SLAVE], put(0xFF0000, 0xFF) | 0x70 << 24

@@ -59,7 +59,7 @@ port_read:
         call    qword ptr [rax + PORT_READ]
         jmp     5b
 
-# port_write - Entry: edi = port, esi = bytes, edx = value, rbx = VP, rbp = partition.  Keeps rbx, rbp, r12-r15.
+# port_write - Entry: edi = port, esi = bytes, edx = value, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 port_write:
         push    r12
         push    r13
@@ -88,8 +88,7 @@ port_write:
 3:      call    qword ptr [rax + PORT_WRITE]
         jmp     4b
 
-# First and last port, whether the device takes a whole access, and its two routines:
-# read edi = port, esi = bytes -> eax; write edx = value; rbx = VP, rbp = partition; may change all but rbx, rbp, r12-r15.
+# First and last port, whether the device takes a whole access, and its routines: contracts of port_read and port_write.
         .equ    PORT_WIDE, 4
         .equ    PORT_READ, 8
         .equ    PORT_WRITE, 16

@@ -1,10 +1,11 @@
 # uart.s - COM1 of a partition, a 16550: a transmitter that is always ready, and for one partition the machine's receiver.
 #
 # What is typed reaches the first partition of the table that is not the root (`listener`). The machine's UART interrupts that
-# partition's processor, which makes an edge on line 4.  Calling convention: the table in io.s.
-# Who receives and how is the image's own: uart_ready (al = LSR_DR, LSR_OE), uart_take, uart_forget.  The root partition keeps such ports
-# for its children by this very file.
-# Source  PC16550D data sheet, "Interrupt Identification Register", "Line Status Register"; 82093AA data sheet, "I/O Redirection Table"
+# partition's processor, which makes an edge on line 4.  Calling convention: port_table.s.
+# Who receives and how is the image's own: uart_ready (al = LSR_DR, LSR_OE), uart_take, uart_forget.
+# The root partition keeps such ports for its children by this very file.
+# Source  PC16550D data sheet, "Interrupt Identification Register", "Line Status Register";
+#         82093AA data sheet, "I/O Redirection Table"
 
         .record SERIAL
         .field  DLL, 1
@@ -19,6 +20,7 @@
         .equ    SERIAL, PART_UART
         .equ    IIR_FIFOS, 0xC0
 
+# uart_read - Entry, Exit, Keeps: as a device of port_read.
 uart_read:
         sub     edi, PORT_UART
         jz      uart_read_data
@@ -72,13 +74,16 @@ uart_read_modem:
         test    byte ptr [rbp + SERIAL + SERIAL_MCR], MCR_LOOP
         jz      uart_read.done
         mov     cl, [rbp + SERIAL + SERIAL_MCR] # loop-back: DTR to DSR, RTS to CTS, OUT1 to RI, OUT2 to DCD
-        and     ecx, 15
+        and     ecx, MCR_DTR | MCR_RTS | MCR_OUT1 | MCR_OUT2
         lea     rdx, [rel uart_loop]
         mov     al, [rdx + rcx]
         ret
 uart_loop:
-        .byte   0x00, 0x20, 0x10, 0x30, 0x40, 0x60, 0x50, 0x70, 0x80, 0xA0, 0x90, 0xB0, 0xC0, 0xE0, 0xD0, 0xF0
+        .rept   MCR_LOOP
+        .byte   get(\+, MCR_DTR) * MSR_DSR | get(\+, MCR_RTS) * MSR_CTS | get(\+, MCR_OUT1) * MSR_RI | get(\+, MCR_OUT2) * MSR_DCD
+        .endr
 
+# uart_write - Entry, Exit, Keeps: as a device of port_write.
 uart_write:
         sub     edi, PORT_UART
         jz      uart_write_data
@@ -127,7 +132,7 @@ uart_write_ier:
         mov     [rbp + SERIAL + SERIAL_EMPTY], dl
         call    uart_heard
 # uart_line - Line 4 when "transmitter empty" waits and OUT2 lets it out.  Entry: rbx = VP, rbp = partition.
-# Keeps rdx, rbx, rbp, r12-r15.
+# Exit: nothing.  Keeps rdx, rbx, rbp, r12-r15.
 uart_line:
         cmp     byte ptr [rbp + SERIAL + SERIAL_EMPTY], 0
         je      7f
@@ -144,7 +149,8 @@ uart_read_status:
         or      al, LSR_THRE | LSR_TEMT
         ret
 
-# uart_heard - Something has come: line 4, when the guest wants to know.  Entry: rbx = VP, rbp = partition.  Keeps rdx.
+# uart_heard - Something has come: line 4, when the guest wants to know.  Entry: rbx = VP, rbp = partition.  Exit: nothing.
+# Keeps rdx.
 uart_heard:
         test    byte ptr [rbp + SERIAL + SERIAL_IER], IER_DATA
         jz      8f

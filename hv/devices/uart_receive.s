@@ -41,8 +41,8 @@ uart_wanted:
 3:      cmp     rbp, rbp
         ret
 
-# uart_poll - The machine's UART has interrupted since the last look.  Entry: rbx = VP, rbp = partition.
-# Changes rax, rcx, rdi, rsi.
+# uart_poll - The machine's UART has interrupted since the last poll.  Entry: rbx = VP, rbp = partition.
+# Exit: nothing.  Changes rax, rcx, rdi, rsi.
 uart_poll:
         cmp     rbp, [rel listener]
         jne     uart_wanted.done
@@ -51,7 +51,7 @@ uart_poll:
 
         .equ    UART_PIN, 0x10 + 2 * IRQ_UART   # redirection entry of the pin
 # uart_listen - Let the machine's receiver interrupt the processor of the partition that listens.  Once, on the first processor.
-# Changes rax, rcx, rdx.
+# Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx.
 uart_listen:
         mov     rdx, [rel listener]
         test    rdx, rdx

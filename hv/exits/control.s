@@ -2,6 +2,7 @@
 #
 # Source  SDM 3A, "Control Registers", "Initializing IA-32e Mode"; SDM 2B, "MOV - Move to/from Control Registers"
 
+# exit_cr - MOV to or from CR0, CR4, CR8.  Entry, Exit, Keeps: as a handler of exits.
 exit_cr:
         VMGET   rax, VMCS_EXIT_QUALIFICATION
         mov     edx, eax
@@ -113,7 +114,6 @@ cr0_store:
         call    vpid_flush
         jmp     advance
 
-        .equ    PDPTE_RESERVED, 0x1E6           # and what lies beyond the physical address
 # pdptes_load - From the guest's CR3.  Entry: rbp = partition.  Exit: carry set when a present entry has reserved bits set.
 # Changes rax, rcx, rdx, rdi, rsi, r8.
 # Source  SDM 3A, "PDPTE Registers"
@@ -127,7 +127,7 @@ pdptes_load:
         mov     ecx, [rel cpuid_hv_width]
         mov     r8, NEVER
         shl     r8, cl
-        or      r8, PDPTE_RESERVED
+        or      r8, lo32(PDPTE_PAE_RESERVED)    # and what lies beyond the physical address
         xor     edx, edx
 1:      mov     rax, [rsi + rdx*8]
         test    al, PDPTE_P
@@ -150,12 +150,12 @@ pdptes_load:
 3:      stc
         ret
 
-# vpid_flush - Drop all translations of this VP.  Entry: rbx = VP.  Changes rax, rdi.
+# vpid_flush - Drop all translations of this VP.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rdi.
 # Source  SDM 3C, "INVVPID"
 vpid_flush:
         mov     eax, INVVPID_TYPE_SINGLE
         xor     edi, edi
-# vpid_invalidate - Entry: rax = type, rdi = linear address, rbx = VP.  Keeps every register.
+# vpid_invalidate - Entry: rax = type, rdi = linear address, rbx = VP.  Exit: nothing.  Keeps every register.
 vpid_invalidate:
         push    rdi
         push    qword ptr [rbx + VP_VPID]

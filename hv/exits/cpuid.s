@@ -9,7 +9,7 @@
         .equ    CPUID_READY, 16
         .equ    PRESENT, 0x80000000             # leaf 1 ECX[31]: a hypervisor is present
 
-# cpuid_init - Fill the sets of prepared rows.  Changes all but rbx, rbp, r12-r15.
+# cpuid_init - Fill the sets of prepared rows.  Entry: nothing.  Exit: nothing.  Changes all but rbx, rbp, r12-r15.
 cpuid_init:
         push    r12
         push    r13
@@ -51,7 +51,7 @@ cpuid_init:
         ret
 
 # cpuid_row - Entry: rdi = row to fill, esi = leaf, edx = sub-leaf, r8d = bits to set in ECX of leaf 1.
-# Changes rax, rcx, rdx, r9, r10.
+# Exit: r9d = sub-leaf, edx = EDX of the leaf.  Changes rax, rcx, r10.
 cpuid_row:
         push    rbx
         mov     r9d, edx
@@ -97,7 +97,7 @@ cpuid_row_features:
 cpuid_row_done:
         ret
 
-# exit_cpuid - Any leaf.  Entry: rbx = VP, rbp = partition.
+# exit_cpuid - Any leaf.  Entry, Exit, Keeps: as a handler of exits.
 exit_cpuid:
         sub     rsp, CPUID_ROW
         xor     edx, edx

@@ -2,10 +2,11 @@
 #
 # Source  SDM 2A, "CPUID"; TLFS, "Feature and Interface Discovery"
 
+        .equ    VARIES_1, 1 << 2 | 1 << 4 | 1 << 7 | 1 << 0x0B | 1 << 0x0D | 1 << 0x0F | 1 << 0x10
         .balign 8
 # Leaves below CPUID_ROWS whose answer depends on ECX, or that are seldom asked for.
 cpuid_varies:
-        .quad   1 << 2 | 1 << 4 | 1 << 7 | 1 << 0x0B | 1 << 0x0D | 1 << 0x0F | 1 << 0x10 | 1 << 0x12 | 1 << 0x14 | 1 << 0x17 | 1 << 0x18 | 1 << 0x1B | 1 << 0x1D | 1 << 0x1F
+        .quad   VARIES_1 | 1 << 0x12 | 1 << 0x14 | 1 << 0x17 | 1 << 0x18 | 1 << 0x1B | 1 << 0x1D | 1 << 0x1F
 
         .equ    OFFER_C_1, FEATURE_C_SSE3 | FEATURE_C_PCLMULQDQ | FEATURE_C_SSSE3 | FEATURE_C_CX16 | FEATURE_C_PCID
         .equ    OFFER_C_2, OFFER_C_1 | FEATURE_C_SSE4_1 | FEATURE_C_SSE4_2 | FEATURE_C_X2APIC | FEATURE_C_MOVBE

@@ -4,7 +4,7 @@
 # Source  SDM 2A, "CPUID"; SDM 3A, "Programming Considerations for Hardware Multi-Threading Capable Processors"
 
 # cpuid_topology - Entry: rdi = row of a leaf as one processor has it, esi = leaf, r9d = sub-leaf, rbx = VP, rbp = partition.
-# Changes rax, rcx, rdx, r10.
+# Exit: nothing.  Changes rax, rcx, rdx, r10.
 cpuid_topology:
         mov     rdx, [rbp + PART_VP]
         test    dword ptr [rbp + PART_FLAGS], CREATED

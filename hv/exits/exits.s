@@ -9,6 +9,8 @@
         .endm
 
         .balign 8
+# exits - Handlers by the reason's number.  Entry: rbx = VP, rbp = its partition; the guest's registers are in the VP.
+# Exit: nothing but WORK bits.  Keeps rbx.
 exits:  EXIT    EXCEPTION, exit_exception
         EXIT    EXTERNAL_INTERRUPT, exit_interrupt
         EXIT    TRIPLE_FAULT, exit_triple
@@ -75,20 +77,24 @@ exit_other:
         lea     rdi, [rel text_other]
         mov     esi, CODE_EXIT
         jmp     partition_fatal
+# exit_triple - A triple fault ends the partition.  Entry, Exit, Keeps: as a handler of exits.
 exit_triple:
         lea     rdi, [rel text_triple]
         mov     esi, CODE_TRIPLE
         jmp     partition_fatal
+# exit_task - So does a task switch.  Entry, Exit, Keeps: as a handler of exits.
 exit_task:
         lea     rdi, [rel text_task]
         mov     esi, CODE_EXIT
         jmp     partition_fatal
+# exit_misconfig - So does a wrong entry of ours.  Entry, Exit, Keeps: as a handler of exits.
 exit_misconfig:
         lea     rdi, [rel text_misconfig]
         mov     esi, CODE_EXIT
         jmp     partition_fatal
 
 # exit_exception - NMIs of the machine, of no interest to a guest; exceptions that a parent intercepts.
+# Entry, Exit, Keeps: as a handler of exits.
 exit_exception:
         call    event_keep
         VMGET   rax, VMCS_EXIT_INTERRUPTION_INFO
@@ -102,6 +108,7 @@ exit_exception:
 1:      ret
 
 # exit_interrupt - An interrupt of the machine, acknowledged by the exit.
+# Entry, Exit, Keeps: as a handler of exits.
 exit_interrupt:
         VMGET   rax, VMCS_EXIT_INTERRUPTION_INFO
         cmp     al, SPURIOUS_VECTOR
@@ -117,14 +124,17 @@ exit_interrupt:
         WORK    WORK_YIELD
 2:      ret
 
+# exit_window - A window is open: what waits is delivered before the entry.  Entry, Exit, Keeps: as a handler of exits.
 exit_window:
         WORK    WORK_EVENT
         ret
+# exit_clock - The preemption timer: something is due.  Entry, Exit, Keeps: as a handler of exits.
 exit_clock:
         WORK    WORK_CLOCK
         ret
 
 # exit_hlt - Sleep until the APIC has something; a VP that nothing can wake ends its partition.
+# Entry, Exit, Keeps: as a handler of exits.
 exit_hlt:
         call    advance
         call    assist_settle
@@ -185,7 +195,7 @@ gpr_read:
         ret
 1:      VMGET   rax, VMCS_GUEST_RSP
         ret
-# gpr_write - Entry: ecx = register number, rax = value, rbx = VP.  Changes rcx.
+# gpr_write - Entry: ecx = register number, rax = value, rbx = VP.  Exit: nothing.  Changes rcx.
 gpr_write:
         cmp     ecx, GPR_RSP
         je      1f

@@ -3,7 +3,8 @@
 # Source  SDM 3C, "MSR-Bitmap Address"; SDM 4, "Architectural MSRs"; TLFS, "Model-Specific Registers" (virtualized MSRs)
 
 # msr_bitmap_init - Everything exits, except the rows of msr_direct, and reads of msr_read_direct.  Bit = 1 exits.
-# Four areas of 1 KiB: read low, read high, write low, write high.  Changes rax, rcx, rdx, rdi, rsi.
+# Four areas of 1 KiB: read low, read high, write low, write high.  Entry: nothing.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi, rsi.
 msr_bitmap_init:
         lea     rdi, [rel msr_bitmap]
         mov     rsi, rdi
@@ -16,7 +17,7 @@ msr_bitmap_init:
         lea     rdx, [rel msr_read_direct]
         xor     edi, edi
 # msr_bitmap_clear - Entry: rdx = MSRs, ended by 0; rsi = bitmap, edi = bits from a read's bit to another one's.
-# Changes rax, rcx, rdx.
+# Exit: nothing.  Changes rax, rcx, rdx.
 msr_bitmap_clear:
         mov     ecx, [rdx]
         test    ecx, ecx
@@ -33,7 +34,7 @@ msr_bitmap_clear:
         jmp     msr_bitmap_clear
 1:      ret
 
-# exit_rdmsr - Entry: rbx = VP, rbp = partition; the number is in the guest's ECX.
+# exit_rdmsr - The number is in the guest's ECX.  Entry, Exit, Keeps: as a handler of exits.
 exit_rdmsr:
         mov     edi, [rbx + VP_RCX]
         mov     dword ptr [rbx + VP_MSR_THERE], 0
@@ -46,6 +47,7 @@ exit_rdmsr:
         mov     [rbx + VP_RDX], rax
         jmp     advance
 
+# exit_wrmsr - The same of WRMSR, with the value in EDX:EAX.  Entry, Exit, Keeps: as a handler of exits.
 exit_wrmsr:
         mov     edi, [rbx + VP_RCX]
         mov     esi, [rbx + VP_RAX]
@@ -67,7 +69,8 @@ msr_refused:
         jne     fault_gp
         jmp     seen_msr
 
-# msr_find - Entry: edi = number, rbx = VP.  Exit: rdx = its row, or carry set.  Changes rax.
+# msr_find - Entry: edi = number, rbx = VP.  Exit: rdx = its row and eax = number, carry clear; or carry set, eax all ones.
+# Changes nothing else.
 msr_find:
         mov     dword ptr [rbx + VP_MSR_THERE], 1
         lea     rdx, [rel msr_rows]
@@ -110,6 +113,7 @@ msr_read:
         clc
 1:      ret
 2:      jmp     rax
+# msr_read_debugctl - Entry: rbx = VP.  Exit: rax, carry clear.  Changes rcx.
 msr_read_debugctl:
         VMGET   rax, VMCS_GUEST_DEBUGCTL
         clc

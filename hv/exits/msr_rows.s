@@ -96,7 +96,8 @@ msr_read_direct:                                # writes exit: switch.s wants to
         .long   MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_TSC_AUX, MSR_TSC, 0
 
 # Number, what it is, value: FIXED reads value, write #GP; QUIET reads value, write lost; SLOT is a word of the VP at
-# this offset (bits 31:0), the reserved bits above (63:32, sign-extended); HELD is at this offset in VP_SWITCHED, and the processor has it, too; CODE reads by a routine
+# this offset (bits 31:0), the reserved bits above (63:32, sign-extended); HELD is at this offset in VP_SWITCHED, and the processor
+# has it, too; CODE reads by a routine
 # (rax, carry), and is written by msr_write itself.
         .equ    MSR_ROW, 16
         .equ    MSR_FIXED, 0

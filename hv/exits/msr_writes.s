@@ -111,7 +111,8 @@ apic_base_fits:
         test    rax, rax
 1:      ret
 
-# apic_base_set - Entry: rsi = value, rbx = VP.  Changes rax.  CPUID says whether the APIC is on: no prepared answer then.
+# apic_base_set - Entry: rsi = value, rbx = VP.  Exit: nothing.
+# Changes rax.  CPUID says whether the APIC is on: no prepared answer then.
 apic_base_set:
         mov     [rbx + VP_APIC_BASE], rsi
         test    esi, APICBASE_EN

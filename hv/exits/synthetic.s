@@ -1,6 +1,6 @@
 # synthetic.s - the hypervisor's own MSRs: found by number, allowed by a privilege of the partition.
 #
-# Readers (exit: rax) and writers (entry: rsi = value): edi = MSR, rdx = row, rbx = VP, rbp = partition; carry set for #GP.
+# Readers and writers follow the contract at synthetic_at (synthetic_rows.s).
 # Source  TLFS, "Synthetic MSRs", "Establishing the Hypercall Interface", "Reset MSR", "Virtual Processor Idle Sleep State"
 
         .equ    SYNTHETIC_MSRS, 0x200           # numbers that are ours
@@ -40,41 +40,48 @@ synthetic_refuse:
         stc
         ret
 
-# Readers of a word of the VP or of the partition, and of a constant.
+# synthetic_vp - A word of the VP.  Entry, Exit, Keeps: as a reader of synthetic_at.
 synthetic_vp:
         mov     rax, [rdx + SYN_ARGUMENT]
         mov     rax, [rbx + rax]
         clc
         ret
+# synthetic_index - Its index.  Entry, Exit, Keeps: as a reader of synthetic_at.
 synthetic_index:
         mov     eax, [rbx + VP_INDEX]
         clc
         ret
+# synthetic_partition - A word of the partition.  Entry, Exit, Keeps: as a reader of synthetic_at.
 synthetic_partition:
         mov     rax, [rdx + SYN_ARGUMENT]
         mov     rax, [rbp + rax]
         clc
         ret
+# synthetic_constant - The argument itself.  Entry, Exit, Keeps: as a reader of synthetic_at.
 synthetic_constant:
         mov     rax, [rdx + SYN_ARGUMENT]
 synthetic_ok:
         clc
         ret
+# synthetic_read_icr - Both halves.  Entry, Exit, Keeps: as a reader of synthetic_at.
 synthetic_read_icr:
         mov     eax, [rbx + VP_APIC + APIC_ICR_HIGH*16]
         shl     rax, 32
         mov     ecx, [rbx + VP_APIC + APIC_ICR*16]
         or      rax, rcx
         ret
+# synthetic_read_tpr - Entry, Exit, Keeps: as a reader of synthetic_at.
 synthetic_read_tpr:
         mov     eax, [rbx + VP_APIC + APIC_TPR*16]
         clc
         ret
+# synthetic_read_crash - Entry, Exit, Keeps: as a reader of synthetic_at.
 synthetic_read_crash:
         lea     eax, [rdi - HVMSR_CRASH_P0]
         mov     rax, [rbp + rax*8 + PART_CRASH]
         clc
         ret
+# synthetic_write_crash - Entry, Exit, Keeps: as a writer of synthetic_at.
 synthetic_write_crash:
         lea     eax, [rdi - HVMSR_CRASH_P0]
         mov     [rbp + rax*8 + PART_CRASH], rsi
@@ -82,6 +89,7 @@ synthetic_write_crash:
         ret
 
 # synthetic_idle - Reading GUEST_IDLE: sleep until an interrupt, even one that RFLAGS.IF or the priority keeps back.
+# Entry, Exit, Keeps: as a reader of synthetic_at.
 synthetic_idle:
         call    assist_settle
         call    event_waits
@@ -92,6 +100,7 @@ synthetic_idle:
 1:      xor     eax, eax                        # carry clear
         ret
 
+# synthetic_write_reset - Entry, Exit, Keeps: as a writer of synthetic_at.
 synthetic_write_reset:
         test    rsi, ~HVRESET_RESET
         jnz     synthetic_refuse
@@ -103,12 +112,14 @@ synthetic_write_reset:
         call    partition_ends
         clc
         ret
+# synthetic_write_eoi - Entry, Exit, Keeps: as a writer of synthetic_at.
 synthetic_write_eoi:
         shr     rsi, 32
         jnz     synthetic_refuse
         call    apic_eoi
         clc
         ret
+# synthetic_write_tpr - Entry, Exit, Keeps: as a writer of synthetic_at.
 synthetic_write_tpr:
         test    rsi, ~0xFF
         jnz     synthetic_refuse
@@ -116,6 +127,7 @@ synthetic_write_tpr:
         WORK    WORK_EVENT
         clc
         ret
+# synthetic_write_icr - Entry, Exit, Keeps: as a writer of synthetic_at.
 synthetic_write_icr:
         mov     rax, rsi
         shr     rax, 32
@@ -126,6 +138,7 @@ synthetic_write_icr:
         ret
 
 # synthetic_write_assist - The page begins with the word of the waived EOI.
+# Entry, Exit, Keeps: as a writer of synthetic_at.
 synthetic_write_assist:
         push    rsi
         call    assist_settle
@@ -139,6 +152,7 @@ synthetic_write_assist:
         mov     [rbx + VP_ASSIST_MSR], rsi
 1:      ret
 
+# synthetic_write_os - Without an identity the hypercall page goes.  Entry, Exit, Keeps: as a writer of synthetic_at.
 synthetic_write_os:
         mov     [rbp + PART_OS_ID], rsi
         test    rsi, rsi
@@ -149,6 +163,7 @@ synthetic_write_os:
         clc
         ret
 
+# synthetic_write_page - The hypercall page.  Entry, Exit, Keeps: as a writer of synthetic_at.
 synthetic_write_page:
         test    dword ptr [rbp + PART_HYPERCALL], HVPAGE_LOCKED
         jnz     synthetic_refuse

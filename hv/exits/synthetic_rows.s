@@ -38,6 +38,8 @@ syn_crash_go:   SYNROW ANY, CRASH_NOTIFY | CRASH_MESSAGE, synthetic_constant, cr
         .quad   \row
         .endr
         .endm
+# synthetic_at - Rows by number.  Entry: edi = MSR, rdx = row, rbx = VP, rbp = partition; of a writer rsi = value.
+# Exit: rax = value, of a reader; carry set for #GP.  Keeps rbx, rbp, r12-r15.
 synthetic_at:
         SYNAT   GUEST_OS_ID, GUEST_OS_ID, syn_os
         SYNAT   HYPERCALL, HYPERCALL, syn_page

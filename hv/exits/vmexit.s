@@ -1,12 +1,12 @@
 # vmexit.s - the hot path: take an exit, answer CPUID at once, dispatch the rest, go back to the guest.
 #
-# Handlers (exit_*): entry with rbx = VP, rbp = its partition, every guest register in the VP; they keep rbx alone, set
-# WORK bits, and return.  Every other routine keeps rbx, rbp, r12-r15 unless its contract says less; arguments rdi rsi rdx, result rax.
+# Handlers (exit_*) follow the contract at exits.  Every other routine keeps rbx, rbp, r12-r15 unless its contract says less;
+# arguments rdi rsi rdx, result rax.
 # Source  SDM 3C, "VM Exits", "VM-Entry Checks and Loading"
 
-# vmexit - Entry: from hardware at HOST_RIP, interrupts off, rsp = VP.  Exit: VMRESUME, or vmfail.
-# A prepared CPUID row is answered with four registers saved, unless the guest single-steps (TF) or is in the shadow of STI
-# or MOV SS: advance knows what is due then.
+# vmexit - Entry: from hardware at HOST_RIP, interrupts off, rsp = VP, every register else the guest's.  Exit: never.
+# VMRESUME follows, or vmfail.  A prepared CPUID row is answered with four registers saved, unless the guest single-steps (TF) or
+# is in the shadow of STI or MOV SS: advance knows what is due then.
 vmexit: mov     [rsp + VP_RAX], rax
         mov     [rsp + VP_RCX], rcx
         mov     [rsp + VP_RDX], rdx
@@ -111,9 +111,9 @@ vmfail_hot:
 vmfail: mov     rbx, rsp
         mov     rsp, gs:[CPU_SELF]
         xor     edx, edx
-        jc      vmfail_told                     # no current VMCS: there is no error field
+        jc      vmfail_known                     # no current VMCS: there is no error field
         VMGET   rdx, VMCS_VM_INSTRUCTION_ERROR
-vmfail_told:
+vmfail_known:
         mov     r12, rdx
         mov     esi, CODE_ENTRY
         lea     rdi, [rel text_entry_failed]
@@ -125,7 +125,7 @@ vmfail_told:
         jmp     vm_work
 
 # advance - move the guest past the instruction that exited.
-# Entry: rbx = VP.  Changes rax, rcx, rdx.
+# Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx.
 # An STI or MOV SS shadow ends, RF is cleared (the exit of an access has saved it set), a single-step trap is left pending.
 # VP_KNOWN and VP_FLAGS say so to who asks later.
 # Source  SDM 3C, "Guest Non-Register State"; SDM 3B, "Single-Step Exception Condition"
@@ -139,7 +139,7 @@ advance:
         jc      advance_wrap
 advance_rip:
         VMPUT   VMCS_GUEST_RIP, rdx
-# advance_shadow - The same, of a guest whose RIP has moved.  Entry: rbx = VP.  Changes rax, rcx.
+# advance_shadow - The same, of a guest whose RIP has moved.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx.
 advance_shadow:
         VMGET   rax, VMCS_GUEST_INTERRUPTIBILITY
         test    eax, BLOCKING_STI | BLOCKING_MOV_SS
@@ -170,7 +170,7 @@ advance_wrap:
         mov     edx, edx
         jmp     advance_rip
 
-# guest_is_long - Exit: rax = CS rights bit L and LMA, zero flag accordingly.  Changes rcx, rdx.
+# guest_is_long - Entry: nothing.  Exit: rax = CS rights bit L and LMA, zero flag accordingly.  Changes rcx, rdx.
 guest_is_long:
         VMGET   rdx, VMCS_GUEST_EFER
         xor     eax, eax
@@ -181,7 +181,7 @@ guest_is_long_done:
         and     eax, AR_L
         ret
 
-# guest_cpl - Exit: rax = current privilege level (SS.DPL).  Changes rcx.
+# guest_cpl - Entry: nothing.  Exit: rax = current privilege level (SS.DPL).  Changes rcx.
 guest_cpl:
         VMGET   rax, VMCS_GUEST_SS_ACCESS_RIGHTS
         shr     eax, shift(AR_DPL)

@@ -1,9 +1,7 @@
 # hypercall.s - the hypercall interface: who may call, how the input is laid out, what comes back.
 #
 # Inside: r12 = input value, r13 = input GPA or first fast quadword, r14 = output GPA or second, r15 = row of the call.
-# Handlers: entry rsi = input header, ecx = quadwords of variable header after it, rdi = output, and of a repeat call edx = element
-# number, r8 = element, r9 = its output; rbx = VP, rbp = partition; exit eax = HVSTATUS or CALL_LATER; they keep rbx, rbp, r12-r15
-# (call_create_vp changes r12: nothing reads it after that).
+# Handlers follow the contract at calls (hypercall_rows.s).
 # Source  TLFS, "Hypercall Interface"
 
 # A row: bytes of the input header, of an input element and of the output (of an element), CALL flags, privilege, handler.
@@ -20,6 +18,7 @@
         .equ    CALL_LOCKED, 4                  # under parts_lock
         .equ    CALL_LATER, 0x10000             # no status: RIP stays at VMCALL, the guest calls again
 
+# exit_vmcall - A hypercall, from privilege level 0.  Entry, Exit, Keeps: as a handler of exits.
 exit_vmcall:
         test    dword ptr [rbp + PART_FLAGS], ENLIGHTENED
         jz      fault_ud
@@ -116,7 +115,7 @@ call_do:
         jc      call_misaligned
 
 # call_run - The lists are known: privilege, then the handler.  Entry: r12, r15 as above, rbx = VP, rbp = partition.
-# Exit as call_do's.  Keeps rbx, rbp.
+# Exit: rax and carry as call_do's.  Keeps rbx, rbp.
 call_run:
         mov     rax, [r15 + CALL_PRIVILEGE]
         test    rax, rax
@@ -129,7 +128,7 @@ call_run:
         call    call_handle
         mov     dword ptr [rel parts_lock], 0   # MOV leaves the carry
         ret
-# call_handle - Entry: r12, r15 as above, rbx = VP, rbp = partition.  Exit as call_do's.  Keeps rbx, rbp.
+# call_handle - Entry: r12, r15 as above, rbx = VP, rbp = partition.  Exit: rax and carry as call_do's.  Keeps rbx, rbp.
 call_handle:
         test    word ptr [r15 + CALL_FLAGS], CALL_REP
         jnz     call_rep

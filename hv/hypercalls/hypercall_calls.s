@@ -1,4 +1,4 @@
-# hypercall_calls.s - TLB flushes, spin notification, IPIs.  Calling convention: hypercall.s.
+# hypercall_calls.s - TLB flushes, spin notification, IPIs.  Calling convention: calls, in hypercall_rows.s.
 #
 # Bits of masks that name VPs that do not exist are ignored.
 # Source  TLFS, "Hypercall Reference"
@@ -14,7 +14,7 @@
         .equ    FLUSH_LIST_FLAGS, HVFLUSH_ALL_PROCESSORS | HVFLUSH_ALL_SPACES
         .equ    FLUSH_SPACE_FLAGS, FLUSH_LIST_FLAGS | HVFLUSH_NONGLOBAL
 
-# flush_flags - Entry: rsi = header, r10 = flags that are allowed.  Exit: eax = status.  Changes rdx, r10.
+# flush_flags - Entry: rsi = header, r10 = flags that are allowed.  Exit: eax = status, r10 = flags that are not.  Changes rdx.
 flush_flags:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         mov     rdx, [rsi + FLUSH_FLAGS]
@@ -44,6 +44,7 @@ flush_header:
         cmovz   eax, ecx
 1:      ret
 
+# call_flush_space - HvCallFlushVirtualAddressSpace.  Entry, Exit, Keeps: as a handler of calls.
 call_flush_space:
         mov     r10, FLUSH_SPACE_FLAGS
         call    flush_header
@@ -60,6 +61,7 @@ call_done:
         ret
 
 # One element: bits 11:0 more pages, the rest the first page.  Other VPs drop everything, once a list.
+# Entry, Exit, Keeps: as a handler of calls.
 call_flush_list:
         mov     r10, FLUSH_LIST_FLAGS
         call    flush_header
@@ -92,6 +94,7 @@ flush_list_go:
         ret
 
 # call_spin_wait - The rest of the slice goes to the others.
+# Entry, Exit, Keeps: as a handler of calls.
 call_spin_wait:
         WORK    WORK_YIELD
         xor     eax, eax
@@ -115,13 +118,14 @@ ipi_header:
         jne     call_done
         xor     eax, eax
         ret
+# call_cluster_ipi - HvCallSendSyntheticClusterIpi.  Entry, Exit, Keeps: as a handler of calls.
 call_cluster_ipi:
         call    ipi_header
         test    eax, eax
         jnz     call_done
         mov     r10, [rsi + IPI_MASK]
 
-# ipi_send - Entry: edi = vector, r10 = mask of VPs, rbp = partition.  Exit: eax = status 0.  Changes rcx, rdx, rsi.
+# ipi_send - Entry: edi = vector, r10 = mask of VPs, rbx = VP, rbp = partition.  Exit: eax = status 0.  Changes rcx, rdx, rsi.
 ipi_send:
         mov     rsi, [rbp + PART_VP]
 1:      mov     ecx, [rsi + VP_INDEX]

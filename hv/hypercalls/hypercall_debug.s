@@ -2,7 +2,7 @@
 #
 # Source  SDM 3B, "Debug Registers"
 
-# reg_dr, reg_dr_write - DR0-DR3.  Entry: r10 = 8 * number.
+# reg_dr - DR0-DR3, by r10 = 8 * number.  Entry, Exit, Keeps: as a reader of regs.
 reg_dr: call    debugs_here
         jne     1f
         mov     rdi, rbx
@@ -10,6 +10,7 @@ reg_dr: call    debugs_here
 1:      mov     rax, [rbx + r10 + VP_DR0]
         xor     edx, edx
         ret
+# reg_dr_write - Entry, Exit, Keeps: as a writer of regs.
 reg_dr_write:
         call    debugs_here
         jne     2f
@@ -27,6 +28,7 @@ debugs_here:
         cmp     dword ptr [rbx + VP_DEBUGS], 1
 3:      ret
 
+# reg_dr6 - Entry, Exit, Keeps: as a reader of regs.
 reg_dr6:
         mov     rax, [rbx + VP_DR6]
         xor     edx, edx
@@ -34,14 +36,13 @@ reg_dr6:
         jne     4f
         mov     rax, dr6
 4:      ret
-reg_dr6_write:                                  # by a parent: the VP is nobody's
+# reg_dr6_write - By a parent: the VP is nobody's.  Entry, Exit, Keeps: as a writer of regs.
+reg_dr6_write:
         mov     eax, esi
         cmp     rax, rsi
         jne     reg_refused
-        or      eax, DR6_FIXED
+        or      eax, DR6_RESET                  # as MOV to DR6 leaves them: no bus locks are detected
         and     eax, ~DR6_ZERO & 0xFFFFFFFF
         mov     [rbx + VP_DR6], rax
         xor     eax, eax
         ret
-        .equ    DR6_FIXED, 0xFFFF0FF0           # as MOV to DR6 leaves them: no bus locks are detected
-        .equ    DR6_ZERO, 0x1000

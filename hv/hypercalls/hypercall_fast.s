@@ -41,7 +41,7 @@ call_memory:
         cmp     rdi, rax                        # carry: it begins before that
 1:      ret
 
-# call_list - A parameter list in guest memory.  Entry: rdi = GPA, eax = bytes (0: nothing is looked at), rbp = partition.
+# call_list - A parameter list in guest memory.  Entry: rdi = GPA, eax = bytes (0: nothing is read), rbp = partition.
 # Exit: rax = host address; carry set when it is not 8-aligned, leaves its page, or the memory.  Changes rcx.
 call_list:
         test    eax, eax

@@ -37,7 +37,7 @@ reg_segment:
         vmread  rax, rcx
         ret
 
-# reg_table - Six bytes of padding, limit, base.  Entry: r10 = 0 GDTR, 2 IDTR.
+# reg_table - Six bytes of padding, limit, base, by r10 = 0 GDTR, 2 IDTR.  Entry, Exit, Keeps: as a reader of regs.
 reg_table:
         lea     ecx, [r10 + VMCS_GUEST_GDTR_LIMIT]
         vmread  rax, rcx
@@ -47,6 +47,8 @@ reg_table:
         ret
 
         .balign 8
+# regs - Rows by name.  Entry: r10 = argument; of a writer rdi:rsi = value; rbx = VP, its VMCS current, rbp = partition.
+# Exit: rdx:rax of a reader, eax = status of a writer.  Keeps rbx, rbp, r8, r9, r11-r15.
 regs:   REGROW  RSP, RSP, VMCS_GUEST_RSP, 0, reg_field, reg_field_write
         REGROW  RAX, R15, 0, 8, reg_word, reg_word_write
         REGROW  RIP, RIP, VMCS_GUEST_RIP, 0, reg_field, 0, reg_field_write

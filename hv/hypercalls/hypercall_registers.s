@@ -75,6 +75,7 @@ regs_find:
         jmp     1b
 2:      ret
 
+# call_get_register - HvCallGetVpRegisters, a register an element.  Entry, Exit, Keeps: as a handler of calls.
 call_get_register:
         call    regs_header
         jc      regs_let_go.done
@@ -106,6 +107,7 @@ regs_let_go:
         xor     eax, eax
 .done:  ret
 
+# call_set_register - HvCallSetVpRegisters, a register an element.  Entry, Exit, Keeps: as a handler of calls.
 call_set_register:
         call    regs_header
         jc      regs_let_go.done

@@ -57,6 +57,9 @@ row_write_gpa:      CALLROW 48, 0, 8, CALL_LOCKED, PRIVILEGE_CREATE_PARTITIONS, 
         .space  calls + HVCALL_\code * 8 - ., 0
         .quad   \row
         .endm
+# calls - Rows by the call's code.  A handler: Entry: rsi = input header, rdi = output, ecx = quadwords of variable header, and of a
+# repeat call edx = element number, r8 = element, r9 = its output; rbx = VP, rbp = partition.  Exit: eax = HVSTATUS or CALL_LATER.
+# Keeps rbx, rbp, r12-r15 (call_create_vp changes r12: nothing reads it after that).
 calls:
         CALLAT  FLUSH_SPACE, row_flush_space
         CALLAT  FLUSH_LIST, row_flush_list

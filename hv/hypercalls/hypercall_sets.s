@@ -9,7 +9,8 @@
         .field  FIRST, 0
         .endrecord
 
-# call_set - Entry: rdi = set, ecx = quadwords of variable header.  Exit: eax = status, r10 = mask of VPs 0 to 63.  Changes rdx, r11.
+# call_set - Entry: rdi = set, ecx = quadwords of variable header.  Exit: eax = status, r10 = mask of VPs 0 to 63.
+# Changes rdx, r11.
 call_set:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         mov     rdx, [rdi + SET_FORMAT]
@@ -43,10 +44,12 @@ flush_header_ex:
         jmp     call_set
 1:      ret
 
+# call_flush_space_ex - HvCallFlushVirtualAddressSpaceEx.  Entry, Exit, Keeps: as a handler of calls.
 call_flush_space_ex:
         mov     r10, FLUSH_SPACE_FLAGS
         call    flush_header_ex
         jmp     flush_space_go
+# call_flush_list_ex - HvCallFlushVirtualAddressListEx.  Entry, Exit, Keeps: as a handler of calls.
 call_flush_list_ex:
         mov     r10, FLUSH_LIST_FLAGS
         call    flush_header_ex
@@ -57,6 +60,7 @@ call_flush_list_ex:
         .field  VTL, 4
         .field  SET, 0
         .endrecord
+# call_cluster_ipi_ex - HvCallSendSyntheticClusterIpiEx.  Entry, Exit, Keeps: as a handler of calls.
 call_cluster_ipi_ex:
         call    ipi_header
         test    eax, eax

@@ -6,24 +6,27 @@
         .equ    FX_CONTROL, 16                  # offsets in the FXSAVE area
         .equ    FX_ST, 32
         .equ    FX_XMM, 160
-        .equ    MXCSR_KNOWN, 0xFFFF
 
+# reg_fx - 16 bytes of the FXSAVE area.  Entry, Exit, Keeps: as a reader of regs.
 reg_fx: cmp     rbx, gs:[CPU_CURRENT]
         jne     1f
         fxsave64 [rbx + VP_FX]
 1:      mov     rax, [rbx + r10 + VP_FX]
         mov     rdx, [rbx + r10 + VP_FX + 8]
         ret
+# reg_mxcsr_write - Entry, Exit, Keeps: as a writer of regs.
 reg_mxcsr_write:
         test    edi, ~MXCSR_KNOWN & 0xFFFFFFFF
         jnz     reg_refused
-reg_fx_write:                                   # by a parent: the VP is nobody's
+# reg_fx_write - By a parent: the VP is nobody's.  Entry, Exit, Keeps: as a writer of regs.
+reg_fx_write:
         mov     [rbx + r10 + VP_FX], rsi
         mov     [rbx + r10 + VP_FX + 8], rdi
         xor     eax, eax
         ret
 
 # reg_synthetic - A synthetic MSR by its number in r10, with the privilege that the partition needs for it.
+# Entry, Exit, Keeps: as a reader of regs.
 reg_synthetic:
         push    r8
         push    r9
@@ -36,6 +39,7 @@ reg_synthetic:
         pop     r9
         pop     r8
         ret
+# reg_synthetic_write - Entry, Exit, Keeps: as a writer of regs.
 reg_synthetic_write:
         push    r8
         push    r9
@@ -49,7 +53,7 @@ reg_synthetic_write:
         xor     eax, eax
         ret
 
-# reg_apic - Entry: r10 = register number.
+# reg_apic - A register by its number in r10.  Entry, Exit, Keeps: as a reader of regs.
 reg_apic:
         push    r8
         push    r9
@@ -72,6 +76,7 @@ reg_apic:
         pop     r9
         pop     r8
         ret
+# reg_apic_write - Entry, Exit, Keeps: as a writer of regs.
 reg_apic_write:
         mov     ecx, r10d
         shl     ecx, 4
@@ -101,17 +106,20 @@ reg_apic_write:
         xor     eax, eax
         ret
 
+# reg_apic_base_write - Entry, Exit, Keeps: as a writer of regs.
 reg_apic_base_write:
         call    apic_base_fits
         jnz     reg_refused
         call    apic_base_set
         xor     eax, eax
         ret
+# reg_deadline_write - Entry, Exit, Keeps: as a writer of regs.
 reg_deadline_write:
         mov     rdi, rsi
         call    apic_timer_deadline
         xor     eax, eax
         ret
+# reg_tsc_write - Entry, Exit, Keeps: as a writer of regs.
 reg_tsc_write:
         call    tsc_now
         sub     rsi, rax
@@ -124,6 +132,7 @@ reg_tsc_write:
         call    reference_lost
 1:      xor     eax, eax
         ret
+# reg_fmask_write - A register of 32 bits.  Entry, Exit, Keeps: as a writer of regs.
 reg_fmask_write:
         mov     rax, rsi
         shr     rax, 32
@@ -132,6 +141,7 @@ reg_fmask_write:
 
         .equ    ACTIVITY_PARKED, 1
         .equ    ACTIVITY_HALTED, 2
+# reg_activity - Parked, halted.  Entry, Exit, Keeps: as a reader of regs.
 reg_activity:
         xor     eax, eax
         xor     edx, edx
@@ -143,6 +153,7 @@ reg_activity:
         jne     2f
         mov     eax, ACTIVITY_HALTED
 2:      ret
+# reg_activity_write - Entry, Exit, Keeps: as a writer of regs.
 reg_activity_write:
         mov     ecx, VP_RUNNABLE
         test    rsi, rsi

@@ -6,7 +6,6 @@ reg_refused:
         mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
         ret
 
-        .equ    RFLAGS_KNOWN, 0x3F7FD7
 # reg_rflags_write - Entry: rsi = value, r10 = field.  Exit: eax = status.  Changes rsi.
 reg_rflags_write:
         test    rsi, ~RFLAGS_KNOWN
@@ -16,7 +15,7 @@ reg_rflags_write:
         xor     eax, eax
         ret
 
-        .equ    CR0_KNOWN, 0xE005003F
+# reg_cr0_write - Entry, Exit, Keeps: as a writer of regs.
 reg_cr0_write:
         mov     eax, CR0_KNOWN
         not     rax
@@ -28,6 +27,7 @@ reg_cr0_write:
         or      esi, CR0_NE
         vmwrite r10, rsi
         jmp     reg_paging
+# reg_cr4_write - Entry, Exit, Keeps: as a writer of regs.
 reg_cr4_write:
         test    rsi, ~CR4_GUEST
         jnz     reg_refused
@@ -35,6 +35,7 @@ reg_cr4_write:
         or      esi, CR4_VMXE
         vmwrite r10, rsi
         jmp     reg_paging
+# reg_cr3_write - Entry, Exit, Keeps: as a writer of regs.
 reg_cr3_write:
         mov     rax, rsi
         shr     rax, 52
@@ -42,7 +43,7 @@ reg_cr3_write:
         vmwrite r10, rsi
         jmp     reg_paging
 
-        .equ    EFER_KNOWN, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE
+# reg_efer_write - Entry, Exit, Keeps: as a writer of regs.
 reg_efer_write:
         test    rsi, ~EFER_KNOWN
         jnz     reg_refused
@@ -94,7 +95,7 @@ reg_segment_write:
         xor     eax, eax
         ret
 
-# reg_table_write - Limit in bits 63:48 of rsi, base in rdi.  Entry: r10 = 0 GDTR, 2 IDTR.
+# reg_table_write - Limit in bits 63:48 of rsi, base in rdi, by r10 = 0 GDTR, 2 IDTR.  Entry, Exit, Keeps: as a writer of regs.
 reg_table_write:
         shr     rsi, 48
         lea     ecx, [r10 + VMCS_GUEST_GDTR_LIMIT]
@@ -107,6 +108,7 @@ reg_table_write:
         .equ    PEND_VALID, 1
         .equ    PEND_ERROR, 1 << 4
 # reg_pending - HvRegisterPendingInterruption: an event that is to be delivered at the next entry.
+# Entry, Exit, Keeps: as a reader of regs.
 reg_pending:
         xor     edx, edx
         mov     ecx, [rbx + VP_AGAIN]
@@ -132,6 +134,7 @@ reg_pending:
         or      rax, rdx
         xor     edx, edx
 2:      ret
+# reg_pending_write - Entry, Exit, Keeps: as a writer of regs.
 reg_pending_write:
         xor     ecx, ecx
         test    esi, PEND_VALID
@@ -171,6 +174,7 @@ reg_pending_write:
         ret
 
 # reg_interrupt_state - Shadow of STI and MOV SS, NMIs masked.
+# Entry, Exit, Keeps: as a reader of regs.
 reg_interrupt_state:
         VMGET   rdx, VMCS_GUEST_INTERRUPTIBILITY
         xor     eax, eax
@@ -181,6 +185,7 @@ reg_interrupt_state:
         or      eax, 2
 1:      xor     edx, edx
         ret
+# reg_interrupt_state_write - Entry, Exit, Keeps: as a writer of regs.
 reg_interrupt_state_write:
         xor     eax, eax
         test    esi, 1

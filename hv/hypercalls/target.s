@@ -78,7 +78,7 @@ proximity_check:
 1:      mov     eax, HVSTATUS_INVALID_PARAMETER
         ret
 
-# parts_add - Put a partition at the end of the list.  Entry: rbp = partition.  Changes rax, rcx.
+# parts_add - Put a partition at the end of the list.  Entry: rbp = partition.  Exit: nothing.  Changes rax, rcx.
 parts_add:
         mov     rax, [rel parts_next]
         inc     qword ptr [rel parts_next]
@@ -92,7 +92,7 @@ parts_add:
 2:      mov     [rax], rbp
         ret
 
-# parts_drop - Take it out.  Entry: r10 = partition.  Changes rax, rcx.
+# parts_drop - Take it out.  Entry: r10 = partition.  Exit: nothing.  Changes rax, rcx.
 parts_drop:
         lea     rax, [rel parts_first]
 1:      mov     rcx, [rax]
@@ -110,7 +110,7 @@ parts_next:     .quad 1                         # ID of the next partition
 parts_lock:     .long 0
 
 # partition_root - The root has a word for each of its pages, and is the parent of all that come after it.
-# Entry: rbp = partition with memory.  Keeps rbx, rbp, r12-r15.
+# Entry: rbp = partition with memory.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 partition_root:
         test    dword ptr [rbp + PART_FLAGS], ROOT
         jz      1f

@@ -13,6 +13,7 @@
         .equ    ACCESS_BOTH, 3                  # read and write
         .equ    ACCESS_EXECUTE, 4
 
+# call_install_intercept - HvCallInstallIntercept.  Entry, Exit, Keeps: as a handler of calls.
 call_install_intercept:
         call    map_target
         jc      2f
@@ -37,12 +38,14 @@ call_install_intercept:
         jmp     rcx
 2:      ret
 
-# Row: offset of the routine, and the access mask that the type wants.
+# A row: offset of the routine, and the access mask that the type wants.
         .macro  TYPEROW routine, mask
         .long   \routine - intercept_types, \mask
         .endm
         .balign 8
         .equ    INTERCEPT_TYPES, 0x12
+# intercept_types - Rows by type.  An installer: Entry: rdi = parameter, edx = access (0: remove), r10 = partition,
+# eax = INVALID_PARAMETER.  Exit: eax = status.  Changes rcx, rdi, r8, r9, r11.
 intercept_types:
         TYPEROW install_port, ACCESS_BOTH
         TYPEROW install_msr, ACCESS_BOTH
@@ -51,13 +54,14 @@ intercept_types:
         .fill   INTERCEPT_TYPES - 5, 8, 0
         TYPEROW install_ports, ACCESS_BOTH
 
-# Installers: rdi = parameter, edx = access (0: remove), r10 = partition, eax = INVALID_PARAMETER; exit eax = status.
-install_ports:                                  # first and last
+# install_ports - First port in bits 15:0, last one in 31:16.  Entry, Exit, Changes: as an installer of intercept_types.
+install_ports:
         movzx   ecx, di
         shr     rdi, 16
         cmp     rdi, rcx
         jb      install_port.done
         jmp     install_port.range
+# install_port - One port.  Entry, Exit, Changes: as an installer of intercept_types.
 install_port:
         mov     rcx, rdi
 .range: cmp     rdi, 0xFFFF
@@ -74,10 +78,12 @@ install_port:
         jbe     2b
         xor     eax, eax
 .done:  ret
+# install_msr - All MSRs that we do not know.  Entry, Exit, Changes: as an installer of intercept_types.
 install_msr:
         mov     [r10 + PART_MSRS], edx
         xor     eax, eax
         ret
+# install_exception - An exception, by its vector.  Entry, Exit, Changes: as an installer of intercept_types.
 install_exception:
         cmp     rdi, 31
         ja      install_port.done
@@ -89,6 +95,7 @@ install_exception:
         btr     dword ptr [r10 + PART_EXCEPTIONS], edi
 5:      xor     eax, eax
         ret
+# install_cpuid - A leaf of CPUID.  Entry, Exit, Changes: as an installer of intercept_types.
 install_cpuid:
         mov     ecx, [r10 + PART_CPUID_COUNT]
         lea     r8, [r10 + PART_CPUIDS]
@@ -129,7 +136,8 @@ port_word:
         mov     r8, [r10 + PART_PORTS_HIGH]
 1:      ret
 
-# intercept_port - Does the parent want a port?  Entry: edi = port, rbp = partition.  Exit: carry set when it does.  Changes rax, rcx, r8, r10.
+# intercept_port - Does the parent want a port?  Entry: edi = port, rbp = partition.  Exit: carry set when it does.
+# Changes rax, rcx, r8, r10.
 intercept_port:
         mov     r10, rbp
         mov     ecx, edi

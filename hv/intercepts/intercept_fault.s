@@ -157,7 +157,7 @@ child_refused:                                  # the event of the entry that fa
         jmp     child_fatal.report
 
 # intercept_send - The VP has left its processor: its message, if there is one, goes.  Entry: r11 = VP, rbx = the same.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 intercept_send:
         xor     eax, eax
         xchg    eax, [r11 + VP_INTERCEPT_DUE]
@@ -170,7 +170,7 @@ intercept_send:
         jmp     message_queue
 1:      ret
 
-# intercept_forget - Take it back, if it waits still.  Entry: r11 = VP.  Changes rax, rcx, rdx, rdi, rsi.
+# intercept_forget - Take it back, if it waits still.  Entry: r11 = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 intercept_forget:
         lea     rdi, [r11 + VP_INTERCEPT]
 node_forget:                                    # rdi = a node of its, for the parent
@@ -179,7 +179,7 @@ node_forget:                                    # rdi = a node of its, for the p
         xor     edx, edx
         jmp     message_forget
 1:      ret
-# intercept_parent - Entry: rbx = VP.  Exit as intercept_reader's.  Changes rsi.
+# intercept_parent - Entry: rbx = VP.  Exit: rsi and zero flag as intercept_reader's.  Changes nothing else.
 intercept_parent:
         mov     rsi, [rbx + VP_PARTITION]
         jmp     intercept_reader.parent

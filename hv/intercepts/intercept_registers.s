@@ -16,7 +16,7 @@ seen_msr:
         mov     [r8 + SEEN_SIZE + 16], rax
         ret
 
-# seen_cpuid - Entry: rdi = row of what the guest would get, rbx = VP, rbp = partition.  Keeps rbx, rbp, r12-r15.
+# seen_cpuid - Entry: rdi = row of what the guest would get, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 seen_cpuid:
         push    r12
         mov     r12, rdi

@@ -1,4 +1,5 @@
-# state_page.s - the register page of a child's VP, in the parent's memory: what an intercept's answer needs, without a call for each.
+# state_page.s - the register page of a child's VP, in the parent's memory: what an intercept's answer needs,
+# without a call for each.
 #
 # Written when the VP has stopped for an intercept; what the parent marks as changed is taken when it clears InterceptSuspend.
 # Source  TLFS, "HvCallMapVpStatePage", "HvCallUnmapVpStatePage", "HV_VP_REGISTER_PAGE"
@@ -62,6 +63,7 @@ state_target:
 1:      stc
 2:      ret
 
+# call_map_state - HvCallMapVpStatePage.  Entry, Exit, Keeps: as a handler of calls.
 call_map_state:
         call    state_target
         jc      3f
@@ -112,6 +114,7 @@ state_unmap:
         mov     eax, HVSTATUS_INSUFFICIENT_MEMORY
         ret
 
+# call_unmap_state - HvCallUnmapVpStatePage.  Entry, Exit, Keeps: as a handler of calls.
 call_unmap_state:
         call    state_target
         jc      .done
@@ -122,7 +125,7 @@ call_unmap_state:
         xor     eax, eax
 .done:  ret
 
-# state_drop - Entry: r11 = VP, r10 = its partition, rbx = VP this processor is about.  Keeps r10-r15, rbx, rbp.
+# state_drop - Entry: r11 = VP, r10 = its partition, rbx = VP this processor is about.  Exit: nothing.  Keeps r10-r15, rbx, rbp.
 state_drop:
         push    rbp
         push    r10
@@ -142,7 +145,7 @@ state_drop:
         ret
 
 # state_fill - Entry: rbx = VP that has stopped for an intercept, its VMCS current, the rest of it in memory.
-# Changes all but rbx, rbp, rsp.
+# Exit: nothing.  Changes all but rbx, rbp, rsp.
 state_fill:
         mov     r12, [rbx + VP_STATE_PAGE + OVERLAY_FRAME]
         test    r12, r12
@@ -182,6 +185,7 @@ state_fill:
         .quad   \reader
         .endm
         .balign 8
+# state_rows - Their readers: Entry: r10 = argument, rbx = VP, its VMCS current.  Exit: rdx:rax.  Changes rcx.
 state_rows:
         STATEROW REGPAGE_SEGMENT, 0, reg_segment
         STATEROW REGPAGE_SEGMENT + 16, 2, reg_segment

@@ -7,7 +7,7 @@
         .equ    APIC_VERSION_VALUE, 0x00050014  # integrated, six LVT entries
         .equ    APIC_REGISTERS, 0x40
 
-# apic_reset - Power-up state.  Entry: rbx = VP.  Changes rax, rcx, rdi.
+# apic_reset - Power-up state.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdi.
 apic_reset:
         lea     rdi, [rbx + VP_APIC]
         mov     ecx, 128
@@ -30,7 +30,7 @@ apic_reset:
 1:      mov     [rbx + VP_APIC_BASE], rax
         ret
 
-# apic_mask_all - What software disable does to the local vector table.  Entry: rbx = VP.  Changes rax, rcx.
+# apic_mask_all - What software disable does to the local vector table.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx.
 apic_mask_all:
         mov     ecx, APIC_LVT_TIMER
 1:      mov     eax, ecx
@@ -103,7 +103,7 @@ apic_bit:
         and     ecx, 31
         ret
 
-# apic_accept - IRR to ISR.  Entry: edi = vector, rbx = VP.  Changes rcx, rdx.
+# apic_accept - IRR to ISR.  Entry: edi = vector, rbx = VP.  Exit: nothing.  Changes rcx, rdx.
 apic_accept:
         call    apic_bit
         btr     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
@@ -112,7 +112,7 @@ apic_accept:
         bts     dword ptr [rbx + rdx + VP_APIC + APIC_ISR*16], ecx
 apic_accepted:
         ret
-# apic_return - The way back.  Entry: edi = vector, rbx = VP.  Changes rax, rcx, rdx.
+# apic_return - The way back.  Entry: edi = vector, rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx.
 apic_return:
         call    apic_bit
         bt      dword ptr [rbx + VP_AUTO_EOI], edi
@@ -121,7 +121,7 @@ apic_return:
         jnc     external_return                 # or it came from the 8259 pair
 2:      bts     dword ptr [rbx + rdx + VP_APIC + APIC_IRR*16], ecx
 1:      ret
-# apic_raise - A request.  Entry: edi = vector, rbx = VP.  Changes rcx, rdx.
+# apic_raise - A request.  Entry: edi = vector, rbx = VP.  Exit: nothing.  Changes rcx, rdx.
 apic_raise:
         cmp     edi, 16
         jb      apic_raise_illegal
@@ -150,7 +150,7 @@ apic_alone:
 2:      ret
 
 # apic_eoi - End of the highest interrupt in service, by the guest's word; apic_eoi_plain - by the assist page.
-# Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
+# Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 apic_eoi:
         cmp     dword ptr [rbx + VP_OFFERED], 0
         je      apic_eoi_plain

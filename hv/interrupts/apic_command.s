@@ -3,7 +3,7 @@
 # Source  SDM 3A, "Issuing Interprocessor Interrupts", "Determining IPI Destination"
 
 # apic_command - Carry out an interrupt command.  Entry: edi = low half, esi = destination (8 bits, or 32 in x2APIC mode), rbx = VP.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 apic_command:
         push    r12
         push    r13
@@ -27,7 +27,7 @@ apic_command:
         pop     r12
         ret
 
-# apic_send - Entry: r12 = command, r14 = VP it goes to, rbx = sender.  Changes rax, rcx, rdx, rdi, rsi.
+# apic_send - Entry: r12 = command, r14 = VP it goes to, rbx = sender.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 apic_send:
         mov     rsi, r14
         mov     eax, r12d
@@ -85,8 +85,8 @@ apic_meant:
         ret
 1:      test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
         jnz     apic_meant_x2
-# apic_addressed - The same by an 8-bit destination.  Entry: r14 = VP, r12 as above, r13 = destination.  Exit as above.
-# Changes rax, rcx.
+# apic_addressed - The same by an 8-bit destination.  Entry: r14 = VP, r12 as above, r13 = destination.
+# Exit: zero flag clear when it is.  Changes rax, rcx.
 apic_addressed:
         cmp     r13d, 0xFF
         je      apic_is_meant

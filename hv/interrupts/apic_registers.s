@@ -21,7 +21,7 @@ apic_read:
         mov     eax, [rbx + rdi + VP_APIC]
 1:      ret
 
-# apic_write - Entry: edi = register number, esi = value, rbx = VP.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# apic_write - Entry: edi = register number, esi = value, rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 apic_write:
         and     edi, APIC_REGISTERS - 1
         cmp     edi, APIC_EOI

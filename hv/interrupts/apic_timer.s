@@ -13,7 +13,7 @@ apic_timer_shift:
         and     ecx, 7                          # 111 divides by 1
         ret
 
-# apic_timer_start - A new initial count: the deadline follows.  Changes rax, rcx, rdx.
+# apic_timer_start - A new initial count: the deadline follows.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx.
 apic_timer_start:
         mov     eax, [rbx + VP_APIC + APIC_LVT_TIMER*16]
         and     eax, LVT_TIMER
@@ -42,7 +42,7 @@ apic_timer_divide:
         jne     apic_timer_start
         ret
 
-# apic_timer_deadline - IA32_TSC_DEADLINE written.  Entry: rdi = guest TSC value, rbx = VP.  Changes rax.
+# apic_timer_deadline - IA32_TSC_DEADLINE written.  Entry: rdi = guest TSC value, rbx = VP.  Exit: nothing.  Changes rax.
 apic_timer_deadline:
         mov     eax, [rbx + VP_APIC + APIC_LVT_TIMER*16]
         and     eax, LVT_TIMER
@@ -80,7 +80,7 @@ apic_timer_count:
 2:      xor     eax, eax
         ret
 
-# apic_timer_fire - The deadline has passed.  Entry: rdi = TSC now, rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
+# apic_timer_fire - The deadline has passed.  Entry: rdi = TSC now, rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 apic_timer_fire:
         mov     rsi, rdi
         mov     edx, [rbx + VP_APIC + APIC_LVT_TIMER*16]

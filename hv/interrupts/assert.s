@@ -1,6 +1,6 @@
 # assert.s - HvCallAssertVirtualInterrupt and HvCallClearVirtualInterrupt: a parent interrupts a child.
 #
-# Level-triggered and external requests, and what their end reports to the parent, are in request.s.
+# Level-triggered and external requests, and what their end reports to the parent, are in assert_lasting.s.
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt", "HV_INTERRUPT_CONTROL", "HV_INTERRUPT_TYPE"
 
         .record ASSERT
@@ -19,6 +19,7 @@
         .equ    TYPES_VECTOR, 1 << DELIVERY_FIXED | 1 << DELIVERY_LOWEST | 1 << DELIVERY_EXTINT
         .equ    TYPES_PLAIN, 1 << DELIVERY_NMI | 1 << DELIVERY_INIT | 1 << ASSERT_LINT0 | 1 << ASSERT_LINT1    # without a vector
         .equ    TYPES_ALL, TYPES_VECTOR | TYPES_PLAIN | 1 << DELIVERY_SIPI
+# call_assert - HvCallAssertVirtualInterrupt.  Entry, Exit, Keeps: as a handler of calls.
 call_assert:
         call    map_target
         jc      assert_done
@@ -112,13 +113,15 @@ assert_all:
         pop     r12
         ret
 
-# What is done to a VP: entry rdi = vector << 32 | type, r12 = command, r14 = VP, rbx = caller's.  Changes rax, rcx, rdx, rdi, rsi, r12.
+# assert_edge - What is done to a VP: an edge.  Entry: rdi = vector << 32 | type, r12 = command, r14 = VP, rbx = caller's.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r12.
 assert_edge:
         shr     rdi, 32
         cmp     edi, VECTOR_NONE
         jne     apic_send
         ret                                     # there is nothing to withdraw
-assert_local:                                   # by the entry of the local vector table
+# assert_local - By the entry of its local vector table.  Entry, Exit, Changes: as a request of assert_edge.
+assert_local:
         mov     eax, APIC_LVT_LINT0 * 16
         cmp     edi, ASSERT_LINT0
         je      1f

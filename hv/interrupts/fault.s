@@ -4,11 +4,12 @@
 
         .equ    INFO_HARD, INTR_VALID | put(INTR_TYPE, EVENT_HARD)
 
-# fault_ud, fault_gp - Raise #UD or #GP(0) in the guest at its next entry.  Entry: rbx = VP.
+# fault_ud - Raise #UD in the guest at its next entry.  Entry: rbx = VP.  Exit: nothing.  Keeps every register.
 fault_ud:
         mov     dword ptr [rbx + VP_FAULT], INFO_HARD | VECTOR_UD
         WORK    WORK_EVENT
         ret
+# fault_gp - Raise #GP(0).  Entry: rbx = VP.  Exit: nothing.  Keeps every register.
 fault_gp:
         mov     dword ptr [rbx + VP_FAULT], INFO_HARD | INTR_ERROR | VECTOR_GP
         mov     dword ptr [rbx + VP_FAULT_ERROR], 0
@@ -23,7 +24,8 @@ fault_pf:
         ret
 
 # iret_blocks - An IRET that faulted had unblocked NMIs.  The parent may let it run again: they are blocked as before it.  When the
-# parent gives the fault back, reg_pending_write unblocks them.  Entry: rbx = VP, r12 = exit interruption information.  Changes rax, rcx.
+# parent gives the fault back, reg_pending_write unblocks them.  Entry: rbx = VP, r12 = exit interruption information.
+# Exit: nothing.  Changes rax, rcx.
 # Source  SDM 3C, "Information About NMI Unblocking Due to IRET", "Resuming Guest Software after Handling an Exception"
 iret_blocks:
         mov     dword ptr [rbx + VP_IRET], 0

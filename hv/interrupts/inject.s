@@ -7,7 +7,8 @@
         .equ    FROM_PARENT, 0x200              # the external interrupt of its parent
         .equ    INFO_EXTERNAL, INTR_VALID | put(INTR_TYPE, EVENT_EXTERNAL)
 
-# event_keep - Remember the event whose delivery this exit cut off, for the next entry.  Entry: rbx = VP.  Changes rax, rcx.
+# event_keep - Remember the event whose delivery this exit cut off, for the next entry.  Entry: rbx = VP.  Exit: nothing.
+# Changes rax, rcx.
 # Source  SDM 3C, "Information for VM Exits That Occur During Event Delivery"
 event_keep:
         VMGET   rax, VMCS_IDT_VECTORING_INFO
@@ -22,7 +23,7 @@ event_keep:
         WORK    WORK_EVENT
 1:      ret
 
-# event_deliver - Choose what the next entry injects.  Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
+# event_deliver - Choose what the next entry injects.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 event_deliver:
         push    r12
         push    rbp
@@ -160,18 +161,18 @@ event_offered:                                  # the guest may have ended it; w
         call    assist_withdraw
         jmp     event_choose
 
-# event_inject - Entry: edi = interruption information, rbp = partition.  Changes rax, rcx.
+# event_inject - Entry: edi = interruption information, rbp = partition.  Exit: nothing.  Changes rax, rcx.
 event_inject:
         mov     eax, edi
         VMPUT   VMCS_ENTRY_INTERRUPTION_INFO, rax
         inc     qword ptr [rbp + PART_INJECTED]
         ret
 
-# windows_close - No exit for a window.  Entry: rbx = VP.  Changes rax, rcx, rdi.
+# windows_close - No exit for a window.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdi.
 windows_close:
         xor     edi, edi
         call    window_nmi
-# window - Interrupt-window exiting on (edi = 1) or off (0).  Entry: edi, rbx = VP.  Changes rax, rcx.
+# window - Interrupt-window exiting on (edi = 1) or off (0).  Entry: edi, rbx = VP.  Exit: nothing.  Changes rax, rcx.
 window: cmp     [rbx + VP_WINDOW], edi
         je      1f
         mov     [rbx + VP_WINDOW], edi
@@ -179,7 +180,7 @@ window: cmp     [rbx + VP_WINDOW], edi
         xor     eax, PROC_INTERRUPT_WINDOW
         vmwrite rcx, rax
 1:      ret
-# window_nmi - The same for NMIs.  Entry: edi, rbx = VP.  Changes rax, rcx.
+# window_nmi - The same for NMIs.  Entry: edi, rbx = VP.  Exit: nothing.  Changes rax, rcx.
 window_nmi:
         cmp     [rbx + VP_NMI_WINDOW], edi
         je      1f

@@ -14,7 +14,7 @@
         .equ    REDIRECT_KEPT, REDIRECT_STATUS | REDIRECT_REMOTE_IRR
         .equ    REDIRECT_LOW, REDIRECT_VECTOR | REDIRECT_MODE | REDIRECT_LOGICAL | REDIRECT_POLARITY | REDIRECT_LEVEL | REDIRECT_MASKED
 
-# ioapic_reset - All pins masked.  Entry: rbp = partition.  Changes rax, rcx.
+# ioapic_reset - All pins masked.  Entry: rbp = partition.  Exit: nothing.  Changes rax, rcx.
 ioapic_reset:
         mov     ecx, IOAPIC_PINS
         mov     eax, REDIRECT_MASKED
@@ -24,7 +24,7 @@ ioapic_reset:
         ret
 
 # line_raise - An edge of a device, to both interrupt controllers.  Entry: edi = ISA line, rbx = VP, rbp = partition.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 line_raise:
         push    rdi
         call    pic_raise
@@ -70,7 +70,7 @@ ioapic_raise:                                   # edi = pin
 3:      ret
 
 # ioapic_send - Entry: r12 = entry's low half, r14 = VP it goes to, r15 = the entry, rbx = VP this processor is about.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 ioapic_send:
         mov     rsi, r14
         mov     ecx, r12d
@@ -98,7 +98,8 @@ ioapic_illegal:
         or      dword ptr [rsi + VP_APIC + APIC_ESR*16], ESR_RECEIVE_ILLEGAL
 .done:  ret
 
-# ioapic_eoi - End level-triggered interrupts of a vector.  Entry: edi = vector, rbp = partition.  Changes rax, rcx.
+# ioapic_eoi - End level-triggered interrupts of a vector.  Entry: edi = vector, rbp = partition.  Exit: nothing.
+# Changes rax, rcx.
 ioapic_eoi:
         mov     ecx, IOAPIC_PINS
 1:      mov     eax, [rbp + rcx*8 + PINS - 8]
@@ -135,7 +136,8 @@ ioapic_read:
 2:      ret
         .equ    IOAPIC_VERSION_VALUE, 0x00170020
 
-# ioapic_write - Entry: edi = offset in the page, esi = value, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rdi.
+# ioapic_write - Entry: edi = offset in the page, esi = value, rbx = VP, rbp = partition.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi, rsi.
 ioapic_write:
         movzx   eax, sil
         cmp     edi, IOWINDOW_EOI

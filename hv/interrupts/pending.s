@@ -19,7 +19,8 @@ event_wakes:
         cmp     dword ptr [rbx + VP_NMI], 1
         ret
 
-# event_pending - Exit: sign flag clear when an NMI or interrupt waits for the VP.  Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
+# event_pending - Exit: sign flag clear when an NMI or interrupt waits for the VP.  Entry: rbx = VP.
+# Changes rax, rcx, rdx, rdi, rsi.
 event_pending:
         push    rbp
         mov     rbp, [rbx + VP_PARTITION]
@@ -30,7 +31,8 @@ event_pending:
 1:      test    eax, eax
         pop     rbp
         ret
-# event_maskables - The same without NMI.  Entry: rbx = VP, rbp = partition.  Exit: sign flag.  Changes rax, rcx, rdx, rdi, rsi.
+# event_maskables - The same without NMI.  Entry: rbx = VP, rbp = partition.  Exit: eax, and the sign flag of it.
+# Changes rcx, rdx, rdi, rsi.
 event_maskables:
         xor     eax, eax
         test    dword ptr [rbx + VP_EXTERNAL], EXTERNAL_WAITS
@@ -56,7 +58,7 @@ pic_pending:
         ret
 
 # clock_fire - Let what is due happen: APIC timer, synthetic timers, counter 0 of the 8254.  Entry: rbx = VP, rdi = TSC now.
-# Changes rax, rcx, rdx, rdi, rsi, r8.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 clock_fire:
         push    rbp
         mov     rbp, [rbx + VP_PARTITION]

@@ -58,8 +58,8 @@ ept_build_done:
         ret
 
 # ept_directory - Find the page-directory entry of a guest-physical address, making the directory when it is missing.
-# Entry: rdi = address, rbp = partition.  Exit: rax = host-physical address of the entry, or carry set when there is no memory for it.
-# Keeps rdi, rsi.
+# Entry: rdi = address, rbp = partition.  Exit: rax = host-physical address of the entry, or carry set when there is no memory for
+# it.  Keeps rdi, rsi.
 ept_directory:
         push    rdi
         push    rsi
@@ -88,7 +88,7 @@ ept_directory:
         ret
 
 # ept_leaf - Find the 4 KiB entry of a guest-physical address, splitting a 2 MiB page when there is one.
-# Entry: rdi = address, rbp = partition.  Exit as ept_directory.  Keeps rdi, rsi, rbx, rbp, r12-r15.
+# Entry: rdi = address, rbp = partition.  Exit: rax and carry as ept_directory's.  Keeps rdi, rsi, rbx, rbp, r12-r15.
 ept_leaf:
         call    ept_directory
         jc      5f
@@ -126,13 +126,13 @@ ept_leaf:
 5:      ret
 
 # ept_map - Set the 4 KiB entry of a guest-physical address.  Entry: rdi = address, rsi = entry, rbp = partition.
-# Keeps rbx, rbp, r12-r15.
+# Exit: nothing.  Keeps rbx, rbp, r12-r15.
 ept_map:
         call    ept_leaf
         mov     [rax], rsi
         ret
 
-# ept_flush - Drop what the processor remembers of a partition's tables.  Entry: rbp = partition.  Changes rax.
+# ept_flush - Drop what the processor remembers of a partition's tables.  Entry: rbp = partition.  Exit: nothing.  Changes rax.
 # Source  SDM 3C, "INVEPT"
 ept_flush:
         push    0

@@ -57,7 +57,7 @@ ept_base:
 4:      ret
 
 # ept_free - Everything of a partition without overlays; its parent's pages are counted less.  Entry: rbp = partition.
-# Changes rax, rcx, rdx, rdi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi.
 ept_free:
         mov     rdi, [rbp + PART_EPT]
         mov     ecx, 4                          # levels
@@ -66,7 +66,7 @@ ept_free:
         ret
 
 # ept_free_table - Entry: rdi = table, ecx = its level, rbp = partition; a table of level 1 holds pages.
-# Changes rax, rcx, rdx, rdi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi.
 ept_free_table:
         push    rsi
         push    rdi
@@ -93,7 +93,8 @@ ept_free_table:
         pop     rsi
         jmp     pool_give
 
-# map_uncount - A mapping goes: one less of the parent's page.  Entry: rdi = entry, rbp = partition.  Changes rax, rdi.
+# map_uncount - A mapping goes: one less of the parent's page.  Entry: rdi = entry, rbp = partition.  Exit: nothing.
+# Changes rax, rdi.
 map_uncount:
         mov     rax, WALK_ADDRESS
         and     rdi, rax

@@ -3,7 +3,8 @@
 # Every change has a number; a VP that has not seen the latest drops its translations before it is entered.
 # Source  SDM 3C, "Caching Translation Information", "INVEPT"; TLFS, "HvCallUnmapGpaPages"
 
-# partition_flush - The tables have changed.  Entry: rbp = partition, rbx = VP this processor is about.  Changes rax, rcx, rdx, rsi.
+# partition_flush - The tables have changed.  Entry: rbp = partition, rbx = VP this processor is about.  Exit: nothing.
+# Changes rax, rcx, rdx, rsi.
 partition_flush:
         lock inc qword ptr [rbp + PART_FLUSHES]
         mov     rsi, [rbp + PART_VP]
@@ -22,7 +23,8 @@ partition_flush:
         jmp     1b
 4:      ret
 
-# vp_flush - Drop the translations of a VP's partition on this processor, if there is something new.  Entry: rbx = VP.  Changes rax.
+# vp_flush - Drop the translations of a VP's partition on this processor, if there is something new.  Entry: rbx = VP.
+# Exit: nothing.  Changes rax.
 vp_flush:
         push    rbp
         mov     rbp, [rbx + VP_PARTITION]

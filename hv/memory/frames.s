@@ -12,7 +12,7 @@
         .field  BYTES, 0
         .endrecord
 
-# frames_region - Note a usable region.  Entry: rdi = first byte, rsi = end.  Changes rax, rdx, rdi, rsi.
+# frames_region - Note a usable region.  Entry: rdi = first byte, rsi = end.  Exit: nothing.  Changes rax, rdx, rdi, rsi.
 frames_region:
         mov     eax, LOW_LIMIT
         cmp     rdi, rax
@@ -32,7 +32,7 @@ frames_region:
         mov     [rdx + rax + RANGE_TO], rsi
 1:      ret
 
-# frames_hole - Note a range that is not to be handed out.  Entry: rdi = first byte, rsi = end.  Changes rax, rdx.
+# frames_hole - Note a range that is not to be handed out.  Entry: rdi = first byte, rsi = end.  Exit: nothing.  Changes rax, rdx.
 frames_hole:
         mov     eax, [rel frame_holes_count]
         cmp     eax, HOLES

@@ -13,8 +13,8 @@
         .equ    MAP_KNOWN, MAP_READ | MAP_WRITE | MAP_EXECUTE | MAP_UNCACHED | MAP_LARGE
         .equ    EPT_MAPPED, 1 << 11             # of ours: keeps an entry without rights from being 0
 
-# map_target - Entry: rsi = header, rbp = caller.  Exit: r10 = created, active child, carry clear; or eax = status and carry set.
-# Changes rax, rdi.
+# map_target - Entry: rsi = header, rbp = caller.  Exit: r10 = created, active child, carry clear; or eax = status and carry set;
+# rdi = the child's ID.  Changes rax.
 map_target:
         mov     rdi, [rsi]
         call    target_child
@@ -29,6 +29,7 @@ map_target:
 1:      stc
 2:      ret
 
+# call_map_pages - HvCallMapGpaPages, a page an element.  Entry, Exit, Keeps: as a handler of calls.
 call_map_pages:
         call    map_target
         jc      .done
@@ -41,6 +42,7 @@ call_map_pages:
         mov     rsi, [r8]
         jmp     map_run
 .done:  ret
+# call_map_sparse - HvCallMapSparseGpaPages, a page an element.  Entry, Exit, Keeps: as a handler of calls.
 call_map_sparse:
         call    map_target
         jc      call_map_pages.done
@@ -158,6 +160,7 @@ map_set:
         ret
 
 # call_unmap_pages - A rep call without a list.  A page that is not mapped is no error.
+# Entry, Exit, Keeps: as a handler of calls.
 call_unmap_pages:
         call    map_target
         jc      1f

@@ -72,6 +72,7 @@ gpa_access:
 1:      stc
 2:      ret
 
+# call_read_gpa - HvCallReadGpa.  Entry, Exit, Keeps: as a handler of calls.
 call_read_gpa:
         push    rdi
         call    gpa_access
@@ -95,6 +96,7 @@ call_read_gpa:
         rep movsb
 .done:  ret
 
+# call_write_gpa - HvCallWriteGpa.  Entry, Exit, Keeps: as a handler of calls.
 call_write_gpa:
         push    rdi
         call    gpa_access

@@ -18,6 +18,7 @@
         .equ    FOUND_NO_READ, 5
         .equ    FOUND_NO_WRITE, 6
 
+# call_translate - HvCallTranslateVirtualAddress.  Entry, Exit, Keeps: as a handler of calls.
 call_translate:
         call    map_target
         jc      1f

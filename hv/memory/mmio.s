@@ -3,7 +3,7 @@
 # Source  SDM 3C, "EPT Violations", "Information About NMI Unblocking Due to IRET"; TLFS, "Local APIC Memory-mapped Accesses" (other
 #         forms: #GP); hv/README.md, "What a partition finds"
 
-# exit_ept - Entry: rbx = VP, rbp = partition.
+# exit_ept - An access that the partition's tables do not allow.  Entry, Exit, Keeps: as a handler of exits.
 exit_ept:
         inc     qword ptr [rbp + PART_VIOLATIONS]
         call    event_keep
@@ -72,7 +72,7 @@ mmio_impossible:
         jmp     line_end
 
 # mmio_access - Carry out what insn_decode found.  Entry: r12 = guest-physical address, rbx = VP, rbp = partition.
-# Keeps rbx, rbp, r12-r15.
+# Exit: nothing.  Keeps rbx, rbp, r12-r15.
 mmio_access:
         cmp     dword ptr [rbx + VP_OP_ALU], OP_MOV
         jne     mmio_alu
@@ -167,6 +167,8 @@ mmio_alu:
         ret
         .endm
         .balign 8
+# alu - Eight bytes for each operation and size.  Entry: rax, rdx = operands, and the carry.  Exit: rax, flags.
+# Keeps every register.
 alu:    ALU     add
         ALU     or
         ALU     adc

@@ -32,12 +32,12 @@ pool_take:
         stc
         ret
 
-# pool_give - A page comes back.  Entry: rbp = partition, rdi = page, or 0.  Changes rax.
+# pool_give - A page comes back.  Entry: rbp = partition, rdi = page, or 0.  Exit: nothing.  Changes rax.
 pool_give:
         test    rdi, rdi
         jz      pool_add.done
         dec     qword ptr [rbp + PART_POOL_USED]
-# pool_add - A page that was not in use.  Entry: rbp = partition, rdi = page.  Changes rax.
+# pool_add - A page that was not in use.  Entry: rbp = partition, rdi = page.  Exit: nothing.  Changes rax.
 pool_add:
         SPIN    rbp + PART_POOL_LOCK
         mov     rax, [rbp + PART_POOL_FREE]
@@ -48,7 +48,7 @@ pool_add:
 .done:  ret
 
 # page_take - For tables and overlays of any partition: of its pool, or of the hypervisor's memory for those of the loader.
-# Entry: rbp = partition.  Exit as pool_take.  Changes rax, rcx, rdx, r8-r11.
+# Entry: rbp = partition.  Exit: rax and carry as pool_take's.  Changes rcx, rdx, r8-r11.
 page_take:
         test    dword ptr [rbp + PART_FLAGS], CREATED
         jnz     pool_take
@@ -84,6 +84,7 @@ pool_target:
         mov     rdi, [rsi]
         jmp     target_child_or_root
 
+# call_deposit - HvCallDepositMemory, a page an element.  Entry, Exit, Keeps: as a handler of calls.
 call_deposit:
         call    pool_target
         jc      2f
@@ -123,6 +124,7 @@ call_deposit:
 1:      pop     r12
 2:      ret
 
+# call_withdraw - HvCallWithdrawMemory, a page an element.  Entry, Exit, Keeps: as a handler of calls.
 call_withdraw:
         call    pool_target
         jc      1f
@@ -154,6 +156,7 @@ call_withdraw:
         mov     eax, HVSTATUS_NO_RESOURCES
         ret
 
+# call_balance - HvCallGetMemoryBalance.  Entry, Exit, Keeps: as a handler of calls.
 call_balance:
         call    pool_target
         jc      1f

@@ -1,7 +1,7 @@
 # walk.s - the guest's own page tables, walked by software: for the bytes of an instruction and operands of INS and OUTS.
 #
 # 32-bit (with 4 MiB pages), PAE, 4-level and 5-level paging, or none.  A page that the partition does not have counts as not
-# present.  Not looked at: reserved bits and SMAP; accessed and dirty bits are not set.
+# present.  Not examined: reserved bits and SMAP; accessed and dirty bits are not set.
 # Source  SDM 3A, "Paging"
 
 # guest_walk - Entry: rdi = linear address, esi = PFEC_WR, PFEC_US, PFEC_ID wanted; rbx = VP, rbp = partition.
@@ -138,7 +138,8 @@ walk_32:                                        # 32-bit entries, two levels
         mov     r9d, 12
         jmp     walk_page
 
-# walk_rights - Entry: rax = address, esi = wanted, r13d = rights, r11 = XD, r14d = CR0.  Exit: as guest_walk.  Changes rax.
+# walk_rights - Entry: rax = address, esi = wanted, r13d = rights, r11 = XD, r14d = CR0.  Exit: rax and carry as guest_walk's.
+# Changes nothing else.
 walk_rights:
         test    esi, PFEC_US
         jz      1f

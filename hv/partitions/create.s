@@ -17,6 +17,7 @@
         .equ    CREATE_KNOWN, CREATE_SMT | CREATE_LAPIC | CREATE_X2APIC
         .equ    ACTIVE_PAGES, 6                 # PML4, PDPT, hypercall page, reference TSC page, I/O bitmaps
 
+# call_create_partition - HvCallCreatePartition.  Entry, Exit, Keeps: as a handler of calls.
 call_create_partition:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         test    qword ptr [rsi + CREATE_FLAGS], ~CREATE_KNOWN
@@ -54,6 +55,7 @@ call_create_partition:
         xor     eax, eax
 1:      ret
 
+# call_initialize_partition - HvCallInitializePartition.  Entry, Exit, Keeps: as a handler of calls.
 call_initialize_partition:
         mov     rdi, [rsi]
         call    target_child
@@ -89,6 +91,7 @@ call_initialize_partition:
 1:      ret
 
 # call_finalize_partition - VPs that run leave first: the call is continued until they have.
+# Entry, Exit, Keeps: as a handler of calls.
 call_finalize_partition:
         mov     rdi, [rsi]
         call    target_child
@@ -127,6 +130,7 @@ call_once_more:
         mov     eax, CALL_LATER
         ret
 
+# call_delete_partition - HvCallDeletePartition.  Entry, Exit, Keeps: as a handler of calls.
 call_delete_partition:
         mov     rdi, [rsi]
         call    target_child
@@ -144,6 +148,7 @@ call_delete_partition:
         xor     eax, eax
 1:      ret
 
+# call_get_partition_id - HvCallGetPartitionId.  Entry, Exit, Keeps: as a handler of calls.
 call_get_partition_id:
         mov     rax, [rbp + PART_ID]
         mov     [rdi], rax
@@ -151,6 +156,7 @@ call_get_partition_id:
         ret
 
 # call_next_child - In the order of creation; 0 begins, 0 ends.
+# Entry, Exit, Keeps: as a handler of calls.
 call_next_child:
         push    rdi
         mov     rdi, [rsi]

@@ -2,7 +2,7 @@
 #
 # Source  hv/README.md, "What a partition finds" (end codes), "Console of the machine"
 
-# partition_fatal - Say why a partition must end, and let it end before its next entry.
+# partition_fatal - Print why a partition must end, and let it end before its next entry.
 # Entry: rbx = VP (its VMCS current), rdi = text, esi = end code.  Exit: rbp = partition.  Keeps rbx, r12-r15.
 partition_fatal:
         mov     rbp, [rbx + VP_PARTITION]
@@ -26,7 +26,8 @@ partition_fatal:
         call    say_hex
         jmp     line_end
 
-# partition_ends - The guest asked for it.  Entry: rbx = VP, rbp = partition, esi = end code.  Keeps rbx, rbp, r12-r15.
+# partition_ends - The guest asked for it.  Entry: rbx = VP, rbp = partition, esi = end code.  Exit: nothing.
+# Keeps rbx, rbp, r12-r15.
 partition_ends:
         test    dword ptr [rbp + PART_FLAGS], CREATED
         jnz     child_fatal

@@ -8,7 +8,7 @@
         .equ    SYNTHETIC_CHOSEN, 0xFFC | 1 << 20 | 1 << 29 | 1 << 38
         .equ    SYNTHETIC_ALL, SYNTHETIC_PRESENT | SYNTHETIC_FIXED | SYNTHETIC_CHOSEN
 
-# features_default - Everything.  Entry: rbp = partition.  Changes rax.
+# features_default - Everything.  Entry: rbp = partition.  Exit: nothing.  Changes rax.
 features_default:
         mov     rax, SYNTHETIC_ALL
         mov     [rbp + PART_FEATURES], rax
@@ -29,7 +29,7 @@ features_fit:
 1:      cmp     ecx, ecx
         ret
 
-# features_apply - After a change of privileges or masks.  Entry: r10 = partition.  Changes rax, rcx, rdx.
+# features_apply - After a change of privileges or masks.  Entry: r10 = partition.  Exit: nothing.  Changes rax, rcx, rdx.
 features_apply:
         mov     rax, [r10 + PART_FEATURES]
         lea     rdx, [rel synthetic_privileges]
@@ -64,7 +64,8 @@ features_apply:
         jmp     4b
 .done:  ret
 
-# cpuid_features - Hide what was taken away.  Entry: rdi = row of a leaf, esi = leaf, rbp = partition.  Changes rax, rcx, rdx.
+# cpuid_features - Hide what was taken away.  Entry: rdi = row of a leaf, esi = leaf, rbp = partition.  Exit: nothing.
+# Changes rax, rcx, rdx.
 cpuid_features:
         cmp     dword ptr [rbp + PART_SPECIAL], 0
         je      features_apply.done

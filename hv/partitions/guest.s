@@ -50,7 +50,7 @@ guest_prepared:
         ret
 
 # guest_tables - PML4, PDPT and four directories of 2 MiB pages at GUEST_TABLES.  Entry: r8 = host address of guest 0.
-# Changes rax, rcx, rdi.
+# Exit: nothing.  Changes rax, rcx, rdi.
 guest_tables:
         lea     rdi, [r8 + GUEST_TABLES]
         mov     eax, GUEST_TABLES + PAGE | PDE_P | PDE_RW
@@ -70,7 +70,7 @@ guest_tables:
         jb      2b
         ret
 
-# guest_state - Guest state area for the first entry.  Entry: rbx = VP, its VMCS current.  Changes rax, rcx.
+# guest_state - Guest state area for the first entry.  Entry: rbx = VP, its VMCS current.  Exit: nothing.  Changes rax, rcx.
 guest_state:
         push    rbp
         push    r12
@@ -100,7 +100,7 @@ guest_state:
         pop     rbp
         ret
 
-# vmcs_rows - Write rows of (field, value).  Entry: r12 = rows, ended by field 0xFFFFFFFF.  Changes rax, rcx, r12.
+# vmcs_rows - Write rows of (field, value).  Entry: r12 = rows, ended by field 0xFFFFFFFF.  Exit: nothing.  Changes rax, rcx, r12.
 vmcs_rows:
         mov     ecx, [r12]
         cmp     ecx, 0xFFFFFFFF

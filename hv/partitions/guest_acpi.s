@@ -19,7 +19,7 @@
         .equ    MADT_SKIPPED, 0x80              # for OEM use
         .equ    MADT_ID, 3
 
-# guest_acpi - Entry: rbp = partition.  Keeps rbx, rbp, r12-r15.
+# guest_acpi - Entry: rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 guest_acpi:
         mov     rax, [rel firmware_rsdp]
         cmp     rax, LOW_ACPI

@@ -8,7 +8,6 @@
         .equ    AR_TSS, put(AR_TYPE, 11) | AR_P
         .equ    FLAT_LIMIT, 0xFFFFFFFF
         .equ    TSS_LIMIT, 0x67
-        .equ    DR7_RESET, 0x400
 
         .macro  ROW2 field, value
         .long   VMCS_\field
@@ -77,12 +76,12 @@ guest_flat:
         .balign 8
 guest_gdt:
         .quad   0, 0
-        .quad   0x00AF9B000000FFFF              # 0x10: 64-bit code
-        .quad   0x00CF93000000FFFF              # 0x18: data
+        .quad   GDT_CODE64                      # 0x10: 64-bit code
+        .quad   GDT_DATA                        # 0x18: data
         .quad   0x00008B0000000067 | GUEST_TSS << 16    # 0x20: busy TSS
         .quad   0
 guest_gdt_flat:
         .quad   0, 0
-        .quad   0x00CF9B000000FFFF              # 0x10: 32-bit code
-        .quad   0x00CF93000000FFFF
+        .quad   GDT_CODE32                      # 0x10: 32-bit code
+        .quad   GDT_DATA
         .quad   0, 0

@@ -2,7 +2,8 @@
 #
 # Source  hv/README.md, "Partition table", "What a partition finds"
 
-# partitions_check - Refuse a table that cannot work; note its pieces as holes.  Changes all but rbx, r15.
+# partitions_check - Refuse a table that cannot work; note its pieces as holes.  Entry: nothing.  Exit: nothing.
+# Changes all but rbx, r15.
 partitions_check:
         mov     rax, TABLE_MAGIC
         lea     rdi, [rel text_bad_magic]
@@ -20,7 +21,7 @@ partitions_check:
         jnz     1b
         ret
 
-# descriptor_check - Entry: r13 = descriptor.  Changes rax, rcx, rdx, rdi, rsi, r11, r14.
+# descriptor_check - Entry: r13 = descriptor.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r11, r14.
 descriptor_check:
         lea     rdi, [rel text_bad_kind]
         cmp     dword ptr [r13 + DESC_KIND], KINDS
@@ -67,7 +68,7 @@ descriptor_check:
 2:      ret
 
 # partitions_make - Make every partition and put its VP into the ring of its processor.
-# Changes rax, rcx, rdx, rbx, rbp, rdi, rsi, r8-r14.
+# Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rbx, rbp, rdi, rsi, r8-r14.
 partitions_make:
         xor     r12d, r12d
 1:      mov     edi, PAGE
@@ -113,7 +114,7 @@ partitions_make:
         ret
 
 # partition_memory - Memory for guest-physical 0 and up, cleared, with its pieces and what kind it is.
-# Entry: rbp = partition, r13 = descriptor.  Changes rax, rcx, rdx, rdi, rsi, r8-r11, r14.
+# Entry: rbp = partition, r13 = descriptor.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8-r11, r14.
 partition_memory:
         mov     rdi, [rbp + PART_MEMORY]
         mov     esi, PAGE_2M

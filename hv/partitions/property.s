@@ -5,7 +5,7 @@
         .record PROPERTY
         .field  CODE, 4
         .field  STATES, 4                       # in which it may be set; 0: read-only
-        .field  READ, 8                         # routine: r10 = partition, rdx = argument, exit rax
+        .field  READ, 8                         # routine: the contract at properties
         .field  ARGUMENT, 8                     # offset, or constant
         .field  LEAST, 8                        # or AS_MASK
         .field  MOST, 8                         # or the bits that may be set
@@ -24,6 +24,7 @@ property_find:
 3:      test    ecx, ecx
 2:      ret
 
+# call_get_property - HvCallGetPartitionProperty.  Entry, Exit, Keeps: as a handler of calls.
 call_get_property:
         mov     r8, rdi
         mov     rdi, [rsi]
@@ -42,6 +43,7 @@ call_get_property:
         xor     eax, eax
 1:      ret
 
+# call_set_property - HvCallSetPartitionProperty.  Entry, Exit, Keeps: as a handler of calls.
 call_set_property:
         mov     rdi, [rsi]
         call    target_child_or_root
@@ -101,12 +103,15 @@ call_set_property:
 7:      xor     eax, eax
 1:      ret
 
+# property_word - A word of the partition.  Entry, Exit, Changes: as a reader of properties.
 property_word:
         mov     rax, [r10 + rdx]
         ret
+# property_constant - The argument itself.  Entry, Exit, Changes: as a reader of properties.
 property_constant:
         mov     rax, rdx
         ret
+# property_time - Reference time.  Entry, Exit, Changes: as a reader of properties.
 property_time:
         push    rbp
         mov     rbp, r10
@@ -120,6 +125,7 @@ property_time:
         .endm
         .equ    AS_MASK, -1
         .balign 8
+# properties - A reader: Entry: r10 = partition, rdx = the row's argument.  Exit: rax = value.  Changes rdx.
 properties:
         PROPERTYROW 0x10000, PSTATE_UNINITIALIZED, property_word, PART_PRIVILEGES, AS_MASK, PRIVILEGES_GIVEN
         PROPERTYROW 0x10001, PSTATE_UNINITIALIZED, property_word, PART_FEATURES, AS_MASK, SYNTHETIC_ALL

@@ -28,7 +28,7 @@ partition_reset:
         clc
         ret
 
-# queues_clear - Messages that wait are gone.  Entry: rbx = VP, on its processor.  Changes rax, r13, r15.
+# queues_clear - Messages that wait are gone.  Entry: rbx = VP, on its processor.  Exit: nothing.  Changes rax, r13, r15.
 queues_clear:
         push    r12
         push    r13
@@ -49,14 +49,15 @@ queues_clear:
         pop     r12
         ret
 
-# pages_clear - SIM, SIEF and assist page off, and empty.  Entry: rbx = VP of a created partition, rbp.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# pages_clear - SIM, SIEF and assist page off, and empty.  Entry: rbx = VP of a created partition, rbp.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi, rsi, r8.
 pages_clear:
         lea     rsi, [rbx + VP_SIM]
         call    page_clear
         lea     rsi, [rbx + VP_SIEF]
         call    page_clear
         lea     rsi, [rbx + VP_ASSIST]
-# page_clear - One of them.  Entry: rsi = row, rbx = VP of a created partition, rbp.  Changes rax, rcx, rdx, rdi.
+# page_clear - One of them.  Entry: rsi = row, rbx = VP of a created partition, rbp.  Exit: nothing.  Changes rax, rcx, rdx, rdi.
 page_clear:
         push    rsi
         call    overlay_drop

@@ -5,7 +5,8 @@
 # Source  hv/README.md, "Partition table", "What a partition finds"
 
 
-# vps_make - All of a partition, in the ring of its processor.  Entry: rbp = partition, r13 = descriptor.  Keeps rbp, r12-r15.
+# vps_make - All of a partition, in the ring of its processor.  Entry: rbp = partition, r13 = descriptor.  Exit: nothing.
+# Keeps rbp, r12-r15.
 vps_make:
         push    r12
         xor     r12d, r12d

@@ -2,7 +2,7 @@
 #
 # Source  hv/README.md, "Memory map", "Partition table"
 
-        .use    cpu, vmx, msr, apic, platform, uart, paging, firmware, tlfs, synic, cpuid, partition_table
+        .use    cpu, vmx, msr, apic, platform, uart, paging, firmware, tlfs, synic, cpuid, partition_table, pit
 
         .equ    HV_BASE, 0x100000
         .org    HV_BASE
@@ -19,7 +19,7 @@
 # ---- numbers we chose ----
         .equ    PROCESSORS, 8
         .equ    SLICE_CYCLES, HZ_TSC / 1000     # a millisecond
-        .equ    CREDIT, 48                      # exits between two looks at the clock
+        .equ    CREDIT, 48                      # exits between two readings of the clock
         .equ    NEVER, 0xFFFFFFFFFFFFFFFF
         .equ    STACK_BYTES, 0x2000
         .equ    CANARY, 0x5AFE57AC4B10C8ED

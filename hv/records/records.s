@@ -20,7 +20,7 @@
         .field  R13, 8
         .field  R14, 8
         .field  R15, 8
-        .field  CREDIT, 4               # exits until the next look at the clock
+        .field  CREDIT, 4               # exits until the clock is read again
         .field  WORK, 4                 # WORK bits: what is due before the next entry
         .field  CPUID, 8                # prepared CPUID rows
         .field  PARTITION, 8
@@ -75,7 +75,7 @@
         .field  CALL_RESULT, 4
         .field  CALL_VARIABLE, 4
         .field  CALL_LONG, 8                    # not 0: the caller is 64-bit code
-        .field  BYTES, 16                       # of the instruction that decode.s looks at
+        .field  BYTES, 16                       # of the instruction that decode.s examines
         .field  FETCHED, 8                       # its linear address
         .field  OP_LONG, 8                      # not 0: 64-bit code
         .field  OP_STORE, 4                     # 1: it writes memory

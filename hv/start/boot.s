@@ -28,7 +28,8 @@ boot_memory:
         jmp     2b
 3:      ret
 
-# processors_wake - Let every other processor go to processor_start, one at a time.  Changes rax, rdx, rdi.
+# processors_wake - Let every other processor go to processor_start, one at a time.  Entry: nothing.  Exit: nothing.
+# Changes rax, rdx, rdi.
 processors_wake:
         push    rbx
         mov     ebx, 1
@@ -51,7 +52,7 @@ processors_wake:
 4:      pop     rbx
         ret
 
-# processor_start - Entry: another processor, 64-bit mode, rdi = its block.
+# processor_start - Entry: another processor, 64-bit mode, rdi = its block.  Exit: never.
 processor_start:
         cli
         cld
@@ -61,7 +62,8 @@ processor_start:
         mov     qword ptr [rbx + CPU_READY], 1
         jmp     processor_run
 
-# host_apic_init - This processor's APIC: enabled, timer in TSC-deadline mode, everything else masked.  Changes rax, rdx.
+# host_apic_init - This processor's APIC: enabled, timer in TSC-deadline mode, everything else masked.  Entry: nothing.
+# Exit: nothing.  Changes rax, rdx.
 host_apic_init:
         mov     al, 0xFF
         out     PORT_PIC1_DATA, al
@@ -76,7 +78,7 @@ host_apic_init:
         ret
 
 # host_sleep - Halt until a TSC deadline or another interrupt.  Entry: rdi = deadline (NEVER: no timer).
-# Changes rax, rcx, rdx.
+# Exit: nothing.  Changes rax, rcx, rdx.
 host_sleep:
         xor     eax, eax
         xor     edx, edx
@@ -103,8 +105,8 @@ mailboxes:      .quad 0
 firmware_rsdp:  .quad 0
 processors:     .fill PROCESSORS, 8, 0
 host_gdt:       .quad 0
-                .quad 0x00AF9B000000FFFF        # code: 64-bit, DPL 0
-                .quad 0x00CF93000000FFFF        # data: flat, DPL 0
+                .quad GDT_CODE64                # code: 64-bit, DPL 0
+                .quad GDT_DATA                  # data: flat, DPL 0
 processor_count: .long 0
 text_welcome:   .asciz "hvlab hypervisor: "
 text_processors: .asciz " processors, "

@@ -6,7 +6,7 @@
 
         .equ    LCR_8N1, put(LCR_WORD, 3)
 
-# console_init - 115200 baud, 8N1, FIFOs on, no interrupts.  Changes rax, rdx, rsi.
+# console_init - 115200 baud, 8N1, FIFOs on, no interrupts.  Entry: nothing.  Exit: nothing.  Changes rax, rdx, rsi.
 console_init:
         lea     rsi, [rel console_setup]
 1:      movzx   edx, word ptr [rsi]
@@ -31,7 +31,7 @@ console_setup:
         SETUP   MCR, MCR_DTR | MCR_RTS
         .word   0
 
-# line_begin - Take the console and print what every line of ours begins with.  Changes rax, rsi.
+# line_begin - Take the console and print what every line of ours begins with.  Entry: nothing.  Exit: nothing.  Changes rax, rsi.
 line_begin:
         lock bts dword ptr [rel console_lock], 0
         jnc     1f
@@ -40,14 +40,14 @@ line_begin:
 1:      lea     rsi, [rel text_prefix]
         jmp     say
 
-# line_end - End the line, give the console back.  Changes rax.
+# line_end - End the line, give the console back.  Entry: nothing.  Exit: nothing.  Changes rax.
 line_end:
         mov     al, 10
         call    putc
         mov     dword ptr [rel console_lock], 0
         ret
 
-# putc - Entry: al.  Keeps every register.
+# putc - Entry: al.  Exit: nothing.  Keeps every register.
 putc:   push    rdx
         push    rax
         mov     edx, PORT_UART + UART_LSR
@@ -63,7 +63,7 @@ putc:   push    rdx
         ret
 
 # putc_safe - The same for a byte of a guest: what is no printable ASCII becomes a space, so that it forges no lines.
-# Entry: al.  Changes rax, rdx.
+# Entry: al.  Exit: nothing.  Changes rax, rdx.
 putc_safe:
         lea     edx, [rax - ' ']
         cmp     dl, '~' - ' '
@@ -71,7 +71,7 @@ putc_safe:
         mov     al, ' '
         jmp     putc
 
-# say - Entry: rsi = zero-terminated text.  Changes rax, rsi.
+# say - Entry: rsi = zero-terminated text.  Exit: nothing.  Changes rax, rsi.
 say:    lodsb
         test    al, al
         jz      1f
@@ -79,7 +79,7 @@ say:    lodsb
         jmp     say
 1:      ret
 
-# say_some - Entry: rsi = text, ecx = most bytes to print; stops at a zero.  Changes rax, rcx, rsi.
+# say_some - Entry: rsi = text, ecx = most bytes to print; stops at a zero.  Exit: nothing.  Changes rax, rcx, rsi.
 say_some:
         jecxz   1f
         lodsb
@@ -90,7 +90,7 @@ say_some:
         jmp     say_some
 1:      ret
 
-# say_hex - Entry: rdi = number.  Changes rax, rcx, rdx, rsi.
+# say_hex - Entry: rdi = number.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 say_hex:
         lea     rsi, [rel text_0x]
         call    say
@@ -110,7 +110,7 @@ say_hex:
         jns     2b
         ret
 
-# say_number - Entry: rdi = number, printed in decimal.  Changes rax, rcx, rdx.
+# say_number - Entry: rdi = number, printed in decimal.  Exit: nothing.  Changes rax, rcx, rdx.
 say_number:
         push    rdi
         push    rbx
@@ -132,7 +132,7 @@ say_number:
         pop     rdi
         ret
 
-# say_partition - "partition N (name): ".  Entry: rbp = partition.  Changes rax, rcx, rdx, rsi.
+# say_partition - "partition N (name): ".  Entry: rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 say_partition:
         push    rdi
         SAY     text_partition

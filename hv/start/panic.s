@@ -2,7 +2,7 @@
 #
 # Source  SDM 3C, "Basic VM-Exit Information"
 
-# fatal - Say why and end the machine.  Entry: rdi = text.
+# fatal - Print why and end the machine.  Entry: rdi = text.
 fatal:  mov     rbx, rdi
         mov     dword ptr [rel console_lock], 0 # whoever held it: this is the last line
         call    line_begin
@@ -48,7 +48,8 @@ machine_end:
         hlt
         jmp     1b
 
-# say_vmcs - Print the fields of vmcs_words, one a line.  A current VMCS exists.  Keeps rbx, rbp, r12-r15.
+# say_vmcs - Print the fields of vmcs_words, one a line.  A current VMCS exists.  Entry: nothing.  Exit: nothing.
+# Keeps rbx, rbp, r12-r15.
 say_vmcs:
         push    r12
         push    r13

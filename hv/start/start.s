@@ -48,7 +48,8 @@ processor_run:
         jne     1b
         jmp     schedule_first
         .equ    HOST_ENTRY, PDE_P | PDE_RW
-# host_tables - Identity map the first 4 GiB by 2 MiB pages; the last GiB uncached.  Exit: host_cr3.  Keeps rbx, rbp, r12-r15.
+# host_tables - Identity map the first 4 GiB by 2 MiB pages; the last GiB uncached.  Entry: nothing.
+# Exit: host_cr3.  Keeps rbx, rbp, r12-r15.
 host_tables:
         mov     edi, 6 * PAGE
         call    frames_zeroed
@@ -73,7 +74,7 @@ host_tables:
         jb      2b
         ret
 
-# processors_make - A block and stack for every processor.  Keeps rbx, rbp, r12-r15.
+# processors_make - A block and stack for every processor.  Entry: nothing.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 processors_make:
         push    rbx
         xor     ebx, ebx
@@ -136,6 +137,9 @@ processor_init:
         lea     rax, [rel processor_in_gdt]
         push    rax
         retfq
+# processor_in_gdt - The rest, in the new code segment.  Entry: rbx = processor block, the caller's rbx on the stack.
+# Exit: rbx = that.
+# Keeps rbp, r12-r15.
 processor_in_gdt:
         mov     eax, HOST_TR
         ltr     ax
@@ -153,7 +157,7 @@ processor_in_gdt:
         pop     rbx
         ret
 
-# vmx_on - Entry: rdi = processor block.  Keeps rbx, rbp, r12-r15.
+# vmx_on - Entry: rdi = processor block.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 vmx_on: push    rbx
         mov     rbx, rdi
         mov     eax, LEAF_FEATURES

@@ -7,10 +7,11 @@
         .equ    STUB_BYTES, 16
         .equ    ERROR_CODES_1, 1 << VECTOR_DF | 1 << VECTOR_TS | 1 << VECTOR_NP | 1 << VECTOR_SS | 1 << VECTOR_GP
         .equ    ERROR_CODES, ERROR_CODES_1 | 1 << VECTOR_PF | 1 << VECTOR_AC | 1 << VECTOR_CP
-        .equ    GATE, 0x8E00                    # present, DPL 0, 64-bit interrupt gate
 
 # One stub an exception: vector on the stack above its error code (0 where the processor pushes none).
         .balign STUB_BYTES
+# trap_stubs - One an exception: vector on the stack above its error code (0 where the processor pushes none).
+# Entry: from hardware.  Exit: never.
 trap_stubs:
         .rept   EXCEPTIONS
         .balign STUB_BYTES
@@ -29,21 +30,23 @@ trap:   mov     rdi, [rsp]
         mov     rax, cr2
         jmp     panic_trap
 
-# trap_uart - The same, and note that something was typed.
+# trap_uart - Something was typed.  Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 trap_uart:
         mov     dword ptr [rel uart_waits], 1
-# trap_timer - Wake from host_sleep: its deadline, or another processor's request.
+# trap_timer - Wake from host_sleep: its deadline, or another processor's request.  Entry: from hardware.  Exit: IRETQ.
+# Keeps every register.
 trap_timer:
         push    rdx
         mov     edx, MEMORY_LOCAL_APIC
         mov     dword ptr [rdx + APIC_EOI*16], 0
         pop     rdx
         iretq
+# trap_spurious - Nothing to do.  Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 trap_spurious:
         iretq
 
 # idt_init - Fill the table: exceptions, the timer, and nothing for the rest.  Once, on the first processor.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 idt_init:
         lea     rdi, [rel host_idt]
         lea     rsi, [rel trap_stubs]
@@ -80,7 +83,7 @@ idt_gate:
         jb      1f
         xor     edx, edx
 1:      mov     [rdi + 4], dl
-        mov     byte ptr [rdi + 5], GATE >> 8
+        mov     byte ptr [rdi + 5], GATE_INTERRUPT >> 8
         shr     eax, 16
         mov     [rdi + 6], ax
         mov     qword ptr [rdi + 8], 0

@@ -11,6 +11,7 @@
         .field  TYPE, 8
         .endrecord
 
+# call_connect_port - HvCallConnectPort.  Entry, Exit, Keeps: as a handler of calls.
 call_connect_port:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CONNECT_PORT
@@ -18,6 +19,7 @@ call_connect_port:
         jc      call_connect_port_1.done
         cmp     byte ptr [rsi + CONNECT_VTL], 0
         jne     port_bad
+# call_connect_port_1 - Its older form.  Entry, Exit, Keeps: as a handler of calls.
 call_connect_port_1:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CONNECT_PORT
@@ -72,6 +74,7 @@ call_connect_port_1:
 3:      pop     rbp
 .done:  ret
 
+# call_disconnect_port - HvCallDisconnectPort.  Entry, Exit, Keeps: as a handler of calls.
 call_disconnect_port:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CONNECT_PORT
@@ -98,7 +101,8 @@ call_disconnect_port:
         xor     eax, eax
 1:      ret
 
-# port_free - Entry: r11 = port, in no list, rbp = its owner.  Messages that wait are gone.  Changes all but rbx, rbp, r12-r15.
+# port_free - Entry: r11 = port, in no list, rbp = its owner.  Messages that wait are gone.  Exit: nothing.
+# Changes all but rbx, rbp, r12-r15.
 port_free:
         mov     rax, [r11 + PORT_CONNECTION]
         test    rax, rax
@@ -133,7 +137,7 @@ port_node:
         add     rdi, rax
         ret
 
-# connection_free - Entry: r11 = connection, in no list, rbp = its owner.  Changes rax, rdi.
+# connection_free - Entry: r11 = connection, in no list, rbp = its owner.  Exit: nothing.  Changes rax, rdi.
 connection_free:
         mov     rax, [r11 + CONNECTION_PORT]
         test    rax, rax
@@ -142,7 +146,7 @@ connection_free:
 1:      mov     rdi, r11
         jmp     pool_give
 
-# ports_close - All of a partition that ends.  Entry: rbp = partition.  Keeps rbx, rbp, r12-r15.
+# ports_close - All of a partition that ends.  Entry: rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 ports_close:
         mov     r11, [rbp + PART_PORTS]
         test    r11, r11
@@ -160,6 +164,7 @@ ports_close:
         jmp     1b
 2:      ret
 
+# call_delete_port - HvCallDeletePort.  Entry, Exit, Keeps: as a handler of calls.
 call_delete_port:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CREATE_PORT

@@ -5,7 +5,7 @@
 # Source  TLFS, "SynIC Message Delivery", "HV_MESSAGE"
 
 # message_queue - Entry: rdi = node, filled, rsi = VP it is for, edx = SINT, rbx = VP this processor is about.
-# Changes rax, rcx, rdx.
+# Exit: nothing.  Changes rax, rcx, rdx.
 message_queue:
         mov     dword ptr [rdi + NODE_BUSY], 1
         mov     qword ptr [rdi + NODE_NEXT], 0
@@ -78,7 +78,7 @@ messages_deliver:
 4:      ret
 
 # message_fill - Entry: r13 = queue, r14 = slot, r15 = node, which becomes free; rbx = VP, rbp = partition.
-# Changes rax, rcx, rdx, rdi, rsi, r8.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 message_fill:
         mov     edx, [r15 + NODE_TYPE]
         cmp     edx, HVMESSAGE_APIC_EOI
@@ -110,7 +110,7 @@ message_fill:
         ret
 
 # message_forget - Take a node out of its queue, or wait until it is in its slot.  Entry: rdi = node, rsi = VP, edx = SINT.
-# Changes rax, rcx, rdx.
+# Exit: nothing.  Changes rax, rcx, rdx.
 message_forget:
         cmp     dword ptr [rdi + NODE_BUSY], 0
         je      4f

@@ -66,7 +66,7 @@ overlay_put:
         ret
 
 # overlay_drop - Take a page away; nothing happens when it is not there.  Entry: rbp = partition, rsi = row, rbx = VP.
-# Keeps rbx, rbp, r12-r15.
+# Exit: nothing.  Keeps rbx, rbp, r12-r15.
 overlay_drop:
         mov     rdi, [rsi + OVERLAY_AT]
         test    rdi, rdi

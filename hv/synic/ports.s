@@ -1,7 +1,7 @@
 # ports.s - ports and connections: where messages and events arrive, and through what they are sent.
 #
-# A port belongs to the receiver, a connection to the sender; each is a page of its owner's pool, a port of messages has a second one
-# for its nodes.  All of it changes under parts_lock.
+# A port belongs to the receiver, a connection to the sender; each is a page of its owner's pool, a port of messages has a second
+# one for its nodes.  All of it changes under parts_lock.
 # Source  TLFS, "Inter-Partition Communication", "HvCallCreatePort", "HvCallConnectPort", "HvCallDeletePort", "HvCallDisconnectPort"
 
         .equ    PORT_NODE_BYTES, NODE_PAYLOAD + SLOTS_PAYLOAD
@@ -76,6 +76,7 @@ connection_find:
         .assert PORT_ID == CONNECTION_ID && PORT_LINK == CONNECTION_LINK, "one search serves both"
 
 # call_create_port, and its older form, which has neither VTLs nor a proximity domain.
+# Entry, Exit, Keeps: as a handler of calls.
 call_create_port:
         mov     rdi, [rsi]
         mov     r8, PRIVILEGE_CREATE_PORT
@@ -87,6 +88,7 @@ call_create_port:
         call    proximity_check
         test    eax, eax
         jnz     port_done
+# call_create_port_1 - The older form.  Entry, Exit, Keeps: as a handler of calls.
 call_create_port_1:
         mov     r9, rsi
         mov     r8, PRIVILEGE_CREATE_PORT
@@ -179,7 +181,7 @@ port_make:
         xor     eax, eax
         ret
 
-# call_get_port - Property 0: messages posted.  Entry: rdi = output.
+# call_get_port - Property 0: messages posted.  Entry, Exit, Keeps: as a handler of calls.
 call_get_port:
         mov     r9, rdi
         mov     rdi, [rsi]

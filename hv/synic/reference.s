@@ -9,7 +9,7 @@
         .field  OFFSET, 8
         .endrecord
 
-# tsc_now - Exit: rax = TSC.  Changes rdx.
+# tsc_now - Entry: nothing.  Exit: rax = TSC.  Changes rdx.
 tsc_now:
         rdtsc
         shl     rdx, 32
@@ -44,14 +44,14 @@ reference_deadline:
 1:      mov     rax, NEVER
         ret
 
-# run_time - Exit: rax = 100 ns that the VP has been on a processor, carry clear.  rbx = VP, current.  Changes rdx.
+# run_time - 100 ns that the VP, the current one, has been on a processor.  Entry, Exit, Keeps: as a reader of synthetic_at.
 run_time:
         call    tsc_now
         sub     rax, [rbx + VP_RAN_SINCE]
         add     rax, [rbx + VP_RAN]
         jmp     reference_scale
 
-# reference_write_page - MSR REFERENCE_TSC.  Entry: rsi = value, rbx = VP, rbp = partition.  Exit: carry set for #GP.
+# reference_write_page - MSR REFERENCE_TSC.  Entry, Exit, Keeps: as a writer of synthetic_at.
 reference_write_page:
         push    rsi
         lea     r8, [rbp + PART_TSC_PAGE]
@@ -73,7 +73,7 @@ reference_write_page:
         clc
 1:      ret
 
-# reference_lost - A VP has moved its TSC: the page is of no use any more.  Entry: rbx = VP.  Changes rax, rdx.
+# reference_lost - A VP has moved its TSC: the page is of no use any more.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rdx.
 reference_lost:
         mov     rdx, [rbx + VP_PARTITION]
         mov     dword ptr [rdx + PART_TSC_MOVED], 1
@@ -83,7 +83,7 @@ reference_lost:
         mov     dword ptr [rax + TSCPAGE_SEQUENCE], 0
 1:      ret
 
-# crash_write - MSR CRASH_CTL: print on the console what the guest reports.  Entry: rsi = value, rbx = VP, rbp = partition.
+# crash_write - MSR CRASH_CTL: print on the console what the guest reports.  Entry, Exit, Keeps: as a writer of synthetic_at.
 crash_write:
         mov     rax, CRASH_NOTIFY
         test    rsi, rax
@@ -112,7 +112,7 @@ crash_write:
         ret
 
 # crash_text - Print the text at P3 of P4 bytes, as far as it lies in one page.  Entry: rbp = partition.
-# Changes rax, rdx, rdi, r12, r13.
+# Exit: nothing.  Changes rax, rdx, rdi, r12, r13.
 crash_text:
         mov     rdi, [rbp + PART_CRASH + 24]
         mov     r13d, edi

@@ -10,6 +10,7 @@
         .field  PAYLOAD, 240
         .endrecord
 
+# call_post_message - HvCallPostMessage.  Entry, Exit, Keeps: as a handler of calls.
 call_post_message:
         mov     ecx, [rsi + POST_CONNECTION]
         test    dword ptr [rbp + PART_FLAGS], CREATED
@@ -94,11 +95,13 @@ port_reader:
         jmp     1b
 4:      stc
 5:      ret
+# vp_takes_messages - Entry: rsi = VP.  Exit: zero flag clear when it takes messages.  Keeps every register.
 vp_takes_messages:
         test    dword ptr [rsi + VP_SIMP], HVPAGE_ENABLE
         jz      .done
         test    dword ptr [rsi + VP_SCONTROL], SCONTROL_ENABLE
 .done:  ret
+# vp_takes_events - Entry: rsi = VP, r11 = port.  Exit: zero flag clear when it takes the port's events.  Changes rcx.
 vp_takes_events:
         mov     ecx, [r11 + PORT_SINT]
         mov     ecx, [rsi + rcx*8 + VP_SINT]
@@ -111,6 +114,7 @@ vp_takes_events:
         ret
 
 # call_signal_event - Connection, flag number.  The interrupt comes when the flag was not set yet.
+# Entry, Exit, Keeps: as a handler of calls.
 call_signal_event:
         mov     ecx, [rsi]
         mov     r10, rbp

@@ -3,12 +3,13 @@
 # A timer whose message still waits holds its next expiry back until the node is free; a lazy one leaves such periods out.
 # Source  TLFS, "Synthetic Timers"
 
-# stimer_read, stimer_write - MSRs STIMERn_CONFIG (even) and STIMERn_COUNT.  Entry: edi = MSR, rsi = value, rbx, rbp.
+# stimer_read - MSRs STIMERn_CONFIG (even) and STIMERn_COUNT.  Entry, Exit, Keeps: as a reader of synthetic_at.
 stimer_read:
         call    stimer_of
         mov     rax, [r8 + rax]
         clc
         ret
+# stimer_write - Entry, Exit, Keeps: as a writer of synthetic_at.
 stimer_write:
         call    stimer_of
         test    eax, eax
@@ -80,7 +81,7 @@ stimer_first:
         clc
         ret
 
-# stimer_fire - Let what is due expire.  Entry: rdi = TSC now, rbx = VP, rbp = partition.  Keeps r12-r15.
+# stimer_fire - Let what is due expire.  Entry: rdi = TSC now, rbx = VP, rbp = partition.  Exit: nothing.  Keeps r12-r15.
 stimer_fire:
         push    r12
         push    r13
@@ -104,7 +105,7 @@ stimer_fire:
         jmp     stimer_first
 
 # stimer_expire - Entry: r8 = timer that is due, r12d = its number, r13 = reference time, rbx = VP, rbp = partition.
-# Changes rax, rcx, rdx, rdi, rsi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 stimer_expire:
         mov     rcx, [r8 + STIMER_OF_CONFIG]
         test    ecx, STIMER_DIRECT
@@ -151,7 +152,7 @@ stimer_once:
         mov     [r8 + STIMER_OF_DEADLINE], rax
         ret
 
-# stimer_message - Entry: r8 = timer, its node free, r12d = its number, rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
+# stimer_message - Entry: r8 = timer, its node free, r12d = its number, rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 stimer_message:
         lea     rdi, [r8 + STIMER_OF_NODE]
         mov     dword ptr [rdi + NODE_TYPE], HVMESSAGE_TIMER_EXPIRED

@@ -2,7 +2,7 @@
 #
 # Source  TLFS, "Synthetic Interrupt Controller", "Virtual Interrupt Controller" (EOI Assist)
 
-# synic_reset - Entry: rbx = VP.  Changes rax, rcx, rdi.
+# synic_reset - Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdi.
 synic_reset:
         mov     qword ptr [rbx + VP_SCONTROL], 0
         mov     qword ptr [rbx + VP_SIMP], 0
@@ -28,11 +28,13 @@ synic_reset:
         jnz     1b
         ret
 
+# synic_write_control - Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_control:
         mov     [rbx + VP_SCONTROL], rsi
         WORK    WORK_REQUESTS                   # what waits may go on now
         clc
         ret
+# synic_write_siefp - The event flags page.  Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_siefp:
         push    rsi
         lea     r8, [rbx + VP_SIEF]
@@ -42,6 +44,7 @@ synic_write_siefp:
         jc      1f
         mov     [rbx + VP_SIEFP], rsi
 1:      ret
+# synic_write_simp - The message page.  Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_simp:
         push    rsi
         lea     r8, [rbx + VP_SIM]
@@ -53,17 +56,20 @@ synic_write_simp:
         WORK    WORK_REQUESTS
         clc
 1:      ret
+# synic_write_eom - A slot is free.  Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_eom:
         WORK    WORK_REQUESTS
         clc
         ret
 
+# synic_read_sint - Entry, Exit, Keeps: as a reader of synthetic_at.
 synic_read_sint:
         lea     eax, [rdi - HVMSR_SINT0]
         mov     rax, [rbx + rax*8 + VP_SINT]
         clc
         ret
-# A vector of an exception is refused, unless the source is masked.
+# synic_write_sint - A vector of an exception is refused, unless the source is masked.
+# Entry, Exit, Keeps: as a writer of synthetic_at.
 synic_write_sint:
         test    esi, SINT_MASKED
         jnz     1f
@@ -89,7 +95,8 @@ synic_write_sint:
         clc
 3:      ret
 
-# synic_raise - The interrupt of a source, if it wants one.  Entry: edi = SINT, rbx = VP.  Changes rax, rcx, rdx, rdi.
+# synic_raise - The interrupt of a source, if it wants one.  Entry: edi = SINT, rbx = VP.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi.
 synic_raise:
         mov     rdi, [rbx + rdi*8 + VP_SINT]
         test    edi, SINT_MASKED | SINT_POLLING
@@ -104,7 +111,7 @@ synic_raise:
         .equ    ASSIST_NO_EOI, 1
 
 # assist_offer - A vector has gone into service: may its EOI be left out?  Only an edge-triggered one that is alone.
-# Entry: edi = vector, rbx = VP.  Changes rax, rcx, rdx.
+# Entry: edi = vector, rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx.
 assist_offer:
         test    dword ptr [rbx + VP_ASSIST_MSR], HVPAGE_ENABLE
         jz      1f
@@ -126,7 +133,8 @@ assist_offer:
         mov     dword ptr [rbx + VP_OFFERED], 1
 1:      ret
 
-# assist_settle - Has the guest used the offer?  Then its interrupt is over.  Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi.
+# assist_settle - Has the guest used the offer?  Then its interrupt is over.  Entry: rbx = VP.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi, rsi.
 assist_settle:
         cmp     dword ptr [rbx + VP_OFFERED], 0
         je      1f
@@ -137,7 +145,7 @@ assist_settle:
         jmp     apic_eoi_plain
 1:      ret
 
-# assist_withdraw - From now on an EOI is wanted.  Entry: rbx = VP.  Changes rax.
+# assist_withdraw - From now on an EOI is wanted.  Entry: rbx = VP.  Exit: nothing.  Changes rax.
 assist_withdraw:
         cmp     dword ptr [rbx + VP_OFFERED], 0
         je      1f

@@ -1,8 +1,8 @@
-# mailbox.s - what others request of a VP: bits set by anyone, taken over by the VP's own processor before it enters it.
+# mailbox.s - the request mailbox of a VP: bits set by anyone, taken over by the VP's own processor before it enters it.
 #
 # Source  hv/README.md, "Scheduling, locks, isolation"
 
-# request - Entry: rsi = VP, eax = REQUEST bits; rbx = VP this processor is about.  Changes rax, rcx, rdx.
+# request - Entry: rsi = VP, eax = REQUEST bits; rbx = VP this processor is about.  Exit: nothing.  Changes rax, rcx, rdx.
 request:
         lock or [rsi + VP_REQUESTS], eax
         cmp     rsi, rbx
@@ -24,7 +24,7 @@ kick:   mov     rax, [rdx + CPU_NUMBER]         # rdx = processor block
         ret
 
 # request_vector - An edge-triggered interrupt.  Entry: rsi = VP, edi = vector, rbx = VP this processor is about.
-# Changes rax, rcx, rdx.
+# Exit: nothing.  Changes rax, rcx, rdx.
 request_vector:
         cmp     rsi, rbx
         je      apic_raise
@@ -32,7 +32,7 @@ request_vector:
         mov     eax, REQUEST_VECTORS
         jmp     request
 
-# requests_take - Entry: rbx = VP, on its processor, rbp = partition.  Keeps rbx, rbp, r12-r15.
+# requests_take - Entry: rbx = VP, on its processor, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 requests_take:
         cmp     dword ptr [rel uart_waits], 0
         je      5f

@@ -2,7 +2,8 @@
 #
 # Source  SDM 3A, "Processor State After Reset", "MP Initialization Protocol"; TLFS, "Virtual Processor Creation"
 
-# vp_power_on - Registers of reset.  Entry: rbx = VP, its VMCS current, rbp = partition.  Changes rax, rcx, rdx, rdi.
+# vp_power_on - Registers of reset.  Entry: rbx = VP, its VMCS current, rbp = partition.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi.
 vp_power_on:
         push    r12
         mov     rdi, rbx
@@ -31,12 +32,12 @@ vp_power_on:
         pop     r12
         ret
 
-# vp_clear - What is neither in the VMCS nor in the APIC, as at power-up.  Entry: rbx = VP.  Changes rax.
+# vp_clear - What is neither in the VMCS nor in the APIC, as at power-up.  Entry: rbx = VP.  Exit: nothing.  Changes rax.
 vp_clear:
         mov     rax, NEVER
         mov     [rbx + VP_PIT_DEADLINE], rax
         mov     dword ptr [rbx + VP_CREDIT], 1
-        mov     word ptr [rbx + VP_FX], FCW_RESET       # x87 and SSE state
+        mov     word ptr [rbx + VP_FX], FCW_INIT        # x87 and SSE state
         mov     dword ptr [rbx + VP_FX + FX_MXCSR], MXCSR_RESET
         mov     dword ptr [rbx + VP_DR6], DR6_RESET
         xor     eax, eax
@@ -49,13 +50,10 @@ vp_clear:
         mov     [rbx + VP_EXTERNAL], eax
         ret
 
-        .equ    FCW_RESET, 0x37F
         .equ    FX_MXCSR, 24
-        .equ    MXCSR_RESET, 0x1F80
-        .equ    DR6_RESET, 0xFFFF0FF0
 
 # vp_start - A start-up IPI has come: power-up state, then CS:IP of its vector; an NMI that waits was held for it.
-# Entry: rbx = VP, its VMCS current, rbp.  Keeps rbx, rbp, r12-r15.
+# Entry: rbx = VP, its VMCS current, rbp.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 vp_start:
         xor     eax, eax
         xchg    eax, [rbx + VP_STARTING]

@@ -3,7 +3,7 @@
 # A ring is changed by its processor alone; VPs that are to join wait in a list that anyone may add to.
 # Source  hv/README.md, "Scheduling, locks, isolation"
 
-# ring_add - After the last.  Entry: rbx = VP, rax = processor block.  Changes rcx, rdx.
+# ring_add - After the last.  Entry: rbx = VP, rax = processor block.  Exit: nothing.  Changes rcx, rdx.
 ring_add:
         inc     qword ptr [rax + CPU_VPS]
         mov     rdx, [rax + CPU_RING]
@@ -44,7 +44,7 @@ ring_drop:
         mov     [rdx + CPU_LAST], rcx
 5:      ret
 
-# ring_join - Take in who waits.  Keeps rbx, r13-r15; the current VMCS is as before.
+# ring_join - Take in who waits.  Entry: nothing.  Exit: nothing.  Keeps rbx, r13-r15; the current VMCS is as before.
 ring_join:
         cmp     qword ptr gs:[CPU_NEWCOMERS], 0
         je      3f

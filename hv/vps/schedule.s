@@ -143,7 +143,7 @@ schedule_go:
         jmp     vm_work
 
 # clock_update - Fire the APIC timer if it is due, end the slice if it is over, set the preemption timer to what comes first.
-# Entry: rbx = VP.  Changes rax, rcx, rdx, rdi, rsi, r8.
+# Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8.
 clock_update:
         rdtsc
         shl     rdx, 32

@@ -1,7 +1,7 @@
 # share.s - how much of a processor a VP may have: weight, cap and reserve of its partition.
 #
-# Time goes by periods of PERIOD_CYCLES.  A VP that has used its cap waits for the next; one that has not had its reserve goes first;
-# the rest take turns, each for a slice in proportion to its weight.  All of it is of one processor.
+# Time goes by periods of PERIOD_CYCLES.  A VP that has used its cap waits for the next; one that has not had its reserve goes
+# first; the rest take turns, each for a slice in proportion to its weight.  All of it is of one processor.
 # Source  TLFS, "Scheduling Resources" (HvPartitionPropertyCpuReserve, CpuCap, CpuWeight)
 
         .equ    PERIOD_CYCLES, 10 * SLICE_CYCLES
@@ -9,7 +9,7 @@
         .equ    CPU_WHOLE, 0x10000
         .equ    CPU_USUAL, 100
 
-# share_begin - A look at the ring begins.  Entry: r12 = TSC.  Changes rax, rcx, rdx.
+# share_begin - The ring is examined from its start.  Entry: r12 = TSC.  Exit: nothing.  Changes rax, rcx, rdx.
 share_begin:
         mov     rax, r12
         xor     edx, edx
@@ -19,12 +19,12 @@ share_begin:
         mov     qword ptr gs:[CPU_CANDIDATE], 0
         ret
 
-# share_used - Count what a VP has had.  Entry: rax = cycles it ran, rbx = VP.  Changes rcx.
+# share_used - Count what a VP has had.  Entry: rax = cycles it ran, rbx = VP.  Exit: nothing.  Changes rcx.
 share_used:
         call    share_period
         add     [rbx + VP_USED], rax
         ret
-# share_period - In a new period nothing is used yet.  Entry: rbx = VP.  Changes rcx.
+# share_period - In a new period nothing is used yet.  Entry: rbx = VP.  Exit: nothing.  Changes rcx.
 share_period:
         mov     rcx, gs:[CPU_PERIOD]
         cmp     rcx, [rbx + VP_PERIOD_SEEN]
@@ -40,7 +40,7 @@ share_of:
         shr     rax, shift(CPU_WHOLE)
         ret
 
-# share_check - May a VP that can run, run now?  Entry: rbx = VP, rbp = partition, r14 = when to look again at the latest.
+# share_check - May a VP that can run, run now?  Entry: rbx = VP, rbp = partition, r14 = when to check again at the latest.
 # Exit: carry set when not, and r14 is at most the next period; zero flag set when it goes before others.  Changes rax, rcx, rdx.
 share_check:
         call    share_period

@@ -23,6 +23,7 @@ start_target:
         stc
 1:      ret
 
+# call_start_vp - HvCallStartVirtualProcessor.  Entry, Exit, Keeps: as a handler of calls.
 call_start_vp:
         mov     rdi, [rsi]
         call    start_target
@@ -123,7 +124,7 @@ start_rows:
         STARTROW 216, PAT
         .long   -1
 
-# call_vp_index - APIC IDs are VP indices.  Entry: r8 = element, r9 = its output.
+# call_vp_index - APIC IDs are VP indices.  Entry, Exit, Keeps: as a handler of calls.
 call_vp_index:
         mov     rdi, [rsi]
         call    start_target

@@ -1,14 +1,14 @@
 # switch.s - what the VMCS does not hold of a VP: x87 and SSE, CR2, debug registers, MSRs.
 #
 # It is in the VP while the VP does not run.  CPU_HELD says what the processor's registers hold, so that what is the same in the
-# next VP is left.  DR0-DR3 are loaded when the guest first touches debug registers (MOV-DR exiting) or has a breakpoint on; of the MSRs
-# but KERNEL_GS_BASE, which SWAPGS changes, the VP always has the value, because their writes exit.
+# next VP is left.  DR0-DR3 are loaded when the guest first touches debug registers (MOV-DR exiting) or has a breakpoint on; of the
+# MSRs but KERNEL_GS_BASE, which SWAPGS changes, the VP always has the value, because their writes exit.
 # Source  SDM 3C, "VMCS Data Structures" (what is not in it); SDM 4, "Architectural MSRs"
 
         .equ    SWITCHED_GS, 4 * 8              # KERNEL_GS_BASE among switched_msrs
 
 # switch_save - Keep what the VMCS does not.  Entry: rdx = VP whose state the processor holds, its VMCS current.
-# Changes rax, rcx, rdx, rdi.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi.
 switch_save:
         mov     rdi, rdx
         fxsave64 [rdi + VP_FX]
@@ -28,7 +28,7 @@ switch_save:
         jne     debugs_save
         ret
 
-# switch_load - The other way, and make its VMCS current.  Entry: rbx = VP.  Changes rax, rcx, rdx, rsi, rdi.
+# switch_load - The other way, and make its VMCS current.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rsi, rdi.
 switch_load:
         vmptrld [rbx + VP_VMCS]
         jbe     vmcs_refused
@@ -64,7 +64,7 @@ switch_load:
         ret
 
 # switch_differs - The processor's registers hold nobody's state that we know: make every comparison fail.
-# Entry: rdi = CPU, rbx = VP that is compared next.  Changes rsi.
+# Entry: rdi = CPU, rbx = VP that is compared next.  Exit: nothing.  Changes rsi.
 switch_differs:
         cmp     dword ptr [rdi + CPU_HELD_KNOWN], 0
         jne     2f
@@ -86,7 +86,8 @@ switch_differs:
         pop     rax
 2:      ret
 
-# debugs_load - The VP's DR0-DR3 are the processor's from now on.  Entry: rbx = VP, its VMCS current.  Changes rax, rcx.
+# debugs_load - The VP's DR0-DR3 are the processor's from now on.  Entry: rbx = VP, its VMCS current.  Exit: nothing.
+# Changes rax, rcx.
 exit_mov_dr:                                    # the guest touches debug registers: once more
 debugs_load:
         cmp     dword ptr [rbx + VP_DEBUGS], 0
@@ -104,7 +105,7 @@ debugs_load:
         and     eax, ~PROC_MOV_DR & 0xFFFFFFFF
         vmwrite rcx, rax
 1:      ret
-# debugs_save - They are not any more.  Entry: rdi = VP, its VMCS current.  Changes rax, rcx.
+# debugs_save - They are not any more.  Entry: rdi = VP, its VMCS current.  Exit: nothing.  Changes rax, rcx.
 debugs_save:
         mov     dword ptr [rdi + VP_DEBUGS], 0
         mov     rax, dr0
@@ -137,7 +138,7 @@ held_read:
         shl     rdx, 32
         or      rax, rdx
 .done:  ret
-# held_write - Entry: r10 = the offset, rbx = VP, rsi = value that WRMSR takes.  Changes rax, rcx, rdx.
+# held_write - Entry: r10 = the offset, rbx = VP, rsi = value that WRMSR takes.  Exit: nothing.  Changes rax, rcx, rdx.
 held_write:
         mov     [rbx + r10 + VP_SWITCHED], rsi
         cmp     rbx, gs:[CPU_CURRENT]

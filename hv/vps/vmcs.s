@@ -93,7 +93,7 @@ vmcs_make:
         jmp     vmcs_host
 
 # vmcs_control - Write one control field: what we want, what must be 1; ends the machine if a wanted bit may not be 1.
-# Entry: r12 = row: field, wanted, TRUE capability MSR, plain capability MSR.  Changes rax, rcx, rdx, rdi, rsi.
+# Entry: r12 = row: field, wanted, TRUE capability MSR, plain capability MSR.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 vmcs_control:
         mov     ecx, VMXMSR_BASIC
         rdmsr
@@ -120,7 +120,7 @@ vmcs_refused:
         jmp     fatal
 
 # vmcs_host - Host state: the registers as they are, this processor's tables, RSP = VP.  Entry: rbx = VP.
-# Changes rax, rcx, rdx, r12.
+# Exit: nothing.  Changes rax, rcx, rdx, r12.
 vmcs_host:
         mov     rax, cr0
         VMPUT   VMCS_HOST_CR0, rax

@@ -1,6 +1,6 @@
 # vps.s - virtual processors of created partitions: made, held, freed.
 #
-# A VP that is suspended is in no ring, its VMCS is clear: whoever holds parts_lock may look at it.
+# A VP that is suspended is in no ring, its VMCS is clear: whoever holds parts_lock may examine it.
 # Source  TLFS, "HvCallCreateVp", "HvCallDeleteVp", "Virtual Processor States"
 
         .record CREATE_VP
@@ -14,6 +14,7 @@
         .equ    VP_MOST, 64
         .equ    VP_PAGES, 5                     # VP, VMCS, SIM, SIEF, assist page
 
+# call_create_vp - HvCallCreateVp.  Entry, Exit, Keeps: as a handler of calls.
 call_create_vp:
         call    map_target
         jc      1f
@@ -55,7 +56,7 @@ vp_index_taken:
         ret
 
 # vp_create - Entry: rbx = cleared VP with partition and index, rbp = partition, whose pool has the pages.
-# Changes rax, rcx, rdx, rdi, rsi, r8, r12.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r8, r12.
 vp_create:
         call    pool_take
         mov     [rbx + VP_VMCS], rax
@@ -103,7 +104,8 @@ vp_create:
         mov     qword ptr [rbx + VP_LAUNCHED], 0
         ret
 
-# vp_hold - Let a VP leave its processor.  Entry: r11 = VP, rbx = caller's.  Exit: carry set while it has not.  Changes rax, rcx, rdx, rsi.
+# vp_hold - Let a VP leave its processor.  Entry: r11 = VP, rbx = caller's.  Exit: carry set while it has not.
+# Changes rax, rcx, rdx, rsi.
 vp_hold:
         cmp     dword ptr [r11 + VP_STATE], VP_SUSPENDED_STATE
         je      1f
@@ -115,15 +117,17 @@ vp_hold:
         stc
 1:      ret
 
-# vp_release - It may run again, for all that we want.  Entry: r11 = VP, rbx = caller's.  Changes rax, rdx.
+# vp_release - It may run again, for all that we want.  Entry: r11 = VP, rbx = caller's.  Exit: nothing.  Changes rax, rdx.
 vp_release:
         mov     eax, SUSPEND_HELD
-# vp_resume - Clear SUSPEND bits, and let it run when none is left.  Entry: eax = bits, r11 = VP, rbx = caller's.  Changes rax, rdx.
+# vp_resume - Clear SUSPEND bits, and let it run when none is left.  Entry: eax = bits, r11 = VP, rbx = caller's.  Exit: nothing.
+# Changes rax, rdx.
 vp_resume:
         not     eax
         lock and [r11 + VP_SUSPENDED], eax
         jnz     vp_rejoin.done
-# vp_rejoin - Unless somebody else does it just now.  Entry: r11 = VP without SUSPEND bits, rbx = caller's.  Changes rax, rdx.
+# vp_rejoin - Unless somebody else does it just now.  Entry: r11 = VP without SUSPEND bits, rbx = caller's.  Exit: nothing.
+# Changes rax, rdx.
 vp_rejoin:
         mov     eax, VP_SUSPENDED_STATE
         mov     edx, VP_JOINING

@@ -17,7 +17,7 @@ vps_hold:
         ret
 
 # vps_free - Entry: rbp = created partition, all of whose VPs are suspended, rbx = caller's VP.
-# Changes rax, rcx, rdx, rdi, rsi, r10, r11.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r10, r11.
 vps_free:
         mov     r11, [rbp + PART_VP]
         test    r11, r11
@@ -29,7 +29,7 @@ vps_free:
 1:      ret
 
 # vp_free - Entry: r11 = VP, suspended, in no list of VPs; rbp = its partition, a created one; rbx = caller's VP.
-# Changes rax, rcx, rdx, rdi, rsi, r10.
+# Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r10.
 vp_free:
         lea     rsi, [r11 + VP_SIM]
         call    overlay_drop
@@ -55,6 +55,7 @@ vp_free:
         mov     rdi, r11
         jmp     pool_give
 
+# call_delete_vp - HvCallDeleteVp.  Entry, Exit, Keeps: as a handler of calls.
 call_delete_vp:
         call    map_target
         jc      2f

@@ -19,9 +19,13 @@ one:    test    eax, eax
         jz      1b
         ret
 """
-CALLED = "warning: called routine without a contract: no comment over one says what it Changes or Keeps"
+WITHOUT = "warning: called routine without a contract"
+ALL = "over one stands no Entry, no Exit, neither Changes nor Keeps"
+NOWHERE = "a Source stands neither there nor at the head of its file"
 JUMP = "warning: numeric jump across a named label:"
-NO_CONTRACT = f"t.s:4: {CALLED}\n    one:    test    eax, eax"
+NO_CONTRACT = f"t.s:4: {WITHOUT}: {ALL}; {NOWHERE}\n    one:    test    eax, eax"
+HEAD = "# t.s - routines.\n#\n# Source  SDM 2A\n\n"
+FULL = "# one - Entry: nothing.  Exit: rax.  Changes nothing else."
 CROSSING = f"t.s:5: {JUMP} 1b is line 3, beyond one\n    jz      1b"
 
 
@@ -89,26 +93,53 @@ def test_a_jump_into_another_file_names_it(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "over",
     [
-        "# one - Entry: rax.  Changes rcx.",
-        "# one - Keeps every register.\n# Source  SDM 1",
-        "; one - Changes rax",
-        "        # Changes rax",
-        "# one and other - Change nothing.  Keeps all\nother:",
-        "        .macro ROUTINE name\n\\name: ret\n        .endm\n# both - Changes rax.\n        ROUTINE other",
+        "# one - Entry: rax.  Exit: rcx.  Changes nothing else.",
+        "# one - Entry: rax.  Exit: nothing.\n# Keeps every register.\n# Source  SDM 1",
+        "; one\n; Entry   rax\n; Exit    rax\n; Changes rax",
+        "        # Entry: nothing.  Exit: nothing.  Changes rax",
+        "# one and other - Entry, Exit: nothing.  Keeps all\nother:",
+        "        .macro ROUTINE name\n\\name: ret\n        .endm\n# Entry: rax.  Exit: rax.  Keeps rcx.\n        ROUTINE other",
+        "# one - Entry: rax.  Exit: never.",
     ],
 )
 def test_a_contract_over_the_label_is_found(warnings, over):
-    assert warnings(f"start: call one\n{over}\none: ret\n") == []
+    assert warnings(f"{HEAD}start: call one\n{over}\none: ret\n") == []
 
 
 @pytest.mark.parametrize(
-    "over", ["# one - Entry: rax.", "# Changes rax.\n", "# Changes rax.\n nop", "nop # Changes rax.", "# It changes rax."]
+    "over, lacks",
+    [
+        ("# one - Entry: rax.", "no Exit, neither Changes nor Keeps"),
+        ("# one - Entry: rax.  Changes rcx.", "no Exit"),
+        ("# one - Exit: rax.  Keeps rcx.", "no Entry"),
+        ("# one - Exit: never.", "no Entry"),
+        (f"{FULL}\n", "no Entry, no Exit, neither Changes nor Keeps"),
+        (f"{FULL}\n nop", "no Entry, no Exit, neither Changes nor Keeps"),
+        (f"nop {FULL}", "no Entry, no Exit, neither Changes nor Keeps"),
+        ("# Its entry changes rax, it exits.", "no Entry, no Exit, neither Changes nor Keeps"),
+    ],
 )
-def test_a_comment_that_is_no_contract_or_not_over_the_label_is_a_warning(warnings, over):
-    line = 2 + len(f"{over}\n".split("\n")) - 1
-    assert warnings(f"start: call one\n{over}\none: ret\n") == [
-        f"t.s:{line}: {CALLED}\n    one: ret"
-    ]
+def test_what_a_contract_lacks_or_that_it_is_not_over_the_label_is_a_warning(warnings, over, lacks):
+    line = 6 + len(over.split("\n"))
+    message = f"t.s:{line}: {WITHOUT}: over one stands {lacks}\n    one: ret"
+    assert warnings(f"{HEAD}start: call one\n{over}\none: ret\n") == [message]
+
+
+@pytest.mark.parametrize(
+    "head, over, lacks",
+    [
+        ("# Source  SDM 1\n", FULL, None),
+        ("\n; Source  SDM 1\n", FULL, None),
+        ("", f"{FULL}\n# Source  TLFS", None),
+        ("# t.s\n\n# Source  SDM 1\n", FULL, "a Source stands neither over one nor at the head of its file"),
+        ("# The source is unknown.\n", FULL, "a Source stands neither over one nor at the head of its file"),
+        ("", "# one", f"{ALL}; {NOWHERE}"),
+    ],
+)
+def test_a_source_stands_over_the_routine_or_at_the_head_of_its_file(warnings, head, over, lacks):
+    text = f"{head}start: call one\n{over}\none: ret\n"
+    line = text.count("\n")
+    assert warnings(text) == ([f"t.s:{line}: {WITHOUT}: {lacks}\n    one: ret"] if lacks else [])
 
 
 @pytest.mark.parametrize(
@@ -120,10 +151,79 @@ def test_a_comment_that_is_no_contract_or_not_over_the_label_is_a_warning(warnin
         "a: call rax\n call [rax]",
         "a: call 0x100",
         "a: lea rax, [rel b]\nb: ret",
+        "a: .quad b\n jmp b\nb: ret",
     ],
 )
-def test_who_is_not_called_by_its_name_needs_no_contract(warnings, text):
+def test_who_is_not_called_needs_no_contract(warnings, text):
     assert warnings(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: call [table]\ntable: .quad one, 0\none: ret",
+        "a: jmp [table]\ntable: .quad one + 0\none: ret",
+        "a: jmp rax\ntable: .long one - table\none: ret",
+        "a: call rax\n lea rax, [rel one]\none: ret",
+        "a: call rax\n lea rax, [one]\none: ret",
+        "a: call rax\n mov rax, one\none: ret",
+        "a: call rax\n mov qword ptr [rcx], one\none: ret",
+        "a: call rax\n push one\none: .align 8\n ret",
+    ],
+)
+def test_a_routine_whose_address_is_taken_where_addresses_are_called_needs_a_contract(warnings, text):
+    lines = text.split("\n")
+    taken = 1 + next(at for at, line in enumerate(lines) if "one" in line)
+    line = 1 + next(at for at, line in enumerate(lines) if line.startswith("one:"))
+    where = f"(its address is taken at t.s:{taken})"
+    assert warnings(text) == [f"t.s:{line}: {WITHOUT} {where}: {ALL}; {NOWHERE}\n    {lines[line - 1]}"]
+    assert warnings(HEAD + text.replace("one:", f"{FULL}\none:")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: jmp [.rows + rax*8]\n.rows: .quad .x, .y\n.x: nop\n.y: ret",
+        "a: call rax\n lea rsi, [rel text]\n ret\ntext: .asciz \"text\"",
+        "a: call rax\n mov ecx, end - a\n ret\nend: nop",
+        "a: call rax\n.long end - a\nend: nop",
+        "a: call rax\n cmp eax, [rel b]\nb: ret",
+        "a: call rax\n jz b\n loop b\n jmp b\nb: ret",
+        "a: call rax\n lea rax, [rel room]\nroom: .space 8\n ret",
+        "a: call rax\n mov rax, SIZE\nSIZE = 8\n ret",
+    ],
+)
+def test_data_lengths_and_places_within_a_routine_are_not_called(warnings, text):
+    assert warnings(text) == []
+
+
+def test_a_label_at_the_end_of_a_file_is_its_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.s").write_text("a: call rax\n mov rdi, a_end\na_end:\n")
+    Path("b.s").write_text(" ret\n")
+    assert assemble(["a.s", "b.s"], cache=False).warnings == []
+
+
+TABLE = "a: call [table]\n{over}\ntable: .quad one\n# one - It answers.  Entry, Exit, {word}: as {what} of table.\none: ret"
+SHARED = "# table - Entry: rax.  Exit: rax.  Keeps rbx."
+
+
+@pytest.mark.parametrize("word, what", [("Changes", "a handler"), ("Keeps", "one"), ("Keeps", "a reader\n#")])
+def test_a_contract_may_be_that_of_the_table(warnings, word, what):
+    assert warnings(HEAD + TABLE.format(over=SHARED, word=word, what=what)) == []
+    assert warnings(TABLE.format(over=f"{SHARED}\n# Source  SDM 1", word=word, what=what)) == []
+
+
+@pytest.mark.parametrize(
+    "over", ["", "# table - Entry: rax.  Exit: rax.", "# table - Entry, Exit, Keeps: as one of other.", f"{SHARED}\n"]
+)
+def test_a_contract_of_a_table_that_has_none_is_a_warning(warnings, over):
+    text = HEAD + TABLE.format(over=over, word="Keeps", what="a handler")
+    at = 3 + HEAD.count("\n") + over.count("\n")
+    message = f"{WITHOUT} (its address is taken at t.s:{at}): over one stands that of table, and there is none"
+    assert warnings(text) == [f"t.s:{at + 2}: {message}\n    one: ret"]
+    gone = text.replace("as a handler of table", "as a handler of nothing")
+    assert warnings(gone) == [f"t.s:{at + 2}: {message.replace('that of table', 'that of nothing')}\n    one: ret"]
 
 
 # ---- what follows ----------------------------------------------------------------------------------------------------

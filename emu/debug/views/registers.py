@@ -13,7 +13,7 @@ from emu.model.interrupts import apic
 from emu.model.memory import tlb
 from emu.model.observe import breakpoint
 from emu.model.vmx import intercept, world
-from emu.spec.cpu import GPR, SEG
+from emu.spec.cpu import DR6_RESET, GPR, SEG
 from emu.spec.outcome import RESULT
 from emu.state import ENV, env_of
 
@@ -27,7 +27,7 @@ CONTROL, DEBUG = ("cr0", "cr2", "cr3", "cr4", "cr8"), ("dr0", "dr1", "dr2", "dr3
 VECTOR = tuple(f"xmm{n}" for n in range(16))
 X87 = tuple(f"st{n}" for n in range(8))
 FLOAT = (*X87, "fctrl", "fstat", "ftag", *VECTOR, "mxcsr")
-DEBUG_BITS = {"dr6": (int(control.DR6_WRITABLE), int(control.DR6_ONES)), "dr7": (int(control.DR7_WRITABLE), int(control.DR7_ONES))}
+DEBUG_BITS = {"dr6": (int(control.DR6_WRITABLE), int(DR6_RESET)), "dr7": (int(control.DR7_WRITABLE), int(control.DR7_ONES))}
 XMM_WORDS = 8                                             # of the engine for each vector register
 STALE = tuple(name for name in GENERAL if name != "rsp")
 VMCS_PLAIN = {"rip": "guest_rip", "rsp": "guest_rsp", "rflags": "guest_rflags", "cr0": "guest_cr0", "cr3": "guest_cr3", "cr4": "guest_cr4",

@@ -15,7 +15,7 @@ from emu.model.observe import breakpoint, watch
 from emu.model.processor import operand
 from emu.model.processor.segment import WIDE, kind
 from emu.spec.cost import COST
-from emu.spec.cpu import CR0, CR4, DESCRIPTOR, DR6, DR7, EFER, GPR, SEG, VECTOR
+from emu.spec.cpu import CR0, CR4, DESCRIPTOR, DR6, DR6_RESET, DR7, EFER, GPR, SEG, VECTOR
 from emu.spec.cpuid import XCR0
 from emu.spec.outcome import FAULT, MODE, RESULT
 from emu.spec.paging import CR3
@@ -28,7 +28,7 @@ CR0_PDPTE, CR4_PDPTE = CR0.PG | CR0.CD | CR0.NW, CR4.PAE | CR4.PGE | CR4.PSE | C
 CR0_FREE = CR0.PE | CR0.PG                               # what an unrestricted guest may clear
 CR4_REPORTED = CR4_RULE.may & ~(CR4.VME | CR4.PVI | CR4.UMIP)       # CPUID reports none of these three
 LMSW_BITS = CR0.PE | CR0.MP | CR0.EM | CR0.TS
-DR6_ONES, DR6_WRITABLE = U64(0xFFFF_0FF0), DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT
+DR6_WRITABLE = DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT
 DR7_ONES, DR7_WRITABLE = DR7.ONE, U64(0xFFFF_23FF)
 INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST = U64(0), U64(1), U64(3)
 
@@ -260,7 +260,7 @@ def mov_to_dr(c, e, insn):
     if number >= 6 and value & ~LOW_32:
         return gp0(c)
     if number == 6:
-        value = value & DR6_WRITABLE | DR6_ONES
+        value = value & DR6_WRITABLE | DR6_RESET
     elif number == 7:
         value = value & DR7_WRITABLE | DR7_ONES
     c.cycles += COST.CONTROL

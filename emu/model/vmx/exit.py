@@ -11,11 +11,10 @@ from emu.model.cpu import cpl, rflags, set_rflags, set_segment
 from emu.model.memory import memory, tlb
 from emu.model.observe import breakpoint, watch
 from emu.model.processor.segment import FLAT_LIMIT
-from emu.model.reset import DR7_RESET
 from emu.model.vmx import world
 from emu.model.vmx.vmcs import fields
 from emu.spec.cost import COST
-from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, SEG, VECTOR
+from emu.spec.cpu import CR0, CR4, DR7_RESET, EFER, EVENT, INTR, RFLAGS, SEG, VECTOR
 from emu.spec.exits import EXITS
 from emu.spec.outcome import MODE, RESULT, STOP
 from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED

@@ -87,13 +87,14 @@ main:   call    call_init
         CONDITION jbe, rax, r12                 # never more ticks than time
         END     0
 
-# ticks_say - End the line with the ticks so far, and send it.  Keeps rbx, rbp, r12-r15.
+# ticks_say - End the line with the ticks so far, and send it.  Entry: nothing.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 ticks_say:
         SAY     ", tick "
         mov     eax, [rel ticks]
         call    line_number
         jmp     line_send
 
+# ticked - Entry, Exit, Keeps: as a hook of hooks.
 ticked: inc     dword ptr [rel ticks]
         WRMSR   HVMSR_EOI, 0
         ret

@@ -1,4 +1,6 @@
 # jobs.s - work with known results.
+#
+# Source  hvlab's own; OEIS A000720 (primes), A006877 (longest paths to 1)
 
         .equ    PRIMES_BELOW, 1000000
         .equ    PRIMES_RESULT, 78498
@@ -10,7 +12,7 @@
         .equ    MATRICES, 0x300000
         .equ    SIDE, 96
 
-# primes - Sieve of Eratosthenes, a byte a number.  Exit: rax = how many.  Changes rcx, rdx, rsi, rdi.
+# primes - Sieve of Eratosthenes, a byte a number.  Entry: nothing.  Exit: rax = how many.  Changes rcx, rdx, rsi, rdi.
 primes: mov     edi, SIEVE
         mov     ecx, PRIMES_BELOW
         mov     al, 1
@@ -39,7 +41,7 @@ primes: mov     edi, SIEVE
         jb      .count
         ret
 
-# collatz - Longest path to 1.  Exit: rax = its start, rdx = its steps.  Changes rcx, rsi, rdi, r8.
+# collatz - Longest path to 1.  Entry: nothing.  Exit: rax = its start, rdx = its steps.  Changes rcx, rsi, rdi, r8.
 collatz:
         xor     edi, edi                        # most steps
         xor     r8d, r8d                        # from
@@ -69,7 +71,8 @@ collatz:
         .equ    A, MATRICES
         .equ    B, MATRICES + SIDE * SIDE * 8
         .equ    C, MATRICES + SIDE * SIDE * 16
-# matrix - C = A * B with A[i][j] = i + 2j, B[i][j] = 3i + j.  Exit: rax = trace of C.  Changes rcx, rdx, rsi, rdi, r8-r11.
+# matrix - C = A * B with A[i][j] = i + 2j, B[i][j] = 3i + j.  Entry: nothing.
+# Exit: rax = trace of C.  Changes rcx, rdx, rsi, rdi, r8-r11.
 matrix: xor     esi, esi
 .fill:  mov     eax, esi                        # row and column from the index
         xor     edx, edx

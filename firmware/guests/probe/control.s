@@ -2,7 +2,8 @@
 #
 # Source  SDM 3A, "Control Registers"; SDM 4, "Architectural MSRs"; hv/README.md, "Scheduling, locks, isolation"
 
-# probe_control - CR0, CR4, CR3, CR8, DR0: what may be written, what is refused.  Changes rax, rcx, r12, r13.
+# probe_control - CR0, CR4, CR3, CR8, DR0: what may be written, what is refused.  Entry: nothing.  Exit: nothing.
+# Changes rax, rcx, r12, r13.
 probe_control:
         mov     r12, cr0
         BITS    r12d, CR0_NE
@@ -104,7 +105,7 @@ probe_control:
         wrmsr
         CAUGHT
         .endm
-# probe_registers - MSRs: what may be read and written, what is refused.  Changes rax, rcx, rdx.
+# probe_registers - MSRs: what may be read and written, what is refused.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx.
 probe_registers:
         NO_READ 0x12345678
         NO_WRITE 0x12345678, 0

@@ -1,4 +1,6 @@
 # cost.s - how many cycles a round trip to the hypervisor takes, as the guest sees it.
+#
+# Source  hvlab's own, hv/README.md, "Numbers"
 
         .equ    ROUNDS, 2000
         .macro  COST instruction
@@ -22,7 +24,7 @@
         call    line_number
         .endm
 
-# probe_cost - One line.  Changes all.
+# probe_cost - One line.  Entry: nothing.  Exit: nothing.  Changes all.
 probe_cost:
         SAY     "cycles of a round trip: CPUID "
         COST    cpuid

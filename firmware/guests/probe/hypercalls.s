@@ -14,7 +14,7 @@
         mov     [rel parameters + \at], rax
         .endm
 
-# probe_no_hypercalls - Not enlightened: VMCALL does not exist.  Changes rax, rcx, rdx.
+# probe_no_hypercalls - Not enlightened: VMCALL does not exist.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx.
 probe_no_hypercalls:
         EXPECT  VECTOR_UD
         vmcall
@@ -25,7 +25,7 @@ probe_no_hypercalls:
         CAUGHT
         ret
 
-# probe_hypercalls - Synthetic MSRs, and calls that are refused.  Changes rax, rcx, rdx, r8-r12.
+# probe_hypercalls - Synthetic MSRs, and calls that are refused.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, r8-r12.
 probe_hypercalls:
         RDMSR   HVMSR_GUEST_OS_ID
         mov     rcx, GUEST_OS
@@ -66,7 +66,7 @@ probe_hypercalls:
         CALL    HVCALL_SIGNAL_EVENT | HVINPUT_FAST, HVSTATUS_INVALID_CONNECTION_ID, 0
         ret
 
-# probe_calls - The calls themselves.  Changes rax, rcx, rdx, r8-r11.
+# probe_calls - The calls themselves.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, r8-r11.
 probe_calls:
         CALL    HVCALL_SPIN_WAIT | HVINPUT_FAST, HVSTATUS_SUCCESS, 100
         CALL    HVCALL_SPIN_WAIT, HVSTATUS_SUCCESS

@@ -2,7 +2,7 @@
 #
 # Source  SDM 3C, "Instructions That Cause VM Exits"; TLFS, "Hypervisor CPUID Leaf Range"
 
-# probe_cpuid - The processor's leaves and the hypervisor's.  Changes rax, rcx, rdx, rbx, r12, r13.
+# probe_cpuid - The processor's leaves and the hypervisor's.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rbx, r12, r13.
 probe_cpuid:
         xor     eax, eax
         cpuid
@@ -56,7 +56,7 @@ probe_cpuid:
         CAUGHT
         .endm
 # probe_instructions - VMX and its kin are undefined; RDPMC, INVD, RDTSC; a single step over an exit.
-# Changes rax, rcx, rdx, rbx, r12.
+# Entry: rdx, of any value.  Exit: nothing.  Changes rax, rcx, rdx, rbx, r12.
 probe_instructions:
         lea     rbx, [rel operand]
         xor     eax, eax

@@ -7,7 +7,7 @@
         .macro  SELF low
         APIC_WRITE APIC_ICR, put(ICR_SHORTHAND, SHORTHAND_SELF) | ICR_ASSERT | \low
         .endm
-# probe_interrupts - All of them.  Changes rax, rcx, rdx, rbx, r12.
+# probe_interrupts - All of them.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rbx, r12.
 probe_interrupts:
         ON      IPI, .ipi
         ON      TICK, .tick

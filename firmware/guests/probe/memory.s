@@ -3,7 +3,7 @@
 # Source  hv/README.md, "What a partition finds"; SDM 3A, "Local APIC Register Address Map"
 
         .equ    EMPTY, 0xD0000000
-# probe_memory - All of it.  Changes rax, rcx, rbx, r14.
+# probe_memory - All of it.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rbx, r14.
 probe_memory:
         mov     rbx, EMPTY
         mov     rax, [rbx]

@@ -3,7 +3,7 @@
 # Source  hv/README.md, "What a partition finds"
 
         .equ    EMPTY_PORT, 0x1234
-# probe_ports - All of it.  Changes rax, rcx, rdx, rdi, rsi, r12.
+# probe_ports - All of it.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi, r12.
 probe_ports:
         mov     edx, EMPTY_PORT
         mov     rax, 0x1111111122222222
@@ -95,7 +95,7 @@ probe_ports:
         sub     eax, r12d
         and     eax, 0xFFFFFF
         ABOVE   eax, 100
-        mov     al, 0x34                        # PIT: counts
+        mov     al, put(PITCONTROL_ACCESS, PITACCESS_BOTH) | put(PITCONTROL_MODE, PITMODE_RATE)
         out     PORT_PIT_CONTROL, al
         xor     eax, eax
         out     PORT_PIT0, al

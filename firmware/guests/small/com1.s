@@ -14,7 +14,7 @@
         .endm
         jmp     start
 
-# print - Send the text at rsi up to its zero byte.  Changes rax, rdx, rsi.
+# print - Send a text.  Entry: rsi = its bytes, ended by a zero.  Exit: nothing.  Changes rax, rdx, rsi.
 print:  mov     edx, PORT_UART + UART_LSR
 1:      in      al, dx
         test    al, LSR_THRE

@@ -1,13 +1,16 @@
-# request.s - lasting requests of a parent: level-triggered ones, whose EOI is reported to it, and the external one (ExtINT) of VP 0.
+# assert_lasting.s - what a parent asserts and what lasts: level-triggered interrupts, whose EOI is reported to it, and the external
+# one (ExtINT) of VP 0.
 #
-# Vectors come from any processor: locked instructions only.  The VP's own processor takes them over (mailbox.s).
+# Vectors come from any processor: locked instructions only.
+# The VP's own processor takes them out of its request mailbox (vps/mailbox.s).
 # Source  TLFS, "HvCallAssertVirtualInterrupt", "HvCallClearVirtualInterrupt", "HV_X64_APIC_EOI_MESSAGE"
 
         .equ    EXTERNAL_VECTOR, 0xFF           # VP_EXTERNAL: its vector, while one of the two holds
         .equ    EXTERNAL_WAITS, 0x100
         .equ    EXTERNAL_TAKEN, 0x200           # acknowledged, not cleared
 
-# level_assert - A level-triggered vector, or none: those that wait are withdrawn.  Convention of assert.s.
+# level_assert - A level-triggered vector, or none: those that wait are withdrawn.
+# Entry, Exit, Changes: as a request of assert_edge.
 level_assert:
         shr     rdi, 32
         mov     rsi, r14
@@ -23,7 +26,7 @@ level_assert:
         lock and qword ptr [rsi + VP_REQUESTED_LEVEL + 24], 0
         jmp     request
 
-# level_withdraw - Level-triggered requests in the IRR.  Entry: rbx = VP, on its processor.  Keeps rax.
+# level_withdraw - Level-triggered requests in the IRR.  Entry: rbx = VP, on its processor.  Exit: nothing.  Keeps rax.
 level_withdraw:
         push    rax
         mov     ecx, 7 * 16
@@ -37,7 +40,7 @@ level_withdraw:
         ret
 
 # level_eoi - A level-triggered vector has ended: reported to a parent, to the I/O APIC of a partition of the table otherwise.
-# Entry: edi = vector, rbx = VP, rbp = partition.  Changes rax, rcx, rdx, rdi, rsi.
+# Entry: edi = vector, rbx = VP, rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 level_eoi:
         test    dword ptr [rbp + PART_FLAGS], CREATED
         jz      ioapic_eoi
@@ -60,7 +63,7 @@ level_eoi:
 1:      ret
 
 # eoi_fill - The lowest vector that ended, before its message is copied.  eoi_freed - It was copied: are there more?
-# Entry: r15 = node, in its VP's page; rbx = reader.  Changes rax, rcx, rdx, rdi, rsi.
+# Entry: r15 = node, in its VP's page; rbx = reader.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 eoi_fill:
         mov     rdx, r15
         and     rdx, -PAGE
@@ -100,7 +103,7 @@ eoi_left:
         or      rax, [rdx + VP_EOI_DUE + 24]
 .done:  ret
 
-# eoi_forget - Take the message back.  Entry: r11 = VP, suspended.  Changes rax, rcx, rdx, rdi, rsi.
+# eoi_forget - Take the message back.  Entry: r11 = VP, suspended.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 eoi_forget:
         lea     rdi, [r11 + VP_EOI_DUE]
         mov     ecx, 4
@@ -144,6 +147,7 @@ external_vp:
 3:      ret
 
 # call_clear - HvCallClearVirtualInterrupt: the external interrupt was acknowledged, another one may come.
+# Entry, Exit, Keeps: as a handler of calls.
 call_clear:
         call    map_target
         jc      external_vp.none                # eax = status
@@ -157,7 +161,8 @@ call_clear:
         xor     eax, eax
 1:      ret
 
-# external_accept - Take what waits.  Exit: edi = vector, carry set when it was withdrawn meanwhile.  Entry: rbx = VP.  Changes rax, rdx.
+# external_accept - Take what waits.  Exit: edi = vector, carry set when it was withdrawn meanwhile.  Entry: rbx = VP.
+# Changes rax, rdx.
 external_accept:
         mov     eax, [rbx + VP_EXTERNAL]
         test    eax, EXTERNAL_WAITS
@@ -170,7 +175,8 @@ external_accept:
         clc
 1:      ret
 
-# external_return - Its delivery was cut off and something else goes first: it waits again.  Entry: edi = vector.  Changes rax, rdx.
+# external_return - Its delivery was cut off and something else goes first: it waits again.  Entry: edi = vector, rbx = VP.
+# Exit: nothing.  Changes rax, rdx.
 external_return:
         lea     eax, [rdi + EXTERNAL_TAKEN]
         lea     edx, [rdi + EXTERNAL_WAITS]
