@@ -4,9 +4,9 @@
   `.name:`, do not count.
 - A called routine without a contract: the comment directly over its label (or over lines above it that begin with a label) says
   at `Entry` and `Exit` what goes in and what comes out ("nothing", if so), and what the routine `Changes` or `Keeps` (of one that
-  does not come back, `Exit: never` is enough); `Source` stands there or in the comment at the head of the file.  Routines that
-  share a convention may name the table that holds them: "Entry, Exit, Changes: as a handler of NAME", when such a contract
-  stands over NAME.
+  does not come back, `Exit: never` is enough); `Source` is there or in the comment at the head of the file.  Routines that
+  share a convention may name the table that holds them: "Entry, Exit, Changes: as a handler of NAME", when NAME has
+  such a contract.
 
 A routine is called if a CALL names it; or if its address is taken (in data of 4 or 8 bytes, by LEA, or as an immediate) in a
 source that somewhere calls or jumps through a register or memory.  What a label stands for is a routine if an instruction
@@ -24,9 +24,9 @@ REFERENCE = re.compile(r"(?<![\w.$])(\d+)([bf])\b")
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 SHARED = re.compile(r"\bEntry, Exit(?:,| and) (?:Changes|Keeps):? as [^.;:]*?\bof\s+(?:[#;/]+\s*)?(\w+)")
 PARTS = {  # of a contract: how the message names one that is missing
-    "no Entry": re.compile(r"\bEntry\b"),
-    "no Exit": re.compile(r"\bExit\b"),
-    "neither Changes nor Keeps": re.compile(r"\b(?:Changes|Keeps)\b|\bExit:?\s+never\b"),
+    "Entry": re.compile(r"\bEntry\b"),
+    "Exit": re.compile(r"\bExit\b"),
+    "Changes or Keeps": re.compile(r"\b(?:Changes|Keeps)\b|\bExit:?\s+never\b"),
 }
 SOURCE = re.compile(r"\bSource\b")
 COMMENT = ("#", ";", "//")
@@ -107,11 +107,11 @@ def uncontracted(statements, texts):
     for index, label, over, place, _ in routines(statements, texts):
         taken = f" (its address is taken at {place.where()})" if place else ""
         shared = SHARED.search(over)
-        lacks = [f"over {label} stands {', '.join(found)}"] if (found := lacking(over)) else []
+        lacks = [f"the comment over {label} lacks {', '.join(found)}"] if (found := lacking(over)) else []
         if shared:  # still: it was not replaced
-            lacks = [f"over {label} stands that of {shared[1]}, and there is none"]
+            lacks = [f"the comment over {label} refers to that of {shared[1]}, which has no contract"]
         if not SOURCE.search(over) and not SOURCE.search(head(texts[statements[index].file])):
-            lacks.append(f"a Source stands neither {'there' if lacks else f'over {label}'} nor at the head of its file")
+            lacks.append(f"no Source {'there' if lacks else f'over {label}'} or at the head of the file")
         if lacks:
             yield index, f"called routine without a contract{taken}: {'; '.join(lacks)}"
 

@@ -37,6 +37,8 @@ messages_serve:
         cmp     byte ptr [SEEN_WRITE], 0
         jne     3f
         call    port_read                       # eax
+        movzx   esi, byte ptr [SEEN_INFO]
+        and     esi, 7                          # bytes
         call    vm_merge                        # rdx = its RAX
         jmp     vm_goes_on
 3:      call    port_write

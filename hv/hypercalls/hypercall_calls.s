@@ -64,7 +64,9 @@ call_done:
 # Entry, Exit, Keeps: as a handler of calls.
 call_flush_list:
         mov     r10, FLUSH_LIST_FLAGS
+        push    rdx
         call    flush_header
+        pop     rdx                             # the element's number
 flush_list_go:
         test    eax, eax
         jnz     call_done

@@ -52,7 +52,9 @@ call_flush_space_ex:
 # call_flush_list_ex - HvCallFlushVirtualAddressListEx.  Entry, Exit, Keeps: as a handler of calls.
 call_flush_list_ex:
         mov     r10, FLUSH_LIST_FLAGS
+        push    rdx
         call    flush_header_ex
+        pop     rdx
         jmp     flush_list_go
 
         .record IPI_EX

@@ -60,13 +60,6 @@ RIGHT = {
         "read: changes rbx too", "read: callers read rbx after it, which Exit does not name",
     },
 }
-FAULTS = {  # true findings, to be repaired in the code
-    "hv": {  # RDX, the number of the element, is gone in HvCallFlushVirtualAddressList and its Ex form, which read it after these
-        f"{each}: callers read rdx after it, which Exit does not name"
-        for each in ("flush_flags", "flush_header", "flush_header_ex")
-    },
-    "firmware/root": {"port_read: callers read rsi after it, which Exit does not name"},  # messages_serve: bytes of an access
-}
 
 
 def comment_over(source, name):
@@ -109,7 +102,7 @@ def found_lies(name):
 @pytest.mark.parametrize("name", IMAGES)
 def test_contracts_are_true(name):
     found, routines = found_lies(name)
-    known = RIGHT.get(name, set()) | FAULTS.get(name, set())
+    known = RIGHT.get(name, set())
     assert found - known == set()
     assert found == known and flow_of(name).unclear == UNCLEAR.get(name, set()) and len(routines) > 4
 

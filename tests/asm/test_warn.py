@@ -20,8 +20,8 @@ one:    test    eax, eax
         ret
 """
 WITHOUT = "warning: called routine without a contract"
-ALL = "over one stands no Entry, no Exit, neither Changes nor Keeps"
-NOWHERE = "a Source stands neither there nor at the head of its file"
+ALL = "the comment over one lacks Entry, Exit, Changes or Keeps"
+NOWHERE = "no Source there or at the head of the file"
 JUMP = "warning: numeric jump across a named label:"
 NO_CONTRACT = f"t.s:4: {WITHOUT}: {ALL}; {NOWHERE}\n    one:    test    eax, eax"
 HEAD = "# t.s - routines.\n#\n# Source  SDM 2A\n\n"
@@ -109,19 +109,19 @@ def test_a_contract_over_the_label_is_found(warnings, over):
 @pytest.mark.parametrize(
     "over, lacks",
     [
-        ("# one - Entry: rax.", "no Exit, neither Changes nor Keeps"),
-        ("# one - Entry: rax.  Changes rcx.", "no Exit"),
-        ("# one - Exit: rax.  Keeps rcx.", "no Entry"),
-        ("# one - Exit: never.", "no Entry"),
-        (f"{FULL}\n", "no Entry, no Exit, neither Changes nor Keeps"),
-        (f"{FULL}\n nop", "no Entry, no Exit, neither Changes nor Keeps"),
-        (f"nop {FULL}", "no Entry, no Exit, neither Changes nor Keeps"),
-        ("# Its entry changes rax, it exits.", "no Entry, no Exit, neither Changes nor Keeps"),
+        ("# one - Entry: rax.", "Exit, Changes or Keeps"),
+        ("# one - Entry: rax.  Changes rcx.", "Exit"),
+        ("# one - Exit: rax.  Keeps rcx.", "Entry"),
+        ("# one - Exit: never.", "Entry"),
+        (f"{FULL}\n", "Entry, Exit, Changes or Keeps"),
+        (f"{FULL}\n nop", "Entry, Exit, Changes or Keeps"),
+        (f"nop {FULL}", "Entry, Exit, Changes or Keeps"),
+        ("# Its entry changes rax, it exits.", "Entry, Exit, Changes or Keeps"),
     ],
 )
 def test_what_a_contract_lacks_or_that_it_is_not_over_the_label_is_a_warning(warnings, over, lacks):
     line = 6 + len(over.split("\n"))
-    message = f"t.s:{line}: {WITHOUT}: over one stands {lacks}\n    one: ret"
+    message = f"t.s:{line}: {WITHOUT}: the comment over one lacks {lacks}\n    one: ret"
     assert warnings(f"{HEAD}start: call one\n{over}\none: ret\n") == [message]
 
 
@@ -131,8 +131,8 @@ def test_what_a_contract_lacks_or_that_it_is_not_over_the_label_is_a_warning(war
         ("# Source  SDM 1\n", FULL, None),
         ("\n; Source  SDM 1\n", FULL, None),
         ("", f"{FULL}\n# Source  TLFS", None),
-        ("# t.s\n\n# Source  SDM 1\n", FULL, "a Source stands neither over one nor at the head of its file"),
-        ("# The source is unknown.\n", FULL, "a Source stands neither over one nor at the head of its file"),
+        ("# t.s\n\n# Source  SDM 1\n", FULL, "no Source over one or at the head of the file"),
+        ("# The source is unknown.\n", FULL, "no Source over one or at the head of the file"),
         ("", "# one", f"{ALL}; {NOWHERE}"),
     ],
 )
@@ -220,7 +220,7 @@ def test_a_contract_may_be_that_of_the_table(warnings, word, what):
 def test_a_contract_of_a_table_that_has_none_is_a_warning(warnings, over):
     text = HEAD + TABLE.format(over=over, word="Keeps", what="a handler")
     at = 3 + HEAD.count("\n") + over.count("\n")
-    message = f"{WITHOUT} (its address is taken at t.s:{at}): over one stands that of table, and there is none"
+    message = f"{WITHOUT} (its address is taken at t.s:{at}): the comment over one refers to that of table, which has no contract"
     assert warnings(text) == [f"t.s:{at + 2}: {message}\n    one: ret"]
     gone = text.replace("as a handler of table", "as a handler of nothing")
     assert warnings(gone) == [f"t.s:{at + 2}: {message.replace('that of table', 'that of nothing')}\n    one: ret"]

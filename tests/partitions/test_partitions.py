@@ -21,7 +21,7 @@ from tests.partitions.partitions import CYCLES, partition, results, run, text
 FOLDER = Path(__file__).resolve().parent
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.s") if path.stem != "hvlib")
 PLAIN = {"not_enlightened"}
-VPS = {"smp": 3, "smp_init": 3}                           # programs for several virtual processors
+VPS = {"hypercall_flush_smp": 2, "smp": 3, "smp_init": 3}                           # programs for several virtual processors
 TYPED = {"uart": b"abcd"}                                 # what somebody types, long after the start
 SAYS = {"uart": "ok"}
 CALL_PAGE = """mov ecx, HVMSR_GUEST_OS_ID
