@@ -32,7 +32,7 @@ from numba.core import caching
 
 from emu import BEGAN, COARSE
 
-ROOT = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
 FLAGS = dict(nogil=False, error_model="numpy", boundscheck=False)
 SEAL, PART = b"hvlab.kernel.1\n", ".part"
 VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, vars(numba.config)["OPT"])
@@ -90,7 +90,7 @@ def cache_root():
 # ---- keys -------------------------------------------------------------------------------------------------
 @cache
 def _source_of(module):
-    path = ROOT.parent / Path(*module.split("."))
+    path = PACKAGE.parent / Path(*module.split("."))
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
         if candidate.is_file():
             return candidate
@@ -126,7 +126,7 @@ def closure_key(path):
     """
     digest = hashlib.sha256(f"{VERSIONS} {sorted(FLAGS.items())}".encode())
     for here in closure_of(path):
-        name = here.relative_to(ROOT.parent) if here.is_relative_to(ROOT.parent) else here.name
+        name = here.relative_to(PACKAGE.parent) if here.is_relative_to(PACKAGE.parent) else here.name
         digest.update(f"\0{name}\0".encode() + here.read_bytes())
     return digest.hexdigest()[:20]
 
@@ -166,7 +166,7 @@ class _Locator(caching._CacheLocator):
     def from_function(cls, py_func, py_file):
         """Take every file of `emu`, and files elsewhere (tests, scripts) that import it."""
         path = Path(py_file)
-        ours = path.is_relative_to(ROOT) or (path.is_file() and imports_of(path))
+        ours = path.is_relative_to(PACKAGE) or (path.is_file() and imports_of(path))
         return cls(py_func, py_file) if ours else None
 
 

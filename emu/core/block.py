@@ -197,7 +197,7 @@ def renew(first):
     while first != LAST:
         b = block_at(first)[0]
         b.cost = NEW
-        head.forget(first)
+        head.forget_test(first)
         first = b.next
 
 
@@ -423,7 +423,7 @@ def slow(cpu, uc, ra, slot):
 
 
 @entry(types.uint64(types.uint64, types.uint64))
-def forget(cpu, cs):
+def forget_blocks(cpu, cs):
     """The engine at `cs` is about to drop all its blocks (tb_flush)."""
     c = cpu_at(cpu)[0]
     if c.core:                                 # 0 while the processor is made

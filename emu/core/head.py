@@ -18,7 +18,7 @@ that does what the stub would do, with the block's cost and count in it:
     xor esi, esi
     jmp CODE + 12                       ; the call
 
-So the return address of the call, by which the engine finds the block, is the same either way.  `forget` puts the first bytes back.
+So the return address of the call, by which the engine finds the block, is the same either way.  `forget_test` puts the first bytes back.
 Source: SDM 2, instruction pages of the above; Unicorn 2.1.4 `gen_tb_start`
 """
 from emu.bits import U64
@@ -78,7 +78,7 @@ def write(slot):
 
 
 @kernel
-def forget(slot):
+def forget_test(slot):
     """Let the block with the entry at `slot` begin with the call again."""
     code = slot + ENTRY_BYTES + HEAD_ROOM
     if peek8(code) == JUMP:

@@ -1,5 +1,5 @@
 """Processor registers and exceptions: CR0, CR4, EFER, RFLAGS, DR6, DR7, descriptors, vectors."""
-from emu.bits import codes, layout, sets
+from emu.bits import codes, every, layout, registers, sets
 
 GPR = codes("GPR", 'SDM 2A, "REX Prefixes"',
     RAX=(0, "accumulator"), RCX=(1, "count"), RDX=(2, "data"), RBX=(3, "base"), RSP=(4, "stack pointer"),
@@ -58,6 +58,16 @@ DR7 = layout("DR7", 64, 'SDM 3B, "Debug Control Register (DR7)"',
     RW0=(17, 16, "condition 0"), LEN0=(19, 18, "length 0"), RW1=(21, 20, "condition 1"), LEN1=(23, 22, "length 1"),
     RW2=(25, 24, "condition 2"), LEN2=(27, 26, "length 2"), RW3=(29, 28, "condition 3"), LEN3=(31, 30, "length 3"))
 
+# Bits that no write changes are 1 as at reset, or 0.
+DEBUGREG = registers("DEBUGREG", 'SDM 3B, "Debug Registers"; SDM 3A, "Processor States Following Power-up, Reset, or INIT"',
+    DR6=(6, 0xFFFF_0FF0, DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT, "debug status"),
+    DR7=(7, DR7.ONE, every(DR7) & ~int(DR7.ONE | DR7.RTM), "debug control"))
+
+POWER_UP = codes("POWER_UP", 'SDM 3A, "Processor States Following Power-up, Reset, or INIT"',
+    CS=(0xF000, "selector of CS"), CS_BASE=(0xFFFF_0000, "base of CS"), RIP=(0xFFF0, "RIP"),
+    LIMIT=(0xFFFF, "limit of all segments and tables"), FCW=(0x40, "x87 control word"), XCR0=(1, "XCR0"), RFLAGS=(2, "RFLAGS"),
+    MXCSR=(int(MXCSR.IM | MXCSR.DM | MXCSR.ZM | MXCSR.OM | MXCSR.UM | MXCSR.PM), "MXCSR: all masked"))
+
 VECTOR = codes("VECTOR", 'SDM 3A, "Exception and Interrupt Vectors"',
     DE=(0, "divide error"), DB=(1, "debug"), NMI=(2, "non-maskable interrupt"), BP=(3, "breakpoint"), OF=(4, "overflow"),
     BR=(5, "bound range exceeded"), UD=(6, "invalid opcode"), NM=(7, "device not available"), DF=(8, "double fault"),
@@ -77,6 +87,14 @@ DESCRIPTOR = layout("DESCRIPTOR", 32, 'SDM 3A, "Segment Descriptors" (second dou
     P=(15, 15, "present"), LIMIT_19_16=(19, 16, "limit 19:16"), AVL=(20, 20, "available to software"),
     L=(21, 21, "64-bit code"), DB=(22, 22, "default operation size"), G=(23, 23, "granularity"),
     BASE_31_24=(31, 24, "base 31:24"))
+
+SEGTYPE = codes("SEGTYPE", 'SDM 3A, "Code- and Data-Segment Descriptor Types" (DESCRIPTOR.S = 1)',
+    DATA=(3, "data, writable, accessed"), DATA_DOWN=(7, "the same, expanding down"),
+    CODE_UNREADABLE=(9, "code, accessed"), CODE=(11, "code, readable, accessed"),
+    CONFORMING_UNREADABLE=(13, "conforming code, accessed"), CONFORMING=(15, "conforming code, readable, accessed"))
+SYSTYPE = codes("SYSTYPE", 'SDM 3A, "System Descriptor Types" (DESCRIPTOR.S = 0)',
+    TSS_16=(1, "16-bit TSS, available"), LDT=(2, "LDT"), BUSY_TSS_16=(3, "16-bit TSS, busy"), TASK_GATE=(5, "task gate"),
+    TSS=(9, "32-bit or 64-bit TSS, available"), BUSY_TSS=(11, "32-bit or 64-bit TSS, busy"))
 
 # Interruption information: VM-entry, VM-exit and IDT-vectoring; the model uses it for every event.
 INTR = layout("INTR", 32, 'SDM 3C, "VM-Entry Controls for Event Injection"',

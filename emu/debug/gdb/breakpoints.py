@@ -4,7 +4,7 @@ Source: Debugging with GDB, "Packets" (z and Z)
 """
 from emu.debug.gdb import agent, description
 from emu.debug.gdb.numbers import PACKET_SHOWN, Refused, hexadecimal, octets, parts
-from emu.debug.gdb.query import MACHINE, NOTHING, OK
+from emu.debug.gdb.query import ACCEPTED, NOTHING, PROCESS
 from emu.errors import DebugError
 
 ACCESS = {"2": "write", "3": "read", "4": "access"}
@@ -28,7 +28,7 @@ def condition_of(text):
 
     def holds(thread):
         def register(number):
-            found = description.value(thread, description.ALL[number]) if number < len(description.ALL) else None
+            found = description.value(thread, description.EVERY_REGISTER[number]) if number < len(description.EVERY_REGISTER) else None
             return 0 if found is None else found
 
         def memory(address, size):
@@ -44,7 +44,7 @@ def condition_of(text):
 def scope_of(stub):
     """Return what limits a point of the process that gdb has chosen to it."""
     process = stub._chosen[0]
-    if process > MACHINE:
+    if process > PROCESS:
         return {"eptp": stub.thread((process, -1)).eptp, "world": 1}
     return {"world": 0} if len(stub._attached) > 1 or stub.machine.partitions else {}
 
@@ -76,7 +76,7 @@ def insert(stub, text):
     else:
         stub.points[key] = stub.session.break_at(at, condition=holds, **scope)
     stub.monitor.carried[stub.points[key]] = before
-    return OK
+    return ACCEPTED
 
 
 def drop(stub, key):
@@ -98,4 +98,4 @@ def remove(stub, text):
     key = *point, stub._chosen[0]
     if (found := drop(stub, key)) is not None:
         stub.monitor.withdrawn[key] = found                # gdb takes all of them out whenever the machine stops
-    return OK
+    return ACCEPTED

@@ -12,7 +12,7 @@ import numpy as np
 
 from emu.bits import ALL_ONES, LOW_4, PAGE_OFFSET, U64, get
 from emu.jit import kernel
-from emu.model.cpu import BITS_CPU, ONES_CPU, set_rflags
+from emu.model.cpu import LINEAR_BITS, ONES_CPU, set_rflags
 from emu.model.memory import memory, tlb
 from emu.model.observe import breakpoint, watch
 from emu.model.observe.breakpoint import DR7_ENABLES
@@ -64,7 +64,7 @@ def plain(c, v):
         return False
     rip = v[FIELD.GUEST_RIP]
     if controls & ENTRYC.GUEST_64 and v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.L:
-        if rip >> BITS_CPU != 0 and rip >> BITS_CPU != ONES_CPU:
+        if rip >> LINEAR_BITS != 0 and rip >> LINEAR_BITS != ONES_CPU:
             return False
     elif rip >> 32:
         return False
