@@ -13,8 +13,9 @@ U64 = np.uint64
 # The low bits of a word, and 4-KByte pages, for kernels.  What a table has a name for is taken from there.
 LOW_4, LOW_8, LOW_16, LOW_32, ALL_ONES = U64(0xF), U64(0xFF), U64(0xFFFF), U64(0xFFFF_FFFF), U64(0xFFFF_FFFF_FFFF_FFFF)
 PAGE_SHIFT, PAGE_SIZE, PAGE_OFFSET, PAGE_MASK = U64(12), U64(0x1000), U64(0xFFF), U64(0xFFFF_FFFF_FFFF_F000)
+GOLDEN = U64(0x9E37_79B9_7F4A_7C15)                       # 2**64 by the golden ratio: multiplying by it spreads bits
 # The same for Python's integers, which have no width.
-ADDRESSES, ONES_64, PAGE, MIB = 1 << 64, int(ALL_ONES), int(PAGE_SIZE), 1 << 20
+ADDRESSES, ONES_64, PAGE_BYTES, MIB = 1 << 64, int(ALL_ONES), int(PAGE_SIZE), 1 << 20
 _DETAILS = {}            # id(table) -> _Details; tables live as long as their modules
 
 
@@ -119,6 +120,20 @@ def every(table):
     for mask in table:
         result |= int(mask)
     return result
+
+
+def value_of(table, **fields):
+    """Return the value (uint64) of a layout in which fields have these numbers, others 0: `value_of(DESCRIPTOR, S=1, TYPE=3)`.
+
+    Raises ValueError naming a field that the number does not fit.
+    """
+    result = 0
+    for field, number in fields.items():
+        mask = int(getattr(table, field))
+        if int(number) << shift_of(mask) & ~mask:
+            raise ValueError(f"{details(table).name}.{field}: {int(number):#x} does not fit")
+        result |= int(number) << shift_of(mask)
+    return U64(result)
 
 
 def shift_of(mask):

@@ -19,7 +19,7 @@ from numba.core.extending import _Intrinsic
 from numba.core.typing.templates import infer, infer_global, make_intrinsic_template
 from numba.extending import intrinsic, overload
 
-from emu.kernel_cache import FLAGS, PART, ROOT, closure_key, folder_of, imports_of, is_as_read, read_sealed, write_sealed
+from emu.kernel_cache import FLAGS, PACKAGE, PART, closure_key, folder_of, imports_of, is_as_read, read_sealed, write_sealed
 
 
 # ---- the cache --------------------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ class _Locator(caching._CacheLocator):
     def from_function(cls, py_func, py_file):
         """Take every file of `emu`, and files elsewhere (tests, scripts) that import it."""
         path = Path(py_file)
-        ours = path.is_relative_to(ROOT) or (path.is_file() and imports_of(path))
+        ours = path.is_relative_to(PACKAGE) or (path.is_file() and imports_of(path))
         return cls(py_func, py_file) if ours else None
 
 

@@ -1,7 +1,7 @@
 """Every error that hvlab reports to a person, with the exit code of the command that it ends."""
 
 # Exit codes of the command (docs/commands.md); USAGE: a wrong option, or a file that cannot be used.
-OK, FAILED, USAGE, ENTRY, SHUTDOWN, BUDGET, INTERNAL, RESET, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
+OK, GUEST_FAILED, USAGE, ENTRY_FAILED, SHUTDOWN, BUDGET, INTERNAL, RESET, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 
 
 class HvlabError(Exception):

@@ -26,7 +26,7 @@ import zstandard
 from emu.errors import ConfigError
 
 FILE_LIMIT = 2 << 30                                       # bytes of an image, a module, a snapshot
-NAME, PART = 200, ".part"                                  # characters of a file's name in that of its parts, and how theirs end
+NAME_LIMIT, PART = 200, ".part"                                  # characters of a file's name in that of its parts, and how theirs end
 _numbers = itertools.count()
 KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a character device"),
          (stat.S_ISBLK, "a block device"))
@@ -161,7 +161,7 @@ def locked(descriptor):
 
 def _short(name):
     """Return as much of a file's name as leaves room for what a part's name has more: a file system counts bytes."""
-    return os.fsdecode(os.fsencode(name)[:NAME])
+    return os.fsdecode(os.fsencode(name)[:NAME_LIMIT])
 
 
 def _sweep(target):

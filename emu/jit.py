@@ -26,7 +26,7 @@ from emu.kernel_cache import is_as_read, object_path, read_sealed, write_sealed
 # To numba a literal is signed: `value >> 12` would be a signed shift, and `value - 1` of a uint64 is a float.  The numbers
 # are replaced in the code object, before numba sees it: plain Python, which tests and people step through, runs the same code.
 # CPython computes with literals alone first, in its own integers: `~15 >> 4` is all ones (see docs/design/compile.md).
-WORD = (1 << 64) - 1
+WORD_MASK = (1 << 64) - 1
 _SMALL, _CONSTANT = dis.opmap.get("LOAD_SMALL_INT"), dis.opmap["LOAD_CONST"]
 
 
@@ -36,7 +36,7 @@ def _unsigned(constant):
         return tuple(_unsigned(each) for each in constant)
     if isinstance(constant, CodeType):
         return unsigned(constant)
-    return np.uint64(constant & WORD) if type(constant) is int else constant
+    return np.uint64(constant & WORD_MASK) if type(constant) is int else constant
 
 
 def unsigned(code):

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from emu import BEGAN, COARSE
 
-ROOT = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
 FLAGS = dict(nogil=False, error_model="numpy", boundscheck=False)
 SEAL, PART = b"hvlab.kernel.1\n", ".part"
 COMPILERS = ("numba", "llvmlite", "numpy")
@@ -123,7 +123,7 @@ def object_path(function):
 
 @cache
 def _source_of(module):
-    path = ROOT.parent / Path(*module.split("."))
+    path = PACKAGE.parent / Path(*module.split("."))
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
         if candidate.is_file():
             return candidate
@@ -154,7 +154,7 @@ def closure_of(path):
 @cache
 def _text_key(path):
     """Return a hash of a file's name and text."""
-    name = path.relative_to(ROOT.parent) if path.is_relative_to(ROOT.parent) else path.name
+    name = path.relative_to(PACKAGE.parent) if path.is_relative_to(PACKAGE.parent) else path.name
     return hashlib.sha256(f"{name}\0".encode() + path.read_bytes()).digest()
 
 

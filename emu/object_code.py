@@ -15,11 +15,11 @@ from functools import cache
 _HEADER, _SECTION = struct.Struct("<16sHHIQQQIHHHHHH"), struct.Struct("<IIQQQQIIQQ")
 _SYMBOL, _RELOCATION = struct.Struct("<IBBHQQ"), struct.Struct("<QQq")
 _MACHINE, _RELOCATABLE = 62, 1
-_SYMTAB, _RELA, _NOBITS, _UNWIND = 2, 4, 8, 0x7000_0001    # types of sections
+_SYMTAB, _RELOCATIONS, _NOBITS, _UNWIND = 2, 4, 8, 0x7000_0001    # types of sections
 _WRITE, _ALLOC = 1, 2                                      # their flags
 _UNDEFINED, _ABSOLUTE, _COMMON = 0, 0xFFF1, 0xFFF2         # sections of symbols that are in none
 _FUNCTION, _ADDRESS_64 = 2, 1                              # type of symbol, of relocation
-_PAGE, _READ_EXECUTE = mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC
+_READ_EXECUTE = mmap.PROT_READ | mmap.PROT_EXEC
 _NO_ERROR = ("numba_", "NRT_")                             # what compiled code would call to raise: kernels raise nothing
 _COUNTS = ("NRT_incref", "NRT_decref")
 _libc = ctypes.CDLL(None)
@@ -39,12 +39,12 @@ def _address(function):
 @cache
 def _counting():
     """Return the address of what counts references to an array: a view, which is all that kernels have, owns nothing (a null pointer)."""
-    code = mmap.mmap(-1, _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    code = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     _memory.append(code)
     # test %rdi, %rdi; jne .+3; ret; movabs $_raised, %rax; jmp *%rax
     code.write(bytes.fromhex("4885ff 7501 c3 48b8") + struct.pack("<Q", _address(_raised)) + bytes.fromhex("ffe0"))
     at = _address(ctypes.byref(ctypes.c_char.from_buffer(code)))
-    _make_executable(at, _PAGE)
+    _make_executable(at, mmap.PAGESIZE)
     return at
 
 
@@ -109,7 +109,7 @@ class Code:
                 if row[2] & _WRITE == written:
                     offset = -(-offset // max(row[8], 1)) * max(row[8], 1)
                     self._at[number], offset = offset, offset + row[5]
-            offset = -(-offset // _PAGE) * _PAGE
+            offset = -(-offset // mmap.PAGESIZE) * mmap.PAGESIZE
             if not written:
                 data_at = offset
         self._common = offset
@@ -119,7 +119,7 @@ class Code:
         self._symbols = list(_SYMBOL.iter_unpack(self._bytes(names)))
         self._strings = bytes(self._bytes(self._rows[names[6]]))
         common = sum(size + 16 for *_, section, _, size in self._symbols if section == _COMMON)
-        memory = mmap.mmap(-1, max(offset + common, _PAGE), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory = mmap.mmap(-1, max(offset + common, mmap.PAGESIZE), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         _memory.append(memory)
         self._mapped = memory
         self._begin = _address(ctypes.byref(ctypes.c_char.from_buffer(memory)))
@@ -149,7 +149,7 @@ class Code:
     def _relocate(self):
         """Fill in addresses."""
         for row in self._rows:
-            if row[1] == _RELA and row[7] in self._at:
+            if row[1] == _RELOCATIONS and row[7] in self._at:
                 start, size = self._at[row[7]], self._rows[row[7]][5]
                 for offset, info, addend in _RELOCATION.iter_unpack(self._bytes(row)):
                     if info & 0xFFFF_FFFF != _ADDRESS_64 or offset + 8 > size:

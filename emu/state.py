@@ -55,8 +55,8 @@ ENV = _placed(
 FT0_AT, FT0_BYTES = 784, 16                                 # in an ENV: operand of one x87 instruction
 
 # ---- one logical processor ------------------------------------------------------------------------------
-REASONS, VECTORS = 96, 256
-STALE = 64                                                 # pages with translated code that are remembered one by one
+REASON_COUNT, VECTOR_COUNT = 96, 256
+STALE_PAGES = 64                                                 # pages with translated code that are remembered one by one
 RECENT = 8                                                 # exits that are remembered
 CPU = record(
     # identity and wiring (host addresses)
@@ -130,8 +130,8 @@ CPU = record(
     ("failures", U64), ("failure", U64), ("failure_open", U64), ("failure_rip", U64), ("failure_cycle", U64),
     ("failure_pointer", U64), ("failure_vmcs", U64),
     # counters
-    ("exits", U64, REASONS), ("exit_cycles", U64, REASONS), ("exit_began", U64), ("exit_reason_now", U64),
-    ("injected", U64, VECTORS), ("delivered", U64, VECTORS), ("entries", U64), ("walks", U64), ("walk_loads", U64),
+    ("exits", U64, REASON_COUNT), ("exit_cycles", U64, REASON_COUNT), ("exit_began", U64), ("exit_reason_now", U64),
+    ("injected", U64, VECTOR_COUNT), ("delivered", U64, VECTOR_COUNT), ("entries", U64), ("walks", U64), ("walk_loads", U64),
     ("ept_violations", U64), ("hypercalls", U64),
 )
 
@@ -164,7 +164,7 @@ MACHINE = record(
     ("debug", U64),                                       # host address of the DEBUG record, 0: no debugger
     ("budget", U64), ("quantum", U64), ("kick", U64),     # kick: a processor that does not run got a message
     ("monitors", U64), ("monitors_new", U64),             # bit n: processor n has perhaps armed a monitor; the engines do not know of it
-    ("stale_count", U64), ("stale", U64, STALE),          # pages with translated code that the model wrote
+    ("stale_count", U64), ("stale", U64, STALE_PAGES),          # pages with translated code that the model wrote
 )
 
 # ---- a debugger's points (emu.model.observe.breakpoint) -------------------------------------------------

@@ -34,9 +34,10 @@ def boot(*command):
 def child(processors, kernel, initrd):
     """Boot as a child that the root partition creates, the devices of its host in this process; prints what the serial line says."""
     from emu import image
+    from emu.bits import MIB
     from emu.machine.partition import assembled
     from emu.manage.disk import kernel_disk
-    from emu.manage.root import LOOK_CYCLES, MIB, Root
+    from emu.manage.root import LOOK_CYCLES, Root
     memory, loader = 256 * MIB, 0x7C00
     disk = kernel_disk(image.load(kernel, memory, linux.CONSOLE, (initrd,)))
     root = Root(memory)

@@ -2,11 +2,10 @@
 from functools import cache
 
 from emu.asm import assemble
+from emu.bits import MIB
 from emu.image import of_assembly
 from emu.machine import Config, Machine
 from tests.guests import guests
-
-MIB = 1 << 20
 
 
 def head(*libraries):

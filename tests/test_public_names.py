@@ -6,7 +6,8 @@ import sys
 import pytest
 
 NAMES = {
-    "emu.machine": ("Config", "Machine"), "emu.lab": ("Lab",), "emu.debug.session": ("Session",), "emu.debug.history": ("History",),
+    "emu.machine": ("Config", "Machine", "Processor", "Result"),
+    "emu.lab": ("Lab",), "emu.debug.session": ("Session",), "emu.debug.history": ("History",),
     "emu.debug.snapshot": ("restore", "take"), "emu.debug.stop": ("run_to_exit", "run_to_launch"), "emu.debug.vmcs": ("Vmcs", "check"),
 }
 
@@ -14,6 +15,16 @@ NAMES = {
 @pytest.mark.parametrize("module, name", [(module, name) for module, names in NAMES.items() for name in names])
 def test_documented_name_is_there(module, name):
     assert callable(getattr(importlib.import_module(module), name))
+
+
+@pytest.mark.parametrize("name", ["FOREVER", "MEMORY_LIMIT", "PAUSE_CYCLES"])
+def test_limits_of_a_run_are_there(name):
+    assert isinstance(getattr(importlib.import_module("emu.machine"), name), int)
+
+
+def test_a_package_lists_what_it_gives():
+    module = importlib.import_module("emu.machine")
+    assert all(hasattr(module, name) for name in module.__all__) and {*NAMES["emu.machine"]} < {*module.__all__}
 
 
 @pytest.mark.parametrize("module", NAMES)

@@ -77,7 +77,7 @@ from emu.asm.layout import Layout
 from emu.asm.source import Source
 from emu.errors import AssemblyError, ConfigError
 from emu.files import heed, text, write
-from emu.kernel_cache import ROOT, cache_root
+from emu.kernel_cache import PACKAGE, cache_root
 
 LIST_LIMIT = 1 << 20  # bytes of a build.list
 WARNINGS_SHOWN = 20  # of those that are an error
@@ -262,7 +262,7 @@ def listing(assembly, symbols=False):
 @cache
 def _tables_hash():
     digest = hashlib.sha256()
-    for path in sorted([*(ROOT / "asm").glob("*.py"), *(ROOT / "spec").glob("*.py"), ROOT / "bits.py"]):
+    for path in sorted([*(PACKAGE / "asm").glob("*.py"), *(PACKAGE / "spec").glob("*.py"), PACKAGE / "bits.py"]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -30,9 +30,9 @@ PARTS = {  # of a contract: how the message names one that is missing
 }
 SOURCE = re.compile(r"\bSource\b")
 COMMENT = ("#", ";", "//")
-ADDRESSES = (".long", ".int", ".quad")
+WORDS_OF_ADDRESSES = (".long", ".int", ".quad")
 BRANCHES = ("call", "j", "loop", "lcall", "ljmp")
-SILENT = (".align", ".balign", ".p2align", ".equ", ".set", ".assert", ".code16", ".code32", ".code64", ".global", ".globl", ".type")
+NO_CODE = (".align", ".balign", ".p2align", ".equ", ".set", ".assert", ".code16", ".code32", ".code64", ".global", ".globl", ".type")
 NAMES_SHOWN = 3
 
 # index: of its statement; comment: over it; place: the statement that takes its address, if one does; shared: whether the
@@ -128,7 +128,7 @@ def routine_labels(statements):
         if statement.file != file:
             waiting, file = [], statement.file
         waiting += filter(named, statement.labels)
-        if statement.word and statement.word not in SILENT:
+        if statement.word and statement.word not in NO_CODE:
             found |= set(waiting if statement.word[0] != "." else ())
             waiting = []
     return found
@@ -149,7 +149,7 @@ def addresses(statements, code):
     found = {}
     for statement in statements:
         for signs in sums(statement):
-            if not any(sign < 0 and name in code for sign, name in signs):  # the distance of two places is no address
+            if not any(sign < 0 and name in code for sign, name in signs):  # the distance of two places: not an address
                 for sign, name in signs:
                     if sign > 0 and name in code:
                         found.setdefault(name, statement)
@@ -164,7 +164,7 @@ def through(statement):
 
 def sums(statement):
     """Yield the names in each address that a statement takes, as [(1 or -1, name)]."""
-    if statement.word in ADDRESSES:
+    if statement.word in WORDS_OF_ADDRESSES:
         for part in expression.split(statement.rest):
             try:
                 yield signed(1, expression.parse(part))

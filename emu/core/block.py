@@ -196,7 +196,7 @@ def renew(first):
     while first != LAST:
         b = block_at(first)[0]
         b.cost = NEW
-        head.forget(first)
+        head.forget_test(first)
         first = b.next
 
 
@@ -431,7 +431,7 @@ def slow(cpu, uc, ra, slot):
 
 
 @entry("uint64(uint64, uint64)")
-def forget(cpu, cs):
+def forget_blocks(cpu, cs):
     """The engine at `cs` is about to drop all its blocks (tb_flush)."""
     c = cpu_at(cpu)[0]
     if c.core:                                 # 0 while the processor is made

@@ -26,7 +26,7 @@ _ready = {}
 
 def is_cached(unit):
     """Return whether compiled code of the unit is in the cache."""
-    return kernel_cache.is_cached(kernel_cache.ROOT.parent / (SOURCE.get(unit, unit).replace(".", "/") + ".py"))
+    return kernel_cache.is_cached(kernel_cache.PACKAGE.parent / (SOURCE.get(unit, unit).replace(".", "/") + ".py"))
 
 
 @contextlib.contextmanager
@@ -77,8 +77,9 @@ def _addresses(modules):
         found[name] = lib.address(symbol + native.SUFFIX)
     found["f_block_of"] = lib.address("tcg_tb_lookup" + native.SUFFIX)
     native.install(at.stub_constants(), slow=modules["block"].slow.address, limit=modules["fill"].limit.address,
-                   undefined=modules["fast"].undefined.address, quick=modules["fast"].quick.address, forget=modules["block"].forget.address,
-                   written=modules["fill"].written.address, modified=modules["loop"].modified.address,
+                   undefined=modules["fast"].undefined.address, quick=modules["fast"].quick.address,
+                   forget=modules["block"].forget_blocks.address, written=modules["fill"].written.address,
+                   modified=modules["loop"].modified.address,
                    storing=modules["loop"].storing.address,
                    before=modules["far"].before.address)
     found["f_forget"] = native.install_addresses()["forget"]

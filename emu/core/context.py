@@ -7,11 +7,11 @@ run would show (TranslationBlock, what is in an entry of the TLB) the tests show
 """
 import ctypes
 
-from emu.bits import ALL_ONES
+from emu.bits import ALL_ONES, value_of
 from emu.core import native, rows
 from emu.core.state import BLOCK, CORE
 from emu.errors import EngineError
-from emu.spec.cpu import RFLAGS, SEG
+from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, SYSTYPE
 from emu.spec.engine import HFLAGS
 from emu.state import CPU, ENV
 
@@ -31,7 +31,7 @@ CLASS_UNALIGNED, CLASS_TLB_FILL, CLASS_ENTER, CLASS_EXIT = 24, 72, 128, 136
 TB_PC, TB_CS_BASE, TB_FLAGS, TB_SIZE, TB_ICOUNT, TB_CFLAGS, TB_CODE, TB_PAGE0, TB_PAGE1 = 0, 8, 16, 20, 22, 24, 32, 72, 80
 TB_KINDS = 0xFF0E_FFFF                     # bits of its cflags that a look-up compares
 # The engine's TLB: CPUTLB lies before the ENV, with descriptors (entries in use) and tables (mask, address) for each MMU mode
-TLB, TLB_DESCRIPTORS, TLB_DESCRIPTOR_BYTES, TLB_USED, TLB_TABLES, TLB_TABLE_BYTES, TLB_TABLE_ENTRIES = 2192, 32, 696, 32, 2128, 16, 8
+ENGINE_TLB, TLB_DESCRIPTORS, TLB_DESCRIPTOR_BYTES, TLB_USED, TLB_TABLES, TLB_TABLE_BYTES, TLB_TABLE_ENTRIES = 2192, 32, 696, 32, 2128, 16, 8
 TLB_ENTRY_SHIFT, ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME, ENTRY_ADDEND = 6, 8, 16, 24, 32
 TLB_MODES = 3
 TLB_MOST_USED, TLB_VICTIMS, TLB_VICTIM_COUNT = 24, 48, 8     # of a descriptor: entries used lately; those that were thrown out
@@ -41,7 +41,7 @@ ENV_FEATURES = 5632
 ENV_SSE_END = 3200                         # x87, MMX and SSE state ends here; it begins with `fpstt`
 
 # Second descriptor word of a TSS: its type is "busy" (SDM 3A, "TSS Descriptor")
-TASK_BUSY = 1 << 9
+TASK_BUSY = int(value_of(DESCRIPTOR, TYPE=SYSTYPE.BUSY_TSS - SYSTYPE.TSS))
 
 OURS = ("owner", "found", "epoch", "left", "ran", "thrown")    # fields of ENV that Unicorn has for what ours never do
 
@@ -86,7 +86,7 @@ def stub_constants():
 def _find_constants():
     """Return the numbers of `stubs/find.ll`."""
     found, epoch = offset(ENV, "found"), offset(ENV, "epoch")
-    table = TLB_TABLES - TLB                               # from the ENV on
+    table = TLB_TABLES - ENGINE_TLB                               # from the ENV on
     return dict(env_found=found, env_epoch=epoch, cs_epoch=CS_ENV + epoch, env_thrown=offset(ENV, "thrown"), found_bits=FOUND_BITS,
                 found_mask=(1 << FOUND_BITS) - 1, found_hosts=32 << FOUND_BITS, found_tb=(1 << 48) - 1,
                 env_rip=offset(ENV, "rip"), env_cs_base=offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1),
@@ -146,11 +146,12 @@ def verify(uc):
 def _verify_tlb(maps, cs):
     """Check that the tables and descriptors of the TLB of an engine that has run nothing lie where `emu.core.ledger` looks."""
     for mode in range(TLB_MODES):
-        table = cs + CS_ENV - TLB + TLB_TABLES + mode * TLB_TABLE_BYTES
+        table = cs + CS_ENV - ENGINE_TLB + TLB_TABLES + mode * TLB_TABLE_BYTES
         entries = (word(table) >> TLB_ENTRY_SHIFT) + 1
-        used = word(cs + CS_ENV - TLB + TLB_DESCRIPTORS + mode * TLB_DESCRIPTOR_BYTES + TLB_USED)
+        used = word(cs + CS_ENV - ENGINE_TLB + TLB_DESCRIPTORS + mode * TLB_DESCRIPTOR_BYTES + TLB_USED)
         if entries & entries - 1 or used or maps.word(word(table + TLB_TABLE_ENTRIES) + ENTRY_CODE, "a table of the TLB") != ALL_ONES:
-            raise EngineError(f"the engine does not hold the table of MMU mode {mode} at offset {TLB_TABLES - TLB} of its processor state")
+            raise EngineError(f"the engine does not hold the table of MMU mode {mode} at offset {TLB_TABLES - ENGINE_TLB} of its "
+                              "processor state")
 
 
 class _Maps:

@@ -16,7 +16,7 @@ from emu.core.state import core_at
 from emu.jit import entry, kernel
 from emu.model.cpu import attributes, base, code_64, cpl, real_mode
 from emu.model.memory import look
-from emu.model.processor.segment import CODE, CONFORMING, NOT_NULL, TABLE_READ, address, inside, kind, level
+from emu.model.processor.segment import CONFORMING, IS_CODE, NOT_NULL, TABLE_READ, address, inside, kind, level
 from emu.spec.cpu import CR4, DESCRIPTOR, GPR, RFLAGS, SEG
 from emu.spec.engine import ENGINE
 from emu.state import cpu_at, env_of
@@ -49,7 +49,7 @@ def goes_inward(c, e, select):
     if not target & NOT_NULL or not inside(e, target):
         return False
     code = look.load(c, address(e, target) + 4, 4, TABLE_READ)
-    return kind(code) & (CODE | CONFORMING) == CODE and level(code) < cpl(e)
+    return kind(code) & (IS_CODE | CONFORMING) == IS_CODE and level(code) < cpl(e)
 
 
 @kernel

@@ -6,7 +6,7 @@ the ordinary way (`emu.model.event`), and so does any special circumstance: the 
 Source: SDM 3C, "VMREAD" and "VMWRITE"; SDM 2B, "MOV—Move to/from Control Registers", "PAUSE", "RDTSC", "RDTSCP"
 """
 
-from emu.bits import ALL_ONES, LOW_32, U64, get
+from emu.bits import ALL_ONES, U64, get
 from emu.core import clock, ledger, rows, undo
 from emu.core.native import peek8
 from emu.core.rows import ROW
@@ -105,13 +105,9 @@ def undefined(cpu, env):
 @kernel
 def place(b, la):
     """Return (number, cycles of all after it) of the instruction at linear `la` in a block's entry; its count when there is none."""
-    offset, at, number, after = la - b.pc, 0, 0, 0
-    if U64(b.mode) != 64:
-        offset &= LOW_32
-    while number < b.count and at < offset:
-        at += rows.length(b, number)
-        number += 1
-    if at != offset:
+    number, begin, _, offset = rows.until(b, la)
+    after = 0
+    if begin != offset:
         return U64(b.count), after
     for i in range(number + 1, b.count):
         after += rows.cost(b, U64(i))

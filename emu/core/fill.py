@@ -220,7 +220,7 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
         if passed(c, before):
             again(c, k, cs, ra)
         pa = walk.translate(c, address, access)
-    changed = ledger.forget(t, k, world)
+    changed = ledger.forget_dropped(t, k, world)
     if machine_at(c.machine)[0].stale_count:               # the walk marked an entry that lies on a page of code
         ledger.drop_stale(machine_at(c.machine)[0], k)
     grow(k, cs, world, index)
@@ -318,7 +318,7 @@ def begins(kind):
     And what leaves some flags as they are, BT and its like and CMPXCHG8B: what it knows of them is whole only where a block begins.
     Source: Unicorn 2.1.4 `disas_insn`, cases 0xe0, bt_op and 0x1c7
     """
-    return (kind >= INSN.SET_CONDITION and kind <= INSN.COMPARE_PAIR) or by_model(kind)
+    return decode.for_flags(kind) or by_model(kind)
 
 
 @kernel

@@ -15,7 +15,7 @@ that does what the stub would do, with the block's cost and count in it:
     xor esi, esi
     jmp CODE + 12                       ; the call
 
-So the return address of the call, by which the engine finds the block, is the same either way.  `forget` puts the first bytes back.
+So the return address of the call, by which the engine finds the block, is the same either way.  `forget_test` puts the first bytes back.
 Source: SDM 2, instruction pages of the above; Unicorn 2.1.4 `gen_tb_start`
 """
 from emu.bits import U64
@@ -31,7 +31,6 @@ BEGINS, ZERO_ESI, CALL_REL32 = U64(0xBF48), U64(0xF631), U64(0xE8)  # mov rdi, i
 ZERO_ESI_TOO = U64(0xF633)                              # the other form of XOR
 ENGINE_AT, ZERO_AT, CALL_AT, AFTER = U64(2), U64(10), U64(12), U64(17)
 JUMP = U64(0xEB)                                        # jmp rel8, of two bytes
-MOST_COST = clock.LEFT_MOST
 AT_LEFT, AT_RAN = U64(at.offset(ENV, "left")), U64(at.offset(ENV, "ran"))
 
 
@@ -46,7 +45,7 @@ def _is_call(code):
 def write(slot):
     """Let the block with the entry at host address `slot` charge itself, when it can."""
     b, at, code = block_at(slot)[0], slot + ENTRY_BYTES, slot + ENTRY_BYTES + HEAD_ROOM
-    if b.cost > MOST_COST or b.cost < b.count or b.count == 0 or not _is_call(code):
+    if b.cost > clock.LEFT_MOST or b.cost < b.count or b.count == 0 or not _is_call(code):
         return
     poke16(at, 0xB9_48)                                 # mov rcx, imm64
     poke64(at + 2, b.cost << 32 | b.count)
@@ -68,7 +67,7 @@ def write(slot):
 
 
 @kernel
-def forget(slot):
+def forget_test(slot):
     """Let the block with the entry at `slot` begin with the call again."""
     code = slot + ENTRY_BYTES + HEAD_ROOM
     if peek8(code) == JUMP:

@@ -14,7 +14,7 @@ Source: Unicorn 2.1.4 `notdirty_write`, `tlb_set_dirty`, `tb_invalidate_phys_pag
 from emu.bits import ALL_ONES, PAGE_SHIFT, PAGE_SIZE, U64
 from emu.core import context as at
 from emu.core.native import call, peek64, poke64
-from emu.core.state import ENGINES, NOTED_PAGES
+from emu.core.state import ENGINES, NOTED
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.memory import tlb
@@ -25,10 +25,10 @@ from emu.state import env_of
 READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
 FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
 FLIPS = U64(0xFF << 40)
-FEW, SOME, NOTED, NOTED_GLOBAL = U64(8), U64(64), U64(NOTED_PAGES), U64(1)        # of CORE.filled
+FEW, SOME, NOTED, NOTED_GLOBAL = U64(8), U64(64), U64(NOTED), U64(1)        # of CORE.filled
 WRAP = U64(1 << 32)
 WRITABLE_SHIFT = U64(16)
-ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE = U64(at.TLB), U64(at.TLB_DESCRIPTORS), U64(at.TLB_DESCRIPTOR_BYTES)
+ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE = U64(at.ENGINE_TLB), U64(at.TLB_DESCRIPTORS), U64(at.TLB_DESCRIPTOR_BYTES)
 USED, FAST_TABLES, TABLE_SIZE, ENTRY_TABLE = U64(at.TLB_USED), U64(at.TLB_TABLES), U64(at.TLB_TABLE_BYTES), U64(at.TLB_TABLE_ENTRIES)
 ENGINE_MODES, ENTRY_SHIFT, NOT_DIRTY = U64(at.TLB_MODES), U64(at.TLB_ENTRY_SHIFT), U64(1 << 10)
 ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME = U64(at.ENTRY_WRITE), U64(at.ENTRY_CODE), U64(at.ENTRY_FRAME)
@@ -137,7 +137,7 @@ def flush(t, k, world, keep):
 
 
 @kernel
-def forget(t, k, world):
+def forget_dropped(t, k, world):
     """Make an engine forget what our TLB `t` has dropped; returns whether there was something.
 
     Code past 4 GiB is known to the engine under the address that was not wrapped.

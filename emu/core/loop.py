@@ -5,13 +5,13 @@ engine's event, so that a world switch costs one engine start, not two.
 Source: Unicorn 2.1.4 `cpu_exec`, `cpu_handle_exception`.
 """
 
-from emu.bits import ALL_ONES, LOW_32, U64, get
+from emu.bits import ALL_ONES, LOW_32, U64
 from emu.core import clock, ledger, native, rows, undo
 from emu.core import context as at
 from emu.core.block import renew, repeats_at, roll
 from emu.core.fill import CS_CFLAGS, CS_OWNER
 from emu.core.native import call, peek32, peek64, poke8, poke32
-from emu.core.rows import CYCLES, ROW
+from emu.core.rows import CYCLES
 from emu.core.state import block_at, core_at
 from emu.jit import entry, kernel, octets, words
 from emu.model import ram
@@ -41,15 +41,8 @@ def give_back(c, rip):
     if not c.block:
         return
     b = block_at(c.block)[0]
-    offset, place, cost, count = rip - b.pc, 0, 0, 0
-    if U64(b.mode) != 64:
-        offset &= LOW_32
+    count, _, cost, offset = rows.until(b, rip)
     if offset <= U64(b.length):
-        while count < b.count and place < offset:
-            row = rows.row(b, count)
-            place += row & ROW.LENGTH
-            cost += get(row, ROW.COST)
-            count += 1
         c.cycles -= (b.cost & CYCLES) - cost
         c.instructions -= b.count - count
     c.block = 0
@@ -89,7 +82,7 @@ def sync(c, k, world):
     if k.gated[world] != m.gated or k.wrapped[world] and U64(e.hflags) & HFLAGS.CS64:
         k.gated[world] = m.gated
         ledger.flush(t, k, world, False)
-    ledger.forget(t, k, world)
+    ledger.forget_dropped(t, k, world)
     if m.stale_count:
         ledger.drop_stale(m, k)
     ledger.drop_vmcs(c, m, k)
@@ -272,7 +265,7 @@ def prologue(c, k, e, world, number):
     if c.watch_step and number != ENGINE.DEVICE:
         c.watch_step = 0
         if not completed:
-            breakpoint.forget(c)
+            breakpoint.forget_hits(c)
     if c.single == 2 or number != ENGINE.DEVICE:
         c.single = 0
 

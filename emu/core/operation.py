@@ -79,12 +79,9 @@ def modifies(k, cs, e, b, ra):
     place = ra >> 2 & KNOWN
     if k.known_ra[place] == ra and k.known_at[place] == k.translations:
         return k.known[place] != 0
-    wrap = ALL_ONES if code_64(e) else LOW_32
-    la, at, number, found = _linear(e, U64(rip_of(k, cs, e, ra))), b.pc & wrap, 0, 0
-    while at != la and number < b.count:
-        at = at + rows.length(b, number) & wrap
-        number += 1
-    if number < b.count:
+    number, begin, _, offset = rows.until(b, _linear(e, U64(rip_of(k, cs, e, ra))))
+    found = 0
+    if number < b.count and begin == offset:
         found = rows.row(b, number) & rows.ROW.MODIFIES
     k.known_ra[place], k.known_at[place], k.known[place] = ra, k.translations, found
     return found != 0

@@ -14,10 +14,9 @@ from emu.core.template import filled, joined, parts
 from emu.spec.cpu import CR4, MXCSR, VECTOR
 from emu.spec.engine import ENGINE
 
-EXCEPTION = int(ENGINE.EXCEPTION)                           # event number of an exception: this and its vector
 PRE = int(MXCSR.IE | MXCSR.DE | MXCSR.ZE)   # found before anything is computed
-FLAGS = PRE | int(MXCSR.OE | MXCSR.UE | MXCSR.PE)
-MASKS = FLAGS << 7
+ALL_FLAGS = PRE | int(MXCSR.OE | MXCSR.UE | MXCSR.PE)
+MASKS = ALL_FLAGS << 7
 MXCSR_RESET = MASKS                         # MXCSR after reset, and the host's own
 MASK_SHIFT = 7
 
@@ -143,10 +142,10 @@ def _vectors(count, lane, lanes):
 def stubs(constants, address):
     """Return (IR text, {helper: name of its stub}); `address` gives the host address of a function of the engine."""
     constants = dict(
-        constants, flags=FLAGS, masks=MASKS, reset=MXCSR_RESET, mask_shift=MASK_SHIFT, pre=PRE, ue=int(MXCSR.UE), um=int(MXCSR.UM),
-        reserved=~0xFFFF & 0xFFFF_FFFF, masks_reserved=~0xFFFF & 0xFFFF_FFFF | MASKS, not_flags=~FLAGS & 0xFFFF_FFFF,
+        constants, flags=ALL_FLAGS, masks=MASKS, reset=MXCSR_RESET, mask_shift=MASK_SHIFT, pre=PRE, ue=int(MXCSR.UE), um=int(MXCSR.UM),
+        reserved=~0xFFFF & 0xFFFF_FFFF, masks_reserved=~0xFFFF & 0xFFFF_FFFF | MASKS, not_flags=~ALL_FLAGS & 0xFFFF_FFFF,
         keep=int(MXCSR.RC | MXCSR.DAZ | MXCSR.FZ), keep_um=int(MXCSR.RC | MXCSR.DAZ), not_rc=~int(MXCSR.RC) & 0xFFFF_FFFF,
-        osxmmexcpt=int(CR4.OSXMMEXCPT), xm=EXCEPTION + int(VECTOR.XM), ud=EXCEPTION + int(VECTOR.UD), gp=EXCEPTION + int(VECTOR.GP))
+        osxmmexcpt=int(CR4.OSXMMEXCPT), **{name.lower(): int(ENGINE.EXCEPTION + getattr(VECTOR, name)) for name in ("XM", "UD", "GP")})
     texts = [filled(_PARTS["common"], lanes32=_vectors(16, "i32", 4), lanes64=_vectors(4, "i64", 2), ldmxcsr=address("helper_ldmxcsr"),
                     update_mxcsr_status=address("update_mxcsr_status"), **constants)]
     names = {"helper_ldmxcsr": "simd_ldmxcsr", "update_mxcsr_status": "simd_status"}

@@ -2,7 +2,7 @@
 from emu.jit import viewer
 from emu.state import U8, U32, U64, record
 
-ENGINES, NOTED_PAGES = 16, 2048
+ENGINES, NOTED = 16, 2048
 
 CORE = record(
     ("uc", U64, 2), ("cs", U64, 2), ("env", U64, 2), ("bit", U64, 2), ("tcg", U64, 2),
@@ -15,8 +15,8 @@ CORE = record(
     ("quantum_end", U64), ("grow_at", U64, 2),
     ("gated", U64, 2),                                    # MACHINE.gated when each engine last looked up its pages
     ("wrapped", U64, 2),                                  # each engine holds code past 4 GiB, under the address that was not wrapped
-    # pages entered into each engine's TLB since it was flushed, the first NOTED_PAGES, with emu.core.ledger.NOTED_GLOBAL
-    ("filled_count", U64, 2), ("filled", U64, 2 * NOTED_PAGES),
+    # pages entered into each engine's TLB since it was flushed, the first NOTED, with emu.core.ledger.NOTED_GLOBAL
+    ("filled_count", U64, 2), ("filled", U64, 2 * NOTED),
     ("amid", U64),                                        # 1 while an access of translated code is answered, or has ended its block
     # the store to a page with code that is being made, in pieces perhaps: its return address, CPU.instructions then, place in RAM,
     # bytes so far, and what was there before them

@@ -16,7 +16,6 @@ from emu.core.template import filled, joined, parts
 from emu.spec.cpu import CR4, VECTOR
 from emu.spec.engine import ENGINE
 
-EXCEPTION = int(ENGINE.EXCEPTION)
 MO_ALIGN_16, MO_32 = 4 << 4, 2              # of the engine's memory operations
 DB_COUNT = 0x1C                             # in DisasContextBase: number of the instruction that is translated, from 1
 # Helpers that come first in an instruction that waits, at most three parameters after `env`; those of x87.ROWS wait there
@@ -31,9 +30,9 @@ _PARTS = parts("strict")
 
 def stubs(constants, address):
     """Return (IR text, {function of the engine: name of its stub}); `address` gives the host address of such a function."""
-    numbers = dict(constants, gp=EXCEPTION + int(VECTOR.GP), reserved=~0xFFFF & 0xFFFF_FFFF, db_count=DB_COUNT,
+    numbers = dict(constants, gp=int(ENGINE.EXCEPTION + VECTOR.GP), reserved=~0xFFFF & 0xFFFF_FFFF, db_count=DB_COUNT,
                    align_16=MO_ALIGN_16, mo_32=MO_32)
-    gp, mf = (filled(_PARTS["leave"], event=EXCEPTION + int(vector)) for vector in (VECTOR.GP, VECTOR.MF))
+    gp, mf = (filled(_PARTS["leave"], event=int(ENGINE.EXCEPTION + vector)) for vector in (VECTOR.GP, VECTOR.MF))
     texts = [filled(_PARTS["common"], load_seg=address("helper_load_seg"), load_32=address("cpu_ldl_data_ra"), leave_gp=gp, **numbers)]
     names = {"helper_load_seg": "strict_load_seg", "tcg_gen_qemu_ld_i64": "strict_load",
              "tcg_gen_qemu_st_i64": "strict_store", "helper_fxrstor": "strict_fxrstor"}

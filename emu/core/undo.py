@@ -12,7 +12,7 @@ from emu.core.state import block_at, core_at
 from emu.jit import kernel, octets, words
 from emu.model import ram
 from emu.model.cpu import TR_WORD, base, limit, real_mode
-from emu.model.instructions.branch import CALL, GROUP, GROUP_CALL, LOOPNE, RET, RET_POP
+from emu.model.instructions.branch import CALL, GROUP_5, GROUP_CALL, LOOPNE, RET, RET_POP
 from emu.model.memory import look
 from emu.model.processor import decode
 from emu.spec.cpu import RFLAGS, SEG
@@ -104,7 +104,7 @@ def _move(e, n, mask, by):
 def _far(insn):
     """Return whether the decoded instruction is a far JMP or CALL."""
     reg = insn.modrm >> 3 & 7
-    return insn.opcode == JMP_FAR or insn.opcode == CALL_FAR or insn.opcode == GROUP and (reg == GROUP_CALL_FAR or reg == GROUP_JMP_FAR)
+    return insn.opcode == JMP_FAR or insn.opcode == CALL_FAR or insn.opcode == GROUP_5 and (reg == GROUP_CALL_FAR or reg == GROUP_JMP_FAR)
 
 
 @kernel
@@ -128,7 +128,7 @@ def undo_branch(c, e):
             return False
     elif _far(insn):
         return False
-    elif opcode == CALL or opcode == GROUP and insn.modrm >> 3 & 7 == GROUP_CALL:
+    elif opcode == CALL or opcode == GROUP_5 and insn.modrm >> 3 & 7 == GROUP_CALL:
         _move(e, RSP, stack, size)
     elif opcode == RET or opcode == RET_POP:
         _move(e, RSP, stack, 0 - size - (insn.immediate & LOW_16 if opcode == RET_POP else 0))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emu import files
-from emu.bits import PAGE
+from emu.bits import PAGE_BYTES
 from emu.errors import ConfigError, ImageError
 from emu.image import elf, entry, linux, multiboot, packed, raw
 from emu.image.debuginfo import from_elf
@@ -92,8 +92,8 @@ def load(path, memory_bytes, append=None, modules=()):
     Returns an Image.  Raises ImageError: no such file, truncated, foreign, unsupported, or not enough memory.
     """
     path = Path(path)
-    if memory_bytes <= 0 or memory_bytes % PAGE:
-        raise ConfigError(f"memory_bytes must be a positive multiple of {PAGE}, not {memory_bytes}")
+    if memory_bytes <= 0 or memory_bytes % PAGE_BYTES:
+        raise ConfigError(f"memory_bytes must be a positive multiple of {PAGE_BYTES}, not {memory_bytes}")
     data = packed.unpack(path, _whole(path))
     loader, space = _loader(path, data), Space(path, memory_bytes)
     kind, start = loader.load(path, data, space, append or "", [module(each) for each in modules])

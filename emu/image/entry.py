@@ -7,17 +7,19 @@ is put into it directly, with `scaffold` in memory.
 import struct
 from dataclasses import dataclass, field
 
-from emu.bits import name_of
-from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, GPR, RFLAGS
+from emu.bits import name_of, value_of
+from emu.spec.cpu import CR0, CR4, DESCRIPTOR, EFER, GPR, RFLAGS, SEGTYPE
 from emu.spec.firmware import BLOCK, BLOCKVALUE, LOW, PAYLOAD
 
-_PRESENT = int(DESCRIPTOR.P) | int(DESCRIPTOR.S) | int(DESCRIPTOR.G)
 FOUR_GIB = 1 << 32
-CODE_ATTRIBUTES = _PRESENT | 0xB00  # execute, read, accessed
-DATA_ATTRIBUTES = _PRESENT | 0x300 | int(DESCRIPTOR.DB)  # read, write, accessed
-CODE_64, CODE_32, DATA_32 = 0x00AF_9B00_0000_FFFF, 0x00CF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF
+CODE_ATTRIBUTES = int(value_of(DESCRIPTOR, G=1, P=1, S=1, TYPE=SEGTYPE.CODE))
+DATA_ATTRIBUTES = int(value_of(DESCRIPTOR, G=1, DB=1, P=1, S=1, TYPE=SEGTYPE.DATA))
+REAL_ATTRIBUTES = int(value_of(DESCRIPTOR, P=1, S=1, TYPE=SEGTYPE.DATA))
+_WHOLE = int(DESCRIPTOR.LIMIT_19_16) << 32 | 0xFFFF         # limit of a descriptor: all ones
+CODE_64 = CODE_ATTRIBUTES << 32 | int(DESCRIPTOR.L) << 32 | _WHOLE
+CODE_32, DATA_32 = CODE_ATTRIBUTES << 32 | int(DESCRIPTOR.DB) << 32 | _WHOLE, DATA_ATTRIBUTES << 32 | _WHOLE
 RANGES_MOST = 16                                           # that a boot block has room for
-PAGE_2M, PRESENT_WRITABLE, LARGE = 2 << 20, 0x3, 0x80
+PAGE_2M, PRESENT_WRITABLE, LARGE_PAGE = 2 << 20, 0x3, 0x80
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,13 @@ def long(payload, rip, **registers):
 
 def real(rip, segment=0, **registers):
     """Return a real-address mode Entry at `segment`:`rip`, as a BIOS enters a boot sector."""
-    attributes = int(DESCRIPTOR.P) | int(DESCRIPTOR.S) | 0x300
     names = ("CS", "DS", "ES", "FS", "GS", "SS")
     return Entry(
         payload=None,
         rip=rip,
         registers=registers,
         cr0=int(CR0.ET),
-        segments={name: Segment(segment, segment << 4, 0xFFFF, attributes) for name in names},
+        segments={name: Segment(segment, segment << 4, 0xFFFF, REAL_ATTRIBUTES) for name in names},
     )
 
 
@@ -148,6 +149,6 @@ def scaffold(entry):
         tables += struct.pack("<4Q", *(directories + 0x1000 * n | PRESENT_WRITABLE for n in range(4))).ljust(
             0x1000, b"\0"
         )
-        tables += b"".join(struct.pack("<Q", page | PRESENT_WRITABLE | LARGE) for page in range(0, FOUR_GIB, PAGE_2M))
+        tables += b"".join(struct.pack("<Q", page | PRESENT_WRITABLE | LARGE_PAGE) for page in range(0, FOUR_GIB, PAGE_2M))
         found.append((entry.cr3, tables))
     return found

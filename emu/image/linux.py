@@ -8,7 +8,7 @@ Source: Linux kernel documentation, "The Linux/x86 Boot Protocol"
 import os
 import struct
 
-from emu.bits import PAGE
+from emu.bits import PAGE_BYTES
 from emu.errors import ImageError
 from emu.image import entry
 from emu.image.space import memory_map
@@ -62,7 +62,7 @@ def _check(path, data):
 def _zero_page(data, space, command, initrd):
     """Return the zero page: the setup header of the file, the screen, the memory map, what the loader fills in."""
     end = HEADER_MAGIC + data[JUMP_LENGTH]
-    page = bytearray(PAGE)
+    page = bytearray(PAGE_BYTES)
     page[SETUP_HEADER:end] = data[SETUP_HEADER:end]
     for at, value in SCREEN.items():
         page[at] = value
@@ -73,7 +73,8 @@ def _zero_page(data, space, command, initrd):
     struct.pack_into("<I", page, ALT_MEMORY_K, max(0, space.low_bytes - (1 << 20)) >> 10)
     struct.pack_into("<H", page, VID_MODE, 0xFFFF)
     struct.pack_into("<I", page, COMMAND_LINE, command)
-    struct.pack_into("<II", page, RAMDISK_IMAGE, *initrd)
+    for field, value in zip((RAMDISK_IMAGE, RAMDISK_SIZE), initrd, strict=True):
+        struct.pack_into("<I", page, field, value)
     return bytes(page)
 
 
@@ -93,7 +94,7 @@ def load(path, data, space, append, modules):
         disk = space.read(file, "the initial RAM disk")
         initrd = space.put_high(disk, f"initial RAM disk {file}", _get(data, INITRD_MAX, "I") + 1), len(disk)
     command = space.put_low(os.fsencode(append) + b"\0", "the command line")
-    zero = space.put_low(_zero_page(data, space, command, initrd), "the zero page", PAGE)
+    zero = space.put_low(_zero_page(data, space, command, initrd), "the zero page", PAGE_BYTES)
     if version >= XLOADFLAGS_SINCE and _get(data, XLOADFLAGS, "H") & KERNEL_64:
         return "linux", entry.long(entry.PAYLOAD.LINUX64, start + 0x200, RSI=zero)
     return "linux", entry.flat(entry.PAYLOAD.LINUX, start, RSI=zero)

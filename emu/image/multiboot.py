@@ -9,15 +9,16 @@ import os
 import struct
 from collections import namedtuple
 
-from emu.bits import PAGE
+from emu.bits import PAGE_BYTES
 from emu.errors import ImageError
 from emu.image import elf, entry
 from emu.image.space import LOW_END, memory_map
+from emu.spec.platform import MEMORY
 
-MAGIC, LOADED = 0x1BAD_B002, 0x2BAD_B002
+MULTIBOOT_MAGIC, LOADED = 0x1BAD_B002, 0x2BAD_B002
 SEARCH = 8192
 PAGE_ALIGN, MEMORY_INFO, VIDEO_MODE, ADDRESS_FIELDS = 1, 2, 4, 1 << 16
-SUPPORTED = PAGE_ALIGN | MEMORY_INFO | VIDEO_MODE
+SUPPORTED_FLAGS = PAGE_ALIGN | MEMORY_INFO | VIDEO_MODE
 TEXT_MODE = 1
 LOADER = b"GRUB 2.12 (hvlab)\0"  # the name says what the command line is: kernels take a first word off for others
 INFO_BYTES = 116
@@ -32,7 +33,7 @@ def find(data):
     """Return the multiboot Header in the first 8192 bytes of a file, or None."""
     for at in range(0, min(len(data), SEARCH) - 11, 4):
         magic, flags, checksum = struct.unpack_from("<3I", data, at)
-        if magic == MAGIC and (magic + flags + checksum) & 0xFFFF_FFFF == 0:
+        if magic == MULTIBOOT_MAGIC and (magic + flags + checksum) & 0xFFFF_FFFF == 0:
             fields = data[at + 12 : at + 48].ljust(36, b"\0")
             return Header(at, flags, *struct.unpack("<9I", fields))
     return None
@@ -40,7 +41,7 @@ def find(data):
 
 def check(path, data, header):
     """Raise ImageError when the header asks for what is not there."""
-    unknown = header.flags & 0xFFFF & ~SUPPORTED
+    unknown = header.flags & 0xFFFF & ~SUPPORTED_FLAGS
     if unknown:
         bits = ", ".join(str(bit) for bit in range(16) if unknown >> bit & 1)
         raise ImageError(
@@ -122,7 +123,7 @@ def _information(space, append, sections, modules, module_count):
     struct.pack_into("<12I", text, 0, flags, LOW_END >> 10, upper, 0, command, module_count, modules, *sections, 0)
     struct.pack_into("<2I", text, 44, len(memory), space.put_low(memory, "the memory map"))
     struct.pack_into("<I", text, 64, space.put_low(LOADER, "the loader's name"))
-    struct.pack_into("<QIIIBB", text, 88, 0xB8000, 160, 80, 25, 16, 2)  # 80x25 text
+    struct.pack_into("<QIIIBB", text, 88, int(MEMORY.VGA_TEXT), 160, 80, 25, 16, 2)  # 80x25 text
     return space.put_low(bytes(text), "the boot information")
 
 
@@ -139,6 +140,6 @@ def load(path, data, space, append, modules):
     else:
         raise ImageError(f"{path}: a multiboot header without address fields (flag 16) in a file that is not ELF")
     floor = max(address + size for address, size in space.ranges)
-    listed = _modules(path, modules, space, -(-floor // PAGE) * PAGE)
+    listed = _modules(path, modules, space, -(-floor // PAGE_BYTES) * PAGE_BYTES)
     info = _information(space, append, _section_table(data, sections, space), listed, len(modules))
     return "multiboot", entry.flat(entry.PAYLOAD.FLAT, start, RAX=LOADED, RBX=info)

@@ -5,6 +5,7 @@ Not modelled: BIOS services; an image that calls them meets an empty interrupt t
 
 from emu.errors import ImageError
 from emu.image import entry
+from emu.spec.platform import MEMORY
 
 LOAD_ADDRESS = 0x7C00
 FIRST_DISK = 0x80
@@ -16,10 +17,9 @@ def load(path, data, space, append, modules):
         raise ImageError(f"{path}: a raw image takes no command line and no modules")
     if not data:
         raise ImageError(f"{path}: an empty file")
-    if LOAD_ADDRESS + len(data) > 0xA_0000:
-        raise ImageError(
-            f"{path}: a raw image has at most {0xA_0000 - LOAD_ADDRESS} bytes (0x7c00 to 0xa0000), not {len(data)}"
-        )
+    if LOAD_ADDRESS + len(data) > int(MEMORY.VIDEO):
+        most, end = int(MEMORY.VIDEO) - LOAD_ADDRESS, int(MEMORY.VIDEO)
+        raise ImageError(f"{path}: a raw image has at most {most} bytes ({LOAD_ADDRESS:#x} to {end:#x}), not {len(data)}")
     space.without_firmware()
     space.put(LOAD_ADDRESS, data, "the image")
     return "raw", entry.real(LOAD_ADDRESS, RDX=FIRST_DISK, RSP=LOAD_ADDRESS)

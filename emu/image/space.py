@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 
 from emu import files
-from emu.bits import PAGE
+from emu.bits import PAGE_BYTES
 from emu.errors import ImageError
 from emu.spec.firmware import LOW
 from emu.spec.platform import MEMORY
@@ -20,10 +20,10 @@ def memory_map(memory_bytes):
     Source: ACPI, "System Address Map Interfaces"
     """
     bios, ioapic, local, hole, above = (int(each) for each in (LOW.ACPI, MEMORY.IOAPIC, MEMORY.LOCAL_APIC, MEMORY.HOLE, MEMORY.ABOVE))
-    rows = [(0, LOW_END, USABLE), (LOW_END, 0xA_0000 - LOW_END, UNUSABLE), (bios, HIGH_START - bios, UNUSABLE)]
+    rows = [(0, LOW_END, USABLE), (LOW_END, int(MEMORY.VIDEO) - LOW_END, UNUSABLE), (bios, HIGH_START - bios, UNUSABLE)]
     if memory_bytes > HIGH_START:
         rows.append((HIGH_START, min(memory_bytes, hole) - HIGH_START, USABLE))
-    rows += [(ioapic, PAGE, UNUSABLE), (local, PAGE, UNUSABLE)]
+    rows += [(ioapic, PAGE_BYTES, UNUSABLE), (local, PAGE_BYTES, UNUSABLE)]
     return [*rows, (above, memory_bytes - hole, USABLE)] if memory_bytes > hole else rows
 
 
@@ -37,7 +37,7 @@ class Space:
     def __init__(self, path, memory_bytes):
         self.path, self.memory_bytes, self.segments, self.ranges = path, memory_bytes, [], []
         self.low_bytes = min(memory_bytes, int(MEMORY.HOLE))
-        self._taken = [(0, LOWEST_FREE, "the BIOS data area"), (0xA_0000, HIGH_START, "video memory and firmware")]
+        self._taken = [(0, LOWEST_FREE, "the BIOS data area"), (int(MEMORY.VIDEO), HIGH_START, "video memory and firmware")]
 
     def without_firmware(self):
         """Let an image that no firmware starts use all memory below the video memory."""
@@ -83,7 +83,7 @@ class Space:
             f"{self.path}: no room for {what} of {len(data)} bytes in {self.low_bytes:#x} bytes of memory"
         )
 
-    def put_above(self, floor, data, what, align=PAGE):
+    def put_above(self, floor, data, what, align=PAGE_BYTES):
         """Place bytes in the lowest free place at or above `floor`."""
         address = self._lowest(floor, self.low_bytes, len(data), align)
         if address is None:
@@ -92,7 +92,7 @@ class Space:
             )
         return self.put(address, data, what)
 
-    def put_high(self, data, what, ceiling, align=PAGE):
+    def put_high(self, data, what, ceiling, align=PAGE_BYTES):
         """Place bytes at the highest aligned free place that ends at or below `ceiling`."""
         top = min(ceiling, self.low_bytes)
         while top - len(data) >= HIGH_START:

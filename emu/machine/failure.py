@@ -4,7 +4,7 @@ Everything is read from the records after the run; nothing of the machine change
 """
 from dataclasses import dataclass
 
-from emu.bits import ALL_ONES, LOW_32, PAGE, U64, name_of, numbers, show, text_of
+from emu.bits import ALL_ONES, LOW_32, PAGE_BYTES, U64, name_of, numbers, show, text_of
 from emu.errors import ConfigError
 from emu.jit import words
 from emu.machine.host import host
@@ -14,6 +14,7 @@ from emu.model.memory import steps
 from emu.model.processor import msr
 from emu.model.vmx import checks, world
 from emu.model.vmx.vmcs import View
+from emu.spec.apic import X2APIC
 from emu.spec.cpu import CR0, EFER, RFLAGS, SEG, VECTOR, VECTORS
 from emu.spec.msr import MSR, RULE, RULES
 from emu.spec.outcome import ACCESS, MODE
@@ -92,7 +93,7 @@ def read_linear(machine, c, address, size):
     found = b""
     while size:
         address &= int(ALL_ONES)
-        here, end = min(size, PAGE - address % PAGE), steps.trace(c, address, ACCESS.READ, flags=False)[-1]
+        here, end = min(size, PAGE_BYTES - address % PAGE_BYTES), steps.trace(c, address, ACCESS.READ, flags=False)[-1]
         data = machine.peek(end.address, here) if end.verdict == "DONE" else None
         if data is None:
             return None
@@ -191,7 +192,7 @@ def msr_name(index):
     """Return the name of an MSR for people."""
     if index in CAPABILITIES:
         return text_of(VMXMSR, name_of(VMXMSR, index))
-    if world.X2APIC_FIRST <= index <= world.X2APIC_LAST:
+    if X2APIC.FIRST <= index <= X2APIC.LAST:
         return "x2APIC register"
     found = name_of(MSR, index)
     return "no MSR of this processor" if found.startswith("0x") else f"IA32_{found}"
@@ -206,7 +207,7 @@ def msr_rule(index):
         return "bits 63:32 of the first quadword of an entry are 0"
     if index in (MSR.FS_BASE, MSR.GS_BASE):
         return "the list does not name IA32_FS_BASE or IA32_GS_BASE: the guest-state area has their bases"
-    if world.X2APIC_FIRST <= index <= world.X2APIC_LAST:
+    if X2APIC.FIRST <= index <= X2APIC.LAST:
         return "the list does not name an x2APIC register (800H to 8FFH)"
     if index == world.SMM_MONITOR_CTL:
         return "the list does not name IA32_SMM_MONITOR_CTL outside SMM"

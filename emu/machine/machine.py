@@ -31,7 +31,7 @@ from emu.spec.outcome import ON_RESET, STOP
 from emu.spec.platform import MEMORY
 from emu.spec.profile import LEAST_BITS, MOST_BITS, PHYSICAL_BITS, PROCESSORS
 from emu.spec.vmx import REASON
-from emu.state import CPU, INSN, LOCAL_APIC, MACHINE, STALE, TLB
+from emu.state import CPU, INSN, LOCAL_APIC, MACHINE, STALE_PAGES, TLB
 
 ROM_BYTES = 128 << 10
 ROM_BASE = (1 << 32) - ROM_BYTES
@@ -221,7 +221,7 @@ class Machine:
         m, pages = self.record[0], range(address >> 12, (address + max(len(data), 1) - 1 >> 12) + 1)
         self.ledger[pages.start:pages.stop] |= DIRTY
         for page in pages:
-            if self.ledger[page] & CODE_HELD and m.stale_count < STALE:
+            if self.ledger[page] & CODE_HELD and m.stale_count < STALE_PAGES:
                 m.stale[m.stale_count] = page
                 m.stale_count += 1
             elif self.ledger[page] & CODE_HELD:

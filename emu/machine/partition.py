@@ -16,7 +16,7 @@ from emu.spec import partition_table
 from emu.spec.cpu import GPR
 from emu.spec.partition_table import CODE, DESC_BYTES, DESCRIPTOR, HEADER, PARTITION_TABLE, PARTITIONS, PIECES, STATE, TABLE_VPS
 
-ROOT = Path(__file__).resolve().parents[1]
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 PIECES_FROM = 0x40_0000                                   # pieces lie above the hypervisor, its table, and their slack
 ALIGNMENT = 2 << 20                                       # of a partition's memory
 ANY_PROCESSOR = (1 << 64) - 1
@@ -109,10 +109,10 @@ def demo():
 
 def folder(name):
     """Return the folder of an image's sources: beside the package in a checkout, inside it when installed."""
-    for place in (ROOT / "sources" / name, ROOT.parent / name):
+    for place in (PACKAGE_FOLDER / "sources" / name, PACKAGE_FOLDER.parent / name):
         if (place / "build.list").is_file():
             return place
-    raise ConfigError(f"the sources of {name} are neither inside the package nor beside it ({ROOT})")
+    raise ConfigError(f"the sources of {name} are neither inside the package nor beside it ({PACKAGE_FOLDER})")
 
 
 @cache

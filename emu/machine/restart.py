@@ -50,7 +50,7 @@ def of_image(image):
     return Placed(list(image.ranges), [*image.segments, (int(LOW.BLOCK), image.block())])
 
 
-def _forget(c, unit, now):
+def _forget_work(c, unit, now):
     """Forget what a processor was doing, its translations, and its vector registers; its clock shows `now`."""
     for name in TRANSIENT:
         c[name] = np.zeros_like(c[name])
@@ -72,7 +72,7 @@ def restart(machine):
     events.advance(m, U64(now))
     m.now, m.turn, m.kick, m.exit_code, m.vmcs_count = now, 0, 0, 0, 0
     for c, unit in zip(machine.cpu, machine.processors, strict=True):
-        _forget(c, unit, now)
+        _forget_work(c, unit, now)
     machine.reset()
     for address, size in machine.placed.ranges:
         machine.write(address, bytes(size))

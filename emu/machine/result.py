@@ -2,7 +2,7 @@
 from dataclasses import dataclass, field
 
 from emu.bits import name_of, text_of
-from emu.errors import BUDGET, ENTRY, FAILED, INTERNAL, INTERRUPTED, OK, RESET, SHUTDOWN, Unmodelled
+from emu.errors import BUDGET, ENTRY_FAILED, GUEST_FAILED, INTERNAL, INTERRUPTED, OK, RESET, SHUTDOWN, Unmodelled
 from emu.machine.failure import place
 from emu.machine.host import host
 from emu.spec.outcome import STOP, UNMODELLED
@@ -19,7 +19,7 @@ CODES = {
     "VMX_ABORT": SHUTDOWN,
     "BUDGET": BUDGET,
     "IDLE": BUDGET,
-    "ENTRY_FAILED": ENTRY,
+    "ENTRY_FAILED": ENTRY_FAILED,
     "INTERRUPTED": INTERRUPTED,
     "UNMODELLED": INTERNAL,
     "INTERNAL": INTERNAL,
@@ -62,9 +62,9 @@ def exit_code(result):
     A VM entry that failed goes before what followed from it: a guest that reports failure, sleep, a budget that is used up.
     """
     if result.entry_failed:
-        return ENTRY
+        return ENTRY_FAILED
     if result.reason == "EXIT_CODE":
-        return OK if result.exit_code == 0 else FAILED
+        return OK if result.exit_code == 0 else GUEST_FAILED
     if result.reason == "RESET" and result.on_reset == "stop":
         return OK
     return CODES.get(result.reason, INTERNAL)

@@ -61,7 +61,7 @@ class Watch:
         """Forget the point of a place."""
         w, keys = self.record, {each: key for each, key in self._keys.items() if each != place}
         w.action[place] = w.times[place] = 0
-        self._forget(self.met()[0] != place)
+        self._forget_others(self.met()[0] != place)
         w.first[:] = w.next[:] = 0
         self._keys, self._last = {}, {}
         for each, key in keys.items():
@@ -90,7 +90,7 @@ class Watch:
             self.cells.hit = 0
             self.record.times[:] = 0
 
-    def _forget(self, kept):
+    def _forget_others(self, kept):
         """Forget of what stops the machine all but the rows that are kept: bool[n]."""
         (places, rows), count = self.met(), int(np.count_nonzero(kept))
         places[:count], rows[:count] = places[kept], rows[kept]

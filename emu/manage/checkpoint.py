@@ -16,7 +16,7 @@ from emu.spec.tlfs import HVREG
 
 MAGIC, OLDER = b"HVVMCP03", b"HVVMCP02"                   # the older one had its disk in a file beside it
 HEAD_MOST = 16 << 20
-BATCH, ROW = 64, 32
+BATCH, STATE_ROW = 64, 32
 RECORD = 256 + 8                                          # the root's record of a child, its reference time
 COPY_BYTES = 1 << 20
 
@@ -74,8 +74,8 @@ def _take(root, vm):
         for batch in _batches(REGISTERS):
             root.place(int(ROOTS.REGISTERS), b"".join(struct.pack("<QQQQ", name, 0, 0, 0) for name in batch))
             root.command("READ", vm.slot, len(batch), processor)
-            data = root.read(int(ROOTS.REGISTERS), ROW * len(batch))
-            rows += [(name, *struct.unpack_from("<QQ", data, ROW * at + 16)) for at, name in enumerate(batch)]
+            data = root.read(int(ROOTS.REGISTERS), STATE_ROW * len(batch))
+            rows += [(name, *struct.unpack_from("<QQ", data, STATE_ROW * at + 16)) for at, name in enumerate(batch)]
         registers.append(rows)
     root.command("SAVE", vm.slot)
     record = root.read(int(ROOTS.RECORD), RECORD)

@@ -16,6 +16,7 @@ from types import GeneratorType
 
 from emu.errors import ConfigError, HvlabError, ManageError
 from emu.files import printable
+from emu.image.raw import LOAD_ADDRESS
 from emu.machine.partition import assembled
 from emu.manage import checkpoint, files, store
 from emu.manage.link import Link
@@ -23,7 +24,6 @@ from emu.manage.root import LOOK_CYCLES, Root, RootLost
 from emu.manage.running import Running
 from emu.spec.root import ROOTS
 
-LOADER = 0x7C00
 TYPED_MOST = 1 << 16
 WORKER_SECONDS = 5                                        # seconds for a worker to answer
 
@@ -96,8 +96,8 @@ class Requests:
         row = self._row(name, store.OFF, store.FAILED)
         vm = self._create(row)
         try:
-            self.service.root.place(vm.base + LOADER, assembled("firmware/loader").code)
-            self.service.root.command("START", vm.slot, LOADER)
+            self.service.root.place(vm.base + LOAD_ADDRESS, assembled("firmware/loader").code)
+            self.service.root.command("START", vm.slot, LOAD_ADDRESS)
         except HvlabError as error:
             self.service.take_down(vm, store.FAILED, f"it cannot be started: {error}")
             raise

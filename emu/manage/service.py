@@ -23,7 +23,7 @@ from emu.manage.running import Running
 from emu.manage.store import Store
 from emu.spec.root import VDISK
 
-STEP = 5_000_000                                          # cycles between two checks of what else there is
+LOOK_EVERY = 5_000_000                                     # cycles between two checks of what else there is
 AHEAD = 0.002                                             # seconds that the machine's clock may be past the host's
 LOOK, OFTEN = 1.0, 0.02                                   # seconds between two checks of what gives no signal; while somebody waits for it
 END_PATIENCE = 15                                         # seconds for all workers at the service's end
@@ -120,7 +120,7 @@ class Service:
         return min(most, max(0.0, ahead - AHEAD))
 
     def _advance(self):
-        self.root.run(STEP)
+        self.root.run(LOOK_EVERY)
         self.hear()
 
     def _look(self):

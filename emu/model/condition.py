@@ -11,8 +11,8 @@ from emu.model import ram
 from emu.model.cpu import rflags
 from emu.model.memory import look, memory
 from emu.model.observe import breakpoint, watch
-from emu.model.observe.watch import PROGRAM_LENGTH, WIDTH
-from emu.spec.trace import EVENT_KIND, OP, TRACE_WORDS
+from emu.model.observe.watch import PROGRAM_WORDS, TRACE_WORDS
+from emu.spec.trace import EVENT_KIND, OP
 from emu.state import ENV_BYTES, debug_at, env_of, machine_at, watch_at
 
 TOP_BIT, STATE_WORDS = U64(1 << 63), U64(ENV_BYTES // 8)
@@ -122,8 +122,8 @@ def _changed(c, stack, top, op, operand):
 @kernel
 def holds(c, w, row, place):
     """Return whether the program of a place holds before the instruction of `row` (uint64[8]); it only ever goes forward."""
-    first = place * PROGRAM_LENGTH
-    at, end, depth, stack = first, first + PROGRAM_LENGTH, 0, w.stack
+    first = place * PROGRAM_WORDS
+    at, end, depth, stack = first, first + PROGRAM_WORDS, 0, w.stack
     while at < end:
         op, operand = w.program[at] & LOW_8, w.program[at] >> 8
         here, at = at, at + 1
@@ -162,7 +162,7 @@ def _accepted(c, m, d, i, la):
     if not holds(c, w, row, U64(d.program[i]) - 1):
         return False
     for j in range(TRACE_WORDS):
-        w.asked[i * WIDTH + U64(j)] = row[U64(j)]
+        w.asked[i * TRACE_WORDS + U64(j)] = row[U64(j)]
     return True
 
 

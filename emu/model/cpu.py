@@ -14,8 +14,8 @@ FS_BASE, GS_BASE = SEG.FS * U64(3) + U64(1), SEG.GS * U64(3) + U64(1)      # wor
 SS_WORD, TR_WORD = SEG.SS * U64(3) + U64(2), SEG.TR * U64(3) + U64(2)      # limit and attributes
 FORWARD, BACKWARD = np.int32(1), np.int32(-1)              # ENV.df, a signed field
 HALF_48, HALF_57, HALF_CPU = U64(1 << 47), U64(1 << 56), U64(1 << LINEAR_BITS - 1)
-ONES_CPU = U64((1 << 64 - LINEAR_BITS) - 1)                # what lies above BITS_CPU in a canonical address of the upper half
-BITS_48, BITS_57, BITS_CPU = U64(48), U64(57), U64(LINEAR_BITS)
+ONES_CPU = U64((1 << 64 - LINEAR_BITS) - 1)                # what lies above LINEAR_BITS in a canonical address of the upper half
+BITS_48, BITS_57, LINEAR_BITS = U64(48), U64(57), U64(LINEAR_BITS)
 
 
 @kernel
@@ -117,7 +117,7 @@ def cpu_canonical(address):
     addresses to invalidate.  RIP, memory accesses, WRFSBASE and WRGSBASE are checked by `paging_canonical`.
     Source: SDM 3A, "System Registers Containing Linear Addresses"
     """
-    return address + HALF_CPU >> BITS_CPU == 0
+    return address + HALF_CPU >> LINEAR_BITS == 0
 
 
 @kernel

@@ -231,7 +231,7 @@ def instruction(c):
     trap = e.eflags & RFLAGS.TF
     result = execute(c, e, insn)
     if result == RESULT.FAULT:
-        breakpoint.forget(c)
+        breakpoint.forget_hits(c)
         route.fault(c)
         return
     c.instructions += 1

@@ -10,6 +10,7 @@ a second folder with these functions; this module is then where the processor's 
 - task switches, which are exits or stops: `task_switch` through the IDT, `task_transfer` by CALL and JMP, `task_iret`
 - IRET and NMIs: `iret` and `iret_done` account for one, `iret_unblocks` whether it would change anything
 - between instructions: `boundary`, the exit that is due; `next_boundary_deadline` and `window_awaited`, when the next may be
+- `tsc_multiplier`: what the guest's time-stamp counter is scaled by
 - `read_field` and `write_field`: VMREAD and VMWRITE, which `emu.core.fast` does without an event
 
 Not here, as they lie lower: second-level paging (`emu.model.memory.ept`: `active`, `translate`, `verdict`, `granted`), and what
@@ -42,8 +43,10 @@ from emu.model.vmx.task import BY_IDT
 from emu.model.vmx.task import iret as task_iret
 from emu.model.vmx.task import switch as task_switch
 from emu.model.vmx.task import transfer as task_transfer
+from emu.model.vmx.vmcs import fields
 from emu.model.vmx.vmx import execute, read_field, write_field
 from emu.spec.insn import INSN
+from emu.spec.vmcs import FIELD
 
 __all__ = ["BY_IDT", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen", "cr4_to_write", "cr8_read",
            "cr8_write", "cr_read_exits", "exception", "execute", "iret", "iret_done", "iret_unblocks", "leave",
@@ -55,3 +58,9 @@ __all__ = ["BY_IDT", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_wr
 def owns(kind):
     """Return whether an instruction of this kind belongs to the extension."""
     return INSN.VMCALL <= kind <= INSN.VMFUNC
+
+
+@kernel
+def tsc_multiplier(c):
+    """Return what the time-stamp counter of the guest is multiplied by: 48 fraction bits."""
+    return fields(c)[FIELD.TSC_MULTIPLIER]

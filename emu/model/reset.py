@@ -2,7 +2,7 @@
 
 Source: SDM 3A, "Processor States Following Power-up, Reset, or INIT" and "MP Initialization Protocol"
 """
-from emu.bits import ALL_ONES, PAGE_SHIFT, U64
+from emu.bits import ALL_ONES, PAGE_SHIFT, U64, value_of
 from emu.jit import kernel
 from emu.model.cpu import SEGMENT_REGISTERS, refresh_hflags, set_rflags, set_segment
 from emu.model.interrupts import apic
@@ -10,15 +10,15 @@ from emu.model.memory import tlb
 from emu.model.processor import msr
 from emu.spec import cpuid
 from emu.spec.apic import APICBASE
-from emu.spec.cpu import CR0, DR6_RESET, DR7_RESET, FCW_RESET, MXCSR_RESET, SEG
+from emu.spec.cpu import CR0, DESCRIPTOR, DR6_RESET, DR7_RESET, POWER_UP, SEG, SEGTYPE, SYSTYPE
 from emu.spec.debug import ARMED
 from emu.spec.msr import PAT_RESET
 from emu.spec.outcome import MODE
 from emu.spec.vmx import ACTIVITY
 from emu.state import env_of, machine_at
 
-RESET_CS, RESET_CS_BASE, RESET_RIP, RESET_LIMIT = U64(0xF000), U64(0xFFFF_0000), U64(0xFFF0), U64(0xFFFF)
-RESET_CODE, RESET_DATA, RESET_LDT, RESET_TSS = U64(0x9B00), U64(0x9300), U64(0x8200), U64(0x8B00)
+RESET_CODE, RESET_DATA = value_of(DESCRIPTOR, P=1, S=1, TYPE=SEGTYPE.CODE), value_of(DESCRIPTOR, P=1, S=1, TYPE=SEGTYPE.DATA)
+RESET_LDT, RESET_TSS = value_of(DESCRIPTOR, P=1, TYPE=SYSTYPE.LDT), value_of(DESCRIPTOR, P=1, TYPE=SYSTYPE.BUSY_TSS)
 CR0_RESET = CR0.CD | CR0.NW | CR0.ET
 CR0_KEPT_BY_INIT = CR0.CD | CR0.NW
 SIGNATURE = U64(cpuid.SIGNATURE)                         # RDX: CPUID.1:EAX
@@ -32,14 +32,14 @@ def registers(c, e):
         e.regs[U64(n)] = 0
     e.regs[2] = SIGNATURE
     for s in range(SEGMENT_REGISTERS):
-        set_segment(e, U64(s), 0, 0, RESET_LIMIT, RESET_DATA)
-    set_segment(e, SEG.CS, RESET_CS, RESET_CS_BASE, RESET_LIMIT, RESET_CODE)
-    set_segment(e, SEG.LDTR, 0, 0, RESET_LIMIT, RESET_LDT)
-    set_segment(e, SEG.TR, 0, 0, RESET_LIMIT, RESET_TSS)
-    set_segment(e, SEG.GDTR, 0, 0, RESET_LIMIT, 0)
-    set_segment(e, SEG.IDTR, 0, 0, RESET_LIMIT, 0)
-    e.rip = RESET_RIP
-    set_rflags(e, 2)
+        set_segment(e, U64(s), 0, 0, POWER_UP.LIMIT, RESET_DATA)
+    set_segment(e, SEG.CS, POWER_UP.CS, POWER_UP.CS_BASE, POWER_UP.LIMIT, RESET_CODE)
+    set_segment(e, SEG.LDTR, 0, 0, POWER_UP.LIMIT, RESET_LDT)
+    set_segment(e, SEG.TR, 0, 0, POWER_UP.LIMIT, RESET_TSS)
+    set_segment(e, SEG.GDTR, 0, 0, POWER_UP.LIMIT, 0)
+    set_segment(e, SEG.IDTR, 0, 0, POWER_UP.LIMIT, 0)
+    e.rip = POWER_UP.RIP
+    set_rflags(e, POWER_UP.RFLAGS)
     e.cr[2] = e.cr[3] = e.cr[4] = e.efer = 0
     for n in range(4):
         e.dr[U64(n)] = 0
@@ -58,7 +58,7 @@ def power_up(c):
     e = env_of(c.env)[0]
     registers(c, e)
     e.cr[0] = CR0_RESET
-    e.pat, e.xcr0, e.mxcsr, e.fpuc = U64(PAT_RESET), 1, MXCSR_RESET, FCW_RESET
+    e.pat, e.xcr0, e.mxcsr, e.fpuc = U64(PAT_RESET), POWER_UP.XCR0, POWER_UP.MXCSR, POWER_UP.FCW
     e.star = e.lstar = e.cstar = e.fmask = e.kernel_gs_base = e.tsc_aux = 0
     e.sysenter_cs = e.sysenter_esp = e.sysenter_eip = 0
     for n in range(8):
@@ -90,7 +90,7 @@ def start(c, vector):
     """Start a processor that waits for SIPI at page `vector` in real mode."""
     m, e = machine_at(c.machine)[0], env_of(c.env)[0]
     c.sipi_pending = 0
-    set_segment(e, SEG.CS, vector << SELECTOR_SHIFT, vector << PAGE_SHIFT, RESET_LIMIT, RESET_CODE)
+    set_segment(e, SEG.CS, vector << SELECTOR_SHIFT, vector << PAGE_SHIFT, POWER_UP.LIMIT, RESET_CODE)
     e.rip = 0
     c.activity = ACTIVITY.ACTIVE
     if m.now > c.cycles:

@@ -1,5 +1,5 @@
 """Processor registers and exceptions: CR0, CR4, EFER, RFLAGS, DR6, DR7, descriptors, vectors."""
-from emu.bits import U64, codes, every, layout, sets
+from emu.bits import LOW_16, U64, codes, details, every, layout, registers, sets, value_of
 
 GPR = codes("GPR", 'SDM 2A, "REX Prefixes"',
     RAX=(0, "accumulator"), RCX=(1, "count"), RDX=(2, "data"), RBX=(3, "base"), RSP=(4, "stack pointer"),
@@ -58,11 +58,19 @@ DR7 = layout("DR7", 64, 'SDM 3B, "Debug Control Register (DR7)"',
     RW0=(17, 16, "condition 0"), LEN0=(19, 18, "length 0"), RW1=(21, 20, "condition 1"), LEN1=(23, 22, "length 1"),
     RW2=(25, 24, "condition 2"), LEN2=(27, 26, "length 2"), RW3=(29, 28, "condition 3"), LEN3=(31, 30, "length 3"))
 
-# After power-up (SDM 3A, "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT") and FNINIT (SDM 2A, "FINIT").
-DR6_RESET, DR7_RESET = U64(0xFFFF_0FF0), DR7.ONE
-MXCSR_RESET = MXCSR.IM | MXCSR.DM | MXCSR.ZM | MXCSR.OM | MXCSR.UM | MXCSR.PM
-FCW_RESET, FCW_INIT = U64(0x40), U64(0x37F)
+# Bits that no write changes are 1 as at reset, or 0.
+DEBUGREG = registers("DEBUGREG", 'SDM 3B, "Debug Registers"; SDM 3A, "Processor States Following Power-up, Reset, or INIT"',
+    DR6=(6, 0xFFFF_0FF0, DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT, "debug status"),
+    DR7=(7, DR7.ONE, every(DR7) & ~int(DR7.ONE | DR7.RTM), "debug control"))
+DR6_RESET, DR7_RESET = (U64(row.reset) for row in details(DEBUGREG).rows.values())
 DR6_ZERO = U64(1 << 12)                          # of the low half; the other bits without a name are 1, as in DR6_RESET
+
+POWER_UP = codes("POWER_UP", 'SDM 3A, "Processor States Following Power-up, Reset, or INIT"',
+    CS=(0xF000, "selector of CS"), CS_BASE=(0xFFFF_0000, "base of CS"), RIP=(0xFFF0, "RIP"),
+    LIMIT=(0xFFFF, "limit of all segments and tables"), FCW=(0x40, "x87 control word"), XCR0=(1, "XCR0"), RFLAGS=(2, "RFLAGS"),
+    MXCSR=(int(MXCSR.IM | MXCSR.DM | MXCSR.ZM | MXCSR.OM | MXCSR.UM | MXCSR.PM), "MXCSR: all masked"))
+
+FCW_INIT = U64(0x37F)                            # x87 control word after FNINIT (SDM 2A, "FINIT/FNINIT")
 # What is not reserved.
 RFLAGS_KNOWN, CR0_KNOWN, EFER_KNOWN, MXCSR_KNOWN = every(RFLAGS), every(CR0), every(EFER), every(MXCSR)
 
@@ -86,12 +94,22 @@ DESCRIPTOR = layout("DESCRIPTOR", 32, 'SDM 3A, "Segment Descriptors" (second dou
     L=(21, 21, "64-bit code"), DB=(22, 22, "default operation size"), G=(23, 23, "granularity"),
     BASE_31_24=(31, 24, "base 31:24"))
 
+SEGTYPE = codes("SEGTYPE", 'SDM 3A, "Code- and Data-Segment Descriptor Types" (DESCRIPTOR.S = 1)',
+    DATA=(3, "data, writable, accessed"), DATA_DOWN=(7, "the same, expanding down"),
+    CODE_UNREADABLE=(9, "code, accessed"), CODE=(11, "code, readable, accessed"),
+    CONFORMING_UNREADABLE=(13, "conforming code, accessed"), CONFORMING=(15, "conforming code, readable, accessed"))
+SYSTYPE = codes("SYSTYPE", 'SDM 3A, "System Descriptor Types" (DESCRIPTOR.S = 0)',
+    TSS_16=(1, "16-bit TSS, available"), LDT=(2, "LDT"), BUSY_TSS_16=(3, "16-bit TSS, busy"), TASK_GATE=(5, "task gate"),
+    TSS=(9, "32-bit or 64-bit TSS, available"), BUSY_TSS=(11, "32-bit or 64-bit TSS, busy"))
+
+
 # Descriptors of base 0 and limit 4 GiB, privilege level 0, accessed, as the eight bytes of a table.
 def _flat(kind, size):
-    return int(DESCRIPTOR.P | DESCRIPTOR.S | DESCRIPTOR.G | DESCRIPTOR.LIMIT_19_16 | U64(kind << 8) | size) << 32 | 0xFFFF
+    return int(value_of(DESCRIPTOR, TYPE=kind, LIMIT_19_16=15) | DESCRIPTOR.P | DESCRIPTOR.S | DESCRIPTOR.G | size) << 32 | int(LOW_16)
 
 
-GDT_CODE64, GDT_CODE32, GDT_DATA = _flat(11, DESCRIPTOR.L), _flat(11, DESCRIPTOR.DB), _flat(3, DESCRIPTOR.DB)
+GDT_CODE64, GDT_CODE32 = _flat(SEGTYPE.CODE, DESCRIPTOR.L), _flat(SEGTYPE.CODE, DESCRIPTOR.DB)
+GDT_DATA = _flat(SEGTYPE.DATA, DESCRIPTOR.DB)
 GATE_INTERRUPT = int(DESCRIPTOR.P) | 14 << 8      # bits 15:0 of the second doubleword: of a table of 32 or 64 bits
 
 # Interruption information: VM-entry, VM-exit and IDT-vectoring; the model uses it for every event.

@@ -12,7 +12,7 @@ from emu.spec.profile import LINEAR_BITS, PHYSICAL_BITS
 
 SIGNATURE = 0x000F_06E1                             # family 6, model 0xFE, stepping 1: no processor that was ever sold
 VENDOR, BRAND = "GenuineIntel", "hvlab virtual processor"
-CACHE_LINE, MOST_PROCESSORS = 64, 8
+LINE_BYTES = 64
 
 FEATURE_C = layout("FEATURE_C", 32, 'SDM 2A, "CPUID" (leaf 1, ECX)',
     SSE3=(0, 0, "SSE3"), PCLMULQDQ=(1, 1, "carry-less multiplication"), MONITOR=(3, 3, "MONITOR and MWAIT"), VMX=(5, 5, "VMX"),
@@ -65,7 +65,7 @@ def _words(text, count):
 
 def _cache(kind, level, ways, sets, inclusive=0):
     """Return the four registers of a leaf 4 subleaf; sharing is added by the model."""
-    return (kind | level << 5 | 1 << 8, CACHE_LINE - 1 | (ways - 1) << 22, sets - 1, inclusive << 1)
+    return (kind | level << 5 | 1 << 8, LINE_BYTES - 1 | (ways - 1) << 22, sets - 1, inclusive << 1)
 
 
 _VENDOR, _BRAND = _words(VENDOR, 3), _words(BRAND, 12)
@@ -74,13 +74,13 @@ _MHZ = int(HZ.TSC) // 1_000_000
 # leaf, subleaf (None: the leaf has none), EAX, EBX, ECX, EDX; bits that depend on state are added by the model
 ROWS = [
     (0x0, None, int(MAX_BASIC), _VENDOR[0], _VENDOR[2], _VENDOR[1]),
-    (0x1, None, SIGNATURE, CACHE_LINE // 8 << 8, every(FEATURE_C), every(FEATURE_D)),
+    (0x1, None, SIGNATURE, LINE_BYTES // 8 << 8, every(FEATURE_C), every(FEATURE_D)),
     (0x2, None, 0x7603_6301, 0x00F0_B5FF, 0, 0x00C3_0000),
     (0x4, 0) + _cache(1, 1, 8, 64),                 # 32 KiB data
     (0x4, 1) + _cache(2, 1, 8, 64),                 # 32 KiB instructions
     (0x4, 2) + _cache(3, 2, 4, 1024),               # 256 KiB
     (0x4, 3) + _cache(3, 3, 16, 8192, 1),           # 8 MiB, shared by all
-    (0x5, None, CACHE_LINE, CACHE_LINE, 3, 0x10),
+    (0x5, None, LINE_BYTES, LINE_BYTES, 3, 0x10),
     (0x6, None, 1 << 2, 0, 0, 0),                   # the APIC timer always runs
     (0x7, 0, 0, every(FEATURE_7B), every(FEATURE_7C), every(FEATURE_7D)),
     (0xA, None, 0, 0, 0, 0),
@@ -95,7 +95,7 @@ ROWS = [
     (0x8000_0002, None, *_BRAND[0:4]),
     (0x8000_0003, None, *_BRAND[4:8]),
     (0x8000_0004, None, *_BRAND[8:12]),
-    (0x8000_0006, None, 0, 0, 256 << 16 | 4 << 12 | CACHE_LINE, 0),     # L2: 256 KiB, 4 ways
+    (0x8000_0006, None, 0, 0, 256 << 16 | 4 << 12 | LINE_BYTES, 0),     # L2: 256 KiB, 4 ways
     (0x8000_0007, None, 0, 0, 0, 1 << 8),
     (0x8000_0008, None, PHYSICAL_BITS | LINEAR_BITS << 8, 0, 0, 0),
 ]

@@ -7,7 +7,7 @@ from emu.spec.tlfs import HVCALL, HVSTATUS
 
 # What the second word of a row says: SIMPLE runs once, REP repeats for a list, VARIABLE has a header of variable size, FAST may take
 # its parameters in registers.
-KIND = codes("KIND", 'TLFS, "Hypercall Classes"; "Hypercall Inputs"', S=(0, "simple"), R=(1, "rep"), V=(2, "variable header"),
+CALLKIND = codes("CALLKIND", 'TLFS, "Hypercall Classes"; "Hypercall Inputs"', S=(0, "simple"), R=(1, "rep"), V=(2, "variable header"),
              F=(3, "fast form"))
 
 # number, kind, who may call: a privilege of the caller or "parent" of the partition it is about.

@@ -45,7 +45,7 @@ ARCHCAP = layout("ARCHCAP", 64, 'SDM 4, "IA32_ARCH_CAPABILITIES"',
     SSB_NO=(4, 4, "no speculative store bypass"), MDS_NO=(5, 5, "no microarchitectural data sampling"),
     PSCHANGE_NO=(6, 6, "no machine check on page-size change"), TAA_NO=(8, 8, "no TSX asynchronous abort"))
 
-ALL, LOW, MICROCODE = 0xFFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF, 1
+ALL, HALF, MICROCODE = 0xFFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF, 1
 BANKS = 4
 CST_LOCK, C1E = 1 << 15, 1 << 1                     # SDM 4, "MSR_PKG_CST_CONFIG_CONTROL", "MSR_POWER_CTL"
 MISC_FIXED = MISCENABLE.BTS_UNAVAILABLE | MISCENABLE.PEBS_UNAVAILABLE
@@ -71,7 +71,7 @@ ROWS = [
     ("PKG_CST_CONFIG_CONTROL", 0x0E2, CST_LOCK, 0,               RULE.READ_ONLY,    "",                 "C-states: none below C1, locked by the firmware"),
     ("MTRRCAP",        0x0FE,       8 | MTRRCAP.FIX | MTRRCAP.WC, 0, RULE.READ_ONLY, "",                "MTRR capabilities"),
     ("ARCH_CAPABILITIES", 0x10A,    IMMUNE,     0,               RULE.READ_ONLY,    "",                 "no speculation, no side channels"),
-    ("SYSENTER_CS",    0x174,       0,          LOW,             RULE.IGNORE,       "env.sysenter_cs",  "SYSENTER code segment"),
+    ("SYSENTER_CS",    0x174,       0,          HALF,             RULE.IGNORE,       "env.sysenter_cs",  "SYSENTER code segment"),
     ("SYSENTER_ESP",   0x175,       0,          ALL,             RULE.CANONICAL,    "env.sysenter_esp", "SYSENTER stack pointer"),
     ("SYSENTER_EIP",   0x176,       0,          ALL,             RULE.CANONICAL,    "env.sysenter_eip", "SYSENTER entry point"),
     ("MCG_CAP",        0x179,       BANKS,      0,               RULE.READ_ONLY,    "",                 "machine-check banks"),
@@ -91,11 +91,11 @@ ROWS = [
     ("STAR",           0xC0000081,  0,          ALL,             RULE.PLAIN,        "env.star",         "SYSCALL segments"),
     ("LSTAR",          0xC0000082,  0,          ALL,             RULE.CANONICAL,    "env.lstar",        "SYSCALL entry point"),
     ("CSTAR",          0xC0000083,  0,          ALL,             RULE.CANONICAL,    "env.cstar",        "SYSCALL entry point, compatibility mode: never used"),
-    ("FMASK",          0xC0000084,  0,          LOW,             RULE.PLAIN,        "env.fmask",        "SYSCALL flag mask"),
+    ("FMASK",          0xC0000084,  0,          HALF,             RULE.PLAIN,        "env.fmask",        "SYSCALL flag mask"),
     ("FS_BASE",        0xC0000100,  0,          ALL,             RULE.CANONICAL,    "env.seg[13]",      "base of FS"),
     ("GS_BASE",        0xC0000101,  0,          ALL,             RULE.CANONICAL,    "env.seg[16]",      "base of GS"),
     ("KERNEL_GS_BASE", 0xC0000102,  0,          ALL,             RULE.CANONICAL,    "env.kernel_gs_base", "base for SWAPGS"),
-    ("TSC_AUX",        0xC0000103,  0,          LOW,             RULE.PLAIN,        "env.tsc_aux",      "value that RDTSCP and RDPID return"),
+    ("TSC_AUX",        0xC0000103,  0,          HALF,             RULE.PLAIN,        "env.tsc_aux",      "value that RDTSCP and RDPID return"),
 ]
 ROWS += [(f"MTRR_PHYSBASE{n}", 0x200 + 2 * n, 0, RANGE_TYPE, RULE.ADDRESS, f"cpu.mtrr_variable[{2 * n}]",
           f"base and type of variable range {n}") for n in range(8)]
@@ -114,6 +114,6 @@ MSR = registers("MSR", 'SDM 4, "Architectural MSRs"', **{row[0]: (row[1], row[2]
 
 # ---- the same rows for kernels: sorted by number ---------------------------------------------------------
 NUMBER = np.array([row[1] for row in ROWS], np.uint64)
-RESET = np.array([int(row[2]) for row in ROWS], np.uint64)
+RESETS = np.array([int(row[2]) for row in ROWS], np.uint64)
 WRITABLE = np.array([int(row[3]) for row in ROWS], np.uint64)
 RULES = np.array([int(row[4]) for row in ROWS], np.uint64)

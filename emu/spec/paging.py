@@ -12,7 +12,7 @@ PAGING = codes("PAGING", 'SDM 3A, "Paging Modes and Control Bits"',
     OFF=(0, "CR0.PG = 0"), BITS_32=(1, "32-bit paging"), PAE=(2, "PAE paging"), LEVEL_4=(3, "4-level paging"),
     LEVEL_5=(4, "5-level paging"))
 
-STEP = codes("STEP", "ours: what one paging-structure entry means for a walk",
+WALKSTEP = codes("WALKSTEP", "ours: what one paging-structure entry means for a walk",
     NOT_PRESENT=(0, "not present"), RESERVED=(1, "present with a reserved bit set"), TABLE=(2, "refers to a table"),
     PAGE=(3, "maps a page"), MISCONFIGURED=(4, "EPT misconfiguration"))
 
@@ -39,7 +39,7 @@ _TABLE = dict(_RIGHTS, IGNORED_6=(6, 6, "ignored"), PS=(7, 7, "page size: 0, a t
 _TOP = dict(_RIGHTS, IGNORED_6=(6, 6, "ignored"), IGNORED_11_8=(11, 8, "ignored"))
 _PAGE = dict(_RIGHTS, D=(6, 6, "dirty"), PS=(7, 7, "page size: 1, a page"), G=(8, 8, "global"),
              IGNORED_11_9=(11, 9, "ignored"), PAT=(12, 12, "page attribute table"))
-_SMALL = dict(_RIGHTS, D=(6, 6, "dirty"), PAT=(7, 7, "page attribute table"), G=(8, 8, "global"),
+_LEAF = dict(_RIGHTS, D=(6, 6, "dirty"), PAT=(7, 7, "page attribute table"), G=(8, 8, "global"),
               IGNORED_11_9=(11, 9, "ignored"))
 _XD = dict(XD=(63, 63, "execute disable (reserved when IA32_EFER.NXE = 0)"))
 _HIGH = dict(IGNORED_62_52=(62, 52, "ignored, or protection key"), **_XD)
@@ -52,20 +52,20 @@ def _address(high, low):
 _32, _PAE, _64 = 'SDM 3A, "32-Bit Paging"', 'SDM 3A, "PAE Paging"', 'SDM 3A, "4-Level Paging and 5-Level Paging"'
 PDE32 = layout("PDE32", 32, _32, **_TABLE, **_address(31, 12))
 PDE32_4M = layout("PDE32_4M", 32, _32, **_PAGE, **_address(31, 22))
-PTE32 = layout("PTE32", 32, _32, **_SMALL, **_address(31, 12))
+PTE32 = layout("PTE32", 32, _32, **_LEAF, **_address(31, 12))
 PDPTE_PAE = layout("PDPTE_PAE", 64, _PAE, P=(0, 0, "present"), PWT=(3, 3, "write-through"), PCD=(4, 4, "cache disable"),
     IGNORED_11_9=(11, 9, "ignored"), **_address(51, 12))
 PDPTE_PAE_RESERVED = ~U64(every(PDPTE_PAE))            # a load of PDPTE registers fails by these bits
 PDE_PAE = layout("PDE_PAE", 64, _PAE, **_TABLE, **_address(51, 12), **_XD)
 PDE_PAE_2M = layout("PDE_PAE_2M", 64, _PAE, **_PAGE, **_address(51, 21), **_XD)
-PTE_PAE = layout("PTE_PAE", 64, _PAE, **_SMALL, **_address(51, 12), **_XD)
+PTE_PAE = layout("PTE_PAE", 64, _PAE, **_LEAF, **_address(51, 12), **_XD)
 PML5E = layout("PML5E", 64, _64, **_TOP, **_address(51, 12), **_HIGH)
 PML4E = layout("PML4E", 64, _64, **_TOP, **_address(51, 12), **_HIGH)
 PDPTE = layout("PDPTE", 64, _64, **_TABLE, **_address(51, 12), **_HIGH)
 PDPTE_1G = layout("PDPTE_1G", 64, _64, **_PAGE, **_address(51, 30), **_HIGH)
 PDE = layout("PDE", 64, _64, **_TABLE, **_address(51, 12), **_HIGH)
 PDE_2M = layout("PDE_2M", 64, _64, **_PAGE, **_address(51, 21), **_HIGH)
-PTE = layout("PTE", 64, _64, **_SMALL, **_address(51, 12), **_HIGH)
+PTE = layout("PTE", 64, _64, **_LEAF, **_address(51, 12), **_HIGH)
 
 _LONG = {(4, 0): PML4E, (3, 0): PDPTE, (3, 1): PDPTE_1G, (2, 0): PDE, (2, 1): PDE_2M, (1, 0): PTE}
 ENTRY = {                                # (mode, level, 1 for a large page) -> layout

@@ -7,6 +7,7 @@ import numpy as np
 from emu.bits import codes, layout
 
 MEMORY = codes("MEMORY", "physical addresses; RAM lies from 0 to the hole, VGA text memory is part of it, and from 4 GiB on",
+    VIDEO=(0xA_0000, "conventional memory ends here; to 1 MiB it is of the video card and the firmware"),
     VGA_TEXT=(0xB8000, "80x25 characters and attributes, RAM"),
     HOLE=(0xC000_0000, "RAM ends here or below; what it has more lies at ABOVE"),
     IOAPIC=(0xFEC0_0000, "I/O APIC registers, one page"),

@@ -10,7 +10,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from emu.bits import U64
+from emu.bits import U64, every, layout
 from emu.spec.cpu import CR0, CR4, EFER
 from emu.spec.vmx import (
     BASIC, ENCODING, ENTRYC, EPTCAP, EXITC, FIELD, MISC, PIN, PROC, PROC2, REGION_WORDS, VMCS, VMXMSR)
@@ -47,8 +47,9 @@ CR4_MAY = int(
     CR4.UMIP | CR4.LA57 | CR4.VMXE | CR4.FSGSBASE | CR4.PCIDE | CR4.OSXSAVE | CR4.SMEP | CR4.SMAP)
 EFER_MAY = int(EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE)
 EFER_NOT = ~U64(EFER_MAY)
-DEBUGCTL_MAY = 0x3                                  # LBR, BTF
-DEBUGCTL_LBR, DEBUGCTL_BTF = U64(1), U64(2)
+DEBUGCTL = layout("DEBUGCTL", 64, 'SDM 3B, "IA32_DEBUGCTL MSR"; what this processor has', LBR=(0, 0, "last-branch recording"),
+    BTF=(1, 1, "single step on branches"))
+DEBUGCTL_MAY = every(DEBUGCTL)
 
 # ---- VMCS fields that this processor lacks (SDM 3D, "Field Encoding in VMCS": a field exists with its control) ----
 _WITHOUT = (                                        # (control, what is allowed, fields that exist only with it)

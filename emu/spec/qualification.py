@@ -32,7 +32,7 @@ QUALIFICATION = {
     "VIRTUALIZED_EOI": QUAL_EOI, "EPT_VIOLATION": QUAL_EPT, "APIC_WRITE": QUAL_APIC_WRITE, "PML_FULL": QUAL_PML, "SPP": QUAL_SPP,
     "INSTRUCTION_TIMEOUT": QUAL_TIMEOUT,
 }
-EXCEPTION = {int(VECTOR.PF): QUAL_LINEAR, int(VECTOR.DB): QUAL_DB}
+BY_VECTOR = {int(VECTOR.PF): QUAL_LINEAR, int(VECTOR.DB): QUAL_DB}
 
 # Fields of INFO that an exit fills in, by FORMAT; TABLE and SELECTOR also have IDENTITY.
 _MEMORY = ("SCALE", "ADDRESS_SIZE", "REGISTER", "SEGMENT", "INDEX", "INDEX_INVALID", "BASE", "BASE_INVALID")
@@ -48,4 +48,4 @@ VECTORED = {"EXCEPTION": "EXIT_INTERRUPTION_INFO describes the event, EXIT_INTER
             "EXTERNAL_INTERRUPT": "EXIT_INTERRUPTION_INFO holds the vector if acknowledge interrupt on exit is 1"}
 
 # What this machine does not do, said to whoever asks for the exit.
-NEVER = {"ENTRY_MACHINE_CHECK": "this machine has no machine-check events: no VM entry of it fails so"}
+NOT_HERE = {"ENTRY_MACHINE_CHECK": "this machine has no machine-check events: no VM entry of it fails so"}

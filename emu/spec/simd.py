@@ -39,8 +39,8 @@ def _operands():
     table = np.zeros((4, 4, 256), np.uint8)
     for (number, prefix), text in ALIGNED.items():
         table[number, prefix, list(opcodes(text))] = int(OPERAND.ALIGNED)
-    for (number, prefix), (eight, four) in SMALL.items():
-        for kind, text in ((OPERAND.EIGHT, eight), (OPERAND.FOUR, four)):
+    for (number, prefix), (wide, narrow) in SMALL.items():
+        for kind, text in ((OPERAND.EIGHT, wide), (OPERAND.FOUR, narrow)):
             for opcode in opcodes(text):
                 if table[number, prefix, opcode]:
                     raise ValueError(f"map {number} prefix {prefix} opcode {opcode:#x} is aligned and small")

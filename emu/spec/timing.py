@@ -37,7 +37,7 @@ ROWS = {
     "w": ("VECTOR",         4,  "VEX and EVEX encodings", _OPTIMIZATION),
 }
 CLASS = codes("CLASS", "ours: timing classes", **{row[0]: (n, row[2]) for n, row in enumerate(ROWS.values())})
-CYCLES = np.array([row[1] for row in ROWS.values()], np.uint64)     # uint64[class]
+CLASS_CYCLES = np.array([row[1] for row in ROWS.values()], np.uint64)     # uint64[class]
 _NUMBER = {letter: n for n, letter in enumerate(ROWS)}
 
 MAP_ONE = """

@@ -23,7 +23,7 @@ TRACE_WORDS = 8
 WORLDS = ("root", "guest")                                # by number: VMX root operation or none, VMX non-root operation
 ROW_BYTES = 8 * TRACE_WORDS
 ANY_REASON = 127                                          # in a key: of any exit reason, or of no exit
-CYCLE, HEAD, RIP, VMCS_POINTER, FIRST, SECOND, THIRD, FOURTH = range(TRACE_WORDS)
+I_CYCLE, I_HEAD, I_RIP, I_VMCS, I_FIRST, I_SECOND, I_THIRD, I_FOURTH = range(TRACE_WORDS)
 
 
 class Place(NamedTuple):
@@ -55,47 +55,47 @@ _PAGE_FAULTS = tuple(kind << U64(8) | VECTOR.PF for kind in (EVENT.HARD, EVENT.S
 
 # Fields by kind, in the order in which a line has them.  Of each kind the first is what `of` speaks of.
 COMMON = dict(
-    kind=Place(HEAD, 0, 8), cpu=Place(HEAD, 8, 8), world=Place(HEAD, 16, 1), partition=Place(HEAD, 32, 32), cycle=Place(CYCLE),
-    rip=Place(RIP), vmcs=Place(VMCS_POINTER))
+    kind=Place(I_HEAD, 0, 8), cpu=Place(I_HEAD, 8, 8), world=Place(I_HEAD, 16, 1), partition=Place(I_HEAD, 32, 32), cycle=Place(I_CYCLE),
+    rip=Place(I_RIP), vmcs=Place(I_VMCS))
 FIELDS = {
     # from information fields and registers of the guest
     "EXIT": dict(
-        exit=_bits(FIRST, EXIT.BASIC, None), failed=_bits(FIRST, EXIT.ENTRY_FAILURE, "ENTRY", ("failed",)),
-        info=Place(THIRD, 0, 32, None, of=_EVENTS), vector=_bits(THIRD, INTR.VECTOR, None, of=_EVENTS),
-        type=_bits(THIRD, INTR.TYPE, None, of=_EVENTS), has_error=_bits(THIRD, INTR.ERROR, None, of=_EVENTS),
-        valid=_bits(THIRD, INTR.VALID, None, of=_EVENTS),
-        event=Place(THIRD, 0, 32, "EVENT", ("valid",), _EVENTS), error=Place(THIRD, 32, 32, "", ("valid", "has_error"), _EVENTS),
-        gpa=Place(FOURTH, of=_EPT), gla=Place(THIRD, of=_EPT),
-        msr=Place(FOURTH, 0, 32, "MSR", of=(REASON.RDMSR, REASON.WRMSR)),
-        leaf=Place(FOURTH, 0, 32, of=_CPUID), subleaf=Place(FOURTH, 32, 32, of=_CPUID),
-        hypercall=_bits(FOURTH, HVINPUT.CODE, "HVCALL", of=_VMCALL), fast=_bits(FOURTH, HVINPUT.FAST, None, of=_VMCALL),
-        reps=_bits(FOURTH, HVINPUT.COUNT, None, of=_VMCALL), input=Place(FOURTH, of=_VMCALL), parameter=Place(THIRD, of=_VMCALL),
-        port=_bits(SECOND, QUAL_IO.PORT, of=_IO), size=_bits(SECOND, QUAL_IO.SIZE, of=_IO, change="next"),
-        write=_bits(SECOND, QUAL_IO.IN, of=_IO, change="not"),
-        cr=_bits(SECOND, QUAL_CR.NUMBER, None, of=(REASON.CR_ACCESS,)),
-        value=Place(THIRD, of=_WRMSR + _IO),
-        qualification=Place(SECOND, when=("qualification",)), length=Place(FIRST, 32, 32, when=("length",))),
+        exit=_bits(I_FIRST, EXIT.BASIC, None), failed=_bits(I_FIRST, EXIT.ENTRY_FAILURE, "ENTRY", ("failed",)),
+        info=Place(I_THIRD, 0, 32, None, of=_EVENTS), vector=_bits(I_THIRD, INTR.VECTOR, None, of=_EVENTS),
+        type=_bits(I_THIRD, INTR.TYPE, None, of=_EVENTS), has_error=_bits(I_THIRD, INTR.ERROR, None, of=_EVENTS),
+        valid=_bits(I_THIRD, INTR.VALID, None, of=_EVENTS),
+        event=Place(I_THIRD, 0, 32, "EVENT", ("valid",), _EVENTS), error=Place(I_THIRD, 32, 32, "", ("valid", "has_error"), _EVENTS),
+        gpa=Place(I_FOURTH, of=_EPT), gla=Place(I_THIRD, of=_EPT),
+        msr=Place(I_FOURTH, 0, 32, "MSR", of=(REASON.RDMSR, REASON.WRMSR)),
+        leaf=Place(I_FOURTH, 0, 32, of=_CPUID), subleaf=Place(I_FOURTH, 32, 32, of=_CPUID),
+        hypercall=_bits(I_FOURTH, HVINPUT.CODE, "HVCALL", of=_VMCALL), fast=_bits(I_FOURTH, HVINPUT.FAST, None, of=_VMCALL),
+        reps=_bits(I_FOURTH, HVINPUT.COUNT, None, of=_VMCALL), input=Place(I_FOURTH, of=_VMCALL), parameter=Place(I_THIRD, of=_VMCALL),
+        port=_bits(I_SECOND, QUAL_IO.PORT, of=_IO), size=_bits(I_SECOND, QUAL_IO.SIZE, of=_IO, change="next"),
+        write=_bits(I_SECOND, QUAL_IO.IN, of=_IO, change="not"),
+        cr=_bits(I_SECOND, QUAL_CR.NUMBER, None, of=(REASON.CR_ACCESS,)),
+        value=Place(I_THIRD, of=_WRMSR + _IO),
+        qualification=Place(I_SECOND, when=("qualification",)), length=Place(I_FIRST, 32, 32, when=("length",))),
     # `injects`: the entry's interruption information
     "ENTRY": dict(
-        launch=Place(THIRD, shown=None), guest_rip=Place(SECOND), spent=Place(FOURTH),
-        vector=_bits(FIRST, INTR.VECTOR, None), type=_bits(FIRST, INTR.TYPE, None),
-        has_error=_bits(FIRST, INTR.ERROR, None), valid=_bits(FIRST, INTR.VALID, None),
-        injects=Place(FIRST, 0, 32, "EVENT", ("valid",)),
-        error=Place(FIRST, 32, 32, "", ("valid", "has_error"))),
+        launch=Place(I_THIRD, shown=None), guest_rip=Place(I_SECOND), spent=Place(I_FOURTH),
+        vector=_bits(I_FIRST, INTR.VECTOR, None), type=_bits(I_FIRST, INTR.TYPE, None),
+        has_error=_bits(I_FIRST, INTR.ERROR, None), valid=_bits(I_FIRST, INTR.VALID, None),
+        injects=Place(I_FIRST, 0, 32, "EVENT", ("valid",)),
+        error=Place(I_FIRST, 32, 32, "", ("valid", "has_error"))),
     # a VMERROR number (0: VMfailInvalid), or an exit reason with bit 31; `field`: the encoding that VMREAD or VMWRITE asked for
     "FAILURE": dict(
-        failure=Place(FIRST, shown=None), entry=_bits(FIRST, EXIT.ENTRY_FAILURE, None),
-        valid=_bits(FIRST, EXIT.ENTRY_FAILURE, None, change="not"),
-        reason=_bits(FIRST, EXIT.BASIC, "REASON", ("entry",)), qualification=Place(SECOND, when=("entry",)),
-        error=Place(FIRST, 0, 64, "VMERROR", ("valid", "failure")), field=Place(THIRD, 0, 64, "COMPONENT", of=_COMPONENT)),
+        failure=Place(I_FIRST, shown=None), entry=_bits(I_FIRST, EXIT.ENTRY_FAILURE, None),
+        valid=_bits(I_FIRST, EXIT.ENTRY_FAILURE, None, change="not"),
+        reason=_bits(I_FIRST, EXIT.BASIC, "REASON", ("entry",)), qualification=Place(I_SECOND, when=("entry",)),
+        error=Place(I_FIRST, 0, 64, "VMERROR", ("valid", "failure")), field=Place(I_THIRD, 0, 64, "COMPONENT", of=_COMPONENT)),
     # `handler`, `address`: RIP and CR2 after it
     "DELIVERY": dict(
-        cause=_bits(FIRST, INTR.TYPE | INTR.VECTOR, None), vector=_bits(FIRST, INTR.VECTOR, None), type=_bits(FIRST, INTR.TYPE, None),
-        has_error=_bits(FIRST, INTR.ERROR, None), event=Place(FIRST, 0, 32, None), handler=Place(THIRD),
-        error=Place(SECOND, when=("has_error",)), address=Place(FOURTH, of=_PAGE_FAULTS)),
-    "MSR": dict(msr=Place(FIRST, 0, 32, "MSR"), write=Place(FIRST, 32, 1, None), value=Place(SECOND)),
-    "PORT": dict(port=Place(FIRST, 0, 16), size=Place(FIRST, 16, 16), write=Place(FIRST, 32, 1, None), value=Place(SECOND)),
-    "MODE": dict(old=Place(FIRST, 8, 8, "PAGING_MODE"), new=Place(FIRST, 0, 8, "PAGING_MODE")),
+        cause=_bits(I_FIRST, INTR.TYPE | INTR.VECTOR, None), vector=_bits(I_FIRST, INTR.VECTOR, None), type=_bits(I_FIRST, INTR.TYPE, None),
+        has_error=_bits(I_FIRST, INTR.ERROR, None), event=Place(I_FIRST, 0, 32, None), handler=Place(I_THIRD),
+        error=Place(I_SECOND, when=("has_error",)), address=Place(I_FOURTH, of=_PAGE_FAULTS)),
+    "MSR": dict(msr=Place(I_FIRST, 0, 32, "MSR"), write=Place(I_FIRST, 32, 1, None), value=Place(I_SECOND)),
+    "PORT": dict(port=Place(I_FIRST, 0, 16), size=Place(I_FIRST, 16, 16), write=Place(I_FIRST, 32, 1, None), value=Place(I_SECOND)),
+    "MODE": dict(old=Place(I_FIRST, 8, 8, "PAGING_MODE"), new=Place(I_FIRST, 0, 8, "PAGING_MODE")),
     "INSTRUCTION": {},
 }
 

@@ -17,5 +17,9 @@ LSR = layout("LSR", 8, 'PC16550D, "Line Status Register"', DR=(0, 0, "data ready
     THRE=(5, 5, "holding register empty"), TEMT=(6, 6, "transmitter empty"))
 MSR = layout("MSR", 8, 'PC16550D, "Modem Status Register"', DELTA=(3, 0, "changes of the bits above; ring: its end"),
     CTS=(4, 4, "clear to send"), DSR=(5, 5, "data set ready"), RI=(6, 6, "ring"), DCD=(7, 7, "carrier"))
+DELTA = layout("DELTA", 4, 'PC16550D, "Modem Status Register": MSR.DELTA', CTS=(0, 0, "CTS changed"), DSR=(1, 1, "DSR changed"),
+    RI=(2, 2, "ring ended (TERI)"), DCD=(3, 3, "DCD changed"))
+DIVISOR = layout("DIVISOR", 16, 'PC16550D, "Programmable Baud Generator"', LOW=(7, 0, "divisor latch LS"), HIGH=(15, 8, "divisor latch MS"))
+IIRFIELD = layout("IIRFIELD", 8, 'PC16550D, "Interrupt Identification Register"', CODE=(3, 0, "code of IIR"), FIFOS=(7, 6, "FIFOs on"))
 IIR = codes("IIR", 'PC16550D, "Interrupt Identification Register"', MODEM=(0, "modem status"), NONE=(1, "no interrupt"),
     THRE=(2, "transmitter empty"), DATA=(4, "received data"), LINE=(6, "line status"), TIMEOUT=(12, "character timeout"))

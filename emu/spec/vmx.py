@@ -260,6 +260,9 @@ EPTCAP = layout("EPTCAP", 64, 'SDM 3D, "VPID and EPT Capabilities"',
     INVVPID_ALL=(42, 42, "all-context INVVPID"), INVVPID_GLOBALS=(43, 43, "single-context INVVPID retaining globals"),
     HLAT_PREFIX=(53, 48, "maximum HLAT prefix size"))
 
+MSRBITMAP = codes("MSRBITMAP", 'SDM 3C, "MSR-Bitmap Address"; offsets of the four bitmaps', READ_LOW=(0, "RDMSR of 0 to 1FFFH"),
+    READ_HIGH=(0x400, "RDMSR of C0000000H to C0001FFFH"), WRITE_LOW=(0x800, "WRMSR of 0 to 1FFFH"),
+    WRITE_HIGH=(0xC00, "WRMSR of C0000000H to C0001FFFH"))
 INVEPT_TYPE = codes("INVEPT_TYPE", 'SDM 3C, "INVEPT"', SINGLE=(1, "single-context"), ALL=(2, "all-context"))
 INVVPID_TYPE = codes("INVVPID_TYPE", 'SDM 3C, "INVVPID"', ADDRESS=(0, "individual-address"), SINGLE=(1, "single-context"),
     ALL=(2, "all-context"), SINGLE_GLOBALS=(3, "single-context retaining globals"))

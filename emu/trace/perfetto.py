@@ -8,7 +8,7 @@ import msgspec
 
 from emu.trace.slices import slices
 
-HOST, MICRO = 0, 1000                                      # process of the processors; cycles (1 ns each) in a microsecond
+HOST_PROCESS, MICRO = 0, 1000                                      # process of the processors; cycles (1 ns each) in a microsecond
 INSTANTS = ("DELIVERY", "MSR", "PORT", "FAILURE", "MODE")
 
 
@@ -25,9 +25,9 @@ class _Tracks:
         """Return (process, thread) of a processor."""
         if number not in self.named:
             self.named.add(number)
-            self._name("process_name", HOST, 0, "processors")
-            self._name("thread_name", HOST, number + 1, f"cpu{number}")
-        return HOST, number + 1
+            self._name("process_name", HOST_PROCESS, 0, "processors")
+            self._name("thread_name", HOST_PROCESS, number + 1, f"cpu{number}")
+        return HOST_PROCESS, number + 1
 
     def virtual(self, partition, vmcs):
         """Return (process, thread) of a virtual processor."""

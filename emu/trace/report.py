@@ -7,7 +7,7 @@ import numpy as np
 from emu.trace.slices import slices
 
 TEMPLATE = Path(__file__).with_name("report.html")
-BINS, ROWS_LIMIT, WORST = 400, 20_000, 25
+BINS, ROWS_LIMIT, WORST_SHOWN = 400, 20_000, 25
 
 
 class _Gathered:
@@ -34,8 +34,8 @@ class _Gathered:
         self.total += 1
         if len(self.exits) < ROWS_LIMIT:
             self.exits.append(self.row(piece))
-        if len(self.worst) < WORST or piece.length > self.worst[-1][4]:
-            self.worst = sorted([*self.worst, self.row(piece)], key=lambda row: -row[4])[:WORST]
+        if len(self.worst) < WORST_SHOWN or piece.length > self.worst[-1][4]:
+            self.worst = sorted([*self.worst, self.row(piece)], key=lambda row: -row[4])[:WORST_SHOWN]
 
 
 def spread(bins, start, end):

@@ -2,13 +2,13 @@
 #
 # Source  Intel 8254 data sheet, "Read-Back Command"; PIIX3 data sheet, "NMI Status and Control Register"
 
-        .equ    SPEAKER_KEPT, SPEAKER_GATE | SPEAKER_DATA | SPEAKER_NO_SERR | SPEAKER_NO_IOCHK
+        .equ    SPEAKER_KEPT, PORT61_GATE | PORT61_SPEAKER | PORT61_NMI
         .equ    COUNTERS, 3
         .equ    REFRESH_SHIFT, 14               # the refresh bit changes every 16,384 cycles (about 15 us)
 
 pit_control:                                    # edx = control word
         mov     ecx, edx
-        shr     ecx, shift(PITCONTROL_COUNTER)
+        shr     ecx, shift(PITCONTROL_SELECT)
         cmp     ecx, COUNTERS
         je      pit_read_back
         call    pit_numbered
@@ -49,7 +49,7 @@ pit_read_back:                                  # edx = PITBACK
         push    r13
         mov     r12d, edx
         xor     r13d, r13d
-1:      lea     ecx, [r13 + shift(PITBACK_COUNTER0)]
+1:      lea     ecx, [r13 + shift(PITBACK_COUNTERS)]
         bt      r12d, ecx
         jnc     3f
         mov     ecx, r13d
@@ -73,7 +73,7 @@ pit_status:
         cmp     byte ptr [rsi + COUNTER_STATUS_LATCHED], 0
         jne     1f
         call    pit_output
-        shl     eax, shift(PITSTATUS_OUTPUT)
+        shl     eax, shift(PITSTATUS_OUT)
         cmp     dword ptr [rsi + COUNTER_RELOAD], 0
         jne     2f
         or      eax, PITSTATUS_NULL
@@ -92,14 +92,14 @@ speaker_read:
         mov     ecx, 2
         call    pit_numbered
         call    pit_output
-        shl     eax, shift(SPEAKER_OUTPUT)
+        shl     eax, shift(PORT61_OUT)
         mov     r8d, eax
         rdtsc
         shl     rdx, 32
         or      rax, rdx
         shr     rax, REFRESH_SHIFT
         and     eax, 1
-        shl     eax, shift(SPEAKER_REFRESH)
+        shl     eax, shift(PORT61_REFRESH)
         or      eax, r8d
         or      eax, [rbp + PART_SPEAKER]
         ret
@@ -112,7 +112,7 @@ speaker_write:
         mov     [rbp + PART_SPEAKER], edx
         not     eax
         and     eax, edx
-        test    eax, SPEAKER_GATE
+        test    eax, PORT61_GATE
         jz      1f
         mov     ecx, 2
         call    pit_numbered

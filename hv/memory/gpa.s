@@ -159,7 +159,7 @@ map_set:
         pop     rbp
         ret
 
-# call_unmap_pages - A rep call without a list.  A page that is not mapped is no error.
+# call_unmap_pages - A rep call without a list.  A page that is not mapped causes no error.
 # Entry, Exit, Keeps: as a handler of calls.
 call_unmap_pages:
         call    map_target

@@ -2,7 +2,7 @@
 #
 # Source  hv/README.md, "Memory map"
 
-# guest_memory - Entry: rdi = guest-physical address, rbp = partition.  Exit: rax = host address, 0 when it is no RAM that may be
+# guest_memory - Entry: rdi = guest-physical address, rbp = partition.  Exit: rax = host address, 0 when it is not RAM that may be
 # read and written.  Changes nothing else.
 guest_memory:
         cmp     rdi, [rbp + PART_MEMORY]

@@ -62,7 +62,7 @@ putc:   push    rdx
         pop     rdx
         ret
 
-# putc_safe - The same for a byte of a guest: what is no printable ASCII becomes a space, so that it forges no lines.
+# putc_safe - The same for a byte of a guest: what is not printable ASCII becomes a space, so that it forges no lines.
 # Entry: al.  Exit: nothing.  Changes rax, rdx.
 putc_safe:
         lea     edx, [rax - ' ']

@@ -38,7 +38,7 @@ vp_clear:
         mov     [rbx + VP_PIT_DEADLINE], rax
         mov     dword ptr [rbx + VP_CREDIT], 1
         mov     word ptr [rbx + VP_FX], FCW_INIT        # x87 and SSE state
-        mov     dword ptr [rbx + VP_FX + FX_MXCSR], MXCSR_RESET
+        mov     dword ptr [rbx + VP_FX + FX_MXCSR], POWER_UP_MXCSR
         mov     dword ptr [rbx + VP_DR6], DR6_RESET
         xor     eax, eax
         mov     [rbx + VP_FAULT], eax

@@ -1,4 +1,4 @@
-# hyperv.s - the root partition does one thing again and again: ASKED says which; COUNT tells how often it has been done.
+# hyperv.s - the root partition does one thing again and again: ASKED says which; COUNT says how often it has been done.
 #
 # Source  tests/hyperv/rootlib.s
 

@@ -148,7 +148,7 @@ class Flow:
         """Yield (target, held, stack) after an instruction; target None is the return."""
         insn = self.decode(at)
         if insn is None:
-            self.note(at, "what follows is no instruction")
+            self.note(at, "no instruction follows")
             return []
         held, after, name = dict(held), at + insn.size, insn.mnemonic.split()[-1]
         first = insn.operands[0] if insn.operands else None
@@ -228,7 +228,7 @@ class Flow:
     # ---- registers and the stack -------------------------------------------------------------------------------------
 
     def data(self, at, insn, name, first, held, stack):
-        """Let an instruction that is no branch act on the registers; returns the stack."""
+        """Let an instruction other than a branch act on the registers; returns the stack."""
         register = WHOLE.get(insn.reg_name(first.reg)) if first and first.type == x86.X86_OP_REG else None
         if name in PUSHES[1:] + POPS[1:]:
             register = "flags"

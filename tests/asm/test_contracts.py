@@ -152,7 +152,7 @@ def test_every_image_that_is_built_in_is_judged():
         ("# a - Entry: rdi = place.  Exit: eax.  Changes rcx.", []),
         ("# a - Entry: edi.  Keeps rbx, rbp, r8-r15, rdi.", []),
         ("# a - Entry: rdi.  Changes all but rbx.", []),
-        ("# a - Entry: rdi.\n# Changes al, ecx.  rbx is no concern of it.", []),
+        ("# a - Entry: rdi.\n# Changes al, ecx.  rbx does not concern it.", []),
         ("# a - Entry: rdi.  Changes rax.", ["changes rcx too"]),
         ("# a - Entry: rdi.  Exit: rax.  Changes nothing else.", ["changes rcx too"]),
         ("# a - Entry: rdi.  Keeps every register.", ["does not keep rax, rcx"]),

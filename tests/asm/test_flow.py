@@ -136,7 +136,7 @@ def test_what_cannot_be_followed_is_listed(flow):
         "e: RETF with words on the stack",
         "f: RSP is set",
         "g: RSP is set",
-        "h: what follows is no instruction",
+        "h: no instruction follows",
     }
 
 

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from emu.cli.commands import bench
-from emu.kernel_cache import ROOT
+from emu.kernel_cache import PACKAGE
 
-FILES = sorted(path.stem for path in (ROOT.parent / "perf").glob("*.py"))
+FILES = sorted(path.stem for path in (PACKAGE.parent / "perf").glob("*.py"))
 SHARED = ["ceiling", "measuring", "profiled", "stock", "table"]       # no questions themselves
 
 
@@ -61,5 +61,5 @@ def test_the_measuring_kernel_ends_by_itself_under_hvlab_run():
 
 
 def test_the_table_of_the_documentation_has_its_markers():
-    text = (ROOT.parent / "docs" / "performance.md").read_text()
+    text = (PACKAGE.parent / "docs" / "performance.md").read_text()
     assert text.count("<!-- numbers: begin -->") == text.count("<!-- numbers: end -->") == 1

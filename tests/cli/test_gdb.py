@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from emu.kernel_cache import ROOT
+from emu.kernel_cache import PACKAGE
 from tests.cli.gdb_programs import HEAD, PROGRAMS
 from tests.foreign import foreign
 from tests.programs import ECHO
 
-SETTINGS = ROOT / "debug" / "gdb" / "init.gdb"
+SETTINGS = PACKAGE / "debug" / "gdb" / "init.gdb"
 LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
 
 
@@ -194,7 +194,7 @@ def test_triple_fault_stops_with_its_explanation(session):
 
 @pytest.mark.slow
 def test_hv_and_its_guest_have_their_symbols(session):
-    text, code, _ = session(ROOT.parent / "tests" / "partitions" / "vmx_hidden.s", """
+    text, code, _ = session(PACKAGE.parent / "tests" / "partitions" / "vmx_hidden.s", """
 break vmexit
 continue
 backtrace 1
@@ -240,7 +240,7 @@ def test_recording_is_debugged_to_its_end(session, tmp_path):
 @pytest.mark.slow
 def test_session_of_the_page_is_what_gdb_shows():
     command = "import gdb; text = gdb.PAGE.read_text(); assert gdb.render(text) == text, gdb.render(text)"
-    subprocess.run([sys.executable, "-c", command], cwd=ROOT.parent / "docs", env={**os.environ, "PYTHONPATH": str(ROOT.parent)},
+    subprocess.run([sys.executable, "-c", command], cwd=PACKAGE.parent / "docs", env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
                    check=True, timeout=120)
 
 

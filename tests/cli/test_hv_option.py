@@ -3,15 +3,15 @@ import shutil
 
 import pytest
 
-from emu.kernel_cache import ROOT
+from emu.kernel_cache import PACKAGE
 
-GUEST = ROOT.parent / "tests" / "partitions" / "vmx_hidden.s"
+GUEST = PACKAGE.parent / "tests" / "partitions" / "vmx_hidden.s"
 
 
 @pytest.fixture
 def build(tmp_path):
     """Return the folder of a copy of the hypervisor that greets otherwise."""
-    shutil.copytree(ROOT.parent / "hv", tmp_path / "hv")
+    shutil.copytree(PACKAGE.parent / "hv", tmp_path / "hv")
     console = next(path for path in (tmp_path / "hv").rglob("*.s") if "hvlab hypervisor" in path.read_text())
     console.write_text(console.read_text().replace("hvlab hypervisor", "other hypervisor"))
     return tmp_path / "hv"

@@ -3,7 +3,7 @@ import ctypes
 
 import pytest
 
-from emu.core import head, rows
+from emu.core import clock, head, rows
 from emu.core.state import block_at
 from emu.debug.session.session import Session
 
@@ -31,7 +31,7 @@ def test_known_blocks_charge_themselves(program):
     unit = program(LOOP)
     assert unit.run().exit_code == 0
     found = list(blocks(unit))
-    assert sum(charges for _, charges in found) > 20 and all(charges == (b.cost <= head.MOST_COST and b.count > 0) for b, charges in found)
+    assert sum(charges for _, charges in found) > 20 and all(charges == (b.cost <= clock.LEFT_MOST and b.count > 0) for b, charges in found)
     assert any(int(b.count) == 4 and int(b.cost) >= 4 for b, charges in found if charges), "the loop"
 
 
@@ -49,7 +49,7 @@ def test_breakpoint_has_them_ask_again(program):
 
 
 @pytest.mark.parametrize("cost, count, written", [
-    (5, 3, True), (int(head.MOST_COST) + 1, 3, False), (300, 200, True), (5, 6, False), (5, 0, False), (int(rows.BY_MODEL), 1, False)])
+    (5, 3, True), (int(clock.LEFT_MOST) + 1, 3, False), (300, 200, True), (5, 6, False), (5, 0, False), (int(rows.BY_MODEL), 1, False)])
 def test_only_a_block_that_fits_is_written(cost, count, written):
     size = int(head.ENTRY_BYTES + head.HEAD_ROOM) + 64
     memory = (ctypes.c_uint8 * (size + 64))()
@@ -61,7 +61,7 @@ def test_only_a_block_that_fits_is_written(cost, count, written):
     b.cost, b.count = cost, count
     head.write(at)
     assert (ctypes.string_at(code, 2) != call[:2]) == written
-    head.forget(at)
+    head.forget_test(at)
     assert ctypes.string_at(code, len(call)) == call
 
 

@@ -2,14 +2,12 @@
 
 The oracle is the same machine with each instruction looked up and translated from memory (`disturb`).
 """
-import pytest
 
 from tests.core.disturbed import check
 from tests.core.scrambled import lines
+from tests.core.seeds import seeded
 from tests.core.spaces import FRAMES, HEAD, LARGE_ENTRY, LARGE_WINDOW, NESTED, NO_FLUSH, PAIR, PD1, PT, ROOT, TAIL, WINDOW_AT, Spaces
 from tests.machines import program
-
-QUICK, LONG, MANY = 2, 20, 200
 
 
 def one(folder, seed):
@@ -25,24 +23,7 @@ def guest(folder, seed):
     check(program(folder, Spaces(seed, NESTED).nested(), "lib.s", "vmxlib.s"), seed)
 
 
-@pytest.mark.parametrize("seed", range(QUICK))
-@pytest.mark.parametrize("kind", [one, two, guest], ids=lambda kind: kind.__name__)
-def test_spaces(kind, seed, tmp_path):
-    kind(tmp_path, seed)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", [one, two, guest], ids=lambda kind: kind.__name__)
-def test_spaces_many(kind, tmp_path):
-    for seed in range(QUICK, LONG):
-        kind(tmp_path, seed)
-
-
-@pytest.mark.campaign
-@pytest.mark.parametrize("kind", [one, two, guest], ids=lambda kind: kind.__name__)
-def test_spaces_in_all(kind, tmp_path):
-    for seed in range(LONG, MANY):
-        kind(tmp_path, seed)
+test_spaces, test_spaces_many, test_spaces_in_all = seeded((one, two, guest), 2, 20, 200)
 
 
 # ---- claims ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emu.bits import ONES_64
 from emu.debug.session.conditions import compiled
 from emu.debug.session.kinds import COMMON, EXIT, KINDS
 from emu.errors import ConfigError
@@ -16,10 +17,9 @@ from tests.model.rig import Rig
 
 FORMS = pytest.mark.parametrize("form", [lambda f: f, lambda f: f.py_func], ids=["compiled", "python"])
 QUICK = settings(deadline=None, max_examples=80, derandomize=True)
-ALL_ONES = (1 << 64) - 1
 FIELDS = {"cycle": (0, 0, 64), "cpu": (1, 8, 8), "rip": (2, 0, 64), "exit": (4, 0, 16), "qualification": (5, 0, 64), "error": (6, 32, 32),
           "gpa": (7, 0, 64), "leaf": (7, 0, 32)}
-NUMBERS = st.one_of(st.integers(0, 80), st.integers(0, ALL_ONES))
+NUMBERS = st.one_of(st.integers(0, 80), st.integers(0, ONES_64))
 VALUES = st.recursive(
     st.one_of(st.sampled_from(sorted(FIELDS)), NUMBERS.map(str)),
     lambda inner: st.tuples(inner, st.sampled_from(["&", "|", "^", "+", "-", "<<", ">>"]), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
@@ -35,9 +35,9 @@ TEXTS = st.tuples(TERMS, st.sampled_from(["and", "or"]), TERMS, st.booleans()).m
 def reference(text, row):
     """Return what the text means, by Python: fields are 64-bit numbers, results too."""
     class Word(int):
-        def __add__(self, b): return Word(int(self) + int(b) & ALL_ONES)
-        def __sub__(self, b): return Word(int(self) - int(b) & ALL_ONES)
-        def __lshift__(self, b): return Word(0 if int(b) > 63 else int(self) << int(b) & ALL_ONES)
+        def __add__(self, b): return Word(int(self) + int(b) & ONES_64)
+        def __sub__(self, b): return Word(int(self) - int(b) & ONES_64)
+        def __lshift__(self, b): return Word(0 if int(b) > 63 else int(self) << int(b) & ONES_64)
         def __rshift__(self, b): return Word(0 if int(b) > 63 else int(self) >> int(b))
         def __and__(self, b): return Word(int(self) & int(b))
         def __or__(self, b): return Word(int(self) | int(b))

@@ -144,7 +144,7 @@ def value_of(code, session):
     thread = session.current()
 
     def register(number):
-        return (description.value(thread, description.ALL[number]) or 0) if number < len(description.ALL) else 0
+        return (description.value(thread, description.EVERY_REGISTER[number]) or 0) if number < len(description.EVERY_REGISTER) else 0
 
     def memory(address, size):
         data = thread.read(address, size)
@@ -162,7 +162,7 @@ TRANSLATED = [n for n, name in enumerate(NAMES) if name and bytecode.register(na
 
 
 def test_registers_that_the_machine_can_be_asked_for():
-    names = {description.ALL[n].name for n in TRANSLATED if n < len(NAMES)}
+    names = {description.EVERY_REGISTER[n].name for n in TRANSLATED if n < len(NAMES)}
     assert names > {"rax", "r15", "rip", "eflags", "cs", "fs_base", "cr0", "cr3", "efer", "dr7", "gdtr_base", "tr"}
     assert not names & {"xmm0", "st0", "cr8", "vmx_mode", "exit_reason"}
 
@@ -245,7 +245,7 @@ def test_machine_lets_go_on_by_itself(debug, monkeypatch):
     session, at = debug(COUNT)
     stops = []
     monkeypatch.setattr(Session, "_stopped", lambda self, original=Session._stopped: stops.append(original(self)) or stops[-1])
-    rcx = description.ALL.index(next(each for each in description.ALL if each.name == "rcx"))
+    rcx = description.EVERY_REGISTER.index(next(each for each in description.EVERY_REGISTER if each.name == "rcx"))
     words = bytecode.translated([program(("equal", ("reg", rcx), ("const", 7)))], NAMES)
     number = session.break_at(at["test.loop"], program=words)
     stop = session.run()

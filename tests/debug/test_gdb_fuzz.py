@@ -111,7 +111,7 @@ def test_no_stream_of_packets_raises(unit):
 def test_every_register_takes_or_refuses_every_value(guest):
     chance, unit = random.Random(3), Stub(guest(COUNT)[0])
     unit.poll = lambda: True
-    for number, register in enumerate(description.ALL):
+    for number, register in enumerate(description.EVERY_REGISTER):
         for value in (0, 1, (1 << register.bits) - 1, 1 << register.bits - 1, chance.getrandbits(register.bits)):
             answered(unit, b"P%x=%s" % (number, value.to_bytes(register.bits // 8, "little").hex().encode()))
             answered(unit, b"g")
@@ -182,4 +182,6 @@ def test_what_is_read_and_held_is_bounded(unit):
                  b"Z0,100000,1;Xffffffffff,27", b"G" + b"00" * 30000, b"vFile:pread:3,ffffffffffffffff,ffffffffffffffff"):
         answered(unit, data)
     path = next(iter(unit.files)).encode().hex().encode()
+    unopened = (b"pread:77,1,0", b"close:77", b"fstat:77")
+    assert [unit.answer(b"vFile:" + each) for each in unopened] == [b"F-1,9"] * 3, "EBADF"
     assert b"F-1,18" in [unit.answer(b"vFile:open:%s,0,0" % path) for _ in range(70)] and len(unit.host._open) == 64

@@ -35,7 +35,7 @@ def stub(guest):
 def registers(stub):
     """Return {name: text} of the g packet."""
     text, found, at = stub.answer(b"g").decode(), {}, 0
-    for register in description.ALL:
+    for register in description.EVERY_REGISTER:
         found[register.name] = text[at:at + register.bits // 4]
         at += register.bits // 4
     assert at == len(text)
@@ -56,7 +56,7 @@ def test_description_is_what_gdb_takes(stub):
             break
     tree = ElementTree.fromstring(text.replace('<!DOCTYPE target SYSTEM "gdb-target.dtd">', ""))
     rows = tree.findall(".//reg")
-    assert [row.get("name") for row in rows] == [register.name for register in description.ALL]
+    assert [row.get("name") for row in rows] == [register.name for register in description.EVERY_REGISTER]
     assert {"org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse",
     "org.gnu.gdb.i386.segments"} < {f.get("name") for f in tree.findall("feature")}
     assert unit.answer(b"qXfer:features:read:other.xml:0,10").startswith(b"E.there is no other.xml")
@@ -115,8 +115,8 @@ def test_malformed_condition_is_refused_when_it_is_set(stub):
 
 def test_condition_that_only_the_server_can_evaluate(stub):
     unit, at = stub(COUNT)
-    name = next(n for n, register in enumerate(description.ALL) if register.name == "mxcsr")
-    rcx = next(n for n, register in enumerate(description.ALL) if register.name == "rcx")
+    name = next(n for n, register in enumerate(description.EVERY_REGISTER) if register.name == "mxcsr")
+    rcx = next(n for n, register in enumerate(description.EVERY_REGISTER) if register.name == "rcx")
     program = b"26%04x" % name + b"231f80" + b"13" + b"26%04x" % rcx + b"2206130f27"       # mxcsr == 0x1f80 & (rcx == 6)
     assert unit.answer(b"Z0,%x,1;X%x,%s" % (at["test.loop"], len(program) // 2, program)) == b"OK"
     unit.answer(b"c")
@@ -132,8 +132,8 @@ def test_stop_reply_has_what_gdb_asks_for_at_each_step(guest):
         reply = unit.answer(packet_).decode()
         named = {int(key, 16): value for key, value in (part.split(":") for part in reply[3:].split(";") if ":" in part)
                  if re.fullmatch("[0-9a-f]+", key)}
-        assert {description.ALL[n].name for n in named} == {"rip", "rsp", "rbp"}
-        assert all(registers(unit)[description.ALL[n].name] == value for n, value in named.items())
+        assert {description.EVERY_REGISTER[n].name for n in named} == {"rip", "rsp", "rbp"}
+        assert all(registers(unit)[description.EVERY_REGISTER[n].name] == value for n, value in named.items())
     unit.session.close()
 
 

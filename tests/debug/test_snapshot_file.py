@@ -15,6 +15,7 @@ from emu.debug.history import parts, snapshot_file
 from emu.debug.history.snapshot import restore, take
 from emu.errors import SnapshotError
 from emu.machine import Config, Machine
+from tests.debug.samples import altered
 from tests.debug.test_snapshot import ending, whole
 from tests.machines import close, named
 
@@ -56,16 +57,6 @@ def refused(tmp_path):
         assert text.startswith(f"{path}: ") and error.value.exit_code == 2
         return text.removeprefix(f"{path}: ")
     return said
-
-
-def altered(data, change):
-    """Return a file whose manifest was changed by `change(dict)`, with the hash that goes with it."""
-    size, _ = snapshot_file.HEAD.unpack_from(data, len(snapshot_file.MAGIC))
-    start = len(snapshot_file.MAGIC) + snapshot_file.HEAD.size
-    body = msgspec.json.decode(data[start:start + size])
-    change(body)
-    text = msgspec.json.encode(body)
-    return snapshot_file.MAGIC + snapshot_file.HEAD.pack(len(text), hashlib.sha256(text).digest()) + text + data[start + size:]
 
 
 # ---- whole files -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import zstandard
 
-from emu.bits import PAGE
+from emu.bits import PAGE_BYTES
 from emu.debug.history import parts, snapshot_file
 from emu.debug.history.snapshot import take
 from emu.errors import HvlabError, SnapshotError
@@ -85,7 +85,7 @@ def test_index_outside_its_array_is_refused(contents, tmp_path, part, field, val
 
 
 @pytest.mark.parametrize("field", ["vmcs_pointer", "guest_chain_vmcs", "same_vmcs", "vmxon_pointer"])
-@pytest.mark.parametrize("value", [1 << 45, (1 << 64) - PAGE, 0x1234, 0xFEE0_0000])
+@pytest.mark.parametrize("value", [1 << 45, (1 << 64) - PAGE_BYTES, 0x1234, 0xFEE0_0000])
 def test_address_outside_memory_is_refused(contents, tmp_path, field, value):
     assert "the part 'cpu0' refers to what the machine does not have" in refusal(tmp_path, patched(contents, "cpu0", field, value))
 

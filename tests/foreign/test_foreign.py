@@ -9,9 +9,9 @@ import zlib
 import pytest
 
 from emu import image
+from emu.bits import MIB
 from tests.foreign import foreign
 
-MIB = 1 << 20
 F1, F2, F10, ONE, ZERO, ENTER = 0x3B, 0x3C, 0x44, 0x02, 0x0B, 0x1C
 RESULT_BASE = 0x20_0400 + 0x288                           # hv/README.md: host-physical address of guest-physical 0
 PAGES, PAGE, ROUNDS = 256, 4096, 4

@@ -4,9 +4,9 @@ import re
 import pytest
 
 from emu import image
+from emu.bits import MIB
 from emu.machine.partition import Partition
 from tests.foreign import linux
-from tests.machines import MIB
 
 pytestmark = pytest.mark.slow
 MEMORY, BUDGET = 256, 30_000_000_000

@@ -1,4 +1,4 @@
-# Expect: pass. CLFLUSH faults, and sets the accessed flag, as the load of a byte does; prefetches and long NOPs look at nothing.
+# Expect: pass. CLFLUSH faults, and sets the accessed flag, as the load of a byte does; prefetches and long NOPs access nothing.
         .include "lib.s"
 
         .equ    ABSENT, WINDOW + 0x1000

@@ -9,7 +9,7 @@ test:   EXPECT_AT GATE, NOTHING, .after
         EXPECT  VECTOR_NP, GATE * 8 + 2
         int     GATE
         CAUGHT
-        mov     byte ptr [rip + idt + 16 * GATE + 5], 0x8C      # a call gate is no IDT gate
+        mov     byte ptr [rip + idt + 16 * GATE + 5], 0x8C      # a call gate: not for the IDT
         EXPECT  VECTOR_GP, GATE * 8 + 2
         int     GATE
         CAUGHT

@@ -14,7 +14,7 @@ test:   LEAVE_LONG
         int     0x90
 back:   mov     [RESULTS + 0x10], esp
         GATE32  VECTOR_GP, on_gp
-gp:     int     0x91                            # not present in the table: type 0 is no gate
+gp:     int     0x91                            # not present in the table: type 0 is not a gate
 gp_after:
         GATE32  VECTOR_NP, on_np
         mov     byte ptr [idt32 + 8 * 0x92 + 5], 0x0E

@@ -17,7 +17,7 @@ test:   DESCRIPTOR_SET 0x00CF13000000FFFF       # data, not present
         EXPECT  VECTOR_GP, SCRATCH
         mov     es, ax
         CAUGHT
-        DESCRIPTOR_SET 0x00CF91000000FFFF       # read-only data is no stack
+        DESCRIPTOR_SET 0x00CF91000000FFFF       # read-only data is not a stack
         EXPECT  VECTOR_GP, SCRATCH
         mov     ss, ax
         CAUGHT

@@ -9,7 +9,7 @@ test:   lea     rbx, [rip + routine]
         dec     ecx
         jnz     .loop
 
-        mov     byte ptr [rip + .own + 1], 7    # a few instructions ahead
+        mov     byte ptr [rip + .own + 1], 7    # a few instructions later
         jmp     .own
 .own:   mov     eax, 5
         EQ      eax, 7

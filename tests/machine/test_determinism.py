@@ -2,10 +2,11 @@
 import numpy as np
 import pytest
 
+from emu.bits import MIB
 from emu.machine import Config, Machine
 from emu.machine import machine as module
 from tests.guests import guests
-from tests.machines import MIB, assembled, close
+from tests.machines import assembled, close
 
 SINGLE = ["a20_gate", "accessed_dirty", "apic_timer_periodic", "code_aliases", "code_off_memory", "code_past_4gib", "code_segment_limit",
           "control_reads_in_blocks", "cpuid_basics", "debug_rearm", "five_level", "iretq_checks", "large_pages", "nmi", "nmi_iret",

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from emu.bits import MIB
 from emu.manage import disk, files, store
-from emu.manage.root import LOOK_CYCLES, MIB, Root
+from emu.manage.root import LOOK_CYCLES, Root
 from tests.manage.lab import ECHO, gone
 
 HELLO = "loader: reading the kernel\nhello from a child\nready\n"

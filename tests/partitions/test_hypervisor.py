@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from emu.asm import assemble
+from emu.bits import MIB
 from emu.image import of_assembly
-from emu.machine.partition import ROOT, Partition, assembled, base_of, demo
+from emu.machine.partition import PACKAGE_FOLDER, Partition, assembled, base_of, demo
 from emu.spec.paging import EPTE
 
-FOLDER = ROOT.parent / "firmware" / "guests" / "small"
-HOSTILE = ROOT.parent / "tests" / "partitions" / "hostile.s"
-MIB = 1 << 20
+FOLDER = PACKAGE_FOLDER.parent / "firmware" / "guests" / "small"
+HOSTILE = PACKAGE_FOLDER.parent / "tests" / "partitions" / "hostile.s"
 MEMORY = 16 * MIB
 ALIGNED_MIB = 2                                           # most that the alignment of a partition's memory takes
 CYCLES = 2_000_000_000
@@ -178,7 +178,7 @@ def test_canary_under_a_stack_is_looked_at(machine):
 
 def test_what_a_handler_leaves_on_the_stack_is_noticed(machine, tmp_path):
     folder = tmp_path / "hv"
-    shutil.copytree(ROOT.parent / "hv", folder)
+    shutil.copytree(PACKAGE_FOLDER.parent / "hv", folder)
     source = (folder / "exits/vmexit.s").read_text()
     (folder / "exits/vmexit.s").write_text(source.replace("\nvm_resume:\n", "\nvm_resume: push rax\n"))
     unit = machine(memory_mib=64)

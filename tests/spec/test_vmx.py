@@ -4,7 +4,7 @@ import pytest
 
 from emu.bits import details, every
 from emu.spec import profile, vmx
-from emu.spec.qualification import EXCEPTION, MEANING, QUALIFICATION
+from emu.spec.qualification import BY_VECTOR, MEANING, QUALIFICATION
 from emu.spec.vmcs import ENCODINGS, FIELD, VMCS, group_of, name_at, text_at, width_of
 from emu.spec.vmx import ENTRYC, EXITC, PIN, PROC, PROC2, REASON, VMERROR, VMXMSR
 
@@ -121,6 +121,6 @@ def test_capability_array_agrees_with_the_table():
 
 def test_every_layout_of_a_qualification_is_a_symbol_of_the_vmx_tables():
     """A source that says `.use vmx` reads any qualification by name."""
-    tables = [*QUALIFICATION.values(), *EXCEPTION.values(), *(table for (layout, _), table in MEANING.items() if layout.startswith("QUAL"))]
+    tables = [*QUALIFICATION.values(), *BY_VECTOR.values(), *(table for (layout, _), table in MEANING.items() if layout.startswith("QUAL"))]
     names = {details(table).name for table in tables} - {"GPR"}                # a code table of every processor's
     assert names and {name for name in names if not hasattr(vmx, name)} == set()

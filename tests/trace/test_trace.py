@@ -9,7 +9,7 @@ import pytest
 
 from emu.debug.session.conditions import compiled
 from emu.errors import ConfigError, TraceError
-from emu.spec.trace import CYCLE, EVENT_KIND, HEAD
+from emu.spec.trace import EVENT_KIND, I_CYCLE, I_HEAD
 from emu.state import RING_ROWS
 from emu.trace import perfetto, report, text
 from emu.trace.log import Reader, Writer
@@ -33,13 +33,13 @@ def test_rows_are_all_there_and_the_run_is_the_same(traced):
     path, machine, result = traced
     reader = Reader(path)
     rows = reader.rows()
-    kinds = np.bincount((rows[:, HEAD] & np.uint64(0xFF)).astype(int), minlength=9)
+    kinds = np.bincount((rows[:, I_HEAD] & np.uint64(0xFF)).astype(int), minlength=9)
     assert kinds[int(EVENT_KIND.EXIT)] == sum(int(c.exits.sum()) for c in machine.cpu)
     assert kinds[int(EVENT_KIND.ENTRY)] == result.entries
     assert kinds[int(EVENT_KIND.DELIVERY)] == sum(int(c.delivered.sum()) for c in machine.cpu)
     for cpu in (0, 1):
-        own = rows[(rows[:, HEAD] >> np.uint64(8) & np.uint64(0xFF)) == cpu]
-        assert len(own) and (np.diff(own[:, CYCLE].astype(np.int64)) >= 0).all()
+        own = rows[(rows[:, I_HEAD] >> np.uint64(8) & np.uint64(0xFF)) == cpu]
+        assert len(own) and (np.diff(own[:, I_CYCLE].astype(np.int64)) >= 0).all()
     plain = demo(48, processors=2)
     assert plain.run().cycles == result.cycles == reader.summary.cycles and plain.digest() == machine.digest()
     assert not machine.record[0].watch

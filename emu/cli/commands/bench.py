@@ -16,10 +16,10 @@ from rich.table import Table
 from emu.cli import report
 from emu.cli.console import echo, made, stderr
 from emu.errors import ConfigError
-from emu.kernel_cache import ROOT
+from emu.kernel_cache import PACKAGE
 
-INSTALLED = ROOT / "sources" / "perf"
-FOLDER = INSTALLED if INSTALLED.is_dir() else ROOT.parent / "perf"
+INSTALLED = PACKAGE / "sources" / "perf"
+FOLDER = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent / "perf"
 NEEDS_TESTS = re.compile(r"^from tests\b", re.MULTILINE)   # these guests are made by tests/, which is not installed
 
 

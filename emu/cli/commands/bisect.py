@@ -9,7 +9,7 @@ from rich.text import Text
 from emu.cli import printing, report
 from emu.cli.loading import machine_of
 from emu.cli.values import Input
-from emu.errors import BUDGET, FAILED, OK
+from emu.errors import BUDGET, GUEST_FAILED, OK
 
 ROWS_SHOWN = 40
 
@@ -120,4 +120,4 @@ def command(a, b, image_a, image_b, as_json):
         report.write_json(msgspec.json.format(msgspec.json.encode(body), indent=2))
     else:
         printing.write(_lines_of(found, recordings))
-    return OK if found is None else BUDGET if isinstance(found, builds.Undecided) else FAILED
+    return OK if found is None else BUDGET if isinstance(found, builds.Undecided) else GUEST_FAILED

@@ -80,20 +80,20 @@ def command(target, condition, ignore, everything, as_json):
     """Run until a condition holds."""
     from emu.debug.session.conditions import compiled
     from emu.debug.session.session import Session
-    from emu.errors import FAILED, OK
+    from emu.errors import GUEST_FAILED, OK
 
     compiled(condition, lambda name: 0)                    # what is wrong with it besides symbols, before a machine is made
     with Session(target.make()) as session:
         number = session.break_on(condition, ignore=ignore or 0)
         if everything:
-            return OK if _all(session, target, as_json) else FAILED
+            return OK if _all(session, target, as_json) else GUEST_FAILED
         stop = session.run(max_cycles=target.max_cycles)
         hits = session.points.get(number).hits - len(stop.others)                # the first of those that came together is reported
         if "event" not in stop.detail:
             how = stop.result.reason.lower().replace("_", " ") if stop.result else stop.error
             more = f" more than {hits:,} times" if hits else ""
             echo(f"hvlab: it did not happen{more}: the run ended at cycle {session.machine.clock:,} ({how})", err=True)
-            return FAILED
+            return GUEST_FAILED
         if as_json:
             body = dict(schema="hvlab.break.1", image=files.shown(target.image), condition=condition, hits=hits,
                         **asdict(stop.detail["event"]))

@@ -7,7 +7,7 @@ from rich.text import Text
 from emu import files
 from emu.cli import options, printing, report
 from emu.cli import target as targets
-from emu.errors import ENTRY, OK
+from emu.errors import ENTRY_FAILED, OK
 
 GROUPS = ("control", "exit", "guest", "host")
 HELP = """Show the VMCS of a run by field names with decoded flags, or check it.
@@ -153,4 +153,4 @@ def check(target, at_launch, at_exit, at_entry_failure, processor, as_json):
                failures=failures, msr=verdict.msr)
     else:
         printing.write([Text(f"processor {stop.processor}, {stop.where}"), *(Text(line) for line in verdict.lines())])
-    return OK if verdict.passes else ENTRY
+    return OK if verdict.passes else ENTRY_FAILED

@@ -4,7 +4,7 @@ from emu.debug.explain import decode
 from emu.debug.explain.decode import Bits, Part
 from emu.spec.cpu import EVENT, GPR, INTR, SEG, VECTOR
 from emu.spec.exits import UNDEFINED
-from emu.spec.qualification import EXCEPTION, IDENTITIES, INFORMATION, QUALIFICATION
+from emu.spec.qualification import BY_VECTOR, IDENTITIES, INFORMATION, QUALIFICATION
 from emu.spec.vmx import CRACCESS, IDENTITY, INFO, QUAL_CR, QUAL_DR, QUAL_EPT, QUAL_IO
 
 RIGHTS = ((QUAL_EPT.READABLE, "read"), (QUAL_EPT.WRITABLE, "written"), (QUAL_EPT.EXECUTABLE, "executed"))
@@ -17,7 +17,7 @@ def qualification(reason, value, vector=None):
 
     reason: REASON name; vector: of an exception or NMI (reason 0), None when it is not known.
     """
-    table = EXCEPTION.get(vector) if reason == "EXCEPTION" else QUALIFICATION.get(reason)
+    table = BY_VECTOR.get(vector) if reason == "EXCEPTION" else QUALIFICATION.get(reason)
     if reason in UNDEFINED:
         return Part(TITLE, value, note="the manual leaves it undefined for this reason")
     if table is None:

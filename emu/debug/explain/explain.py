@@ -6,11 +6,11 @@ from emu.machine.failure import WITH_ERROR
 from emu.spec.checks import CHECKS
 from emu.spec.cpu import CR0, CR4, DR6, DR7, EFER, INTR, RFLAGS, VECTOR
 from emu.spec.exits import ADDRESSED, ENTRY_FAILURES
-from emu.spec.hypercall import HVSTATUS_ALL, HYPERCALL, HYPERCALL_SOURCE, KIND, OFFERED
+from emu.spec.hypercall import CALLKIND, HVSTATUS_ALL, HYPERCALL, HYPERCALL_SOURCE, OFFERED
 from emu.spec.intercept import GUARD, ROWS, WORD
 from emu.spec.paging import CR3, PFEC
 from emu.spec.profile import ABSENT
-from emu.spec.qualification import INFORMATION, NEVER, VECTORED
+from emu.spec.qualification import INFORMATION, NOT_HERE, VECTORED
 from emu.spec.tlfs import HVSTATUS
 from emu.spec.vmcs import GROUP, VMCS, group_of, width_of
 from emu.spec.vmx import ACTIVITY, EXIT, FORMAT, PROC, PROC2, REASON, VMERROR
@@ -56,8 +56,8 @@ def exit(text, qualification=None, interruption=None, vectoring=None, informatio
     whole = lookup.number(text)
     number = lookup.number_or_name(text if whole is None else str(whole & 0xFFFF), numbers, "exit reason", _allowed("exit", numbers))
     name, facts, parts = name_of(REASON, number), _causes(name_of(REASON, number)), []
-    if name in NEVER:
-        facts.append(("here", NEVER[name]))
+    if name in NOT_HERE:
+        facts.append(("here", NOT_HERE[name]))
     if name in ENTRY_FAILURES:
         facts.append(("also", "bit 31 of EXIT_REASON is 1; host state is loaded, guest-state area and launch state stay as they were"))
     if name in VECTORED:
@@ -159,7 +159,7 @@ def hypercall(text):
         text = f"{numbers[lookup.name(text, spelled, 'hypercall', _allowed('hypercall', numbers))]}"
     number = lookup.number_or_name(text, numbers, "hypercall", _allowed("hypercall", numbers))
     name, kind, who = HYPERCALL[number]
-    facts = [("kind", ", ".join(text_of(KIND, letter) for letter in kind)), ("caller", who)]
+    facts = [("kind", ", ".join(text_of(CALLKIND, letter) for letter in kind)), ("caller", who)]
     if number not in OFFERED:
         facts.append(("here", "the hypervisor of hv/ answers HV_STATUS_INVALID_HYPERCALL_CODE"))
     return Explanation("hypercall", name, number, "", HYPERCALL_SOURCE, facts)

@@ -5,7 +5,7 @@ import re
 from emu.errors import ConfigError
 
 _NUMBER = re.compile(r"-?(0[xX](_?[0-9a-fA-F]+)+|0[bB](_?[01]+)+|[0-9]+(_[0-9]+)*)")
-DIGITS = 100                                               # of a number at most: no value is that long, and int() takes its time
+DIGITS_LIMIT = 100                                               # of a number at most: no value is that long, and int() takes its time
 NAMES_OFFERED = 6                                          # names offered when one is wrong
 
 
@@ -15,8 +15,8 @@ def number(text):
     Raises ConfigError for a negative number.
     """
     text = text.strip()
-    if text[:1] in "-0123456789" and len(text) > DIGITS:
-        raise ConfigError(f"{text[:NAMES_OFFERED]}...: a number or name has at most {DIGITS} characters, not {len(text)}")
+    if text[:1] in "-0123456789" and len(text) > DIGITS_LIMIT:
+        raise ConfigError(f"{text[:NAMES_OFFERED]}...: a number or name has at most {DIGITS_LIMIT} characters, not {len(text)}")
     if not _NUMBER.fullmatch(text):
         return None
     if text.startswith("-"):

@@ -6,20 +6,20 @@ Left out: qSearch:memory. gdb waits two seconds for its reply, takes that of a l
 from emu.debug.gdb import description
 from emu.debug.gdb.numbers import Refused, hexadecimal, octets, parts, place
 from emu.debug.gdb.packet import PACKET_LIMIT, unescape
-from emu.debug.gdb.query import NOTHING, OK
+from emu.debug.gdb.query import ACCEPTED, NOTHING
 
 
 def read_all(stub, _):
     """Answer g: every register."""
     thread = stub.thread()
     world = thread.world_registers()
-    return b"".join(description.text(thread, register, world) for register in description.ALL)
+    return b"".join(description.text(thread, register, world) for register in description.EVERY_REGISTER)
 
 
 def write_all(stub, text):
     """Do G: write the registers that are not what they were."""
     thread, at = stub.thread(), 0
-    for register in description.ALL:
+    for register in description.EVERY_REGISTER:
         part, at = text[at:at + register.bits // 4], at + register.bits // 4
         if part and len(part) != register.bits // 4:
             raise Refused(f"{register.name} has {register.bits // 4} hexadecimal digits, not {len(part)}: {part!r}")
@@ -29,14 +29,14 @@ def write_all(stub, text):
                 description.change(thread, register, number)
     if text[at:]:
         raise Refused(f"the registers have {at} hexadecimal digits, not {len(text)}")
-    return OK
+    return ACCEPTED
 
 
 def _register(stub, text):
     number = hexadecimal(text, "a register number")
-    if number >= len(description.ALL):
-        raise Refused(f"there is no register {number}, only 0 to {len(description.ALL) - 1}")
-    return description.ALL[number]
+    if number >= len(description.EVERY_REGISTER):
+        raise Refused(f"there is no register {number}, only 0 to {len(description.EVERY_REGISTER) - 1}")
+    return description.EVERY_REGISTER[number]
 
 
 def read_one(stub, text):
@@ -51,7 +51,7 @@ def write_one(stub, text):
     if len(data) * 8 != register.bits:
         raise Refused(f"{register.name} has {register.bits // 8} bytes, not {len(data)}")
     description.change(stub.thread(), register, int.from_bytes(data, "little"))
-    return OK
+    return ACCEPTED
 
 
 def _reader(stub):
@@ -73,7 +73,7 @@ def _store(stub, address, size, data):
     thread = stub.thread()
     if size:
         (thread.write_physical if stub.physical else thread.write)(address, data)
-    return OK
+    return ACCEPTED
 
 
 def write_memory(stub, text):

@@ -3,7 +3,7 @@
 Source: Debugging with GDB, "The GDB Agent Expression Mechanism", "Bytecode Descriptions"
 """
 from emu.bits import ONES_64
-from emu.debug.gdb.bytecode import CONSTANT, EMPTY, REFERENCE, STACK_LIMIT, decoded
+from emu.debug.gdb.bytecode import CONSTANT, NOTHING_ON_STACK, REFERENCE, STACK_LIMIT, decoded
 from emu.errors import DebugError
 
 OPERATIONS_LIMIT = 10_000
@@ -43,7 +43,7 @@ class _Machine:
     def pop(self):
         """Return the top of the stack."""
         if not self.stack:
-            raise DebugError(EMPTY)
+            raise DebugError(NOTHING_ON_STACK)
         return self.stack.pop()
 
     def push(self, value):
@@ -96,7 +96,7 @@ class _Machine:
             self.push(first)
         elif name == "pick":
             if operand >= len(self.stack):
-                raise DebugError(EMPTY)
+                raise DebugError(NOTHING_ON_STACK)
             self.push(self.stack[-1 - operand])
         elif name == "rot":                                # a b c => c a b
             third, second, first = self.pop(), self.pop(), self.pop()

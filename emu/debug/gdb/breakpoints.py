@@ -4,11 +4,11 @@ Source: Debugging with GDB, "Packets" (z and Z)
 """
 from emu.debug.gdb import agent, bytecode, description
 from emu.debug.gdb.numbers import PACKET_SHOWN, Refused, hexadecimal, octets, parts
-from emu.debug.gdb.query import MACHINE, NOTHING, OK
+from emu.debug.gdb.query import ACCEPTED, NOTHING, PROCESS
 from emu.errors import DebugError
 
 ACCESS = {"2": "write", "3": "read", "4": "access"}
-NAMES = tuple(None if callable(register.source) else register.source for register in description.ALL)      # by gdb's number
+NAMES = tuple(None if callable(register.source) else register.source for register in description.EVERY_REGISTER)      # by gdb's number
 WATCHED = 1 << 20                                          # bytes of a watchpoint: each access to its pages is checked
 
 
@@ -35,7 +35,7 @@ def condition_of(programs):
 
     def holds(thread):
         def register(number):
-            found = description.value(thread, description.ALL[number]) if number < len(description.ALL) else None
+            found = description.value(thread, description.EVERY_REGISTER[number]) if number < len(description.EVERY_REGISTER) else None
             return 0 if found is None else found
 
         def memory(address, size):
@@ -54,7 +54,7 @@ def condition_of(programs):
 def scope_of(stub):
     """Return what limits a point of the process that gdb has chosen to it."""
     process = stub._chosen[0]
-    if process > MACHINE:
+    if process > PROCESS:
         return {"eptp": stub.thread((process, -1)).eptp, "world": 1}
     return {"world": 0} if len(stub._attached) > 1 or stub.machine.partitions else {}
 
@@ -88,7 +88,7 @@ def insert(stub, text):
     else:
         stub.points[key] = stub.session.break_at(at, condition=holds, program=words, **scope)
     stub.monitor.carried[stub.points[key]] = before
-    return OK
+    return ACCEPTED
 
 
 def drop(stub, key):
@@ -110,4 +110,4 @@ def remove(stub, text):
     key = *point, stub._chosen[0]
     if (found := drop(stub, key)) is not None:
         stub.monitor.withdrawn[key] = found                # gdb takes all of them out whenever the machine stops
-    return OK
+    return ACCEPTED

@@ -42,7 +42,7 @@ CODES = {
     0x32: Bytecode("pick", 1, 0, 1), 0x33: Bytecode("rot", 0, 3, 3),
 }
 REFERENCE = {"ref8": 1, "ref16": 2, "ref32": 4, "ref64": 8}
-EMPTY = "the condition's bytecode takes from an empty stack"
+NOTHING_ON_STACK = "the condition's bytecode takes from an empty stack"
 CONSTANT = ("const8", "const16", "const32", "const64")
 
 
@@ -81,7 +81,7 @@ def checked(code):
         states.add(state)
         found, operand, end = decoded(code, at)
         if depth < (operand + 1 if found.name == "pick" else found.takes):
-            raise Malformed(EMPTY)
+            raise Malformed(NOTHING_ON_STACK)
         depth += found.leaves - found.takes
         if depth > STACK_LIMIT or len(states) > STATES_LIMIT:
             raise Malformed(f"the condition's bytecode needs more than {STACK_LIMIT} places of stack")

@@ -68,11 +68,9 @@ VMX = (Register("vmx_mode", 32, "vmx_modes", _mode), Register("vmcs_pointer", 64
        Register("proc2_controls", 32, "proc2_flags", _field("secondary_controls")))
 FEATURES = (("org.gnu.gdb.i386.core", CORE), ("org.gnu.gdb.i386.sse", SSE), ("org.gnu.gdb.i386.segments", BASES),
             ("org.hvlab.system", SYSTEM), ("org.hvlab.vmx", VMX))
-ALL = tuple(register for _, group in FEATURES for register in group)
+EVERY_REGISTER = tuple(register for _, group in FEATURES for register in group)
 RIP = next(register for register in CORE if register.name == "rip")
-RIP_NUMBER, RSP_NUMBER, RBP_NUMBER = (next(n for n, register in enumerate(ALL) if register.name == name) for name in ("rip", "rsp", "rbp"))
-RSP, RBP = int(GPR.RSP), int(GPR.RBP)
-GENERAL = len(CORE) + len(SSE) + len(BASES)                # those of the `g` packet that every client knows
+RIP_NUMBER, RSP_NUMBER, RBP_NUMBER = map([register.name for register in EVERY_REGISTER].index, ("rip", "rsp", "rbp"))
 GROUPS = {"org.hvlab.system": "system", "org.hvlab.vmx": "vmx"}
 VECTORS = (("v8i16", "int16", 8), ("v4i32", "int32", 4), ("v2i64", "int64", 2), ("v16i8", "int8", 16), ("v4f", "ieee_single", 4),
            ("v2d", "ieee_double", 2))
@@ -80,7 +78,7 @@ PARTS = (("v4_float", "v4f"), ("v2_double", "v2d"), ("v16_int8", "v16i8"), ("v8_
          ("v2_int64", "v2i64"), ("uint128", "uint128"))
 VEC128 = "".join(f'<vector id="{name}" type="{kind}" count="{count}"/>' for name, kind, count in VECTORS) + \
     f'<union id="vec128">{"".join(f"""<field name="{name}" type="{kind}"/>""" for name, kind in PARTS)}</union>'
-MXCSR = ("IE", "DE", "ZE", "OE", "UE", "PE", "DAZ", "IM", "DM", "ZM", "OM", "UM", "PM")
+MXCSR_FLAGS = ("IE", "DE", "ZE", "OE", "UE", "PE", "DAZ", "IM", "DM", "ZM", "OM", "UM", "PM")
 
 
 def _flags(name, table, size):
@@ -99,7 +97,7 @@ def _types(feature):
     if feature == "org.gnu.gdb.i386.core":
         return _flags("i386_eflags", RFLAGS, 4)
     if feature == "org.gnu.gdb.i386.sse":
-        bits = "".join(f'<field name="{name}" start="{n}" end="{n}"/>' for n, name in enumerate(MXCSR))
+        bits = "".join(f'<field name="{name}" start="{n}" end="{n}"/>' for n, name in enumerate(MXCSR_FLAGS))
         return f'{VEC128}<flags id="i386_mxcsr" size="4">{bits}<field name="FZ" start="15" end="15"/></flags>'
     if feature == "org.hvlab.system":
         return "".join(_flags(name, *FLAGS[name]) for name in ("cr0_flags", "cr4_flags", "efer_flags"))
@@ -127,7 +125,7 @@ def xml():
 def expedited(where, processor):
     """Return the registers of a stop reply: those that gdb asks for at each step, of a processor of emu.debug.session.where."""
     general = where.env(processor).regs
-    rows = (RIP_NUMBER, where.pc(processor)), (RSP_NUMBER, general[RSP]), (RBP_NUMBER, general[RBP])
+    rows = (RIP_NUMBER, where.pc(processor)), (RSP_NUMBER, general[int(GPR.RSP)]), (RBP_NUMBER, general[int(GPR.RBP)])
     return "".join([f"{number:x}:{found.to_bytes(8, 'little').hex()};" for number, found in rows])
 
 

@@ -87,6 +87,8 @@ class Host:
                                         b"fstat": self._stat}
         try:
             return known.get(what, self._none)(*words)
+        except KeyError:                                   # a file that is not open
+            return b"F-1,%x" % EBADF
         except (Refused, UnicodeDecodeError, TypeError):   # TypeError: more or fewer words than it takes
             return b"F-1,%x" % EINVAL
 
@@ -108,10 +110,7 @@ class Host:
         return b"F%x" % number
 
     def _data(self, number):
-        data = self._open.get(_number(number))
-        if data is None:
-            raise Refused("no such file")
-        return data
+        return self._open[_number(number)]
 
     def _read(self, number, size, offset):
         data = self._data(number)[_number(offset):][:min(_number(size), 0x2000)]

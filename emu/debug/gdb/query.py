@@ -6,11 +6,11 @@ from emu.errors import DebugError
 from emu.files import printable
 
 REPLY_BYTES = 0x2000                                       # bytes of a qXfer reply
-MACHINE = 1
+PROCESS = 1
 FEATURES = ("multiprocess+", "swbreak+", "hwbreak+", "qXfer:features:read+", "qXfer:threads:read+", "qXfer:exec-file:read+",
             "qXfer:libraries:read+", "qXfer:osdata:read+", "QStartNoAckMode+", "vContSupported+", "ConditionalBreakpoints+", "ReverseStep+",
             "ReverseContinue+", "QNonStop-")
-OK, NOTHING = b"OK", b""
+ACCEPTED, NOTHING = b"OK", b""
 
 
 def supported(stub, text):
@@ -84,8 +84,8 @@ def thread_list(stub, name):
 
 def exec_file(stub, name):
     """Return the file that gdb should read symbols from, None when there is none."""
-    paths, process = list(stub.files), hexadecimal(name, "a process") if name else MACHINE
-    return "/" + (paths[0] if process == MACHINE else paths[-1]).lstrip("/") if paths else None
+    paths, process = list(stub.files), hexadecimal(name, "a process") if name else PROCESS
+    return "/" + (paths[0] if process == PROCESS else paths[-1]).lstrip("/") if paths else None
 
 
 def libraries(stub, name):
@@ -99,7 +99,7 @@ def libraries(stub, name):
 def osdata(stub, name):
     """Return the list of processes, or of what can be listed."""
     guests = {guest.partition for guest in stub.session.guests()}
-    rows = [(MACHINE, "the machine: hypervisor or bare")] + [(MACHINE + n, f"partition {n}") for n in sorted(guests)]
+    rows = [(PROCESS, "the machine: hypervisor or bare")] + [(PROCESS + n, f"partition {n}") for n in sorted(guests)]
     if name == "":
         items = '<item><column name="Type">processes</column><column name="Description">The machine and its partitions</column></item>'
         return f'<osdata type="types">{items}</osdata>'

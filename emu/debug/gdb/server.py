@@ -15,23 +15,23 @@ from emu.debug.gdb.files import EINVAL
 from emu.errors import ConfigError
 from emu.files import printable
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 RECEIVE_BYTES, POLL_SECONDS, STALL_SECONDS = 65536, 0.2, 10.0  # STALL_SECONDS: seconds that a client may take none of what is sent
 FIRST_BYTES = b"$+-\x03"                                   # of a debugger; a request of HTTP begins with a letter, TLS with 0x16
 INTRODUCTIONS = (b"qSupported", b"QStartNoAckMode")        # first packets of gdb and LLDB
 REQUEST = re.compile(rb"[A-Z]{3,10} \S+ HTTP/\d")
-WAITING = 10_000                                           # packets that may wait for an answer
+WAITING_LIMIT = 10_000                                           # packets that may wait for an answer
 BUSY = b"E.another debugger holds this machine: one at a time"
 
 
 def address_of(text):
     """Return (host, port) of `[127.0.0.1:]PORT`; ConfigError for another host or no port."""
     host, colon, port = text.rpartition(":")
-    if colon and host not in (HOST, "localhost", ""):
-        raise ConfigError(f"the server listens on {HOST} only, not on {host!r}: a debugger may do anything with the machine")
+    if colon and host not in (LOOPBACK, "localhost", ""):
+        raise ConfigError(f"the server listens on {LOOPBACK} only, not on {host!r}: a debugger may do anything with the machine")
     if not port.isdecimal() or not 0 <= int(port) < 65536:
-        raise ConfigError(f"the address must be [{HOST}:]PORT with a port of 0 (any free one) to 65535, not {text!r}")
-    return HOST, int(port)
+        raise ConfigError(f"the address must be [{LOOPBACK}:]PORT with a port of 0 (any free one) to 65535, not {text!r}")
+    return LOOPBACK, int(port)
 
 
 class Server:
@@ -94,8 +94,8 @@ class Server:
                 self._turn_away(f"it sent {what}")
         if not self.dropped:
             self.waiting += self.reader.feed(data)
-        if len(self.waiting) > WAITING:
-            self._turn_away(f"more than {WAITING:,} packets of its wait")
+        if len(self.waiting) > WAITING_LIMIT:
+            self._turn_away(f"more than {WAITING_LIMIT:,} packets of its wait")
 
     def _turn_away(self, why):
         self.log(f"the connection is closed: {why}")

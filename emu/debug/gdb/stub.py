@@ -11,7 +11,7 @@ from emu.debug.gdb import access, breakpoints, description, files, query
 from emu.debug.gdb.files import EINVAL
 from emu.debug.gdb.monitor import Monitor
 from emu.debug.gdb.numbers import PACKET_SHOWN, Refused, hexadecimal, octets, parts
-from emu.debug.gdb.query import MACHINE, NOTHING, OK
+from emu.debug.gdb.query import ACCEPTED, NOTHING, PROCESS
 from emu.debug.history.history import History
 from emu.debug.session.session import Session
 from emu.errors import INTERNAL, DebugError, HvlabError
@@ -42,7 +42,7 @@ class Stub:
         self.monitor = Monitor(self.session, lambda: self.refused)
         self.files = files.of_machine(machine)
         self.host = files.Host(self.files)
-        self.points, self._attached, self._chosen, self._last = {}, {MACHINE}, (MACHINE, 1), b""
+        self.points, self._attached, self._chosen, self._last = {}, {PROCESS}, (PROCESS, 1), b""
         self.physical, self.ended, self.exited, self.result, self.error = False, False, False, None, None
 
     def _heed(self):
@@ -64,9 +64,9 @@ class Stub:
         """Return {(process, thread): Thread} of the attached processes; none after the end was reported."""
         if self.exited:
             return {}
-        found = {(MACHINE, n + 1): self.session.thread(n) for n in range(len(self.machine.cpu))}
+        found = {(PROCESS, n + 1): self.session.thread(n) for n in range(len(self.machine.cpu))}
         for guest in self.session.guests():
-            process = MACHINE + guest.partition
+            process = PROCESS + guest.partition
             if process in self._attached:
                 found[process, sum(p == process for p, _ in found) + 1] = guest
         return found
@@ -74,7 +74,7 @@ class Stub:
     def thread(self, which=None):
         """Return the Thread of (process, thread), by default of the one that gdb chose; Refused when there is none."""
         process, number = which or self._chosen
-        if process == MACHINE and -1 <= number <= len(self.machine.cpu) and not self.exited:
+        if process == PROCESS and -1 <= number <= len(self.machine.cpu) and not self.exited:
             return self.session.thread(max(number, 1) - 1)
         threads = self.threads()
         if number in (0, -1):
@@ -95,9 +95,9 @@ class Stub:
         """Return (process, thread) that a Stop is reported for: the partition's when gdb has attached it."""
         if stop.world and len(self._attached) > 1:
             for which, thread in self.threads().items():
-                if which[0] != MACHINE and thread.pointer == stop.thread.pointer and thread.processor == stop.processor:
+                if which[0] != PROCESS and thread.pointer == stop.thread.pointer and thread.processor == stop.processor:
                     return which
-        return MACHINE, stop.processor + 1
+        return PROCESS, stop.processor + 1
 
     # ---- packets ----------------------------------------------------------------------------------------------------
     def answer(self, data):
@@ -166,7 +166,7 @@ class Stub:
 
     def _step_thread(self, which):
         thread = self.thread(which)
-        if which[0] != MACHINE and not thread.running:     # it waits for its hypervisor: until it is there again
+        if which[0] != PROCESS and not thread.running:     # it waits for its hypervisor: until it is there again
             return self.session.run_until("entry", vmcs=thread.pointer, pause=self.poll)
         return self.session.step(thread.processor, pause=self.poll)
 
@@ -250,7 +250,7 @@ class Stub:
             self._last = f"T{how}".encode()
             return self._last
         self.exited, code = True, (stop.result.exit_code & 0xFF or exit_code(stop.result)) if stop.result else INTERNAL
-        self._last = f"W{code:02x};process:{MACHINE:x}".encode()
+        self._last = f"W{code:02x};process:{PROCESS:x}".encode()
         return self._last
 
     # ---- queries ------------------------------------------------------------------------------------------------------
@@ -267,16 +267,16 @@ class Stub:
         self.thread((process, number))
         if text[0] == "g":
             self._chosen = process, next(n for p, n in self.threads() if p == process) if number in (0, -1) else number
-        return OK
+        return ACCEPTED
 
     def _alive(self, text):
         self.thread(self.which(text))
-        return OK
+        return ACCEPTED
 
     def _process(self, text, attached=True):
         """Return the number of a process that a packet names; Refused when there is none, or it is to be attached and is not."""
         process = hexadecimal(text, "a process")
-        known = self._attached if attached else {MACHINE} | {MACHINE + guest.partition for guest in self.session.guests()}
+        known = self._attached if attached else {PROCESS} | {PROCESS + guest.partition for guest in self.session.guests()}
         if process not in known:
             raise Refused(f"there is no {'attached ' * attached}process {process}, only {', '.join(map(str, sorted(known)))} "
                           "(1: the machine, then partitions)")
@@ -295,23 +295,23 @@ class Stub:
     def _detach(self, text):
         process = self._process(text)
         self._attached.discard(process)
-        if process == MACHINE:
-            self._attached, self.detached = {MACHINE}, True
+        if process == PROCESS:
+            self._attached, self.detached = {PROCESS}, True
             for key in list(self.points):
                 breakpoints.drop(self, key)
-        return OK
+        return ACCEPTED
 
     def _kill(self, _):
         self.killed = True
-        return OK
+        return ACCEPTED
 
     def _kill_process(self, text):
         """End the run; in extended mode the connection stays, and gdb may start it again."""
         process = self._process(text)
-        if process != MACHINE:
-            raise Refused(f"process {process} is a partition: its hypervisor ends it; process {MACHINE}, the machine, can be killed")
+        if process != PROCESS:
+            raise Refused(f"process {process} is a partition: its hypervisor ends it; process {PROCESS}, the machine, can be killed")
         self.exited = True
-        return OK
+        return ACCEPTED
 
     def _run(self, text):
         """Restart; vRun may name the file that runs already, and no arguments."""
@@ -330,20 +330,20 @@ class Stub:
         if text not in ("0", "1"):
             raise Refused(f"the mode must be 0 or 1, not {text[:PACKET_SHOWN]!r}")
         self.physical = text == "1"
-        return OK
+        return ACCEPTED
 
     WHOLE = {                                              # packets that are no more than their name
-        "?": _why, "g": access.read_all, "!": lambda self, _: OK, "k": _kill, "c": _continue, "s": _step,
+        "?": _why, "g": access.read_all, "!": lambda self, _: ACCEPTED, "k": _kill, "c": _continue, "s": _step,
         "D": lambda self, _: self._detach("1"),
         "bc": lambda self, _: self._back("c"), "bs": lambda self, _: self._back("s"), "qSupported": query.supported,
         "qfThreadInfo": query.first_threads, "qsThreadInfo": lambda self, _: b"l", "qC": lambda self, _: b"QCp%x.%x" % self._chosen,
-        "qAttached": lambda self, _: b"1", "QStartNoAckMode": lambda self, _: OK, "QNonStop:0": lambda self, _: OK,
+        "qAttached": lambda self, _: b"1", "QStartNoAckMode": lambda self, _: ACCEPTED, "QNonStop:0": lambda self, _: ACCEPTED,
         "vCont?": lambda self, _: b"vCont;c;C;s;S;r", "qqemu.PhyMemMode": lambda self, _: b"%d" % self.physical,
         "qqemu.sstepbits": lambda self, _: b"ENABLE=1,NOIRQ=2,NOTIMER=4", "qqemu.sstep": lambda self, _: b"0x1",
     }
     BEGUN = {                                              # and those that go on
         "qSupported:": query.supported, "qAttached:": _is_attached, "qThreadExtraInfo,": query.info, "qRcmd,": query.command,
-        "qXfer:": query.transfer, "qSymbol:": lambda self, _: OK, "Qqemu.PhyMemMode:": _physical_mode, "QNonStop": query.nonstop,
+        "qXfer:": query.transfer, "qSymbol:": lambda self, _: ACCEPTED, "Qqemu.PhyMemMode:": _physical_mode, "QNonStop": query.nonstop,
         "vCont;": _actions, "vAttach;": _attach, "vKill;": _kill_process, "vRun;": _run, "G": access.write_all, "p": access.read_one,
         "P": access.write_one, "m": access.read_memory, "M": access.write_memory, "Z": breakpoints.insert, "z": breakpoints.remove,
         "c": _continue, "C": lambda self, text: self._continue(self._signalled(text)), "s": _step,

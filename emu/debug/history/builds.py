@@ -17,7 +17,7 @@ from emu.spec.outcome import STOP
 
 KINDS = ("EXIT", "FAILURE", "DELIVERY", "MSR", "PORT", "MODE")
 TIMED = ("EXTERNAL_INTERRUPT", "PREEMPTION_TIMER", "INTERRUPT_WINDOW", "NMI_WINDOW", "INIT", "SIPI")
-ASKED = ("leaf", "subleaf", "hypercall", "msr", "port", "size", "write", "event", "error", "failed", "reason", "old", "new", "field")
+COMPARED = ("leaf", "subleaf", "hypercall", "msr", "port", "size", "write", "event", "error", "failed", "reason", "old", "new", "field")
 
 
 def identity(each):
@@ -26,7 +26,7 @@ def identity(each):
         return None
     if each.args.get("event", "").startswith(("interrupt", "NMI")):
         return None
-    asked = tuple((name, each.args[name]) for name in ASKED if name in each.args)
+    asked = tuple((name, each.args[name]) for name in COMPARED if name in each.args)
     out = (("value", each.args["value"]),) if each.kind == "PORT" and each.name == "OUT" else ()
     return each.kind, each.name, each.world, each.partition, asked + out
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emu.bits import PAGE
+from emu.bits import PAGE_BYTES
 from emu.debug.history import parts
 from emu.debug.session.thread import ROOT_WORLD, Thread
 from emu.debug.views.registers import GENERAL, NAMES
@@ -14,7 +14,7 @@ from emu.state import CPU
 PAGES_AT_ONCE = 1024
 LINES_SHOWN, BYTES_SHOWN = 40, 8                           # of a kind that are listed; bytes of memory that are shown
 # What shows how engines and host did the work, and not the state of the machine (see tests/debug/test_snapshot.py).
-SILENT = {
+NOT_COMPARED = {
     "machine": ("now", "turn"),
     "cpu": ("deadline", "due", "quantum_end", "turn_end", "fault_gpa", "passed", "passed_at", "wake_at"),
     "uart": ("drained", "fed"),                            # fed: bytes that wait outside
@@ -39,7 +39,7 @@ class Difference:
 
 def _differs(kind, x, y, name):
     """Return whether the field of two records differs."""
-    return name not in HIDDEN and name not in SILENT.get(kind, ()) and not np.array_equal(x[name], y[name])
+    return name not in HIDDEN and name not in NOT_COMPARED.get(kind, ()) and not np.array_equal(x[name], y[name])
 
 
 def same(a, b):
@@ -69,7 +69,7 @@ def pages(a, b):
         if machine.base is not None:
             marked |= machine.base.table[:len(marked)] != 0
     found = np.flatnonzero(marked)
-    x, y = a.ram.view(np.uint64).reshape(-1, PAGE // 8), b.ram.view(np.uint64).reshape(-1, PAGE // 8)
+    x, y = a.ram.view(np.uint64).reshape(-1, PAGE_BYTES // 8), b.ram.view(np.uint64).reshape(-1, PAGE_BYTES // 8)
     chunks = (found[at:at + PAGES_AT_ONCE] for at in range(0, len(found), PAGES_AT_ONCE))
     return np.concatenate([np.zeros(0, np.int64), *(chunk[(x[chunk] != y[chunk]).any(axis=1)] for chunk in chunks)])
 
@@ -127,9 +127,9 @@ def _vmcs(a, b, n):
 
 
 def _page(a, b, page):
-    x, y = (machine.ram[page * PAGE:(page + 1) * PAGE] for machine in (a, b))
+    x, y = (machine.ram[page * PAGE_BYTES:(page + 1) * PAGE_BYTES] for machine in (a, b))
     away = np.flatnonzero(x != y)
     first = int(away[0])
     one, other = (memory[first:first + BYTES_SHOWN].tobytes().hex(" ") for memory in (x, y))
-    return Difference("memory", f"{len(away):,} byte{'s' * (len(away) > 1)} of the page at {page * PAGE:#x}, from "
-                      f"{page * PAGE + first:#x} on", one, other)
+    return Difference("memory", f"{len(away):,} byte{'s' * (len(away) > 1)} of the page at {page * PAGE_BYTES:#x}, from "
+                      f"{page * PAGE_BYTES + first:#x} on", one, other)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
 
-from emu.bits import PAGE
+from emu.bits import PAGE_BYTES
 from emu.debug.history.snapshot import position, restore, take
 from emu.debug.views.vmcs import processor_of
 from emu.errors import DebugError
@@ -18,7 +18,7 @@ from emu.machine.host import host
 from emu.spec.outcome import STOP
 
 EVERY_CYCLES, MEMORY_BOUND = 40_000_000, 1 << 30
-POINTS = ("breakpoint", "watchpoint", "event")              # reasons of Stops that are a point's
+MET_BY = ("breakpoint", "watchpoint", "event")              # reasons of Stops that are a point's
 ALL_HITS = 1 << 62                                         # hits: all
 COUNTED_CYCLES = 60_000                                    # cycles before a moment from which on steps are counted; more than some turns
 
@@ -55,7 +55,7 @@ class History:
         if position(self.machine) - self.kept[-1].position < self.every * len(self.machine.cpu):
             return
         self.kept.append(take(self.machine))
-        while self.machine.base.store.used * PAGE > self.bound and len(self.kept) > 2:
+        while self.machine.base.store.used * PAGE_BYTES > self.bound and len(self.kept) > 2:
             self._thin()
 
     def _thin(self):
@@ -222,7 +222,7 @@ class History:
             n += 1
             stop = self.session.replay(lambda: position(self.machine) >= end)
             past = position(self.machine) - end            # an access at `end` was before it: its instruction was
-            if stop.reason not in POINTS or past >= any(each.reason != "breakpoint" for each in stop.all):
+            if stop.reason not in MET_BY or past >= any(each.reason != "breakpoint" for each in stop.all):
                 return
             met = [each for each in stop.all if only in (None, each.number) and (past < 0 or each.reason != "breakpoint")]
             if met:

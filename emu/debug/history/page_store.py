@@ -7,12 +7,12 @@ import mmap
 
 import numpy as np
 
-from emu.bits import PAGE, U64
+from emu.bits import PAGE_BYTES, U64
 from emu.jit import kernel, words
 
 SLAB_SHIFT = 8                                             # 256 pages, 1 MiB, are asked from the host at a time
 SLAB = 1 << SLAB_SHIFT
-PAGE_WORDS = U64(PAGE // 8)
+PAGE_WORDS = U64(PAGE_BYTES // 8)
 SAME, ZEROS, COPIED = U64(0), U64(1), U64(2)              # what `keep` found a page to be
 
 
@@ -95,7 +95,7 @@ class PageStore:
 
     def addresses(self, places):
         """Return the host address of each place (uint64[n]), 0 for place 0."""
-        found = self._starts[places >> SLAB_SHIFT] + (places & SLAB - 1).astype(np.uint64) * U64(PAGE)
+        found = self._starts[places >> SLAB_SHIFT] + (places & SLAB - 1).astype(np.uint64) * U64(PAGE_BYTES)
         found[places == 0] = 0
         return found
 
@@ -109,7 +109,7 @@ class PageStore:
             found.append(np.arange(self._next, self._next + count - old, dtype=np.uint32))
             self._next += count - old
             while len(self._slabs) << SLAB_SHIFT < self._next:
-                self._slabs.append(np.frombuffer(mmap.mmap(-1, SLAB * PAGE), np.uint8))
+                self._slabs.append(np.frombuffer(mmap.mmap(-1, SLAB * PAGE_BYTES), np.uint8))
             self._starts = np.array([slab.ctypes.data for slab in self._slabs], np.uint64)
             if len(self._users) < self._next:
                 self._users = np.concatenate([self._users, np.zeros(max(self._next, len(self._users)), np.uint32)])
@@ -147,13 +147,13 @@ class PageStore:
     def page(self, place):
         """Return the bytes of a place."""
         if place == 0:
-            return bytes(PAGE)
-        at = int(place & SLAB - 1) * PAGE
-        return self._slabs[int(place) >> SLAB_SHIFT][at:at + PAGE].tobytes()
+            return bytes(PAGE_BYTES)
+        at = int(place & SLAB - 1) * PAGE_BYTES
+        return self._slabs[int(place) >> SLAB_SHIFT][at:at + PAGE_BYTES].tobytes()
 
     def pages(self, places):
         """Return the pages of places, none of them 0, as uint8[n, 4096]."""
-        found = np.empty((len(places), PAGE), np.uint8)
+        found = np.empty((len(places), PAGE_BYTES), np.uint8)
         changed = np.empty(len(places), np.bool_)
-        put(self.addresses(places), found.ctypes.data + np.arange(len(places), dtype=np.uint64) * U64(PAGE), changed)
+        put(self.addresses(places), found.ctypes.data + np.arange(len(places), dtype=np.uint64) * U64(PAGE_BYTES), changed)
         return found

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from emu.bits import ALL_ONES, PAGE
+from emu.bits import ALL_ONES, PAGE_BYTES
 from emu.board.board import RECORDS
 from emu.machine.machine import ROM_BASE, ROM_BYTES, floats, vectors
 from emu.spec.debug import ARMED
 from emu.spec.outcome import STOP
 from emu.spec.trace import WORLDS
 from emu.spec.vmx import MWAIT
-from emu.state import CPU, ENV, FT0_AT, FT0_BYTES, INSN, LOCAL_APIC, MACHINE, REASONS, RING, SPACES, TLB, TLB_ENTRIES
+from emu.state import CPU, ENV, FT0_AT, FT0_BYTES, INSN, LOCAL_APIC, MACHINE, REASON_COUNT, RING, SPACES, TLB, TLB_ENTRIES
 
 # Fields that are host addresses, or belong to the host or to a debugger: zero in a part, left as they are by `write`.
 KEPT: dict[str, tuple[str, ...]] = {
@@ -39,7 +39,7 @@ SCRATCH = ((FT0_AT, FT0_AT + FT0_BYTES), (XMM_AT + VECTOR_BYTES, XMM_AT + VECTOR
 ENV_PIECES = ((0, OWNER_AT), (OWNER_AT + 8, POINTERS), (AFTER_POINTERS, RETURN_ADDRESS))
 # Fields that kernels index arrays with, and the largest value that stays inside; `seen` and `rows` differ by at most the ring.
 BOUNDS: dict[str, dict[str, int]] = {
-    "cpu": dict(vmx_mode=2, chain_length=4, guest_chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASONS - 1,
+    "cpu": dict(vmx_mode=2, chain_length=4, guest_chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASON_COUNT - 1,
                 activity=int(MWAIT)),
     "tlb": dict(space=SPACES - 1, global_space=SPACES - 1, space_count=SPACES - 1, engine_pages=64, used=TLB_ENTRIES * 3 // 4),
     "uart": dict(head=15, depth=16),
@@ -82,7 +82,7 @@ def layout(processors):
             found.append((f"cpu{n}.{world}", "env", ENV, sum(end - start for start, end in ENV_PIECES)))
             found.append((f"cpu{n}.{world}.tlb", "tlb", TLB, TLB.itemsize))
         found += [(f"cpu{n}.apic", "apic", LOCAL_APIC, LOCAL_APIC.itemsize), (f"cpu{n}.insn", "insn", INSN, INSN.itemsize)]
-        found += [(f"cpu{n}.{name}", "bytes", octets, PAGE) for name in ("spare", "failed", "far")]
+        found += [(f"cpu{n}.{name}", "bytes", octets, PAGE_BYTES) for name in ("spare", "failed", "far")]
     return found
 
 
@@ -116,7 +116,7 @@ def offsets(rows):
     starts, at = [], 0
     for *_, size in rows:
         starts.append(at)
-        at += -(-size // PAGE) * PAGE
+        at += -(-size // PAGE_BYTES) * PAGE_BYTES
     return starts, at
 
 
@@ -209,7 +209,8 @@ def _out_of_bounds(name, kind, record):
 def _refers(config, address, *none):
     """Return whether a page of physical memory at `address` is the machine's, or the address is one that stands for none."""
     address = int(address)
-    return address in none or address % PAGE == 0 and any(start <= address and address + PAGE <= end for start, end in config.pieces)
+    inside = any(start <= address and address + PAGE_BYTES <= end for start, end in config.pieces)
+    return address in none or address % PAGE_BYTES == 0 and inside
 
 
 def wrong(rows, memory, config):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from emu.bits import ALL_ONES, PAGE, PAGE_SHIFT, U64
+from emu.bits import ALL_ONES, PAGE_BYTES, PAGE_SHIFT, U64
 from emu.debug.history import parts
 from emu.debug.history.page_store import PageStore, put
 from emu.errors import SnapshotError
@@ -24,7 +24,7 @@ from emu.machine.failure import symbols_of
 from emu.machine.host import host
 from emu.model.memory.memory import PAGE as LEDGER
 from emu.model.observe import breakpoint
-from emu.state import STALE
+from emu.state import STALE_PAGES
 
 SEEN = LEDGER.DIRTY | LEDGER.WRITABLE                      # no more true of any page after a snapshot
 
@@ -92,7 +92,7 @@ class Snapshot:
 
     def state(self):
         """Return the pages of the parts as bytes (uint8[n]), laid out by `parts.offsets`."""
-        rows = np.zeros((len(self.table) - self.ram_pages, PAGE), np.uint8)
+        rows = np.zeros((len(self.table) - self.ram_pages, PAGE_BYTES), np.uint8)
         places = self.table[self.ram_pages:]
         put(self.store.addresses(places), rows_of(rows), np.empty(len(rows), np.bool_))
         return rows.reshape(-1)
@@ -116,11 +116,11 @@ def position(machine):
 
 def rows_of(rows):
     """Return the host address of each page of uint8[n, 4096]."""
-    return U64(rows.ctypes.data) + np.arange(len(rows), dtype=np.uint64) * U64(PAGE)
+    return U64(rows.ctypes.data) + np.arange(len(rows), dtype=np.uint64) * U64(PAGE_BYTES)
 
 
 def _ram(machine, pages):
-    return U64(machine.ram.ctypes.data) + pages.astype(np.uint64) * U64(PAGE)
+    return U64(machine.ram.ctypes.data) + pages.astype(np.uint64) * U64(PAGE_BYTES)
 
 
 def _dirty(machine):
@@ -128,7 +128,7 @@ def _dirty(machine):
     return np.flatnonzero(machine.ledger & LEDGER.DIRTY)
 
 
-def _forget(machine):
+def _forget_seen(machine):
     """Have every engine look up every page again: the next write to each is then marked.
 
     The pages of current VMCSs stay marked: VM exits write them without a mark (`emu.model.vmx.exit`).
@@ -149,7 +149,7 @@ def _check_idle(machine):
 def take(machine):
     """Return a Snapshot of a machine that is between two calls of `run` or `advance`, or in a callback between slices."""
     _check_idle(machine)
-    ram_pages, base, rows = len(machine.ledger), machine.base, parts.read(machine).reshape(-1, PAGE)
+    ram_pages, base, rows = len(machine.ledger), machine.base, parts.read(machine).reshape(-1, PAGE_BYTES)
     if base is None:
         store, table = PageStore(), np.zeros(ram_pages + len(rows), np.uint32)
     else:
@@ -161,7 +161,7 @@ def take(machine):
         tuple(machine.clocks), tuple(host(c).instructions for c in machine.cpu),
         tuple(machine.inputs.log), machine.inputs.done, tuple(p.name for p in machine.partitions), machine.symbols, machine.placed,
         machine.resets, symbols_of(machine, 1) if machine.partitions else None))
-    _forget(machine)
+    _forget_seen(machine)
     machine.base = made
     return made
 
@@ -195,7 +195,7 @@ def restore(machine, snapshot, again=True):
     put(snapshot.store.addresses(wanted[pages]), _ram(machine, pages), changed)
     _make_stale(machine, pages[changed])
     parts.write(machine, snapshot.state())
-    _forget(machine)
+    _forget_seen(machine)
     _settle(machine)
     _take_over(machine, snapshot.about)
     if again:
@@ -219,7 +219,7 @@ def _make_stale(machine, pages):
     """Have the translated code of pages that changed dropped before anything runs."""
     m, coded = machine.record[0], pages[(machine.ledger[pages] & LEDGER.CODE) != 0]
     count = int(m.stale_count)
-    if count + len(coded) <= STALE:
+    if count + len(coded) <= STALE_PAGES:
         m.stale[count:count + len(coded)] = coded
     m.stale_count = count + len(coded)
 

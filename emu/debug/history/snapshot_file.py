@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 import zstandard
 
-from emu.bits import PAGE
+from emu.bits import PAGE_BYTES
 from emu.board.inputs import Input
 from emu.core.native import VERSION as ENGINE
 from emu.debug.history import parts
@@ -198,13 +198,13 @@ def _check_parts(path, manifest, config):
 
 def _check_sections(path, manifest, config):
     """Raise SnapshotError unless the sections are those of such a machine, none longer than it can be."""
-    ram_pages = config.memory_bytes // PAGE
+    ram_pages = config.memory_bytes // PAGE_BYTES
     most = {"state": parts.offsets(parts.layout(config.processors))[1], "pages": 4 * ram_pages,
             "placed": min(2 * config.memory_bytes, PLACED_LIMIT), "lines": SOURCE_LINES_LIMIT, "guest_lines": SOURCE_LINES_LIMIT}
     names = [section.name for section in manifest.sections if section.name not in OPTIONAL]
     more = [section.name for section in manifest.sections if section.name in OPTIONAL]
     chunks = [f"ram.{n}" for n in range(min(len(names) - 2, -(-ram_pages // SECTION_PAGES)))]
-    most |= dict.fromkeys(chunks, SECTION_PAGES * PAGE)
+    most |= dict.fromkeys(chunks, SECTION_PAGES * PAGE_BYTES)
     if names != ["state", "pages", *chunks] or len(more) != len(set(more)):
         raise SnapshotError(f"{path}: its sections are not state, pages, ram.0, ram.1, ... of a machine of {config.memory_bytes:,} bytes")
     for section in manifest.sections:
@@ -242,21 +242,21 @@ def _table(path, sections, config, store):
         raise SnapshotError(f"{path}: {wrong}")
     if len(sections["pages"]) % 4:
         raise SnapshotError(f"{path}: the section 'pages' has {len(sections['pages']):,} bytes, not a whole number of page numbers")
-    pages, ram_pages = np.frombuffer(sections.pop("pages"), np.uint32), config.top // PAGE
+    pages, ram_pages = np.frombuffer(sections.pop("pages"), np.uint32), config.top // PAGE_BYTES
     names = [f"ram.{n}" for n in range(-(-len(pages) // SECTION_PAGES))]
     if list(sections) != names:
         raise SnapshotError(f"{path}: the sections of memory are {list(sections)}, not {names}")
-    hole = (pages >= config.low_bytes // PAGE) & (pages < config.pieces[-1][0] // PAGE)
+    hole = (pages >= config.low_bytes // PAGE_BYTES) & (pages < config.pieces[-1][0] // PAGE_BYTES)
     if len(pages) and (pages[-1] >= ram_pages or (pages[1:] <= pages[:-1]).any() or hole.any()):
         raise SnapshotError(f"{path}: the section 'pages' names pages that the machine does not have, or not in order")
-    table = np.zeros(ram_pages + len(state) // PAGE, np.uint32)
+    table = np.zeros(ram_pages + len(state) // PAGE_BYTES, np.uint32)
     for n, name in enumerate(names):
         chunk = pages[n * SECTION_PAGES:(n + 1) * SECTION_PAGES]
-        if len(sections[name]) != len(chunk) * PAGE:
+        if len(sections[name]) != len(chunk) * PAGE_BYTES:
             raise SnapshotError(f"{path}: the section {name!r} does not hold {len(chunk):,} pages")
-        memory = np.frombuffer(sections[name], np.uint8).reshape(-1, PAGE)
+        memory = np.frombuffer(sections[name], np.uint8).reshape(-1, PAGE_BYTES)
         table[chunk] = store.keep(rows_of(memory), np.zeros(len(chunk), np.uint32))
-    table[ram_pages:] = store.keep(rows_of(state.reshape(-1, PAGE)), table[ram_pages:])
+    table[ram_pages:] = store.keep(rows_of(state.reshape(-1, PAGE_BYTES)), table[ram_pages:])
     return table
 
 

@@ -3,10 +3,10 @@
 A debugger reads the same few places at each stop, and a walk with everything that people want to know of it takes 300 us.  The
 registers and entries that a walk depends on are compared each time, so that the result is that of a fresh walk.
 """
-from emu.bits import PAGE
+from emu.bits import PAGE_BYTES
 from emu.spec.cpu import CR0, EFER
 
-PG, LMA = int(CR0.PG), int(EFER.LMA)
+PG, EFER_LMA = int(CR0.PG), int(EFER.LMA)
 PAGES_KEPT = 256                                                 # pages
 
 
@@ -23,20 +23,20 @@ class Mapping:
         c, m = self._c, self._machine.cells
         e = self._worlds[c.env]
         cr = e.cr
-        if cr[0] & PG and not e.efer & LMA:                # 32-bit tables are rare, and those of PAE are read from registers
+        if cr[0] & PG and not e.efer & EFER_LMA:                # 32-bit tables are rare, and those of PAE are read from registers
             return None
         return c.env, c.vmx_mode, c.proc2, c.eptp, c.apic_base, m.gated, cr[0], cr[3], cr[4], e.efer
 
     def find(self, linear):
         """Return the host-physical address of a linear one as it was found before; None: it has to be looked up."""
-        kept = self._pages.get(linear // PAGE)
+        kept = self._pages.get(linear // PAGE_BYTES)
         if kept is None or kept[0] != self._registers():
             return None
         words = self._words
         for at, entry in kept[1]:
             if words[at] != entry:
                 return None
-        return kept[2] + linear % PAGE
+        return kept[2] + linear % PAGE_BYTES
 
     def keep(self, linear, steps):
         """Keep what a walk (emu.model.memory.steps.trace) of a linear address found, if all that it depends on can be compared."""
@@ -46,4 +46,5 @@ class Mapping:
             return
         if len(self._pages) >= PAGES_KEPT:
             self._pages.clear()
-        self._pages[linear // PAGE] = registers, [(step.address // 8, step.entry) for step in entries], end.address - linear % PAGE
+        words = [(step.address // 8, step.entry) for step in entries]
+        self._pages[linear // PAGE_BYTES] = registers, words, end.address - linear % PAGE_BYTES

@@ -6,8 +6,6 @@ from emu.debug.session.thread import Thread
 from emu.debug.session.trace_events import trace_event
 from emu.errors import Unmodelled
 
-REASONS = ("breakpoint", "watchpoint", "step", "entry", "exit", "interrupted", "budget", "ended", "history", "event")
-
 
 class Detail(dict):
     """The detail of a Stop that a trace event led to; "happening", the former name of the key "event", still works."""
@@ -25,10 +23,10 @@ class Detail(dict):
 class Stop:
     """Why a machine stopped, and where.
 
-    reason: one of REASONS; number: of the breakpoint or watchpoint, 0: none; address: first byte of the access that a
-    watchpoint met (linear, or host-physical for the other spaces), else the linear RIP; detail: {"access": "read" | "write",
-    "size": bytes} of a watchpoint, {"event": TraceEvent} of a point of `break_on`; result: the machine's Result when it
-    ended; error: Unmodelled when that ended it.
+    reason: breakpoint, watchpoint, event, step, entry, exit, interrupted, budget, ended or history; number: of the breakpoint or
+    watchpoint, 0: none; address: first byte of the access that a watchpoint met (linear, or host-physical for the other spaces), else
+    the linear RIP; detail: {"access": "read" | "write", "size": bytes} of a watchpoint, {"event": TraceEvent} of a point of
+    `break_on`; result: the machine's Result when it ended; error: Unmodelled when that ended it.
     others: a Stop for each further point that was met at once, those of `break_on` before others, then in order of their numbers;
     and for each further trace event that a point of `break_on` was met by.
     """

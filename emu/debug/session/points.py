@@ -20,7 +20,7 @@ from emu.state import DEBUG, POINTS
 
 ACCESSES = {"write": int(POINT.WRITE), "read": int(POINT.READ), "access": int(POINT.READ | POINT.WRITE)}
 KINDS = {"execute": int(POINT.EXECUTE), "change": int(POINT.CHANGE), **ACCESSES}
-SPACES = ("linear", "guest", "host")
+SPACE_NAMES = ("linear", "guest", "host")
 
 
 @dataclass
@@ -159,7 +159,7 @@ class Points:
                 point.watch.remove(place)
             else:
                 self.record.kind[place] = 0
-                self._forget(place)
+                self._forget_met(place)
         if point.access != "event" and point.program is not None:
             self.machine.watching.remove(point.program)
         del self.numbers[number]
@@ -210,7 +210,7 @@ class Points:
         self.cells.hit = self.cells.ended = 0
         self.machine.watching.clear()
 
-    def _forget(self, place):
+    def _forget_met(self, place):
         """Forget that the point in a place was met."""
         d = self.record
         kept = [each for each in d.met[:d.hit].tolist() if each != place]

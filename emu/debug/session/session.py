@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from emu.bits import PAGE, name_of
+from emu.bits import PAGE_BYTES, name_of
 from emu.debug.explain.explain import vmcs_field
 from emu.debug.session.conditions import compiled
 from emu.debug.session.met import Stop
-from emu.debug.session.points import ACCESSES, SPACES, Breakpoint, EventPoint, Points
+from emu.debug.session.points import ACCESSES, SPACE_NAMES, Breakpoint, EventPoint, Points
 from emu.debug.session.thread import GUEST_WORLD, ROOT_WORLD, Thread, has_guest
 from emu.debug.session.where import Where
 from emu.debug.views.translation import check_range
@@ -140,8 +140,8 @@ class Session:
         access: "write", "read" or "access" (both); space: "linear"; "guest" (guest-physical, through the EPT of `thread`, as
         it maps them now); "host" (physical).  Page walks and event delivery count as accesses for "host" and "guest".
         """
-        if access not in ACCESSES or space not in SPACES:
-            raise DebugError(f"a watchpoint's access is one of {', '.join(ACCESSES)}, its space one of {', '.join(SPACES)}, "
+        if access not in ACCESSES or space not in SPACE_NAMES:
+            raise DebugError(f"a watchpoint's access is one of {', '.join(ACCESSES)}, its space one of {', '.join(SPACE_NAMES)}, "
                              f"not {access!r} and {space!r}")
         self._check(address, size, world)
         pieces = [(address, size)] if space != "guest" else self._host_pieces(address, size, thread or self.current())
@@ -183,7 +183,7 @@ class Session:
     def _host_pieces(self, address, size, thread):
         found, at = [], address
         while at < address + size:
-            here = min(address + size - at, PAGE - at % PAGE)
+            here = min(address + size - at, PAGE_BYTES - at % PAGE_BYTES)
             host = thread.translate_guest(at)
             if host is None:
                 raise DebugError(f"guest-physical address {at:#x} of {thread.name} is not mapped by its EPT")

@@ -1,7 +1,7 @@
 """A thread for a debugger: one world of a processor, with its registers and memory as it sees them."""
 import numpy as np
 
-from emu.bits import ALL_ONES, PAGE
+from emu.bits import ALL_ONES, PAGE_BYTES
 from emu.debug.session.mapping import Mapping
 from emu.debug.views import registers
 from emu.debug.views.translation import check_range, in_world
@@ -69,10 +69,10 @@ class Thread:
         if self.world == ROOT_WORLD:
             return NO_EPT
         if self.running:
-            return self.host.eptp & ~(PAGE - 1) if steps.ept.active(self.c) else NO_EPT
+            return self.host.eptp & ~(PAGE_BYTES - 1) if steps.ept.active(self.c) else NO_EPT
         vmcs = View(self._region())
         active = vmcs.primary_controls & int(PROC.SECONDARY) and vmcs.secondary_controls & int(PROC2.EPT)
-        return vmcs.ept_pointer & ~(PAGE - 1) if active else NO_EPT
+        return vmcs.ept_pointer & ~(PAGE_BYTES - 1) if active else NO_EPT
 
     # ---- registers ------------------------------------------------------------------------------------------------
     def world_registers(self):
@@ -166,7 +166,7 @@ class Thread:
         """Yield (host-physical address, bytes) of the parts of a range that lie on a page each; stops at the first that is not mapped."""
         check_range(address)                               # the range may go on at 0, as instructions do
         while size:
-            here = min(size, PAGE - address % PAGE)
+            here = min(size, PAGE_BYTES - address % PAGE_BYTES)
             yield where(address), here
             address, size = address + here & 0xFFFF_FFFF_FFFF_FFFF, size - here
 

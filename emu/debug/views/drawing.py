@@ -2,9 +2,9 @@
 from xml.sax.saxutils import escape
 
 BOX_WIDTH, BOX_HEIGHT, GAP, ROW_GAP, MARGIN, HEAD_HEIGHT = 236, 92, 34, 44, 24, 84
-LINE_HEIGHT, SIZE, CHARACTERS = 16, 12, 31                 # of text, in pixels; letters that fit a line of a box
+LINE_HEIGHT, TEXT_SIZE, CHARACTERS = 16, 12, 31                 # of text, in pixels; letters that fit a line of a box
 FILL = {"ept": ("#e8f0fe", "#3b6fb6"), "table": ("#e9f6ec", "#2f7d46"), "end": ("#f3f3f3", "#555555"), "stop": ("#fde3e3", "#c00000")}
-STYLE = f"font-family: monospace; font-size: {SIZE}px"
+STYLE = f"font-family: monospace; font-size: {TEXT_SIZE}px"
 
 
 def _text(x, y, words, **attributes):

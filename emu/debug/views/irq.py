@@ -25,7 +25,7 @@ APIC_CHAPTER = 'SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"'
 PRIORITY = 'SDM 3A, "Task and Processor Priorities"'
 MASKING = 'SDM 3A, "Masking Maskable Hardware Interrupts"'
 SHADOW = 'SDM 2B, "STI"; SDM 3A, "Masking Exceptions and Interrupts When Switching Stacks"'
-NONROOT = 'SDM 3C, "Other Causes of VM Exits"'
+OTHER_EXITS = 'SDM 3C, "Other Causes of VM Exits"'
 IOAPIC, PIC8259 = 'Intel 82093AA data sheet, "I/O Redirection Table Registers"', "Intel 8259A data sheet"
 LVT_TABLE = 'SDM 3A, "Local Vector Table"'
 NMI, INJECTION = int(VECTOR.NMI), 'SDM 3C, "Event Injection"'
@@ -154,13 +154,13 @@ def _processor(c):
         found.append(Reason("shadow", f"{shadow} blocks interrupts until the next instruction is over", SHADOW))
     if exits:
         found.append(Reason("exits", "external-interrupt exiting is 1 (PIN_BASED_CONTROLS bit 0): it causes a VM exit with reason 1 "
-                            "instead, whatever RFLAGS.IF is", NONROOT))
+                            "instead, whatever RFLAGS.IF is", OTHER_EXITS))
     elif not rflags(env_of(c.env)[0]) & RFLAGS.IF:
         whose = {MODE.ROOT: " of the hypervisor", MODE.NONROOT: " of the guest"}.get(c.vmx_mode, "")
         found.append(Reason("if", f"RFLAGS.IF{whose} is 0", MASKING))
     elif c.vmx_mode == MODE.NONROOT and c.proc & PROC.INTERRUPT_WINDOW and not shadow:
         found.append(Reason("window", "interrupt-window exiting is 1 (PRIMARY_CONTROLS bit 2): the exit with reason 7 comes first",
-                            NONROOT))
+                            OTHER_EXITS))
     return found
 
 
@@ -174,7 +174,7 @@ def _nmi(c):
     if shadow and not (exits and shadow == "STI"):
         found.append(Reason("shadow", f"{shadow} blocks NMIs until the next instruction is over", SHADOW))
     if exits:
-        found.append(Reason("exits", "NMI exiting is 1 (PIN_BASED_CONTROLS bit 3): it causes a VM exit with reason 0 instead", NONROOT))
+        found.append(Reason("exits", "NMI exiting is 1 (PIN_BASED_CONTROLS bit 3): it causes a VM exit with reason 0 instead", OTHER_EXITS))
     return found
 
 

@@ -5,7 +5,7 @@ the general and the x87 and SSE registers, which its hypervisor keeps where only
 """
 import numpy as np
 
-from emu.bits import ADDRESSES
+from emu.bits import ADDRESSES, details
 from emu.errors import DebugError
 from emu.model import cpu
 from emu.model.instructions import control
@@ -13,7 +13,7 @@ from emu.model.interrupts import apic
 from emu.model.memory import tlb
 from emu.model.observe import breakpoint
 from emu.model.vmx import intercept, world
-from emu.spec.cpu import DR6_RESET, GPR, SEG
+from emu.spec.cpu import DEBUGREG, GPR, SEG
 from emu.spec.outcome import RESULT
 from emu.state import ENV, env_of
 
@@ -25,11 +25,11 @@ PARTS = ("base", "limit", "attributes")
 SEGMENT_PARTS = {"": (0, 0, 16), "base": (1, 0, 64), "limit": (2, 0, 32), "attributes": (2, 32, 32)}     # word of ENV.seg, shift, width
 CONTROL, DEBUG = ("cr0", "cr2", "cr3", "cr4", "cr8"), ("dr0", "dr1", "dr2", "dr3", "dr6", "dr7")
 VECTOR = tuple(f"xmm{n}" for n in range(16))
-X87 = tuple(f"st{n}" for n in range(8))
-FLOAT = (*X87, "fctrl", "fstat", "ftag", *VECTOR, "mxcsr")
-DEBUG_BITS = {"dr6": (int(control.DR6_WRITABLE), int(DR6_RESET)), "dr7": (int(control.DR7_WRITABLE), int(control.DR7_ONES))}
+X87_NAMES = tuple(f"st{n}" for n in range(8))
+FLOAT = (*X87_NAMES, "fctrl", "fstat", "ftag", *VECTOR, "mxcsr")
+DEBUG_ROWS = {name.lower(): (row.writable, row.reset) for name, row in details(DEBUGREG).rows.items()}
 XMM_WORDS = 8                                             # of the engine for each vector register
-STALE = tuple(name for name in GENERAL if name != "rsp")
+NEEDS_STATE = tuple(name for name in GENERAL if name != "rsp")
 VMCS_PLAIN = {"rip": "guest_rip", "rsp": "guest_rsp", "rflags": "guest_rflags", "cr0": "guest_cr0", "cr3": "guest_cr3", "cr4": "guest_cr4",
               "dr7": "guest_dr7", "efer": "guest_efer"}
 NAMES = (*GENERAL, "rip", "rflags", *SEGMENTS, *(f"{s}_{part}" for s in (*SEGMENTS, *TABLES) for part in PARTS if s in SEGMENTS or
@@ -40,7 +40,7 @@ def width(name):
     """Return how many bits a register has."""
     if name in VECTOR:
         return 128
-    if name in X87:
+    if name in X87_NAMES:
         return 80
     if name in ("fctrl", "fstat", "ftag", *SEGMENTS):
         return 16
@@ -78,7 +78,7 @@ class Live:
     def read(self, name):
         """Return the value of a register of `NAMES`, None when this world does not have it now."""
         now = self.now
-        if self.stale and (name in STALE or name in DEBUG or name in FLOAT or name == "cr8"):
+        if self.stale and (name in NEEDS_STATE or name in DEBUG or name in FLOAT or name == "cr8"):
             return None
         if name in GENERAL:
             return now.regs[GENERAL.index(name)]
@@ -112,7 +112,7 @@ class Live:
         elif name in CONTROL:
             self._control(name, value)
         elif name in DEBUG:
-            may, must = DEBUG_BITS.get(name, (ADDRESSES - 1, 0))
+            may, must = DEBUG_ROWS.get(name, (ADDRESSES - 1, 0))
             e.dr[int(name[2])] = value & may | must
             breakpoint.arm(c, e)
         elif name in FLOAT:
@@ -157,7 +157,7 @@ def _float(e, name):
     if name in VECTOR:
         first = int(name[3:]) * XMM_WORDS
         return e.xmm[first] | e.xmm[first + 1] << 64
-    if name in X87:
+    if name in X87_NAMES:
         place = (int(name[2]) + e.fpstt) % 8 * 2
         return e.fpregs[place] | (e.fpregs[place + 1] & 0xFFFF) << 64
     if name == "ftag":
@@ -169,7 +169,7 @@ def _set_float(e, name, value):
     if name in VECTOR:
         first = int(name[3:]) * XMM_WORDS
         e.xmm[first], e.xmm[first + 1] = value % ADDRESSES, value >> 64
-    elif name in X87:
+    elif name in X87_NAMES:
         place = (int(name[2]) + int(e.fpstt)) % 8 * 2
         e.fpregs[place], e.fpregs[place + 1] = value % ADDRESSES, value >> 64
     else:

@@ -18,7 +18,7 @@ from emu.model.memory import steps, walk
 from emu.model.vmx import entry, exit
 from emu.spec.cpu import CR0, CR4, EFER
 from emu.spec.outcome import ACCESS, MODE
-from emu.spec.paging import ADDRESS, KIND, OFFSET, PAGING, PFEC, PTE, SIZE, STEP
+from emu.spec.paging import ADDRESS, KIND, OFFSET, PAGING, PFEC, PTE, SIZE, WALKSTEP
 from emu.spec.vmcs import REGION_WORDS
 from emu.spec.vmx import QUAL_EPT
 from emu.state import env_of
@@ -211,7 +211,7 @@ def _end(found, walked, c, e, wanted, linear):
     else:
         row = found.groups[-1].entry
         row.stops, reserved = True, last.verdict == "RESERVED"
-        found.stop = f"{row.name} (level {row.level}): {text_of(STEP, last.verdict)}"
+        found.stop = f"{row.name} (level {row.level}): {text_of(WALKSTEP, last.verdict)}"
         found.outcome = _page_fault(e, wanted, linear, int(PFEC.P | PFEC.RSVD) if reserved else 0)
 
 
@@ -260,7 +260,7 @@ def _ept_stop(found, last, c, wanted):
     for row in group.ept:
         granted &= row.value
     if last.verdict == "MISCONFIGURED":
-        row, why = group.ept[-1], text_of(STEP, last.verdict)
+        row, why = group.ept[-1], text_of(WALKSTEP, last.verdict)
         found.outcome = f"exit 49 (EPT misconfiguration), guest-physical address {group.address:#x}"
     else:
         row = next(row for row in group.ept if kinds & ~row.value)

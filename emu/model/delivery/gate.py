@@ -11,11 +11,10 @@ from emu.model.delivery.frame import external, software
 from emu.model.fault import raise_exception
 from emu.model.memory import linear
 from emu.model.processor.segment import (
-    CODE,
     CONFORMING,
+    IS_CODE,
     NOT_NULL,
     TABLE_READ,
-    TASK_GATE,
     WIDE,
     attributes_of,
     fetch,
@@ -24,7 +23,7 @@ from emu.model.processor.segment import (
     level,
     linear_mask,
 )
-from emu.spec.cpu import DESCRIPTOR, INTR, SEG, VECTOR
+from emu.spec.cpu import DESCRIPTOR, INTR, SEG, SYSTYPE, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
 IDT_BIT = U64(2)                                         # of an error code: the index is into the IDT
@@ -48,7 +47,7 @@ def _accepted(e, attr):
         return False
     if long_mode(e):
         return what & ~1 == WIDE | INTERRUPT_OR_TRAP
-    return what == TASK_GATE or what & INTERRUPT_OR_TRAP == INTERRUPT_OR_TRAP
+    return what == SYSTYPE.TASK_GATE or what & INTERRUPT_OR_TRAP == INTERRUPT_OR_TRAP
 
 
 @kernel
@@ -90,7 +89,7 @@ def read_code(c, e, target, ext):
     if c.fault != FAULT.NONE:
         return 0
     attr = attributes_of(raw)
-    if not attr & DESCRIPTOR.S or not kind(attr) & CODE or level(attr) > cpl(e):
+    if not attr & DESCRIPTOR.S or not kind(attr) & IS_CODE or level(attr) > cpl(e):
         return refuse(c, VECTOR.GP, target, ext)
     if long_mode(e) and attr & (DESCRIPTOR.L | DESCRIPTOR.DB) != DESCRIPTOR.L:
         return refuse(c, VECTOR.GP, target, ext)

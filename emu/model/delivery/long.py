@@ -13,7 +13,7 @@ from emu.spec.cpu import GPR, RFLAGS, SEG, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
 IST, FIRST_IST, FIRST_RSP = U64(7), U64(28), U64(4)
-ALIGNED = ~U64(15)
+STACK_ALIGNED = ~U64(15)
 CLEARED_LONG = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF
 
 
@@ -34,7 +34,7 @@ def _place(c, e, entry, high, privilege, ext):
     sp = _stack_pointer(c, e, entry, privilege, ext)
     if c.fault != FAULT.NONE:
         return 0
-    frame.put_on(c, 0, ALL_ONES, sp & ALIGNED, 8)
+    frame.put_on(c, 0, ALL_ONES, sp & STACK_ALIGNED, 8)
     frame.reach(c, e, privilege)
     if not frame.fits_canonical(c, e):
         return gate.refuse(c, VECTOR.SS, 0, ext)

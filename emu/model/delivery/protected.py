@@ -10,10 +10,10 @@ from emu.model.cpu import SS_WORD, TR_WORD, attributes, base, cpl, selector
 from emu.model.delivery import frame, gate
 from emu.model.fault import gp0
 from emu.model.processor.segment import (
-    CODE,
+    IS_CODE,
+    IS_WRITABLE,
     NOT_NULL,
     RPL,
-    WRITABLE,
     attributes_of,
     base_of,
     fetch,
@@ -26,7 +26,7 @@ from emu.model.processor.segment import (
     set_accessed,
     shape_of,
 )
-from emu.spec.cpu import DESCRIPTOR, EVENT, GPR, INTR, RFLAGS, SEG, VECTOR
+from emu.spec.cpu import DESCRIPTOR, EVENT, GPR, INTR, RFLAGS, SEG, SYSTYPE, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
 CLEARED_PROTECTED = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF | RFLAGS.VM
@@ -56,7 +56,7 @@ def _new_stack(c, e, target, privilege, ext):
     if c.fault != FAULT.NONE:
         return 0
     attr = attributes_of(raw)
-    if level(attr) != privilege or not attr & DESCRIPTOR.S or kind(attr) & (CODE | WRITABLE) != WRITABLE:
+    if level(attr) != privilege or not attr & DESCRIPTOR.S or kind(attr) & (IS_CODE | IS_WRITABLE) != IS_WRITABLE:
         return gate.refuse(c, VECTOR.TS, target, ext)
     if not attr & DESCRIPTOR.P:
         return gate.refuse(c, VECTOR.SS, target, ext)
@@ -154,7 +154,7 @@ def deliver(c, e, info, error, length):
     entry = gate.read_gate(c, e, info)
     if c.fault != FAULT.NONE:
         return False
-    if kind(entry >> 32) == gate.TASK_GATE:
+    if kind(entry >> 32) == SYSTYPE.TASK_GATE:
         guest_mode.task_switch(c, e, entry >> 16 & LOW_16, guest_mode.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
         return False
     ext = frame.external(info)

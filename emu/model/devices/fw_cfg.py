@@ -8,8 +8,8 @@ from emu.jit import kernel, octets
 from emu.spec.platform import DEVICE, PORT
 from emu.state import FW_ITEMS, fw_cfg_at
 
-ITEMS = U64(FW_ITEMS)
-KEY = U64(0x3FFF)                                         # bit 14 asks for writing, bit 15 for the architecture's items
+FW_ITEMS = U64(FW_ITEMS)
+ITEM_KEY = U64(0x3FFF)                                         # bit 14 asks for writing, bit 15 for the architecture's items
 
 
 @kernel
@@ -24,7 +24,7 @@ def select(m, value):
 def read(m, port):
     """Return the next byte of the selected item; the selector itself reads 0."""
     r = fw_cfg_at(m.devices[DEVICE.FW_CFG])[0]
-    if port != PORT.FW_DATA or r.selector & ~KEY or r.selector >= ITEMS or r.position >= r.length[r.selector]:
+    if port != PORT.FW_DATA or r.selector & ~ITEM_KEY or r.selector >= FW_ITEMS or r.position >= r.length[r.selector]:
         return 0
     byte = octets(r.blob, r.blob_bytes)[r.offset[r.selector] + r.position]
     r.position += 1

@@ -11,7 +11,7 @@ from emu.state import pci_at
 
 WHERE = PCIADDRESS.FUNCTION | PCIADDRESS.DEVICE | PCIADDRESS.BUS
 ADDRESS_BITS = WHERE | PCIADDRESS.REGISTER | PCIADDRESS.ENABLE
-COMMAND_LOW, COMMAND_HIGH, SCRATCH, END = U64(4), U64(5), U64(0x50), U64(0x100)
+COMMAND_LOW, COMMAND_HIGH, SCRATCH_REGISTER, END = U64(4), U64(5), U64(0x50), U64(0x100)
 SERR = U64(1)                                             # the only command bits of the bridge that can be written
 
 
@@ -37,7 +37,7 @@ def _store(r, register, value):
     """Write a byte of the bridge's configuration space: SERR enable, and the chipset's own registers."""
     if register == COMMAND_HIGH:
         r.config[register] = value & SERR
-    elif register >= SCRATCH:
+    elif register >= SCRATCH_REGISTER:
         r.config[register] = value
 
 
@@ -67,5 +67,5 @@ def reset(m):
     r.reset_control = 0
     r.config[COMMAND_LOW] = 6                             # memory and bus master: fixed
     r.config[COMMAND_HIGH] = 0
-    for i in range(SCRATCH, END):
+    for i in range(SCRATCH_REGISTER, END):
         r.config[i] = 0

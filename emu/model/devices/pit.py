@@ -9,20 +9,19 @@ from emu.bits import LOW_8, U64, get, put
 from emu.jit import kernel
 from emu.model.devices import clock
 from emu.model.interrupts import irq
-from emu.spec.pit import PITACCESS, PITBACK, PITCONTROL, PITMODE, PITSTATUS, SPEAKER
+from emu.spec.pit import PITACCESS, PITBACK, PITCONTROL, PITMODE, PITSELECT, PITSTATUS, PORT61
 from emu.spec.platform import DEVICE, HZ, IRQ, PORT
 from emu.state import NEVER, pit_at
 
-BINARY, DECIMAL = U64(0x10000), U64(10000)
-WRITABLE_61 = SPEAKER.GATE | SPEAKER.DATA | SPEAKER.NO_SERR | SPEAKER.NO_IOCHK
+BINARY_COUNTS, DECIMAL_COUNTS = U64(0x10000), U64(10000)
+WRITABLE_61 = PORT61.GATE | PORT61.SPEAKER | PORT61.NMI
 REFRESH_SHIFT = U64(4)                                    # the refresh bit toggles each 16 ticks, about 15 us
-COUNTER2 = U64(2)
 BIAS = U64(1 << 20)                                      # ticks at cycle 0, so that a start may lie before it
 
 
 @kernel
 def _modulus(p, k):
-    return DECIMAL if p.bcd[k] else BINARY
+    return DECIMAL_COUNTS if p.bcd[k] else BINARY_COUNTS
 
 
 @kernel
@@ -275,15 +274,16 @@ def _latch_count(p, k):
 def _latch_status(p, k):
     if p.status_latched[k] == 0:
         waiting = p.loaded[k] == 0 or p.next[k] != 0 or (p.now < p.start[k] and p.frozen[k] == NEVER)
-        p.status[k] = (PITSTATUS.OUTPUT if output(p, k, p.now) else 0) | (PITSTATUS.NULL if waiting else 0)
-        p.status[k] = put(put(p.status[k], PITSTATUS.ACCESS, p.access[k]), PITSTATUS.MODE, p.mode[k]) | p.bcd[k]
+        status = (PITSTATUS.OUT if output(p, k, p.now) else 0) | (PITSTATUS.NULL if waiting else 0)
+        status = put(put(status, PITSTATUS.ACCESS, U64(p.access[k])), PITSTATUS.MODE, U64(p.mode[k]))
+        p.status[k] = put(status, PITSTATUS.BCD, U64(p.bcd[k]))
         p.status_latched[k] = 1
 
 
 @kernel
 def _read_back(p, value):
     for k in range(3):
-        if value >> 1 + U64(k) & 1:
+        if get(value, PITBACK.COUNTERS) >> U64(k) & 1:
             if not value & PITBACK.NO_COUNT:
                 _latch_count(p, U64(k))
             if not value & PITBACK.NO_STATUS:
@@ -293,8 +293,8 @@ def _read_back(p, value):
 @kernel
 def _control(p, value):
     """Write the control word: program a counter, latch it, or read back several."""
-    k = get(value, PITCONTROL.COUNTER)
-    if k == 3:
+    k = get(value, PITCONTROL.SELECT)
+    if k == PITSELECT.READ_BACK:
         _read_back(p, value)
         return
     access = get(value, PITCONTROL.ACCESS)
@@ -304,7 +304,7 @@ def _control(p, value):
     mode = get(value, PITCONTROL.MODE)
     p.mode[k] = mode & 3 if mode > 5 else mode             # modes 6 and 7 are 2 and 3
     p.access[k] = access
-    p.bcd[k] = value & PITCONTROL.BCD
+    p.bcd[k] = get(value, PITCONTROL.BCD)
     p.loaded[k] = 0
     p.next[k] = 0
     p.armed[k] = 0
@@ -358,7 +358,7 @@ def write(m, now, port, value):
     p = pit_at(m.devices[DEVICE.PIT])[0]
     if port == PORT.SPEAKER:
         p.speaker = value & WRITABLE_61
-        _set_gate(p, COUNTER2, value & SPEAKER.GATE)
+        _set_gate(p, PITSELECT.COUNTER_2, value & PORT61.GATE)
     elif port == PORT.PIT_CONTROL:
         _control(p, value)
     else:
@@ -375,8 +375,8 @@ def read(m, now, port):
         return LOW_8
     if port != PORT.SPEAKER:
         return _read_count(p, port - PORT.PIT0)
-    value = p.speaker | (SPEAKER.REFRESH if p.now >> REFRESH_SHIFT & 1 else 0)
-    return value | (SPEAKER.OUTPUT if output(p, COUNTER2, p.now) else 0)
+    value = p.speaker | (PORT61.REFRESH if p.now >> REFRESH_SHIFT & 1 else 0)
+    return value | (PORT61.OUT if output(p, PITSELECT.COUNTER_2, p.now) else 0)
 
 
 @kernel
@@ -384,9 +384,10 @@ def reset(m):
     """Bring the counters to a defined state: not programmed, outputs high; the chip's own is undefined."""
     p = pit_at(m.devices[DEVICE.PIT])[0]
     for k in range(3):
-        _control(p, put(put(put(0, PITCONTROL.COUNTER, k), PITCONTROL.ACCESS, PITACCESS.BOTH), PITCONTROL.MODE, PITMODE.RATE))
-        p.gate[k] = 1 if U64(k) != COUNTER2 else 0
-        p.count[k] = BINARY
+        word = put(put(U64(0), PITCONTROL.ACCESS, PITACCESS.BOTH), PITCONTROL.MODE, PITMODE.RATE)
+        _control(p, put(word, PITCONTROL.SELECT, U64(k)))
+        p.gate[k] = 1 if U64(k) != PITSELECT.COUNTER_2 else 0
+        p.count[k] = BINARY_COUNTS
         p.start[k] = 0
     p.speaker = 0
     p.event = NEVER

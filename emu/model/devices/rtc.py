@@ -65,8 +65,8 @@ def _decode(r, value):
 def _encode_hour(r, hour):
     if _byte(r, CMOS.B) & RTCB.H24:
         return _encode(r, hour)
-    twelve = hour % 12 if hour % 12 else 12
-    return _encode(r, twelve) | (AFTERNOON if hour >= 12 else 0)
+    shown = hour % 12 if hour % 12 else 12
+    return _encode(r, shown) | (AFTERNOON if hour >= 12 else 0)
 
 
 @kernel

@@ -6,21 +6,18 @@ the FIFO is full, as with a handshake; only loopback overruns.
 Not modelled: break, parity and framing errors.
 Source: National Semiconductor PC16550D data sheet
 """
-from emu.bits import LOW_8, U64, get
+from emu.bits import U64, every, get, put
 from emu.jit import kernel
 from emu.model.devices import console
 from emu.model.interrupts import irq
 from emu.spec.platform import DEVICE, HZ, IRQ, PORT
-from emu.spec.uart import FCR, IER, IIR, LCR, LSR, MCR, MSR, UART
+from emu.spec.uart import DELTA, DIVISOR, FCR, IER, IIR, IIRFIELD, LCR, LSR, MCR, MSR, UART
 from emu.state import NEVER, RING, uart_at
 
-HIGH_BYTE = U64(0xFF00)
 RING_INDEX = U64(RING - 1)
-FIFOS_ON = U64(0xC0)
 EMPTY = LSR.THRE | LSR.TEMT
 CONNECTED = MSR.CTS | MSR.DSR | MSR.DCD
-TERI = U64(4)
-WRITABLE_IER, WRITABLE_MCR = U64(0x0F), U64(0x1F)
+WRITABLE_IER, WRITABLE_MCR = U64(every(IER)), U64(every(MCR))
 
 
 @kernel
@@ -46,7 +43,7 @@ def _trigger(u):
     level = get(u.fcr, FCR.TRIGGER)
     if not u.fcr & FCR.ENABLE or level == 0:
         return 1
-    return 14 if level == 1 + 2 else level * 4
+    return 14 if level == 3 else level * 4
 
 
 @kernel
@@ -149,14 +146,14 @@ def _take(u):
 @kernel
 def _read(u, register):
     if register == UART.DATA:
-        return u.divisor & LOW_8 if u.lcr & LCR.DLAB else _take(u)
+        return get(u.divisor, DIVISOR.LOW) if u.lcr & LCR.DLAB else _take(u)
     if register == UART.IER:
-        return u.divisor >> 8 if u.lcr & LCR.DLAB else u.ier
+        return get(u.divisor, DIVISOR.HIGH) if u.lcr & LCR.DLAB else u.ier
     if register == UART.IIR:
         code = identify(u)
         if code == IIR.THRE:
             u.thre = 0
-        return code | (FIFOS_ON if u.fcr & FCR.ENABLE else 0)
+        return code | (IIRFIELD.FIFOS if u.fcr & FCR.ENABLE else 0)
     if register == UART.LCR:
         return u.lcr
     if register == UART.MCR:
@@ -198,11 +195,11 @@ def _modem(u):
     """Recompute modem status: the other side is always connected; loopback shows our own outputs."""
     lines = CONNECTED
     if u.mcr & MCR.LOOP:
-        lines = (u.mcr & MCR.RTS) << 3 | (u.mcr & MCR.DTR) << 5 | (u.mcr & (MCR.OUT1 | MCR.OUT2)) << 4
-    changed = (lines ^ u.msr) & ~MSR.DELTA
-    delta = changed >> 4 & ~TERI
-    if changed & MSR.RI and not lines & MSR.RI:
-        delta |= TERI
+        lines = (MSR.CTS if u.mcr & MCR.RTS else 0) | (MSR.DSR if u.mcr & MCR.DTR else 0) | \
+            (MSR.RI if u.mcr & MCR.OUT1 else 0) | (MSR.DCD if u.mcr & MCR.OUT2 else 0)
+    changed = lines ^ u.msr
+    delta = (DELTA.CTS if changed & MSR.CTS else 0) | (DELTA.DSR if changed & MSR.DSR else 0) | \
+        (DELTA.RI if changed & MSR.RI and not lines & MSR.RI else 0) | (DELTA.DCD if changed & MSR.DCD else 0)
     u.msr = lines | u.msr & MSR.DELTA | delta
 
 
@@ -227,11 +224,11 @@ def _enable(u, value):
 def _write(c, m, u, register, value):
     latch = u.lcr & LCR.DLAB != 0
     if register == UART.DATA and latch:
-        u.divisor = u.divisor & HIGH_BYTE | value
+        u.divisor = put(u.divisor, DIVISOR.LOW, value)
     elif register == UART.DATA:
         _send(c, m, u, value)
     elif register == UART.IER and latch:
-        u.divisor = u.divisor & LOW_8 | value << 8
+        u.divisor = put(u.divisor, DIVISOR.HIGH, value)
     elif register == UART.IER:
         _enable(u, value)
     elif register == UART.IIR:

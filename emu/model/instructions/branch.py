@@ -12,7 +12,7 @@ from emu.model.processor import decode, operand
 from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.outcome import FAULT, RESULT
 
-RET_POP, RET, LOOPNE, LOOPE, JCXZ, CALL, GROUP, GROUP_CALL = (U64(n) for n in (0xC2, 0xC3, 0xE0, 0xE1, 0xE3, 0xE8, 0xFF, 2))
+RET_POP, RET, LOOPNE, LOOPE, JCXZ, CALL, GROUP_5, GROUP_CALL = (U64(n) for n in (0xC2, 0xC3, 0xE0, 0xE1, 0xE3, 0xE8, 0xFF, 2))
 JCC_FIRST, JCC_LAST, LOOP_OR_JCXZ = U64(0x70), U64(0x7F), U64(0xE3)
 
 
@@ -68,7 +68,7 @@ def near(c, e, insn):
     """
     c.cycles += decode.cost(decode.timing_class(insn))
     ret = insn.map == 0 and (insn.opcode == RET or insn.opcode == RET_POP)
-    group = insn.map == 0 and insn.opcode == GROUP
+    group = insn.map == 0 and insn.opcode == GROUP_5
     count = e.regs[GPR.RCX]
     target = e.rip + insn.length
     if ret:

@@ -4,7 +4,7 @@ Not modelled: breakpoints in DR0-DR3 (enabling one in DR7 stops the machine by n
 CPUID does not report.
 Source: SDM 3A, "Control Registers"; SDM 2B, "MOV-Move to/from Control Registers", "...Debug Registers"
 """
-from emu.bits import LOW_32, U64
+from emu.bits import LOW_32, U64, details
 from emu.jit import kernel
 from emu.model import guest_mode
 from emu.model.cpu import attributes, code_64, cpl, cpu_canonical, refresh_hflags
@@ -15,7 +15,7 @@ from emu.model.observe import breakpoint, watch
 from emu.model.processor import operand
 from emu.model.processor.segment import WIDE, kind
 from emu.spec.cost import COST
-from emu.spec.cpu import CR0, CR4, DESCRIPTOR, DR6, DR6_RESET, DR7, EFER, GPR, SEG, VECTOR
+from emu.spec.cpu import CR0, CR4, DEBUGREG, DESCRIPTOR, DR6, DR6_RESET, DR7, DR7_RESET, EFER, GPR, SEG, VECTOR
 from emu.spec.cpuid import XCR0
 from emu.spec.outcome import FAULT, MODE, RESULT
 from emu.spec.paging import CR3
@@ -28,8 +28,7 @@ CR0_PDPTE, CR4_PDPTE = CR0.PG | CR0.CD | CR0.NW, CR4.PAE | CR4.PGE | CR4.PSE | C
 CR0_FREE = CR0.PE | CR0.PG                               # what an unrestricted guest may clear
 CR4_REPORTED = CR4_RULE.may & ~(CR4.VME | CR4.PVI | CR4.UMIP)       # CPUID reports none of these three
 LMSW_BITS = CR0.PE | CR0.MP | CR0.EM | CR0.TS
-DR6_WRITABLE = DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT
-DR7_ONES, DR7_WRITABLE = DR7.ONE, U64(0xFFFF_23FF)
+DR6_WRITABLE, DR7_WRITABLE = (U64(row.writable) for row in details(DEBUGREG).rows.values())
 INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_LAST = U64(0), U64(1), U64(3)
 
 
@@ -262,7 +261,7 @@ def mov_to_dr(c, e, insn):
     if number == 6:
         value = value & DR6_WRITABLE | DR6_RESET
     elif number == 7:
-        value = value & DR7_WRITABLE | DR7_ONES
+        value = value & DR7_WRITABLE | DR7_RESET
     c.cycles += COST.CONTROL
     e.dr[number] = value
     breakpoint.arm(c, e)

@@ -2,7 +2,7 @@
 
 Source: SDM 2A and 2B, instruction pages; SDM 3A, "System Descriptor Types"
 """
-from emu.bits import LOW_8, LOW_32, U64
+from emu.bits import LOW_8, LOW_32, U64, value_of
 from emu.jit import kernel
 from emu.model.cpu import base, code_64, cpl, cpu_canonical, limit, long_mode, real_mode, selector, set_segment
 from emu.model.fault import gp0, raise_exception, ud
@@ -10,6 +10,7 @@ from emu.model.memory import linear
 from emu.model.processor import operand
 from emu.model.processor.segment import (
     BYTE_5,
+    LOW_24,
     NOT_NULL,
     TABLE_PLACE,
     TABLE_READ,
@@ -24,12 +25,12 @@ from emu.model.processor.segment import (
     linear_mask,
 )
 from emu.spec.cost import COST
-from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, VECTOR
+from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, SYSTYPE, VECTOR
 from emu.spec.outcome import FAULT, RESULT
 
-BASE_24, UPPER_TYPE, UPPER = U64(0xFF_FFFF), U64(0x1F00) << U64(32), U64(8)
-LDT_DESCRIPTOR, AVAILABLE_TSS_16, AVAILABLE_TSS, BUSY_BIT = U64(2), U64(1), U64(9), U64(2)
-BUSY_ATTRIBUTE, TYPE_BYTE = U64(0x200), U64(5)
+UPPER_TYPE, UPPER = (DESCRIPTOR.TYPE | DESCRIPTOR.S) << U64(32), U64(8)
+BUSY_BIT = SYSTYPE.BUSY_TSS - SYSTYPE.TSS                # of the byte that holds the type
+BUSY_ATTRIBUTE, TYPE_BYTE = value_of(DESCRIPTOR, TYPE=BUSY_BIT), U64(5)
 
 
 @kernel
@@ -47,7 +48,7 @@ def load_table(c, e, insn, table):
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
     if insn.operand_size == 2 and not code_64(e):
-        start &= BASE_24
+        start &= LOW_24
     if not cpu_canonical(start):
         return gp0(c)
     c.cycles += COST.CONTROL
@@ -98,9 +99,9 @@ def _system_descriptor(c, e, target, is_tss):
         return 0
     attr = attributes_of(raw)
     what = kind(attr)
-    fits = what == LDT_DESCRIPTOR
+    fits = what == SYSTYPE.LDT
     if is_tss:
-        fits = what == AVAILABLE_TSS or (what == AVAILABLE_TSS_16 and not long_mode(e))
+        fits = what == SYSTYPE.TSS or (what == SYSTYPE.TSS_16 and not long_mode(e))
     if attr & DESCRIPTOR.S or not fits:
         return _refuse(c, VECTOR.GP, target)
     if not attr & DESCRIPTOR.P:

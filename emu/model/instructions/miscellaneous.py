@@ -3,27 +3,25 @@
 What ends the wait of MWAIT is in `emu.model.observe.monitor`.  Cache control has no effect, as caches are not modelled.
 Source: SDM 2A to 2D, instruction pages
 """
-from emu.bits import LOW_32, U64
+from emu.bits import GOLDEN, LOW_32, U64
 from emu.jit import kernel
-from emu.model import ram
+from emu.model import guest_mode, ram
 from emu.model.cpu import FS_BASE, GS_BASE, code_64, cpl, real_mode
 from emu.model.fault import gp0, ud
 from emu.model.memory import look
 from emu.model.memory.walk import canonical, translate
 from emu.model.observe import monitor
 from emu.model.processor import decode, operand
-from emu.model.vmx.vmcs import fields
 from emu.spec.cost import COST
 from emu.spec.cpu import CR4, GPR, RFLAGS
 from emu.spec.insn import INSN
 from emu.spec.msr import MISCENABLE
 from emu.spec.outcome import ACCESS, FAULT, MODE, RESULT
-from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, MWAIT, PROC, PROC2
 from emu.state import machine_at
 
 SCALE_HIGH = U64(16)
-GOLDEN, MIX_1, MIX_2 = U64(0x9E3779B97F4A7C15), U64(0xBF58476D1CE4E5B9), U64(0x94D049BB133111EB)
+MIX_1, MIX_2 = U64(0xBF58476D1CE4E5B9), U64(0x94D049BB133111EB)
 STREAM = U64(56)
 MWAIT_EXTENSIONS = U64(1)                                # ECX of MWAIT: interrupts end the wait even if masked
 
@@ -47,7 +45,7 @@ def time_stamp(c):
     value = c.cycles + c.tsc_offset
     if c.vmx_mode == MODE.NONROOT and c.proc & PROC.TSC_OFFSETTING:
         if c.proc2 & PROC2.TSC_SCALING:
-            value = scale(value, fields(c)[FIELD.TSC_MULTIPLIER])
+            value = scale(value, guest_mode.tsc_multiplier(c))
         value += c.tsc_guest_offset
     return value
 

@@ -3,7 +3,7 @@
 Descriptors are not read: segments are loaded with fixed values.
 Source: SDM 2B, "SYSCALL", "SYSENTER", "SYSEXIT", "SYSRET", "SWAPGS"
 """
-from emu.bits import LOW_32, U64, put
+from emu.bits import LOW_32, U64, every, put
 from emu.jit import kernel
 from emu.model.cpu import GS_BASE, SELECTOR, code_64, cpl, long_mode, real_mode, refresh_hflags, rflags, set_rflags, set_segment
 from emu.model.fault import gp0, ud
@@ -16,16 +16,16 @@ from emu.spec.outcome import RESULT
 NOT_RPL = U64(0xFFFC)
 USER_SHIFT = U64(48)                                     # of IA32_STAR: selectors for SYSRET
 SYSCALL_CODE, SYSCALL_DATA = U64(11) << U64(8), U64(3) << U64(8)  # accessed code, accessed writable data
-COMMON = DESCRIPTOR.S | DESCRIPTOR.P | DESCRIPTOR.G
-SYSRET_FLAGS = U64(0x3C_7FD7)
+FLAT_COMMON = DESCRIPTOR.S | DESCRIPTOR.P | DESCRIPTOR.G
+SYSRET_FLAGS = U64(every(RFLAGS)) & ~(RFLAGS.RF | RFLAGS.VM)
 
 
 @kernel
 def enter_segments(e, cs, ss, privilege, wide):
     """Load CS and SS with the flat segments of fast system calls; `wide`: 64-bit code."""
     level = put(0, DESCRIPTOR.DPL, privilege)
-    set_segment(e, SEG.CS, cs, 0, FLAT_LIMIT, SYSCALL_CODE | COMMON | level | (DESCRIPTOR.L if wide else DESCRIPTOR.DB))
-    set_segment(e, SEG.SS, ss, 0, FLAT_LIMIT, SYSCALL_DATA | COMMON | level | DESCRIPTOR.DB)
+    set_segment(e, SEG.CS, cs, 0, FLAT_LIMIT, SYSCALL_CODE | FLAT_COMMON | level | (DESCRIPTOR.L if wide else DESCRIPTOR.DB))
+    set_segment(e, SEG.SS, ss, 0, FLAT_LIMIT, SYSCALL_DATA | FLAT_COMMON | level | DESCRIPTOR.DB)
     refresh_hflags(e, privilege)
 
 

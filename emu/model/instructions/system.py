@@ -10,7 +10,7 @@ from emu.model.cpu import cpl
 from emu.model.fault import gp0, ud, unmodelled
 from emu.model.instructions import arithmetic, branch, control, descriptor, inout, miscellaneous, stack, syscall
 from emu.model.observe import watch
-from emu.model.processor import cpuid, msr
+from emu.model.processor import cpuid, decode, msr
 from emu.spec.cost import COST
 from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.insn import INSN
@@ -56,7 +56,7 @@ def wrmsr(c, e):
 def engine_executes(kind):
     """Return whether the execution engine carries out instructions of this kind by itself."""
     return ((kind >= INSN.STI and kind <= INSN.INT1) or kind == INSN.MOV_SS or kind == INSN.POP_SS or
-            (kind >= INSN.CALL_FAR and kind <= INSN.RET_FAR) or (kind >= INSN.SET_CONDITION and kind <= INSN.COMPARE_PAIR))
+            (kind >= INSN.CALL_FAR and kind <= INSN.RET_FAR) or decode.for_flags(kind))
 
 
 @kernel

@@ -8,7 +8,7 @@ Source: SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"
 """
 import numpy as np
 
-from emu.bits import ALL_ONES, LOW_32, U64, details, get, put
+from emu.bits import ALL_ONES, LOW_32, U64, details, get, value_of
 from emu.jit import kernel
 from emu.model.fault import gp0, unmodelled
 from emu.model.interrupts import apic_mode, apic_timer, ioapic, message, pic
@@ -23,11 +23,11 @@ read_deadline, write_deadline = apic_timer.read_deadline, apic_timer.write_deadl
 PRIORITY_CLASS = U64(0xF0)
 XAPIC_ID_SHIFT, XAPIC_DESTINATION = U64(24), U64(56)
 REGISTER_COUNT = U64(64)
-APIC_VERSION = U64(0x01060015)
-READ_ONLY = LVT.STATUS | LVT.REMOTE_IRR
-DFR_ONES = U64(0x0FFF_FFFF)
+APIC_VERSION = U64(details(APIC).rows["VERSION"].reset)
+LVT_READ_ONLY = LVT.STATUS | LVT.REMOTE_IRR
+DFR_ONES = LOW_32 & ~U64(details(APIC).rows["DFR"].writable)
 ISR_LAST, TMR_LAST, IRR_LAST = APIC.ISR + U64(8), APIC.TMR + U64(8), APIC.IRR + U64(8)
-SELF = U64(put.plain(U64(0), ICR.SHORTHAND, SHORTHAND.SELF))
+TO_SELF = value_of(ICR, SHORTHAND=SHORTHAND.SELF)
 STEPS = np.array([32, 16, 8, 4, 2, 1], np.uint64)
 
 
@@ -49,7 +49,7 @@ def _tables():
     return writable, reserved, known, readable, writes
 
 
-WRITABLE, RESERVED, KNOWN, MSR_READ, MSR_WRITE = _tables()
+WRITABLE, RESERVED, IS_REGISTER, MSR_READ, MSR_WRITE = _tables()
 
 
 # ---- priorities -------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def _read_priority(c, a, register):
 def read(c, register):
     """Return the 32-bit xAPIC register (offset / 16); a reserved one is an error and reads 0."""
     a = apic_at(c.apic)[0]
-    if register >= REGISTER_COUNT or not KNOWN[register]:
+    if register >= REGISTER_COUNT or not IS_REGISTER[register]:
         message.error(c, ESR.REGISTER)
         return 0
     if register < APIC.ISR:
@@ -309,7 +309,7 @@ def _write_entry(c, a, register, value):
     index = _entry_index(register)
     if not a.svr & SVR.ENABLE:
         value |= LVT.MASKED
-    value |= a.lvt[index] & READ_ONLY
+    value |= a.lvt[index] & LVT_READ_ONLY
     if not value & LVT.LEVEL:
         value &= ~LVT.REMOTE_IRR
     if index == ENTRY.TIMER:
@@ -355,7 +355,7 @@ def _write(c, register, value):
 def write(c, register, value):
     """Write the 32-bit xAPIC register (offset / 16), effects included; returns RESULT."""
     a = apic_at(c.apic)[0]
-    if register >= REGISTER_COUNT or not KNOWN[register]:
+    if register >= REGISTER_COUNT or not IS_REGISTER[register]:
         message.error(c, ESR.REGISTER)
         return RESULT.NEXT
     value &= WRITABLE[register]
@@ -385,7 +385,7 @@ def x2apic_write(c, msr, value):
     if not message.x2apic(c) or register >= REGISTER_COUNT or not MSR_WRITE[register] or value & RESERVED[register]:
         return gp0(c)
     if register == APIC.SELF_IPI:
-        return icr(c, value | SELF, 0)
+        return icr(c, value | TO_SELF, 0)
     if register == APIC.ICR:
         apic_at(c.apic)[0].icr = value
         return icr(c, value & LOW_32, value >> 32)

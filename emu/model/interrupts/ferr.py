@@ -17,7 +17,7 @@ from emu.spec.platform import IRQ
 from emu.spec.vmx import ACTIVITY, BLOCKING
 from emu.state import cpu_at, env_of, machine_at
 
-ASSERTED, IGNORED = U64(1), U64(2)
+ASSERTED, IGNNE = U64(1), U64(2)
 
 
 @kernel
@@ -41,4 +41,4 @@ def acknowledge(m):
     for i in range(m.cpu_count):
         c = cpu_at(m.cpus[U64(i)])[0]
         if c.ferr:
-            c.ferr = IGNORED
+            c.ferr = IGNNE

@@ -3,7 +3,7 @@
 Source: Intel 82093AA data sheet; EOI register (version 0x20) after the ICH9 data sheet, "EOIR".
 An edge on a masked pin is lost, as the data sheet says.
 """
-from emu.bits import LOW_8, LOW_32, U64, get
+from emu.bits import LOW_8, LOW_32, U64, details, get
 from emu.jit import kernel
 from emu.model.interrupts import message
 from emu.spec.apic import DELIVERY, IOAPIC, IOWINDOW, REDIRECT
@@ -11,8 +11,7 @@ from emu.spec.platform import DEVICE
 from emu.state import PINS, ioapic_at
 
 FIRST_ENTRY, AFTER_ENTRIES = IOAPIC.REDIRECTION, IOAPIC.REDIRECTION + U64(2 * PINS)
-IOAPIC_VERSION = U64(0x00170020)
-ID = U64(0x0F00_0000)
+IOAPIC_VERSION, IOAPIC_ID = U64(details(IOAPIC).rows["VERSION"].reset), U64(details(IOAPIC).rows["ID"].writable)
 REDIRECT_WRITABLE = (REDIRECT.VECTOR | REDIRECT.MODE | REDIRECT.LOGICAL | REDIRECT.POLARITY | REDIRECT.LEVEL | REDIRECT.MASKED |
             REDIRECT.DESTINATION)
 
@@ -101,7 +100,7 @@ def write_register(m, register, value):
     """Write the 32-bit register that the select register names, effects included."""
     r = ioapic_at(m.devices[DEVICE.IOAPIC])[0]
     if register == IOAPIC.ID:
-        r.id = value & ID
+        r.id = value & IOAPIC_ID
     elif FIRST_ENTRY <= register < AFTER_ENTRIES:
         _write_entry(m, r, register - FIRST_ENTRY, value)
 

@@ -5,18 +5,18 @@ target with the lowest task priority, ties to the lower processor number (the ma
 Not modelled: SMI (stops by name), focus processor, arbitration IDs.
 Source: SDM 3A, "Advanced Programmable Interrupt Controller (APIC)"
 """
-from emu.bits import LOW_4, LOW_8, LOW_16, U64, get
+from emu.bits import LOW_4, LOW_8, LOW_16, LOW_32, U64, details, get
 from emu.jit import kernel
 from emu.model.fault import unmodelled
-from emu.spec.apic import APICBASE, DELIVERY, ENTRY, ESR, LVT, SVR
+from emu.spec.apic import APIC, APICBASE, DELIVERY, ENTRY, ESR, LVT, SVR
 from emu.spec.outcome import MODE, STOP, UNMODELLED
+from emu.spec.vmx import ACTIVITY
 from emu.state import apic_at, cpu_at, machine_at
 
 LOWEST_VECTOR = U64(16)
-BROADCAST = U64(0xFFFF_FFFF)
+BROADCAST = LOW_32                                         # x2APIC destination: every processor
 CLUSTER_SHIFT, LDR_SHIFT, NIBBLE_SHIFT, LDR_CLUSTER = U64(16), U64(24), U64(4), U64(28)
-FLAT_MODEL = U64(0xF000_0000)
-WAIT_FOR_SIPI = U64(3)                                    # activity state, as in the VMCS
+FLAT_MODEL = U64(details(APIC).rows["DFR"].writable)        # all ones: the flat model
 LINT0 = ENTRY.LINT0
 
 
@@ -101,7 +101,7 @@ def start_up(c, vector):
     Source: SDM 3A, "MP Initialization Protocol Algorithm"
     """
     resets = c.init_pending and c.vmx_mode == MODE.BARE and not c.apic_base & APICBASE.BSP
-    if (c.activity == WAIT_FOR_SIPI or resets) and not c.sipi_pending:
+    if (c.activity == ACTIVITY.WAIT_SIPI or resets) and not c.sipi_pending:
         c.sipi_pending = 1
         c.sipi_vector = vector
 

@@ -9,7 +9,7 @@ from emu.jit import kernel
 from emu.model.memory import memory
 from emu.spec.cost import COST
 from emu.spec.outcome import FAULT, MODE
-from emu.spec.paging import ADDRESS, BAD_TYPES, EPT_RESERVED, EPTE, SIZE, STEP, TLBE
+from emu.spec.paging import ADDRESS, BAD_TYPES, EPT_RESERVED, EPTE, SIZE, TLBE, WALKSTEP
 from emu.spec.vmx import EPTP, PROC2, QUAL_EPT
 
 TABLE_INDEX = U64(0x1FF)
@@ -18,7 +18,7 @@ GRANTED_SHIFT = U64(shift_of(QUAL_EPT.READABLE))
 EPT_LEVELS = U64(4)
 LINEAR_FINAL = QUAL_EPT.LINEAR | QUAL_EPT.FINAL    # how an access came to use EPT: qualification bits 8:7
 LINEAR_TABLE = QUAL_EPT.LINEAR
-IDENTITY = TLBE.ER | TLBE.EW | TLBE.EX | TLBE.ED | SIZE.G1 << U64(shift_of(TLBE.SIZE))
+IDENTITY_ENTRY = TLBE.ER | TLBE.EW | TLBE.EX | TLBE.ED | SIZE.G1 << U64(shift_of(TLBE.SIZE))
 
 
 @kernel
@@ -34,18 +34,18 @@ def verdict(m, level, entry):
     Source: SDM 3C, "EPT Misconfigurations" and "EPT Violations"
     """
     if entry & EPT_RIGHTS == 0:
-        return STEP.NOT_PRESENT
+        return WALKSTEP.NOT_PRESENT
     if entry & (EPTE.R | EPTE.W) == EPTE.W:
-        return STEP.MISCONFIGURED
+        return WALKSTEP.MISCONFIGURED
     large = 1 if entry & EPTE.PS and (level == 2 or level == 3) else 0
     reserved = EPT_RESERVED[level << 1 | large] | ADDRESS & ~m.address_mask
     if entry & reserved:
-        return STEP.MISCONFIGURED
+        return WALKSTEP.MISCONFIGURED
     if level != 1 and large == 0:
-        return STEP.TABLE
+        return WALKSTEP.TABLE
     if BAD_TYPES >> get(entry, EPTE.TYPE) & 1:
-        return STEP.MISCONFIGURED
-    return STEP.PAGE
+        return WALKSTEP.MISCONFIGURED
+    return WALKSTEP.PAGE
 
 
 @kernel
@@ -146,12 +146,12 @@ def translate(c, gpa, la, access, how):
         c.walk_loads += 1
         c.cycles += COST.WALK_LOAD
         step = verdict(m, level, entry)
-        if step == STEP.NOT_PRESENT:
+        if step == WALKSTEP.NOT_PRESENT:
             return violation(c, gpa, la, access, how, 0)
-        if step == STEP.MISCONFIGURED:
+        if step == WALKSTEP.MISCONFIGURED:
             return misconfiguration(c, gpa, la)
         rights &= entry
-        if step == STEP.PAGE:
+        if step == WALKSTEP.PAGE:
             break
         if ad and entry & EPTE.A == 0:
             memory.store(m, address, 8, entry | EPTE.A)

@@ -11,7 +11,7 @@ from emu.model.cpu import code_64, cpl
 from emu.model.memory import ept, memory, tlb, walk
 from emu.spec.cpu import CR0, EFER
 from emu.spec.outcome import ACCESS
-from emu.spec.paging import ADDRESS, OFFSET, PAGING, PTE, STEP, TLBE
+from emu.spec.paging import ADDRESS, OFFSET, PAGING, PTE, TLBE, WALKSTEP
 from emu.state import env_of, tlb_at
 
 
@@ -25,10 +25,10 @@ def _behind(c, gpa, access):
     while True:
         entry = memory.load(m, ept.entry_address(level, table, gpa), 8)
         step = ept.verdict(m, level, entry)
-        if step != STEP.PAGE and step != STEP.TABLE:
+        if step != WALKSTEP.PAGE and step != WALKSTEP.TABLE:
             return ALL_ONES
         rights &= entry
-        if step == STEP.PAGE:
+        if step == WALKSTEP.PAGE:
             break
         table = entry & ADDRESS
         level -= 1
@@ -47,10 +47,10 @@ def _guest_word(c, e, mode, la):
             break
         entry = memory.load(m, place, size)
         step = walk.verdict(m, e, mode, level, entry)
-        if step != STEP.PAGE and step != STEP.TABLE:
+        if step != WALKSTEP.PAGE and step != WALKSTEP.TABLE:
             break
         along = along & (entry | ~walk.ANDED) | entry & PTE.XD
-        if step == STEP.PAGE:
+        if step == WALKSTEP.PAGE:
             return walk.leaf_word(c, e, mode, level, entry, along)
         table = entry & ADDRESS
         level -= 1
@@ -73,11 +73,11 @@ def physical(c, la, access):
     t = tlb_at(c.tlb)[0]
     if t.asid:
         at = tlb.find(t, la)
-        if at != tlb.NONE and access & walk.KINDS & ~walk.rights(e, t.word[at + 1], access) == 0:
+        if at != tlb.NONE and access & walk.ACCESS_KINDS & ~walk.rights(e, t.word[at + 1], access) == 0:
             word = t.word[at + 1]
             return ram.gated(memory.machine_of(c), word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)])
     word = _guest_word(c, e, walk.mode_of(e), la)
-    if word == ALL_ONES or access & walk.KINDS & ~walk.guest_rights(e, word, access):
+    if word == ALL_ONES or access & walk.ACCESS_KINDS & ~walk.guest_rights(e, word, access):
         return ALL_ONES
     return _behind(c, word & TLBE.PAGE | la & OFFSET[get(word, TLBE.SIZE)], access)
 

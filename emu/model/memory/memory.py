@@ -12,7 +12,7 @@ from emu.model.ram import gated, is_ram, top
 from emu.spec.apic import APICBASE
 from emu.spec.outcome import UNMODELLED
 from emu.spec.platform import MEMORY
-from emu.state import STALE, machine_at
+from emu.state import STALE_PAGES, machine_at
 
 PAGE = layout("PAGE", 64, "ours: one ledger word for each page of RAM",
     CODE=(15, 0, "engines that hold translated code of this page"),
@@ -20,7 +20,7 @@ PAGE = layout("PAGE", 64, "ours: one ledger word for each page of RAM",
     DIRTY=(32, 32, "written since the last snapshot"),
     MIXED=(34, 34, "written and executed by turns: the engine checks each store"))
 
-STALE_PAGES = U64(STALE)
+STALE_PAGES = U64(STALE_PAGES)
 
 
 @kernel

@@ -6,12 +6,12 @@ from emu.model import ram
 from emu.model.memory import ept, memory, walk
 from emu.spec.cpu import EFER
 from emu.spec.outcome import ACCESS
-from emu.spec.paging import ADDRESS, ENTRY, EPT_ENTRY, KIND, OFFSET, PAGING, PTE, STEP, TLBE
+from emu.spec.paging import ADDRESS, ENTRY, EPT_ENTRY, KIND, OFFSET, PAGING, PTE, TLBE, WALKSTEP
 from emu.spec.vmx import EPTP
 from emu.state import env_of
 
 Step = namedtuple("Step", "what level address entry decoded verdict")      # address: host-physical, of the entry
-KINDS = int(walk.KINDS)
+ACCESS_KINDS = int(walk.ACCESS_KINDS)
 FLAGS = "EPT violation by a flag"
 
 
@@ -37,15 +37,15 @@ def _ept(c, m, gpa, access, steps):
         entry = int(memory.load(m, U64(address), U64(8)))
         step = ept.verdict(m, U64(level), U64(entry))
         row = _layout(EPT_ENTRY, (level, entry >> 7 & 1))
-        steps.append(Step(details(row).name, level, address, entry, show(row, entry), name_of(STEP, step)))
+        steps.append(Step(details(row).name, level, address, entry, show(row, entry), name_of(WALKSTEP, step)))
         along &= entry
-        if step == STEP.PAGE:
+        if step == WALKSTEP.PAGE:
             break
-        if step != STEP.TABLE:
+        if step != WALKSTEP.TABLE:
             return None
         table, level = entry & int(ADDRESS), level - 1
-    if access & KINDS & ~along:
-        steps.append(Step("EPT violation", 0, gpa, along, f"{show(ACCESS, access & KINDS)} denied", "DENIED"))
+    if access & ACCESS_KINDS & ~along:
+        steps.append(Step("EPT violation", 0, gpa, along, f"{show(ACCESS, access & ACCESS_KINDS)} denied", "DENIED"))
         return None
     below = (1 << 12 + 9 * (level - 1)) - 1
     return entry & int(ADDRESS) & ~below | gpa & below, along
@@ -53,7 +53,7 @@ def _ept(c, m, gpa, access, steps):
 
 def _place(c, m, gpa, access, steps):
     """Append the EPT steps to a guest-physical address, if there are any; returns (host-physical address, rights), or None."""
-    return _ept(c, m, gpa, int(access), steps) if ept.active(c) else (gpa, KINDS)
+    return _ept(c, m, gpa, int(access), steps) if ept.active(c) else (gpa, ACCESS_KINDS)
 
 
 def _end(c, m, gpa, access, steps):
@@ -97,12 +97,12 @@ def _tables(c, m, e, mode, la, access, steps):
             return None
         entry = int(memory.load(m, U64(place), size))
         step = walk.verdict(m, e, mode, U64(level), U64(entry))
-        row = _layout(ENTRY, (int(mode), level, int(step == STEP.PAGE)))
-        steps.append(Step(details(row).name, level, place, entry, show(row, entry), name_of(STEP, step)))
+        row = _layout(ENTRY, (int(mode), level, int(step == WALKSTEP.PAGE)))
+        steps.append(Step(details(row).name, level, place, entry, show(row, entry), name_of(WALKSTEP, step)))
         along = along & (entry | ~int(walk.ANDED)) | entry & int(PTE.XD)
-        if step == STEP.PAGE:
+        if step == WALKSTEP.PAGE:
             return _leaf(c, e, mode, (level, gpa, granted, entry, along), la, access, steps)
-        if step != STEP.TABLE or access is not None and not _marks(gpa, granted, PTE.A, entry, steps):
+        if step != WALKSTEP.TABLE or access is not None and not _marks(gpa, granted, PTE.A, entry, steps):
             return None
         table, level = entry & int(ADDRESS), level - 1
 
@@ -117,7 +117,7 @@ def _leaf(c, e, mode, row, la, access, steps):
     word = int(walk.leaf_word(c, e, mode, U64(level), U64(entry | flags), U64(along)))
     if access is None:
         return word
-    if int(access) & KINDS & ~int(walk.guest_rights(e, U64(word), access)):
+    if int(access) & ACCESS_KINDS & ~int(walk.guest_rights(e, U64(word), access)):
         steps.append(Step("page fault", 0, la, 0, show(TLBE, word), "DENIED"))
         return None
     return word if _marks(gpa, granted, flags, entry, steps) else None

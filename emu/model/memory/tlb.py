@@ -8,7 +8,7 @@ the execution engine must drop all it has cached of this TLB, `engine_switch` th
 
 Paging-structure caches are not modelled: a miss reads every entry.
 """
-from emu.bits import ALL_ONES, PAGE_SHIFT, U64, get
+from emu.bits import ALL_ONES, GOLDEN, PAGE_SHIFT, U64, get
 from emu.jit import kernel
 from emu.model.memory import ept
 from emu.spec.cpu import CR0, CR4, EFER
@@ -22,8 +22,8 @@ NONE = ALL_ONES
 VPN_SHIFT, TAG_SIZE_SHIFT, LAST_ASID = U64(19), U64(17), U64(0x1FFFE)
 VPN = U64((1 << 45) - 1)
 DEAD = ALL_ONES                                # tag of a removed entry
-HASH, HASH_SHIFT = U64(0x9E37_79B9_7F4A_7C15), U64(64 - TLB_BITS)
-TLB_WORDS, SLOTS, TLB_FULL = U64(2 * TLB_ENTRIES), U64(TLB_ENTRIES - 1), U64(TLB_ENTRIES * 3 // 4)
+HASH_SHIFT = U64(64 - TLB_BITS)
+SLOT_MASK, TLB_FULL = U64(TLB_ENTRIES - 1), U64(TLB_ENTRIES * 3 // 4)
 SPACE_LIMIT, ENGINE_PAGES = U64(SPACES - 2), U64(64)
 IN_PIECES = U64(3)                             # space_state with pieces of larger guest pages
 GLOBAL_SIZES = U64(4)                          # bit SIZE of t.sizes, bit SIZE + 4 for global translations
@@ -49,14 +49,14 @@ def _tag(la, size, asid):
 @kernel
 def _probe(t, tag):
     """Return the index of the pair with this tag, or NONE."""
-    slot = tag * HASH >> HASH_SHIFT
+    slot = tag * GOLDEN >> HASH_SHIFT
     while True:
         found = t.word[slot << 1]
         if found == tag:
             return slot << 1
         if found == 0:
             return NONE
-        slot = slot + 1 & SLOTS
+        slot = slot + 1 & SLOT_MASK
 
 
 @kernel
@@ -155,9 +155,9 @@ def fill(t, la, word):
     t.space_state[space] |= IN_PIECES if word & TLBE.FRACTURED else 1
     t.sizes |= 1 << (size + GLOBAL_SIZES if shared else size)
     tag = _tag(la, size, t.global_asid if shared else t.asid)
-    slot = tag * HASH >> HASH_SHIFT
+    slot = tag * GOLDEN >> HASH_SHIFT
     while t.word[slot << 1] != 0 and t.word[slot << 1] != DEAD:
-        slot = slot + 1 & SLOTS
+        slot = slot + 1 & SLOT_MASK
     if t.word[slot << 1] == 0:
         t.used += 1
     t.word[slot << 1] = tag

@@ -30,13 +30,13 @@ from emu.spec.paging import (
     PTE,
     RESERVED,
     SIZE,
-    STEP,
     TLBE,
+    WALKSTEP,
 )
 from emu.spec.vmx import EPTP
 from emu.state import env_of, tlb_at
 
-KINDS = ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH
+ACCESS_KINDS = ACCESS.READ | ACCESS.WRITE | ACCESS.FETCH
 DATA_ACCESS = ACCESS.READ | ACCESS.WRITE
 CARRIED = PTE.PWT | PTE.PCD | PTE.D                      # leaf bits that stand alike in TLBE
 PAT_4K, PAT_LARGE = PTE.PAT, PDE_2M.PAT
@@ -85,7 +85,7 @@ def guest_rights(e, word, access):
     Source: SDM 3A, "Determination of Access Rights"
     """
     if word & TLBE.UNPAGED:
-        return KINDS
+        return ACCESS_KINDS
     if user(access):
         if word & TLBE.US == 0:
             return 0
@@ -93,7 +93,7 @@ def guest_rights(e, word, access):
         if word & TLBE.RW:
             allowed |= ACCESS.WRITE
         return allowed if word & TLBE.XD else allowed | ACCESS.FETCH
-    allowed = KINDS
+    allowed = ACCESS_KINDS
     if word & TLBE.RW == 0 and e.cr[0] & CR0.WP:
         allowed &= ~ACCESS.WRITE
     if word & TLBE.XD:
@@ -155,7 +155,7 @@ def verdict(m, e, mode, level, entry):
     Source: SDM 3A, "32-Bit Paging", "PAE Paging", "4-Level Paging and 5-Level Paging"
     """
     if entry & PTE.P == 0:
-        return STEP.NOT_PRESENT
+        return WALKSTEP.NOT_PRESENT
     large = LARGE[mode << 3 | level]
     if entry & PDE_2M.PS == 0 or (mode == PAGING.BITS_32 and e.cr[4] & CR4.PSE == 0):
         large = 0
@@ -165,8 +165,8 @@ def verdict(m, e, mode, level, entry):
         if e.efer & EFER.NXE == 0:
             reserved |= PTE.XD
     if entry & reserved:
-        return STEP.RESERVED
-    return STEP.PAGE if level == 1 or large != 0 else STEP.TABLE
+        return WALKSTEP.RESERVED
+    return WALKSTEP.PAGE if level == 1 or large != 0 else WALKSTEP.TABLE
 
 
 @kernel
@@ -227,7 +227,7 @@ def _leaf(c, m, e, mode, la, access):
     if table == ALL_ONES:
         return page_fault(c, e, la, access, 0)
     size = 4 if mode == PAGING.BITS_32 else 8
-    along, place = ANDED, ept.IDENTITY
+    along, place = ANDED, ept.IDENTITY_ENTRY
     while True:
         gpa = entry_address(mode, level, table, la)
         if nested:
@@ -235,7 +235,7 @@ def _leaf(c, m, e, mode, la, access):
             if place == ALL_ONES:
                 return ALL_ONES
         else:
-            place = ept.IDENTITY | gpa & ADDRESS
+            place = ept.IDENTITY_ENTRY | gpa & ADDRESS
         where = place & ADDRESS | gpa & OFFSET[0]
         if memory.paging_in_device(c, where):
             return ALL_ONES
@@ -243,12 +243,12 @@ def _leaf(c, m, e, mode, la, access):
         c.walk_loads += 1
         c.cycles += COST.WALK_LOAD
         step = verdict(m, e, mode, level, entry)
-        if step == STEP.NOT_PRESENT:
+        if step == WALKSTEP.NOT_PRESENT:
             return page_fault(c, e, la, access, 0)
-        if step == STEP.RESERVED:
+        if step == WALKSTEP.RESERVED:
             return page_fault(c, e, la, access, PFEC.P | PFEC.RSVD)
         along = along & (entry | ~ANDED) | entry & PTE.XD
-        if step == STEP.PAGE:
+        if step == WALKSTEP.PAGE:
             break
         if entry & PTE.A == 0 and not _mark(c, m, place, gpa, la, size, entry | PTE.A):
             return ALL_ONES
@@ -258,7 +258,7 @@ def _leaf(c, m, e, mode, la, access):
     if access & ACCESS.WRITE:
         marked |= PTE.D
     word = leaf_word(c, e, mode, level, marked, along)
-    if access & KINDS & ~guest_rights(e, word, access):
+    if access & ACCESS_KINDS & ~guest_rights(e, word, access):
         return page_fault(c, e, la, access, PFEC.P)
     if marked != entry and not _mark(c, m, place, gpa, la, size, marked):
         return ALL_ONES
@@ -283,7 +283,7 @@ def walk(c, la, access):
     mode = mode_of(e)
     if mode == PAGING.OFF:
         if not ept.active(c):
-            return UNPAGED | ept.IDENTITY | la & ADDRESS & ~OFFSET[SIZE.G1]
+            return UNPAGED | ept.IDENTITY_ENTRY | la & ADDRESS & ~OFFSET[SIZE.G1]
         word = ept.translate(c, la, la, access, ept.LINEAR_FINAL)
         if word == ALL_ONES:
             return ALL_ONES
@@ -292,7 +292,7 @@ def walk(c, la, access):
     if word == ALL_ONES:
         return ALL_ONES
     if not ept.active(c):
-        return word | ept.IDENTITY & ~TLBE.SIZE
+        return word | ept.IDENTITY_ENTRY & ~TLBE.SIZE
     offset = OFFSET[get(word, TLBE.SIZE)]
     host = ept.translate(c, word & TLBE.PAGE | la & offset, la, access, ept.LINEAR_FINAL)
     if host == ALL_ONES:
@@ -344,7 +344,7 @@ def translate(c, la, access):
         gp0(c)
         return ALL_ONES
     if e.cr[0] & CR0.PG == 0 and not ept.active(c):
-        c.walk_rights = KINDS
+        c.walk_rights = ACCESS_KINDS
         return ram.gated(memory.machine_of(c), la)
     t = tlb_at(c.tlb)[0]
     if t.asid == 0:
@@ -352,7 +352,7 @@ def translate(c, la, access):
     at = tlb.find(t, la)
     if at != tlb.NONE:
         word = t.word[at + 1]
-        if access & KINDS & ~rights(e, word, access) == 0:
+        if access & ACCESS_KINDS & ~rights(e, word, access) == 0:
             t.hits += 1
             return _finish(c, e, word, la, access)
         word = _renew(c, t, at, la, access)
@@ -378,7 +378,7 @@ def physical(c, gpa, access):
     """Return the physical address that guest-physical `gpa` maps to, for an access that has no linear address, or ALL_ONES."""
     c.fault = FAULT.NONE
     if not ept.active(c):
-        c.walk_rights = KINDS
+        c.walk_rights = ACCESS_KINDS
         return ram.gated(memory.machine_of(c), gpa)
     word = ept.translate(c, gpa, 0, access, 0)
     if word == ALL_ONES:

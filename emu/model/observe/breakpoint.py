@@ -318,7 +318,7 @@ def transition(c):
 
 
 @kernel
-def forget(c):
+def forget_hits(c):
     """Forget what an instruction met that did not complete."""
     c.watch_hits = 0
     m = machine_at(c.machine)[0]

@@ -10,11 +10,11 @@ Operation"
 """
 from emu.bits import PAGE_MASK, U64
 from emu.jit import kernel
-from emu.spec.cpuid import CACHE_LINE
+from emu.spec.cpuid import LINE_BYTES
 from emu.spec.vmx import MWAIT
 from emu.state import cpu_at, machine_at
 
-LINE_BYTES = U64(CACHE_LINE)
+LINE_BYTES = U64(LINE_BYTES)
 LINE_MASK = ~(LINE_BYTES - U64(1))
 
 

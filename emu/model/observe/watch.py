@@ -12,17 +12,17 @@ from emu.spec import trace
 from emu.spec.cpu import CR0, CR4, GPR, INTR
 from emu.spec.exits import EXITS
 from emu.spec.outcome import MODE, STOP
-from emu.spec.trace import ACTION, COMMON, EVENT_KIND, FIELDS, OP, PAGING_MODE, TRACE_WORDS, masks
+from emu.spec.trace import ACTION, COMMON, EVENT_KIND, FIELDS, OP, PAGING_MODE, masks
 from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import PROC, PROC2, REASON, VMERROR
 from emu.state import MET_ROWS, PROGRAM_WORDS, RECENT, RING_ROWS, WATCHES, env_of, machine_at, watch_at
 
 KIND_SHIFT, ANY_REASON = U64(7), U64(trace.ANY_REASON)
-ROW_BYTES, WIDTH, PROGRAM_LENGTH = U64(trace.ROW_BYTES), U64(TRACE_WORDS), U64(PROGRAM_WORDS)
-RING_LENGTH, RING_FULL = U64(RING_ROWS), U64(RING_ROWS * 3 // 4)
+ROW_BYTES, TRACE_WORDS, PROGRAM_WORDS = U64(trace.ROW_BYTES), U64(trace.TRACE_WORDS), U64(PROGRAM_WORDS)
+RING_FULL, RING_ROWS = U64(RING_ROWS * 3 // 4), U64(RING_ROWS)
 AGAIN = U64(MET_ROWS - WATCHES)                            # from so many rows on there is room for those of places not met yet
-I_CYCLE, I_HEAD, I_RIP, I_VMCS = (U64(n) for n in (trace.CYCLE, trace.HEAD, trace.RIP, trace.VMCS_POINTER))
-I_FIRST, I_SECOND, I_THIRD, I_FOURTH = (U64(n) for n in (trace.FIRST, trace.SECOND, trace.THIRD, trace.FOURTH))
+I_CYCLE, I_HEAD, I_RIP, I_VMCS = (U64(n) for n in (trace.I_CYCLE, trace.I_HEAD, trace.I_RIP, trace.I_VMCS))
+I_FIRST, I_SECOND, I_THIRD, I_FOURTH = (U64(n) for n in (trace.I_FIRST, trace.I_SECOND, trace.I_THIRD, trace.I_FOURTH))
 # Fields as masks of their words: where each lies is `emu.spec.trace.FIELDS`
 IN_ROW = masks("COMMON", COMMON)
 IN_EXIT, IN_ENTRY, IN_MSR, IN_PORT, IN_MODE = (masks(kind, FIELDS[kind]) for kind in ("EXIT", "ENTRY", "MSR", "PORT", "MODE"))
@@ -73,7 +73,7 @@ def binary(op, a, b):
 @kernel
 def holds(c, w, row, place):
     """Return whether the program of a place accepts a row (uint64[8]); a program never leaves its PROGRAM_WORDS."""
-    at, end, depth, stack = place * PROGRAM_LENGTH, place * PROGRAM_LENGTH + PROGRAM_LENGTH, 0, w.stack
+    at, end, depth, stack = place * PROGRAM_WORDS, place * PROGRAM_WORDS + PROGRAM_WORDS, 0, w.stack
     while at < end:
         word = w.program[at]
         op, at = word & LOW_8, at + 1
@@ -147,7 +147,7 @@ def _stop(w, row, place):
     if w.times[place] == 1 or w.hit < AGAIN:
         w.met[w.hit] = place
         for j in range(TRACE_WORDS):
-            w.row[w.hit * WIDTH + U64(j)] = row[U64(j)]
+            w.row[w.hit * TRACE_WORDS + U64(j)] = row[U64(j)]
         w.hit += 1
 
 
@@ -172,7 +172,7 @@ def _met(c, w, row, key):
 @kernel
 def next_row(c, m, w, kind, cycle, rip):
     """Return the next row of the ring with the words that are of any kind of row."""
-    row = words(w.ring + w.count % RING_LENGTH * ROW_BYTES, U64(TRACE_WORDS))
+    row = words(w.ring + w.count % RING_ROWS * ROW_BYTES, TRACE_WORDS)
     world = 1 if c.vmx_mode == MODE.NONROOT else 0
     number = partition(c, m, w)
     head = put(put(U64(kind), IN_ROW.cpu, c.id), IN_ROW.world, U64(world))

@@ -31,7 +31,7 @@ from emu.spec.insn import (
     VEX_FORMS,
 )
 from emu.spec.simd import OPERAND, OPERANDS
-from emu.spec.timing import CLASS, CLASSES, CYCLES, GROUP_CLASSES, GROUP_SLOTS
+from emu.spec.timing import CLASS, CLASS_CYCLES, CLASSES, GROUP_CLASSES, GROUP_SLOTS
 
 MOVSXD = U64(0x63)                                        # ARPL outside 64-bit mode
 NO_REGISTER, RIP_BASE = U64(16), U64(17)
@@ -41,7 +41,7 @@ MOD_3 = U64(0xC0)
 VEX_ANY = PREFIX.VEX | PREFIX.EVEX
 BEFORE_VEX = PREFIX.LOCK | PREFIX.REP | PREFIX.REPNE | PREFIX.OPERAND | PREFIX.REX
 PP_OPERAND, PP_REP, PP_REPNE = U64(1), U64(2), U64(3)
-ROW_64, ROW_VEX = U64(MAP_64), U64(MAP_VEX)
+MAP_64, MAP_VEX = U64(MAP_64), U64(MAP_VEX)
 SEGMENT_PREFIX = U64(0x26)
 IS_64 = U64(64)
 
@@ -98,7 +98,7 @@ def _prefix(byte, mode, insn):
 @kernel
 def _prefixes(code, at, end, mode, insn):
     """Read legacy and REX prefixes; return where the opcode begins."""
-    row = ROW_64 if mode == IS_64 else 0
+    row = MAP_64 if mode == IS_64 else 0
     while at < end and U64(FORMS[row, code[at]]) == IMM.PREFIX:
         byte = U64(code[at])
         if _prefix(byte, mode, insn):
@@ -146,13 +146,13 @@ def _vex(code, at, end, mode, insn):
 def _opcode(code, at, end, mode, insn):
     """Read escapes and the opcode; return (position after it, its FORM), FORM.UNDEFINED when there is none."""
     byte = _byte(code, at, end)
-    row = ROW_64 if mode == IS_64 else 0
+    row = MAP_64 if mode == IS_64 else 0
     if byte == OP_VEX3 or byte == OP_VEX2 or byte == OP_EVEX:
         if at + 1 >= end:
             return end + 1, 0
         if mode == IS_64 or U64(code[at + 1]) >= MOD_3:
             at = _vex(code, at, end, mode, insn)
-            row = ROW_VEX + insn.map - 1
+            row = MAP_VEX + insn.map - 1
             if at == 0:
                 return at, FORM.UNDEFINED
     elif byte == OP_0F:
@@ -405,7 +405,7 @@ def timing_class(insn):
 @kernel
 def cost(number):
     """Return the cycles (uint64) that an instruction of timing class `number` is charged."""
-    return CYCLES[number]
+    return CLASS_CYCLES[number]
 
 
 @kernel
@@ -414,6 +414,12 @@ def modifies(insn, mode):
     if insn.memory == 0 or insn.map > 1 or insn.prefixes & VEX_ANY or (insn.opcode == MOVSXD and mode == 64):
         return False
     return U64(MODIFIES[insn.map, insn.opcode]) >> (insn.modrm >> 3 & 7) & 1 != 0
+
+
+@kernel
+def for_flags(kind):
+    """Return whether instructions of this kind, which the engine executes, begin a block for the sake of the flags (`emu.core.fill`)."""
+    return INSN.SET_CONDITION <= kind <= INSN.COMPARE_PAIR
 
 
 @kernel

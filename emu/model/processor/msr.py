@@ -14,7 +14,7 @@ from emu.model.fault import gp0, unmodelled
 from emu.model.interrupts import apic, apic_timer
 from emu.spec.apic import X2APIC
 from emu.spec.cpu import CR0, EFER
-from emu.spec.msr import MEMORY_TYPE, MISC_FIXED, MISC_KEPT, MISCENABLE, MSR, NUMBER, RESET, RULE, RULES, WRITABLE
+from emu.spec.msr import MEMORY_TYPE, MISC_FIXED, MISC_KEPT, MISCENABLE, MSR, NUMBER, RESETS, RULE, RULES, WRITABLE
 from emu.spec.msr import ROWS as TABLE
 from emu.spec.outcome import FAULT, RESULT, UNMODELLED
 from emu.spec.profile import CAPABILITY, CAPABILITY_EXISTS, FIRST_CAPABILITY
@@ -22,7 +22,7 @@ from emu.spec.vmx import FEATURE_CONTROL
 from emu.state import CPU, ENV, env_of, machine_at
 
 NO_ROW = U64(len(NUMBER))
-CAPABILITIES = U64(len(CAPABILITY))
+CAPABILITY_COUNT = U64(len(CAPABILITY))
 DEFINED_TYPES = U64(sum(1 << int(code) for code in MEMORY_TYPE))      # bit n: memory type n exists
 RANGE_TYPES = DEFINED_TYPES & ~(U64(1) << MEMORY_TYPE.UC_MINUS)
 IN_CPU, NOWHERE = U64(1 << 32), ALL_ONES
@@ -58,7 +58,7 @@ def _holder(c, place):
 def _is_capability(index):
     """Return whether `index` is a VMX capability MSR that exists."""
     offset = index - FIRST_CAPABILITY
-    return offset < CAPABILITIES and CAPABILITY_EXISTS[offset] != 0
+    return offset < CAPABILITY_COUNT and CAPABILITY_EXISTS[offset] != 0
 
 
 @kernel
@@ -79,7 +79,7 @@ def read(c, index):
     if rule == RULE.TSC_DEADLINE:
         return apic_timer.read_deadline(c)
     if place == NOWHERE:
-        return RESET[row]
+        return RESETS[row]
     value = _holder(c, place)[0]
     if rule == RULE.IGNORE or index == MSR.TSC_AUX:
         return value & LOW_32
@@ -225,7 +225,7 @@ def reset(c):
     row = 0
     while row < NO_ROW:
         if PLACE[row] != NOWHERE and NUMBER[row] != MSR.APIC_BASE:
-            _store(c, row, RESET[row])
+            _store(c, row, RESETS[row])
         row += 1
     c.tsc_offset = ~c.cycles + 1
     c.tsc_adjust = 0

@@ -8,7 +8,7 @@ from emu.bits import LOW_8, LOW_16, LOW_32, PAGE_OFFSET, U64, get, put
 from emu.jit import kernel
 from emu.model.cpu import attributes, base, limit, long_mode, set_segment
 from emu.model.memory import linear
-from emu.spec.cpu import DESCRIPTOR, SEG
+from emu.spec.cpu import DESCRIPTOR, SEG, SYSTYPE
 from emu.spec.outcome import ACCESS
 
 RPL, TI, TABLE_PLACE = U64(3), U64(4), U64(0xFFF8)
@@ -17,15 +17,14 @@ TABLE_READ = ACCESS.READ | ACCESS.IMPLICIT
 TABLE_WRITE = ACCESS.WRITE | ACCESS.IMPLICIT
 
 LOW_24 = U64(0xFF_FFFF)
-LIMIT_LOW, LIMIT_HIGH = U64(0xFFFF), U64(0xF_0000)
-KEPT = (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P | DESCRIPTOR.AVL | DESCRIPTOR.L |
+KEPT_ATTRIBUTES = (DESCRIPTOR.TYPE | DESCRIPTOR.S | DESCRIPTOR.DPL | DESCRIPTOR.P | DESCRIPTOR.AVL | DESCRIPTOR.L |
         DESCRIPTOR.DB | DESCRIPTOR.G)
 # Bits of the type field of code and data segments.
-CODE, CONFORMING, WRITABLE, ACCESSED = U64(8), U64(4), U64(2), U64(1)
+IS_CODE, CONFORMING, IS_WRITABLE, ACCESSED = U64(8), U64(4), U64(2), U64(1)
 EXPAND_DOWN = U64(4)
-TASK_GATE, WIDE = U64(5), U64(8)                           # a type of a system descriptor; the bit of 32-bit and 64-bit ones
+WIDE = SYSTYPE.TSS - SYSTYPE.TSS_16                        # of system types: the bit of 32-bit and 64-bit ones
 MAP_BASE = U64(0x66)                                       # offset in such a TSS: where its I/O permission bitmap begins
-FLAT_LIMIT = U64(0xFFFF_FFFF)                              # limit of a segment of 4 GiB
+FLAT_LIMIT = LOW_32                                        # limit of a segment of 4 GiB
 ACCESSED_BYTE, ACCESSED_BIT = U64(5), U64(1 << 8)
 BYTE_5 = U64(40)
 
@@ -57,13 +56,13 @@ def base_of(raw):
 @kernel
 def attributes_of(raw):
     """Return the second word of a raw descriptor without its base and limit bits."""
-    return raw >> 32 & KEPT
+    return raw >> 32 & KEPT_ATTRIBUTES
 
 
 @kernel
 def limit_of(raw):
     """Return the limit in bytes of a raw descriptor, expanded by the granularity bit."""
-    size = raw & LIMIT_LOW | raw >> 32 & LIMIT_HIGH
+    size = raw & LOW_16 | raw >> 32 & DESCRIPTOR.LIMIT_19_16
     if raw >> 32 & DESCRIPTOR.G:
         return size << 12 | PAGE_OFFSET
     return size
@@ -135,7 +134,7 @@ def within(shape, offset, size):
     end = offset + size - 1
     bound = shape & LOW_32
     attr = shape >> 32
-    if attr & DESCRIPTOR.S and kind(attr) & (CODE | EXPAND_DOWN) == EXPAND_DOWN:
+    if attr & DESCRIPTOR.S and kind(attr) & (IS_CODE | EXPAND_DOWN) == EXPAND_DOWN:
         top = LOW_32 if attr & DESCRIPTOR.DB else LOW_16
         return offset > bound and end <= top
     return end <= bound

@@ -12,8 +12,8 @@ from emu.bits import U64
 from emu.jit import kernel, words
 from emu.model.cpu import long_mode
 from emu.model.vmx.checks_controls import controls
-from emu.model.vmx.checks_guest import guest
-from emu.model.vmx.checks_host import host
+from emu.model.vmx.checks_guest import guest_area
+from emu.model.vmx.checks_host import host_area
 from emu.model.vmx.checks_segments import segments, v86
 from emu.model.vmx.vmcs import View, fields
 from emu.spec.checks import BEYOND, CHECKS, GUEST, MISSING
@@ -24,10 +24,10 @@ from emu.state import env_of, machine_at
 
 __all__ = ["MISSING", "Failure", "entry", "explain", "failing", "lint"]
 
-CONTROL_TABLE, HOST_TABLE, GUEST_TABLE, SEGMENT_TABLE, V86_TABLE, TABLES = (U64(n) for n in range(6))
+CONTROL_TABLE, HOST_TABLE, GUEST_TABLE, SEGMENT_TABLE, V86_TABLE, TABLE_COUNT = (U64(n) for n in range(6))
 LISTED = U64(64)                                               # rows that CPU.failed holds
 LINK = GUEST.LINK_ADDRESS | GUEST.LINK_REVISION | GUEST.LINK_CURRENT
-PDPTE = GUEST.PDPTE0 | GUEST.PDPTE1 | GUEST.PDPTE2 | GUEST.PDPTE3
+PDPTE_ROWS = GUEST.PDPTE0 | GUEST.PDPTE1 | GUEST.PDPTE2 | GUEST.PDPTE3
 NMI_STI = GUEST.BLOCKING_NMI_STI
 GUEST_FAILURE = REASON.ENTRY_GUEST_STATE | EXIT.ENTRY_FAILURE
 
@@ -52,11 +52,11 @@ def qualification(bad, other):
     A failure with a qualification of its own is reported only if nothing else fails.
     Source: SDM 3C, "VM-Entry Failures During or After Loading Guest State"
     """
-    if other or bad & ~(LINK | PDPTE | NMI_STI):
+    if other or bad & ~(LINK | PDPTE_ROWS | NMI_STI):
         return ENTRYQ.OTHER
     if bad & LINK:
         return ENTRYQ.LINK_POINTER
-    return ENTRYQ.PDPTE if bad & PDPTE else ENTRYQ.NMI_STI
+    return ENTRYQ.PDPTE if bad & PDPTE_ROWS else ENTRYQ.NMI_STI
 
 
 @kernel
@@ -72,11 +72,11 @@ def entry(c):
     if bad:
         note(c, CONTROL_TABLE, bad)
         return VMERROR.CONTROL_FIELD
-    bad = host(v, long_mode(env_of(c.env)[0]), ~machine_at(c.machine)[0].address_mask)
+    bad = host_area(v, long_mode(env_of(c.env)[0]), ~machine_at(c.machine)[0].address_mask)
     if bad:
         note(c, HOST_TABLE, bad)
         return VMERROR.HOST_STATE
-    bad, parts = guest(c, v), segments(v)
+    bad, parts = guest_area(c, v), segments(v)
     virtual = v86(v) if v[FIELD.GUEST_RFLAGS] & RFLAGS.VM else 0
     if bad | parts | virtual:
         note(c, GUEST_TABLE, bad)
@@ -92,8 +92,8 @@ def judge(c, maps):
     """Write to `maps` (uint64[5]) the failing rows of every table, whichever class would decide."""
     v = fields(c)
     maps[CONTROL_TABLE] = controls(c, v)
-    maps[HOST_TABLE] = host(v, long_mode(env_of(c.env)[0]), ~machine_at(c.machine)[0].address_mask)
-    maps[GUEST_TABLE] = guest(c, v)
+    maps[HOST_TABLE] = host_area(v, long_mode(env_of(c.env)[0]), ~machine_at(c.machine)[0].address_mask)
+    maps[GUEST_TABLE] = guest_area(c, v)
     maps[SEGMENT_TABLE] = segments(v)
     maps[V86_TABLE] = v86(v) if v[FIELD.GUEST_RFLAGS] & RFLAGS.VM else 0
 
@@ -173,7 +173,7 @@ def explain(owner):
 
 def failing(owner):
     """Return the Check rows of all classes that the current VMCS fails now, whichever class would decide."""
-    maps = np.zeros(int(TABLES), np.uint64)
+    maps = np.zeros(int(TABLE_COUNT), np.uint64)
     judge(_cpu(owner), maps)
     return [check for number, check in CHECKS.items() if int(maps[number // 64]) >> number % 64 & 1]
 

@@ -4,14 +4,14 @@
 """
 from emu.bits import ALL_ONES, PAGE_OFFSET, U64, every, get
 from emu.jit import kernel
-from emu.model.cpu import BITS_CPU, ONES_CPU, cpu_canonical
+from emu.model.cpu import LINEAR_BITS, ONES_CPU, cpu_canonical
 from emu.model.memory.memory import load, machine_of
 from emu.model.vmx.checks_controls import secondary
 from emu.model.vmx.checks_host import pat_valid
 from emu.spec.checks import GUEST
 from emu.spec.cpu import CR0, CR4, EFER, EVENT, INTR, RFLAGS, VECTOR
 from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
-from emu.spec.profile import CR0_RULE, CR4_RULE, DEBUGCTL_BTF, DEBUGCTL_MAY, EFER_NOT, REVISION
+from emu.spec.profile import CR0_RULE, CR4_RULE, DEBUGCTL, DEBUGCTL_MAY, EFER_NOT, REVISION
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, AR, BLOCKING, BLOCKING_SHADOW, ENTRYC, PENDING, PIN, PROC2
 
@@ -23,7 +23,7 @@ REVISION = U64(REVISION)
 
 
 @kernel
-def guest(c, v):
+def guest_area(c, v):
     """Return the failing rows of GUEST for VMCS words `v` of a CPU record.
 
     Source: SDM 3C, "Checks on the Guest State Area"
@@ -111,7 +111,7 @@ def flow(v):
     bad, entry = 0, v[FIELD.ENTRY_CONTROLS]
     rip, flags = v[FIELD.GUEST_RIP], v[FIELD.GUEST_RFLAGS]
     if entry & ENTRYC.GUEST_64 and v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.L:
-        if rip >> BITS_CPU != 0 and rip >> BITS_CPU != ONES_CPU:
+        if rip >> LINEAR_BITS != 0 and rip >> LINEAR_BITS != ONES_CPU:
             bad |= GUEST.RIP
     elif rip >> 32:
         bad |= GUEST.RIP_HIGH
@@ -194,7 +194,7 @@ def pending(v):
     if state & PENDING.RTM:
         bad |= GUEST.PENDING_RTM
     if v[FIELD.GUEST_INTERRUPTIBILITY] & BLOCKING_SHADOW or v[FIELD.GUEST_ACTIVITY] == ACTIVITY.HLT:
-        steps = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not v[FIELD.GUEST_DEBUGCTL] & DEBUGCTL_BTF
+        steps = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not v[FIELD.GUEST_DEBUGCTL] & DEBUGCTL.BTF
         if (state & PENDING.BS != 0) != steps:
             bad |= GUEST.PENDING_BS
     return bad

@@ -13,7 +13,7 @@ from emu.spec.vmx import ENTRYC, EXITC
 
 EFER_MODE = EFER.LMA | EFER.LME
 RPL_TI = U64(7)
-SELECTORS = U64(7)                                             # ES CS SS DS FS GS TR, in the order of their rows
+SELECTOR_COUNT = U64(7)                                             # ES CS SS DS FS GS TR, in the order of their rows
 PAT_RESERVED, PAT_2, PAT_4 = U64(0xF8F8_F8F8_F8F8_F8F8), U64(0x0202_0202_0202_0202), U64(0x0404_0404_0404_0404)
 
 
@@ -24,7 +24,7 @@ def pat_valid(pat):
 
 
 @kernel
-def host(v, ia32e, beyond):
+def host_area(v, ia32e, beyond):
     """Return the failing rows of HOST for VMCS words `v`; `ia32e`: whether the processor is in IA-32e mode.
 
     beyond: physical-address bits that do not exist.
@@ -81,7 +81,7 @@ def bases(v):
 def selectors(v):
     """Check segment selectors: RPL, TI, null."""
     bad, s = 0, 0
-    while s < SELECTORS:
+    while s < SELECTOR_COUNT:
         if v[FIELD.HOST_ES_SELECTOR + s] & RPL_TI:
             bad |= HOST.ES_SELECTOR << s
         s += 1

@@ -1,13 +1,13 @@
 """Checks on guest segment registers: bitmaps of the rows of SEGMENT and of V86 that fail."""
 import numpy as np
 
-from emu.bits import PAGE_OFFSET, U64, every, get
+from emu.bits import PAGE_OFFSET, U64, every, get, value_of
 from emu.jit import kernel
 from emu.model.cpu import SEGMENT_REGISTERS, cpu_canonical
-from emu.model.processor.segment import ACCESSED, CODE, RPL, TI
+from emu.model.processor.segment import ACCESSED, IS_CODE, RPL, TI
 from emu.model.vmx.checks_controls import secondary
 from emu.spec.checks import SEGMENT, V86
-from emu.spec.cpu import CR0, RFLAGS, SEG
+from emu.spec.cpu import CR0, RFLAGS, SEG, SEGTYPE, SYSTYPE
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import AR, ENTRYC, PROC2
 
@@ -23,9 +23,7 @@ NOT_AR = U64(0xFFFF_FFFF ^ every(AR))
 SHAPE, CODE_OR_DATA, SYSTEM_SEGMENT = AR.S | AR.P | NOT_AR, AR.S | AR.P, AR.P
 TOP_12 = U64(20)
 READABLE = U64(2)
-DATA_RW, DATA_RW_DOWN, LDT_TYPE, BUSY_TSS_16, BUSY_TSS_32, CODE_9, CODE_11, CODE_13, CODE_15, LAST_PRIVATE = (
-    U64(n) for n in (3, 7, 2, 3, 11, 9, 11, 13, 15, 11))
-V86_RIGHT, V86_TOP = U64(0xF3), U64(0xFFFF)
+V86_RIGHT, V86_TOP = value_of(AR, P=1, DPL=3, S=1, TYPE=SEGTYPE.DATA), U64(0xFFFF)
 
 
 @kernel
@@ -109,9 +107,9 @@ def data(v, s, free):
     if rights & AR.UNUSABLE:
         return 0
     bad, kind = form(rights, v[FIELD.GUEST_ES_LIMIT + s]), rights & AR.TYPE
-    if not kind & ACCESSED or kind & (CODE | READABLE) == CODE:
+    if not kind & ACCESSED or kind & (IS_CODE | READABLE) == IS_CODE:
         bad |= TYPE
-    if not free and kind <= LAST_PRIVATE and get(rights, AR.DPL) < v[FIELD.GUEST_ES_SELECTOR + s] & RPL:
+    if not free and kind <= SEGTYPE.CODE and get(rights, AR.DPL) < v[FIELD.GUEST_ES_SELECTOR + s] & RPL:
         bad |= DPL
     return bad * FIRST[s]
 
@@ -121,15 +119,15 @@ def code(v, free):
     """Check the access rights of CS."""
     rights, stack_dpl = v[FIELD.GUEST_CS_ACCESS_RIGHTS], get(v[FIELD.GUEST_SS_ACCESS_RIGHTS], AR.DPL)
     bad, kind, dpl = form(rights, v[FIELD.GUEST_CS_LIMIT]), rights & AR.TYPE, get(rights, AR.DPL)
-    if kind == CODE_9 or kind == CODE_11:
+    if kind == SEGTYPE.CODE_UNREADABLE or kind == SEGTYPE.CODE:
         if dpl != stack_dpl:
             bad |= DPL
-    elif kind == CODE_13 or kind == CODE_15:
+    elif kind == SEGTYPE.CONFORMING_UNREADABLE or kind == SEGTYPE.CONFORMING:
         if dpl > stack_dpl:
             bad |= DPL
-    elif kind != DATA_RW or not free:
+    elif kind != SEGTYPE.DATA or not free:
         bad |= TYPE
-    if kind == DATA_RW and dpl != 0:
+    if kind == SEGTYPE.DATA and dpl != 0:
         bad |= DPL
     bad *= SEGMENT.CS_BASE
     if v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64 and rights & (AR.L | AR.DB) == AR.L | AR.DB:
@@ -144,9 +142,9 @@ def stack(v, free):
     bad, dpl = 0, get(rights, AR.DPL)
     if not rights & AR.UNUSABLE:
         bad = form(rights, v[FIELD.GUEST_SS_LIMIT])
-        if rights & AR.TYPE != DATA_RW and rights & AR.TYPE != DATA_RW_DOWN:
+        if rights & AR.TYPE != SEGTYPE.DATA and rights & AR.TYPE != SEGTYPE.DATA_DOWN:
             bad |= TYPE
-    real = v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.TYPE == DATA_RW or not v[FIELD.GUEST_CR0] & CR0.PE
+    real = v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.TYPE == SEGTYPE.DATA or not v[FIELD.GUEST_CR0] & CR0.PE
     if (not free and dpl != rpl) or (real and dpl != 0):
         bad |= DPL
     bad *= SEGMENT.SS_BASE
@@ -164,7 +162,7 @@ def task(v):
     if not cpu_canonical(v[FIELD.GUEST_TR_BASE]):
         bad |= SEGMENT.TR_BASE
     kind = rights & AR.TYPE
-    if kind != BUSY_TSS_32 and (kind != BUSY_TSS_16 or v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64):
+    if kind != SYSTYPE.BUSY_TSS and (kind != SYSTYPE.BUSY_TSS_16 or v[FIELD.ENTRY_CONTROLS] & ENTRYC.GUEST_64):
         bad |= SEGMENT.TR_TYPE
     if rights & (SHAPE | AR.UNUSABLE) != SYSTEM_SEGMENT:
         if rights & AR.S:
@@ -190,7 +188,7 @@ def local(v):
         bad |= SEGMENT.LDTR_SELECTOR
     if not cpu_canonical(v[FIELD.GUEST_LDTR_BASE]):
         bad |= SEGMENT.LDTR_BASE
-    if rights & AR.TYPE != LDT_TYPE:
+    if rights & AR.TYPE != SYSTYPE.LDT:
         bad |= SEGMENT.LDTR_TYPE
     if rights & AR.S:
         bad |= SEGMENT.LDTR_S

@@ -12,14 +12,14 @@ import numpy as np
 
 from emu.bits import ALL_ONES, LOW_4, PAGE_OFFSET, U64, get
 from emu.jit import kernel
-from emu.model.cpu import BITS_CPU, ONES_CPU, set_rflags
+from emu.model.cpu import LINEAR_BITS, ONES_CPU, set_rflags
 from emu.model.memory import memory, tlb
 from emu.model.observe import breakpoint, watch
 from emu.model.observe.breakpoint import DR7_ENABLES
 from emu.model.vmx import checks, exit, world
 from emu.model.vmx.vmcs import fields
 from emu.spec.cost import COST
-from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS
+from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS, RFLAGS_KNOWN
 from emu.spec.outcome import INJECTED, MODE
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, AR, BLOCKING, BLOCKING_SHADOW, ENTRYC, EXIT, PENDING, PIN, PROC, PROC2, REASON
@@ -28,8 +28,7 @@ from emu.state import env_of
 PLACE_SHIFT = U64(61)                              # top bits of a key choose its place among eight
 SEED = U64(0x243F_6A88_85A3_08D3)
 DR7_ZERO = U64(1 << 12 | 3 << 14)
-RFLAGS_KNOWN = RFLAGS.CF | RFLAGS.ONE | RFLAGS.PF | RFLAGS.AF | RFLAGS.ZF | RFLAGS.SF | RFLAGS.TF | RFLAGS.IF | \
-    RFLAGS.DF | RFLAGS.OF | RFLAGS.IOPL | RFLAGS.NT | RFLAGS.RF | RFLAGS.AC | RFLAGS.VIF | RFLAGS.VIP | RFLAGS.ID
+PLAIN_FLAGS = U64(RFLAGS_KNOWN) & ~RFLAGS.VM
 EXTERNAL_ONLY = INTR.VALID | INTR.VECTOR           # an injected external interrupt has no other bit
 TPR, CLASS_SHIFT = U64(0x80), U64(4)
 VALID_DEBUG = PENDING.ENABLED | PENDING.BS
@@ -60,11 +59,11 @@ def forget_verdict(c):
 def plain(c, v):
     """Return whether the fields that are checked each time have values that surely pass their checks."""
     flags, controls = v[FIELD.GUEST_RFLAGS], v[FIELD.ENTRY_CONTROLS]
-    if flags & ~RFLAGS_KNOWN or not flags & RFLAGS.ONE:
+    if flags & ~PLAIN_FLAGS or not flags & RFLAGS.ONE:
         return False
     rip = v[FIELD.GUEST_RIP]
     if controls & ENTRYC.GUEST_64 and v[FIELD.GUEST_CS_ACCESS_RIGHTS] & AR.L:
-        if rip >> BITS_CPU != 0 and rip >> BITS_CPU != ONES_CPU:
+        if rip >> LINEAR_BITS != 0 and rip >> LINEAR_BITS != ONES_CPU:
             return False
     elif rip >> 32:
         return False

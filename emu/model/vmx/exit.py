@@ -5,7 +5,7 @@ counts the page at `c.vmcs_pointer` as changed.
 Not modelled: SMM-transfer exits, debug-store and trace MSRs, and the instruction length of exits for which the
 manual leaves it undefined (it is then 0 or the length of the instruction that faulted).
 """
-from emu.bits import LOW_32, U64, get, one_of, put
+from emu.bits import LOW_32, U64, get, one_of, put, value_of
 from emu.jit import kernel
 from emu.model.cpu import cpl, rflags, set_rflags, set_segment
 from emu.model.memory import memory, tlb
@@ -14,11 +14,11 @@ from emu.model.processor.segment import FLAT_LIMIT
 from emu.model.vmx import world
 from emu.model.vmx.vmcs import fields
 from emu.spec.cost import COST
-from emu.spec.cpu import CR0, CR4, DR7_RESET, EFER, EVENT, INTR, RFLAGS, SEG, VECTOR
+from emu.spec.cpu import CR0, CR4, DESCRIPTOR, DR7_RESET, EFER, EVENT, INTR, POWER_UP, RFLAGS, SEG, SEGTYPE, SYSTYPE, VECTOR
 from emu.spec.exits import EXITS
 from emu.spec.outcome import MODE, RESULT, STOP
 from emu.spec.paging import CR3_PDPT, PDPTE_PAE, PDPTE_PAE_RESERVED
-from emu.spec.profile import DEBUGCTL_BTF
+from emu.spec.profile import DEBUGCTL
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, BLOCKING, BLOCKING_SHADOW, ENTRYC, EXIT, EXITC, MWAIT, PENDING, PIN, PROC2, QUAL_DB, REASON, VMABORT
 from emu.state import env_of
@@ -29,10 +29,12 @@ TICK = U64(5)                                      # IA32_VMX_MISC[4:0]: the tim
 CR0_KEPT_BY_EXIT = U64(0xFFFF_FFFF_7FFA_FFD0)   # 63:32, CD, NW, 28:19, 17, 15:6, ET
 CR0_FIXED = CR0.PE | CR0.NE | CR0.PG
 LONG_MODE = EFER.LMA | EFER.LME
-RFLAGS_RESET = U64(2)
 
 # Host segments (SDM 3C, "Loading Host Segment and Descriptor-Table Registers") as second descriptor words.
-HOST_CODE_64, HOST_CODE_32, HOST_DATA, BUSY_TSS = U64(0xA09B00), U64(0xC09B00), U64(0xC09300), U64(0x8B00)
+HOST_CODE_64 = value_of(DESCRIPTOR, G=1, L=1, P=1, S=1, TYPE=SEGTYPE.CODE)
+HOST_CODE_32 = value_of(DESCRIPTOR, G=1, DB=1, P=1, S=1, TYPE=SEGTYPE.CODE)
+HOST_DATA = value_of(DESCRIPTOR, G=1, DB=1, P=1, S=1, TYPE=SEGTYPE.DATA)
+HOST_TSS = value_of(DESCRIPTOR, P=1, TYPE=SYSTYPE.BUSY_TSS)
 TSS_LIMIT, HOST_TABLE_LIMIT = U64(0x67), U64(0xFFFF)
 
 
@@ -184,7 +186,7 @@ def saved_pending(c, v, reason):
     """
     debug = reason == REASON.EXCEPTION and v[FIELD.EXIT_INTERRUPTION_INFO] & INTR.VECTOR == VECTOR.DB
     if c.interruptibility & BLOCKING.MOV_SS and not debug:
-        stepped = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not c.debugctl & DEBUGCTL_BTF
+        stepped = v[FIELD.GUEST_RFLAGS] & RFLAGS.TF and not c.debugctl & DEBUGCTL.BTF
         return c.pending_debug | (PENDING.BS if stepped else 0)
     return c.pending_debug if one_of(reason, EXITS.KEEPS_PENDING) else 0
 
@@ -201,7 +203,7 @@ def load_host_segments(v, r, long):
     host_data(r, SEG.ES, v[FIELD.HOST_ES_SELECTOR], 0)
     host_data(r, SEG.FS, v[FIELD.HOST_FS_SELECTOR], v[FIELD.HOST_FS_BASE])
     host_data(r, SEG.GS, v[FIELD.HOST_GS_SELECTOR], v[FIELD.HOST_GS_BASE])
-    set_segment(r, SEG.TR, v[FIELD.HOST_TR_SELECTOR], v[FIELD.HOST_TR_BASE], TSS_LIMIT, BUSY_TSS)
+    set_segment(r, SEG.TR, v[FIELD.HOST_TR_SELECTOR], v[FIELD.HOST_TR_BASE], TSS_LIMIT, HOST_TSS)
     set_segment(r, SEG.LDTR, 0, 0, 0, 0)
     set_segment(r, SEG.GDTR, 0, v[FIELD.HOST_GDTR_BASE], HOST_TABLE_LIMIT, 0)
     set_segment(r, SEG.IDTR, 0, v[FIELD.HOST_IDTR_BASE], HOST_TABLE_LIMIT, 0)
@@ -238,7 +240,7 @@ def load_host(c, v, r):
         r.efer = r.efer & ~LONG_MODE | (LONG_MODE if long else 0)
     load_host_segments(v, r, long)
     r.rip, r.regs[4] = v[FIELD.HOST_RIP], v[FIELD.HOST_RSP]
-    set_rflags(r, RFLAGS_RESET)
+    set_rflags(r, POWER_UP.RFLAGS)
     c.interruptibility &= ~BLOCKING_SHADOW
     c.activity, c.pending_debug, c.monitor_armed = ACTIVITY.ACTIVE, 0, 0
     world.settle(c, r, 0)
@@ -276,7 +278,7 @@ def abort(c, v, code):
 
 
 @kernel
-def forget(c):
+def forget_event(c):
     """Forget what belonged to the world or event that ends."""
     c.vectoring = c.vectoring_source = c.vectoring_length = c.vectoring_error = 0
     c.fault = c.fault_length = c.nmi_unblocked = c.mtf_pending = c.tpr_below = 0
@@ -289,7 +291,7 @@ def to_root(c, v, r):
     c.env, c.tlb, c.vmx_mode = c.root_env, c.root_tlb, MODE.ROOT
     if not load_host(c, v, r):
         return RESULT.STOP
-    forget(c)
+    forget_event(c)
     if v[FIELD.EXIT_MSR_LOAD_COUNT]:
         if world.load_list(c, v[FIELD.EXIT_MSR_LOAD_ADDRESS], v[FIELD.EXIT_MSR_LOAD_COUNT]):
             abort(c, v, VMABORT.LOAD_MSR)

@@ -2,7 +2,7 @@
 
 `emu.model.vmx.intercept` offers `check`.  REP INS and OUTS with a count of 0 do not exit.
 """
-from emu.bits import LOW_8, LOW_16, LOW_32, U64, get, put
+from emu.bits import LOW_8, LOW_16, LOW_32, U64, get, put, value_of
 from emu.jit import kernel
 from emu.model.cpu import attributes, base, code_64, cpl, limit, long_mode
 from emu.model.fault import raise_exit, ud
@@ -11,19 +11,20 @@ from emu.model.processor import operand
 from emu.model.processor.decode import NO_REGISTER, RIP_BASE
 from emu.model.processor.segment import MAP_BASE
 from emu.model.vmx.vmcs import fields
-from emu.spec.cpu import CR0, CR4, DESCRIPTOR, GPR, RFLAGS, SEG
+from emu.spec.cpu import CR0, CR4, DESCRIPTOR, GPR, RFLAGS, SEG, SYSTYPE
 from emu.spec.insn import INSN
 from emu.spec.intercept import CASE, CONTROLS, ENABLE, FORMAT, FORMATS, GUARD, GUARDS, IDENTITY, REASONS, WORD, WORDS
 from emu.spec.outcome import ACCESS, FAULT, MODE
 from emu.spec.vmcs import FIELD
-from emu.spec.vmx import CRACCESS, INFO, PROC, QUAL_CR, QUAL_DR, QUAL_IO, REASON
+from emu.spec.vmx import CRACCESS, INFO, MSRBITMAP, PROC, QUAL_CR, QUAL_DR, QUAL_IO, REASON
 from emu.state import env_of
 
 TABLE_32 = U64(1 << 11)                                   # of INFO.OPERAND_SIZE: of descriptor-table instructions
 LMSW_EITHER_WAY = CR0.MP | CR0.EM | CR0.TS
-TSS_TYPE, TSS_TYPES = U64(0x900), U64(0xD00)                         # without the busy bit: 32- and 64-bit TSSs
+TSS_TYPE = value_of(DESCRIPTOR, TYPE=SYSTYPE.TSS)
+TSS_TYPES = DESCRIPTOR.TYPE & ~value_of(DESCRIPTOR, TYPE=SYSTYPE.BUSY_TSS - SYSTYPE.TSS)        # all of it but the busy bit
 BITMAP_HALF, BYTE_SHIFT = U64(0x8000), U64(3)
-MSR_HIGH, MSR_WINDOW, WRITE_MAP, HIGH_MAP = U64(0xC000_0000), U64(0x1FFF), U64(0x800), U64(0x400)
+MSR_HIGH, MSR_WINDOW = U64(0xC000_0000), U64(0x1FFF)      # the first MSR of the high bitmaps; of how many each holds a bit
 
 
 # ---- what an instruction's exit reports -------------------------------------------------------------------
@@ -357,9 +358,9 @@ def msr_wanted(c, index, write):
     """
     if not c.proc & PROC.MSR_BITMAPS:
         return True
-    where = WRITE_MAP * write
+    where = MSRBITMAP.WRITE_LOW * write
     if index >= MSR_HIGH:
-        where += HIGH_MAP
+        where += MSRBITMAP.READ_HIGH
         index -= MSR_HIGH
     if index > MSR_WINDOW:
         return True

@@ -12,15 +12,14 @@ from emu.model.cpu import base, cpl, long_mode, real_mode
 from emu.model.fault import raise_exception, raise_exit, unmodelled
 from emu.model.memory import linear
 from emu.model.processor import operand
-from emu.model.processor.segment import NOT_NULL, RPL, TABLE_READ, TASK_GATE, TI, WIDE, attributes_of, fetch, inside, kind, level, limit_of
-from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, VECTOR
+from emu.model.processor.segment import NOT_NULL, RPL, TABLE_READ, TI, WIDE, attributes_of, fetch, inside, kind, level, limit_of
+from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, SYSTYPE, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE, UNMODELLED
 from emu.spec.vmx import QUAL_TASK, REASON
 from emu.state import env_of
 
 BY_CALL, BY_IRET, BY_JMP, BY_IDT = U64(0), U64(1), U64(2), U64(3)
-AVAILABLE, BUSY_TYPE = U64(1), U64(3)                    # descriptor types of a TSS
 LIMIT_16, LIMIT_32 = U64(0x2B), U64(0x67)
 TSS_LINK = U64(2)                                        # bytes of the link field at the start of a TSS
 
@@ -45,7 +44,7 @@ def switch(c, e, select, source, ext, access, vector):
     if c.fault != FAULT.NONE:
         return
     attr = attributes_of(raw)
-    if attr & DESCRIPTOR.S or kind(attr) & ~WIDE != (BUSY_TYPE if source == BY_IRET else AVAILABLE):
+    if attr & DESCRIPTOR.S or kind(attr) & ~WIDE != (SYSTYPE.BUSY_TSS_16 if source == BY_IRET else SYSTYPE.TSS_16):
         _refuse(c, wrong, select, ext)
     elif not attr & DESCRIPTOR.P:
         _refuse(c, VECTOR.NP, select, ext)
@@ -92,12 +91,12 @@ def transfer(c, insn):
     if c.fault != FAULT.NONE:
         return False
     attr = attributes_of(raw)
-    if attr & DESCRIPTOR.S or (kind(attr) != TASK_GATE and kind(attr) & ~WIDE != AVAILABLE):
+    if attr & DESCRIPTOR.S or (kind(attr) != SYSTYPE.TASK_GATE and kind(attr) & ~WIDE != SYSTYPE.TSS_16):
         return False
     if level(attr) < cpl(e) or level(attr) < select & RPL:
         _refuse(c, VECTOR.GP, select, 0)
         return True
-    if kind(attr) == TASK_GATE:
+    if kind(attr) == SYSTYPE.TASK_GATE:
         if not attr & DESCRIPTOR.P:
             _refuse(c, VECTOR.NP, select, 0)
             return True

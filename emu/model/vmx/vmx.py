@@ -25,12 +25,12 @@ from emu.spec.vmcs import FIELD, REGION_WORDS
 from emu.spec.vmx import BLOCKING, EPTP, EPTP_WALK_4, EXIT, FEATURE_CONTROL, INVEPT_TYPE, INVVPID_TYPE, REASON, VMERROR
 from emu.state import env_of
 
-IDENTIFIER = U64(REVISION)                         # with bit 31, the shadow-VMCS indicator, clear
+REVISION = U64(REVISION)                         # with bit 31, the shadow-VMCS indicator, clear
 REGION_BYTES, LAUNCH_OFFSET = U64(4096), U64(8)
 CLEAR, LAUNCHED = U64(0), U64(1)
 VMX_ENABLED = FEATURE_CONTROL.LOCK | FEATURE_CONTROL.VMX
 CHECKED = entry.CHECKED
-LOADING = EXIT.ENTRY_FAILURE | REASON.ENTRY_MSR_LOAD
+LOADING_FAILED = EXIT.ENTRY_FAILURE | REASON.ENTRY_MSR_LOAD
 
 EPTP_FLAGS = EPTP.MEMORY_TYPE | EPTP.WALK | EPTP.AD
 VPID_MASK = U64(0xFFFF)
@@ -155,7 +155,7 @@ def vmxon(c, e, insn):
     pointer = operand.load(c, insn, 8)
     if c.fault != FAULT.NONE:
         return RESULT.FAULT
-    if unusable(c, pointer) or identifier(c, pointer) != IDENTIFIER:
+    if unusable(c, pointer) or identifier(c, pointer) != REVISION:
         return fail_invalid(c)
     c.vmxon_pointer, c.vmcs_pointer, c.vmcs, c.vmx_mode = pointer, ALL_ONES, c.spare_vmcs, MODE.ROOT
     entry.forget_verdict(c)
@@ -225,7 +225,7 @@ def vmptrld(c, insn):
     wrong = _wrong(c, pointer, VMERROR.VMPTRLD_ADDRESS, VMERROR.VMPTRLD_VMXON)
     if wrong:
         return fail(c, wrong)
-    if identifier(c, pointer) != IDENTIFIER:
+    if identifier(c, pointer) != REVISION:
         return fail(c, VMERROR.VMPTRLD_REVISION)
     m = memory.machine_of(c)
     if not ram.holds(m, pointer, REGION_BYTES):
@@ -248,7 +248,7 @@ def vmptrst(c, insn):
 @kernel
 def note_failure(c, found, rip, cycle):
     """Keep what explains a VM entry that failed: the copy of its VMCS, for software may change it before anyone asks."""
-    if found == LOADING or found == entry.ABORTED:
+    if found == LOADING_FAILED or found == entry.ABORTED:
         c.failed_count = 0
     c.failures += 1
     c.failure, c.failure_rip, c.failure_cycle = found, rip, cycle

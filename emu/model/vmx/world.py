@@ -6,12 +6,13 @@ by the execution core when it is first needed, not here.
 """
 import numpy as np
 
-from emu.bits import LOW_32, U64
+from emu.bits import GOLDEN, LOW_32, U64, every
 from emu.jit import kernel
 from emu.model.cpu import SELECTOR, refresh_hflags
 from emu.model.memory import memory
 from emu.model.processor import msr
 from emu.model.processor.segment import ACCESSED
+from emu.spec.apic import X2APIC
 from emu.spec.cpu import DESCRIPTOR, SEG
 from emu.spec.engine import HFLAGS
 from emu.spec.msr import MSR
@@ -19,7 +20,7 @@ from emu.spec.outcome import FAULT
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import AR, BLOCKING_SHADOW, MSR_ENTRY_BYTES
 
-RIGHTS = U64(0xF0FF)                               # access rights without the unusable bit
+AR_BITS = U64(every(AR)) & ~AR.UNUSABLE
 RIGHTS_SHIFT = U64(8)                              # access rights to second descriptor word
 VMCS_SEGMENTS = U64(8)
 _NAMES = ("ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR")
@@ -30,17 +31,16 @@ def _at(form):
 
 
 SELECTORS, BASES = _at("GUEST_{}_SELECTOR"), _at("GUEST_{}_BASE")
-LIMITS, ACCESS_RIGHTS = _at("GUEST_{}_LIMIT"), _at("GUEST_{}_ACCESS_RIGHTS")
+SEGMENT_LIMITS, ACCESS_RIGHTS = _at("GUEST_{}_LIMIT"), _at("GUEST_{}_ACCESS_RIGHTS")
 
 # MSRs that a VM-entry or VM-exit MSR-load list must not name.
 SMM_MONITOR_CTL = U64(0x9B)
-X2APIC_FIRST, X2APIC_LAST = U64(0x800), U64(0x8FF)
 
 
 @kernel
 def attributes_of(rights):
     """Return the second descriptor word of VMCS access rights; an unusable segment is not present."""
-    attr = (rights & RIGHTS) << RIGHTS_SHIFT
+    attr = (rights & AR_BITS) << RIGHTS_SHIFT
     if rights & AR.UNUSABLE:
         attr &= ~DESCRIPTOR.P
     return attr
@@ -53,7 +53,7 @@ def rights_of(attr):
     A code or data segment in a register has been accessed: loading it sets the bit (SDM 3A, "Code- and Data-Segment
     Descriptor Types"), which the engine's own far transfers leave out.
     """
-    rights = attr >> RIGHTS_SHIFT & RIGHTS
+    rights = attr >> RIGHTS_SHIFT & AR_BITS
     if not attr & DESCRIPTOR.P:
         rights |= AR.UNUSABLE
     elif attr & DESCRIPTOR.S:
@@ -71,7 +71,7 @@ def save_segments(e, v, level):
         shape = e.seg[s * 3 + 2]
         v[SELECTORS[s]] = e.seg[s * 3] & SELECTOR
         v[BASES[s]] = e.seg[s * 3 + 1]
-        v[LIMITS[s]] = shape & LOW_32
+        v[SEGMENT_LIMITS[s]] = shape & LOW_32
         v[ACCESS_RIGHTS[s]] = rights_of(shape >> 32)
     v[FIELD.GUEST_SS_ACCESS_RIGHTS] = v[FIELD.GUEST_SS_ACCESS_RIGHTS] & ~AR.DPL | level * (AR.DPL & (~AR.DPL + 1))
     v[FIELD.GUEST_GDTR_BASE] = e.seg[SEG.GDTR * 3 + 1]
@@ -87,7 +87,7 @@ def load_segments(e, v, key):
     Source: SDM 3C, "Loading Guest Segment Registers and Descriptor-Table Registers"
     """
     for s in range(VMCS_SEGMENTS):
-        select, limit, rights = v[SELECTORS[s]], v[LIMITS[s]], v[ACCESS_RIGHTS[s]]
+        select, limit, rights = v[SELECTORS[s]], v[SEGMENT_LIMITS[s]], v[ACCESS_RIGHTS[s]]
         e.seg[s * 3] = select
         e.seg[s * 3 + 1] = v[BASES[s]]
         e.seg[s * 3 + 2] = limit | attributes_of(rights) << 32
@@ -99,13 +99,13 @@ def load_segments(e, v, key):
     return key
 
 
-MIX, FACTOR, FOLD = U64(0x9E37_79B9_7F4A_7C15), U64(0xD6E8_FEB8_6659_FD93), U64(29)
+FACTOR, FOLD = U64(0xD6E8_FEB8_6659_FD93), U64(29)
 
 
 @kernel
 def mix(key, value):
     """Return a 64-bit key that depends on every bit of `key` and `value`."""
-    key = (key ^ value) * MIX
+    key = (key ^ value) * GOLDEN
     return key ^ key >> FOLD
 
 
@@ -142,7 +142,7 @@ def store_list(c, address, count):
     for n in range(count):
         at = address + n * MSR_ENTRY_BYTES
         index = memory.load(m, at, 8)
-        if index > LOW_32 or X2APIC_FIRST <= index <= X2APIC_LAST:
+        if index > LOW_32 or X2APIC.FIRST <= index <= X2APIC.LAST:
             return False
         c.fault = FAULT.NONE
         value = msr.read(c, index)
@@ -162,7 +162,7 @@ def load_list(c, address, count):
     for n in range(count):
         at = address + n * MSR_ENTRY_BYTES
         index = memory.load(m, at, 8)
-        if index > LOW_32 or X2APIC_FIRST <= index <= X2APIC_LAST or index == SMM_MONITOR_CTL or \
+        if index > LOW_32 or X2APIC.FIRST <= index <= X2APIC.LAST or index == SMM_MONITOR_CTL or \
                 index == MSR.FS_BASE or index == MSR.GS_BASE:
             return n + 1
         c.fault = FAULT.NONE

@@ -57,7 +57,7 @@
         .endm
 
 # EXPECT vector, error ... CAUGHT - The instruction after EXPECT must fault with this vector and error code (NOTHING:
-# not looked at) at its own address; the program goes on after CAUGHT with all registers as they were.
+# not checked) at its own address; the program goes on after CAUGHT with all registers as they were.
         .macro  EXPECT vector, error=0
         .set    CHECK, CHECK + 1
         mov     dword ptr [rip + failed], CHECK

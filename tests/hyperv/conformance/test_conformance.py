@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from emu.asm import assemble
+from emu.bits import MIB
 from emu.image import of_assembly
 from emu.machine import Config, Machine
 from emu.machine.partition import Partition, base_of
 from emu.spec.tlfs import HVLEAF, HVMSR, HVSTATUS, HVTEXT, PRIVILEGE
 from tests.hyperv.conformance import rows
 
-MIB = 1 << 20
 ROWS_AT, ANSWERS_AT, ANSWER = 0x40_0000, 0x48_0000, 32
 STATUS = {int(number): name for name, number in HVSTATUS._asdict().items()}
 GIVEN = {rows.ROOT: 0, rows.CHILD: rows.GIVEN, rows.NONE: rows.POOR}

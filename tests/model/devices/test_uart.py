@@ -3,20 +3,47 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emu.bits import value_of
 from emu.model.devices import events
 from emu.spec.outcome import STOP
+from emu.spec.platform import PORT
+from emu.spec.uart import DELTA, FCR, IER, IIR, IIRFIELD, LCR, LSR, MCR, MSR, UART
 from emu.state import RING
 from tests.model.rig import Rig, U
 
 NEVER = 2**64 - 1
+DATA_PORT, IER_PORT, IIR_PORT, LCR_PORT, MCR_PORT, LSR_PORT, MSR_PORT, SCR_PORT = (int(PORT.UART + register) for register in UART)
+READY = MCR.DTR | MCR.RTS | MCR.OUT2                      # what software sets to get interrupts
+CONNECTED = MSR.CTS | MSR.DSR | MSR.DCD
 CHARACTER = 10 * 10**9 // 115200                          # 8 data bits, no parity, one stop bit
 
 
-def ready(fifo=0x01, ier=0, mcr=0x0B):
+def ready(fifo=FCR.ENABLE, ier=0, mcr=READY):
     rig = Rig()
-    for register, value in ((3, 0x80), (0, 1), (1, 0), (3, 3), (2, fifo), (4, mcr), (1, ier)):
-        rig.write(0x3F8 + register, value)
+    for port, value in ((LCR_PORT, LCR.DLAB), (DATA_PORT, 1), (IER_PORT, 0), (LCR_PORT, LCR.WORD), (IIR_PORT, fifo), (MCR_PORT, mcr),
+                        (IER_PORT, ier)):
+        rig.write(port, value)
     return rig
+
+
+def trigger(level, enable=1):
+    """Return the FCR of a trigger level: 0 to 3 stand for 1, 4, 8 and 14 bytes."""
+    return int(value_of(FCR, TRIGGER=level, ENABLE=enable))
+
+
+def code(rig):
+    """Return the code of the most urgent interrupt; reading it may take it back."""
+    return rig.read(IIR_PORT) & int(IIRFIELD.CODE)
+
+
+def shown(code):
+    """Return IIR with FIFOs on."""
+    return int(code | IIRFIELD.FIFOS)
+
+
+def modem(lines, **changes):
+    """Return MSR with these lines, and changes since it was read."""
+    return int(lines | value_of(MSR, DELTA=value_of(DELTA, **changes)))
 
 
 def go(rig, cycles):
@@ -37,7 +64,7 @@ def line(rig):
 def test_output_arrives_in_order_and_once(data):
     rig = ready()
     for byte in data:
-        rig.write(0x3F8, byte)
+        rig.write(DATA_PORT, byte)
     assert rig.board.drain() == data
     assert rig.board.drain() == b""
 
@@ -49,43 +76,43 @@ def test_input_arrives_in_order_without_loss(data, fifo):
     assert rig.board.feed(data, 0) == len(data)
     while len(seen) < len(data):
         go(rig, CHARACTER)
-        while rig.read(0x3FD) & 1:
-            seen += bytes([rig.read(0x3F8)])
+        while rig.read(LSR_PORT) & LSR.DR:
+            seen += bytes([rig.read(DATA_PORT)])
     assert seen == data
 
 
 def test_output_carries_its_cycle():
     rig = ready()
     rig.cpu[0].cycles = 1234
-    rig.write(0x3F8, 65)
+    rig.write(DATA_PORT, 65)
     assert rig.board.drain_timed() == [(1234, 65)]
 
 
 def test_full_ring_asks_the_host_to_drain():
     rig = ready()
     for _ in range(RING * 3 // 4):
-        rig.write(0x3F8, 65)
+        rig.write(DATA_PORT, 65)
     assert rig.machine.stop == STOP.OUTPUT
     assert len(rig.board.drain()) == RING * 3 // 4
 
 
 def test_transmitter_interrupt_comes_after_the_character_time():
-    rig = ready(ier=2)
-    assert (rig.read(0x3FA), line(rig)) == (0xC2, 0), "enabling it with an empty transmitter raises it; reading clears"
-    rig.write(0x3F8, 65)
-    assert rig.read(0x3FD) & 0x60 == 0x60
+    rig = ready(ier=IER.THRE)
+    assert (rig.read(IIR_PORT), line(rig)) == (shown(IIR.THRE), 0), "enabling it with an empty transmitter raises it; reading clears"
+    rig.write(DATA_PORT, 65)
+    assert rig.read(LSR_PORT) & (LSR.THRE | LSR.TEMT) == LSR.THRE | LSR.TEMT
     go(rig, CHARACTER - 1)
     assert line(rig) == 0
     go(rig, 1)
-    assert (line(rig), rig.read(0x3FA), line(rig)) == (1, 0xC2, 0)
+    assert (line(rig), rig.read(IIR_PORT), line(rig)) == (1, shown(IIR.THRE), 0)
 
 
 @pytest.mark.parametrize(("fifo", "characters"), [(0x01, 16), (0x00, 1)])
 def test_polled_output_leaves_no_backlog_before_the_transmitter_interrupt(fifo, characters):
-    rig = ready(fifo=fifo, ier=2)
-    rig.read(0x3FA)
+    rig = ready(fifo=fifo, ier=IER.THRE)
+    rig.read(IIR_PORT)
     for byte in b"a line that a kernel writes by polling, longer than the FIFO":
-        rig.write(0x3F8, byte)
+        rig.write(DATA_PORT, byte)
     go(rig, characters * CHARACTER - 1)
     assert line(rig) == 0
     go(rig, 1)
@@ -93,108 +120,112 @@ def test_polled_output_leaves_no_backlog_before_the_transmitter_interrupt(fifo, 
 
 
 def test_receive_interrupt_at_the_trigger_level_then_timeout():
-    rig = ready(fifo=0x41, ier=1)
+    rig = ready(trigger(1), ier=IER.DATA)
     rig.board.feed(b"abcde", 0)
     go(rig, 3 * CHARACTER + CHARACTER // 2)
     assert line(rig) == 0
     go(rig, CHARACTER)
-    assert (line(rig), rig.read(0x3FA)) == (1, 0xC4)
+    assert (line(rig), rig.read(IIR_PORT)) == (1, shown(IIR.DATA))
     go(rig, CHARACTER)
     for _ in range(2):
-        rig.read(0x3F8)
+        rig.read(DATA_PORT)
     assert line(rig) == 0
     go(rig, 5 * CHARACTER)
-    assert rig.read(0x3FA) == 0xCC
-    assert bytes(rig.read(0x3F8) for _ in range(3)) == b"cde"
-    assert rig.read(0x3FA) == 0xC1
+    assert rig.read(IIR_PORT) == shown(IIR.TIMEOUT)
+    assert bytes(rig.read(DATA_PORT) for _ in range(3)) == b"cde"
+    assert rig.read(IIR_PORT) == shown(IIR.NONE)
 
 
 def test_out2_gates_the_interrupt_line():
-    rig = ready(ier=2, mcr=0x03)
-    assert (line(rig), rig.read(0x3FA) & 15) == (0, 2)
+    rig = ready(ier=IER.THRE, mcr=MCR.DTR | MCR.RTS)
+    assert (line(rig), code(rig)) == (0, IIR.THRE)
 
 
 def test_priority_line_status_data_transmitter_modem():
-    rig = ready(fifo=0, ier=0x0F, mcr=0x10)
-    rig.write(0x3F8, 1)
-    rig.write(0x3F8, 2)
+    rig = ready(fifo=0, ier=IER.DATA | IER.THRE | IER.LINE | IER.MODEM, mcr=MCR.LOOP)
+    rig.write(DATA_PORT, 1)
+    rig.write(DATA_PORT, 2)
     go(rig, 2 * CHARACTER + 2)
-    seen = [rig.read(0x3FA)]
-    assert rig.read(0x3FD) & 3 == 3
-    seen.append(rig.read(0x3FA))
-    assert rig.read(0x3F8) == 2, "without FIFOs an overrun replaces the byte"
-    seen += [rig.read(0x3FA), rig.read(0x3FA)]
-    rig.read(0x3FE)
-    assert seen + [rig.read(0x3FA)] == [6, 4, 2, 0, 1]
+    seen = [rig.read(IIR_PORT)]
+    assert rig.read(LSR_PORT) & (LSR.DR | LSR.OE) == LSR.DR | LSR.OE
+    seen.append(rig.read(IIR_PORT))
+    assert rig.read(DATA_PORT) == 2, "without FIFOs an overrun replaces the byte"
+    seen += [rig.read(IIR_PORT), rig.read(IIR_PORT)]
+    rig.read(MSR_PORT)
+    assert seen + [rig.read(IIR_PORT)] == [IIR.LINE, IIR.DATA, IIR.THRE, IIR.MODEM, IIR.NONE]
 
 
 @pytest.mark.parametrize("mcr,msr", [
-    (0x10, 0x00), (0x11, 0x20), (0x12, 0x10), (0x14, 0x40), (0x18, 0x80), (0x0F, 0xB0)])
+    (MCR.LOOP, 0), (MCR.LOOP | MCR.DTR, MSR.DSR), (MCR.LOOP | MCR.RTS, MSR.CTS), (MCR.LOOP | MCR.OUT1, MSR.RI),
+    (MCR.LOOP | MCR.OUT2, MSR.DCD), (READY | MCR.OUT1, CONNECTED)])
 def test_loopback_shows_the_modem_outputs(mcr, msr):
     rig = ready()
-    rig.write(0x3FC, mcr)
-    rig.read(0x3FE)
-    assert rig.read(0x3FE) == msr
+    rig.write(MCR_PORT, mcr)
+    rig.read(MSR_PORT)
+    assert rig.read(MSR_PORT) == msr
 
 
 def test_divisor_latch_and_scratch():
     rig = ready()
-    rig.write(0x3FB, 0x83)
-    rig.write(0x3F8, 0x34)
-    rig.write(0x3F9, 0x12)
-    assert (rig.read(0x3F8), rig.read(0x3F9)) == (0x34, 0x12)
-    rig.write(0x3FF, 0x5A)
-    assert rig.read(0x3FF) == 0x5A
+    rig.write(LCR_PORT, 0x83)
+    rig.write(DATA_PORT, 0x34)
+    rig.write(IER_PORT, 0x12)
+    assert (rig.read(DATA_PORT), rig.read(IER_PORT)) == (0x34, 0x12)
+    rig.write(SCR_PORT, 0x5A)
+    assert rig.read(SCR_PORT) == 0x5A
 
 
 def test_registers_keep_what_they_have():
     rig = ready()
-    rig.write(0x3F9, 0xFF)
-    rig.write(0x3FC, 0xEF)
-    rig.write(0x3FB, 0x7B)
-    assert [rig.read(0x3F8 + register) for register in (1, 4, 3)] == [0x0F, 0x0F, 0x7B]
-    rig.write(0x3FB, 0xFB)
-    rig.write(0x3F9, 0x12)
-    assert [rig.read(0x3F8 + register) for register in (1, 3)] == [0x12, 0xFB], "the divisor's high byte hides the enables"
-    rig.write(0x3FB, 0x7B)
-    assert rig.read(0x3F9) == 0x0F
+    rig.write(IER_PORT, 0xFF)
+    rig.write(MCR_PORT, 0xEF)
+    rig.write(LCR_PORT, 0x7B)
+    assert [rig.read(port) for port in (IER_PORT, MCR_PORT, LCR_PORT)] == [0x0F, 0x0F, 0x7B]
+    rig.write(LCR_PORT, 0xFB)
+    rig.write(IER_PORT, 0x12)
+    assert [rig.read(port) for port in (IER_PORT, LCR_PORT)] == [0x12, 0xFB], "the divisor's high byte hides the enables"
+    rig.write(LCR_PORT, 0x7B)
+    assert rig.read(IER_PORT) == 0x0F
     for value in (0x5A, 0xA5):
-        rig.write(0x3FF, value)
-        assert rig.read(0x3FF) == value
+        rig.write(SCR_PORT, value)
+        assert rig.read(SCR_PORT) == value
 
 
 @pytest.mark.parametrize("fcr,iir", [(0x00, 0x01), (0x01, 0xC1), (0xC0, 0x01), (0xC1, 0xC1)])
 def test_identification_shows_whether_fifos_are_on(fcr, iir):
-    assert ready(fcr).read(0x3FA) == iir
+    assert ready(fcr).read(IIR_PORT) == iir
 
 
 def test_modem_status_shows_changes_until_it_is_read():
     """Changes of CTS, DSR and DCD, and the end of a ring; loopback makes them of RTS, DTR, OUT2 and OUT1."""
-    rig, seen = ready(mcr=0), [ready(mcr=0).read(0x3FE)]
-    for mcr in (0x10, 0x11, 0x12, 0x14, 0x18, 0x0B):
-        rig.write(0x3FC, mcr)
-        seen.append(rig.read(0x3FE))
-    assert seen == [0xB0, 0x0B, 0x22, 0x13, 0x41, 0x8C, 0xB3]
-    assert rig.read(0x3FE) == 0xB0
+    rig, seen = ready(mcr=0), []
+    assert rig.read(MSR_PORT) == CONNECTED == 0xB0
+    for mcr in (MCR.LOOP, MCR.LOOP | MCR.DTR, MCR.LOOP | MCR.RTS, MCR.LOOP | MCR.OUT1, MCR.LOOP | MCR.OUT2, READY):
+        rig.write(MCR_PORT, mcr)
+        seen.append(rig.read(MSR_PORT))
+    assert seen == [modem(0, CTS=1, DSR=1, DCD=1), modem(MSR.DSR, DSR=1), modem(MSR.CTS, DSR=1, CTS=1), modem(MSR.RI, CTS=1),
+                    modem(MSR.DCD, RI=1, DCD=1), modem(CONNECTED, CTS=1, DSR=1)] == [0x0B, 0x22, 0x13, 0x41, 0x8C, 0xB3]
+    assert rig.read(MSR_PORT) == CONNECTED
 
 
 def test_changes_of_modem_status_add_up():
-    rig = ready(mcr=0x1F)
-    rig.read(0x3FE)
-    for mcr in (0x1E, 0x1A, 0x1B):
-        rig.write(0x3FC, mcr)
-    assert rig.read(0x3FE) == 0xB0 | 0x02 | 0x04
+    looped = READY | MCR.LOOP
+    rig = ready(mcr=looped | MCR.OUT1)
+    rig.read(MSR_PORT)
+    for mcr in (looped & ~MCR.DTR | MCR.OUT1, looped & ~MCR.DTR, looped):
+        rig.write(MCR_PORT, mcr)
+    assert rig.read(MSR_PORT) == modem(CONNECTED, DSR=1, RI=1)
 
 
-@pytest.mark.parametrize("trigger,level", [(0x01, 1), (0x41, 4), (0x81, 8), (0xC1, 14), (0xC0, 1)])
-def test_interrupt_of_data_comes_at_the_trigger_level(trigger, level):
-    rig = ready(trigger, ier=1)
+@pytest.mark.parametrize("fcr,level", [(trigger(0), 1), (trigger(1), 4), (trigger(2), 8), (trigger(3), 14), (trigger(3, enable=0), 1)])
+def test_interrupt_of_data_comes_at_the_trigger_level(fcr, level):
+    rig = ready(fcr, ier=IER.DATA)
     rig.board.feed(bytes(16), 0)
     go(rig, level * CHARACTER - 1)
     assert line(rig) == 0
     go(rig, level + 1)
-    assert (line(rig), rig.read(0x3FA) & 15) == (1, 4)
-    rig.read(0x3F8)
+    assert (line(rig), code(rig)) == (1, IIR.DATA)
+    rig.read(DATA_PORT)
     assert line(rig) == 0
 
 
@@ -202,44 +233,44 @@ def test_interrupt_of_data_comes_at_the_trigger_level(trigger, level):
 @pytest.mark.parametrize("divisor", [1, 3, 12])
 def test_character_time_follows_the_format(divisor, lcr, bits):
     rig = ready()
-    for register, value in ((3, 0x80), (0, divisor), (3, lcr), (1, 2)):
-        rig.write(0x3F8 + register, value)
-    rig.read(0x3FA)
-    rig.write(0x3F8, 65)
+    for port, value in ((LCR_PORT, LCR.DLAB), (DATA_PORT, divisor), (LCR_PORT, lcr), (IER_PORT, IER.THRE)):
+        rig.write(port, value)
+    rig.read(IIR_PORT)
+    rig.write(DATA_PORT, 65)
     assert int(rig.machine.next_event) == bits * divisor * 10**9 // 115200
 
 
 @pytest.mark.parametrize("fcr,kept", [(0x01, bytes(range(16))), (0x00, bytes([16]))])
 def test_overrun_is_reported_once(fcr, kept):
     """A full FIFO keeps its bytes; the single register takes the new one."""
-    rig = ready(fcr, ier=4, mcr=0x10)
+    rig = ready(fcr, ier=IER.LINE, mcr=MCR.LOOP)
     for byte in range(17):
-        rig.write(0x3F8, byte)
-    assert rig.read(0x3FA) & 15 == 6
-    assert [rig.read(0x3FD) & 3 for _ in range(2)] == [3, 1]
-    assert bytes(rig.read(0x3F8) for _ in kept) == kept
-    assert (rig.read(0x3FD), rig.read(0x3F8)) == (0x60, kept[-1]), "an empty receiver gives its last byte again"
+        rig.write(DATA_PORT, byte)
+    assert code(rig) == IIR.LINE
+    assert [rig.read(LSR_PORT) & (LSR.DR | LSR.OE) for _ in range(2)] == [LSR.DR | LSR.OE, LSR.DR]
+    assert bytes(rig.read(DATA_PORT) for _ in kept) == kept
+    assert (rig.read(LSR_PORT), rig.read(DATA_PORT)) == (LSR.THRE | LSR.TEMT, kept[-1]), "an empty receiver gives its last byte again"
 
 
 @pytest.mark.parametrize("fcr,left", [(0x03, 0), (0x00, 0), (0x01, 1), (0x05, 1)])
 def test_fifo_is_emptied_by_its_bit_and_by_its_switch(fcr, left):
-    rig = ready(ier=1, mcr=0x10)
-    rig.write(0x3F8, 65)
-    rig.write(0x3FA, fcr)
-    assert (rig.read(0x3FD) & 1, rig.read(0x3FA) & 15) == (left, 4 if left else 1)
+    rig = ready(ier=IER.DATA, mcr=MCR.LOOP)
+    rig.write(DATA_PORT, 65)
+    rig.write(IIR_PORT, fcr)
+    assert (rig.read(LSR_PORT) & LSR.DR, code(rig)) == (left, IIR.DATA if left else IIR.NONE)
 
 
 def test_timeout_runs_again_after_each_byte_read_and_ends_with_the_last():
-    rig = ready(0x41, ier=1)
+    rig = ready(trigger(1), ier=IER.DATA)
     rig.board.feed(b"ab", 0)
     go(rig, 6 * CHARACTER - 1)
     assert line(rig) == 0
     go(rig, 1)
-    assert (line(rig), rig.read(0x3FA) & 15) == (1, 12)
-    assert (rig.read(0x3F8), line(rig)) == (97, 0)
+    assert (line(rig), code(rig)) == (1, IIR.TIMEOUT)
+    assert (rig.read(DATA_PORT), line(rig)) == (97, 0)
     go(rig, 4 * CHARACTER - 1)
     assert line(rig) == 0
     go(rig, 1)
-    assert (line(rig), rig.read(0x3F8), line(rig)) == (1, 98, 0)
+    assert (line(rig), rig.read(DATA_PORT), line(rig)) == (1, 98, 0)
     go(rig, 10 * CHARACTER)
     assert line(rig) == 0 and int(rig.machine.next_event) == NEVER

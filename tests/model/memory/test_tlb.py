@@ -344,7 +344,7 @@ def test_engine_pages_overflow_into_a_flush():
 # ---- random operations ----------------------------------------------------------------------------------
 SPACES = [(vpid, root, pcid) for vpid in (0, 1, 2) for root in (None, 0x2_0000, 0x3_0000) for pcid in (0, 5)]
 PHYSICAL = [(None, 0x2_0000, 0), (None, 0x3_0000, 0)]
-ADDRESSES = [page << 12 for page in (0, 1, 0x200, 0x201, 0x400)]
+PAGES_LOOKED_AT = [page << 12 for page in (0, 1, 0x200, 0x201, 0x400)]
 
 
 def enter(w, space):
@@ -359,7 +359,7 @@ def enter(w, space):
 
 
 def fill(w, model, r, space, serial):
-    la, shared, size = r.choice(ADDRESSES), r.random() < 0.3, r.choice((0, 0, 1))
+    la, shared, size = r.choice(PAGES_LOOKED_AT), r.random() < 0.3, r.choice((0, 0, 1))
     piece = size == 0 and r.random() < 0.1
     if model.find(space, la):
         return                                      # a fill follows a miss
@@ -370,7 +370,7 @@ def fill(w, model, r, space, serial):
 
 def invalidate(w, model, r, space):
     """Do one random invalidation in the kernels and in the model."""
-    vpid, pcid, la = space[0] or 0, space[2], r.choice(ADDRESSES)
+    vpid, pcid, la = space[0] or 0, space[2], r.choice(PAGES_LOOKED_AT)
     other, kind = r.choice((0, 1, 2)), r.randrange(4)
     op = r.choice(("invlpg", "invpcid", "cr3", "all", "invept", "invvpid", "transition"))
     if op == "invlpg":
@@ -420,7 +420,7 @@ def scenario(seed, count):
             model.pieces = {owner for owner in model.pieces if any(e[:3] == owner for e in model.entries)}
         for space in spaces:
             enter(w, space)
-            for la in ADDRESSES:
+            for la in PAGES_LOOKED_AT:
                 at = tlb.find(w.t, U64(la))
                 expected = model.find(space, la)
                 assert (at == tlb.NONE) == (not expected)

@@ -10,7 +10,7 @@ from emu.model.observe import breakpoint, watch
 from emu.spec.cpu import CR4, DESCRIPTOR, EFER, RFLAGS, SEG
 from emu.spec.debug import ARMED, POINT
 from emu.spec.outcome import MODE
-from emu.spec.trace import ACTION, CYCLE, EVENT_KIND
+from emu.spec.trace import ACTION, EVENT_KIND, I_CYCLE
 from emu.state import ALL_ONES, DEBUG, ENV, TLB, WATCHES
 from tests.model.rig import Rig, U
 from tests.reference import breakpoint as reference
@@ -233,7 +233,7 @@ def test_all_points_of_an_access_are_noted_once_and_counted_at_the_boundary(form
         assert noted(d) == [(0, 0x9000, 8, 0), (3, 0x9000, 8, 1), (1, 0x5000, 8, 1), (2, 0x9000, 8, 1)]
         assert list(d.hits[:5]) == [0] * 5 and settle(w.c)
         assert [place for place, *_ in noted(d)] == [0, 1, 2] and list(d.hits[:5]) == [1, 1, 1, 1, 0] and d.ignore[3] == 0
-        breakpoint.forget(w.c)
+        breakpoint.forget_hits(w.c)
         assert not noted(d) and not settle(w.c)
 
 
@@ -264,11 +264,11 @@ def test_no_place_of_a_condition_goes_missing_among_many_rows(form):
             form(watch.note)(w.c, EVENT_KIND.MSR, U(127), U(WATCHES + n), U(0), U(0), U(0), U(0), U(0))
     met, rows = points.met()
     assert len(met) == WATCHES + 1 and list(met[:4]) == places * 2 and met[-1] == last
-    assert [int(row[CYCLE]) for row in rows[[0, 1, 2, 3, -1]]] == [0, 0, 1, 1, WATCHES + 1]
+    assert [int(row[I_CYCLE]) for row in rows[[0, 1, 2, 3, -1]]] == [0, 0, 1, 1, WATCHES + 1]
     assert [int(points.record.times[place]) for place in (*places, last)] == [WATCHES, WATCHES, 1]
     points.remove(places[0])
     met, rows = points.met()
-    assert set(map(int, met)) == {places[1], last} and [int(row[CYCLE]) for row in rows[[0, 1, -1]]] == [0, 1, WATCHES + 1]
+    assert set(map(int, met)) == {places[1], last} and [int(row[I_CYCLE]) for row in rows[[0, 1, -1]]] == [0, 1, WATCHES + 1]
     points.clear()
     assert not len(points.met()[0]) and not points.record.times.any()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emu.bits import name_of
 from emu.model.processor import decode
 from emu.spec.insn import INSN, ROWS, STEP, encodings
-from emu.spec.timing import CLASS, CYCLES
+from emu.spec.timing import CLASS, CLASS_CYCLES
 from emu.state import INSN as RECORD
 from tests.model.processor.decode_corpus import compare, decoded, walk
 from tests.reference.decode import memory_operand
@@ -167,7 +167,7 @@ def test_far_pointer_and_port_operands():
 def test_timing_class(text, name):
     insn = one(text)[2]
     assert name_of(CLASS, decode.timing_class(insn)) == name
-    assert decode.cost(decode.timing_class(insn)) == CYCLES[getattr(CLASS, name)]
+    assert decode.cost(decode.timing_class(insn)) == CLASS_CYCLES[getattr(CLASS, name)]
 
 
 def test_a_run_is_decoded_step_by_step():

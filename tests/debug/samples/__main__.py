@@ -1,0 +1,4 @@
+"""Write the samples once more."""
+from tests.debug.samples import HERE, make
+
+make(HERE)
