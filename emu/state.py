@@ -48,7 +48,7 @@ ENV = _placed(
     lstar=(U64, 4840), cstar=(U64, 4848), fmask=(U64, 4856), kernel_gs_base=(U64, 4864), tsc_aux=(U64, 4896),
     xcr0=(U64, 4904), pat=(U64, 5280), pkru=(U32, 5304), error_code=(U32, 5384), exception_is_int=(U32, 5388),
     exception_next_eip=(U64, 5392), dr=(U64, 5400, 8), found=(U64, 5464), epoch=(U64, 5472), left=(U64, 5480),
-    ran=(U64, 5488), thrown=(U64, 5504), intercept=(U64, 5520),
+    ran=(U64, 5488), intercept=(U64, 5520),
     intercept_cr_read=(U16, 5528), intercept_cr_write=(U16, 5530), intercept_dr_read=(U16, 5532),
     intercept_dr_write=(U16, 5534), intercept_exceptions=(U32, 5536),
 )

@@ -43,15 +43,16 @@ ENV_SSE_END = 3200                         # x87, MMX and SSE state ends here; i
 # Second descriptor word of a TSS: its type is "busy" (SDM 3A, "TSS Descriptor")
 TASK_BUSY = int(value_of(DESCRIPTOR, TYPE=SYSTYPE.BUSY_TSS - SYSTYPE.TSS))
 
-OURS = ("owner", "found", "epoch", "left", "ran", "thrown")    # fields of ENV that Unicorn has for what ours never do
+OURS = ("owner", "found", "epoch", "left", "ran")    # fields of ENV that Unicorn has for what ours never do
 
 # What a far return changes besides RSP: RIP, flags, segments
 STATE_FIRST = ENV.fields["rip"][1]
 STATE_BYTES = ENV.fields["cr"][1] - STATE_FIRST
 
-# The table of found blocks (stubs/find.ll): 2**FOUND_BITS slots of four words, in one line of the host's cache; then a word for each
+# The table of found blocks (stubs/find.ll): 2**FOUND_BITS slots of four words, in one line of the host's cache; then a word for each.
+# In the line before it, last: where the engine counts the blocks that it has thrown away.
 FOUND_BITS, FOUND_ALIGNMENT = 14, 64
-FOUND_WORDS = 5 << FOUND_BITS
+FOUND_WORDS, FOUND_LEAD = 5 << FOUND_BITS, FOUND_ALIGNMENT // 8
 # A block's code begins at a multiple of this; its entry (emu.core.state.BLOCK) lies in front of it, after its TranslationBlock.
 # Between the two: what the block begins with (emu.core.head).
 CODE_ALIGNMENT, HEAD_BYTES = 64, 64
@@ -87,7 +88,7 @@ def _find_constants():
     """Return the numbers of `stubs/find.ll`."""
     found, epoch = offset(ENV, "found"), offset(ENV, "epoch")
     table = TLB_TABLES - ENGINE_TLB                               # from the ENV on
-    return dict(env_found=found, env_epoch=epoch, cs_epoch=CS_ENV + epoch, env_thrown=offset(ENV, "thrown"), found_bits=FOUND_BITS,
+    return dict(env_found=found, env_epoch=epoch, cs_epoch=CS_ENV + epoch, found_thrown=-8, found_bits=FOUND_BITS,
                 found_mask=(1 << FOUND_BITS) - 1, found_hosts=32 << FOUND_BITS, found_tb=(1 << 48) - 1,
                 env_rip=offset(ENV, "rip"), env_cs_base=offset(ENV, "seg") + 8 * (3 * int(SEG.CS) + 1),
                 tlb_mask=table, tlb_entries=table + TLB_TABLE_ENTRIES, tlb_shift=12 - TLB_ENTRY_SHIFT, tlb_code=ENTRY_CODE,

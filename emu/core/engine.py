@@ -92,10 +92,11 @@ class Engine:
         ctypes.c_uint8.from_address(self.cs + at.CS_CREATED).value = 1
         ctypes.c_uint8.from_address(self.cs + at.CS_STOPPED).value = 0
         self._prepare_intercepts()
-        found = np.zeros(at.FOUND_WORDS + at.FOUND_ALIGNMENT // 8, np.uint64)
-        self.found = found[-found.ctypes.data % at.FOUND_ALIGNMENT // 8:][:at.FOUND_WORDS]
-        thrown = ctypes.c_uint64.from_address(self.handle + at.UC_TCG_CTX).value + at.TCG_THROWN
-        for name, value in (("found", self.found.ctypes.data), ("thrown", thrown), ("owner", owner)):
+        found = np.zeros(at.FOUND_WORDS + 2 * at.FOUND_LEAD, np.uint64)
+        lead = -found.ctypes.data % at.FOUND_ALIGNMENT // 8 + at.FOUND_LEAD
+        found[lead - 1] = at.word(self.handle + at.UC_TCG_CTX) + at.TCG_THROWN
+        self.found = found[lead:][:at.FOUND_WORDS]
+        for name, value in (("found", self.found.ctypes.data), ("owner", owner)):
             ctypes.c_uint64.from_address(self.env_address + at.offset(ENV, name)).value = value
         weakref.finalize(self.uc, _disown, self.env_address)     # comes before Unicorn's own, which is older: it frees the engine
 

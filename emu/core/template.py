@@ -11,7 +11,7 @@ The words are macros; what they stand for is in `stubs/words.ll`:
     %x = caller                     where translated code called the stub from
     leave EVENT                     end the block with an event (i32), as if what called from %ra in the engine state %env had not begun
 
-All is compiled at each start of the program: kernels in the cache know nothing of it.
+What comes of it is one object file in the kernel cache (`emu.core.native`), named by a hash of the text.
 """
 import re
 from functools import cache

@@ -2,6 +2,8 @@
 import pytest
 
 from emu.core import context
+from emu.debug.history import parts
+from emu.state import ENV
 
 SLOTS = 1 << context.FOUND_BITS
 # A subroutine is called through a register, so that each call and return looks for its block, and is rewritten on the way.
@@ -34,7 +36,7 @@ def slots(machine):
 
 def thrown(machine):
     """Return how many blocks the root engine has thrown away."""
-    return context.word(int(machine.processors[0].engines[0].env[0]["thrown"]))
+    return context.word(context.word(machine.processors[0].engines[0].found.ctypes.data - 8))
 
 
 def test_slot_lies_in_one_line_of_the_cache(program):
@@ -65,3 +67,10 @@ def test_epoch_may_have_any_value(program, at):
     unit.processors[0].engines[0].env[0]["epoch"] = at
     assert unit.run().exit_code == 0 and other.run().exit_code == 0
     assert unit.digest() == other.digest()
+
+
+def test_what_is_an_engine_s_alone_is_in_no_snapshot():
+    """Host addresses and counts of one engine must not reach another."""
+    for name in context.OURS:
+        at = context.offset(ENV, name)
+        assert not any(start < at + 8 and at < end for start, end in parts.ENV_PIECES), name

@@ -10,7 +10,7 @@ from emu.debug.session.session import Session
 from emu.errors import DebugError
 from emu.machine import Config, Machine
 from emu.model import condition
-from emu.spec.trace import RIP
+from emu.spec.trace import I_RIP
 from emu.state import WATCH
 from tests.machines import close
 from tests.programs import COUNT, ENTER
@@ -88,7 +88,7 @@ def by_machine(session, words):
     """Return what the machine says of a program of its own, before the instruction where the session's processor is."""
     record, row = np.zeros(1, WATCH)[0], np.zeros(8, np.uint64)
     record.program[:len(words)] = words
-    row[RIP] = session.current().pc
+    row[I_RIP] = session.current().pc
     with np.errstate(over="ignore"):
         return bool(condition.holds(session.machine.cpu[0], record, row, U(0)))
 

@@ -48,8 +48,8 @@ test:   ON      VECTOR_TIMER, fired
         mov     edi, eax
         rdtsc
         mov     esi, eax
-        mov     rcx, cr8
-        mov     rcx, cr3
+        mov     rcx, cr4                        # none of these exits in a partition
+        mov     rcx, cr2
         mov     r15, cr0
         rdtsc
         sub     eax, esi

@@ -31,7 +31,8 @@ define internal i64 @found_host(i64 %env, i64 %pc) alwaysinline {
 
 define internal i64 @stamp_now(i64 %env) alwaysinline {
   %epoch = field i64 %env {env_epoch}
-  %at = field i64 %env {env_thrown}
+  %table = field i64 %env {env_found}
+  %at = field i64 %table {found_thrown}
   %thrown = field i64 %at 0
   %stamp = add i64 %epoch, %thrown
   ret i64 %stamp

@@ -37,6 +37,8 @@ XMM_AT, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize
 # ft0; xmm_t0 and mmx_t0: operands of one instruction
 SCRATCH = ((FT0_AT, FT0_AT + FT0_BYTES), (XMM_AT + VECTOR_BYTES, XMM_AT + VECTOR_BYTES + 72))
 ENV_PIECES = ((0, OWNER_AT), (OWNER_AT + 8, POINTERS), (AFTER_POINTERS, RETURN_ADDRESS))
+# Fields of an ENV in no piece, younger than the first files: their layouts go without them.
+NOT_HASHED = ("left", "ran")
 # Fields that kernels index arrays with, and the largest value that stays inside; `seen` and `rows` differ by at most the ring.
 BOUNDS: dict[str, dict[str, int]] = {
     "cpu": dict(vmx_mode=2, chain_length=4, guest_chain_length=4, failed_count=64, frame_count=12, exit_reason_now=REASON_COUNT - 1,
@@ -67,7 +69,8 @@ def schema(dtype):
     if dtype.fields is None:
         text = str(dtype)
     else:
-        text = repr([(name, str(kind.base), kind.shape, offset) for name, (kind, offset, *_) in dtype.fields.items()]) + f"{dtype.itemsize}"
+        rows = [(name, str(kind.base), kind.shape, offset) for name, (kind, offset, *_) in dtype.fields.items() if name not in NOT_HASHED]
+        text = repr(rows) + f"{dtype.itemsize}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

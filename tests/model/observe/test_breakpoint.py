@@ -148,7 +148,7 @@ def test_point_on_execution_stops_once_before_an_instruction():
     w = World()
     d = w.attach(dict(kind=int(POINT.EXECUTE), address=0x8000))
     assert condition.stops(w.c, w.e, U(0x8000)) and d.hit == 1 and breakpoint.settle(w.c)
-    breakpoint.forget(w.c)
+    breakpoint.forget_hits(w.c)
     assert not condition.stops(w.c, w.e, U(0x8000))            # it goes on
     w.c.instructions = 1
     assert condition.stops(w.c, w.e, U(0x8000)) and d.hits[0] == 2
