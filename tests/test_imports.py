@@ -1,5 +1,6 @@
 """Imports go up the layers of the architecture, never down; tests stand beside what they test."""
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,14 @@ def test_only_the_seam_imports_the_virtualization_extension():
                                   "def late():\n    from emu.model.vmx import exit"])
 def test_import_past_the_seam_is_seen(where, text):
     assert len(beyond_the_seam([ROOT / "emu" / where], lambda path: text)) == 1
+
+
+@pytest.mark.parametrize("name, order", [("layers", LAYERS), *((name, ROOMS[name]) for name in ("model", "debug", "machine"))])
+def test_page_on_rooms_has_the_order(name, order):
+    """docs/design/rooms.md shows the lists of this file."""
+    text = (ROOT / "docs" / "design" / "rooms.md").read_text()
+    shown = re.search(rf"^    {name} +(.*(?:\n {{13}}.*)*)", text, re.MULTILINE)
+    assert tuple(shown[1].replace("<", " ").split()) == order
 
 
 # ---- imports that are made while the program runs ----------------------------------------------------------------------------

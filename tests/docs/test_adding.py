@@ -19,8 +19,8 @@ TESTS = {
                        "tests/guests/test_guests.py::test_guest[vmx_tpause]"],
     "A check of VM entry": ["tests/model/vmx/test_checks.py", "tests/guests/test_guests.py::test_guest[vmx_host_rsp]"],
     "A hypercall": ["tests/partitions/test_partitions.py::test_table_of_calls_is_the_one_that_is_explained",
-                    "tests/hyperv/conformance/test_conformance.py"],
-    "A command": ["tests/cli/test_cli.py", "tests/test_imports.py"],
+                    "tests/hyperv/conformance/test_conformance.py", "tests/docs/test_references.py::test_sources_are_listed[hv]"],
+    "A command": ["tests/cli/test_cli.py", "tests/test_imports.py", "tests/docs/test_references.py::test_commands_are_listed"],
 }
 COMMANDS = [(name, *each) for name, text in SECTIONS.items() for each in adding.commands(text)]
 
