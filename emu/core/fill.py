@@ -23,12 +23,11 @@ from emu.spec.debug import ARMED
 from emu.spec.engine import ENGINE, HFLAGS
 from emu.spec.insn import INSN, STEP
 from emu.spec.outcome import ACCESS, FAULT, UNMODELLED
-from emu.state import ENV, cpu_at, env_of, insn_at, machine_at, tlb_at
+from emu.state import cpu_at, env_of, insn_at, machine_at, tlb_at
 
 READ, WRITE, EXECUTE = ledger.READ, ledger.WRITE, ledger.EXECUTE
 USER_INDEX = U64(1)
 CPL = U64(3)
-CS_OWNER = U64(at.CS_ENV + at.offset(ENV, "owner"))
 CS_EXCEPTION, CS_ENV, UC_TCG = U64(at.CS_EXCEPTION), U64(at.CS_ENV), U64(at.UC_TCG_CTX)
 TB_PC, TB_FLAGS, TB_SIZE, TB_ICOUNT = U64(at.TB_PC), U64(at.TB_FLAGS), U64(at.TB_SIZE), U64(at.TB_ICOUNT)
 CS_CFLAGS, UC_EXITS = U64(at.CS_CFLAGS_NEXT), U64(at.UC_EXITS)
@@ -263,7 +262,7 @@ def answer(c, k, cs, address, size, rw, index, probe, ra):
 @entry("uint64(uint64, uint64, uint64, uint64, uint64, uint64, uint64)")
 def fill(cs, address, size, rw, index, probe, ra):
     """Answer a TLB miss of the engine (CPUClass.tlb_fill)."""
-    c = cpu_at(peek64(cs + CS_OWNER))[0]
+    c = cpu_at(peek64(cs + ledger.CS_OWNER))[0]
     k = core_at(c.core)[0]
     e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
     away = clock.arrive(c, k, e)
@@ -278,7 +277,7 @@ def fill(cs, address, size, rw, index, probe, ra):
 @entry("void(uint64, uint64)")
 def written(cs, address):
     """The engine would store to a page without a comparison from now on (tlb_set_dirty): where it may."""
-    c = cpu_at(peek64(cs + CS_OWNER))[0]
+    c = cpu_at(peek64(cs + ledger.CS_OWNER))[0]
     k = core_at(c.core)[0]
     ledger.written(machine_at(c.machine)[0], cs, k.bit[1] if cs == k.cs[1] else k.bit[0], address & PAGE_MASK)
 

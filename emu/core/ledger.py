@@ -14,13 +14,13 @@ Source: Unicorn 2.1.4 `notdirty_write`, `tlb_set_dirty`, `tb_invalidate_phys_pag
 from emu.bits import ALL_ONES, PAGE_SHIFT, PAGE_SIZE, U64
 from emu.core import context as at
 from emu.core.native import call, peek64, poke64
-from emu.core.state import ENGINES, NOTED
+from emu.core.state import ENGINES, NOTED, core_at
 from emu.jit import kernel, words
 from emu.model import ram
 from emu.model.memory import tlb
 from emu.model.memory.memory import PAGE, STALE_PAGES
 from emu.spec.outcome import ACCESS
-from emu.state import env_of
+from emu.state import ENV, cpu_at, env_of
 
 READ, WRITE, EXECUTE = U64(1), U64(2), U64(4)                  # the engine's page protection
 FLIP_SHIFT, FLIP_MAX = U64(40), U64(6)
@@ -32,7 +32,7 @@ ENGINE_TLB, DESCRIPTORS, DESCRIPTOR_SIZE = U64(at.ENGINE_TLB), U64(at.TLB_DESCRI
 USED, FAST_TABLES, TABLE_SIZE, ENTRY_TABLE = U64(at.TLB_USED), U64(at.TLB_TABLES), U64(at.TLB_TABLE_BYTES), U64(at.TLB_TABLE_ENTRIES)
 ENGINE_MODES, ENTRY_SHIFT, NOT_DIRTY = U64(at.TLB_MODES), U64(at.TLB_ENTRY_SHIFT), U64(1 << 10)
 ENTRY_WRITE, ENTRY_CODE, ENTRY_FRAME = U64(at.ENTRY_WRITE), U64(at.ENTRY_CODE), U64(at.ENTRY_FRAME)
-CS_ENV, MOST_USED = U64(at.CS_ENV), U64(at.TLB_MOST_USED)
+CS_ENV, CS_OWNER, MOST_USED = U64(at.CS_ENV), U64(at.CS_ENV + at.offset(ENV, "owner")), U64(at.TLB_MOST_USED)
 CS_JUMPS, JUMPS, JUMPS_OF_PAGE, JUMP_SHIFT = U64(at.CS_JUMPS), U64(at.JUMPS), U64(64), U64(6)
 VICTIMS, VICTIM_COUNT = U64(at.TLB_VICTIMS), U64(at.TLB_VICTIM_COUNT)
 VALID_PAGE = ~U64(0x7FF)                                       # an entry with bit 11 set is not valid
@@ -175,15 +175,34 @@ def note_filled(t, k, world, page):
 
 # ---- code and writers ---------------------------------------------------------------------------------------
 @kernel
+def _drop_frame(cs, page):
+    """Drop the engine's entries for the RAM page of this number, under whatever linear address: those that it has got are noted."""
+    k = core_at(cpu_at(peek64(cs + CS_OWNER))[0].core)[0]
+    world = 1 if cs == k.cs[1] else 0
+    count = k.filled_count[world]
+    if count > NOTED:
+        empty(k, cs, False)
+        return
+    for mode in range(ENGINE_MODES):
+        fast, descriptor = cs + CS_ENV - ENGINE_TLB + FAST_TABLES + U64(mode) * TABLE_SIZE, _descriptor(cs, U64(mode))
+        table, mask = peek64(fast + ENTRY_TABLE), peek64(fast)
+        for i in range(count):
+            linear = k.filled[world * NOTED + U64(i)] & ~NOTED_GLOBAL
+            if peek64(table + (linear >> PAGE_SHIFT << ENTRY_SHIFT & mask) + ENTRY_FRAME) >> PAGE_SHIFT == page:
+                _drop_entry(fast, descriptor, linear)
+        _drop_victims(descriptor)
+
+
+@kernel
 def drop_everywhere(k, page, engines, code):
-    """Make each engine of the set `engines` forget its TLB, and with `code` its translations of the RAM page."""
+    """Make each engine of the set `engines` forget its TLB entries of the RAM page, and with `code` its translations of it."""
     every_cs, every_uc = words(k.every_cs, ENGINES), words(k.every_uc, ENGINES)
     start = page << PAGE_SHIFT
     for i in range(ENGINES):
         if engines >> U64(i) & 1:
             if code:
                 call(k.f_invalidate, every_uc[i], start, start + PAGE_SIZE, 0, 0, 0)
-            empty(k, every_cs[i], False)
+            _drop_frame(every_cs[i], page)
             k.invalidations += 1
 
 

@@ -9,7 +9,7 @@ from emu.bits import ALL_ONES, LOW_32, U64
 from emu.core import clock, ledger, native, rows, undo
 from emu.core import context as at
 from emu.core.block import renew, repeats_at, roll
-from emu.core.fill import CS_CFLAGS, CS_OWNER
+from emu.core.fill import CS_CFLAGS
 from emu.core.native import call, peek32, peek64, poke8, poke32
 from emu.core.rows import CYCLES
 from emu.core.state import block_at, core_at
@@ -326,7 +326,7 @@ def storing(cs, start, size, ra):
     Not kept: the bytes on the first page of a store over two, unless both have code and are neighbours in RAM (docs/limits.md).
     Source: Unicorn 2.1.4 `store_helper`, `notdirty_write`
     """
-    c = cpu_at(peek64(cs + CS_OWNER))[0]
+    c = cpu_at(peek64(cs + ledger.CS_OWNER))[0]
     k = core_at(c.core)[0]
     e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
     away = clock.arrive(c, k, e)
@@ -351,7 +351,7 @@ def modified(cs):
 
     The state is that before the store, which then runs alone.
     """
-    c = cpu_at(peek64(cs + CS_OWNER))[0]
+    c = cpu_at(peek64(cs + ledger.CS_OWNER))[0]
     k = core_at(c.core)[0]
     e = env_of(k.env[1] if cs == k.cs[1] else k.env[0])[0]
     clock.arrive(c, k, e)
