@@ -6,10 +6,10 @@ for them.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from emu.machine.machine import FOREVER, MEMORY_LIMIT, PAUSE_CYCLES, Config, Machine, Processor
+    from emu.machine.machine import DIRTY, FOREVER, MEMORY_LIMIT, PAUSE_CYCLES, ROM_BASE, ROM_BYTES, Config, Machine, Processor
     from emu.machine.result import Result
 
-__all__ = ["FOREVER", "MEMORY_LIMIT", "PAUSE_CYCLES", "Config", "Machine", "Processor", "Result"]
+__all__ = ["DIRTY", "FOREVER", "MEMORY_LIMIT", "PAUSE_CYCLES", "ROM_BASE", "ROM_BYTES", "Config", "Machine", "Processor", "Result"]
 
 
 def __getattr__(name):

@@ -318,6 +318,8 @@ class Session:
         self._at, self.arrived = processor, True
         return self._stop(reason)
 
+    told = stop_of                                         # its former name
+
     def settle(self):
         """Take the machine as a restored snapshot left it: nothing is under way, the points are as they are now."""
         for c in self.machine.cpu:
