@@ -136,7 +136,7 @@ def wrong_files(text):
 
 
 def wrong_folders(text):
-    """Return the paths without an ending, `emu/model/` or `emu/model/route`, that begin with a folder of the tree and lead nowhere."""
+    """Return the paths without an ending, `emu/model/` or `emu/model/route`, that begin with a folder of ours and lead nowhere."""
     there = folders() | files() | {name.removesuffix(".py") for name in files()}
     return [word for word in sorted(set(FOLDER.findall(text))) if word.rstrip("/") not in there]
 
