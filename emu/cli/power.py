@@ -27,7 +27,7 @@ class Compiling:
                 TimeElapsedColumn(),
                 console=stderr(),
                 transient=True,
-                disable=not stderr().is_terminal,          # where nobody watches, a bar is an empty line
+                disable=not stderr().is_terminal,          # in a file a bar is an empty line
             )
             self.task = self.bar.add_task("", total=total)
             self.bar.start()

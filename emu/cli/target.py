@@ -84,7 +84,7 @@ def _taking(metavar, cycles):
 to_run = _taking("IMAGE", click.option(
     "--max-cycles", type=Count(), help="Stop with exit code 5 after this many cycles; K, M and G are powers of 1000."))
 looked_at = _taking("IMAGE|FILE.hvz|FILE.hvr", click.option(
-    "--max-cycles", type=Count(), default=MAX_CYCLES, show_default=True, help="Look no further than this cycle."))
+    "--max-cycles", type=Count(), default=MAX_CYCLES, show_default=True, help="Stop the run at this cycle at the latest."))
 
 
 @dataclass(frozen=True)

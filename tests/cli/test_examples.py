@@ -58,9 +58,29 @@ def accepted(words):
         _, command, words = command.resolve_command(context, words)
 
 
+def has_example_of(path, text):
+    """Whether a text has an example of that very command, by all of its words."""
+    return any(tuple(words.split()[:len(path)]) == path for words in examples(text))
+
+
+def test_example_of_another_subcommand_does_not_count():
+    text = "Start it.\n\nExamples:\n  hvlab vm start first\n"
+    assert has_example_of(("vm", "start"), text) and not has_example_of(("vm", "stop"), text)
+
+
+def without_help(command):
+    """Return the options of a command that have no help text."""
+    return [each.opts[0] for each in command.params if isinstance(each, click.Option) and not (each.help or "").strip()]
+
+
+def test_every_option_has_a_help_text():
+    assert without_help(click.Command("x", params=[click.Option(["--mute"]), click.Option(["--said"], help="Said.")])) == ["--mute"]
+    assert {" ".join(path): found for path, command in all_commands() if (found := without_help(command))} == {}
+
+
 def test_the_help_of_every_command_has_an_example_of_it():
     without = [" ".join(path) for path, command in all_commands() if not isinstance(command, click.Group)
-               and not any(words.split()[0] == path[0] for words in examples(command.help or ""))]
+               and not has_example_of(path, command.help or "")]
     assert without == [] and len(every_example()) > 60 and {words.split()[0] for _, words in every_example()} == set(COMMANDS)
 
 

@@ -81,5 +81,21 @@ def test_tests_of_the_tree_accept_what_was_added(whole, name):
     assert done.returncode == 0, done.stdout
 
 
+STEPS = [(name, number) for name in LIGHT for number in range(len(adding.steps(SECTIONS[name])))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, missing", STEPS)
+def test_a_step_that_is_left_out_is_complained_about(name, missing, tmp_path):
+    """By what the commands of the page print, or by a test that accepts the whole."""
+    tree = adding.copied(tmp_path / "tree", "")
+    for step in (kept := [step for number, step in enumerate(adding.steps(SECTIONS[name])) if number != missing]):
+        step.apply(tree)
+    if all(adding.printed(tree, command) == said for command, said in adding.commands(SECTIONS[name])):
+        new = [step.file for step in kept if Path(step.file).name.startswith("test_") and step.where == "new"]
+        done = adding.python(tree, "-m", "pytest", "-x", "-n", "0", "-p", "no:cacheprovider", *TESTS[name], *new)
+        assert done.returncode == 1, done.stdout
+
+
 def test_every_section_has_tests_that_accept_it():
     assert TESTS.keys() == SECTIONS.keys()

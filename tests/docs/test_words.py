@@ -2,6 +2,7 @@
 import io
 import re
 import tokenize
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 PLACES = ("docs", "emu", "hv", "firmware", "perf", "tests", "README.md", "CHANGELOG.md", "pyproject.toml")
 ENDINGS = (".md", ".html", ".py", ".s", ".S", ".c", ".h", ".ll", ".toml", ".list")
-WHOLE = (".md", ".html")                                       # of other files comments are read, of Python texts, too
-COMMENT = re.compile(r"(?:#|//|/\*|;|^ \*).*")
+WHOLE = (".md", ".html")                                       # of other files comments and texts are read
+COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|(?:#|//|/\*|;|^ \*).*')
+LEAD = re.compile(r"^(?:[\s#*;|]|//)+")                         # before the words of a line of a comment or table
 QUOTED = re.compile(r'"([^"]+)"')
 NOT_READ = ("docs/glossary.md", "tests/docs/test_words.py")    # they quote the words
 # Replaced words that have another use, too, by which nothing can be refused: the reason.
@@ -45,7 +47,7 @@ def replaced():
 def pattern(word):
     """Return the expression of a replaced word in any of its forms; "there is no", "is no longer" are others."""
     first, *rest = word.split()
-    return re.compile(" ".join([rf"\b(?:{FORMS.get(first, first)})\b", *rest]) + (r"\b(?! longer)" if word == "is no" else r"\b"), re.I)
+    return re.compile(r"\s".join([rf"\b(?:{FORMS.get(first, first)})\b", *rest]) + (r"\b(?! longer)" if word == "is no" else r"\b"), re.I)
 
 
 WORDS = {word: better for word, better in replaced().items() if word not in ORDINARY}
@@ -56,7 +58,7 @@ def prose(path):
     text = path.read_text()
     if path.suffix != ".py":
         for number, line in enumerate(text.splitlines(), 1):
-            yield number, line if path.suffix in WHOLE else "".join(COMMENT.findall(line))
+            yield number, line if path.suffix in WHOLE else " ".join(COMMENT.findall(line))
         return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in (tokenize.COMMENT, tokenize.STRING) or tokenize.tok_name[token.type] == "FSTRING_MIDDLE":
@@ -64,10 +66,15 @@ def prose(path):
 
 
 def wrong(name, lines):
-    """Return a sentence for each replaced word in (number, text) pairs of a file; what stands in `...` is a name."""
+    """Return a sentence for each replaced word in (number, text) pairs of a file, over two lines too; in `...` stand names."""
     words = [(word, pattern(word)) for word in WORDS if (name, word) not in KEPT]
-    return [f"{name}:{number}: {found[0]!r}: write {WORDS[word]!r}" for number, line in lines
-            for word, form in words for found in form.finditer(re.sub(r"`[^`]*`", "", line))]
+    plain = [(number, re.sub(r"`[^`]*`", "", line)) for number, line in lines]
+    seams = [(number, f"{line.rstrip()}\n{LEAD.sub('', after)}") for (number, line), (following, after) in pairwise(plain)
+             if following == number + 1]
+    hits = [(number, found[0], word) for number, line in plain for word, form in words for found in form.finditer(line)]
+    hits += [(number, found[0], word) for number, line in seams for word, form in words if " " in word
+             for found in form.finditer(line) if "\n" in found[0]]
+    return [f"{name}:{number}: {' '.join(hit.split())!r}: write {WORDS[word]!r}" for number, hit, word in sorted(hits)]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -100,6 +107,22 @@ def test_of_python_comments_and_texts_are_read_and_of_assembly_comments(tmp_path
     assembly.write_text("behind: ret     # anew\n")
     assert [sentence.split(":")[1] for sentence in wrong("a.py", prose(python))] == ["1", "1", "5", "7", "7"]
     assert [sentence.split(": ")[1] for sentence in wrong("a.s", prose(assembly))] == ["'anew'"]
+    assembly.write_text('behind: .ascii "anew; \\"for ever\\"\\n"\n  SAY "the page behind"    # and behind\n')
+    assert [sentence.split(": ")[1] for sentence in wrong("a.s", prose(assembly))] == ["'anew'", "'for ever'", "'behind'", "'behind'"]
+
+
+@pytest.mark.parametrize("name, text", [
+    ("a.s", "        ret     # it runs for\n        nop     # ever, and looks\n                # at it\n"),
+    ("a.py", 'def f():\n    """It runs for\n    ever.\n    """\n    # it looks\n    # at it\n'),
+    ("a.md", "- It runs for\n  ever, and looks\n  at it.\n"),
+])
+def test_words_over_two_lines_are_refused(name, text, tmp_path):
+    (tmp_path / name).write_text(text)
+    assert [sentence.split(": ")[1] for sentence in wrong(name, list(prose(tmp_path / name)))] == ["'for ever'", "'looks at'"]
+
+
+def test_words_of_two_lines_that_do_not_follow_are_none():
+    assert wrong("a.py", [(1, "it runs for"), (3, "ever")]) == [] and wrong("a.md", [(1, "`it runs for`"), (2, "ever")]) == []
 
 
 def test_exceptions_are_needed():

@@ -64,7 +64,7 @@ def _table(title, rows):
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Write the numbers as one JSON object to standard output.")
 @click.option("--quick", is_flag=True, help="One short round each: shows that everything runs, the numbers mean nothing.")
-@click.option("--list", "only_list", is_flag=True, help="Write the questions and measure nothing.")
+@click.option("--list", "only_list", is_flag=True, help="List the benchmarks.")
 def command(names, as_json, quick, only_list):
     """Measure how fast the machine is, beside baselines taken in the same run.
 

@@ -123,7 +123,7 @@ def _needed(folder, **request):
     return answer
 
 
-@command.command("create", short_help="Make a virtual machine that is off.")
+@command.command("create", short_help="Create a VM, stopped.")
 @click.argument("name")
 @click.option("--kernel", type=Input(),
               help="A disk is made of this kernel: a Linux bzImage, or 64-bit code from 0x10000 on: ELF, raw image, assembly.")
@@ -198,15 +198,15 @@ def _act(verb, said):
     return act
 
 
-for _verb, _said in {"start": ("running", "Start a virtual machine, and the service if none runs."),
-                     "stop": ("off", "Take a virtual machine's processor, memory and devices away at once."),
-                     "pause": ("paused", "Suspend a virtual machine."), "resume": ("running", "Let a suspended one go on."),
-                     "checkpoint": ("kept as it is now", "Keep memory, registers, devices and disk of one as they are now."),
-                     "apply": ("running", "Let one that is off go on where its checkpoint was made.")}.items():
+for _verb, _said in {"start": ("running", "Start a VM, and the service if none runs."),
+                     "stop": ("off", "Power off a VM."),
+                     "pause": ("paused", "Suspend a VM."), "resume": ("running", "Resume a suspended VM."),
+                     "checkpoint": ("kept as it is now", "Keep the memory, registers, devices and disk of a VM as they are now."),
+                     "apply": ("running", "Restore a stopped VM to its checkpoint.")}.items():
     _act(_verb, _said)
 
 
-@command.command("type", short_help="Send bytes to its serial line.")
+@command.command("type", short_help="Type on the serial line of a VM.")
 @click.argument("name")
 @click.argument("text")
 @click.pass_obj
@@ -225,7 +225,7 @@ def type_(folder, name, text):
     return OK
 
 
-@command.command("console", short_help="Print what its serial line has sent.")
+@command.command("console", short_help="Print what the serial line of a VM has sent.")
 @click.argument("name")
 @click.pass_obj
 def console(folder, name):
@@ -259,7 +259,7 @@ def _rows(folder):
     return [{**each, "disk": shown(each["disk"]), "folder": shown(each["folder"])} for each in answer["vms"]], answer["service"]
 
 
-@command.command("list", short_help="List every virtual machine and its state.")
+@command.command("list", short_help="List every VM and its state.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 @click.pass_obj
 def list_(folder, as_json):
@@ -284,7 +284,7 @@ def list_(folder, as_json):
     return OK
 
 
-@command.command("show", short_help="Show one virtual machine.")
+@command.command("show", short_help="Show one VM.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 @click.pass_obj
@@ -307,11 +307,11 @@ def show(folder, name, as_json):
     return OK
 
 
-@command.command("delete", short_help="Forget one that is off, with its disk and console.")
+@command.command("delete", short_help="Delete a stopped VM.")
 @click.argument("name")
 @click.pass_obj
 def delete(folder, name):
-    """Forget a virtual machine that does not run. A disk that `create` made, and its console, are removed; a disk of yours stays.
+    """Delete a stopped VM. A disk that `create` made, and its console, are removed; a disk of yours stays.
 
     \b
     Examples:

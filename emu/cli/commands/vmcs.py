@@ -64,7 +64,7 @@ def show(target, at_exit, at_launch, at_entry_failure, processor, diff, groups, 
 
     \b
     Examples:
-      hvlab vmcs kernel.elf --at-exit 2 --group guest
+      hvlab vmcs show kernel.elf --at-exit 2 --group guest
       hvlab vmcs kernel.elf --diff 1 2
     """
     from emu.debug.views.vmcs import Vmcs

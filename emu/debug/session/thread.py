@@ -76,7 +76,7 @@ class Thread:
 
     # ---- registers ------------------------------------------------------------------------------------------------
     def world_registers(self):
-        """Return the view of emu.debug.views.registers that `register` reads: for whoever reads many."""
+        """Return the view of emu.debug.views.registers that `register` reads: for a caller that reads many."""
         if not self.running and self.world == GUEST_WORLD:
             return registers.Saved(View(self._region()))
         c = self.machine.processors[self.processor].cells
