@@ -151,9 +151,11 @@ msr_write:
         jnz     msr_write_gp
         mov     eax, [rdx + 8]
         mov     [rbx + rax + VP_RAX], rsi
+# msr_write_done - Entry: nothing.  Exit: carry clear.  Keeps every register.
 msr_write_done:
         clc
 .done:  ret
+# msr_write_gp - Entry: nothing.  Exit: carry set.  Keeps every register.
 msr_write_gp:
         stc
         ret

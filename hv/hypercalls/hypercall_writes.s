@@ -2,6 +2,7 @@
 #
 # Source  TLFS, "HvCallSetVpRegisters"; SDM 3A, "Control Registers"
 
+# reg_refused - Entry: nothing.  Exit: eax = status.  Changes nothing else.
 reg_refused:
         mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
         ret

@@ -146,6 +146,7 @@ call_create_port_1:
 1:
 port_done:
         ret
+# port_bad - Entry: nothing.  Exit: eax = status.  Changes nothing else.
 port_bad:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         ret
