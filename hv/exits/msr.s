@@ -60,7 +60,8 @@ exit_wrmsr:
         jc      msr_refused
         jmp     advance
 
-# msr_refused - #GP, unless the MSR is none of ours and the parent intercepts those.  Entry: esi = access.
+# msr_refused - #GP, unless the MSR is none of ours and the parent intercepts those.  Entry: esi = access, rbx = VP.
+# Exit: nothing.  Keeps rbx, r12-r15.
 msr_refused:
         mov     rbp, [rbx + VP_PARTITION]
         cmp     dword ptr [rbp + PART_MSRS], 0

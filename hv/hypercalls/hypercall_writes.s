@@ -56,7 +56,8 @@ reg_efer_write:
         or      eax, ENTRYC_GUEST_64
 1:      vmwrite rcx, rax
 
-# reg_paging - After a change of what translates: old translations go, PAE paging reads its four entries.  Exit: eax = status 0.
+# reg_paging - After a change of what translates: old translations go, PAE paging reads its four entries.
+# Entry: rbx = VP, rbp = partition.  Exit: eax = status 0.  Changes rcx, rdx, rdi, rsi.
 reg_paging:
         mov     dword ptr [rbx + VP_STALE], 1   # its processor may be another one
         push    r8

@@ -84,7 +84,7 @@ mmio_access:
         call    mmio_read
         jmp     insn_result
 
-# mmio_write - Entry: eax = value, r12 = address.
+# mmio_write - Entry: eax = value, r12 = address, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 mmio_write:
         call    mmio_is_apic
         jnz     mmio_write_io

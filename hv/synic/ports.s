@@ -151,7 +151,8 @@ port_bad:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         ret
 
-# port_make - Everything is in order.  Entry: r9 = input, r10 = owner, rdx = ID of the sender.
+# port_make - Everything is in order.  Entry: r9 = input, r10 = owner, rdx = ID of the sender.  Exit: eax = status.
+# Changes rcx, r11.
 port_make:
         mov     eax, HVSTATUS_INSUFFICIENT_MEMORY
         cmp     qword ptr [r10 + PART_POOL_COUNT], 2

@@ -11,7 +11,7 @@ from tests.asm import contracts
 from tests.asm.flow import Effect, Flow
 from tests.asm.flow import results as results_of
 
-GUEST = dict(tables={"hypercall": "call_page", "event": "hooks"}, ends=("check_failed",), resume="expect_resume")
+GUEST = dict(tables={"hypercall": "call_page", "event": "hooks"}, ends=("check_failed", "main"), resume="expect_resume")
 # What is called through a register or a table follows the contract over a label.  {code: the label}
 HYPERCALLS = dict.fromkeys(("call_handle", "call_rep"), "calls")
 PORTS = {"port_read": "port_read", "port_write": "port_write"}
