@@ -107,7 +107,7 @@ def test_contracts_are_true(name):
     assert found == known and flow_of(name).unclear == UNCLEAR.get(name, set()) and len(routines) > 4
 
 
-@pytest.mark.parametrize("name", ["hv", "firmware/boot", "firmware/root"])
+@pytest.mark.parametrize("name", IMAGES)
 def test_contracts_of_routines_that_are_only_jumped_to_are_whole_and_true(name):
     flow, called = flow_of(name), found_lies(name)[1]
     code = warn.routine_labels(flow.source.statements) - set(called)
@@ -117,7 +117,7 @@ def test_contracts_of_routines_that_are_only_jumped_to_are_whole_and_true(name):
     claims = {label: over for label, over in claims.items() if not warn.SHARED.search(over)}
     effects = flow.solve(list(claims))
     found = {label: lies for label, over in claims.items() if (lies := contracts.lies(contracts.contract(over), effects[label]))}
-    assert found == {} and {label for label, over in claims.items() if warn.lacking(over)} == set() and claims
+    assert found == {} and {label for label, over in claims.items() if warn.lacking(over)} == set() and (claims or name != "hv")
 
 
 ROWS = {  # macro of a table's rows: the label over which the contract stands
