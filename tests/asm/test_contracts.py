@@ -8,7 +8,7 @@ import pytest
 from emu.asm import warn
 from emu.machine import partition
 from tests.asm import contracts
-from tests.asm.flow import Effect, Flow
+from tests.asm.flow import VOLATILE, Effect, Flow
 from tests.asm.flow import results as results_of
 
 GUEST = dict(tables={"hypercall": "call_page", "event": "hooks"}, ends=("check_failed", "main"), resume="expect_resume")
@@ -141,6 +141,23 @@ def test_routines_of_a_table_change_no_more_than_its_contract(macro):
 def test_every_image_that_is_built_in_is_judged():
     root = Path(partition.folder("hv")).parent
     assert set(IMAGES) == {"hv", *(str(path.parent.relative_to(root)) for path in (root / "firmware").rglob("build.list"))}
+
+
+LIBRARIES = ("lib", "breaklib", "fivelib", "modelib", "smplib", "vmxlib")  # of tests/guests
+USES = "ON VECTOR_DB, seen", "call five_tables", "call smp_wake", "call vmx_start", "call vmx_run", "call vmx_guest", "jmp test"
+
+
+def test_contracts_of_the_libraries_of_the_guest_programs_are_true(tmp_path):
+    folder = Path(__file__).resolve().parents[1] / "guests"
+    includes = [f'.include "{folder / name}.s"' for name in LIBRARIES]
+    (tmp_path / "t.s").write_text("\n".join([*includes, "test:", *USES, ""]))
+    ends = ("unexpected", "to_fail", "smp_enter", "test")
+    flow = Flow(tmp_path / "t.s", tables={"event": ("hooks", VOLATILE)}, ends=ends, resume="expect_resume")
+    claims = {each.label: contracts.contract(each.comment) for each in warn.routines(flow.source.statements, flow.source.texts)}
+    effects = flow.solve(list(claims))
+    found = {f"{label}: {lie}" for label, claimed in claims.items() for lie in contracts.lies(claimed, effects[label])}
+    assert found == {"stubs: does not keep r15"}  # in FRAME, which a hook gets
+    assert len(claims) > 20 and flow.unclear == set()
 
 
 # ---- claims ------------------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ vmx_run:
         pop     qword ptr [rip + entry_flags]
         mov     eax, NOTHING
         jmp     vmx_back
-# vmx_exit - The exit: vmx_run goes on.  Entry: from hardware.  Exit: rax = exit reason.  Keeps rbx, rbp, rsi, rdi, r8-r15.
+# vmx_exit - Where an exit leads: vmx_run returns.  Entry: every register is the guest's.  Exit: rax = exit reason.  Changes all.
 vmx_exit: pushfq
         pop     qword ptr [rip + exit_flags]
         mov     dword ptr [rip + launched], 1
