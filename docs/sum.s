@@ -16,6 +16,7 @@ show:   mov     al, [rip + sum]
         jmp     start
 end:    xor     eax, eax
         out     PORT_DEBUG_EXIT, eax
+# read - A character that was typed.  Entry: nothing.  Exit: al.  Changes rdx.  Source  PC16550D data sheet, "Line Status Register"
 read:   mov     dx, PORT_UART + UART_LSR
         in      al, dx
         test    al, LSR_DR
@@ -23,6 +24,7 @@ read:   mov     dx, PORT_UART + UART_LSR
         mov     dx, PORT_UART + UART_DATA
         in      al, dx
         ret
+# write - Show a character.  Entry: al.  Exit: nothing.  Changes rdx.  Source  PC16550D data sheet, "Line Status Register"
 write:  mov     dx, PORT_UART + UART_DATA
         out     dx, al
         ret

@@ -9,4 +9,5 @@ test:   mov     ecx, HVMSR_VP_INDEX
         sti
         hlt
         PASS
+# woken - Entry: rdi = FRAME.  Exit: nothing.  Keeps every register.  Source  hvlab's own
 woken:  ret

@@ -11,6 +11,7 @@ test:   ON      LESS, taken
 wait:   cmp     dword ptr [rip + count], 2
         jb      wait
         PASS
+# taken - Entry: rdi = FRAME.  Exit: nothing.  Changes rax, rcx, rdx.  Source  hvlab's own
 taken:  inc     dword ptr [rip + count]
         WRMSR   HVMSR_EOI, 0
         ret

@@ -54,8 +54,9 @@ its label such as
 
 The words Entry, Exit, and Changes or Keeps must stand in it ("Entry: nothing" will do, and "Exit: never" instead of the last), and
 there or at the head of the file Source, with the manual's section.  What Exit names is changed, too.  A routine is called by a CALL
-with its name, or when its address is taken (.quad, .long, LEA, an immediate) in a source that calls or jumps through a register or
-memory.  Routines of a table may refer to the contract over its label: "Entry, Exit, Keeps: as a handler of exits".
+with its name; by a jump of another file to it, unless that file is included by its own; or when its address is taken (.quad, .long,
+LEA, an immediate) in a source that calls or jumps through a register or memory.  Routines of a table may refer to the contract over
+its label: "Entry, Exit, Keeps: as a handler of exits".
 
 An undefined symbol, a truncated value or an encoding that disassembles to something else is an AssemblyError that names
 file, line, symbol and source text.  Results are remembered in the cache folder, keyed by all texts that went in.

@@ -34,6 +34,7 @@ class Statement:
     word: str = ""
     rest: str = ""
     within: str = ""  # "in macro NAME (file:line)" when it came out of a macro
+    level: int = 0  # of its file: 0, 1 of one that it includes, and so on
     size: int = 0  # longest encoding so far; branches never shrink between passes
     plan: object = None  # what emu.asm.encode made of it
 
@@ -77,6 +78,7 @@ class Source:
         self.symbols, self.use, self.root = dict(symbols), use, Path(root)
         self.macros, self.files, self.texts, self.statements = {}, {}, {}, []
         self.count = self.lines = self.rounds = 0
+        self.level = -1  # of the file that is read
 
     def name_of(self, path):
         """Return how a file is called in messages: relative to the working folder when inside it."""
@@ -88,7 +90,9 @@ class Source:
         path = Path(path)
         name, text = self.name_of(path), files.text(self.name_of(path), SOURCE_BYTES, AssemblyError)
         self.files[str(path.resolve())], self.texts[name] = text.encode(), text.split("\n")
+        self.level += 1
         self.expand([(name, number, line) for number, line in enumerate(self.texts[name], 1)], path.parent, depth)
+        self.level -= 1
 
     def expand(self, lines, folder, depth, within="", call=None):
         """Expand lines (file, number, text); `call` is (file, line) of the macro call they came from."""
@@ -293,4 +297,5 @@ class Source:
         self.expand(body, folder, depth + 1, f"in macro {macro.name}, ", (statement.file, statement.line))
 
     def emit(self, statement):
+        statement.level = self.level
         self.statements.append(statement)

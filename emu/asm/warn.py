@@ -8,9 +8,11 @@
   share a convention may name the table that holds them: "Entry, Exit, Changes: as a handler of NAME", when NAME has
   such a contract.
 
-A routine is called if a CALL names it; or if its address is taken (in data of 4 or 8 bytes, by LEA, or as an immediate) in a
-source that somewhere calls or jumps through a register or memory.  What a label stands for is a routine if an instruction
-follows in its file.  Not noticed: an address that is computed from something else than the label, and who calls what.
+A routine is called if a CALL names it; or a jump (JMP, Jcc, LOOP) of another file: it returns to the caller of who jumps (not
+counted: a jump of an included file into the one that includes it, with which a library goes on with its program); or if its address
+is taken (in data of 4 or 8 bytes, by LEA, or as an immediate) in a source that somewhere calls or jumps through a register or
+memory.  What a label stands for is a routine if an instruction follows in its file.  Not noticed: an address that is computed from
+something else than the label, and who calls what.
 """
 
 import re
@@ -31,12 +33,13 @@ PARTS = {  # of a contract: how the message names one that is missing
 SOURCE = re.compile(r"\bSource\b")
 COMMENT = ("#", ";", "//")
 WORDS_OF_ADDRESSES = (".long", ".int", ".quad")
-BRANCHES = ("call", "j", "loop", "lcall", "ljmp")
+JUMPS = ("j", "loop")
+BRANCHES = ("call", *JUMPS, "lcall", "ljmp")
 NO_CODE = (".align", ".balign", ".p2align", ".equ", ".set", ".assert", ".code16", ".code32", ".code64", ".global", ".globl", ".type")
 NAMES_SHOWN = 3
 
-# index: of its statement; comment: over it; place: the statement that takes its address, if one does; shared: whether the
-# contract is a table's.
+# index: of its statement; comment: over it; place: the statement that takes its address or jumps to it, where no CALL names it;
+# shared: whether the contract is a table's.
 Routine = namedtuple("Routine", "index label comment place shared")
 
 
@@ -91,8 +94,8 @@ def crossings(statements):
 def routines(statements, texts):
     """Yield a Routine for each named label that is called; a comment that names a table has the table's in its place."""
     code, names = routine_labels(statements), [(index, label) for index, label in labels(statements) if named(label)]
-    called = dict.fromkeys(filter(None, map(callee, statements))) | addresses(statements, code)
     begin, where = {(statements[index].file, statements[index].line) for index, _ in names}, dict((b, a) for a, b in names)
+    called = jumps(statements, where) | dict.fromkeys(filter(None, map(callee, statements))) | addresses(statements, code)
     for index, label in names:
         if label in called and label in code:
             over = comment(statements[index], texts, begin)
@@ -105,7 +108,8 @@ def routines(statements, texts):
 def uncontracted(statements, texts):
     """Yield (index, message) for each called routine without a contract."""
     for index, label, over, place, _ in routines(statements, texts):
-        taken = f" (its address is taken at {place.where()})" if place else ""
+        how = "jumped to" if place and callee(place, JUMPS) else "its address is taken"
+        taken = f" ({how} at {place.where()})" if place else ""
         shared = SHARED.search(over)
         lacks = [f"the comment over {label} lacks {', '.join(found)}"] if (found := lacking(over)) else []
         if shared:  # still: it was not replaced
@@ -134,12 +138,22 @@ def routine_labels(statements):
     return found
 
 
-def callee(statement):
-    """Return the name that an instruction calls, or None."""
+def callee(statement, branches=("call",)):
+    """Return the name that an instruction calls, or None.  branches: what the mnemonics begin with."""
     plan = statement.plan
-    if getattr(plan, "mnemonic", None) != "call" or len(plan.operands) != 1 or not isinstance(plan.operands[0], tuple):
+    if not getattr(plan, "mnemonic", "").startswith(branches) or len(plan.operands) != 1 or not isinstance(plan.operands[0], tuple):
         return None
     return plan.operands[0][1] if plan.operands[0][0] == "symbol" else None
+
+
+def jumps(statements, where):
+    """Return {name: the first statement of another file that jumps there}.  where: {name: index of its statement}."""
+    found = {}
+    for statement in statements:
+        target = statements[where[name]] if (name := callee(statement, JUMPS)) in where else statement
+        if target.file != statement.file and target.level >= statement.level:
+            found.setdefault(name, statement)
+    return found
 
 
 def addresses(statements, code):

@@ -5,6 +5,7 @@
 # Source  firmware/boot/README.md, "Handover"; Multiboot Specification 0.6.96, "Machine state"
 
         .code32
+# handover - Entry: the boot block, everything set up.  Exit: never.
 handover:
         cmp     dword ptr [LOW_BLOCK + BLOCK_MAGIC], lo32(BLOCKVALUE_MAGIC)
         jne     nothing

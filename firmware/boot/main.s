@@ -5,6 +5,7 @@
 # Source  firmware/boot/README.md
 
         .code32
+# main - Entry: from reset.s.  Exit: never.
 main:   call    uart_init
         call    pic_init
         call    a20_init

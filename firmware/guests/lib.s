@@ -194,7 +194,7 @@ event_return:
         add     rsp, 16
         iretq
 
-# check_failed - Print the number of the check, end by it.
+# check_failed - Print the number of the check, end by it.  Entry: it is in `failed`.  Exit: never.
 check_failed:
         cli
         lea     rsi, [rel text_failed]

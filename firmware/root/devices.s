@@ -26,9 +26,10 @@ reset_write:
         jmp     vm_ends
 1:      ret
 
-# partition_ends - What hv/devices/acpi.s calls the end: esi = code.  vm_ends - Report the child's code, edx, to the host.
+# partition_ends - What hv/devices/acpi.s calls the end.  Entry: esi = code, rbx = VM.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 partition_ends:
         mov     edx, esi
+# vm_ends - Report the child's code to the host.  Entry: edx = code, rbx = VM.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 vm_ends:
         mov     qword ptr [rbx + VM_STATE], ROOTVM_FAILED
         mov     edx, edx

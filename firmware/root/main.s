@@ -3,6 +3,7 @@
 # Entry   LONG state of hv/README.md, "What a partition finds"; a partition with every privilege
 # Source  TLFS, "Partition Initialization" (order of MSRs); firmware/root/README.md
 
+# start - Entry: rdi = guest information.  Exit: never.
 start:  cld
         mov     rax, [rdi + 8]                  # guest information: memory
         mov     [rel memory_end], rax

@@ -34,6 +34,7 @@ uart_ready:
         jz      1f
         mov     al, LSR_DR
 1:      ret
+# uart_take - Entry: rbx = VM.  Exit: eax = the character that waits, or 0.  Changes rcx, rdx.
 uart_take:
         call    serial_page
         mov     eax, 0
@@ -45,6 +46,7 @@ uart_take:
         xor     edx, edx
 2:      mov     [rbx + VM_TAIL], edx
 1:      ret
+# uart_forget - Drop the characters that wait.  Entry: rbx = VM.  Exit: nothing.  Changes rax, rcx, rdx.
 uart_forget:
         call    serial_page
         mov     edx, [rcx]

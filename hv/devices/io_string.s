@@ -3,7 +3,7 @@
 # With REP, RIP stays until the count is used up, so interrupts come in between.
 # Source  SDM 2A, "INS", SDM 2B, "OUTS"; SDM 3C, "Format of the VM-Exit Instruction-Information Field as Used for INS and OUTS"
 
-# io_string - Entry: r12 = qualification, rbx = VP, rbp = partition.
+# io_string - Entry: r12 = qualification, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12.
 io_string:
         VMGET   r13, VMCS_EXIT_INSTRUCTION_INFO
         shr     r13d, 7

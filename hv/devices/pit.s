@@ -145,11 +145,14 @@ pit_load:                                       # eax = count, 0 = 65536
         jnz     2f
         mov     eax, PIT_FULL
 2:      mov     [rsi + COUNTER_RELOAD], eax
-pit_restart:                                    # count from now
+# pit_restart - Count from now.  Entry: rsi = counter, rbx = VP, rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx, rdi.
+pit_restart:
         mov     edi, HZ_PIT
         call    reference_ticks
         mov     [rsi + COUNTER_LOADED], rax
-pit_schedule:                                   # counter 0: when does its output rise?  rsi = counter just set
+# pit_schedule - When does the output of counter 0 rise?  Entry: rsi = counter just set, rbx = VP, rbp = partition.
+# Exit: nothing.  Changes rax, rcx, rdx.
+pit_schedule:
         lea     rax, [rbp + PART_PIT]
         cmp     rsi, rax
         jne     pit_deadline.done

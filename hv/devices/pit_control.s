@@ -6,7 +6,8 @@
         .equ    COUNTERS, 3
         .equ    REFRESH_SHIFT, 14               # the refresh bit changes every 16,384 cycles (about 15 us)
 
-pit_control:                                    # edx = control word
+# pit_control - Entry: edx = control word, rbx = VP, rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
+pit_control:
         mov     ecx, edx
         shr     ecx, shift(PITCONTROL_SELECT)
         cmp     ecx, COUNTERS

@@ -14,6 +14,7 @@ uart_ready:
         in      al, dx
         and     al, LSR_DR | LSR_OE
 .done:  ret
+# uart_take - Entry: rbp = partition.  Exit: eax = the character that waits, or 0.  Changes rdx.
 uart_take:
         call    uart_ready
         test    al, LSR_DR
@@ -22,6 +23,7 @@ uart_take:
         mov     edx, PORT_UART + UART_DATA
         in      al, dx
         ret
+# uart_forget - Drop the characters that wait.  Entry: rbp = partition.  Exit: nothing.  Changes rax, rdx.
 uart_forget:
         cmp     rbp, [rel listener]
         jne     uart_ready.done

@@ -39,7 +39,8 @@ cr8_write:
         WORK    WORK_EVENT
         jmp     advance
 
-# cr0_write - Entry: ecx = general register.  NE is 1 in the real CR0, CD and NW are 0; the guest sees what it wrote.
+# cr0_write - NE is 1 in the real CR0, CD and NW are 0; the guest sees what it wrote.
+# Entry: ecx = general register, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp.
 cr0_write:
         call    gpr_read
         mov     r12, rax

@@ -58,7 +58,7 @@ exits:  EXIT    EXCEPTION, exit_exception
         .quad   exit_other
         .endr
 
-# exit_unknown - Jumped to: the reason has no row, or bit 31 marks a failed entry.  Entry: eax = exit reason, rbx = VP.
+# exit_unknown - The reason has no row, or bit 31 marks a failed entry.  Entry: eax = exit reason, rbx = VP.  Exit: never.
 exit_unknown:
         test    eax, EXIT_ENTRY_FAILURE
         jz      1f

@@ -60,7 +60,8 @@ exit_wrmsr:
         jc      msr_refused
         jmp     advance
 
-# msr_refused - #GP, unless the MSR is none of ours and the parent intercepts those.  Entry: esi = access.
+# msr_refused - #GP, unless the MSR is none of ours and the parent intercepts those.  Entry: esi = access, rbx = VP.
+# Exit: nothing.  Keeps rbx, r12-r15.
 msr_refused:
         mov     rbp, [rbx + VP_PARTITION]
         cmp     dword ptr [rbp + PART_MSRS], 0
@@ -151,9 +152,11 @@ msr_write:
         jnz     msr_write_gp
         mov     eax, [rdx + 8]
         mov     [rbx + rax + VP_RAX], rsi
+# msr_write_done - Entry: nothing.  Exit: carry clear.  Keeps every register.
 msr_write_done:
         clc
 .done:  ret
+# msr_write_gp - Entry: nothing.  Exit: carry set.  Keeps every register.
 msr_write_gp:
         stc
         ret

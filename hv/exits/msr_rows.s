@@ -2,7 +2,7 @@
 #
 # Source  SDM 3A, "Extended XAPIC (x2APIC)"; SDM 4, "Architectural MSRs"; TLFS, "Model-Specific Registers"
 
-# x2apic_read, x2apic_write - Entry: edi = MSR, rsi = value, rbx = VP.  Exit: rax, or carry set for #GP.
+# x2apic_read - Entry: edi = MSR, rbx = VP.  Exit: rax, or carry set for #GP.  Changes rcx, rdx, rdi, rsi.
 x2apic_read:
         test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
         jz      x2apic_refuse
@@ -22,6 +22,7 @@ x2apic_read:
         or      rax, rcx                        # carry clear
         ret
 
+# x2apic_write - Entry: edi = MSR, rsi = value, rbx = VP.  Exit: carry set for #GP.  Changes rax, rcx, rdx, rdi, rsi, r8.
 x2apic_write:
         test    dword ptr [rbx + VP_APIC_BASE], APICBASE_EXTD
         jz      x2apic_refuse

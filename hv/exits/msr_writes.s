@@ -1,8 +1,8 @@
 # msr_writes.s - MSRs whose write does something: those that change hands with the VP, DEBUGCTL, the TSC, the APIC's base.
 #
-# Entry: edi = number, rsi = value, rdx = row, rbx = VP.  Exit: carry set for #GP.
 # Source  SDM 4, "Architectural MSRs"; SDM 3A, "Local APIC Status and Location", "x2APIC State Transitions"
 
+# msr_write_held - Entry: edi = number, rsi = value, rdx = row, rbx = VP.  Exit: carry set for #GP.  Changes rax, rcx, rdx, r10.
 msr_write_held:
         mov     rax, rsi
         cmp     edi, MSR_STAR
@@ -22,12 +22,14 @@ msr_write_held:
         call    held_write
         clc
         ret
-msr_write_debugctl:                             # no branch records: only BTF may be set
+# msr_write_debugctl - No branch records: only BTF may be set.  Entry: rsi = value.  Exit: carry set for #GP.  Changes rcx.
+msr_write_debugctl:
         test    rsi, ~2
         jnz     msr_write_gp
         VMPUT   VMCS_GUEST_DEBUGCTL, rsi
         clc
         ret
+# msr_write_tsc - Entry: rsi = value, rbx = VP.  Exit: carry clear.  Changes rax, rcx, rdx, rsi.
 msr_write_tsc:
         rdtsc
         shl     rdx, 32
@@ -38,6 +40,7 @@ msr_write_tsc:
         call    reference_lost
         clc
         ret
+# msr_write_deadline - Entry: rsi = value, rbx = VP.  Exit: carry clear.  Changes rax, rdi.
 msr_write_deadline:
         mov     rdi, rsi
         call    apic_timer_deadline
@@ -45,6 +48,7 @@ msr_write_deadline:
         ret
 
 # msr_write_apic_base - xAPIC may become x2APIC or off, off may become xAPIC; no other mode.
+# Entry: rsi = value, rbx = VP.  Exit: carry set for #GP.  Changes rax, rcx, rdx, rdi, r8.
 msr_write_apic_base:
         call    apic_base_fits
         jnz     msr_write_gp

@@ -74,9 +74,9 @@ vm_launch:
         LOAD_GUEST
         vmlaunch
         jmp     vmfail
-
 vm_clock:
         WORK    WORK_CLOCK
+# vm_work - What is due before the VP runs: then at vm_enter, or with another VP.  Entry: rbx = VP, rsp = CPU_SELF.  Exit: never.
 vm_work:
         cmp     rsp, gs:[CPU_SELF]              # the stack is as empty as it was at the exit
         jne     vm_stack
@@ -137,6 +137,7 @@ advance:
         xor     rcx, rdx
         bt      rcx, 32                         # crossed 4 GiB: 32-bit code wraps, 64-bit code does not
         jc      advance_wrap
+# advance_rip - The same, to a RIP that is known.  Entry: rdx = RIP, rbx = VP.  Exit: nothing.  Changes rax, rcx.
 advance_rip:
         VMPUT   VMCS_GUEST_RIP, rdx
 # advance_shadow - The same, of a guest whose RIP has moved.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx.

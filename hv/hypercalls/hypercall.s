@@ -149,6 +149,7 @@ call_no_code:
         mov     eax, HVSTATUS_INVALID_HYPERCALL_CODE
         clc
         ret
+# call_bad_input - Entry: nothing.  Exit: eax = status, carry clear.  Changes nothing else.
 call_bad_input:
         mov     eax, HVSTATUS_INVALID_HYPERCALL_INPUT
         clc

@@ -48,6 +48,8 @@ flush_header:
 call_flush_space:
         mov     r10, FLUSH_SPACE_FLAGS
         call    flush_header
+# flush_space_go - The header is known.  Entry: eax = its status, r10 = mask of VPs, rbx = VP, rbp = partition.
+# Exit: eax = status.  Changes rcx, rdx, rdi, rsi.
 flush_space_go:
         test    eax, eax
         jnz     call_done
@@ -67,6 +69,8 @@ call_flush_list:
         push    rdx
         call    flush_header
         pop     rdx                             # the element's number
+# flush_list_go - The header is known.  Entry: eax = its status, r10 = mask of VPs, edx = the element's number, r8 = element,
+# rbx = VP, rbp = partition.  Exit: eax = status.  Changes rcx, rdx, rdi, rsi, r9.
 flush_list_go:
         test    eax, eax
         jnz     call_done

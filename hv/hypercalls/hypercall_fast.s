@@ -62,6 +62,7 @@ call_list:
         ret
 
 # call_fast - Parameters in registers; the output follows the input, from the next pair on.
+# Entry: r12-r15 as in hypercall.s, rbx = VP, rbp = partition.  Exit: rax and carry as call_do's.  Keeps rbx, rbp.
 call_fast:
         mov     eax, [rbx + VP_CALL_BYTES]
         add     eax, 15
@@ -110,7 +111,8 @@ call_fast:
 2:      popfq
         ret
 
-# call_rep - Elements from the start index; at most REP_LIMIT in one go.  Exit as call_do's.
+# call_rep - Elements from the start index; at most REP_LIMIT in one go.
+# Entry: r12, r15 as in hypercall.s, rbx = VP.  Exit: rax and carry as call_do's.  Keeps rbx, rbp, r12-r15.
 call_rep:
         push    r13
         push    r14

@@ -152,7 +152,8 @@ call_set_register:
         pop     rax
         ret
 
-# suspend_get, suspend_set - ExplicitSuspend and InterceptSuspend.  Entry: ecx = name, r11 = VP, r9 or r8 as above.
+# suspend_get - ExplicitSuspend and InterceptSuspend.  Entry: ecx = name, r11 = VP, r9 = output.
+# Exit: eax = status.  Changes nothing else.
 suspend_get:
         mov     eax, [r11 + VP_SUSPENDED]
         shr     eax, cl                         # SUSPEND_EXPLICIT, SUSPEND_INTERCEPT
@@ -161,6 +162,8 @@ suspend_get:
         mov     qword ptr [r9 + 8], 0
         xor     eax, eax
         ret
+# suspend_set - Entry: ecx = name, r11 = VP, r8 = input, rbx = the caller.  Exit: eax = status, or CALL_LATER.
+# Changes rdx, rdi, rsi, r8, r10.
 suspend_set:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         cmp     r11, rbx

@@ -2,6 +2,7 @@
 #
 # Source  TLFS, "HvCallSetVpRegisters"; SDM 3A, "Control Registers"
 
+# reg_refused - Entry: nothing.  Exit: eax = status.  Changes nothing else.
 reg_refused:
         mov     eax, HVSTATUS_INVALID_REGISTER_VALUE
         ret
@@ -55,7 +56,8 @@ reg_efer_write:
         or      eax, ENTRYC_GUEST_64
 1:      vmwrite rcx, rax
 
-# reg_paging - After a change of what translates: old translations go, PAE paging reads its four entries.  Exit: eax = status 0.
+# reg_paging - After a change of what translates: old translations go, PAE paging reads its four entries.
+# Entry: rbx = VP, rbp = partition.  Exit: eax = status 0.  Changes rcx, rdx, rdi, rsi.
 reg_paging:
         mov     dword ptr [rbx + VP_STALE], 1   # its processor may be another one
         push    r8

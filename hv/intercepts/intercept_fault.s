@@ -13,7 +13,8 @@
         .field  GPA, 8
         .field  CODE, 16
         .endrecord
-# seen_memory - Entry: edi = message type, r12 = guest-physical address, r13 = exit qualification.
+# seen_memory - Entry: edi = message type, r12 = guest-physical address, r13 = exit qualification, rbx = VP,
+# rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 seen_memory:
         xor     esi, esi
         test    r13d, QUAL_EPT_WRITE
@@ -60,7 +61,7 @@ seen_memory:
         .field  SS, 16
         .field  REGISTERS, 128
         .endrecord
-# seen_exception - Entry: r12 = exit interruption information.
+# seen_exception - Entry: r12 = exit interruption information, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 seen_exception:
         call    iret_blocks
         mov     edi, HVMESSAGE_EXCEPTION_INTERCEPT
@@ -111,6 +112,7 @@ seen_exception:
         ret
 
 # child_fatal - A VP of a created partition cannot go on.  Entry: esi = end code, as partition_fatal, rbx = VP, rbp = partition.
+# Exit: nothing.  Keeps rbx, rbp, r12-r15.
 child_fatal:
         mov     edi, HVMESSAGE_UNRECOVERABLE
         cmp     esi, CODE_TRIPLE
@@ -173,7 +175,8 @@ intercept_send:
 # intercept_forget - Take it back, if it waits still.  Entry: r11 = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 intercept_forget:
         lea     rdi, [r11 + VP_INTERCEPT]
-node_forget:                                    # rdi = a node of its, for the parent
+# node_forget - The same, of a node.  Entry: rdi = node, r11 = its VP.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
+node_forget:
         call    intercept_reader
         jz      1f
         xor     edx, edx

@@ -132,7 +132,7 @@ seen_bytes:
         .field  RSI, 8
         .field  RDI, 8
         .endrecord
-# seen_io - Entry: r12 = exit qualification.
+# seen_io - Entry: r12 = exit qualification, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 seen_io:
         mov     edi, HVMESSAGE_IO_INTERCEPT
         mov     esi, r12d

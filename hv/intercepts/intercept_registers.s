@@ -2,7 +2,7 @@
 #
 # Source  TLFS, "HV_X64_MSR_INTERCEPT_MESSAGE", "HV_X64_CPUID_INTERCEPT_MESSAGE"
 
-# seen_msr - Entry: esi = access.
+# seen_msr - Entry: esi = access, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 seen_msr:
         mov     edi, HVMESSAGE_MSR_INTERCEPT
         mov     edx, SEEN_SIZE + 24

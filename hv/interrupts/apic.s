@@ -156,6 +156,7 @@ apic_eoi:
         je      apic_eoi_plain
         call    assist_settle
         call    assist_withdraw
+# apic_eoi_plain - The same, without the assist page.  Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 apic_eoi_plain:
         cmp     dword ptr [rbx + VP_WAITING], 0
         je      2f

@@ -69,6 +69,7 @@ apic_write:
         mov     dword ptr [rbx + VP_APIC + APIC_INITIAL_COUNT*16], 0
         mov     [rbx + VP_DEADLINE], rax
         mov     qword ptr [rbx + VP_TSC_TARGET], 0
+# apic_write_done - Entry: nothing.  Exit: nothing.  Keeps every register.
 apic_write_done:
         ret
 apic_write_svr:

@@ -37,6 +37,7 @@ apic_timer_start:
         ret
 
 # apic_timer_divide - A new divider: a timer that counts does so again from its initial count; one that does not stays.
+# Entry: rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx.
 apic_timer_divide:
         cmp     qword ptr [rbx + VP_DEADLINE], NEVER
         jne     apic_timer_start
@@ -58,7 +59,7 @@ apic_timer_deadline:
         WORK    WORK_CLOCK
         ret
 
-# apic_timer_count - Exit: eax = current count.
+# apic_timer_count - Entry: rbx = VP.  Exit: eax = current count.  Changes rcx, rdx.
 apic_timer_count:
         mov     eax, [rbx + VP_APIC + APIC_LVT_TIMER*16]
         and     eax, LVT_TIMER

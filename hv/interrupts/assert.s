@@ -68,8 +68,9 @@ call_assert:
 assert_done:
         ret
 
-# assert_all - Every VP that is addressed, or the first one.  Entry: ecx = type, edi = vector, rdx = destination, r8d = control,
-# r9 = what to do: r14 = VP, r12 = command, r13 = type and vector; r10 = partition.  Exit: eax = status.
+# assert_all - Every VP that is addressed, or the first one.
+# Entry: ecx = type, edi = vector, rdx = destination, r8d = control, r10 = partition, r9 = what to do: r14 = VP, r12 = command,
+# r13 = type and vector.  Exit: eax = status.  Changes rcx, rdx, rdi, rsi.
 assert_all:
         push    r12
         push    r13

@@ -62,8 +62,8 @@ level_eoi:
         jmp     message_queue
 1:      ret
 
-# eoi_fill - The lowest vector that ended, before its message is copied.  eoi_freed - It was copied: are there more?
-# Entry: r15 = node, in its VP's page; rbx = reader.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
+# eoi_fill - The lowest vector that ended, before its message is copied.  Entry: r15 = node, in its VP's page.
+# Exit: nothing.  Changes rax, rcx, rdx.
 eoi_fill:
         mov     rdx, r15
         and     rdx, -PAGE
@@ -79,6 +79,7 @@ eoi_fill:
         add     eax, ecx
         mov     [r15 + NODE_PAYLOAD + 4], eax
         ret
+# eoi_freed - It was copied: are there more?  Entry: r15 = node, rbx = reader.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 eoi_freed:
         call    eoi_left
         jnz     1f
@@ -112,7 +113,8 @@ eoi_forget:
         lea     rdi, [r11 + VP_EOI_NODE]
         jmp     node_forget
 
-# external_assert - Entry: edi = vector or none, rdx = destination, r10 = partition.  Exit: eax = status.
+# external_assert - Entry: edi = vector or none, rdx = destination, r10 = partition, rbx = VP this processor is about.
+# Exit: eax = status.  Changes rdx, rsi.
 external_assert:
         mov     eax, HVSTATUS_INVALID_VP_INDEX
         mov     rsi, [r10 + PART_VP]

@@ -15,7 +15,7 @@ fault_gp:
         mov     dword ptr [rbx + VP_FAULT_ERROR], 0
         WORK    WORK_EVENT
         ret
-# fault_pf - Raise #PF.  Entry: edi = error code, rsi = address for CR2.
+# fault_pf - Raise #PF.  Entry: edi = error code, rsi = address for CR2, rbx = VP.  Exit: nothing.  Keeps every register.
 fault_pf:
         mov     cr2, rsi                        # this VP's state is on the processor
         mov     dword ptr [rbx + VP_FAULT], INFO_HARD | INTR_ERROR | VECTOR_PF

@@ -2,7 +2,8 @@
 #
 # Source  Intel 82093AA data sheet, "I/O APIC Registers"
 
-# mmio_write_io, mmio_read_io - The parts of mmio_write and mmio_read for what is not the local APIC.
+# mmio_write_io - The part of mmio_write for what is not the local APIC.
+# Entry: eax = value, r12 = address, rbx = VP, rbp = partition.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 mmio_write_io:
         call    mmio_is_ioapic
         jnz     1f                              # nothing there: lost
@@ -14,6 +15,7 @@ mmio_write_io:
         cmp     dword ptr [rbx + VP_OP_SIZE], 4
         jae     ioapic_write
 1:      ret
+# mmio_read_io - That of mmio_read.  Entry: r12 = address, rbp = partition.  Exit: rax = what lies there.  Changes rcx, rdx, rdi.
 mmio_read_io:
         call    mmio_is_ioapic
         mov     rax, -1

@@ -13,7 +13,8 @@
         .equ    ALU_TEST, 8
         .equ    OP_MOV, -1
 
-# insn_opcode - Entry: al = opcode, registers as insn_decode says.
+# insn_opcode - Entry: al = opcode; rsi, r8, r9, r11 as insn_decode says; rbx = VP.  Exit: VP_OP_* and r14 = length, or carry set.
+# Changes rax, rcx, rdx, rsi, r8.
 insn_opcode:
         test    r11d, REX_W
         jz      1f
@@ -178,6 +179,7 @@ insn_alu:
         ret
 7:      stc
 .done:  ret
+# insn_unknown - Entry: nothing.  Exit: carry set.  Keeps every register.
 insn_unknown:
         stc
         ret

@@ -43,7 +43,7 @@ insn_modrm_16:
         clc
         ret
 
-# insn_result - Fill the register of a load.  Entry: rax = value read, rbx = VP.
+# insn_result - Fill the register of a load.  Entry: rax = value read, rbx = VP.  Exit: nothing.  Changes rax, rcx, rdx, rsi.
 insn_result:
         mov     ecx, 8
         sub     ecx, [rbx + VP_OP_SIZE]

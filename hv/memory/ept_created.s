@@ -106,6 +106,7 @@ map_uncount:
         ret
 
 # ept_created - The APIC's page is ours; all else is the parent's business.
+# Entry: r12 = guest-physical address, r13 = exit qualification, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, r12, r13.
 ept_created:
         call    mmio_is_apic
         jz      ept_device

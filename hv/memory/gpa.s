@@ -50,7 +50,8 @@ call_map_sparse:
         mov     rdi, [r8]
         mov     rsi, [r8 + 8]
 
-# map_run - Entry: rdi = target page number, rsi = source page number, ecx = map flags, r10 = target.  Exit: eax = status.
+# map_run - Entry: rdi = target page number, rsi = source page number, ecx = map flags, r10 = target, rbx = VP, rbp = partition.
+# Exit: eax = status.  Changes rcx, rdx, rdi, rsi, r8, r9.
 map_run:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         test    ecx, ~MAP_KNOWN & 0xFFFFFFFF

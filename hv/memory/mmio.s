@@ -16,6 +16,8 @@ exit_ept:
         vmwrite rcx, rax
 1:      test    dword ptr [rbp + PART_FLAGS], CREATED
         jnz     ept_created
+# ept_device - What is ours to answer.
+# Entry: r12 = guest-physical address, r13 = exit qualification, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, r12, r13.
 ept_device:
         cmp     r12, [rbp + PART_MEMORY]
         jb      ept_inside
@@ -82,7 +84,7 @@ mmio_access:
         call    mmio_read
         jmp     insn_result
 
-# mmio_write - Entry: eax = value, r12 = address.
+# mmio_write - Entry: eax = value, r12 = address, rbx = VP, rbp = partition.  Exit: nothing.  Keeps rbx, rbp, r12-r15.
 mmio_write:
         call    mmio_is_apic
         jnz     mmio_write_io

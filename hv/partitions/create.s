@@ -126,6 +126,7 @@ call_finalize_partition:
 partition_denied:
         mov     eax, HVSTATUS_OPERATION_DENIED
         ret
+# call_once_more - The guest is to call again.  Entry: nothing.  Exit: eax = CALL_LATER.  Changes nothing else.
 call_once_more:
         mov     eax, CALL_LATER
         ret

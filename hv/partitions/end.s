@@ -35,7 +35,7 @@ partition_ends:
         WORK    WORK_END
         ret
 
-# end_partition - Entry: rbx = VP with WORK_END.  Goes on with another VP, or ends the machine.
+# end_partition - Go on with another VP, or end the machine.  Entry: rbx = VP with WORK_END.  Exit: never.
 end_partition:
         mov     rbp, [rbx + VP_PARTITION]
         mov     r13, [rbp + PART_DESC]

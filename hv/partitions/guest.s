@@ -2,8 +2,8 @@
 #
 # Source  hv/README.md, "What a partition finds"; Linux, "The Linux/x86 Boot Protocol"; SDM 3C, "Checks on the Guest State Area"
 
-# guest_prepare - GDT, guest information and page tables in the memory of a partition.
-# Entry: rbp = partition, r13 = descriptor.  FLAT never comes here.
+# guest_prepare - GDT, guest information and page tables in the memory of a partition.  FLAT never comes here.
+# Entry: rbp = partition, r13 = descriptor.  Exit: nothing.  Changes rax, rcx, rdi, rsi, r8.
 guest_prepare:
         mov     r8, [rbp + PART_BASE]
         lea     rsi, [rel guest_gdt]

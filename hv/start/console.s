@@ -150,7 +150,7 @@ say_partition:
         pop     rdi
         ret
 
-# partition_putc - A character of the partition's own console.  Entry: al, rbp = partition.
+# partition_putc - A character of the partition's own console.  Entry: al, rbp = partition.  Exit: nothing.  Changes rax, rdx.
 partition_putc:
         mov     ah, al
         mov     al, [rbp + PART_NUMBER]

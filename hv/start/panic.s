@@ -2,7 +2,7 @@
 #
 # Source  SDM 3C, "Basic VM-Exit Information"
 
-# fatal - Print why and end the machine.  Entry: rdi = text.
+# fatal - Print why and end the machine.  Entry: rdi = text.  Exit: never.
 fatal:  mov     rbx, rdi
         mov     dword ptr [rel console_lock], 0 # whoever held it: this is the last line
         call    line_begin
@@ -13,7 +13,7 @@ fatal:  mov     rbx, rdi
         jmp     machine_end
 
 # panic_trap - An exception in the hypervisor.
-# Entry: rdi = vector, rsi = error code, rdx = RIP, rcx = RSP, rax = CR2.
+# Entry: rdi = vector, rsi = error code, rdx = RIP, rcx = RSP, rax = CR2.  Exit: never.
 panic_trap:
         push    rax
         push    rcx
@@ -40,7 +40,7 @@ panic_trap:
 2:      mov     eax, CODE_PANIC
         jmp     machine_end
 
-# machine_end - Entry: eax = code for the debug-exit port.
+# machine_end - Entry: eax = code for the debug-exit port.  Exit: never.
 machine_end:
         mov     edx, PORT_DEBUG_EXIT
         out     dx, eax

@@ -2,7 +2,7 @@
 #
 # Source  firmware/boot/README.md; SDM 3D, "Enabling and Entering VMX Operation"; SDM 3A, "Initializing IA-32e Mode"
 
-# start - Entry: first byte of the image; 64-bit mode, first 4 GiB identity mapped, IF = 0, rdi = boot information.
+# start - Entry: the image's first byte; 64-bit mode, first 4 GiB identity mapped, IF = 0, rdi = boot information.  Exit: never.
 start:  cli
         cld
         mov     r15, rdi
@@ -36,7 +36,7 @@ start:  cli
         call    processors_wake
         jmp     processor_run
 
-# processor_run - Entry: on a processor's own stack, GS base = its block.  Never returns.
+# processor_run - Entry: on a processor's own stack, GS base = its block.  Exit: never.
 processor_run:
         mov     r12, gs:[CPU_RING]
         test    r12, r12

@@ -22,7 +22,7 @@ trap_stubs:
         jmp     near trap
         .endr
 
-# trap - Entry: stack holds vector, error code, RIP, CS, RFLAGS, RSP, SS.
+# trap - Entry: stack holds vector, error code, RIP, CS, RFLAGS, RSP, SS.  Exit: never.
 trap:   mov     rdi, [rsp]
         mov     rsi, [rsp + 8]
         mov     rdx, [rsp + 16]

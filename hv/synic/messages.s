@@ -43,7 +43,8 @@ message_take:
         mov     dword ptr [rbx + VP_QUEUE_LOCK], 0
         ret
 
-# messages_deliver - Fill the slots that are free.  Entry: rbx = VP, on its processor, rbp = partition.
+# messages_deliver - Fill the slots that are free.  Entry: rbx = VP, on its processor, rbp = partition.  Exit: nothing.
+# Changes rax, rcx, rdx, rdi, rsi, r8.
 messages_deliver:
         test    dword ptr [rbx + VP_SCONTROL], SCONTROL_ENABLE
         jz      4f

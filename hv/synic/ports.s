@@ -146,11 +146,13 @@ call_create_port_1:
 1:
 port_done:
         ret
+# port_bad - Entry: nothing.  Exit: eax = status.  Changes nothing else.
 port_bad:
         mov     eax, HVSTATUS_INVALID_PARAMETER
         ret
 
-# port_make - Everything is in order.  Entry: r9 = input, r10 = owner, rdx = ID of the sender.
+# port_make - Everything is in order.  Entry: r9 = input, r10 = owner, rdx = ID of the sender.  Exit: eax = status.
+# Changes rcx, r11.
 port_make:
         mov     eax, HVSTATUS_INSUFFICIENT_MEMORY
         cmp     qword ptr [r10 + PART_POOL_COUNT], 2

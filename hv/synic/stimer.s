@@ -167,7 +167,8 @@ stimer_message:
         mov     rsi, rbx
         jmp     message_queue
 
-# stimer_freed - A timer's message has gone: what was held back is due.  Entry: r15 = node, rbx, rbp.
+# stimer_freed - A timer's message has gone: what was held back is due.  Entry: r15 = node, rbx = VP, rbp = partition.
+# Exit: nothing.  Changes rax, rcx, rdx, r8.
 stimer_freed:
         lea     r8, [r15 - STIMER_OF_NODE]
         test    dword ptr [r8 + STIMER_OF_CONFIG], STIMER_ENABLE

@@ -16,7 +16,8 @@ request:
         jne     3f
         WORK    WORK_YIELD                      # let it wake
 3:      ret
-kick:   mov     rax, [rdx + CPU_NUMBER]         # rdx = processor block
+# kick - Interrupt another processor.  Entry: rdx = its block.  Exit: nothing.  Changes rax, rdx.
+kick:   mov     rax, [rdx + CPU_NUMBER]
         shl     eax, 24
         mov     edx, MEMORY_LOCAL_APIC
         mov     [rdx + APIC_ICR_HIGH*16], eax

@@ -79,7 +79,7 @@ ring_join:
 2:      pop     rbx
 3:      ret
 
-# schedule_leave - A VP that is suspended goes.  Jumped to.  Entry: rbx = VP of this processor, rsp = the processor's stack.
+# schedule_leave - A VP that is suspended goes.  Entry: rbx = VP of this processor, rsp = the processor's stack.  Exit: never.
 schedule_leave:
         mov     rdx, gs:[CPU_CURRENT]
         cmp     rdx, rbx
@@ -129,7 +129,8 @@ vp_return:
         vmptrld [rbx + VP_VMCS]
         ret
 
-processor_rest:                                 # until a VP joins
+# processor_rest - Sleep until a VP joins.  Entry: GS base = the processor's block.  Exit: never.
+processor_rest:
         mov     rsp, gs:[CPU_SELF]
 1:      call    ring_join
         cmp     qword ptr gs:[CPU_VPS], 0

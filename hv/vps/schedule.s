@@ -2,8 +2,8 @@
 #
 # Source  hv/README.md, "Scheduling, locks, isolation"; SDM 3C, "VMX-Preemption Timer"
 
-# schedule - Give the processor to the next VP.  Entry: rbx = VP that ran last, runnable, halted or ended.
-# Continues at vm_work with the VP it chose, or sleeps until one can run.
+# schedule - Give the processor to the next VP: goes on at vm_work with the VP it chose, or sleeps until one can run.
+# Entry: rbx = VP that ran last, runnable, halted or ended.  Exit: never.
 schedule:
         and     dword ptr [rbx + VP_WORK], ~WORK_YIELD
         mov     rsp, gs:[CPU_SELF]
@@ -15,9 +15,11 @@ schedule:
         jne     schedule_leave
         mov     rbx, [rbx + VP_NEXT]
         jmp     schedule_look
+# schedule_first - The same, from the first VP of the ring on.  Entry: GS base = the processor's block.  Exit: never.
 schedule_first:
         mov     rsp, gs:[CPU_SELF]
         mov     rbx, gs:[CPU_RING]
+# schedule_look - The same, from a VP on.  Entry: rbx = VP of this processor, rsp = the processor's stack.  Exit: never.
 schedule_look:
         call    ring_join
         rdtsc

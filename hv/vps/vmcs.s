@@ -115,6 +115,7 @@ vmcs_control:
 vmcs_missing:
         lea     rdi, [rel text_no_control]
         jmp     fatal
+# vmcs_refused - Entry: nothing.  Exit: never.
 vmcs_refused:
         lea     rdi, [rel text_refused]
         jmp     fatal

@@ -170,6 +170,7 @@ test:   ROOT_BEGINS
         je      2b
         cli
         jmp     1b
+# timer_fired - Entry: rdi = FRAME.  Exit: nothing.  Changes rax, rcx, rdx.
 timer_fired:
         rdtsc
         shl     rdx, 32
@@ -239,7 +240,7 @@ rests:  sti
         wrmsr
         C_WRMSR HVMSR_HYPERCALL, C_PAGE | 1
         .endm
-# The child that answers: the first message or event is its own.
+# echo - The child that answers: the first message or event is its own.  Entry: nothing.  Exit: never.
 echo:   C_BEGINS
         C_WRMSR HVMSR_SIMP, C_SIM | 1
         C_WRMSR HVMSR_SIEFP, C_SIEF | 1
@@ -279,9 +280,11 @@ echo:   C_BEGINS
         .endif
         jmp     2b
 echo_end:
+# outs - A child that writes to a port.  Entry: nothing.  Exit: never.
 outs:   out     0x10, al
         jmp     outs
 outs_end:
+# yields - A child that gives its time away.  Entry: nothing.  Exit: never.
 yields: C_BEGINS
 1:      mov     rcx, HVCALL_SPIN_WAIT | HVINPUT_FAST
         mov     eax, C_PAGE
@@ -289,7 +292,7 @@ yields: C_BEGINS
         jmp     1b
 yields_end:
 
-# VP 0 interrupts VP 1 and waits for its answer.
+# ipis - VP 0 interrupts VP 1 and waits for its answer.  Entry: nothing.  Exit: never.
 ipis:   lidt    [rip + ipis_idt]
         lgdt    [rip + ipis_gdt]
         CHILD_GATE C_IDT, 0x61, ipis_taken
@@ -311,6 +314,7 @@ ipis:   lidt    [rip + ipis_idt]
         jmp     1b
 2:      pause
         jmp     2b
+# ipis_taken - Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 ipis_taken:
         push    rax
         push    rcx

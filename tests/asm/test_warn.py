@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGES = ["hv", *sorted(str(path.parent.relative_to(ROOT)) for path in (ROOT / "firmware").rglob("build.list"))]
 PROGRAMS = [path for path in sorted((ROOT / "tests").rglob("*.s")) if path.read_text().startswith("# Expect:")]
 SMALL = [path for path in sorted((ROOT / "firmware/guests/small").glob("*.s")) if path.stem != "com1"]  # com1.s is included by them
+DOCUMENTED = [*sorted((ROOT / "docs").rglob("*.s")), *(ROOT / "perf/guests" / name for name in ("partition.s", "smp.s"))]
 MISLEADS = """start:  call    one
         hlt
 1:      ret
@@ -204,6 +205,48 @@ def test_a_label_at_the_end_of_a_file_is_its_end(tmp_path, monkeypatch):
     assert assemble(["a.s", "b.s"], cache=False).warnings == []
 
 
+@pytest.mark.parametrize("jump", ["jmp one", "jz one", "jmp near one", "loop one", "nop\nb: jecxz one"])
+def test_a_routine_that_another_file_jumps_to_needs_a_contract(tmp_path, monkeypatch, jump):
+    monkeypatch.chdir(tmp_path)
+    Path("a.s").write_text(f"a: {jump}\n ret\n")
+    line = 1 + jump.count("\n")
+    for over, found in (("", [f"{ALL}; {NOWHERE}"]), (f"{FULL}\n# Source  SDM 1\n", [])):
+        Path("t.s").write_text(f" nop\n{over}one: ret\n")
+        warnings = assemble(["a.s", "t.s"], cache=False).warnings
+        assert warnings == [f"t.s:2: {WITHOUT} (jumped to at a.s:{line}): {lacks}\n    one: ret" for lacks in found]
+
+
+@pytest.mark.parametrize("jump", ["call one", "lea rax, [rel one]\n jmp rax"])
+def test_a_call_or_an_address_is_named_before_a_jump_of_another_file(tmp_path, monkeypatch, jump):
+    monkeypatch.chdir(tmp_path)
+    Path("a.s").write_text(" jmp one\n")
+    Path("t.s").write_text(f" {jump}\none: ret\n")
+    taken = " (its address is taken at t.s:1)" if "lea" in jump else ""
+    assert assemble(["a.s", "t.s"], cache=False).warnings == [
+        f"t.s:{2 + jump.count(chr(10))}: {WITHOUT}{taken}: {ALL}; {NOWHERE}\n    one: ret"
+    ]
+
+
+@pytest.mark.parametrize("there", [".one: ret", "1: ret", "one = 8", "one: .quad 0"])
+def test_a_jump_to_what_is_no_routine_of_another_file_needs_none(tmp_path, monkeypatch, there):
+    monkeypatch.chdir(tmp_path)
+    Path("a.s").write_text("a: jmp " + {".": "b.one", "1": "1f"}.get(there[0], "one") + "\n")
+    Path("b.s").write_text(f"{'b:' if there[0] == '.' else ''} {there}\n")
+    assert assemble(["a.s", "b.s"], cache=False).warnings == []
+
+
+def test_a_library_goes_on_with_the_program_that_includes_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("inner.s").write_text("start: jz test\n jmp outer\n")
+    Path("lib.s").write_text('.include "inner.s"\nouter: jmp test\n')
+    Path("t.s").write_text('.include "lib.s"\ntest: jz outer\n jmp start\n')
+    found = [warning.split("\n")[0] for warning in assemble("t.s", cache=False).warnings]
+    assert found == [
+        f"{file}: {WITHOUT} (jumped to at t.s:{line}): the comment over {name} lacks Entry, Exit, Changes or Keeps; {NOWHERE}"
+        for file, line, name in (("inner.s:1", 3, "start"), ("lib.s:2", 2, "outer"))
+    ]
+
+
 TABLE = "a: call [table]\n{over}\ntable: .quad one\n# one - It answers.  Entry, Exit, {word}: as {what} of table.\none: ret"
 SHARED = "# table - Entry: rax.  Exit: rax.  Keeps rbx."
 
@@ -275,6 +318,26 @@ def test_hypervisor_and_firmware_have_no_warning(name):
 @pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
 def test_small_guests_have_no_warning(path):
     assert assemble(path).warnings == []
+
+
+USES = {  # of a library of tests/guests: what its contracts stand over is called
+    "lib": "", "breaklib": "ON VECTOR_DB, seen", "fivelib": "call five_tables", "modelib": "", "smplib": "call smp_wake",
+    "vmxlib": "call vmx_start\n call vmx_run\n call vmx_guest",
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_program_that_includes_a_library_of_the_guests_has_no_warning(tmp_path, name):
+    folder = ROOT / "tests/guests"
+    lines = [f'.include "{folder / each}.s"' for each in dict.fromkeys(["lib", name])]
+    Path(tmp_path / "t.s").write_text("\n".join([*lines, f"test: {USES[name]}", "PASS", ""]))
+    assert assemble(tmp_path / "t.s", werror=True, cache=False).warnings == []
+    assert set(USES) == {path.stem for path in folder.glob("*lib.s")}
+
+
+@pytest.mark.parametrize("path", DOCUMENTED, ids=lambda path: path.stem)
+def test_programs_of_the_documentation_have_no_warning(path):
+    assert assemble(path, werror=True).warnings == []
 
 
 def test_numeric_jumps_of_the_guest_programs_stay_between_two_names():

@@ -14,6 +14,7 @@
         .endm
 
 # seen - Handler: note RIP and B0 to B3 of the trap in place and status, count it in hits, and clear DR6.
+# Entry: rdi = FRAME.  Exit: nothing.  Changes rax.
 seen:   inc     dword ptr [rip + hits]
         mov     rax, [rdi + FRAME_RIP]
         mov     [rip + place], rax

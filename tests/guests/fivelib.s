@@ -19,7 +19,7 @@
         .equ    NEGATIVE, 0xFF00000000000000 | HIGH_4 << 39 | HIGH_3 << 30 | HIGH_2 << 21
 
 # five_tables - Pages at HIGH: A, B, code, A not executable; then a 2 MiB page of 2..4 MiB; then the lowest 2 MiB.
-# NEGATIVE is the same.  Changes rax, rcx, rdi.
+# NEGATIVE is the same.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdi.
 five_tables:
         mov     edi, PML5
         mov     ecx, 0x5000 / 8

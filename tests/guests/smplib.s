@@ -9,7 +9,7 @@
         call    smp_wake
         .endm
 
-# smp_wake - Changes rax, rcx, rdx.
+# smp_wake - Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx.
 smp_wake:
         mov     ecx, 1
 .next:  cmp     ecx, [rip + processors]
@@ -25,7 +25,7 @@ smp_wake:
         jmp     .next
 .done:  ret
 
-# smp_enter - A woken processor: rdi = its number.
+# smp_enter - A woken processor.  Entry: rdi = its number.  Exit: never.
 smp_enter:
         mov     eax, edi
         shl     eax, 12

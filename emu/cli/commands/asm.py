@@ -12,9 +12,9 @@ FILE is one .s file, or a folder with a build.list. `.use vmx, cpu` makes the ro
 VMCS_GUEST_RIP, REASON_CPUID, CR0_PE. An undefined symbol is an error.
 
 --warn reports what assembles and misleads its reader: a numeric jump (1b, 2f) across a named label, which leaves the routine it
-seems to stay in (write a .local label); and a routine that is called, by its name or through its address, when the comment over its
-label does not say Entry, Exit, and Changes or Keeps, or no Source stands there or at the head of the file. --werror makes an error
-of both. The built-in hypervisor and firmware are assembled with --werror.
+seems to stay in (write a .local label); and a routine that is called, by its name, through its address or by a jump of another file,
+when the comment over its label does not say Entry, Exit, and Changes or Keeps, or no Source stands there or at the head of the
+file. --werror makes an error of both. The built-in hypervisor and firmware are assembled with --werror.
 
 \b
 Examples:

@@ -7,6 +7,7 @@
         .equ    TICK, 0x40                      # vector
         .equ    TICKS_SECOND, 1000
 
+# main - Entry: nothing.  Exit: never.
 main:   call    call_init
         NE      dword ptr [rel call_ready], 0
         SAY     "enlightened, interface Hv#1, VP "

@@ -8,6 +8,7 @@
         call    probe_\name
         SAY     "\name, "
         .endm
+# main - Entry: nothing.  Exit: never.
 main:   mov     eax, 1                          # the APIC before anything can interrupt
         APIC_WRITE APIC_SVR, SVR_ENABLE | 0xFF
         SAY     "asked for "

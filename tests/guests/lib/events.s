@@ -1,9 +1,9 @@
 # events.s - interrupts and exceptions: a hook answers, an expectation is met, or the run fails.
 #
 # Source  SDM 3A, "64-Bit Mode Stack Frame"
-
         .equ    HAVE_ERROR, 1 << VECTOR_DF | 1 << VECTOR_TS | 1 << VECTOR_NP | 1 << VECTOR_SS | 1 << VECTOR_GP | 1 << VECTOR_PF | 1 << VECTOR_AC | 1 << VECTOR_CP
         .align  16
+# stubs - One an event, 16 bytes each.  Entry: from hardware.  Exit: IRETQ.  Keeps every register.
 stubs:
         .rept   256
         .align  16
@@ -85,6 +85,7 @@ event_return:
         iretq
 
 # to_kernel - Software interrupt of RING0: go on in ring 0, on the stack that RING3 left.
+# Entry: rdi = FRAME.  Exit: nothing.  Changes rax.
 to_kernel:
         and     qword ptr [rdi + FRAME_RIP], USER - 1
         mov     qword ptr [rdi + FRAME_CS], CODE64
@@ -93,7 +94,7 @@ to_kernel:
         mov     [rdi + FRAME_RSP], rax
         ret
 
-# to_fail - Software interrupt of FAIL and CAUGHT: say which check, end the run by its number.
+# to_fail - Software interrupt of FAIL and CAUGHT: say which check, end the run by its number.  Entry: nothing.  Exit: never.
 to_fail:
         lea     rsi, [rip + text_check]
         call    print
@@ -108,7 +109,7 @@ to_fail:
 .out:   out     PORT_DEBUG_EXIT, eax
         hlt
 
-# unexpected - Entry: rdi = FRAME.  Say what came, end the run by 0xE00 + vector.
+# unexpected - Say what came, end the run by 0xE00 + vector.  Entry: rdi = FRAME.  Exit: never.
 unexpected:
         mov     rbx, rdi
         lea     rsi, [rip + text_vector]

@@ -31,7 +31,7 @@ start:  cli
         ON      TO_FAIL, to_fail
         jmp     test
 
-# tables_make - Identity map, supervisor; USER alias; empty window.  Changes rax, rcx, rdi.
+# tables_make - Identity map, supervisor; USER alias; empty window.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdi.
 tables_make:
         mov     edi, TABLES
         mov     ecx, 0x7000 / 8
@@ -55,7 +55,8 @@ tables_make:
         mov     dword ptr [TABLES + 0x2000 + (WINDOW >> 21) * 8], WINDOW_PT + USER_PAGE
         ret
 
-# idt_make - An interrupt gate for every vector; the library's and INT3's and INTO's with DPL 3.  Changes rax, rcx, rdi.
+# idt_make - An interrupt gate for every vector; the library's and INT3's and INTO's with DPL 3.
+# Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdi.
 idt_make:
         lea     rdi, [rip + idt]
         lea     rax, [rip + stubs]

@@ -1,13 +1,15 @@
 # text.s - text and numbers on COM1, polled.
+#
+# Source  PC16550D data sheet, "Line Status Register"
 
-# print - Send the text at rsi up to its zero byte.  Changes rax, rdx, rsi.
+# print - Send a text up to its zero byte.  Entry: rsi = text.  Exit: nothing.  Changes rax, rdx, rsi.
 print:  lodsb
         test    al, al
         jz      .done
         call    print_character
         jmp     print
 .done:  ret
-# print_character - Send al.  Changes rdx.
+# print_character - Send a character.  Entry: al.  Exit: nothing.  Changes rdx.
 print_character:
         push    rax
         mov     edx, PORT_UART + UART_LSR
@@ -18,12 +20,12 @@ print_character:
         mov     edx, PORT_UART + UART_DATA
         out     dx, al
         ret
-# print_named - Send the text at rsi, then rax in hexadecimal.
+# print_named - Send a text, then a number in hexadecimal.  Entry: rsi = text, rax = number.  Exit: nothing.  Changes rcx, rdx, rsi.
 print_named:
         push    rax
         call    print
         pop     rax
-# print_hex - Send rax in hexadecimal.  Changes rax, rcx, rdx.
+# print_hex - Send a number in hexadecimal.  Entry: rax = number.  Exit: nothing.  Changes rcx, rdx.
 print_hex:
         mov     ecx, 60
 .skip:  mov     rdx, rax                        # leading zeros

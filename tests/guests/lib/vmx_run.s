@@ -2,8 +2,8 @@
 #
 # Source  SDM 3C, "VM Entries", "VM Exits"
 
-# vmx_run - Enter the guest with guest_registers; returns at its exit.  Exit: rax = exit reason, all 32 bits; a failed
-# VMLAUNCH or VMRESUME gives NOTHING.  Keeps rbx, rbp, rsi, rdi, r8-r15.
+# vmx_run - Enter the guest with guest_registers; returns at its exit.  Entry: nothing.  Exit: rax = exit reason, all 32 bits;
+# a failed VMLAUNCH or VMRESUME gives NOTHING.  Keeps rbx, rbp, rsi, rdi, r8-r15.
 vmx_run:
         push    rbx
         push    rbp
@@ -35,8 +35,8 @@ vmx_run:
         pop     qword ptr [rip + entry_flags]
         mov     eax, NOTHING
         jmp     vmx_back
-vmx_exit:
-        pushfq
+# vmx_exit - Where an exit leads: vmx_run returns.  Entry: every register is the guest's.  Exit: rax = exit reason.  Changes all.
+vmx_exit: pushfq
         pop     qword ptr [rip + exit_flags]
         mov     dword ptr [rip + launched], 1
         mov     [rip + guest_registers], rax

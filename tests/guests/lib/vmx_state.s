@@ -2,7 +2,7 @@
 #
 # Source  SDM 3D, "Enabling and Entering VMX Operation"; SDM 3C, "Virtual-Machine Control Structures"
 
-# vmx_on - CR4.VMXE, VMXON region, VMXON.  Changes rax, rcx, rdx.
+# vmx_on - CR4.VMXE, VMXON region, VMXON.  Entry: nothing.  Exit: its flags.  Changes rax, rcx, rdx.
 vmx_on: mov     rax, cr4
         or      rax, CR4_VMXE
         mov     cr4, rax
@@ -11,13 +11,13 @@ vmx_on: mov     rax, cr4
         mov     qword ptr [rip + pointer], VMXON_REGION
         vmxon   [rip + pointer]
         ret
+# vmx_revision - Entry: nothing.  Exit: eax = revision identifier of a VMCS.  Changes rcx, rdx.
 vmx_revision:
         mov     ecx, VMXMSR_BASIC
         rdmsr
         and     eax, BASIC_REVISION
         ret
-
-# vmx_start - VMX operation with a current VMCS that enters 64-bit mode in this address space.  Changes all.
+# vmx_start - VMX operation, a VMCS that enters 64-bit mode here.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx, rdi, rsi.
 vmx_start:
         call    vmx_on
         call    vmx_revision
@@ -30,7 +30,7 @@ vmx_start:
         call    ept_make
         call    vmx_controls
         call    vmx_host
-# vmx_guest - Guest state: as this program runs now.
+# vmx_guest - Guest state: as this program runs now.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rsi.
 vmx_guest:
         mov     rax, cr0
         PUT     GUEST_CR0, rax
@@ -88,7 +88,6 @@ segments:
         .long   VMCS_GUEST_FS_SELECTOR, VMCS_GUEST_FS_LIMIT, VMCS_GUEST_FS_ACCESS_RIGHTS, VMCS_GUEST_FS_BASE
         .long   VMCS_GUEST_GS_SELECTOR, VMCS_GUEST_GS_LIMIT, VMCS_GUEST_GS_ACCESS_RIGHTS, VMCS_GUEST_GS_BASE
         .long   0
-
 # CONTROLS field, msr, wanted - What is wanted and must be 1, without what must be 0.
         .macro  CONTROLS field, msr, wanted
         mov     ecx, VMXMSR_\msr
@@ -97,6 +96,7 @@ segments:
         and     eax, edx
         PUT     \field, rax
         .endm
+# vmx_controls - Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx.
 vmx_controls:
         CONTROLS PIN_BASED_CONTROLS, TRUE_PIN, 0
         CONTROLS PRIMARY_CONTROLS, TRUE_PROC, PROC_HLT | PROC_SECONDARY
@@ -115,7 +115,7 @@ vmx_controls:
         PUT     EXIT_MSR_LOAD_COUNT, 0
         PUT     ENTRY_MSR_LOAD_COUNT, 0
         ret
-
+# vmx_host - Host state: as this program runs now.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdx.
 vmx_host:
         mov     rax, cr0
         PUT     HOST_CR0, rax
@@ -144,7 +144,7 @@ vmx_host:
         PUT     HOST_RIP, vmx_exit
         ret
 
-# ept_make - 4 GiB at themselves by 2 MiB pages, write-back, all rights.  Changes rax, rcx, rdi.
+# ept_make - 4 GiB at themselves by 2 MiB pages, write-back, all rights.  Entry: nothing.  Exit: nothing.  Changes rax, rcx, rdi.
 ept_make:
         mov     edi, EPT_PML4
         mov     ecx, 0x7000 / 8
