@@ -210,19 +210,13 @@ def _address_32(code, at, end, mode, insn):
 
 
 @kernel
-def _registers(insn):
-    """Note the fields of ModRM, each with its bit of REX."""
-    insn.mod = get(insn.modrm, MODRM.MOD)
-    insn.reg = get(insn.modrm, MODRM.REG) | get(insn.rex, REX.R) << 3
-    insn.rm = get(insn.modrm, MODRM.RM) | get(insn.rex, REX.B) << 3
-
-
-@kernel
 def _modrm(code, at, end, mode, insn):
     """Read ModRM and what belongs to it; return the position after it."""
     insn.modrm = _byte(code, at, end)
     at += 1
-    _registers(insn)
+    insn.mod = get(insn.modrm, MODRM.MOD)
+    insn.reg = get(insn.modrm, MODRM.REG) | get(insn.rex, REX.R) << 3
+    insn.rm = get(insn.modrm, MODRM.RM) | get(insn.rex, REX.B) << 3
     if insn.mod == 3:
         return at
     insn.memory = 1
@@ -358,7 +352,9 @@ def decode_at(code, start, count, mode, insn):
     if form & FORM.REGISTERS:
         insn.modrm = _byte(code, at, end) | MODRM.MOD
         at += 1
-        _registers(insn)
+        insn.mod = 3
+        insn.reg = get(insn.modrm, MODRM.REG) | get(insn.rex, REX.R) << 3
+        insn.rm = get(insn.modrm, MODRM.RM) | get(insn.rex, REX.B) << 3
     elif form & FORM.MODRM:
         at = _modrm(code, at, end, mode, insn)
     immediate = form & FORM.IMMEDIATE
