@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emu.bits import details
 from emu.spec.hypercall import HYPERCALL, OFFERED
-from emu.spec.tlfs import HVCALL, HVLEAF, HVMSR, PRIVILEGE
+from emu.spec.tlfs import HVCALL, HVLEAF, HVMSR, PRIVILEGE, PRIVILEGE_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "tlfs.md"
@@ -19,7 +19,8 @@ HEAD = """# The hypervisor's interface
 
 What the hypervisor of `hv/` offers of the Hypervisor Top Level Functional Specification, made by `docs/tlfs.py` from the tables that the
 hypervisor is assembled with. Behaviour and limits: [hv/README.md](../hv/README.md). A call that is not offered has status 0x0002, an MSR
-that is not offered #GP(0); so has one whose privilege the partition lacks: status 0x0006, #GP(0).
+that is not offered #GP(0); so has one whose privilege the partition lacks: status 0x0006, #GP(0). A call is about a partition: "parent" is
+that one's, "itself" that one; the names are of privileges that the caller must have, after "with" only where it calls about itself.
 
 Each call, MSR and leaf is asked by the root, by a child with every privilege and by one with almost none, and each documented failure is
 provoked, from the table of `tests/hyperv/conformance/rows.py`; the column of tests names programs that use it besides.
@@ -38,25 +39,20 @@ def users(symbol):
 
 
 def privileges():
-    """Return {call code name: privilege name or ""} and {MSR name: the same} of the hypervisor's rows."""
-    text = hv("hypercalls/hypercall_rows.s")
-    rows = dict(re.findall(r"^(row_\w+): +CALLROW [^\n]*?(?:PRIVILEGE_(\w+)|0), call_\w+$", text, re.MULTILINE))
-    calls = {name: rows[row] for name, row in re.findall(r"CALLAT +(\w+), (row_\w+)", text)}
+    """Return {(first MSR, last MSR): its privilege, or "any"} of the hypervisor's rows."""
     text = hv("exits/synthetic_rows.s")
     rows = dict(re.findall(r"^(syn_\w+): +SYNROW (?:PRIVILEGE_)?(\w+),", text, re.MULTILINE))
-    msrs = {(first, last): rows[row] for first, last, row in re.findall(r"SYNAT +(\w+), (\w+), (syn_\w+)", text)}
-    return calls, msrs
+    found = re.findall(r"SYNAT +(\w+), (\w+), (syn_\w+)", text)
+    return {(first, last): PRIVILEGE_NAMES.get(rows[row], rows[row].lower()) for first, last, row in found}
 
 
 def calls():
     """Yield the lines about hypercalls."""
-    needed, _ = privileges()
     names = {int(number): name for name, (number, _) in details(HVCALL).rows.items()}
-    yield from ("", "## Hypercalls", "", "| code | call | privilege | state | tests |", "|---|---|---|---|---|")
+    yield from ("", "## Hypercalls", "", "| code | call | who may call | state | tests |", "|---|---|---|---|---|")
     for code, (name, _, who) in HYPERCALL.items():
         if code in OFFERED:
-            symbol = names[code]
-            yield f"| {code:#06x} | {name} | {needed[symbol] or who} | implemented | {users(symbol)} |"
+            yield f"| {code:#06x} | {name} | {who} | implemented | {users(names[code])} |"
             continue
         reason = next((text for word, text in REFUSED.items() if word in name), "")
         yield f"| {code:#06x} | {name} | {who} | {'refused: ' + reason if reason else 'not yet'} | |"
@@ -64,10 +60,9 @@ def calls():
 
 def msrs():
     """Yield the lines about synthetic MSRs."""
-    _, needed = privileges()
     numbers = {name: (int(number), text) for name, (number, text) in details(HVMSR).rows.items()}
     yield from ("", "## Synthetic MSRs", "", "| MSR | name | what | privilege | tests |", "|---|---|---|---|---|")
-    for (first, last), privilege in needed.items():
+    for (first, last), privilege in privileges().items():
         number, text = numbers[first]
         where = f"{number:#x}" + (f"..{numbers[last][0] & 0xFFF:x}" if last != first else "")
         yield f"| {where} | {first}{'..' + last if last != first else ''} | {text} | {privilege} | {users(first)} |"
@@ -81,7 +76,8 @@ def leaves():
     given = set(re.findall(r"PRIVILEGE_(\w+)", hv("partitions/property.s") + hv("exits/cpuid_rows.s")))
     yield from ("", "## Privileges", "", "| bit | name | gates | given |", "|---|---|---|---|")
     for name, (high, _, text) in details(PRIVILEGE).rows.items():
-        yield f"| {high} | {name} | {text} | {'yes' if name in given else 'no: not implemented yet'} |"
+        _, _, gated = text.partition(": ")
+        yield f"| {high} | {PRIVILEGE_NAMES[name]} | {gated} | {'yes' if name in given else 'no: not implemented yet'} |"
 
 
 def page():

@@ -28,14 +28,14 @@ from emu.model.observe import breakpoint
 from emu.model.processor import decode
 from emu.spec.cpu import GPR, RFLAGS, SEG
 from emu.spec.engine import ENGINE, HFLAGS
-from emu.spec.insn import STEP
+from emu.spec.insn import REX, REX_PREFIX, STEP
 from emu.spec.outcome import WATCH
 from emu.state import cpu_at, env_of, insn_at, machine_at
 
 MULTIPLIER, INCREMENT = U64(6364136223846793005), U64(1442695040888963407)      # Knuth's, for 64-bit sequences
 TB_PAGE0, TB_PAGE1 = U64(at.TB_PAGE0), U64(at.TB_PAGE1)
 BUFFER, FOUND_WORDS = U64(1024), U64(at.FOUND_WORDS)
-TWO_BYTE, X87, X87_BITS, REX, HIGH_NIBBLE, NEAR_JCC = U64(0x0F), U64(0xD8), U64(0xF8), U64(0x40), U64(0xF0), U64(0x80)
+TWO_BYTE, X87, X87_BITS, HIGH_NIBBLE, NEAR_JCC = U64(0x0F), U64(0xD8), U64(0xF8), U64(0xF0), U64(0x80)
 OPERAND_SIZE, ADDRESS_SIZE, REPNE, REP = U64(0x66), U64(0x67), U64(0xF2), U64(0xF3)
 SEGMENT_ES, SEGMENT_BITS, SEGMENT_FS, SEGMENT_GS = U64(0x26), U64(0xE7), U64(0x64), U64(0x65)     # ES, CS, SS, DS alike
 MOVSB, CMPSD, STOSB, SCASD = U64(0xA4), U64(0xA7), U64(0xAA), U64(0xAF)
@@ -74,8 +74,8 @@ def unavailable(code, size, flags):
             return i + 1 >= size or U64(code[i + 1]) & HIGH_NIBBLE != NEAR_JCC
         if byte & X87_BITS == X87:
             return True
-        if byte & HIGH_NIBBLE != REX and byte != OPERAND_SIZE and byte != REPNE and byte != REP and byte & SEGMENT_BITS != SEGMENT_ES and \
-                byte != SEGMENT_FS and byte != SEGMENT_GS and byte != ADDRESS_SIZE:
+        if byte & REX.FIXED != REX_PREFIX and byte != OPERAND_SIZE and byte != REPNE and byte != REP and \
+                byte & SEGMENT_BITS != SEGMENT_ES and byte != SEGMENT_FS and byte != SEGMENT_GS and byte != ADDRESS_SIZE:
             return False
     return True
 
@@ -88,7 +88,7 @@ def repeats(code, size):
         byte = U64(code[i])
         if byte == REPNE or byte == REP:
             repeated = True
-        elif byte & HIGH_NIBBLE != REX and byte != OPERAND_SIZE and byte & SEGMENT_BITS != SEGMENT_ES and byte != SEGMENT_FS and \
+        elif byte & REX.FIXED != REX_PREFIX and byte != OPERAND_SIZE and byte & SEGMENT_BITS != SEGMENT_ES and byte != SEGMENT_FS and \
                 byte != SEGMENT_GS and byte != ADDRESS_SIZE:
             return repeated and (MOVSB <= byte <= CMPSD or STOSB <= byte <= SCASD)
     return False

@@ -16,12 +16,11 @@ from emu.core.state import core_at
 from emu.jit import entry, kernel
 from emu.model.cpu import attributes, base, code_64, cpl, real_mode
 from emu.model.memory import look
-from emu.model.processor.segment import CONFORMING, IS_CODE, NOT_NULL, TABLE_READ, address, inside, kind, level
-from emu.spec.cpu import CR4, DESCRIPTOR, GPR, RFLAGS, SEG
+from emu.model.processor.segment import CONFORMING, IS_CODE, NOT_NULL, TABLE_READ, WIDE, address, inside, kind, level
+from emu.spec.cpu import CR4, DESCRIPTOR, GPR, RFLAGS, SEG, SYSTYPE
 from emu.spec.engine import ENGINE
 from emu.state import cpu_at, env_of
 
-DPL_SHIFT, GATE, GATE_BITS = U64(45), U64(4), U64(7)                              # call gates have types 4 and 12
 POPPED = U64(40)
 
 
@@ -32,7 +31,7 @@ def nulls_a_base(c, e):
         return False
     for n in range(2):
         s = SEG.FS + U64(n)
-        if e.seg[s * 3] & NOT_NULL and base(e, s) and e.seg[s * 3 + 2] >> DPL_SHIFT & 3 != 3:
+        if e.seg[s * 3] & NOT_NULL and base(e, s) and level(attributes(e, s)) != 3:
             return True
     return False
 
@@ -43,7 +42,7 @@ def goes_inward(c, e, select):
     if e.eflags & RFLAGS.VM or not select & NOT_NULL or not inside(e, select):
         return False
     gate = look.load(c, address(e, select) + 4, 4, TABLE_READ)
-    if gate & DESCRIPTOR.S or kind(gate) & GATE_BITS != GATE:
+    if gate & DESCRIPTOR.S or kind(gate) & ~WIDE != SYSTYPE.CALL_GATE_16:
         return False
     target = look.load(c, address(e, select) + 2, 2, TABLE_READ)
     if not target & NOT_NULL or not inside(e, target):

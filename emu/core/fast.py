@@ -19,12 +19,11 @@ from emu.model.instructions.miscellaneous import put_time
 from emu.spec.cost import COST
 from emu.spec.cpu import CR4, RFLAGS
 from emu.spec.engine import CC_OP, HFLAGS
-from emu.spec.insn import INSN
+from emu.spec.insn import INSN, MODRM, REX, REX_PREFIX
 from emu.spec.outcome import MODE, WATCH
 from emu.state import cpu_at, debug_at, env_of, machine_at
 
-REX_PREFIX, REX_MASK, REX_R_SHIFT, REX_B_SHIFT = U64(0x40), U64(0xF0), U64(1), U64(3)
-TWO_BYTE_ESCAPE, REGISTER_FORM = U64(0x0F), U64(0xC0)
+TWO_BYTE_ESCAPE = U64(0x0F)
 OP_MOV_FROM_CR, OP_VMREAD, OP_VMWRITE = U64(0x20), U64(0x78), U64(0x79)
 STATIC = U64(1)                             # cycles that the block stub charged for the instruction
 PLAIN_MODE = HFLAGS.CS64 | HFLAGS.CPL
@@ -59,14 +58,14 @@ def between_registers(e, b):
     if b.host == 0:
         return U64(0), U64(0), U64(0), U64(0)
     code, length, rex = b.host + (e.rip - b.pc), U64(3), U64(0)
-    if peek8(code) & REX_MASK == REX_PREFIX:
+    if peek8(code) & REX.FIXED == REX_PREFIX:
         rex = peek8(code)
         code += 1
         length += 1
     opcode, modrm = peek8(code + 1), peek8(code + 2)
-    if peek8(code) != TWO_BYTE_ESCAPE or modrm < REGISTER_FORM:
+    if peek8(code) != TWO_BYTE_ESCAPE or modrm & MODRM.MOD != MODRM.MOD:
         return U64(0), U64(0), U64(0), U64(0)
-    return opcode, modrm >> 3 & 7 | (rex & 4) << REX_R_SHIFT, modrm & 7 | (rex & 1) << REX_B_SHIFT, length
+    return opcode, get(modrm, MODRM.REG) | get(rex, REX.R) << 3, get(modrm, MODRM.RM) | get(rex, REX.B) << 3, length
 
 
 @kernel

@@ -5,7 +5,7 @@ the fault saves.
 Not modelled: far transfers that the engine does by itself fault at their target (JMP and CALL through m16:64, and in real mode).
 Source: SDM 2A and 2B, "CALL", "Jcc", "JMP", "LOOP/LOOPcc", "RET", "IRET/IRETD/IRETQ": exceptions of each mode
 """
-from emu.bits import ALL_ONES, LOW_16, LOW_32, U64
+from emu.bits import ALL_ONES, LOW_16, LOW_32, U64, get
 from emu.core import context as at
 from emu.core import rows
 from emu.core.state import block_at, core_at
@@ -17,6 +17,7 @@ from emu.model.memory import look
 from emu.model.processor import decode
 from emu.spec.cpu import RFLAGS, SEG
 from emu.spec.engine import HFLAGS
+from emu.spec.insn import MODRM
 from emu.state import ENV, insn_at
 
 RCX, RSP = U64(1), U64(4)
@@ -103,7 +104,7 @@ def _move(e, n, mask, by):
 @kernel
 def _far(insn):
     """Return whether the decoded instruction is a far JMP or CALL."""
-    reg = insn.modrm >> 3 & 7
+    reg = get(insn.modrm, MODRM.REG)
     return insn.opcode == JMP_FAR or insn.opcode == CALL_FAR or insn.opcode == GROUP_5 and (reg == GROUP_CALL_FAR or reg == GROUP_JMP_FAR)
 
 
@@ -128,7 +129,7 @@ def undo_branch(c, e):
             return False
     elif _far(insn):
         return False
-    elif opcode == CALL or opcode == GROUP_5 and insn.modrm >> 3 & 7 == GROUP_CALL:
+    elif opcode == CALL or opcode == GROUP_5 and get(insn.modrm, MODRM.REG) == GROUP_CALL:
         _move(e, RSP, stack, size)
     elif opcode == RET or opcode == RET_POP:
         _move(e, RSP, stack, 0 - size - (insn.immediate & LOW_16 if opcode == RET_POP else 0))

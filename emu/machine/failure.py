@@ -4,7 +4,7 @@ Everything is read from the records after the run; nothing of the machine change
 """
 from dataclasses import dataclass
 
-from emu.bits import ALL_ONES, LOW_32, PAGE_BYTES, U64, name_of, numbers, show, text_of
+from emu.bits import ALL_ONES, LOW_32, PAGE_BYTES, U64, details, get, name_of, numbers, show, text_of
 from emu.errors import ConfigError
 from emu.jit import words
 from emu.machine.host import host
@@ -15,7 +15,7 @@ from emu.model.processor import msr
 from emu.model.vmx import checks, world
 from emu.model.vmx.vmcs import View
 from emu.spec.apic import X2APIC
-from emu.spec.cpu import CR0, EFER, RFLAGS, SEG, VECTOR, VECTORS
+from emu.spec.cpu import CR0, EFER, GATE, GATE_64, RFLAGS, SEG, SYSTYPE, VECTOR, VECTORS
 from emu.spec.msr import MSR, RULE, RULES
 from emu.spec.outcome import ACCESS, MODE
 from emu.spec.paging import PFEC
@@ -25,7 +25,7 @@ from emu.spec.vmx import ACTIVITY, MWAIT, REASON, VMABORT, VMERROR, VMXMSR
 from emu.state import env_of
 
 OUTSIDE_REACH = 0x4000                                     # bytes after a symbol outside the image that still go by its name
-GATES = {5: "task gate", 6: "16-bit interrupt gate", 7: "16-bit trap gate", 12: "call gate", 14: "interrupt gate", 15: "trap gate"}
+GATES = {int(number): text for row, (number, text) in details(SYSTYPE).rows.items() if "GATE" in row}
 ENTRY_FAILURE = 1 << 31
 WITH_ERROR = numbers(VECTORS, "ERROR")
 WORLD = {int(MODE.BARE): "", int(MODE.ROOT): " in VMX root operation", int(MODE.NONROOT): " in VMX non-root operation"}
@@ -116,14 +116,16 @@ def gate(machine, c, vector, partition=0):
     if data is None:
         return f"at {address:#x}, which is not mapped"
     word = int.from_bytes(data, "little")
-    kind, level = word >> 40 & 0xF, word >> 45 & 3
-    offset = word & 0xFFFF | word >> 32 & 0xFFFF_0000 | (word >> 64 & int(LOW_32)) << 32
     if not word:
         return f"at {address:#x}: empty"
-    present = "" if word >> 47 & 1 else ", not present"
-    stack = f", IST {word >> 32 & 7}" if size == 16 and word >> 32 & 7 else ""
-    name = GATES.get(kind, f"type {kind}, which is not a gate") if not word >> 44 & 1 else "not a system descriptor"
-    return f"at {address:#x}: {name} to {word >> 16 & 0xFFFF:#x}:{place(machine, offset, partition)}, DPL {level}{stack}{present}"
+    low, high = U64(word & int(ALL_ONES)), U64(word >> 64)
+    kind, level, ist, select = (int(get(low, field)) for field in (GATE.TYPE, GATE.DPL, GATE.IST, GATE.SELECTOR))
+    parts = get(low, GATE.OFFSET_15_0), get(low, GATE.OFFSET_31_16), get(high, GATE_64.OFFSET_63_32)
+    offset = sum(int(part) << shift for part, shift in zip(parts, (0, 16, 32), strict=True))
+    present = "" if low & GATE.P else ", not present"
+    stack = f", IST {ist}" if size == 16 and ist else ""
+    name = "not a system descriptor" if low & GATE.S else GATES.get(kind, f"type {kind}, which is not a gate")
+    return f"at {address:#x}: {name} to {select:#x}:{place(machine, offset, partition)}, DPL {level}{stack}{present}"
 
 
 def _fault(vector, error, address):

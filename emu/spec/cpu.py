@@ -1,5 +1,5 @@
 """Processor registers and exceptions: CR0, CR4, EFER, RFLAGS, DR6, DR7, descriptors, vectors."""
-from emu.bits import LOW_16, U64, codes, details, every, layout, registers, sets, value_of
+from emu.bits import LOW_16, U64, codes, details, every, layout, registers, sets, shift_of, value_of
 
 GPR = codes("GPR", 'SDM 2A, "REX Prefixes"',
     RAX=(0, "accumulator"), RCX=(1, "count"), RDX=(2, "data"), RBX=(3, "base"), RSP=(4, "stack pointer"),
@@ -58,6 +58,10 @@ DR7 = layout("DR7", 64, 'SDM 3B, "Debug Control Register (DR7)"',
     RW0=(17, 16, "condition 0"), LEN0=(19, 18, "length 0"), RW1=(21, 20, "condition 1"), LEN1=(23, 22, "length 1"),
     RW2=(25, 24, "condition 2"), LEN2=(27, 26, "length 2"), RW3=(29, 28, "condition 3"), LEN3=(31, 30, "length 3"))
 
+# The fields of breakpoint n are those of breakpoint 0, so many bits further for each.
+DR7_ENABLES_STEP, DR7_STEP = (U64(shift_of(one) - shift_of(zero)) for zero, one in ((DR7.L0, DR7.L1), (DR7.RW0, DR7.RW1)))
+DR7_ENABLES = DR7.L0 | DR7.G0 | DR7.L1 | DR7.G1 | DR7.L2 | DR7.G2 | DR7.L3 | DR7.G3
+
 # Bits that no write changes are 1 as at reset, or 0.
 DEBUGREG = registers("DEBUGREG", 'SDM 3B, "Debug Registers"; SDM 3A, "Processor States Following Power-up, Reset, or INIT"',
     DR6=(6, 0xFFFF_0FF0, DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3 | DR6.BD | DR6.BS | DR6.BT, "debug status"),
@@ -99,8 +103,21 @@ SEGTYPE = codes("SEGTYPE", 'SDM 3A, "Code- and Data-Segment Descriptor Types" (D
     CODE_UNREADABLE=(9, "code, accessed"), CODE=(11, "code, readable, accessed"),
     CONFORMING_UNREADABLE=(13, "conforming code, accessed"), CONFORMING=(15, "conforming code, readable, accessed"))
 SYSTYPE = codes("SYSTYPE", 'SDM 3A, "System Descriptor Types" (DESCRIPTOR.S = 0)',
-    TSS_16=(1, "16-bit TSS, available"), LDT=(2, "LDT"), BUSY_TSS_16=(3, "16-bit TSS, busy"), TASK_GATE=(5, "task gate"),
-    TSS=(9, "32-bit or 64-bit TSS, available"), BUSY_TSS=(11, "32-bit or 64-bit TSS, busy"))
+    TSS_16=(1, "16-bit TSS, available"), LDT=(2, "LDT"), BUSY_TSS_16=(3, "16-bit TSS, busy"), CALL_GATE_16=(4, "16-bit call gate"),
+    TASK_GATE=(5, "task gate"), INTERRUPT_GATE_16=(6, "16-bit interrupt gate"), TRAP_GATE_16=(7, "16-bit trap gate"),
+    TSS=(9, "32-bit or 64-bit TSS, available"), BUSY_TSS=(11, "32-bit or 64-bit TSS, busy"),
+    # The 32-bit and 64-bit ones; which of them, the mode says.
+    CALL_GATE=(12, "call gate"), INTERRUPT_GATE=(14, "interrupt gate"), TRAP_GATE=(15, "trap gate"))
+IDTGATE = sets("IDTGATE", SYSTYPE, 'SDM 3A, "IDT Descriptors", "64-Bit Mode IDT"',
+    PROTECTED=("TASK_GATE INTERRUPT_GATE_16 TRAP_GATE_16 INTERRUPT_GATE TRAP_GATE", "what an IDT of protected mode may hold"),
+    LONG=("INTERRUPT_GATE TRAP_GATE", "what an IDT of IA-32e mode may hold"))
+
+# A gate: TYPE, S, DPL and P lie where DESCRIPTOR has them in the upper half.  A 64-bit one has a second half, GATE_64.
+GATE = layout("GATE", 64, 'SDM 3A, "IDT Descriptors", "64-Bit Mode IDT", "Call Gates"',
+    OFFSET_15_0=(15, 0, "offset 15:0"), SELECTOR=(31, 16, "code segment, or TSS of a task gate"),
+    IST=(34, 32, "interrupt stack table, 64-bit gates"), TYPE=(43, 40, "SYSTYPE"), S=(44, 44, "0 = system"),
+    DPL=(46, 45, "privilege level"), P=(47, 47, "present"), OFFSET_31_16=(63, 48, "offset 31:16"))
+GATE_64 = layout("GATE_64", 64, 'SDM 3A, "64-Bit Mode IDT" (bytes 8 to 15)', OFFSET_63_32=(31, 0, "offset 63:32"))
 
 
 # Descriptors of base 0 and limit 4 GiB, privilege level 0, accessed, as the eight bytes of a table.
@@ -110,7 +127,8 @@ def _flat(kind, size):
 
 GDT_CODE64, GDT_CODE32 = _flat(SEGTYPE.CODE, DESCRIPTOR.L), _flat(SEGTYPE.CODE, DESCRIPTOR.DB)
 GDT_DATA = _flat(SEGTYPE.DATA, DESCRIPTOR.DB)
-GATE_INTERRUPT = int(DESCRIPTOR.P) | 14 << 8      # bits 15:0 of the second doubleword: of a table of 32 or 64 bits
+# Bits 15:0 of the second doubleword of an interrupt gate: of a table of 32 or 64 bits.
+GATE_INTERRUPT = int(value_of(DESCRIPTOR, P=1, TYPE=SYSTYPE.INTERRUPT_GATE))
 
 # Interruption information: VM-entry, VM-exit and IDT-vectoring; the model uses it for every event.
 INTR = layout("INTR", 32, 'SDM 3C, "VM-Entry Controls for Event Injection"',

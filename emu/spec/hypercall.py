@@ -3,33 +3,40 @@
 Left out: calls that no specification and no public header describes, and those of other architectures.
 """
 from emu.bits import codes, details
-from emu.spec.tlfs import HVCALL, HVSTATUS
+from emu.spec.tlfs import HVCALL, HVSTATUS, PRIVILEGE_NAMES
 
 # What the second word of a row says: SIMPLE runs once, REP repeats for a list, VARIABLE has a header of variable size, FAST may take
 # its parameters in registers.
 CALLKIND = codes("CALLKIND", 'TLFS, "Hypercall Classes"; "Hypercall Inputs"', S=(0, "simple"), R=(1, "rep"), V=(2, "variable header"),
              F=(3, "fast form"))
 
-# number, kind, who may call: a privilege of the caller or "parent" of the partition it is about.
+# number, kind, who may call: "parent" of the partition that the call is about, that partition "itself", and rows of PRIVILEGE that it
+# must have ("with": itself only).  What hv/ offers; a test compares with its rows and handlers.
+_PARENT = "parent, {CREATE_PARTITIONS}"
+_PORT, _CONNECTION = "parent, or itself with {CREATE_PORT}", "parent, or itself with {CONNECT_PORT}"
 _KNOWN = (
     (HVCALL.FLUSH_SPACE, "S", "anyone"), (HVCALL.FLUSH_LIST, "R", "anyone"), (HVCALL.SPIN_WAIT, "SF", "anyone"),
     (HVCALL.CLUSTER_IPI, "SF", "anyone"), (HVCALL.FLUSH_SPACE_EX, "SV", "anyone"), (HVCALL.FLUSH_LIST_EX, "RV", "anyone"),
-    (HVCALL.CLUSTER_IPI_EX, "SV", "anyone"), (HVCALL.CREATE_PARTITION, "S", "CreatePartitions"),
-    (HVCALL.INITIALIZE_PARTITION, "SF", "parent"), (HVCALL.FINALIZE_PARTITION, "SF", "parent"),
-    (HVCALL.DELETE_PARTITION, "SF", "parent"), (HVCALL.GET_PROPERTY, "S", "parent"), (HVCALL.SET_PROPERTY, "S", "parent"),
-    (HVCALL.GET_PARTITION_ID, "S", "AccessPartitionId"), (HVCALL.NEXT_CHILD, "S", "parent"),
-    (HVCALL.DEPOSIT_MEMORY, "R", "parent, AccessMemoryPool"), (HVCALL.WITHDRAW_MEMORY, "R", "parent, AccessMemoryPool"),
-    (HVCALL.MEMORY_BALANCE, "S", "parent, AccessMemoryPool"), (HVCALL.MAP_PAGES, "R", "parent"), (HVCALL.UNMAP_PAGES, "R", "parent"),
-    (HVCALL.INSTALL_INTERCEPT, "S", "parent"), (HVCALL.CREATE_VP, "S", "parent"), (HVCALL.DELETE_VP, "SF", "parent"),
-    (HVCALL.GET_REGISTERS, "R", "parent, or itself with AccessVpRegisters"),
-    (HVCALL.SET_REGISTERS, "R", "parent, or itself with AccessVpRegisters"), (HVCALL.TRANSLATE, "S", "parent"),
-    (HVCALL.READ_GPA, "S", "parent"), (HVCALL.WRITE_GPA, "S", "parent"), (HVCALL.CLEAR_INTERRUPT, "SF", "parent"), (HVCALL.CREATE_PORT_1, "S", "CreatePort"),
-    (HVCALL.DELETE_PORT, "SF", "CreatePort"), (HVCALL.CONNECT_PORT_1, "S", "ConnectPort"), (HVCALL.GET_PORT, "S", "CreatePort"),
-    (HVCALL.DISCONNECT_PORT, "SF", "ConnectPort"), (HVCALL.POST_MESSAGE, "S", "PostMessages"), (HVCALL.SIGNAL_EVENT, "SF", "SignalEvents"),
-    (HVCALL.MAP_SPARSE, "R", "parent"), (HVCALL.ASSERT_INTERRUPT, "S", "parent"), (HVCALL.CREATE_PORT, "S", "CreatePort"),
-    (HVCALL.CONNECT_PORT, "S", "ConnectPort"), (HVCALL.START_VP, "S", "StartVirtualProcessor"),
-    (HVCALL.VP_INDEX_OF_APIC, "R", "StartVirtualProcessor"), (HVCALL.MAP_STATE_PAGE, "S", "parent, or itself"),
-    (HVCALL.UNMAP_STATE_PAGE, "S", "parent, or itself"))
+    (HVCALL.CLUSTER_IPI_EX, "SV", "anyone"), (HVCALL.CREATE_PARTITION, "S", "{CREATE_PARTITIONS}"),
+    (HVCALL.INITIALIZE_PARTITION, "SF", _PARENT), (HVCALL.FINALIZE_PARTITION, "SF", _PARENT),
+    (HVCALL.DELETE_PARTITION, "SF", _PARENT), (HVCALL.GET_PROPERTY, "S", "parent or the root itself, {CREATE_PARTITIONS}"),
+    (HVCALL.SET_PROPERTY, "S", "parent or the root itself, {CREATE_PARTITIONS}"),
+    (HVCALL.GET_PARTITION_ID, "S", "{PARTITION_ID}"), (HVCALL.NEXT_CHILD, "S", "itself, {CREATE_PARTITIONS}"),
+    (HVCALL.DEPOSIT_MEMORY, "R", "parent or the root itself, {MEMORY_POOL}"),
+    (HVCALL.WITHDRAW_MEMORY, "R", "parent or the root itself, {MEMORY_POOL}"),
+    (HVCALL.MEMORY_BALANCE, "S", "parent or the root itself, {MEMORY_POOL}"), (HVCALL.MAP_PAGES, "R", _PARENT),
+    (HVCALL.UNMAP_PAGES, "R", _PARENT), (HVCALL.INSTALL_INTERCEPT, "S", _PARENT), (HVCALL.CREATE_VP, "S", _PARENT),
+    (HVCALL.DELETE_VP, "SF", _PARENT), (HVCALL.GET_REGISTERS, "R", "parent, or itself with {VP_REGISTERS}"),
+    (HVCALL.SET_REGISTERS, "R", "parent, or itself with {VP_REGISTERS}"), (HVCALL.TRANSLATE, "S", _PARENT),
+    (HVCALL.READ_GPA, "S", _PARENT), (HVCALL.WRITE_GPA, "S", _PARENT), (HVCALL.CLEAR_INTERRUPT, "SF", _PARENT),
+    (HVCALL.CREATE_PORT_1, "S", _PORT), (HVCALL.DELETE_PORT, "SF", _PORT), (HVCALL.CONNECT_PORT_1, "S", _CONNECTION),
+    (HVCALL.GET_PORT, "S", _PORT), (HVCALL.DISCONNECT_PORT, "SF", _CONNECTION), (HVCALL.POST_MESSAGE, "S", "{POST_MESSAGES}"),
+    (HVCALL.SIGNAL_EVENT, "SF", "{SIGNAL_EVENTS}"), (HVCALL.MAP_SPARSE, "R", _PARENT), (HVCALL.ASSERT_INTERRUPT, "S", _PARENT),
+    (HVCALL.CREATE_PORT, "S", _PORT), (HVCALL.CONNECT_PORT, "S", _CONNECTION),
+    (HVCALL.START_VP, "S", "parent or itself, {START_VP}"), (HVCALL.VP_INDEX_OF_APIC, "R", "parent or itself, {START_VP}"),
+    (HVCALL.MAP_STATE_PAGE, "S", _PARENT),
+    (HVCALL.UNMAP_STATE_PAGE, "S", _PARENT))
+# What hv/ does not offer; names of privileges as the TLFS has them.
 _MORE = (
     (0x0001, "SwitchVirtualAddressSpace", "SF", "anyone"), (0x0004, "GetLogicalProcessorRunTime", "S", "CpuManagement"),
     (0x000C, "ModifyVtlProtectionMask", "R", "AccessVsm"), (0x000D, "EnablePartitionVtl", "S", "AccessVsm"),
@@ -69,7 +76,7 @@ _MORE = (
 
 def _rows():
     names = {int(number): text for number, text in details(HVCALL).rows.values()}
-    known = [(int(number), names[int(number)], kind, who) for number, kind, who in _KNOWN]
+    known = [(int(number), names[int(number)], kind, who.format(**PRIVILEGE_NAMES)) for number, kind, who in _KNOWN]
     return sorted([*known, *((number, f"HvCall{name}", kind, who) for number, name, kind, who in _MORE)])
 
 

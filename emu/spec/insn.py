@@ -5,12 +5,21 @@ such a form has a length, and the engine that executes it decides.
 """
 import numpy as np
 
-from emu.bits import U64, codes, layout
+from emu.bits import U64, codes, layout, shift_of, value_of
 
 PREFIX = layout("PREFIX", 16, 'SDM 2A, "Instruction Prefixes"; a bit for each prefix that is present',
     OPERAND=(0, 0, "66, operand size"), ADDRESS=(1, 1, "67, address size"), LOCK=(2, 2, "F0"),
     REPNE=(3, 3, "F2"), REP=(4, 4, "F3"), SEGMENT=(5, 5, "segment override that is in force"),
     REX=(6, 6, "REX right before the opcode"), VEX=(7, 7, "VEX (C4, C5)"), EVEX=(8, 8, "EVEX (62)"))
+
+MODRM = layout("MODRM", 8, 'SDM 2A, "ModR/M and SIB Bytes"',
+    RM=(2, 0, "register, or how the address is made"), REG=(5, 3, "register, or more of the opcode"), MOD=(7, 6, "3: a register; else memory"))
+SIB = layout("SIB", 8, 'SDM 2A, "ModR/M and SIB Bytes"',
+    BASE=(2, 0, "base register"), INDEX=(5, 3, "index register"), SCALE=(7, 6, "shift of the index"))
+REX = layout("REX", 8, 'SDM 2A, "REX Prefixes"',
+    B=(0, 0, "bit 3 of MODRM.RM, SIB.BASE or the opcode's register"), X=(1, 1, "bit 3 of SIB.INDEX"), R=(2, 2, "bit 3 of MODRM.REG"),
+    W=(3, 3, "64-bit operand"), FIXED=(7, 4, "4"))
+REX_PREFIX = value_of(REX, FIXED=4)
 
 LONGEST_INSTRUCTION = U64(15)                                  # bytes
 STEP = layout("STEP", 64, "ours: one instruction of a decoded run (emu.model.processor.decode.block)",
@@ -268,6 +277,14 @@ MANDATORY = {"NP": (0,), "66": (1,), "F3": (2,), "F2": (3,), "NFX": (0, 1)}
 _SIZES = {letter: number for number, letter in enumerate("vdywbpq")}
 
 
+def _extension(modrm):
+    return (modrm & int(MODRM.REG)) >> shift_of(MODRM.REG)
+
+
+def _in_memory(modrm):
+    return modrm & int(MODRM.MOD) != int(MODRM.MOD)
+
+
 def encodings(name):
     """Yield (prefix indices, map, opcode, ModRM bytes) for each encoding of an INSN row."""
     for text in filter(None, (part.strip() for part in ROWS[name][1].split(","))):
@@ -280,9 +297,9 @@ def encodings(name):
         opcode, modrm = int(words.pop(0), 16), list(range(256))
         for word in words:
             if word.startswith("/"):
-                modrm = [byte for byte in modrm if byte >> 3 & 7 == int(word[1])]
+                modrm = [byte for byte in modrm if _extension(byte) == int(word[1])]
             elif word in ("mem", "reg"):
-                modrm = [byte for byte in modrm if (byte < 0xC0) == (word == "mem")]
+                modrm = [byte for byte in modrm if _in_memory(byte) == (word == "mem")]
             else:
                 modrm = [int(word, 16)]
         yield prefixes, number, opcode, modrm
@@ -291,7 +308,7 @@ def encodings(name):
 def _slot(number, opcode, modrm, numbers):
     """Return the row of KINDS: one for an opcode, but nine for 0F 01, whose register forms differ by ModRM.rm."""
     if (number, opcode) == (1, 0x01):
-        return 2 + (modrm & 7) if modrm >= 0xC0 else 1
+        return 1 if _in_memory(modrm) else 2 + (modrm & int(MODRM.RM))
     return numbers.setdefault((number, opcode), len(numbers) + 10)
 
 
@@ -300,7 +317,7 @@ def _kinds():
     for name, row in ROWS.items():
         for prefixes, number, opcode, forms in encodings(name):
             slots[number, opcode] = _slot(number, opcode, 0, numbers)
-            places = {(_slot(number, opcode, modrm, numbers), modrm >> 3 & 7 | (modrm >= 0xC0) << 3) for modrm in forms}
+            places = {(_slot(number, opcode, modrm, numbers), _extension(modrm) | (not _in_memory(modrm)) << 3) for modrm in forms}
             for prefix in prefixes:
                 for slot, form in places:
                     where = slot, prefix, form

@@ -45,6 +45,9 @@ ARCHCAP = layout("ARCHCAP", 64, 'SDM 4, "IA32_ARCH_CAPABILITIES"',
     SSB_NO=(4, 4, "no speculative store bypass"), MDS_NO=(5, 5, "no microarchitectural data sampling"),
     PSCHANGE_NO=(6, 6, "no machine check on page-size change"), TAA_NO=(8, 8, "no TSX asynchronous abort"))
 
+STAR = layout("STAR", 64, 'SDM 4, "IA32_STAR"; SDM 3A, "Fast System Calls in 64-Bit Mode"',
+    SYSCALL=(47, 32, "CS for SYSCALL, SS is the next"), SYSRET=(63, 48, "CS for SYSRET, SS is the next"))
+
 ALL, HALF, MICROCODE = 0xFFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF, 1
 BANKS = 4
 CST_LOCK, C1E = 1 << 15, 1 << 1                     # SDM 4, "MSR_PKG_CST_CONFIG_CONTROL", "MSR_POWER_CTL"

@@ -3,7 +3,7 @@
 Source: Hypervisor Top Level Functional Specification 6.0b and its current online text.  Only what `hv/` offers or
 refuses by name is listed; behaviour is in hv/*/*.s.
 """
-from emu.bits import codes, layout
+from emu.bits import codes, layout, text_of
 
 HVLEAF = codes("HVLEAF", 'TLFS, "Hypervisor CPUID Leaf Range"',
     VENDOR=(0x4000_0000, "highest leaf and vendor text"), INTERFACE=(0x4000_0001, "interface signature"),
@@ -16,16 +16,31 @@ HVLEAF = codes("HVLEAF", 'TLFS, "Hypervisor CPUID Leaf Range"',
 HVTEXT = codes("HVTEXT", 'TLFS, "Hypervisor CPUID Leaf Range"',
     EBX=(0x7263_694D, '"Micr"'), ECX=(0x666F_736F, '"osof"'), EDX=(0x7648_2074, '"t Hv"'), INTERFACE=(0x3123_7648, '"Hv#1"'))
 
-PRIVILEGE = layout("PRIVILEGE", 64, 'TLFS, "HV_PARTITION_PRIVILEGE_MASK"',
-    VP_RUN_TIME=(0, 0, "MSR VP_RUNTIME"), REFERENCE_COUNTER=(1, 1, "MSR TIME_REF_COUNT"), SYNIC=(2, 2, "SynIC MSRs"),
-    TIMERS=(3, 3, "synthetic timers"), APIC=(4, 4, "MSRs EOI, ICR, TPR, VP_ASSIST_PAGE"), HYPERCALL=(5, 5, "MSRs GUEST_OS_ID, HYPERCALL"),
-    VP_INDEX=(6, 6, "MSR VP_INDEX"), RESET=(7, 7, "MSR RESET"), STATS=(8, 8, "statistics pages"),
-    REFERENCE_TSC=(9, 9, "reference TSC page"), GUEST_IDLE=(10, 10, "MSR GUEST_IDLE"), FREQUENCIES=(11, 11, "MSRs TSC, APIC frequency"),
-    CREATE_PARTITIONS=(32, 32, "HvCallCreatePartition, and the calls about children"), PARTITION_ID=(33, 33, "HvCallGetPartitionId"),
-    MEMORY_POOL=(34, 34, "HvCallDepositMemory, WithdrawMemory, GetMemoryBalance"),
-    POST_MESSAGES=(36, 36, "HvCallPostMessage"), SIGNAL_EVENTS=(37, 37, "HvCallSignalEvent"), CREATE_PORT=(38, 38, "HvCallCreatePort"),
-    CONNECT_PORT=(39, 39, "HvCallConnectPort"), MANAGEMENT=(44, 44, "processor management"),
-    VP_REGISTERS=(49, 49, "HvCallGet/SetVpRegisters on itself"), START_VP=(53, 53, "HvCallStartVirtualProcessor"))
+PRIVILEGE = layout("PRIVILEGE", 64, 'TLFS, "HV_PARTITION_PRIVILEGE_MASK"; before the colon: its name there',
+    VP_RUN_TIME=(0, 0, "AccessVpRunTimeReg: MSR VP_RUNTIME"),
+    REFERENCE_COUNTER=(1, 1, "AccessPartitionReferenceCounter: MSR TIME_REF_COUNT"),
+    SYNIC=(2, 2, "AccessSynicRegs: SynIC MSRs"),
+    TIMERS=(3, 3, "AccessSyntheticTimerRegs: synthetic timers"),
+    APIC=(4, 4, "AccessIntrCtrlRegs: MSRs EOI, ICR, TPR, VP_ASSIST_PAGE"),
+    HYPERCALL=(5, 5, "AccessHypercallMsrs: MSRs GUEST_OS_ID, HYPERCALL"),
+    VP_INDEX=(6, 6, "AccessVpIndex: MSR VP_INDEX"),
+    RESET=(7, 7, "AccessResetReg: MSR RESET"),
+    STATS=(8, 8, "AccessStatsReg: statistics pages"),
+    REFERENCE_TSC=(9, 9, "AccessPartitionReferenceTsc: reference TSC page"),
+    GUEST_IDLE=(10, 10, "AccessGuestIdleReg: MSR GUEST_IDLE"),
+    FREQUENCIES=(11, 11, "AccessFrequencyRegs: MSRs TSC, APIC frequency"),
+    CREATE_PARTITIONS=(32, 32, "CreatePartitions: HvCallCreatePartition, and the calls about children"),
+    PARTITION_ID=(33, 33, "AccessPartitionId: HvCallGetPartitionId"),
+    MEMORY_POOL=(34, 34, "AccessMemoryPool: HvCallDepositMemory, WithdrawMemory, GetMemoryBalance"),
+    POST_MESSAGES=(36, 36, "PostMessages: HvCallPostMessage"),
+    SIGNAL_EVENTS=(37, 37, "SignalEvents: HvCallSignalEvent"),
+    CREATE_PORT=(38, 38, "CreatePort: HvCallCreatePort"),
+    CONNECT_PORT=(39, 39, "ConnectPort: HvCallConnectPort"),
+    MANAGEMENT=(44, 44, "CpuManagement: processor management"),
+    VP_REGISTERS=(49, 49, "AccessVpRegisters: HvCallGet/SetVpRegisters on itself"),
+    START_VP=(53, 53, "StartVirtualProcessor: HvCallStartVirtualProcessor"))
+# {row of PRIVILEGE: its name in the TLFS}
+PRIVILEGE_NAMES = {row: text_of(PRIVILEGE, row).partition(":")[0] for row in PRIVILEGE._fields}
 
 HVFEATURE = layout("HVFEATURE", 32, 'TLFS, "Hypervisor Feature Identification" (EDX)',
     FAST_INPUT=(4, 4, "XMM input of fast hypercalls"), IDLE=(5, 5, "guest idle state"),

@@ -69,6 +69,9 @@ EXPLAINED = [
     # TLFS
     (("hypercall", "0x5c"), ["HvCallPostMessage", "simple", "PostMessages"]),
     (("hypercall", "SignalEvent"), ["0x5d", "fast form"]),
+    (("hypercall", "0x42"), ["HvCallFinalizePartition", "parent, CreatePartitions"]),
+    (("hypercall", "0x57"), ["HvCallCreatePort", "parent, or itself with CreatePort"]),
+    (("hypercall", "0x48"), ["HvCallDepositMemory", "parent or the root itself, AccessMemoryPool"]),
     (("hypercall", "0x4b"), ["HvCallMapGpaPages", "rep", "parent"]),
     (("hypercall", "0x6c"), ["HvCallMapStatsPage", "AccessStats", "INVALID_HYPERCALL_CODE"]),
     (("status", "0x12"), ["HV_STATUS_INVALID_CONNECTION_ID"]),

@@ -13,8 +13,8 @@ from emu.asm import assemble
 from emu.errors import ConfigError
 from emu.machine import Config, Machine
 from emu.machine.partition import PARTITION_TABLE, folder
-from emu.spec.hypercall import OFFERED
-from emu.spec.tlfs import HVCALL
+from emu.spec.hypercall import HYPERCALL, OFFERED
+from emu.spec.tlfs import HVCALL, PRIVILEGE_NAMES
 from tests.guests import guests
 from tests.partitions.partitions import CYCLES, partition, results, run, text
 
@@ -239,6 +239,27 @@ bad:    mov eax, 5
 def test_table_of_calls_is_the_one_that_is_explained():
     rows = re.findall(r"^ +CALLAT +(\w+),", (folder("hv") / "hypercalls/hypercall_rows.s").read_text(), re.MULTILINE)
     assert {int(getattr(HVCALL, name)) for name in rows} == OFFERED
+
+
+def tested_by(handler):
+    """Return the row of PRIVILEGE that the file of a handler tests: the first from the handler on, else the first before it."""
+    files = (path.read_text().partition(f"\n{handler}:") for path in sorted(folder("hv").rglob("*.s")))
+    before, after = next((before, after) for before, label, after in files if label)
+    return re.search(r"PRIVILEGE_(\w+)", after + before)[1]
+
+
+def test_privilege_that_is_explained_is_the_one_that_is_tested():
+    text = (folder("hv") / "hypercalls/hypercall_rows.s").read_text()
+    rows = {row: each for row, *each in re.findall(r"^(row_\w+): +CALLROW .*?(?:PRIVILEGE_(\w+)|0), (call_\w+)$", text, re.MULTILINE)}
+    explained, tested = {}, {}
+    for name, row in re.findall(r"^ +CALLAT +(\w+), (row_\w+)", text, re.MULTILINE):
+        who = explained[name] = HYPERCALL[int(getattr(HVCALL, name))][2]
+        privilege, handler = rows[row]
+        if " with " in who and not privilege:
+            tested[name] = f"parent, or itself with {PRIVILEGE_NAMES[tested_by(handler)]}"
+        else:
+            tested[name] = who.rpartition(", ")[0] + ", " * (", " in who) + (PRIVILEGE_NAMES[privilege] if privilege else "anyone")
+    assert tested == explained and len(tested) == len(HVCALL)
 
 
 def test_guest_that_only_exits_is_cut_off_in_time(tmp_path):

@@ -24,6 +24,7 @@ from emu.machine.failure import symbols_of
 from emu.machine.host import host
 from emu.model.memory.memory import PAGE as LEDGER
 from emu.model.observe import breakpoint
+from emu.spec.cpu import DR7_ENABLES
 from emu.state import STALE_PAGES
 
 SEEN = LEDGER.DIRTY | LEDGER.WRITABLE                      # no more true of any page after a snapshot
@@ -231,6 +232,6 @@ def _settle(machine):
             engine.ask_for_any_block()
     for c, unit in zip(machine.cpu, machine.processors, strict=True):
         e = unit.engines[0 if c.env == c.root_env else 1].env[0]
-        if e.dr[7] & breakpoint.DR7_ENABLES:
+        if e.dr[7] & DR7_ENABLES:
             breakpoint.arm(c, e)
 

@@ -4,7 +4,7 @@ Each function raises the exception that the manual gives (error code with EXT) a
 callers check `c.fault` before they use the value.
 Source: SDM 2A, "INT n/INTO/INT3/INT1"; SDM 3A, "Exception and Interrupt Handling in Protected Mode"
 """
-from emu.bits import U64
+from emu.bits import U64, get, one_of
 from emu.jit import kernel
 from emu.model.cpu import attributes, base, cpl, limit, long_mode, selector
 from emu.model.delivery.frame import external, software
@@ -23,12 +23,12 @@ from emu.model.processor.segment import (
     level,
     linear_mask,
 )
-from emu.spec.cpu import DESCRIPTOR, INTR, SEG, SYSTYPE, VECTOR
+from emu.spec.cpu import DESCRIPTOR, GATE, IDTGATE, INTR, SEG, SYSTYPE, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
 IDT_BIT = U64(2)                                         # of an error code: the index is into the IDT
 GATE_SHIFT_32, GATE_SHIFT_64 = U64(3), U64(4)            # 8-byte and 16-byte gates
-INTERRUPT_OR_TRAP = U64(6)
+TRAP = SYSTYPE.TRAP_GATE - SYSTYPE.INTERRUPT_GATE           # of gate types: the bit of those that leave RFLAGS.IF as it is
 EVENT_READ = TABLE_READ | ACCESS.EVENT
 
 
@@ -40,14 +40,15 @@ def refuse(c, vector, index, ext):
 
 
 @kernel
-def _accepted(e, attr):
+def _accepted(e, entry):
     """Return whether the type of a gate is one that this mode takes."""
-    what = kind(attr)
-    if attr & DESCRIPTOR.S:
-        return False
-    if long_mode(e):
-        return what & ~1 == WIDE | INTERRUPT_OR_TRAP
-    return what == SYSTYPE.TASK_GATE or what & INTERRUPT_OR_TRAP == INTERRUPT_OR_TRAP
+    return not entry & GATE.S and one_of(get(entry, GATE.TYPE), IDTGATE.LONG if long_mode(e) else IDTGATE.PROTECTED)
+
+
+@kernel
+def offset(entry):
+    """Return bits 31:0 of the handler's offset, of a gate that is not a 16-bit one."""
+    return get(entry, GATE.OFFSET_15_0) | get(entry, GATE.OFFSET_31_16) << 16
 
 
 @kernel
@@ -65,17 +66,16 @@ def read_gate(c, e, info):
     shift = GATE_SHIFT_64 if long_mode(e) else GATE_SHIFT_32
     if (vector + 1 << shift) - 1 > limit(e, SEG.IDTR):
         return refuse(c, VECTOR.GP, code, ext)
-    gate = linear.read(c, gate_address(e, info), 8, EVENT_READ)
+    entry = linear.read(c, gate_address(e, info), 8, EVENT_READ)
     if c.fault != FAULT.NONE:
         return 0
-    attr = gate >> 32
-    if not _accepted(e, attr):
+    if not _accepted(e, entry):
         return refuse(c, VECTOR.GP, code, ext)
-    if software(info) and level(attr) < cpl(e):
+    if software(info) and get(entry, GATE.DPL) < cpl(e):
         return refuse(c, VECTOR.GP, code, IDT_BIT)
-    if not attr & DESCRIPTOR.P:
+    if not entry & GATE.P:
         return refuse(c, VECTOR.NP, code, ext)
-    return gate
+    return entry
 
 
 @kernel

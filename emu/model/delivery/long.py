@@ -2,17 +2,17 @@
 
 Source: SDM 3A, "Interrupt and Exception Handling in 64-bit Mode"; SDM 2A, "INT n/INTO/INT3/INT1"
 """
-from emu.bits import ALL_ONES, LOW_16, LOW_32, U64
+from emu.bits import ALL_ONES, U64, get
 from emu.jit import kernel
 from emu.model.cpu import cpl, selector
 from emu.model.delivery import frame, gate
 from emu.model.memory import linear
 from emu.model.memory.walk import canonical
-from emu.model.processor.segment import RPL, kind, linear_mask, load_null, load_segment, set_accessed
-from emu.spec.cpu import GPR, RFLAGS, SEG, VECTOR
+from emu.model.processor.segment import RPL, linear_mask, load_null, load_segment, set_accessed
+from emu.spec.cpu import GATE, GATE_64, GPR, RFLAGS, SEG, SYSTYPE, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
-IST, FIRST_IST, FIRST_RSP = U64(7), U64(28), U64(4)
+FIRST_IST, FIRST_RSP = U64(28), U64(4)                     # offsets in the TSS; IST 1 lies at 36
 STACK_ALIGNED = ~U64(15)
 CLEARED_LONG = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF
 
@@ -20,7 +20,7 @@ CLEARED_LONG = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF
 @kernel
 def _stack_pointer(c, e, entry, privilege, ext):
     """Return the stack pointer before alignment: from the IST, from RSPn of the TSS, or the present one."""
-    ist = entry >> 32 & IST
+    ist = get(entry, GATE.IST)
     if ist:
         return gate.tss_word(c, e, ist * 8 + FIRST_IST, 8, ext)
     if privilege < cpl(e):
@@ -38,7 +38,7 @@ def _place(c, e, entry, high, privilege, ext):
     frame.reach(c, e, privilege)
     if not frame.fits_canonical(c, e):
         return gate.refuse(c, VECTOR.SS, 0, ext)
-    rip = entry & LOW_16 | (entry >> 48) << 16 | high << 32
+    rip = gate.offset(entry) | get(high, GATE_64.OFFSET_63_32) << 32
     if not canonical(e, rip):
         return gate.refuse(c, VECTOR.GP, 0, ext)
     return rip
@@ -47,7 +47,7 @@ def _place(c, e, entry, high, privilege, ext):
 @kernel
 def _commit(c, e, entry, code, rip, privilege):
     """Store the frame and load the handler's state; False with `c.fault` when a store is refused."""
-    target = entry >> 16 & LOW_16
+    target = get(entry, GATE.SELECTOR)
     if not frame.reserve(c, e) or not set_accessed(c, e, target, code, ACCESS.EVENT) or not frame.store(c, e):
         return False
     e.regs[GPR.RSP] = frame.new_sp(c)
@@ -56,7 +56,7 @@ def _commit(c, e, entry, code, rip, privilege):
     load_segment(e, SEG.CS, target & ~RPL | privilege, code)
     e.rip = rip
     e.eflags &= ~CLEARED_LONG
-    if not kind(entry >> 32) & 1:
+    if get(entry, GATE.TYPE) == SYSTYPE.INTERRUPT_GATE:
         e.eflags &= ~RFLAGS.IF
     return True
 
@@ -71,7 +71,7 @@ def deliver(c, e, info, error, length):
     if c.fault != FAULT.NONE:
         return False
     ext = frame.external(info)
-    code = gate.read_code(c, e, entry >> 16 & LOW_16, ext)
+    code = gate.read_code(c, e, get(entry, GATE.SELECTOR), ext)
     if c.fault != FAULT.NONE:
         return False
     privilege = gate.new_level(e, code)
@@ -79,7 +79,7 @@ def deliver(c, e, info, error, length):
     frame.push(c, selector(e, SEG.SS))
     frame.push(c, e.regs[GPR.RSP])
     frame.push_return(c, e, info, error, length)
-    rip = _place(c, e, entry, high & LOW_32, privilege, ext)
+    rip = _place(c, e, entry, high, privilege, ext)
     if c.fault != FAULT.NONE:
         return False
     return _commit(c, e, entry, code, rip, privilege)

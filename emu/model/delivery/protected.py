@@ -14,6 +14,7 @@ from emu.model.processor.segment import (
     IS_WRITABLE,
     NOT_NULL,
     RPL,
+    WIDE,
     attributes_of,
     base_of,
     fetch,
@@ -26,7 +27,7 @@ from emu.model.processor.segment import (
     set_accessed,
     shape_of,
 )
-from emu.spec.cpu import DESCRIPTOR, EVENT, GPR, INTR, RFLAGS, SEG, SYSTYPE, VECTOR
+from emu.spec.cpu import DESCRIPTOR, EVENT, GATE, GPR, INTR, RFLAGS, SEG, SYSTYPE, VECTOR
 from emu.spec.outcome import ACCESS, FAULT
 
 CLEARED_PROTECTED = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF | RFLAGS.VM
@@ -108,7 +109,7 @@ def _build(c, e, info, error, length, inner):
 @kernel
 def _commit(c, e, entry, code, stack, privilege):
     """Store the frame and load the handler's state; False with `c.fault` when a store is refused."""
-    target = entry >> 16 & LOW_16
+    target = get(entry, GATE.SELECTOR)
     if not frame.reserve(c, e) or not set_accessed(c, e, target, code, ACCESS.EVENT):
         return False
     if stack != 0 and not set_accessed(c, e, c.frame_selector, stack, ACCESS.EVENT):
@@ -126,7 +127,7 @@ def _commit(c, e, entry, code, stack, privilege):
     load_segment(e, SEG.CS, target & ~RPL | privilege, code)
     e.rip = _offset(entry)
     e.eflags &= ~CLEARED_PROTECTED
-    if not kind(entry >> 32) & 1:
+    if not get(entry, GATE.TYPE) & gate.TRAP:
         e.eflags &= ~RFLAGS.IF
     return True
 
@@ -134,9 +135,7 @@ def _commit(c, e, entry, code, stack, privilege):
 @kernel
 def _offset(entry):
     """Return the handler's offset: 16 or 32 bits of the gate, by its type."""
-    if kind(entry >> 32) & gate.WIDE:
-        return entry & LOW_16 | entry >> 48 << 16
-    return entry & LOW_16
+    return gate.offset(entry) if get(entry, GATE.TYPE) & WIDE else get(entry, GATE.OFFSET_15_0)
 
 
 @kernel
@@ -154,11 +153,11 @@ def deliver(c, e, info, error, length):
     entry = gate.read_gate(c, e, info)
     if c.fault != FAULT.NONE:
         return False
-    if kind(entry >> 32) == SYSTYPE.TASK_GATE:
-        guest_mode.task_switch(c, e, entry >> 16 & LOW_16, guest_mode.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
+    target = get(entry, GATE.SELECTOR)
+    if get(entry, GATE.TYPE) == SYSTYPE.TASK_GATE:
+        guest_mode.task_switch(c, e, target, guest_mode.BY_IDT, frame.external(info), ACCESS.EVENT, info & INTR.VECTOR)
         return False
     ext = frame.external(info)
-    target = entry >> 16 & LOW_16
     code = gate.read_code(c, e, target, ext)
     if c.fault != FAULT.NONE:
         return False
@@ -169,7 +168,7 @@ def deliver(c, e, info, error, length):
     inner = privilege < cpl(e)
     _build(c, e, info, error, length, inner)
     frame.reach(c, e, privilege)
-    size = 4 if kind(entry >> 32) & gate.WIDE else 2
+    size = 4 if get(entry, GATE.TYPE) & WIDE else 2
     stack = 0
     if inner:
         stack = _inner_stack(c, e, privilege, size, ext)

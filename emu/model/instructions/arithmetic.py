@@ -2,15 +2,17 @@
 
 Source: SDM 2A to 2D, instruction pages
 """
-from emu.bits import LOW_8, U64
+from emu.bits import LOW_8, U64, get
 from emu.jit import kernel
 from emu.model.cpu import STATUS, rflags
 from emu.model.memory import linear
 from emu.model.processor import decode, operand
 from emu.spec.cpu import GPR, RFLAGS
+from emu.spec.insn import MODRM
 from emu.spec.outcome import ACCESS, FAULT, RESULT
 
 COUNT, COUNT_64 = U64(31), U64(63)                        # COUNT: bits of a shift count that count
+RCR = U64(3)                                              # MODRM.REG; RCL is the one below
 SHIFT_BY_ONE, SHIFT_BY_CL = U64(0xD0), U64(0xD2)           # opcodes: from these on; below, by an immediate byte
 
 
@@ -78,7 +80,7 @@ def rotate_carry(c, e, insn):
         return RESULT.FAULT
     result, carry = value, flags & RFLAGS.CF
     if count:
-        right = insn.modrm >> 3 & 1 != 0
+        right = get(insn.modrm, MODRM.REG) == RCR
         result, carry = _right(value, count, carry, bits) if right else _left(value, count, carry, bits)
         sign = (value ^ result) >> bits - 1 & 1
         flags = flags & ~(RFLAGS.CF | RFLAGS.OF) | carry | (RFLAGS.OF if sign else 0)

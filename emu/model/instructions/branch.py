@@ -3,13 +3,14 @@
 Everything else about branches is the execution engine's; this form it takes for one with a 16-bit target.
 Source: SDM 2A and 2B, "CALL", "Jcc", "JMP", "LOOP/LOOPcc", "RET"; SDM 2D, "Opcode Map" (superscript f64)
 """
-from emu.bits import LOW_16, U64
+from emu.bits import LOW_16, U64, get
 from emu.jit import kernel
 from emu.model.cpu import rflags
 from emu.model.fault import gp0
 from emu.model.memory.walk import canonical
 from emu.model.processor import decode, operand
 from emu.spec.cpu import GPR, RFLAGS, SEG
+from emu.spec.insn import MODRM
 from emu.spec.outcome import FAULT, RESULT
 
 RET_POP, RET, LOOPNE, LOOPE, JCXZ, CALL, GROUP_5, GROUP_CALL = (U64(n) for n in (0xC2, 0xC3, 0xE0, 0xE1, 0xE3, 0xE8, 0xFF, 2))
@@ -85,7 +86,7 @@ def near(c, e, insn):
         return gp0(c)
     if ret:
         e.regs[GPR.RSP] += 8 + (insn.immediate & LOW_16 if insn.opcode == RET_POP else 0)
-    elif (group and insn.modrm >> 3 & 7 == GROUP_CALL) or (insn.map == 0 and insn.opcode == CALL):
+    elif (group and get(insn.modrm, MODRM.REG) == GROUP_CALL) or (insn.map == 0 and insn.opcode == CALL):
         if not operand.write_at(c, SEG.SS, e.regs[GPR.RSP] - 8, 8, e.rip + insn.length):
             return RESULT.FAULT
         e.regs[GPR.RSP] -= 8

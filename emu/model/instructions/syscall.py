@@ -3,19 +3,19 @@
 Descriptors are not read: segments are loaded with fixed values.
 Source: SDM 2B, "SYSCALL", "SYSENTER", "SYSEXIT", "SYSRET", "SWAPGS"
 """
-from emu.bits import LOW_32, U64, every, put
+from emu.bits import LOW_32, U64, every, get, put, value_of
 from emu.jit import kernel
 from emu.model.cpu import GS_BASE, SELECTOR, code_64, cpl, long_mode, real_mode, refresh_hflags, rflags, set_rflags, set_segment
 from emu.model.fault import gp0, ud
 from emu.model.memory.walk import canonical
 from emu.model.processor.segment import FLAT_LIMIT, RPL
 from emu.spec.cost import COST
-from emu.spec.cpu import DESCRIPTOR, EFER, GPR, RFLAGS, SEG
+from emu.spec.cpu import DESCRIPTOR, EFER, GPR, RFLAGS, SEG, SEGTYPE
+from emu.spec.msr import STAR
 from emu.spec.outcome import RESULT
 
 NOT_RPL = U64(0xFFFC)
-USER_SHIFT = U64(48)                                     # of IA32_STAR: selectors for SYSRET
-SYSCALL_CODE, SYSCALL_DATA = U64(11) << U64(8), U64(3) << U64(8)  # accessed code, accessed writable data
+SYSCALL_CODE, SYSCALL_DATA = value_of(DESCRIPTOR, TYPE=SEGTYPE.CODE), value_of(DESCRIPTOR, TYPE=SEGTYPE.DATA)
 FLAT_COMMON = DESCRIPTOR.S | DESCRIPTOR.P | DESCRIPTOR.G
 SYSRET_FLAGS = U64(every(RFLAGS)) & ~(RFLAGS.RF | RFLAGS.VM)
 
@@ -39,7 +39,7 @@ def syscall(c, e, insn):
     e.regs[GPR.RCX] = e.rip + insn.length
     e.regs[GPR.R11] = flags
     e.rip = e.lstar
-    cs = e.star >> 32 & NOT_RPL
+    cs = get(e.star, STAR.SYSCALL) & NOT_RPL
     enter_segments(e, cs, cs + 8, 0, True)
     set_rflags(e, flags & ~e.fmask & ~RFLAGS.RF)
     return RESULT.JUMP
@@ -56,7 +56,7 @@ def sysret(c, e, insn):
     c.cycles += COST.SYSTEM
     e.rip = e.regs[GPR.RCX] if wide else e.regs[GPR.RCX] & LOW_32
     set_rflags(e, e.regs[GPR.R11] & SYSRET_FLAGS)
-    selector = e.star >> USER_SHIFT
+    selector = get(e.star, STAR.SYSRET)
     cs = selector + 16 if wide else selector
     enter_segments(e, (cs | 3) & SELECTOR, (selector + 8 | 3) & SELECTOR, 3, wide)
     return RESULT.JUMP

@@ -9,17 +9,16 @@ Not modelled: an instruction breakpoint at an instruction whose fetch faults (th
 breakpoint), data breakpoints on what event delivery pushes, and an uninitialised pair of R/Wn = 0 and LENn > 0 (never met).
 Source: SDM 3B, "Debug Registers", "Debug Exceptions"
 """
-from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_MASK, PAGE_SIZE, U64
+from emu.bits import ALL_ONES, LOW_8, LOW_32, PAGE_MASK, PAGE_SIZE, U64, get
 from emu.jit import kernel, words
 from emu.model.cpu import code_64
-from emu.spec.cpu import CR4, RFLAGS
+from emu.spec.cpu import CR4, DR7, DR7_ENABLES, DR7_ENABLES_STEP, DR7_STEP, RFLAGS
 from emu.spec.debug import ARMED, CONDITION, LENGTHS, POINT, UNTIL
 from emu.spec.outcome import MODE
 from emu.spec.profile import PROCESSORS
 from emu.spec.vmx import PENDING
 from emu.state import cpu_at, debug_at, env_of, machine_at, tlb_at, watch_at
 
-DR7_ENABLES = U64(0xFF)                                   # L0 to L3 and G0 to G3
 MARKS = U64(8 * PROCESSORS)                                 # of each processor 4 registers, with and without the upper half
 LENGTH_CODES = U64(sum((n - 1) << 8 * i for i, n in enumerate(LENGTHS)))
 
@@ -28,19 +27,19 @@ LENGTH_CODES = U64(sum((n - 1) << 8 * i for i, n in enumerate(LENGTHS)))
 @kernel
 def enabled(e, n):
     """Return whether breakpoint `n` is enabled, locally or globally."""
-    return e.dr[7] >> n * 2 & 3 != 0
+    return e.dr[7] >> n * DR7_ENABLES_STEP & (DR7.L0 | DR7.G0) != 0
 
 
 @kernel
 def condition(e, n):
     """Return R/Wn, a CONDITION."""
-    return e.dr[7] >> 16 + n * 4 & 3
+    return get(e.dr[7] >> n * DR7_STEP, DR7.RW0)
 
 
 @kernel
 def last_byte(e, n):
     """Return the distance from the first to the last byte that breakpoint `n` covers: its length less one."""
-    code = e.dr[7] >> 16 + n * 4 + 2 & 3
+    code = get(e.dr[7] >> n * DR7_STEP, DR7.LEN0)
     return LENGTH_CODES >> code * 8 & LOW_8
 
 

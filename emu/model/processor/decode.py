@@ -6,7 +6,7 @@ takes no LOCK and is locked, VEX and EVEX instructions that this processor has n
 engine takes for others.  In 64-bit mode near branches have 32-bit displacements whatever
 the prefixes (SDM 2D, superscript f64); AMD's 16-bit form is not modelled, nor are XOP and 3DNow!.
 """
-from emu.bits import U64, put
+from emu.bits import U64, get, put
 from emu.jit import kernel
 from emu.spec.cpu import SEG
 from emu.spec.insn import (
@@ -21,9 +21,13 @@ from emu.spec.insn import (
     MAP_64,
     MAP_VEX,
     MODIFIES,
+    MODRM,
     NEARS,
     PREFIX,
     RESERVES,
+    REX,
+    REX_PREFIX,
+    SIB,
     SIZE,
     SIZES,
     SLOTS,
@@ -35,14 +39,12 @@ from emu.spec.timing import CLASS, CLASS_CYCLES, CLASSES, GROUP_CLASSES, GROUP_S
 
 MOVSXD = U64(0x63)                                        # ARPL outside 64-bit mode
 NO_REGISTER, RIP_BASE = U64(16), U64(17)
-REX_W, REX_R, REX_X, REX_B = U64(8), U64(4), U64(2), U64(1)
 OP_0F, OP_38, OP_3A, OP_EVEX, OP_VEX3, OP_VEX2 = (U64(n) for n in (0x0F, 0x38, 0x3A, 0x62, 0xC4, 0xC5))
-MOD_3 = U64(0xC0)
 VEX_ANY = PREFIX.VEX | PREFIX.EVEX
 BEFORE_VEX = PREFIX.LOCK | PREFIX.REP | PREFIX.REPNE | PREFIX.OPERAND | PREFIX.REX
 PP_OPERAND, PP_REP, PP_REPNE = U64(1), U64(2), U64(3)
 MAP_64, MAP_VEX = U64(MAP_64), U64(MAP_VEX)
-SEGMENT_PREFIX = U64(0x26)
+SEGMENT_PREFIX, TEST_GROUP_LAST = U64(0x26), U64(1)             # TEST is /0 and /1 of its group
 IS_64 = U64(64)
 
 
@@ -103,7 +105,7 @@ def _prefixes(code, at, end, mode, insn):
         byte = U64(code[at])
         if _prefix(byte, mode, insn):
             insn.rex = 0
-        elif mode == IS_64 and byte & 0xF0 == 0x40:
+        elif mode == IS_64 and byte & REX.FIXED == REX_PREFIX:
             insn.rex = byte
         else:
             break
@@ -124,15 +126,15 @@ def _vex(code, at, end, mode, insn):
         insn.map, payload, at = 1, second, at + 2
     else:
         payload = _byte(code, at + 2, end)
-        rex = payload >> 4 & REX_W | (~second >> 5) & 7
+        rex = payload >> 4 & REX.W | (~second >> 5) & 7
         insn.map = second & (7 if first == OP_EVEX else 31)
         at += 3
         if first == OP_EVEX:
             refused = refused or second & 8 != 0 or payload & 4 == 0
             at += 1
     if first == OP_VEX2:
-        rex = ~second >> 5 & REX_R
-    insn.rex = (rex | 0x40) if mode == IS_64 else 0
+        rex = ~second >> 5 & REX.R
+    insn.rex = rex | REX_PREFIX if mode == IS_64 else 0
     if payload & 3 == PP_OPERAND:
         insn.prefixes |= PREFIX.OPERAND
     elif payload & 3 != 0:
@@ -150,7 +152,7 @@ def _opcode(code, at, end, mode, insn):
     if byte == OP_VEX3 or byte == OP_VEX2 or byte == OP_EVEX:
         if at + 1 >= end:
             return end + 1, 0
-        if mode == IS_64 or U64(code[at + 1]) >= MOD_3:
+        if mode == IS_64 or U64(code[at + 1]) >= MODRM.MOD:
             at = _vex(code, at, end, mode, insn)
             row = MAP_VEX + insn.map - 1
             if at == 0:
@@ -186,16 +188,16 @@ def _address_16(code, at, end, insn):
 @kernel
 def _address_32(code, at, end, mode, insn):
     """Read SIB and displacement of a 32-bit or 64-bit address; return the position after them."""
-    low, size = insn.modrm & 7, 0 if insn.mod == 0 else (1 if insn.mod == 1 else 4)
+    low, size = get(insn.modrm, MODRM.RM), 0 if insn.mod == 0 else (1 if insn.mod == 1 else 4)
     insn.base_reg = insn.rm
     if low == 4:
         sib = _byte(code, at, end)
         at += 1
-        low = sib & 7
-        insn.base_reg = low | (insn.rex & REX_B) << 3
-        index = sib >> 3 & 7 | (insn.rex & REX_X) << 2
+        low = get(sib, SIB.BASE)
+        insn.base_reg = low | get(insn.rex, REX.B) << 3
+        index = get(sib, SIB.INDEX) | get(insn.rex, REX.X) << 3
         if index != 4:
-            insn.index_reg, insn.scale = index, sib >> 6
+            insn.index_reg, insn.scale = index, get(sib, SIB.SCALE)
         if low == 5 and insn.mod == 0:
             insn.base_reg, size = NO_REGISTER, 4
     elif low == 5 and insn.mod == 0:
@@ -212,9 +214,9 @@ def _modrm(code, at, end, mode, insn):
     """Read ModRM and what belongs to it; return the position after it."""
     insn.modrm = _byte(code, at, end)
     at += 1
-    insn.mod = insn.modrm >> 6
-    insn.reg = insn.modrm >> 3 & 7 | (insn.rex & REX_R) << 1
-    insn.rm = insn.modrm & 7 | (insn.rex & REX_B) << 3
+    insn.mod = get(insn.modrm, MODRM.MOD)
+    insn.reg = get(insn.modrm, MODRM.REG) | get(insn.rex, REX.R) << 3
+    insn.rm = get(insn.modrm, MODRM.RM) | get(insn.rex, REX.B) << 3
     if insn.mod == 3:
         return at
     insn.memory = 1
@@ -249,7 +251,7 @@ def _sizes(mode, insn):
     """Set address and operand size from mode and prefixes."""
     if mode == IS_64:
         insn.address_size = 4 if insn.prefixes & PREFIX.ADDRESS else 8
-        insn.operand_size = 8 if insn.rex & REX_W else (2 if insn.prefixes & PREFIX.OPERAND else 4)
+        insn.operand_size = 8 if insn.rex & REX.W else (2 if insn.prefixes & PREFIX.OPERAND else 4)
     else:
         insn.address_size = 2 if (mode == 16) != (insn.prefixes & PREFIX.ADDRESS != 0) else 4
         insn.operand_size = 2 if (mode == 16) != (insn.prefixes & PREFIX.OPERAND != 0) else 4
@@ -278,23 +280,23 @@ def _refused(insn):
         if insn.prefixes & PREFIX.EVEX or insn.map > 3:
             return True
         return U64(VEX_FORMS[insn.map, insn.opcode]) >> _vex_prefix(insn) & 1 == 0
-    if insn.map <= 1 and U64(RESERVES[insn.map, insn.opcode]) >> (insn.modrm >> 3 & 7) & 1:
+    if insn.map <= 1 and U64(RESERVES[insn.map, insn.opcode]) >> get(insn.modrm, MODRM.REG) & 1:
         return True
     if insn.map <= 3:
-        holes = U64(HOLE[insn.map, insn.opcode, insn.modrm >> 3 & 7])
+        holes = U64(HOLE[insn.map, insn.opcode, get(insn.modrm, MODRM.REG)])
         if holes >> (_mandatory(insn) + (4 if insn.memory else 0)) & 1:
             return True
     if not insn.lock:
         return False
-    return insn.map > 1 or insn.memory == 0 or not U64(LOCKS[insn.map, insn.opcode]) >> (insn.modrm >> 3 & 7) & 1
+    return insn.map > 1 or insn.memory == 0 or not U64(LOCKS[insn.map, insn.opcode]) >> get(insn.modrm, MODRM.REG) & 1
 
 
 @kernel
 def _near(mode, insn):
     """Return whether this is a near branch in 64-bit mode whose operand-size prefix has no effect."""
-    if mode != IS_64 or insn.map > 1 or not insn.prefixes & PREFIX.OPERAND or insn.rex & REX_W:
+    if mode != IS_64 or insn.map > 1 or not insn.prefixes & PREFIX.OPERAND or insn.rex & REX.W:
         return False
-    return U64(NEARS[insn.map, insn.opcode]) >> (insn.modrm >> 3 & 7) & 1 != 0
+    return U64(NEARS[insn.map, insn.opcode]) >> get(insn.modrm, MODRM.REG) & 1 != 0
 
 
 @kernel
@@ -311,9 +313,9 @@ def _kind(mode, insn):
         return
     registers = insn.mod == 3
     if slot == 1 and registers:
-        slot = 2 + (insn.modrm & 7)
-    kind = U64(KINDS[slot, _mandatory(insn), (insn.modrm >> 3 & 7) + (8 if registers else 0)])
-    if kind == 0 or (kind == INSN.PAUSE and insn.rex & REX_B):
+        slot = 2 + get(insn.modrm, MODRM.RM)
+    kind = U64(KINDS[slot, _mandatory(insn), get(insn.modrm, MODRM.REG) + (8 if registers else 0)])
+    if kind == 0 or (kind == INSN.PAUSE and insn.rex & REX.B):
         return
     insn.kind = kind
     rule = U64(SIZES[kind])
@@ -348,11 +350,11 @@ def decode_at(code, start, count, mode, insn):
         return 0
     _sizes(mode, insn)
     if form & FORM.REGISTERS:
-        insn.modrm = _byte(code, at, end) | MOD_3
+        insn.modrm = _byte(code, at, end) | MODRM.MOD
         at += 1
         insn.mod = 3
-        insn.reg = insn.modrm >> 3 & 7 | (insn.rex & REX_R) << 1
-        insn.rm = insn.modrm & 7 | (insn.rex & REX_B) << 3
+        insn.reg = get(insn.modrm, MODRM.REG) | get(insn.rex, REX.R) << 3
+        insn.rm = get(insn.modrm, MODRM.RM) | get(insn.rex, REX.B) << 3
     elif form & FORM.MODRM:
         at = _modrm(code, at, end, mode, insn)
     immediate = form & FORM.IMMEDIATE
@@ -360,7 +362,7 @@ def decode_at(code, start, count, mode, insn):
         if mode == IS_64:
             insn.operand_size = 8
         immediate = IMM.Z
-    if immediate != IMM.NONE and not (form & FORM.TEST and insn.modrm & 0x30):
+    if immediate != IMM.NONE and not (form & FORM.TEST and get(insn.modrm, MODRM.REG) > TEST_GROUP_LAST):
         at = _immediate(code, at, end, immediate, insn)
     if at > end:
         insn.kind = INSN.TOO_LONG if end < count or end - start == LONGEST_INSTRUCTION else INSN.NONE
@@ -397,7 +399,7 @@ def timing_class(insn):
     if insn.map < 2:
         slot = U64(GROUP_SLOTS[insn.map, insn.opcode])
         if slot:
-            form = (insn.modrm >> 3 & 7) + (8 if insn.mod == 3 else 0)
+            form = get(insn.modrm, MODRM.REG) + (8 if insn.mod == 3 else 0)
             return U64(GROUP_CLASSES[slot, form])
     return U64(CLASSES[insn.map, insn.opcode])
 
@@ -413,7 +415,7 @@ def modifies(insn, mode):
     """Return whether an instruction decoded in `mode` reads a memory operand and writes it, so that it faults as a write."""
     if insn.memory == 0 or insn.map > 1 or insn.prefixes & VEX_ANY or (insn.opcode == MOVSXD and mode == 64):
         return False
-    return U64(MODIFIES[insn.map, insn.opcode]) >> (insn.modrm >> 3 & 7) & 1 != 0
+    return U64(MODIFIES[insn.map, insn.opcode]) >> get(insn.modrm, MODRM.REG) & 1 != 0
 
 
 @kernel

@@ -15,11 +15,10 @@ from emu.jit import kernel
 from emu.model.cpu import LINEAR_BITS, ONES_CPU, set_rflags
 from emu.model.memory import memory, tlb
 from emu.model.observe import breakpoint, watch
-from emu.model.observe.breakpoint import DR7_ENABLES
 from emu.model.vmx import checks, exit, world
 from emu.model.vmx.vmcs import fields
 from emu.spec.cost import COST
-from emu.spec.cpu import CR0, CR4, DR7, EFER, EVENT, INTR, RFLAGS, RFLAGS_KNOWN
+from emu.spec.cpu import CR0, CR4, DR7, DR7_ENABLES, EFER, EVENT, INTR, RFLAGS, RFLAGS_KNOWN
 from emu.spec.outcome import INJECTED, MODE
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import ACTIVITY, AR, BLOCKING, BLOCKING_SHADOW, ENTRYC, EXIT, PENDING, PIN, PROC, PROC2, REASON

@@ -6,14 +6,14 @@ Not modelled: the task switch itself; the machine stops where one would happen o
 Source: SDM 2A, "CALL", "INT n/INTO/INT3/INT1", "IRET/IRETD/IRETQ", "JMP"; SDM 3A, "Task Management";
 SDM 3C, "Treatment of Task Switches", "Exit Qualification for Task Switches"
 """
-from emu.bits import LOW_16, U64, put
+from emu.bits import LOW_16, U64, get, put
 from emu.jit import kernel
 from emu.model.cpu import base, cpl, long_mode, real_mode
 from emu.model.fault import raise_exception, raise_exit, unmodelled
 from emu.model.memory import linear
 from emu.model.processor import operand
 from emu.model.processor.segment import NOT_NULL, RPL, TABLE_READ, TI, WIDE, attributes_of, fetch, inside, kind, level, limit_of
-from emu.spec.cpu import DESCRIPTOR, RFLAGS, SEG, SYSTYPE, VECTOR
+from emu.spec.cpu import DESCRIPTOR, GATE, RFLAGS, SEG, SYSTYPE, VECTOR
 from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, MODE, UNMODELLED
 from emu.spec.vmx import QUAL_TASK, REASON
@@ -100,6 +100,6 @@ def transfer(c, insn):
         if not attr & DESCRIPTOR.P:
             _refuse(c, VECTOR.NP, select, 0)
             return True
-        select = raw >> 16 & LOW_16
+        select = get(raw, GATE.SELECTOR)
     switch(c, e, select, BY_CALL if insn.kind == INSN.CALL_FAR else BY_JMP, 0, 0, 0)
     return True
