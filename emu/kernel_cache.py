@@ -128,7 +128,7 @@ def _object_suffix():
 def object_path(function, signature=""):
     """Return where the machine code of a C function of this signature lies; None for code that is kept nowhere.
 
-    That is where this computer's processor is not known (code is for one alone), and of a function that is made anew with other
+    That is where this computer's processor is not known (code is for one alone), and of a function that is made again with other
     values of its closure, which are in no key.
     """
     if not processor() or function.__closure__:

@@ -24,11 +24,11 @@ from emu.errors import AssemblyError
 REFERENCE = re.compile(r"(?<![\w.$])(\d+)([bf])\b")
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 SHARED = re.compile(r"\bEntry, Exit(?:,| and) (?:Changes|Keeps): as [^.;:]*?\bof\s+(?:[#;/]+\s*)?(\w+)")
-NEVER = r"never(?=\s*(?:[.;]|$))"  # the whole clause
+NO_RETURN = r"never(?=\s*(?:[.;]|$))"  # the whole clause
 PARTS = {  # of a contract: how the message names one that is missing
     "Entry": re.compile(r"\bEntry:"),
     "Exit": re.compile(r"\bExit:"),
-    "Changes or Keeps": re.compile(rf"(?:^[\s#;/]*|\.\s+|\s-\s+)(?:Changes|Keeps)\b|\bExit:\s+(?:[#;/]+\s*)?{NEVER}", re.MULTILINE),
+    "Changes or Keeps": re.compile(rf"(?:^[\s#;/]*|\.\s+|\s-\s+)(?:Changes|Keeps)\b|\bExit:\s+(?:[#;/]+\s*)?{NO_RETURN}", re.MULTILINE),
 }
 SOURCE = re.compile(r"\bSource\b")
 COMMENT = ("#", ";", "//")

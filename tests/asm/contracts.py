@@ -2,8 +2,8 @@
 import re
 from collections import namedtuple
 
-from emu.asm.warn import NEVER
-from tests.asm.flow import REGISTERS, WHOLE
+from emu.asm.warn import NO_RETURN
+from tests.asm.registers import REGISTERS, WHOLE
 
 WORD = r"\b(?:Entry|Exit)(?=:)|(?:^|(?<=\.[ \n])|(?<=\.  )|(?<= - ))(?:Changes|Keeps)\b"  # as emu.asm.warn has them
 PART = re.compile(rf"({WORD}):?\s+((?:(?!{WORD}|\bSource\b).)*)", re.MULTILINE | re.DOTALL)
@@ -52,7 +52,7 @@ def contract(comment, shared=False):
         parts[word] = f"{parts.get(word, '')} {rest}".strip()
     changes, keeps = (listed(parts[word]) if word in parts else None for word in ("Changes", "Keeps"))
     created = re.search(r"\bcreated (?:partition|one)\b", text) is not None
-    never = re.match(NEVER, parts.get("Exit", "")) is not None
+    never = re.match(NO_RETURN, parts.get("Exit", "")) is not None
     return Contract(values(parts.get("Entry", "")), values(parts.get("Exit", "")), changes, keeps, created, never, shared)
 
 

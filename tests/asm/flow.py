@@ -18,15 +18,8 @@ from capstone import x86
 
 from emu import asm
 from emu.asm.layout import Layout
+from tests.asm.registers import LANES, REGISTERS, WHOLE, Place, Result, put, take, value_of, whole_of
 
-REGISTERS = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{number}" for number in range(8, 16)))
-WHOLE = {form.format(name): f"r{name}x" for name in "abcd" for form in ("r{}x", "e{}x", "{}x", "{}l", "{}h")}
-WHOLE |= {form.format(name): f"r{name}" for name in ("si", "di", "bp", "sp") for form in ("r{}", "e{}", "{}", "{}l")}
-WHOLE |= {form.format(number): f"r{number}" for number in range(8, 16) for form in ("r{}", "r{}d", "r{}w", "r{}b")}
-LANES = {form.format(name): f"r{name}x.{lane}" for name in "abcd" for form, lane in (("{}l", "l"), ("{}h", "h"), ("{}x", "w"))}
-LANES |= {form.format(name): f"r{name}.{lane}" for name in ("si", "di", "bp") for form, lane in (("{}", "w"), ("{}l", "l"))}
-LANES |= {form.format(number): f"r{number}.{lane}" for number in range(8, 16) for form, lane in (("r{}w", "w"), ("r{}b", "l"))}
-BYTES = {"l": "l", "h": "h", "w": "lh"}  # of a part of a register: what it consists of
 VOLATILE = frozenset({"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"})
 ARITHMETIC = ("add", "inc", "sub", "dec", "and", "or", "adc", "sbb", "cmovb")
 SAME_TWICE = {"xor", "sub", "sbb", "cmp"}  # of a register with itself: its value does not matter
@@ -42,10 +35,7 @@ FLAGS_SET = sum(getattr(x86, f"X86_EFLAGS_{how}_{flag}") for how in ("MODIFY", "
 VMX = ("vm", "inv")  # set flags, which the decoder does not list
 
 # changes: None when it never returns.  What is held is a set of: a register of the entry; a Result; a Place; nothing of these.
-# "rax.l" and "rax.h" are bytes 0 and 1 of one; they are held apart while they are something else than the rest of it.
 Effect = namedtuple("Effect", "changes reads")
-Result = namedtuple("Result", "routine register")  # what a call left: address of the routine, or label of the table called through
-Place = namedtuple("Place", "offset exact")  # on the stack, from the return address; not exact: there or above
 SOMETHING = frozenset({None})
 ANYWHERE = -(1 << 30)  # an offset below every place
 
@@ -64,36 +54,6 @@ def results(flows):
             work += passed.get(result.routine, {}).get(result.register, ())
     names = {flow.labels[name]: name for name, flow in flows.items()}
     return {names.get(routine, routine): read for routine, read in found.items()}
-
-
-def whole_of(name):
-    """Return the register of "rax.l"."""
-    return name.partition(".")[0]
-
-
-def part_of(value, lane):
-    """Return what a byte of a register holds, when the register holds a value."""
-    if isinstance(value, Result):
-        return value if "." in value.register or value.register == "flags" else value._replace(register=f"{value.register}.{lane}")
-    return (value if "." in value or value == "flags" else f"{value}.{lane}") if isinstance(value, str) else None
-
-
-def value_of(held, name):
-    """Return what a register or a part of it holds."""
-    whole, _, lanes = name.partition(".")
-    if not lanes:
-        return held[whole]
-    return frozenset().union(*(held.get(f"{whole}.{lane}", {part_of(each, lane) for each in held[whole]}) for lane in BYTES[lanes]))
-
-
-def put(held, name, value):
-    """Let a register or a part of it hold a value."""
-    whole, _, lanes = name.partition(".")
-    for lane in BYTES[lanes or "w"]:
-        held.pop(f"{whole}.{lane}", None)
-        if lanes:
-            held[f"{whole}.{lane}"] = value
-    held[whole] = held[whole] | value if lanes else value
 
 
 class Flow:
@@ -330,11 +290,11 @@ class Flow:
             place = Place(ANYWHERE, False)
         if name == "xchg" and len(whole) == 2:
             before = dict(held)
-            self.take(held, whole[0], before, whole[1])
-            self.take(held, whole[1], before, whole[0])
+            take(held, whole[0], before, whole[1])
+            take(held, whole[1], before, whole[0])
         elif name == "mov" and len(whole) == 2 and None not in whole:
             self.use(held, whole[1:])
-            self.take(held, whole[0], dict(held), whole[1])
+            take(held, whole[0], dict(held), whole[1])
         elif name == "mov" and len(whole) == 1 and at_word is not None and memory.access & capstone.CS_AC_READ:
             self.reads |= stack[at_word]
             put(held, whole[0], stack[at_word])
@@ -345,12 +305,6 @@ class Flow:
                 self.reads |= SOMETHING.union(*self.reached(place, memory.size, stack))
             self.ordinary(insn, name, held)
         return self.stored(name, held, stack, memory, place, whole, at_word)
-
-    @staticmethod
-    def take(held, name, before, other):
-        """Let a register hold what another held before."""
-        put(held, name, before[other])
-        held.update({f"{name}.{lane}": before[f"{other}.{lane}"] for lane in "lh" if f"{other}.{lane}" in before})
 
     def stored(self, name, held, stack, memory, place, whole, at_word):
         """Return the stack after what an instruction writes to memory."""

@@ -52,7 +52,7 @@ RIGHT = {
         "io_load: callers read r13 after it, which Exit does not name",
         "io_store: reads r13, which Entry does not name",
         *(f"{each}: does not keep rbp" for each in ("reg_synthetic", "reg_synthetic_write")),  # loaded with what it held
-        # putc_safe subtracts from all of RAX, and looks at the low byte of what comes out.
+        # putc_safe subtracts from all of RAX, and examines the low byte of what comes out.
         *(f"{each}: callers read rax after it, which Exit does not name" for each in ("putc_safe", "say", "say_number", "say_some")),
         "say_partition: callers read rax after it, which Exit does not name",
         # mmio_alu has a BSF of a size, which is not 0.
