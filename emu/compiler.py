@@ -280,6 +280,11 @@ def object_of(compiled):
     return _objects.get(compiled._library) or compiled._library._get_compiled_object()
 
 
+def holds_addresses(compiled):
+    """Return whether the code of a CFunc holds addresses of this process, such as that of a ctypes function or of a large array."""
+    return compiled._library.has_dynamic_globals
+
+
 _objects = weakref.WeakKeyDictionary()                     # library: object file, which numba forgets once it is loaded
 
 

@@ -89,7 +89,11 @@ def stands_for(function):
 
 
 # ---- kernels and entries ------------------------------------------------------------------------------------
-_plainly = []                                             # not empty: inside `Kernel.plain`
+class _Thread(threading.local):
+    depth = 0                                              # how many `Kernel.plain` this thread is in
+
+
+_plainly = _Thread()
 
 
 class Kernel:
@@ -109,18 +113,18 @@ class Kernel:
 
     def __call__(self, *args):
         """Call the compiled kernel."""
-        return self.py_func(*args) if _plainly else (self._made or self.compiled)(*args)
+        return self.py_func(*args) if _plainly.depth else (self._made or self.compiled)(*args)
 
     def plain(self, *args):
         """Call it, and what it calls, as plain Python where numba would have to be imported for it: for what a start does once."""
         if "numba" in sys.modules:
             return self(*args)
-        _plainly.append(self)
+        _plainly.depth += 1
         try:
             with np.errstate(over="ignore"):
                 return self.py_func(*args)
         finally:
-            _plainly.pop()
+            _plainly.depth -= 1
 
     @property
     def _numba_type_(self):
@@ -139,7 +143,10 @@ def _of(data):
 
 
 class Entry:
-    """A C function: its `address`, and rows (name, address, bytes) of all functions of its object file."""
+    """A C function: its `address`, and rows (name, address, bytes) of all functions of its object file.
+
+    What cannot be loaded without numba is loaded by numba: then the row is of the C function alone, of 0 bytes.
+    """
 
     def __init__(self, function, signature):
         self._pyfunc, self._signature = function, signature
@@ -148,17 +155,23 @@ class Entry:
 
     def _loaded(self):
         """Return the machine code, None when it is not in the cache."""
-        path = object_path(self._pyfunc)
+        path = object_path(self._pyfunc, self._signature)
         data = read_sealed(path) if path and is_as_read(self._pyfunc.__code__.co_filename) else None
         with contextlib.suppress(ValueError):
             return _of(data) if data else None
 
     def _compiled(self):
-        compiler, path = _compiler(), object_path(self._pyfunc)
-        data = bytes(compiler.object_of(compiler.c_function(self._pyfunc, self._signature)))
-        if path and is_as_read(self._pyfunc.__code__.co_filename):
+        compiler, path = _compiler(), object_path(self._pyfunc, self._signature)
+        made = compiler.c_function(self._pyfunc, self._signature)
+        data = bytes(compiler.object_of(made))
+        try:
+            found = _of(data)
+        except ValueError:                                 # it calls what numba alone has
+            self._made = made                              # which its code lives as long as
+            return made.address, [(made.native_name, made.address, 0)]
+        if path and not compiler.holds_addresses(made) and is_as_read(self._pyfunc.__code__.co_filename):
             write_sealed(path, data)
-        return _of(data)
+        return found
 
     @property
     def ctypes(self):

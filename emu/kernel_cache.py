@@ -30,7 +30,10 @@ PACKAGE = Path(__file__).resolve().parent
 FLAGS = dict(nogil=False, error_model="numpy", boundscheck=False)
 SEAL, PART = b"hvlab.kernel.1\n", ".part"
 COMPILERS = ("numba", "llvmlite", "numpy")
-SETTINGS = ("NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")
+# Settings of what compiles: all of these but those that change no code.  numba reads them from a file too.
+SETTINGS = ("NUMBA_", "LLVMLITE_")
+NO_CODE = ("NUMBA_CACHE_", "NUMBA_COLOR_SCHEME", "NUMBA_CUDA_", "NUMBA_NUM_THREADS", "NUMBA_SHOW_HELP", "NUMBA_FULL_TRACEBACKS")
+SETTINGS_FILE = ".numba_config.yaml"
 # Import statements of a file.  Parsing every file properly would take a fifth of a warm start.
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(emu[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
 _WORD = re.compile(r"[\w.]+")
@@ -83,10 +86,19 @@ def cache_root():
 
 
 # ---- keys -------------------------------------------------------------------------------------------------
+def _settings():
+    """Return the settings of what compiles: rows (name, value), and the text of numba's file of them."""
+    rows = sorted((name, value) for name, value in os.environ.items() if name.startswith(SETTINGS) and not name.startswith(NO_CODE))
+    try:
+        return rows, Path(SETTINGS_FILE).read_bytes()
+    except OSError:
+        return rows, b""
+
+
 @cache
 def versions():
     """Return what distinguishes the programs that compile, none of which is imported for it: the names of their installed versions."""
-    found = [sys.version, *(os.environ.get(name) for name in SETTINGS)]
+    found = [sys.version, _settings()]
     for name in COMPILERS:
         spec = find_spec(name)
         folder = Path(spec.origin).parent.parent if spec and spec.origin else None
@@ -113,12 +125,16 @@ def _object_suffix():
     return f".{hashlib.sha256(repr(processor()).encode()).hexdigest()[:12]}.o"
 
 
-def object_path(function):
-    """Return where the machine code of a C function lies, None where this computer's processor is not known: code is for one alone."""
-    if not processor():
+def object_path(function, signature=""):
+    """Return where the machine code of a C function of this signature lies; None for code that is kept nowhere.
+
+    That is where this computer's processor is not known (code is for one alone), and of a function that is made again with other
+    values of its closure, which are in no key.
+    """
+    if not processor() or function.__closure__:
         return None
-    code = function.__code__
-    return folder_of(code.co_filename) / f"{function.__qualname__}-{code.co_firstlineno}{_object_suffix()}"
+    code, types = function.__code__, hashlib.sha256(str(signature).encode()).hexdigest()[:8]
+    return folder_of(code.co_filename) / f"{function.__qualname__}-{code.co_firstlineno}-{types}{_object_suffix()}"
 
 
 @cache
@@ -207,11 +223,11 @@ def read_sealed(path):
 
 
 def write_sealed(path, data):
-    """Write a file under a temporary name, then give it its own; does nothing when it cannot be written."""
-    part = f"{path}.{os.getpid()}{PART}"
+    """Write a file under a name that no other has, thread, process or container, then give it its own; nothing if it cannot be written."""
+    part = f"{path}.{os.urandom(8).hex()}{PART}"
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
+        with open(part, "xb") as file:
             file.write(SEAL + hashlib.sha256(data).digest() + data)
         os.replace(part, path)
     except OSError:

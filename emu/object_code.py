@@ -20,7 +20,13 @@ _WRITE, _ALLOC = 1, 2                                      # their flags
 _UNDEFINED, _ABSOLUTE, _COMMON = 0, 0xFFF1, 0xFFF2         # sections of symbols that are in none
 _FUNCTION, _ADDRESS_64 = 2, 1                              # type of symbol, of relocation
 _READ_EXECUTE = mmap.PROT_READ | mmap.PROT_EXEC
-_NO_ERROR = ("numba_", "NRT_")                             # what compiled code would call to raise: kernels raise nothing
+# What compiled code would call to raise, and its C function to report it: kernels raise nothing.  Of numba's and Python's other
+# functions none is known here.
+_RAISING = ("numba_gil_ensure", "numba_gil_release", "numba_unpickle", "numba_do_raise", "numba_runtime_build_excinfo_struct",
+            "NRT_Free", "NRT_MemInfo_call_dtor")
+_REPORTING = ("PyErr_Clear", "PyErr_SetString", "PyErr_SetNone", "PyErr_WriteUnraisable", "PyExc_SystemError", "PyExc_StopIteration",
+              "PyExc_RuntimeError", "PyUnicode_FromString", "PyBytes_FromStringAndSize", "Py_DecRef")
+_NOT_OURS = ("numba_", "NRT_", "Py", "_Py")
 _COUNTS = ("NRT_incref", "NRT_decref")
 _libc = ctypes.CDLL(None)
 _memory = []                                               # loaded code lives as long as the process
@@ -54,11 +60,13 @@ def _make_executable(address, count):
 
 
 def _outside(name):
-    """Return the address of a function of the C library or of Python; ValueError when there is none."""
+    """Return the address of a function of the C library, or of Python that reports an error; ValueError when there is none."""
     if name in _COUNTS:
         return _counting()
-    if name.startswith(_NO_ERROR):
+    if name in _RAISING:
         return _address(_raised)
+    if name.startswith(_NOT_OURS) and name not in _REPORTING:
+        raise ValueError(f"{name} is not to be had without numba")
     try:
         return _address(getattr(_libc, name))
     except AttributeError:

@@ -2,6 +2,8 @@
 import ast
 import dis
 import re
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from emu import kernel_cache
 from emu.bits import U64
-from emu.jit import entry, kernel, unsigned
+from emu.jit import Kernel, entry, kernel, unsigned
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = re.compile(r"^@(kernel|entry)\b", re.MULTILINE)
@@ -104,6 +106,28 @@ def test_key_of_every_kernel_covers_the_decorator():
     assert len(files) > 70
     for part in ("emu/jit.py", "emu/compiler.py"):
         assert [path for path in files if ROOT / part not in kernel_cache.closure_of(path)] == []
+
+
+def test_plain_python_is_plain_for_its_thread_alone(monkeypatch):
+    """Another thread goes on with compiled code: what numba expands in place has no other form."""
+    entered, leave, found = threading.Event(), threading.Event(), []
+    inner = Kernel(lambda: "plain")
+    inner._made = lambda: "compiled"
+
+    def waits():
+        entered.set()
+        assert leave.wait(60)
+        return inner()
+
+    thread = threading.Thread(target=lambda: found.append(Kernel(waits).plain()))
+    with monkeypatch.context() as patch:
+        patch.delitem(sys.modules, "numba", raising=False)
+        thread.start()
+        assert entered.wait(60)
+    found.append(inner())
+    leave.set()
+    thread.join()
+    assert found == ["compiled", "plain"] and inner() == "compiled"
 
 
 # ---- literals alone: CPython computes with them before the decorator sees them -------------------------------------

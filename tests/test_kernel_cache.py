@@ -233,3 +233,120 @@ def test_machine_code_is_for_one_kind_of_processor(monkeypatch):
 
 def test_settings_of_the_compiler_are_part_of_the_key(function):
     assert [function(), function(NUMBA_OPT="1"), function(NUMBA_OPT="1"), function()] == [True, True, False, False]
+
+
+def test_every_setting_that_changes_code_is_part_of_the_key(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = [kernel_cache.versions.__wrapped__()]
+    for name in ("NUMBA_BOUNDSCHECK", "NUMBA_ENABLE_AVX", "NUMBA_DISABLE_INTEL_SVML", "NUMBA_LOOP_VECTORIZE", "NUMBA_DEBUGINFO"):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "1")
+            found.append(kernel_cache.versions.__wrapped__())
+    for text in ("boundscheck: 1\n", "boundscheck: 0\n"):
+        (tmp_path / kernel_cache.SETTINGS_FILE).write_text(text)
+        found.append(kernel_cache.versions.__wrapped__())
+    assert len(set(map(repr, found))) == len(found) == 8
+    (tmp_path / kernel_cache.SETTINGS_FILE).unlink()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
+    assert kernel_cache.versions.__wrapped__() == found[0]
+
+
+def test_two_that_write_one_file_write_it_one_after_the_other(tmp_path, monkeypatch):
+    """Threads of a process, or processes of one number in containers that share a cache."""
+    path, parts, replace = tmp_path / "one", [], os.replace
+
+    def other_comes_first(part, whole):
+        parts.append(part)
+        if len(parts) == 1:
+            kernel_cache.write_sealed(path, b"the other's")
+        replace(part, whole)
+
+    monkeypatch.setattr(os, "replace", other_comes_first)
+    kernel_cache.write_sealed(path, b"mine")
+    assert kernel_cache.read_sealed(path) == b"mine" and list(tmp_path.iterdir()) == [path]
+    assert len(set(parts)) == 2 and all(part.endswith(kernel_cache.PART) for part in parts)
+
+
+# ---- C functions whose machine code is for one process, or one of several functions ---------------------------------
+ADDRESS = """
+import ctypes
+from emu.jit import entry, kernel
+
+outer = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(lambda value: value + 1)
+
+@kernel
+def through(value):
+    return outer(value)
+
+@entry("uint64(uint64)")
+def f(value):
+    return {call}(value) + 1
+
+print(f.ctypes(40))
+"""
+CLOSURE = """
+import numpy as np
+from emu.jit import entry
+
+def made(number):
+    @entry("uint64(uint64)")
+    def f(value):
+        return value + number
+    return f
+
+first, second = made(np.uint64(1)), made(np.uint64(2))
+print(first.ctypes(10), second.ctypes(10))
+"""
+SIGNATURES = """
+import ctypes
+from emu.jit import entry
+
+def made(signature):
+    def f(value):
+        return value / 2
+    return entry(signature)(f)
+
+first, second = made("float64(float64)"), made("float64(uint64)")
+print(ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(first.address)(5.0),
+      ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_uint64)(second.address)(5))
+"""
+HELPERS = """
+import ctypes, math
+import numpy as np
+from emu.jit import entry
+
+@entry("int64(float64, int64)")
+def f(value, power):
+    fraction, exponent = math.frexp(value)
+    return np.int64(exponent + math.ldexp(fraction, power))
+
+@entry("uint64(uint64)")
+def g(value):
+    table = np.zeros(value, np.uint64)
+    table[0] = value
+    return table[0] + table[value - 1]
+
+c_function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_double, ctypes.c_int64)(f.address)
+print(c_function(8.0, 5), g.ctypes(7), [(name, size) for name, at, size in f.functions] == [(f.functions[0][0], 0)])
+"""
+
+
+@pytest.mark.parametrize(
+    "text, out, objects",
+    [
+        (ADDRESS.format(call="outer"), "42\n", 0),
+        (ADDRESS.format(call="through"), "42\n", 0),
+        (CLOSURE, "11 12\n", 0),
+        (SIGNATURES, "2.5 2.5\n", 2),
+        (HELPERS, "20 7 True\n", 0),
+    ],
+    ids=["address", "address of a callee", "closure", "signatures", "helpers"],
+)
+def test_each_start_runs_the_function_that_it_names(tmp_path, text, out, objects):
+    path = tmp_path / "function.py"
+    path.write_text(text)
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-W", "ignore", str(path)], capture_output=True, text=True, cwd=tmp_path, timeout=120,
+                              env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")})
+        assert (done.stdout, done.stderr, done.returncode) == (out, "", 0)
+        assert len(list((tmp_path / "cache").rglob("*.o"))) == objects

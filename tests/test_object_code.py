@@ -6,7 +6,7 @@ import llvmlite.binding as llvm
 import pytest
 
 from emu.core import native
-from emu.object_code import Code
+from emu.object_code import _RAISING, _REPORTING, Code
 
 TEXT = """
 @outside = external global i8
@@ -46,6 +46,21 @@ def test_a_name_that_nobody_has_is_an_error(data):
         Code(data)
     with pytest.raises(ValueError, match="0 functions begin with other"):
         Code(data, {"outside": 0}).address("other")
+
+
+@pytest.mark.parametrize("name", ["numba_frexp", "numba_ldexp", "NRT_Allocate", "PyTuple_New", "_Py_NoneStruct"])
+def test_what_only_numba_has_is_an_error_and_not_a_raise(name):
+    """Arithmetic among it, which would end the process."""
+    data = native._compile(f"@{name} = external global i8\ndefine i64 @ask() {{\n ret i64 ptrtoint (i8* @{name} to i64)\n}}\n")
+    with pytest.raises(ValueError, match=name):
+        Code(data)
+    assert ctypes.CFUNCTYPE(ctypes.c_uint64)(Code(data, {name: 7}).address("ask"))() == 7
+
+
+@pytest.mark.parametrize("name", [*_RAISING, *_REPORTING])
+def test_what_would_raise_is_there(name):
+    data = native._compile(f"@{name} = external global i8\ndefine i64 @ask() {{\n ret i64 ptrtoint (i8* @{name} to i64)\n}}\n")
+    assert ctypes.CFUNCTYPE(ctypes.c_uint64)(Code(data).address("ask"))()
 
 
 def test_what_is_cut_off_is_refused(data):

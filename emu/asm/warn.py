@@ -3,8 +3,9 @@
 - A numeric reference (`jz 1b`) with a named label between it and its target: it looks local and leaves the routine.  Local labels,
   `.name:`, do not count.
 - A called routine without a contract: the comment directly over its label (or over lines above it that begin with a label) says
-  at `Entry` and `Exit` what goes in and what comes out ("nothing", if so), and what the routine `Changes` or `Keeps` (of one that
-  does not come back, `Exit: never` is enough); `Source` is there or in the comment at the head of the file.  Routines that
+  at `Entry:` and `Exit:` what goes in and what comes out ("nothing", if so), and, where a sentence or line begins, what the routine
+  `Changes` or `Keeps` (of one that does not come back, `Exit: never.` is enough); `Source` is there or in the comment at the head
+  of the file.  Routines that
   share a convention may name the table that holds them: "Entry, Exit, Changes: as a handler of NAME", when NAME has
   such a contract.
 
@@ -24,11 +25,12 @@ from emu.errors import AssemblyError
 
 REFERENCE = re.compile(r"(?<![\w.$])(\d+)([bf])\b")
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
-SHARED = re.compile(r"\bEntry, Exit(?:,| and) (?:Changes|Keeps):? as [^.;:]*?\bof\s+(?:[#;/]+\s*)?(\w+)")
+SHARED = re.compile(r"\bEntry, Exit(?:,| and) (?:Changes|Keeps): as [^.;:]*?\bof\s+(?:[#;/]+\s*)?(\w+)")
+NO_RETURN = r"never(?=\s*(?:[.;]|$))"  # the whole clause
 PARTS = {  # of a contract: how the message names one that is missing
-    "Entry": re.compile(r"\bEntry\b"),
-    "Exit": re.compile(r"\bExit\b"),
-    "Changes or Keeps": re.compile(r"\b(?:Changes|Keeps)\b|\bExit:?\s+never\b"),
+    "Entry": re.compile(r"\bEntry:"),
+    "Exit": re.compile(r"\bExit:"),
+    "Changes or Keeps": re.compile(rf"(?:^[\s#;/]*|\.\s+|\s-\s+)(?:Changes|Keeps)\b|\bExit:\s+(?:[#;/]+\s*)?{NO_RETURN}", re.MULTILINE),
 }
 SOURCE = re.compile(r"\bSource\b")
 COMMENT = ("#", ";", "//")

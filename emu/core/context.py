@@ -3,9 +3,10 @@
 Offsets are those of Unicorn 2.1.4 built for 64-bit x86 hosts (CPUState, CPUClass, uc_struct,
 TranslationBlock).  They are private to that version, which is compared.  `verify` writes known values through Unicorn's public
 interface and reads them back at these offsets, follows pointers that lead back, and refuses to start when one is not there; what only a
-run would show (TranslationBlock, what is in an entry of the TLB) the tests show.
+run would show (TranslationBlock, what is in an entry of the TLB) the tests show, but for the count of blocks: a scratch engine runs once.
 """
 import ctypes
+from functools import cache
 
 from emu.bits import ALL_ONES, value_of
 from emu.core import native, rows
@@ -137,11 +138,29 @@ def verify(uc):
     if not -TCG_BUFFER_BYTES < word(tcg + TCG_EPILOGUE) - word(tcg + TCG_CODE_PTR) < TCG_BUFFER_BYTES:
         raise EngineError(f"the engine's translator does not hold the end of translated code at offset {TCG_EPILOGUE}")
     _verify_tlb(maps, cs)
-    if word(tcg + TCG_THROWN):
+    if word(tcg + TCG_THROWN) or not _counts_thrown(TCG_THROWN):
         raise EngineError(f"the engine's translator does not count the blocks that it throws away at offset {TCG_THROWN}")
     if any(word(env + offset(ENV, name)) for name in OURS):
         raise EngineError("the engine uses the fields that hvlab marks its engines with, finds blocks and keeps time by")
     return handle, cs, env
+
+
+@cache
+def _counts_thrown(where):
+    """Return whether the translator of an engine counts there the blocks that it throws away: one runs two blocks for it."""
+    from unicorn import UC_ARCH_X86, UC_MODE_64, Uc
+    uc, place, text = Uc(UC_ARCH_X86, UC_MODE_64), 0x1000, bytes.fromhex("eb00 90")    # jmp .+2; nop
+    uc.ctl_set_tcg_buffer_size(TCG_BUFFER_BYTES)
+    uc.mem_map(place, 0x1000)
+    uc.mem_write(place, text)
+    count = ctypes.c_uint64.from_address(word(getattr(uc._uch, "value", uc._uch) + UC_TCG_CTX) + where)
+    found = [count.value]
+    uc.emu_start(place, place + len(text))                 # throws the block away at which it ends
+    found.append(count.value)
+    for _ in range(2):                                     # the first block; then it is gone
+        uc.ctl_remove_cache(place, place + 1)
+        found.append(count.value)
+    return found == [0, 1, 2, 2]
 
 
 def _verify_tlb(maps, cs):

@@ -2,9 +2,11 @@
 import re
 from collections import namedtuple
 
-from tests.asm.flow import REGISTERS, WHOLE
+from emu.asm.warn import NO_RETURN
+from tests.asm.registers import REGISTERS, WHOLE
 
-PART = re.compile(r"\b(Entry|Exit|Changes|Keeps)\b:?\s+((?:(?!\b(?:Entry|Exit|Changes|Keeps|Source)\b).)*)")
+WORD = r"\b(?:Entry|Exit)(?=:)|(?:^|(?<=\.[ \n])|(?<=\.  )|(?<= - ))(?:Changes|Keeps)\b"  # as emu.asm.warn has them
+PART = re.compile(rf"({WORD}):?\s+((?:(?!{WORD}|\bSource\b).)*)", re.MULTILINE | re.DOTALL)
 FLAGS = re.compile(r"\bflags?\b|\bcarry\b|\bsign\b|\b[CZS]F\b")
 
 
@@ -42,14 +44,15 @@ def values(text):
 
 def contract(comment, shared=False):
     """Return the Contract of a comment; shared: it is that of a table's routines, none of which need give all that Exit names."""
-    text = " ".join(line.strip().lstrip("#;/").strip() for line in comment.split("\n"))
+    text = "\n".join(line.strip().lstrip("#;/").strip() for line in comment.split("\n"))
     parts = {}
     for word, rest in PART.findall(text):
+        rest = " ".join(rest.split())
         rest = re.split(r"[.;(](?:\s|$)| \(", rest)[0] if word in ("Changes", "Keeps") else rest
         parts[word] = f"{parts.get(word, '')} {rest}".strip()
     changes, keeps = (listed(parts[word]) if word in parts else None for word in ("Changes", "Keeps"))
     created = re.search(r"\bcreated (?:partition|one)\b", text) is not None
-    never = re.match(r"never\b", parts.get("Exit", "")) is not None
+    never = re.match(NO_RETURN, parts.get("Exit", "")) is not None
     return Contract(values(parts.get("Entry", "")), values(parts.get("Exit", "")), changes, keeps, created, never, shared)
 
 

@@ -3,11 +3,13 @@
 A routine is followed from its label along every branch.  A register holds what a register held at the entry, or what a call left in
 it, or the address of a place on the stack, or something else; PUSH, POP, XCHG and MOV take that along, calls do what the routine
 called does.  Where two ways meet, either may be held.  So "changes" and "reads" may be too many (a branch that is never taken
-together with another), never too few.
+together with another), and too few only in this: after a call, a register that the routine sets on some ways alone is taken to be set.
+What an instruction of 8 or 16 bits sets is part of a register: the rest is still held, after a call too.
 
 Not followed: memory but the stack.  Where a register is kept in a field, or an address is called that a table holds, the caller of
 `Flow` says what happens (`restores`, `tables`).  A routine that gets the address of a place on the stack is taken to write the word
-there and none above it.  The flags are one register, "flags", in what is read; that they change is taken for granted.
+there and none above it.  The flags are one register, "flags", in what is read; that they change is taken for granted, and an
+instruction that sets some of them sets all.
 """
 from collections import namedtuple
 
@@ -16,14 +18,13 @@ from capstone import x86
 
 from emu import asm
 from emu.asm.layout import Layout
+from tests.asm.registers import LANES, REGISTERS, WHOLE, Place, Result, put, take, value_of, whole_of
 
-REGISTERS = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{number}" for number in range(8, 16)))
-WHOLE = {form.format(name): f"r{name}x" for name in "abcd" for form in ("r{}x", "e{}x", "{}x", "{}l", "{}h")}
-WHOLE |= {form.format(name): f"r{name}" for name in ("si", "di", "bp", "sp") for form in ("r{}", "e{}", "{}", "{}l")}
-WHOLE |= {form.format(number): f"r{number}" for number in range(8, 16) for form in ("r{}", "r{}d", "r{}w", "r{}b")}
 VOLATILE = frozenset({"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"})
 ARITHMETIC = ("add", "inc", "sub", "dec", "and", "or", "adc", "sbb", "cmovb")
 SAME_TWICE = {"xor", "sub", "sbb", "cmp"}  # of a register with itself: its value does not matter
+MAY_LEAVE = ("cmov", "bsf", "bsr", "lsl", "lar")  # may leave their destination as it is
+READ_FLAGS = ("lahf", "rcl", "rcr", "cmc", "adox")  # which the decoder does not list
 RETURNS = ("ret", "retf", "retfq", "iretq", "iretd", "iret")
 LEAVES = ("ud2", "ud1", "ud0", "sysret", "sysretq", "sysexit", "ljmp")
 STRING_STORES = {name + size for name in ("stos", "movs", "ins") for size in "bwdq"}  # to [rdi]
@@ -35,22 +36,21 @@ VMX = ("vm", "inv")  # set flags, which the decoder does not list
 
 # changes: None when it never returns.  What is held is a set of: a register of the entry; a Result; a Place; nothing of these.
 Effect = namedtuple("Effect", "changes reads")
-Result = namedtuple("Result", "routine register")  # what a call left: address of the routine, or label of the table called through
-Place = namedtuple("Place", "offset exact")  # on the stack, from the return address; not exact: there or above
 SOMETHING = frozenset({None})
 ANYWHERE = -(1 << 30)  # an offset below every place
 
 
 def results(flows):
     """Return {name of a routine or table: registers that are read after calls of it}.  flows: {name of a routine: its Flow}."""
-    passed, work, found = {}, [], {}
+    passed, work, seen, found = {}, [], set(), {}
     for name, flow in flows.items():
         work += flow.wanted[flow.labels[name]]
         passed[flow.labels[name]] = flow.passed[flow.labels[name]]
     while work:
         result = work.pop()
-        if result.register not in found.setdefault(result.routine, set()):
-            found[result.routine].add(result.register)
+        if result not in seen:
+            seen.add(result)
+            found.setdefault(result.routine, set()).add(whole_of(result.register))
             work += passed.get(result.routine, {}).get(result.register, ())
     names = {flow.labels[name]: name for name, flow in flows.items()}
     return {names.get(routine, routine): read for routine, read in found.items()}
@@ -82,6 +82,7 @@ class Flow:
         self.resume = self.labels.get(resume)
         self.known = {}  # address: the Effect of a routine that is not to be followed
         self.effects, self.wanted, self.passed, self.unclear = {}, {}, {}, set()
+        self.left = {}  # address of a routine: names, of what it changes in part, that may hold on return what they held
 
     def solve(self, names):
         """Return {name: Effect}: routines again and again, until none of them has another effect than before."""
@@ -89,15 +90,17 @@ class Flow:
         while changed:
             changed = False
             for entry in known:
+                left = self.left.get(entry)
                 effect, callees = self.follow(entry)
                 known += [callee for callee in dict.fromkeys(callees) if callee not in known]
-                changed |= self.effects.get(entry) != effect
+                changed |= self.effects.get(entry) != effect or self.left[entry] != left
                 self.effects[entry] = effect
-        return {name: self.effects[self.labels[name]] for name in names}
+        return {name: Effect(effect.changes, frozenset(map(whole_of, effect.reads)))
+                for name in names for effect in [self.effects[self.labels[name]]]}
 
     def follow(self, entry):
         """Return (Effect, callees) of a routine, by what is known of its callees."""
-        self.reads, self.callees, changes, passed = set(), [], None, {}
+        self.reads, self.callees, changes, passed, left = set(), [], None, {}, set()
         first = {name: frozenset({name}) for name in (*REGISTERS, "flags")} | {"rsp": frozenset({Place(0, True)})}
         states, work = {entry: (first, ())}, [entry]
         while work:
@@ -105,16 +108,19 @@ class Flow:
             for target, held, stack in () if at in self.ends else self.step(at, *states[at]):
                 if target is None:
                     changes = (changes or set()) | {name for name in REGISTERS if held[name] != first[name]}
-                    for name, values in held.items():
+                    for name in (*first, *(f"{name}.{lane}" for name in REGISTERS for lane in "lh")):
+                        values, whole = value_of(held, name), whole_of(name)
                         passed.setdefault(name, set()).update(value for value in values if isinstance(value, Result))
+                        if name in values and not held.keys().isdisjoint({f"{whole}.l", f"{whole}.h"}):
+                            left.add(name)
                 elif target not in states or (held, stack) != states[target]:
                     merged = self.merge(target, states.get(target, (held, stack)), (held, stack))
                     if merged != states.get(target):
                         states[target] = merged
                         work.append(target)
         self.wanted[entry] = {value for value in self.reads if isinstance(value, Result)}
-        self.passed[entry] = passed
-        reads = frozenset(value for value in self.reads if isinstance(value, str)) - self.loaded.get(entry, set())
+        self.passed[entry], self.left[entry] = passed, left
+        reads = frozenset(value for value in self.reads if isinstance(value, str) and whole_of(value) not in self.loaded.get(entry, ()))
         return Effect(changes if changes is None else frozenset(changes), reads), self.callees
 
     def merge(self, at, one, other):
@@ -122,7 +128,8 @@ class Flow:
         if len(one[1]) != len(other[1]):
             self.note(at, "the stack has two depths")
             return one
-        return {name: value | other[0][name] for name, value in one[0].items()}, tuple(map(frozenset.union, one[1], other[1]))
+        held = {name: value_of(one[0], name) | value_of(other[0], name) for name in one[0] | other[0]}
+        return held, tuple(map(frozenset.union, one[1], other[1]))
 
     def name(self, at):
         """Return the last named label before an address."""
@@ -133,7 +140,7 @@ class Flow:
 
     def use(self, held, names):
         for name in names:
-            self.reads |= held[name]
+            self.reads |= value_of(held, name)
 
     def decode(self, at):
         """Return the instruction at an address, None if there is none."""
@@ -161,6 +168,8 @@ class Flow:
             return [(after, held, stack)] if back else []
         if name == "jmp":
             return self.jump(at, insn, first, held, stack)
+        if name in ("bsf", "bsr") and (after_it := self.decode(after)) is not None and after_it.mnemonic in ("je", "jne"):
+            return self.found(insn, name, after_it, held, stack)
         if name[0] == "j" or name.startswith("loop"):
             self.ordinary(insn, name, held)
             return [(first.imm, held, stack), (after, held, stack)]
@@ -168,6 +177,17 @@ class Flow:
         if name == "mov" and first.type == x86.X86_OP_MEM and self.resume is not None and self.address(insn, first) == self.resume:
             return [(after, held, stack), (insn.operands[1].imm, held, stack)]
         return [(after, held, stack)]
+
+    def found(self, insn, name, branch, held, stack):
+        """BSF or BSR, and JZ or JNZ after it: where it has found nothing the destination is what it was."""
+        some, none = branch.operands[0].imm, branch.address + branch.size
+        stack = self.data(insn.address, insn, name, insn.operands[0], held, stack)
+        register = WHOLE[insn.reg_name(insn.operands[0].reg)]
+        set_there = dict(held)
+        put(set_there, register, SOMETHING)
+        if branch.mnemonic == "je":
+            some, none = none, some
+        return [(some, set_there, stack), (none, held, stack)]
 
     @staticmethod
     def address(insn, part):
@@ -198,14 +218,22 @@ class Flow:
         self.use(held, effect.reads)
         stack = self.lent(held, effect.reads, stack)
         for name in (*(effect.changes or ()), "flags"):
-            held[name] = held[name] if name == "rsp" else frozenset({Result(target, name)})
+            if name != "rsp":
+                self.result(held, target, name)
         for name in self.restores.get(self.name(target), ()):
-            held[name] = frozenset({name})
+            put(held, name, frozenset({name}))
         return effect.changes is not None, stack
+
+    def result(self, held, target, name):
+        """Let a register hold what a call left there: where the routine sets a part of it, the rest is what it was."""
+        left, before = self.left.get(target, set()), dict(held)
+        parts = (name, f"{name}.l", f"{name}.h")
+        for part in parts if not left.isdisjoint(parts) else (name,):
+            put(held, part, frozenset({Result(target, part)}) | (value_of(before, part) if part in left else frozenset()))
 
     def lent(self, held, names, stack):
         """Return the stack after a call that gets addresses of places there in registers: it writes the word at each."""
-        places = [value for name in names for value in held[name] if isinstance(value, Place)]
+        places = [value for name in names for value in value_of(held, name) if isinstance(value, Place)]
         return tuple(
             SOMETHING if any(self.overlap(place, 1, at) for place in places) else value for at, value in enumerate(stack)
         )
@@ -217,7 +245,7 @@ class Flow:
             self.note(at, "an address is called that is not known")
         table, may = self.tables.get(label, (label, VOLATILE))
         for name in (*may, "flags"):
-            held[name] = frozenset({Result(table, name)})
+            put(held, name, frozenset({Result(table, name)}))
 
     def jump(self, at, insn, first, held, stack):
         if first.type == x86.X86_OP_IMM:
@@ -238,7 +266,8 @@ class Flow:
             stack = (*stack, held.get(register, SOMETHING))
         elif name in POPS and stack:
             if register:
-                held[register] = stack[-1]
+                put(held, register, stack[-1])
+                self.reads |= stack[-1] & {"flags"} if register != "flags" else set()
             stack = stack[:-1]
         elif register == "rsp" and name in ("add", "sub", "lea", "mov"):
             return self.set_stack(at, insn, name, held, stack)
@@ -260,15 +289,17 @@ class Flow:
         if name in STRING_STORES and any(isinstance(value, Place) for value in held["rdi"]):
             place = Place(ANYWHERE, False)
         if name == "xchg" and len(whole) == 2:
-            held[whole[0]], held[whole[1]] = held[whole[1]], held[whole[0]]
+            before = dict(held)
+            take(held, whole[0], before, whole[1])
+            take(held, whole[1], before, whole[0])
         elif name == "mov" and len(whole) == 2 and None not in whole:
             self.use(held, whole[1:])
-            held[whole[0]] = held[whole[1]]
+            take(held, whole[0], dict(held), whole[1])
         elif name == "mov" and len(whole) == 1 and at_word is not None and memory.access & capstone.CS_AC_READ:
             self.reads |= stack[at_word]
-            held[whole[0]] = stack[at_word]
+            put(held, whole[0], stack[at_word])
         elif name == "lea" and place and whole:
-            held[whole[0]] = frozenset({self.led(insn, memory, held, place)})
+            put(held, whole[0], frozenset({self.led(insn, memory, held, place)}))
         else:
             if name != "lea" and place and memory.access & capstone.CS_AC_READ:
                 self.reads |= SOMETHING.union(*self.reached(place, memory.size, stack))
@@ -338,19 +369,22 @@ class Flow:
         """Let an instruction act on the registers that it names: it reads some, and sets some to something else."""
         reads, writes = self.access(insn)
         both = [part.reg for part in insn.operands if part.type == x86.X86_OP_REG]
-        if name not in SAME_TWICE or len(both) < 2 or both[0] != both[1]:
-            self.use(held, reads - {"rsp"})
-        places = [value.offset for register in reads for value in held[register] if isinstance(value, Place)]
+        same = name in SAME_TWICE and len(both) > 1 and both[0] == both[1]
+        self.use(held, reads & {"flags"} if same else reads - {"rsp"})
+        places = [value.offset for register in reads for value in value_of(held, register) if isinstance(value, Place)]
         value = SOMETHING
         if places and name in ARITHMETIC:
             value = frozenset({Place(min(places) if name in ("add", "inc") else ANYWHERE, False)})
+        leaves = name.startswith(MAY_LEAVE) or insn.prefix[0] == x86.X86_PREFIX_REP and name.startswith("lods")
+        before = dict(held)
         for register in writes:
-            held[register] = value | (held[register] if name.startswith("cmov") else SOMETHING)
+            put(held, register, value | (value_of(before, register) if leaves and register != "flags" else SOMETHING))
 
     def access(self, insn):
-        """Return the registers that an instruction reads, and those that it writes."""
+        """Return the registers, and parts of registers, that an instruction reads, and those that it writes."""
         name = insn.mnemonic.split()[-1]
-        reads, writes = ({WHOLE.get(insn.reg_name(each)) for each in part} - {None} for part in insn.regs_access())
+        names = ([insn.reg_name(each) for each in part] for part in insn.regs_access())
+        reads, writes = ({LANES.get(each, WHOLE.get(each)) for each in part} - {None} for part in names)
         if name in UNLISTED:
             reads, writes = map(set, UNLISTED[name])
         if name == "vmwrite":
@@ -358,6 +392,9 @@ class Flow:
         if name == "cpuid":  # ECX matters to some leaves alone
             reads = {"rax"}
         if name == "cmpxchg":
-            writes |= {"rax"}
-        reads |= {"flags"} if insn.eflags & TESTED else set()
+            writes |= reads & {"rax", "rax.l", "rax.w"}
+        if name in ("and", "test") and insn.operands[1].type == x86.X86_OP_IMM and 0 <= insn.operands[1].imm < 1 << 8:
+            first = insn.operands[0]
+            reads = {f"{each}.l" if first.type == x86.X86_OP_REG and "." not in each else each for each in reads}
+        reads |= {"flags"} if insn.eflags & TESTED or name in READ_FLAGS else set()
         return reads, writes | ({"flags"} if insn.eflags & FLAGS_SET or name.startswith(VMX) else set())

@@ -52,7 +52,15 @@ RIGHT = {
         "io_load: callers read r13 after it, which Exit does not name",
         "io_store: reads r13, which Entry does not name",
         *(f"{each}: does not keep rbp" for each in ("reg_synthetic", "reg_synthetic_write")),  # loaded with what it held
+        # putc_safe subtracts from all of RAX, and examines the low byte of what comes out.
+        *(f"{each}: callers read rax after it, which Exit does not name" for each in ("putc_safe", "say", "say_number", "say_some")),
+        "say_partition: callers read rax after it, which Exit does not name",
+        # mmio_alu has a BSF of a size, which is not 0.
+        *(f"{each}: callers read rsi after it, which Exit does not name" for each in ("apic_read", "mmio_read")),
+        *(f"{each}: callers read rsi after it, which Exit does not name" for each in ("assist_settle", "level_eoi")),
     },
+    # partition_putc copies all of RAX, and takes the low byte of the copy.
+    "firmware/root": {f"{each}: callers read rax after it, which Exit does not name" for each in ("line_raise", "uart_line")},
     # In FRAME, which a hook gets.
     **dict.fromkeys(("firmware/guests/compute", "firmware/guests/probe"), {"stubs: does not keep r11"}),
     "firmware/loader": {  # a CMOV of the end code comes before a JNZ to the end

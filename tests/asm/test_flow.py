@@ -41,13 +41,74 @@ def effect(changes, reads):
         ("vmread rax, rcx\n vmwrite rdx, rax\n ret", "rax", "rcx rdx"),
         ("call qword ptr [rdi]\n ret", "r11", "rdi"),
         ("xlatb\n ret", "rax", "rax rbx"),
-        ("pushfq\n pop rax\n ret", "rax", ""),
+        ("pushfq\n pop rax\n ret", "rax", "flags"),
+        ("pushfq\n test eax, eax\n popfq\n ret", "", "rax"),
         ("adc eax, 0\n ret", "rax", "rax flags"),
+        ("sbb eax, eax\n ret", "rax", "flags"),
+        ("test edx, edx\n sbb eax, eax\n ret", "rax", "rdx"),
+        ("lahf\n ret", "rax", "flags"),
+        ("setc al\n ret", "rax", "flags"),
+        ("rcl eax, 1\n ret", "rax", "flags rax"),
+        ("rcr byte ptr [rdi], cl\n ret", "", "flags rcx rdi"),
+        ("cmc\n jc 1f\n1: ret", "", "flags"),
     ],
 )
 def test_registers_that_a_routine_changes_and_reads(flow, body, changes, reads):
     text = f"a: {body}\nb: mov ecx, 1\n ret\nc: jmp c\n"
     assert flow(text, tables={"a": ("t", {"r11"})}).solve(["a"])["a"] == effect(changes, reads)
+
+
+@pytest.mark.parametrize(
+    "body, changes, reads",
+    [
+        ("mov al, 1\n mov ecx, eax\n ret", "rax rcx", "rax"),
+        ("mov al, 1\n movzx ecx, al\n ret", "rax rcx", ""),
+        ("mov al, 1\n movzx ecx, ax\n ret", "rax rcx", "rax"),
+        ("mov al, 1\n mov ah, 2\n movzx ecx, ax\n ret", "rax rcx", ""),
+        ("mov al, 1\n mov ah, 2\n mov ecx, eax\n ret", "rax rcx", "rax"),
+        ("mov ah, 1\n mov cl, al\n ret", "rax rcx", "rax"),
+        ("mov ax, 1\n mov cl, ah\n ret", "rax rcx", ""),
+        ("mov eax, 1\n mov al, 2\n mov rcx, rax\n ret", "rax rcx", ""),
+        ("mov al, 1\n mov eax, 2\n mov rcx, rax\n ret", "rax rcx", ""),
+        ("mov r8b, 1\n mov sil, 1\n mov di, 1\n add r8d, esi\n add r8d, edi\n ret", "rdi rsi r8", "rdi rsi r8"),
+        ("mov al, 1\n mov rcx, rax\n mov dl, cl\n ret", "rax rcx rdx", "rax"),
+        ("mov al, 1\n xchg rax, rcx\n movzx edx, cl\n ret", "rax rcx rdx", ""),
+        ("mov al, 1\n xchg rax, rcx\n movzx edx, al\n ret", "rax rcx rdx", "rcx"),
+        ("mov al, 1\n and eax, 15\n mov [rdi], eax\n ret", "rax", "rdi"),
+        ("mov al, 1\n and eax, 0xF00\n ret", "rax", "rax"),
+        ("jc 1f\n mov al, 1\n1: movzx ecx, al\n ret", "rax rcx", "flags rax"),
+        ("jc 1f\n mov al, 1\n jmp 2f\n1: mov al, 2\n2: movzx ecx, al\n ret", "rax rcx", "flags"),
+        ("jc 1f\n mov al, 1\n jmp 2f\n1: mov eax, 2\n2: mov ecx, eax\n ret", "rax rcx", "flags rax"),
+        ("push rax\n mov al, 1\n pop rax\n ret", "", ""),
+        ("call b\n movzx ecx, al\n ret", "rax rcx", ""),
+        ("call b\n mov ecx, eax\n ret", "rax rcx", "rax"),
+        ("call b\n mov cl, ah\n ret", "rax rcx", "rax"),
+        ("mov eax, 1\n call b\n mov ecx, eax\n ret", "rax rcx", ""),
+        ("mov al, 1\n call c\n ret", "rax", ""),
+        ("mov ah, 1\n call c\n ret", "rax", "rax"),
+    ],
+)
+def test_what_sets_a_part_of_a_register_leaves_the_rest(flow, body, changes, reads):
+    assert flow(f"a: {body}\nb: mov al, 1\n ret\nc: mov [rel 0], al\n ret").solve(["a"])["a"] == effect(changes, reads)
+
+
+@pytest.mark.parametrize(
+    "body, changes, reads",
+    [
+        ("bsf eax, ecx\n mov edx, eax\n ret", "rax rdx", "rax rcx"),
+        ("bsr eax, ecx\n mov edx, eax\n ret", "rax rdx", "rax rcx"),
+        ("mov eax, 1\n bsf eax, ecx\n mov edx, eax\n ret", "rax rdx", "rcx"),
+        ("bsf eax, ecx\n jz 1f\n mov edx, eax\n1: ret", "rax rdx", "rcx"),
+        ("bsf eax, ecx\n jnz 1f\n mov edx, eax\n1: ret", "rax rdx", "rax rcx"),
+        ("bsr eax, [rdi]\n jnz 1f\n ret\n1: mov edx, eax\n ret", "rax rdx", "rdi"),
+        ("lsl eax, ecx\n mov edx, eax\n ret", "rax rdx", "rax rcx"),
+        ("cmovc rax, rcx\n mov rdx, rax\n ret", "rax rdx", "flags rax rcx"),
+        ("rep lodsb\n mov dl, al\n ret", "rax rcx rdx rsi", "rax rcx rsi"),
+        ("lodsb\n mov dl, al\n ret", "rax rdx rsi", "rsi"),
+    ],
+)
+def test_what_may_leave_a_register_leaves_what_was_there(flow, body, changes, reads):
+    assert flow(f"a: {body}").solve(["a"])["a"] == effect(changes, reads)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +217,9 @@ def test_what_cannot_be_followed_is_listed(flow):
         ("call b\n push rcx\n mov ecx, 1\n pop rcx\n ret", None),
         ("test eax, eax\n jz 1f\n call b\n1: inc ecx\n ret", "rcx"),
         ("call b\n mov ecx, 1\n inc ecx\n ret", None),
+        ("call b\n mov cl, 1\n mov [rel 0], cl\n ret", None),
+        ("call b\n mov cl, 1\n mov [rel 0], ecx\n ret", "rcx"),
+        ("call b\n sbb eax, eax\n ret", "flags"),
         ("call b\n pushfq\n test eax, eax\n popfq\n jz 1f\n1: ret", "flags"),
     ],
 )
@@ -175,6 +239,13 @@ def test_a_result_of_a_table_is_one_of_its_routines(flow):
     found = flow("a: call [t]\n mov [rel 0], rcx\n ret\nt: .quad 0", tables={"a": ("t", {"rax", "rcx"})})
     found.solve(["a"])
     assert results({"a": found}) == {"t": {"rcx"}}
+
+
+def test_a_part_that_a_routine_sets_hides_that_part_of_a_result_alone(flow):
+    for register, read in (("al", {"b"}), ("eax", {"b", "c"}), ("ah", {"b", "c"})):
+        found = flow(f"a: call b\n mov [rel 0], {register}\n ret\nb: call c\n mov al, 1\n ret\nc: mov eax, 1\n ret")
+        found.solve(["a"])
+        assert results(dict.fromkeys("abc", found)) == dict.fromkeys(read, {"rax"})
 
 
 def test_a_routine_may_be_known_by_its_effect(flow):

@@ -96,11 +96,13 @@ def test_a_jump_into_another_file_names_it(tmp_path, monkeypatch):
     [
         "# one - Entry: rax.  Exit: rcx.  Changes nothing else.",
         "# one - Entry: rax.  Exit: nothing.\n# Keeps every register.\n# Source  SDM 1",
-        "; one\n; Entry   rax\n; Exit    rax\n; Changes rax",
+        "; one\n; Entry: rax\n; Exit:  rax\n; Changes rax",
         "        # Entry: nothing.  Exit: nothing.  Changes rax",
-        "# one and other - Entry, Exit: nothing.  Keeps all\nother:",
+        "# one and other - Entry: nothing.  Exit: nothing.  Keeps all\nother:",
         "        .macro ROUTINE name\n\\name: ret\n        .endm\n# Entry: rax.  Exit: rax.  Keeps rcx.\n        ROUTINE other",
         "# one - Entry: rax.  Exit: never.",
+        "# one - Entry: rax.  Exit:\n# never; it waits",
+        "# one - Keeps rbx.  Entry: rax.  Exit: never seen by others.",
     ],
 )
 def test_a_contract_over_the_label_is_found(warnings, over):
@@ -118,6 +120,9 @@ def test_a_contract_over_the_label_is_found(warnings, over):
         (f"{FULL}\n nop", "Entry, Exit, Changes or Keeps"),
         (f"nop {FULL}", "Entry, Exit, Changes or Keeps"),
         ("# Its entry changes rax, it exits.", "Entry, Exit, Changes or Keeps"),
+        ("# Entry nothing\n# we keep nothing. Exit is below; Keeps nothing", "Entry, Exit, Changes or Keeps"),
+        ("# one - Entry, rax.  The Exit: rax.  Whoever Keeps rax.", "Entry, Changes or Keeps"),
+        ("# Entry: nothing. Exit: never mind, comes back.", "Changes or Keeps"),
     ],
 )
 def test_what_a_contract_lacks_or_that_it_is_not_over_the_label_is_a_warning(warnings, over, lacks):
