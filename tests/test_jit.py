@@ -1,17 +1,19 @@
 """The decorators of compiled code: integer literals are unsigned, compiled and in plain Python alike."""
 import ast
 import dis
+import importlib
 import re
 import sys
 import threading
 from pathlib import Path
+from types import CodeType
 
 import numpy as np
 import pytest
 
 from emu import kernel_cache
 from emu.bits import U64
-from emu.jit import Kernel, entry, kernel, unsigned
+from emu.jit import Entry, Kernel, entry, kernel, unsigned
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = re.compile(r"^@(kernel|entry)\b", re.MULTILINE)
@@ -83,8 +85,7 @@ def test_literals_are_unsigned_in_both_forms(value):
 def test_no_literal_of_a_kernel_is_signed(function):
     """Also those that Python 3.14 keeps in the instruction: none is left there for numba to see."""
     code = function.__code__
-    flat = [each for constant in code.co_consts for each in (constant if isinstance(constant, tuple) else (constant,))]
-    assert not [each for each in flat if type(each) is int]
+    assert not [each for each in flat(code.co_consts) if type(each) is int]
     assert "LOAD_SMALL_INT" not in {each.opname for each in dis.get_instructions(code)}
 
 
@@ -128,6 +129,32 @@ def test_plain_python_is_plain_for_its_thread_alone(monkeypatch):
     leave.set()
     thread.join()
     assert found == ["compiled", "plain"] and inner() == "compiled"
+
+
+def flat(constants):
+    """Yield constants, those inside tuples, sets and code objects too."""
+    for each in constants:
+        yield from flat(each) if isinstance(each, tuple | frozenset) else flat(each.co_consts) if isinstance(each, CodeType) else (each,)
+
+
+def test_no_literal_of_any_kernel_is_signed():
+    """`x in {1, 2}` has a frozenset."""
+    signed, count = [], 0
+    for path in (ROOT / "emu").rglob("*.py"):
+        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+        for name, each in vars(module).items():
+            function = each.py_func if isinstance(each, Kernel) else each._pyfunc if isinstance(each, Entry) else None
+            if function:
+                count += 1
+                signed += [f"{path.name}: {name}" for constant in flat(function.__code__.co_consts) if type(constant) is int]
+    assert count > 900 and signed == []
+
+
+def test_literals_inside_others_are_seen():
+    def function(value):
+        return value in {7, 8}, [lambda: (5, (6,))]
+
+    assert {5, 6, 7, 8} <= {*flat(function.__code__.co_consts)}
 
 
 # ---- literals alone: CPython computes with them before the decorator sees them -------------------------------------

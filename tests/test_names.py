@@ -15,11 +15,16 @@ import numpy as np
 import pytest
 
 from emu import bits
+from emu.cli.group import COMMANDS
+from tests.test_public_names import NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "emu").rglob("*.py"))
 WORDS = frozenset("""zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
-    eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion""".split())
+    eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion
+    fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth
+    twentieth thirtieth fortieth fiftieth sixtieth hundredth thousandth""".split())
+SILENT = re.compile(r"the|an|[a-z]|[iu](8|16|32|64)|u?int")        # parts of a name that say nothing: U_TWENTY, TWENTY_U64
 # Whose numbers have other names where they are used: there it is said what the bits mean, or of what the offset is.
 RAW = {"emu.bits": "masks of bits", "emu.core.context": "offsets in the engine"}
 LOCAL = re.compile("_[a-z]")                # of a loop in a module's body, and functions for it alone
@@ -141,99 +146,173 @@ def twice_typed(homes):
 
 # ---- the claims -------------------------------------------------------------------------------------------------------------
 @cache
-def _all():
+def all_modules():
+    """Return [(module, tree)] of emu."""
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES]
     return [(importlib.import_module(name), ast.parse(path.read_text())) for name, path in zip(names, FILES, strict=True)]
 
 
 def test_a_number_with_a_name_stands_in_one_module():
     """A name that means one number here and another thing there misleads; a number that is typed twice comes apart."""
-    homes, _ = homes_of(_all())
+    homes, _ = homes_of(all_modules())
     assert sum(any(is_number(bound.value) for bound in found.values()) for found in homes.values()) > 500
     assert not shared(homes), "\n".join(shared(homes))
 
 
 def test_a_number_has_one_name():
-    homes, wrong = homes_of(_all())
+    homes, wrong = homes_of(all_modules())
     assert wrong == []
     assert not twice_typed(homes), "\n".join(twice_typed(homes))
 
 
+def is_word(name):
+    """Return whether a name is a number in words, with nothing that says more."""
+    parts = [part for part in name.strip("_").lower().split("_") if not SILENT.fullmatch(part)]
+    return name.strip("_") not in PRONOUNS and bool(parts) and all(part in WORDS for part in parts)
+
+
+def _given(node):
+    """Return the name that a node gives to something, or an empty text."""
+    if isinstance(node, ast.Name | ast.Attribute):
+        return (node.id if isinstance(node, ast.Name) else node.attr) if isinstance(node.ctx, ast.Store) else ""
+    if isinstance(node, ast.alias):
+        return node.asname or ""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+        return node.name or ""
+    return node.arg if isinstance(node, ast.arg) else ""
+
+
 def words_in(text):
-    """Return (line, name) of what a source gives a number's word for a name: variables and parameters; a table's field may be ONE."""
-    found = []
-    for node in ast.walk(ast.parse(text)):
-        name = node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else getattr(node, "arg", "")
-        if not isinstance(node, ast.keyword) and isinstance(name, str) and is_word(name):
-            found.append((node.lineno, name))
-    return found
+    """Return (line, name) of what a source gives a number's word for a name; a table's field may be ONE."""
+    return [(node.lineno, _given(node)) for node in ast.walk(ast.parse(text)) if is_word(_given(node))]
+
+
+def words_of(text):
+    """Return the number's words among the constants of an assembler source."""
+    found = re.findall(r"^\s*(?:\.(?:equ|set)\s+(?=\w+\s*,)|(?=\w+\s*=))(\w+)", text, re.MULTILINE)
+    return [name for name in found if is_word(name)]
 
 
 def test_no_name_only_repeats_its_number():
     wrong = [f"{path.relative_to(ROOT)}:{line} {name}" for path in FILES for line, name in words_in(path.read_text())]
+    wrong += [f"{path.relative_to(ROOT)}: {name}" for folder in ("hv", "firmware") for path in sorted((ROOT / folder).rglob("*.s"))
+              for name in words_of(path.read_text())]
     assert wrong == []
 
 
-@pytest.mark.parametrize("text", ["EIGHT = 8", "FORTY_EIGHT: int = 48", "def f():\n    twelve = 12", "def f(_TWO=2):\n    pass",
-                                  "for SIX in (6,):\n    pass", "if (FIVE := 5):\n    pass", "x = lambda ten: ten"])
+@pytest.mark.parametrize("text", [
+    "EIGHT = 8", "FORTY_EIGHT: int = 48", "def f():\n    twelve = 12", "def f(_TWO=2):\n    pass", "for SIX in (6,):\n    pass",
+    "if (FIVE := 5):\n    pass", "x = lambda ten: ten", "from emu.bits import U64 as SEVENTEEN", "self.NINETEEN = 19",
+    "def EIGHTEEN():\n    return 18", "class TEN:\n    pass", "class A:\n    NINE = 9"])
 def test_word_of_a_number_is_seen_in_every_form(text):
     assert len(words_in(text)) == 1 and words_in("layout(ONE=(1, 1, 'always 1'))") == []
 
 
-def is_word(name):
-    """Return whether a name is a number in words and nothing else."""
-    return name not in PRONOUNS and all(part in WORDS for part in name.strip("_").lower().split("_"))
+def test_word_of_a_number_is_seen_in_assembler():
+    text = "        .equ    THIRTEEN, 13\n.set A_TEN, 10\nNINE = 9\n  .equ FIRST, 1\n.one: cmp eax, 1"
+    assert words_of(text) == ["THIRTEEN", "A_TEN", "NINE"]
 
 
 # ---- names that nothing uses ---------------------------------------------------------------------------------------------
 PUBLIC = {("emu.spec", "SDM_REVISION"): "says which manual all citations are of",
           ("emu.core.ports", "ROUTER"): "is made when its module is imported, which compiles it with the other units"}
+PLAIN = {"cache", "contextmanager", "contextlib.contextmanager", "dataclass", "kernel"}    # decorators that hand nothing to anybody
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES}
+
+
+def reads(module, tree):
+    """Yield (module, name) of what a source reads: of its own, imported, as an attribute of a module, "emu.x.NAME" for a patch.
+
+    The module is None in attributes of what is no module: `device.reset`, of a list of modules.
+    """
+    known = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            known |= {alias.asname: alias.name for alias in node.names if alias.asname}
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module, alias.name) for alias in node.names)
+            known |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield module, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            home = ast.unparse(node.value)
+            home = known.get(home, home)
+            yield home if home in MODULES else None, node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("emu."):
+            yield tuple(node.value.rsplit(".", 1))
+
+
+def assembler_reads(texts):
+    """Yield (module, name) of the tables of emu.spec that assembler sources import with `.use`, and have a symbol of."""
+    words = {word for text in texts for word in re.findall(r"\w+", text)}
+    used = [line for text in texts for line in re.findall(r"^\s*\.use\s+([\w, ]+)", text, re.MULTILINE)]
+    for table in {*re.findall(r"\w+", " ".join(used))}:
+        for name, value in vars(importlib.import_module(f"emu.spec.{table}")).items():
+            symbols = bits.symbols(value) if isinstance(value, tuple) and id(value) in bits._DETAILS else {name}
+            if words & {*symbols}:
+                yield f"emu.spec.{table}", name
 
 
 @cache
-def _written():
-    """Return (attributes that Python files name, (module, name) that they import, words of all other texts)."""
-    attributes, imported, words = set(), set(), set()
-    for folder in ("emu", "tests", "perf", "docs"):
-        for path in set((ROOT / folder).rglob("*.py")) - {Path(__file__)}:
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Attribute):
-                    attributes.add(node.attr)
-                elif isinstance(node, ast.ImportFrom) and node.module:
-                    imported |= {(node.module, alias.name) for alias in node.names}
-                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    attributes.add(node.value)                 # getattr, `__all__`, monkeypatch
-    for folder in ("hv", "tests", "firmware"):
-        for path in sorted((ROOT / folder).rglob("*.s")):
-            words |= set(re.findall(r"\w+", path.read_text()))
-    return attributes, imported, words
+def all_reads():
+    """Return all that Python and assembler sources read; a folder's assembler sources together, which include each other."""
+    found = set()
+    for folder in ("emu", "tests", "perf", "docs", "hv", "firmware"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            found |= {*reads(name, ast.parse(path.read_text()))}
+        found |= {*assembler_reads([path.read_text() for path in sorted((ROOT / folder).rglob("*.s"))])}
+    return found
 
 
-def unused(module, tree, attributes=frozenset(), imported=frozenset(), words=frozenset()):
-    """Return the constants of a module that nobody reads; words: of assembler sources, which read the tables of emu.spec."""
-    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)} | attributes
-    left = {name for name, _ in bindings(tree.body) if name.isupper() and name not in read and (module, name) not in imported}
-    if module.startswith("emu.spec."):
-        left = {name for name in left if not any(word == name or word.startswith(f"{name}_") for word in words)}
-    return sorted(left)
+def unused(module, tree, read):
+    """Return the constants, functions and classes of a module that nobody reads; a decorator may hand a function to somebody."""
+    names = {name for name, _ in bindings(tree.body) if name.isupper() and (module, name) not in read}
+    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("__")]
+    for node in defined:
+        if {ast.unparse(each).split("(")[0] for each in node.decorator_list} <= PLAIN:
+            names |= {node.name} if not {(module, node.name), (None, node.name)} & read else set()
+    return sorted(names)
 
 
-def test_every_constant_is_read():
-    found = {(module.__name__, name) for module, tree in _all() for name in unused(module.__name__, tree, *_written())}
+def test_every_name_is_read():
+    found = {(module.__name__, name) for module, tree in all_modules() for name in unused(module.__name__, tree, all_reads())}
     assert found == set(PUBLIC)
 
 
-@pytest.mark.parametrize("text, said", [("X = 5", ["X"]), ("X, Y = 1, 2\nprint(X)", ["Y"]), ("X: int = 5", ["X"]),
-                                        ("if 1:\n    _X = 5", ["_X"]),
-                                        ("X = 5\ndef f():\n    return X", []), ("X = 5\nX = 6", ["X"])])
-def test_constant_that_nobody_reads_is_seen(text, said):
-    assert unused("emu.model.any", ast.parse(text)) == said
+def test_every_module_is_imported():
+    """By others than tests, which import what docs/ shows; a command is imported by its name, a table by assembler sources."""
+    imported = {*NAMES} | {f"emu.cli.commands.{file}" for file, _ in COMMANDS.values()}
+    imported |= {home for folder in ("hv", "firmware") for home, _ in assembler_reads([*map(Path.read_text, (ROOT / folder).rglob("*.s"))])}
+    for path in [*FILES, *(ROOT / "perf").rglob("*.py")]:
+        imported |= {part for home, name in reads("", ast.parse(path.read_text())) if home for part in (home, f"{home}.{name}")}
+    left = MODULES - imported
+    assert sorted(name for name in left if not any(each.startswith(f"{name}.") for each in imported)) == []
 
 
-def test_reader_of_a_constant_may_be_elsewhere():
-    tree = ast.parse("X = 5\nY = 6\nZ = 7\nW = 8")
-    assert unused("emu.a", tree, {"X"}, {("emu.a", "Y"), ("emu.b", "Z")}, {"W"}) == ["W", "Z"]
-    assert unused("emu.spec.a", tree, words={"X", "Y_FIELD", "Z", "VW"}) == ["W"]
+@pytest.mark.parametrize("text, said", [
+    ("X = 5", ["X"]), ("X, Y = 1, 2\nprint(X)", ["Y"]), ("X: int = 5", ["X"]), ("if 1:\n    _X = 5", ["_X"]),
+    ("X = 5\ndef f():\n    return X\nf()", []), ("X = 5\nX = 6", ["X"]), ("X = 5\na.X", ["X"]), ("X = 5\n'X'", ["X"]),
+    ("__all__ = ['X']\nX = 5", ["X"]), ("def f():\n    pass", ["f"]), ("@kernel\ndef f():\n    pass", ["f"]), ("class A: x = 1", ["A"]),
+    ("@entry('uint64()')\ndef f():\n    pass", []), ("def f():\n    pass\nfor a in x: a.f()", [])])
+def test_name_that_nobody_reads_is_seen(text, said):
+    tree = ast.parse(text)
+    assert unused("emu.a", tree, {*reads("emu.a", tree)}) == said
+
+
+@pytest.mark.parametrize("text, said", [
+    ("from emu.bits import MIB", True), ("from emu import bits\nbits.MIB", True), ("import emu.bits\nemu.bits.MIB", True),
+    ("import emu.bits as b\nb.MIB", True), ("patch('emu.bits.MIB', 5)", True), ("MIB = 5\nprint(MIB)", False), ("self.MIB", False),
+    ("from emu import jit as bits\nbits.MIB", False), ("getattr(x, 'MIB')", False), ("from emu import bits\nbits.MIB = 5", False)])
+def test_reader_of_a_name_may_be_elsewhere(text, said):
+    assert (("emu.bits", "MIB") in {*reads("emu.a", ast.parse(text))}) == said
+
+
+def test_assembler_reads_what_it_imports():
+    texts = [" .use vmx, apic  # both", "mov eax, REASON_HLT\nmov ecx, DELIVERY"]
+    assert ("emu.spec.vmx", "REASON") in {*assembler_reads(texts)} and not {*assembler_reads(texts[1:])}
+    assert not {("emu.spec.vmx", "PROC"), ("emu.spec.apic", "DELIVERY")} & {*assembler_reads(texts)}
 
 
 # ---- functions ------------------------------------------------------------------------------------------------------------
@@ -298,6 +377,8 @@ def test_number_typed_twice_is_seen():
 
 
 @pytest.mark.parametrize("name, said", [("ZERO", True), ("FORTY_EIGHT", True), ("_EIGHT", True), ("twelve", True), ("ONE", True),
+                                        ("U_TWENTY", True), ("TWENTY_U64", True), ("_THE_EIGHT", True), ("N_EIGHT", True),
+                                        ("EIGHTH", True), ("I_FIRST", False), ("U64", False), ("_", False),
                                         ("one", False), ("ONE_SHOT", False), ("FOUR_YEARS", False), ("LOW_8", False)])
 def test_words_of_numbers_are_known(name, said):
     assert is_word(name) == said

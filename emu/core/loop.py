@@ -26,8 +26,8 @@ from emu.spec.insn import INSN
 from emu.spec.outcome import FAULT, STOP
 from emu.state import ENV, cpu_at, env_of, insn_at, machine_at, tlb_at
 
-CS_EXIT, CS_STOPPED, CS_CREATED = U64(at.CS_EXIT_REQUEST), U64(at.CS_STOPPED), U64(at.CS_CREATED)
-CS_HALTED, CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_HALTED), U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
+CS_EXIT, CS_HALTED = U64(at.CS_EXIT_REQUEST), U64(at.CS_HALTED)
+CS_EXCEPTION, CS_TCG_EXIT = U64(at.CS_EXCEPTION), U64(at.CS_TCG_EXIT)
 UC_STOP, UC_ERROR = U64(at.UC_STOP_REQUEST), U64(at.UC_INVALID_ERROR)
 NO_EXCEPTION = U64(0xFFFF_FFFF)                  # -1 in a field of 32 bits
 FP_FIRST, FP_LAST, ENV_WORDS = U64(at.offset(ENV, "fpstt") // 8), U64(at.ENV_SSE_END // 8), U64(ENV.itemsize // 8)

@@ -51,7 +51,7 @@ from emu.spec.vmcs import FIELD
 __all__ = ["BY_IDT", "boundary", "check", "clts_changes", "cr0_seen", "cr0_to_write", "cr4_seen", "cr4_to_write", "cr8_read",
            "cr8_write", "cr_read_exits", "exception", "execute", "iret", "iret_done", "iret_unblocks", "leave",
            "next_boundary_deadline", "owns", "read_field", "software_exception", "task_iret", "task_switch", "task_transfer",
-           "time_exits", "tpr_shadow", "window_awaited", "write_field"]
+           "time_exits", "tpr_shadow", "tsc_multiplier", "window_awaited", "write_field"]
 
 
 @kernel

@@ -270,8 +270,6 @@ INVVPID_TYPE = codes("INVVPID_TYPE", 'SDM 3C, "INVVPID"', ADDRESS=(0, "individua
 FEATURE_CONTROL = layout("FEATURE_CONTROL", 64, 'SDM 3D, "Enabling and Entering VMX Operation"',
     LOCK=(0, 0, "lock"), VMX_IN_SMX=(1, 1, "VMX inside SMX operation"), VMX=(2, 2, "VMX outside SMX operation"))
 
-MSR_ENTRY = layout("MSR_ENTRY", 64, 'SDM 3C, "VM-Exit Controls for MSRs" (first quadword of an entry)',
-    NUMBER=(31, 0, "MSR index"), RESERVED=(63, 32, "reserved, must be 0"))
 MSR_ENTRY_BYTES = U64(16)
 
 # ---- which layout decodes which VMCS field, for display ------------------------------------------------------

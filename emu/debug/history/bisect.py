@@ -6,8 +6,6 @@ which the budget cut one of the runs.
 """
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from emu.debug.history import builds, compare, record
 from emu.debug.history.snapshot import restore, take
 from emu.errors import ReplayError
@@ -16,7 +14,6 @@ from emu.machine.machine import FOREVER
 from emu.spec.engine import HFLAGS
 
 CHECKPOINTS, SYMBOL_REACH = 64, 1 << 16                   # SYMBOL_REACH: bytes after a symbol that still go by its name
-U64 = np.uint64
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ KEPT: dict[str, tuple[str, ...]] = {
 }
 # Bytes of an ENV that are a processor's: not the pointers to the engine's own break- and watchpoints, not its owner, not what
 # follows (features, which are fixed).  Source: Unicorn 2.1.4, struct CPUX86State
-POINTERS, AFTER_POINTERS, RETURN_ADDRESS = 5464, 5496, 5560
+POINTERS, AFTER_POINTERS, RETURN_ADDRESS = ENV.fields["found"][1], 5496, 5560
 OWNER_AT, FPSTT_AT = ENV.fields["owner"][1], ENV.fields["fpstt"][1]
 FLOATS, FLOAT_BYTES = ENV.fields["fpregs"][1], ENV.fields["fpregs"][0].itemsize
 XMM_AT, VECTOR_BYTES = ENV.fields["xmm"][1], ENV.fields["xmm"][0].itemsize

@@ -9,7 +9,7 @@ from emu.jit import kernel
 MONTH_A, MONTH_C = U64(153), U64(2)                       # days before March-based month m: (153 m + 2) / 5
 ERA_DAYS, ERA_YEARS = U64(146097), U64(400)
 YEAR_DAYS, FOUR_YEARS, CENTURY = U64(365), U64(1460), U64(36524)
-EPOCH = U64(719468 + 146097)                              # days from an era before 0000-03-01, that is -400-03-01, to 1970-01-01
+EPOCH = U64(719468) + ERA_DAYS                            # days from an era before 0000-03-01, that is -400-03-01, to 1970-01-01
 LAST_OF_ERA = U64(146096)
 
 

@@ -11,10 +11,10 @@ from emu.spec.cpu import CR0, RFLAGS, SEG, SEGTYPE, SYSTYPE
 from emu.spec.vmcs import FIELD
 from emu.spec.vmx import AR, ENTRYC, PROC2
 
-# The rows of a segment follow each other alike: multiply a row relative to BASE by the segment's BASE row.
-BASE, TYPE, S, DPL, P, RESERVED_BITS, G = (
+# The rows of a segment follow each other alike: multiply a row relative to ES_BASE by the segment's BASE row.
+TYPE, S, DPL, P, RESERVED_BITS, G = (
     U64(int(getattr(SEGMENT, f"ES_{name}")) // int(SEGMENT.ES_BASE))
-    for name in ("BASE", "TYPE", "S", "DPL", "P", "RESERVED", "G"))
+    for name in ("TYPE", "S", "DPL", "P", "RESERVED", "G"))
 FIRST = np.array([getattr(SEGMENT, f"{s}_BASE") for s in ("ES", "CS", "SS", "DS", "FS", "GS")], np.uint64)
 V86_FIRST = np.array([getattr(V86, f"{s}_V86_BASE") for s in ("ES", "CS", "SS", "DS", "FS", "GS")], np.uint64)
 V86_LIMIT, V86_RIGHTS = (U64(int(getattr(V86, f"ES_{name}")) // int(V86.ES_V86_BASE))
@@ -86,7 +86,7 @@ def granular(rights, limit):
 
 @kernel
 def form(rights, limit):
-    """Return the rows S, P, RESERVED_BITS and G (relative to BASE) that a usable code or data segment fails."""
+    """Return the rows S, P, RESERVED_BITS and G (relative to ES_BASE) that a usable code or data segment fails."""
     bad = 0
     if rights & SHAPE != CODE_OR_DATA:
         if not rights & AR.S:
