@@ -221,9 +221,9 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 
 def reads(module, tree):
-    """Yield (module, name) of what a source reads: of its own, imported, as an attribute of a module, "emu.x.NAME" for a patch.
+    """Yield (module, name) of what a source reads: of its own, imported, as an attribute of a module, a dotted text for a patch.
 
-    The module is None in attributes of what is no module: `device.reset`, of a list of modules.
+    The module is None in attributes of what is not a module: `device.reset`, of a list of modules.
     """
     known = {}
     for node in ast.walk(tree):

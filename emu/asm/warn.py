@@ -35,8 +35,8 @@ PARTS = {  # of a contract: how the message names one that is missing
 SOURCE = re.compile(r"\bSource\b")
 COMMENT = ("#", ";", "//")
 WORDS_OF_ADDRESSES = (".long", ".int", ".quad")
-JUMPS = ("j", "loop")
-BRANCHES = ("call", *JUMPS, "lcall", "ljmp")
+BRANCHES = ("j", "loop")
+BRANCHES = ("call", *BRANCHES, "lcall", "ljmp")
 NO_CODE = (".align", ".balign", ".p2align", ".equ", ".set", ".assert", ".code16", ".code32", ".code64", ".global", ".globl", ".type")
 NAMES_SHOWN = 3
 
@@ -110,7 +110,7 @@ def routines(statements, texts):
 def uncontracted(statements, texts):
     """Yield (index, message) for each called routine without a contract."""
     for index, label, over, place, _ in routines(statements, texts):
-        how = "jumped to" if place and callee(place, JUMPS) else "its address is taken"
+        how = "jumped to" if place and callee(place, BRANCHES) else "its address is taken"
         taken = f" ({how} at {place.where()})" if place else ""
         shared = SHARED.search(over)
         lacks = [f"the comment over {label} lacks {', '.join(found)}"] if (found := lacking(over)) else []
@@ -152,7 +152,7 @@ def jumps(statements, where):
     """Return {name: the first statement of another file that jumps there}.  where: {name: index of its statement}."""
     found = {}
     for statement in statements:
-        target = statements[where[name]] if (name := callee(statement, JUMPS)) in where else statement
+        target = statements[where[name]] if (name := callee(statement, BRANCHES)) in where else statement
         if target.file != statement.file and target.level >= statement.level:
             found.setdefault(name, statement)
     return found

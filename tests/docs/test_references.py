@@ -20,7 +20,8 @@ OTHERS = {
     "adding.md": {"PORT_DICE"},                            # made by a step of the page
     "choices.md": {"apic_update_lvtt", "kvm_apic_accept_events", "update_target_expiration", "validate_seg_reg",    # KVM's
                    "test_apic_change_mode", "ept_access_test_paddr_read_only_ad_disabled"},         # its tests'
-    "compile.md": {"TWELVE"},                              # gone
+    "compile.md": {"TWELVE",                               # gone
+                   "NUMBA_CPU_NAME"},                      # numba's
     "engine.md": {"helper_cpuid", "helper_rdmsr", "helper_outl", "st_i64", "do_unaligned_access"},  # QEMU's
 }
 

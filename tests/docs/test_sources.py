@@ -6,8 +6,8 @@ from tests.docs.tree import ROOT, files
 
 FOLDERS = ("emu", "hv", "firmware", "perf", "docs", "tests")
 ENDINGS = (".py", ".s", ".S", ".c", ".h", ".ll", ".list")
-# Forms of names, and names of other programs.
-FORMS = {"file.s", "t.s", "perf/NAME.py", "emu/NAME", "numbers.json", "results.txt", "test_pattern"}
+# Forms of names, names of other programs, and a byte of a register.
+FORMS = {"file.s", "t.s", "perf/NAME.py", "emu/NAME", "numbers.json", "results.txt", "test_pattern", "rax.h"}
 RULES = (tree.wrong_files, tree.wrong_folders, tree.wrong_tests, tree.wrong_modules, tree.wrong_variables, tree.wrong_commands,
          tree.wrong_bare_commands)
 
