@@ -241,7 +241,7 @@ def test_table_of_calls_is_the_one_that_is_explained():
     assert {int(getattr(HVCALL, name)) for name in rows} == OFFERED
 
 
-def tested_by(handler):
+def privilege_tested_by(handler):
     """Return the row of PRIVILEGE that the file of a handler tests: the first from the handler on, else the first before it."""
     files = (path.read_text().partition(f"\n{handler}:") for path in sorted(folder("hv").rglob("*.s")))
     before, after = next((before, after) for before, label, after in files if label)
@@ -256,7 +256,7 @@ def test_privilege_that_is_explained_is_the_one_that_is_tested():
         who = explained[name] = HYPERCALL[int(getattr(HVCALL, name))][2]
         privilege, handler = rows[row]
         if " with " in who and not privilege:
-            tested[name] = f"parent, or itself with {PRIVILEGE_NAMES[tested_by(handler)]}"
+            tested[name] = f"parent, or itself with {PRIVILEGE_NAMES[privilege_tested_by(handler)]}"
         else:
             tested[name] = who.rpartition(", ")[0] + ", " * (", " in who) + (PRIVILEGE_NAMES[privilege] if privilege else "anyone")
     assert tested == explained and len(tested) == len(HVCALL)
